@@ -1,0 +1,167 @@
+//! A service's text while it is being written.
+//!
+//! Begins as a copy of the unit's sections and borrows from it; knows no key by meaning.
+
+use std::borrow::Cow;
+
+use crate::tree::{Line, Unit};
+
+/// The sections of a service to be.
+#[derive(Debug)]
+pub(super) struct Draft<'u> {
+    sections: Vec<DraftSection<'u>>,
+}
+
+#[derive(Debug)]
+struct DraftSection<'u> {
+    name: Cow<'u, str>,
+    comments: Vec<&'u str>,
+    lines: Vec<DraftLine<'u>>,
+}
+
+#[derive(Debug)]
+enum DraftLine<'u> {
+    Comment(&'u str),
+    Entry { key: Cow<'u, str>, value: Cow<'u, str> },
+}
+
+impl DraftLine<'_> {
+    fn is(&self, wanted: &str) -> bool {
+        matches!(self, Self::Entry { key, .. } if key == wanted)
+    }
+}
+
+impl<'u> Draft<'u> {
+    /// Nothing yet.
+    pub(super) fn empty() -> Self {
+        Self { sections: Vec::new() }
+    }
+
+    /// All sections of a unit as they are, comments included.
+    pub(super) fn copy(unit: &'u Unit) -> Self {
+        let sections = unit
+            .sections
+            .iter()
+            .map(|section| DraftSection {
+                name: Cow::Borrowed(&section.name),
+                comments: section.comments.iter().map(String::as_str).collect(),
+                lines: section
+                    .lines
+                    .iter()
+                    .map(|line| match line {
+                        Line::Comment(text) => DraftLine::Comment(text),
+                        Line::Entry(entry) => DraftLine::Entry {
+                            key: Cow::Borrowed(&entry.key),
+                            value: Cow::Borrowed(&entry.value),
+                        },
+                    })
+                    .collect(),
+            })
+            .collect();
+        Self { sections }
+    }
+
+    /// Whether a key is assigned in a section.
+    pub(super) fn has(&self, section: &str, key: &str) -> bool {
+        self.find(section).is_some_and(|section| section.lines.iter().any(|line| line.is(key)))
+    }
+
+    /// Adds a line at the end of a section.
+    pub(super) fn add(&mut self, section: &str, key: &'u str, value: impl Into<Cow<'u, str>>) {
+        self.ensure(section).lines.push(DraftLine::Entry { key: Cow::Borrowed(key), value: value.into() });
+    }
+
+    /// Adds a line unless the key is assigned already.
+    pub(super) fn add_missing(&mut self, section: &str, key: &'u str, value: &'u str) {
+        if !self.has(section, key) {
+            self.add(section, key, value);
+        }
+    }
+
+    /// Adds lines at the top of a section, the first of them first.
+    pub(super) fn add_on_top(&mut self, section: &str, lines: &[(&'u str, &'u str)]) {
+        let lines = lines
+            .iter()
+            .map(|(key, value)| DraftLine::Entry { key: Cow::Borrowed(key), value: Cow::Borrowed(value) });
+        self.ensure(section).lines.splice(0..0, lines);
+    }
+
+    /// Changes the last assignment to a key, or adds one.
+    pub(super) fn set(&mut self, section: &str, key: &'u str, value: &'u str) {
+        let last = self.ensure(section).lines.iter_mut().rfind(|line| line.is(key));
+        match last {
+            Some(DraftLine::Entry { value: old, .. }) => *old = Cow::Borrowed(value),
+            _ => self.add(section, key, value),
+        }
+    }
+
+    /// Removes all assignments to a key.
+    pub(super) fn remove(&mut self, section: &str, key: &str) {
+        self.ensure(section).lines.retain(|line| !line.is(key));
+    }
+
+    /// Gives a section another name; if there is one of that name, what it holds goes there.
+    pub(super) fn rename(&mut self, from: &str, to: String) {
+        let Some(index) = self.sections.iter().position(|section| section.name == from) else { return };
+        if self.find(&to).is_some() {
+            let moved = self.sections.remove(index);
+            let target = self.ensure(&to);
+            target.comments.extend(moved.comments);
+            target.lines.extend(moved.lines);
+        } else if let Some(section) = self.sections.get_mut(index) {
+            section.name = Cow::Owned(to);
+        }
+    }
+
+    /// The text: one empty line between sections.
+    pub(super) fn to_text(&self) -> String {
+        // Thousands of texts are held at once, so none takes more room than it needs.
+        let mut length = 0;
+        self.for_each_part(|part| length += part.len());
+        let mut text = String::with_capacity(length);
+        self.for_each_part(|part| text.push_str(part));
+        text
+    }
+
+    fn for_each_part<'d>(&'d self, mut take: impl FnMut(&'d str)) {
+        for (index, section) in self.sections.iter().enumerate() {
+            if index > 0 {
+                take("\n");
+            }
+            for comment in &section.comments {
+                take(comment);
+                take("\n");
+            }
+            // Only the comments of a file without sections have a section without a name.
+            if !section.name.is_empty() {
+                take("[");
+                take(&section.name);
+                take("]\n");
+            }
+            for line in &section.lines {
+                match line {
+                    DraftLine::Comment(comment) => take(comment),
+                    DraftLine::Entry { key, value } => {
+                        take(key);
+                        take("=");
+                        take(value);
+                    }
+                }
+                take("\n");
+            }
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<&DraftSection<'u>> {
+        self.sections.iter().find(|section| section.name == name)
+    }
+
+    fn ensure(&mut self, name: &str) -> &mut DraftSection<'u> {
+        let index = self.sections.iter().position(|section| section.name == name).unwrap_or_else(|| {
+            let name = Cow::Owned(name.to_owned());
+            self.sections.push(DraftSection { name, comments: Vec::new(), lines: Vec::new() });
+            self.sections.len() - 1
+        });
+        &mut self.sections[index]
+    }
+}

@@ -1,0 +1,80 @@
+//! `[Install]` to links.
+//!
+//! A generated unit cannot be enabled by `systemctl`, so the links are made with it. Knows no disk.
+
+use std::collections::BTreeSet;
+
+use super::{INSTALL, Link, paths};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::tree::{Entry, Unit};
+use crate::values::{self, Value};
+use crate::words::Splitting;
+
+/// The keys that make the service wanted, with the directories the links lie in.
+const WANTED: [(&str, &str); 3] =
+    [("WantedBy", "wants"), ("RequiredBy", "requires"), ("UpheldBy", "upholds")];
+
+/// An alias and where it is asked for.
+pub(super) struct Alias<'u> {
+    pub(super) link: Link,
+    pub(super) value: Value<'u>,
+}
+
+/// The links that enable the service.
+pub(super) fn wanted(unit: &Unit, service: &str, faults: &mut Diagnostics) -> Vec<Link> {
+    // A template is enabled as one of its instances, so somebody has to say as which.
+    let name = match service.split_once("@.") {
+        None => service.to_owned(),
+        Some((base, extension)) => match unit.last(INSTALL, "DefaultInstance").map(values::unquoted_scalar) {
+            Some(instance) if !instance.text.is_empty() && !instance.text.contains(['/', '\0']) => {
+                format!("{base}@{}.{extension}", instance.text)
+            }
+            _ => return Vec::new(),
+        },
+    };
+    let mut links = BTreeSet::new();
+    for (key, directory) in WANTED {
+        for word in words(unit, key, faults) {
+            if word.text.contains('/') || word.text.is_empty() {
+                let text = format!(
+                    "`{}` is not the name of a unit, no link is made",
+                    crate::parse::brief(&word.text)
+                );
+                faults.push(Diagnostic::warning(word.place(), text));
+                continue;
+            }
+            links.insert(Link {
+                name: format!("{}.{directory}/{name}", word.text),
+                target: format!("../{service}"),
+            });
+        }
+    }
+    links.into_iter().collect()
+}
+
+/// The links that give the service further names.
+pub(super) fn aliases<'u>(unit: &'u Unit, service: &str, faults: &mut Diagnostics) -> Vec<Alias<'u>> {
+    let mut found = Vec::new();
+    for value in words(unit, "Alias", faults) {
+        let name = paths::clean(&value.text);
+        if name.starts_with('/') || name == "." || name == ".." || name.starts_with("../") {
+            let text =
+                format!("the alias `{}` lies outside, no link is made", crate::parse::brief(&value.text));
+            faults.push(Diagnostic::warning(value.place(), text));
+            continue;
+        }
+        if name == service {
+            continue;
+        }
+        let target = format!("{}{service}", "../".repeat(name.matches('/').count()));
+        found.push(Alias { link: Link { name, target }, value });
+    }
+    found
+}
+
+/// The words of all assignments to a key since the last empty one.
+fn words<'u>(unit: &'u Unit, key: &str, faults: &mut Diagnostics) -> Vec<Value<'u>> {
+    let entries: Vec<&Entry> = unit.entries(INSTALL).filter(|entry| entry.key == key).collect();
+    let effective = values::since_reset(&entries);
+    effective.iter().flat_map(|entry| values::split_entry(entry, Splitting::Plain, faults)).collect()
+}

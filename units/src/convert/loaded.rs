@@ -1,0 +1,144 @@
+//! One file read: its tree with the drop-ins, its names, its faults so far.
+//!
+//! Knows nothing of other files.
+
+use std::sync::Arc;
+
+use super::{Content, Source};
+use crate::diagnostic::{Diagnostic, Diagnostics, Place};
+use crate::kind::UnitKind;
+use crate::names::{self, FileName};
+use crate::parse;
+use crate::tree::Unit;
+use crate::values::unquoted_scalar;
+
+/// A file that was read.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) name: FileName,
+    pub(super) path: Arc<str>,
+    pub(super) unit: Unit,
+    pub(super) faults: Diagnostics,
+    /// The service it becomes; nothing if no service can have the name it asks for.
+    pub(super) service: Option<String>,
+    /// Where that name is decided.
+    pub(super) service_place: Place,
+    pub(super) masked: bool,
+}
+
+impl Loaded {
+    /// Parses a source; nothing if its name is not that of a unit file.
+    pub(super) fn read(source: &Source) -> Option<Self> {
+        let name = FileName::new(&source.name)?;
+        let (mut unit, mut faults) = read_content(&source.path, &source.content);
+        for drop_in in &source.drop_ins {
+            let (added, more) = read_content(&drop_in.path, &drop_in.content);
+            unit.merge(added);
+            for fault in more {
+                faults.push(fault);
+            }
+        }
+        let masked = source.content == Content::Masked;
+        let mut loaded = Self {
+            name,
+            path: Arc::clone(&source.path),
+            unit,
+            faults,
+            service: None,
+            service_place: Place::start_of(&source.path),
+            masked,
+        };
+        loaded.name_service();
+        Some(loaded)
+    }
+
+    /// The directory that relative paths in the file begin at.
+    pub(super) fn directory(&self) -> &str {
+        match self.path.rsplit_once('/') {
+            Some(("", _)) | None => "/",
+            Some((directory, _)) => directory,
+        }
+    }
+
+    /// Where to point when a section as a whole is at fault.
+    pub(super) fn section_place(&self, section: &str) -> Place {
+        self.unit
+            .section(section)
+            .map_or_else(|| Place::start_of(&self.path), |section| section.place.clone())
+    }
+
+    /// What the container or volume is called.
+    pub(super) fn resource(&self) -> String {
+        let key = match self.name.kind {
+            UnitKind::Container => "ContainerName",
+            UnitKind::Volume => "VolumeName",
+            UnitKind::Network => "NetworkName",
+            UnitKind::Pod => "PodName",
+            UnitKind::Kube | UnitKind::Image | UnitKind::Build | UnitKind::Artifact => {
+                return self.name.resource();
+            }
+        };
+        let given = self.unit.last(self.name.kind.section(), key).map(unquoted_scalar);
+        match given {
+            Some(value) if !value.text.is_empty() => value.text.into_owned(),
+            _ => self.name.resource(),
+        }
+    }
+
+    /// Decides the service's name; what the file asks for if a unit can have it, else what the file's own
+    /// name gives.
+    fn name_service(&mut self) {
+        let asked = self.unit.last(self.name.kind.section(), "ServiceName");
+        if let Some(entry) = asked {
+            let value = unquoted_scalar(entry);
+            let service = format!("{}.service", value.text);
+            if names::is_unit_name(&service) {
+                self.service_place = value.place();
+                if value.text.ends_with(".service") {
+                    let text = format!("the service will be called `{service}`");
+                    let fault = Diagnostic::warning(value.place(), text);
+                    self.faults.push(fault.with_hint("leave out `.service`, it is added"));
+                }
+                self.service = Some(service);
+                return;
+            }
+            let text = format!("`{}` cannot be the name of a service", parse::brief(&service));
+            self.faults.push(bad_name(Diagnostic::error(value.place(), text), &service));
+        }
+        let service = format!("{}.service", self.name.service_base());
+        if names::is_unit_name(&service) {
+            self.service = Some(service);
+        } else if asked.is_none() && !self.masked {
+            let text = format!("`{}` cannot be the name of a service", parse::brief(&service));
+            let fault = Diagnostic::error(Place::start_of(&self.path), text);
+            self.faults.push(bad_name(fault, &service));
+        }
+    }
+}
+
+/// Says what it is in a name that systemd does not take.
+fn bad_name(fault: Diagnostic, service: &str) -> Diagnostic {
+    match names::forbidden_in_unit_name(service) {
+        Some(' ') => fault.with_hint("systemd's names hold no blanks; rename the file or set `ServiceName=`"),
+        Some(part) => {
+            let part = part.escape_default();
+            fault.with_hint(format!(
+                "systemd's names do not hold `{part}`; rename the file or set `ServiceName=`"
+            ))
+        }
+        None => fault.with_hint("rename the file or set `ServiceName=`"),
+    }
+}
+
+/// Parses what could be had of a file.
+fn read_content(path: &Arc<str>, content: &Content) -> (Unit, Diagnostics) {
+    match content {
+        Content::Text(bytes) => parse::parse(path, bytes),
+        Content::Unreadable(reason) => {
+            let mut faults = Diagnostics::new();
+            faults.push(Diagnostic::error(Place::start_of(path), format!("cannot read the file: {reason}")));
+            (Unit::empty(Arc::clone(path)), faults)
+        }
+        Content::Masked => (Unit::empty(Arc::clone(path)), Diagnostics::new()),
+    }
+}

@@ -1,0 +1,39 @@
+//! Paths made whole by their text alone.
+//!
+//! Knows no disk: `..` is cut off without asking whether it follows a link.
+
+/// A path without `.`, `..`, doubled or final slashes.
+pub(super) fn clean(path: &str) -> String {
+    let absolute = path.starts_with('/');
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => match parts.last() {
+                Some(&"..") | None if !absolute => parts.push(".."),
+                Some(_) => {
+                    parts.pop();
+                }
+                None => {}
+            },
+            _ => parts.push(part),
+        }
+    }
+    let joined = parts.join("/");
+    match (absolute, joined.is_empty()) {
+        (true, _) => format!("/{joined}"),
+        (false, true) => ".".to_owned(),
+        (false, false) => joined,
+    }
+}
+
+/// A path as seen from a directory.
+pub(super) fn absolute(directory: &str, path: &str) -> String {
+    if path.starts_with('/') { path.to_owned() } else { clean(&format!("{directory}/{path}")) }
+}
+
+/// A path that may begin with something systemd expands, and is left alone then.
+pub(super) fn absolute_unless_expanded(directory: &str, path: &str) -> String {
+    let expanded = path.strip_prefix('%').is_some_and(|rest| !rest.is_empty() && !rest.starts_with('%'));
+    if expanded { path.to_owned() } else { absolute(directory, path) }
+}

@@ -1,0 +1,174 @@
+//! What is wrong with a file, where, and what to do about it.
+//!
+//! Knows nothing of units; a place is a file name, a line and a column.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A position in a file; lines and columns count from 1, columns in characters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    /// The file as it was found.
+    pub file: Arc<str>,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column in characters, from 1.
+    pub column: u32,
+}
+
+impl Place {
+    /// The beginning of a file, for faults that belong to the whole of it.
+    pub fn start_of(file: &Arc<str>) -> Self {
+        Self { file: Arc::clone(file), line: 1, column: 1 }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// How bad a fault is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Severity {
+    /// The file cannot be converted.
+    Error,
+    /// The file is converted, but probably means something else than its author thinks.
+    Warning,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        })
+    }
+}
+
+/// One fault of a file.
+///
+/// Its `Display` is the one line `file:line:column: error: text`; the hint is for the face to print.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Diagnostic {
+    /// Where the fault is.
+    pub place: Place,
+    /// Whether the file can still be converted.
+    pub severity: Severity,
+    /// What is wrong, lower case, without a final dot.
+    pub text: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Diagnostic {
+    /// An error without a hint.
+    pub fn error(place: Place, text: impl Into<String>) -> Self {
+        Self { place, severity: Severity::Error, text: text.into(), hint: None }
+    }
+
+    /// A warning without a hint.
+    pub fn warning(place: Place, text: impl Into<String>) -> Self {
+        Self { place, severity: Severity::Warning, text: text.into(), hint: None }
+    }
+
+    /// The same fault with a hint.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { place, severity, text, .. } = self;
+        // A path or a value quoted in the text may hold anything; one fault stays one line.
+        for part in format!("{place}: {severity}: {text}").chars() {
+            if part.is_control() {
+                write!(out, "{}", part.escape_default())?
+            } else {
+                fmt::Write::write_char(out, part)?
+            }
+        }
+        Ok(())
+    }
+}
+
+/// So many faults of one file are told; a hostile file could have a million.
+const ENOUGH: usize = 100;
+
+/// Faults in the order they were met.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Diagnostics(Vec<Diagnostic>);
+
+impl Diagnostics {
+    /// Nothing wrong so far.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a fault, unless the very same one was told already or there are too many.
+    pub fn push(&mut self, fault: Diagnostic) {
+        if self.0.len() == ENOUGH {
+            let place = fault.place;
+            self.0.push(Diagnostic::error(place, "too many faults, the rest is not told"));
+        } else if self.0.len() < ENOUGH && !self.0.contains(&fault) {
+            self.0.push(fault);
+        }
+    }
+
+    /// Whether no further fault will be told, so that looking for more is a waste.
+    pub fn is_full(&self) -> bool {
+        self.0.len() > ENOUGH
+    }
+
+    /// Adds all faults of another file.
+    pub fn append(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    /// Whether anything forbids the conversion.
+    pub fn has_errors(&self) -> bool {
+        self.errors().next().is_some()
+    }
+
+    /// The errors alone.
+    pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.0.iter().filter(|fault| fault.severity == Severity::Error)
+    }
+
+    /// All faults.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.0.iter()
+    }
+
+    /// Whether there is no fault at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The faults ordered by place, so that a reader goes through a file once.
+    pub fn sort(&mut self) {
+        self.0.sort_by(|one, other| (&one.place, &one.text).cmp(&(&other.place, &other.text)));
+    }
+}
+
+impl<'a> IntoIterator for &'a Diagnostics {
+    type Item = &'a Diagnostic;
+    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl IntoIterator for Diagnostics {
+    type Item = Diagnostic;
+    type IntoIter = std::vec::IntoIter<Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}

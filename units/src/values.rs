@@ -1,0 +1,278 @@
+//! The assignments of one section, read the way the key's form says.
+//!
+//! Knows forms, not what a key is for. Every value carries its place, and a value that does not fit its form
+//! is a diagnostic.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Place};
+use crate::suggest;
+use crate::tree::{Entry, Section};
+use crate::vocabulary::{self, Form, Key};
+use crate::words::{self, Splitting};
+
+/// A value and where it comes from.
+#[derive(Debug, Clone)]
+pub struct Value<'u> {
+    /// The text without quotes that do not belong to it.
+    pub text: Cow<'u, str>,
+    entry: &'u Entry,
+    offset: usize,
+}
+
+impl Value<'_> {
+    /// Where the value begins.
+    pub fn place(&self) -> Place {
+        self.entry.place_at(self.offset)
+    }
+}
+
+/// The assignments of one section, grouped by key in the order of the table.
+#[derive(Debug)]
+pub struct Values<'u> {
+    groups: Vec<Group<'u>>,
+}
+
+/// All assignments to one key.
+#[derive(Debug)]
+struct Group<'u> {
+    row: usize,
+    key: &'static Key,
+    entries: Vec<&'u Entry>,
+}
+
+impl<'u> Values<'u> {
+    /// Groups a section's assignments; a key that is unknown or not supported yet is an error.
+    pub fn read(section: Option<&'u Section>, rows: &'static [Key], faults: &mut Diagnostics) -> Self {
+        let mut groups: Vec<Group<'u>> = Vec::new();
+        let Some(section) = section else { return Self { groups } };
+        for entry in section.entries() {
+            if faults.is_full() {
+                break;
+            }
+            let Some((row, key)) = rows.iter().enumerate().find(|(_, key)| key.name == entry.key) else {
+                faults.push(unknown_key(entry, &section.name, rows));
+                continue;
+            };
+            if !key.supported {
+                let text = format!("`{}=` in [{}] is not supported yet", key.name, section.name);
+                faults.push(Diagnostic::error(entry.place.clone(), text));
+                continue;
+            }
+            match groups.iter_mut().find(|group| group.row == row) {
+                Some(group) => group.entries.push(entry),
+                None => groups.push(Group { row, key, entries: vec![entry] }),
+            }
+        }
+        Self { groups }
+    }
+
+    /// Whether a key is assigned at all.
+    pub fn has(&self, name: &str) -> bool {
+        self.group(name).is_some()
+    }
+
+    /// The place of the last assignment to a key.
+    pub fn place(&self, name: &str) -> Option<Place> {
+        Some(self.group(name)?.entries.last()?.place.clone())
+    }
+
+    /// The one text of a key; an empty one counts only if the key's form says so.
+    pub fn scalar(&self, name: &str) -> Option<Value<'u>> {
+        let group = self.group(name)?;
+        let value = unquoted_scalar(group.entries.last()?);
+        (group.key.form == Form::ScalarOrEmpty || !value.text.is_empty()).then_some(value)
+    }
+
+    /// The lines of a key since its last empty assignment.
+    pub fn list(&self, name: &str, faults: &mut Diagnostics) -> Vec<Value<'u>> {
+        self.effective(name).iter().map(|entry| unquoted_line(entry, faults)).collect()
+    }
+
+    /// The words of a key, over all lines since its last empty assignment or of the last line alone, as the
+    /// key's form says.
+    pub fn words(&self, name: &str, faults: &mut Diagnostics) -> Vec<Value<'u>> {
+        let Some(group) = self.group(name) else { return Vec::new() };
+        let splitting = if group.key.form == Form::Words { Splitting::Plain } else { Splitting::Command };
+        let entries = match (group.key.form, group.entries.as_slice()) {
+            (Form::LastCommand, [.., last]) => std::slice::from_ref(last),
+            (_, all) => since_reset(all),
+        };
+        entries.iter().flat_map(|entry| split_entry(entry, splitting, faults)).collect()
+    }
+
+    /// The `name=value` words of a key, sorted by name, the last of each name.
+    pub fn pairs(&self, name: &str, faults: &mut Diagnostics) -> Vec<Value<'u>> {
+        let mut pairs = BTreeMap::new();
+        for word in self.words(name, faults) {
+            let name = word.text.split_once('=').map_or(&*word.text, |(name, _)| name).to_owned();
+            pairs.insert(name, word);
+        }
+        pairs.into_values().collect()
+    }
+
+    /// Yes or no; nothing if the key is not assigned or its value is neither.
+    pub fn boolean(&self, name: &str, faults: &mut Diagnostics) -> Option<bool> {
+        let entry = self.group(name)?.entries.last()?;
+        read_boolean(entry, faults)
+    }
+
+    /// A whole number; nothing if the key is not assigned or its value is none.
+    pub fn number(&self, name: &str, faults: &mut Diagnostics) -> Option<u32> {
+        let entry = self.group(name)?.entries.last()?;
+        let value = unquoted_scalar(entry);
+        match read_number(&value.text) {
+            Some(number) => {
+                if number > 7
+                    && value.text.starts_with('0')
+                    && !value.text.starts_with(['x', 'X'])
+                    && is_octal(&value.text)
+                {
+                    let text = format!("`{}` is octal and means {number}", value.text);
+                    faults.push(Diagnostic::warning(value.place(), text));
+                }
+                Some(number)
+            }
+            None => {
+                let text = format!("`{}` is not a number", crate::parse::brief(&value.text));
+                let fault = Diagnostic::error(value.place(), text);
+                faults.push(
+                    fault.with_hint(format!("`{name}=` takes a numeric id here; names are not looked up")),
+                );
+                None
+            }
+        }
+    }
+
+    fn group(&self, name: &str) -> Option<&Group<'u>> {
+        self.groups.iter().find(|group| group.key.name == name)
+    }
+
+    fn effective(&self, name: &str) -> &[&'u Entry] {
+        self.group(name).map_or(&[], |group| since_reset(&group.entries))
+    }
+}
+
+/// Reads an assignment as yes or no; an empty one is no.
+pub fn read_boolean(entry: &Entry, faults: &mut Diagnostics) -> Option<bool> {
+    let value = unquoted_scalar(entry);
+    match value.text.to_ascii_lowercase().as_str() {
+        "1" | "yes" | "true" | "on" => Some(true),
+        "0" | "no" | "false" | "off" | "" => Some(false),
+        _ => {
+            let text = format!("`{}` is neither true nor false", crate::parse::brief(&value.text));
+            let fault = Diagnostic::error(value.place(), text);
+            faults.push(fault.with_hint("write `true` or `false`"));
+            None
+        }
+    }
+}
+
+/// The words of an assignment; one that cannot be split is a fault and has none.
+pub fn split_entry<'u>(entry: &'u Entry, splitting: Splitting, faults: &mut Diagnostics) -> Vec<Value<'u>> {
+    match words::split(&entry.value, splitting) {
+        Ok(words) => words
+            .into_iter()
+            .map(|word| Value { text: Cow::Owned(word.text), entry, offset: word.offset })
+            .collect(),
+        Err(fault) => {
+            let hint = fault.hint();
+            let diagnostic = Diagnostic::error(entry.place_at(fault.offset()), fault.to_string());
+            faults.push(match hint {
+                Some(hint) => diagnostic.with_hint(hint),
+                None => diagnostic,
+            });
+            Vec::new()
+        }
+    }
+}
+
+/// The text of an assignment without one pair of double quotes around the whole of it.
+pub fn unquoted_scalar(entry: &Entry) -> Value<'_> {
+    let text = entry.value.trim_end();
+    match text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(inner) => Value { text: Cow::Borrowed(inner), entry, offset: 1 },
+        None => Value { text: Cow::Borrowed(text), entry, offset: 0 },
+    }
+}
+
+/// The assignments after the last empty one.
+pub fn since_reset<'a, 'u>(entries: &'a [&'u Entry]) -> &'a [&'u Entry] {
+    let start = entries.iter().rposition(|entry| entry.value.is_empty()).map_or(0, |empty| empty + 1);
+    entries.get(start..).unwrap_or(&[])
+}
+
+/// A whole line as one value; quotes around all of it are a mistake that can be mended.
+fn unquoted_line<'u>(entry: &'u Entry, faults: &mut Diagnostics) -> Value<'u> {
+    let text = entry.value.as_str();
+    for quote in ['"', '\''] {
+        let inner = text.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+        let Some(inner) = inner.filter(|inner| !inner.contains(quote)) else { continue };
+        let fault = Diagnostic::warning(entry.value_place(), "quotes around the whole value are left out")
+            .with_hint(format!("`{}=` takes its whole line as one value, blanks included", entry.key));
+        faults.push(fault);
+        return Value { text: Cow::Borrowed(inner), entry, offset: 1 };
+    }
+    Value { text: Cow::Borrowed(text), entry, offset: 0 }
+}
+
+/// Decimal, `0x` hexadecimal, or octal after a leading zero.
+fn read_number(text: &str) -> Option<u32> {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    if !digits.starts_with(|first: char| first.is_ascii_digit()) {
+        return None;
+    }
+    match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        Some(hexadecimal) if hexadecimal.starts_with('+') => None,
+        Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16).ok(),
+        None if is_octal(digits) => u32::from_str_radix(digits, 8).ok(),
+        None => digits.parse().ok(),
+    }
+}
+
+/// Whether a leading zero makes the digits octal.
+fn is_octal(digits: &str) -> bool {
+    digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|digit| digit.is_ascii_digit())
+}
+
+/// What to say of a key that no table knows.
+fn unknown_key(entry: &Entry, section: &str, rows: &[Key]) -> Diagnostic {
+    let text = format!("unknown key `{}=` in [{section}]", crate::parse::brief(&entry.key));
+    let fault = Diagnostic::error(entry.place.clone(), text);
+    if let Some(near) = suggest::nearest(&entry.key, rows.iter().map(|key| key.name)) {
+        return fault.with_hint(format!("did you mean `{near}=`?"));
+    }
+    let home = vocabulary::SECTIONS
+        .into_iter()
+        .find(|other| *other != section && vocabulary::find(other, &entry.key).is_some())
+        .or_else(|| systemd_section(&entry.key));
+    match home {
+        Some(home) => fault.with_hint(format!("`{}=` belongs in [{home}]", entry.key)),
+        None => fault,
+    }
+}
+
+/// Where systemd's own keys belong that often stand in the wrong section.
+fn systemd_section(key: &str) -> Option<&'static str> {
+    match key {
+        "Description"
+        | "Documentation"
+        | "After"
+        | "Before"
+        | "Requires"
+        | "Wants"
+        | "BindsTo"
+        | "PartOf"
+        | "Conflicts"
+        | "OnFailure"
+        | "StartLimitIntervalSec"
+        | "StartLimitBurst"
+        | "RequiresMountsFor" => Some("Unit"),
+        "Restart" | "RestartSec" | "TimeoutStartSec" | "TimeoutStopSec" | "Type" | "ExecStartPre"
+        | "ExecStartPost" | "ExecStop" | "ExecStopPost" | "ExecReload" | "KillMode" | "RemainAfterExit"
+        | "Slice" | "Nice" | "SuccessExitStatus" | "WatchdogSec" => Some("Service"),
+        "WantedBy" | "RequiredBy" | "UpheldBy" | "Alias" | "Also" | "DefaultInstance" => Some("Install"),
+        _ => None,
+    }
+}

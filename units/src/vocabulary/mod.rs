@@ -1,0 +1,153 @@
+//! Every key of the eight sections and of `[Quadlet]`, declared once.
+//!
+//! A row says what a key is called, what form its value has, which option it becomes and what it means; the
+//! order of the rows is the order of the options on the command line. Everything that lists, explains,
+//! checks or converts keys reads these rows. The tables know no values: what a form means is in
+//! [`crate::values`], what needs more than an option is in [`crate::convert`].
+
+mod artifact;
+mod build;
+mod container;
+mod image;
+mod kube;
+mod network;
+mod pod;
+mod volume;
+
+use crate::kind::UnitKind;
+
+/// What shape a key's value has, and what several assignments to it mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// One text; the last assignment counts, an empty one unsets it.
+    Scalar,
+    /// One text; the last assignment counts, even an empty one.
+    ScalarOrEmpty,
+    /// Each line is one value; an empty assignment discards those before it.
+    List,
+    /// Words with quotes removed, over all lines; an empty assignment discards those before it.
+    Words,
+    /// Words as on a command line, over all lines; an empty assignment discards those before it.
+    Command,
+    /// Words as on a command line, of the last assignment only.
+    LastCommand,
+    /// `name=value` words; a later one of the same name overrides, an empty assignment discards all.
+    Pairs,
+    /// Yes or no; the last assignment counts.
+    Boolean,
+    /// A whole number from 0 to 2^32-1; the last assignment counts.
+    Number,
+}
+
+impl Form {
+    /// Whether a second assignment adds to the first instead of replacing it.
+    pub fn repeatable(self) -> bool {
+        matches!(self, Self::List | Self::Words | Self::Command | Self::Pairs)
+    }
+}
+
+/// What a key becomes on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Emit {
+    /// Two words: the option, then the value.
+    Separate(&'static str),
+    /// One word: the option, `=`, the value.
+    Joined(&'static str),
+    /// Two words: the option, then a text directly followed by the value.
+    Prefixed(&'static str, &'static str),
+    /// Two words, the value in small letters.
+    Lowered(&'static str),
+    /// A boolean: the option alone if true, with `=false` if false.
+    Switch(&'static str),
+    /// A boolean: these words if true, nothing if false.
+    IfTrue(&'static [&'static str]),
+    /// The converter of the type deals with it, at this point of the command line.
+    Own,
+}
+
+/// One key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// The key as written.
+    pub name: &'static str,
+    /// The shape of its value.
+    pub form: Form,
+    /// What it becomes.
+    pub emit: Emit,
+    /// The first minor release of Podman that knows it; 4.4 is the first with Quadlet.
+    pub since: &'static str,
+    /// What it does, in one line.
+    pub meaning: &'static str,
+    /// A typical value.
+    pub example: &'static str,
+    /// Whether it can be used so far; otherwise using it is an error that says so.
+    pub supported: bool,
+}
+
+/// A row of a key that works.
+const fn ready(
+    name: &'static str,
+    form: Form,
+    emit: Emit,
+    since: &'static str,
+    meaning: &'static str,
+    example: &'static str,
+) -> Key {
+    Key { name, form, emit, since, meaning, example, supported: true }
+}
+
+/// A row of a key that is known but does not work yet.
+const fn later(
+    name: &'static str,
+    form: Form,
+    emit: Emit,
+    since: &'static str,
+    meaning: &'static str,
+    example: &'static str,
+) -> Key {
+    Key { name, form, emit, since, meaning, example, supported: false }
+}
+
+/// The section for what concerns the generator itself, allowed in every type.
+pub const QUADLET_SECTION: &str = "Quadlet";
+
+/// The keys of `[Quadlet]`.
+static QUADLET: [Key; 1] = [ready(
+    "DefaultDependencies",
+    Form::Boolean,
+    Emit::Own,
+    "5.3",
+    "whether the service waits for the network to be online",
+    "false",
+)];
+
+/// The sections whose keys are in the tables.
+pub const SECTIONS: [&str; 9] =
+    ["Container", "Pod", "Kube", "Volume", "Network", "Image", "Build", "Artifact", QUADLET_SECTION];
+
+/// The keys of a section in command-line order; nothing for a section that is not ours.
+pub fn keys_of(section: &str) -> Option<&'static [Key]> {
+    if section == QUADLET_SECTION {
+        return Some(&QUADLET);
+    }
+    UnitKind::ALL.into_iter().find(|kind| kind.section() == section).map(keys)
+}
+
+/// The keys of a type's own section in command-line order.
+pub fn keys(kind: UnitKind) -> &'static [Key] {
+    match kind {
+        UnitKind::Container => &container::KEYS,
+        UnitKind::Pod => &pod::KEYS,
+        UnitKind::Kube => &kube::KEYS,
+        UnitKind::Volume => &volume::KEYS,
+        UnitKind::Network => &network::KEYS,
+        UnitKind::Image => &image::KEYS,
+        UnitKind::Build => &build::KEYS,
+        UnitKind::Artifact => &artifact::KEYS,
+    }
+}
+
+/// The row of a key.
+pub fn find(section: &str, name: &str) -> Option<&'static Key> {
+    keys_of(section)?.iter().find(|key| key.name == name)
+}

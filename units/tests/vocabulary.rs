@@ -1,0 +1,47 @@
+//! The tables of keys are whole and say what they mean.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::HashSet;
+
+use pontoon_units::vocabulary::{self, SECTIONS};
+use pontoon_units::{Emit, Form, UnitKind};
+
+#[test]
+fn every_section_has_all_its_keys() {
+    let expected = [94, 29, 19, 16, 18, 18, 28, 13, 1];
+    let found = SECTIONS.map(|section| vocabulary::keys_of(section).unwrap().len());
+    assert_eq!(found, expected);
+    assert_eq!(found.iter().sum::<usize>(), 236);
+}
+
+#[test]
+fn no_key_is_declared_twice_and_each_explains_itself() {
+    for section in SECTIONS {
+        let mut names = HashSet::new();
+        for key in vocabulary::keys_of(section).unwrap() {
+            assert!(names.insert(key.name), "{section}.{}", key.name);
+            assert!(!key.meaning.is_empty() && !key.example.is_empty(), "{section}.{}", key.name);
+            assert!(key.since.starts_with(['4', '5', '6']), "{section}.{}", key.name);
+        }
+    }
+}
+
+#[test]
+fn a_boolean_becomes_a_switch_and_nothing_else_does() {
+    for key in SECTIONS.into_iter().filter_map(vocabulary::keys_of).flatten() {
+        match key.emit {
+            Emit::Switch(_) | Emit::IfTrue(_) => assert_eq!(key.form, Form::Boolean, "{}", key.name),
+            Emit::Own => {}
+            _ => assert_ne!(key.form, Form::Boolean, "{}", key.name),
+        }
+    }
+}
+
+#[test]
+fn keys_that_work_belong_to_types_that_work() {
+    for kind in UnitKind::ALL {
+        let any = vocabulary::keys(kind).iter().any(|key| key.supported);
+        assert_eq!(any, kind.supported(), "{kind:?}");
+    }
+}
