@@ -1,0 +1,225 @@
+//! Control groups, version 2: where we are, what is delegated to us, sub-groups for a container.
+//!
+//! Knows limits as files and values; which container wants them it is told.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access};
+
+/// Where cgroup v2 is mounted on a systemd host.
+pub const MOUNT: &str = "/sys/fs/cgroup";
+
+/// A group, by its directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cgroup {
+    path: PathBuf,
+}
+
+/// Why a group could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CgroupError {
+    /// `/proc/self/cgroup` has no line for version 2.
+    #[error("this host has no cgroup v2 hierarchy at {MOUNT}")]
+    NoVersion2,
+    /// A file or directory of the hierarchy.
+    #[error("cannot {deed} {}", path.display())]
+    File {
+        /// What was tried.
+        deed: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// A limit was asked for whose controller is not there.
+    #[error("the {controller} controller is not delegated to {}, so {option} cannot be applied", path.display())]
+    NotDelegated {
+        /// The controller.
+        controller: &'static str,
+        /// The option that needs it.
+        option: String,
+        /// The group.
+        path: PathBuf,
+    },
+}
+
+impl CgroupError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotDelegated { controller, .. } => Some(format!(
+                "delegate it: put `[Service]` and `Delegate=cpu cpuset io memory pids` into \
+                 /etc/systemd/system/user@.service.d/delegate.conf, run `systemctl daemon-reload` and log in again (if \
+                 /sys/fs/cgroup/cgroup.controllers does not list {controller}, the kernel does not offer it)"
+            )),
+            Self::NoVersion2 => Some("boot with systemd.unified_cgroup_hierarchy=1".to_owned()),
+            Self::File { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some("the service needs `Delegate=yes`".to_owned())
+            }
+            Self::File { .. } => None,
+        }
+    }
+}
+
+fn failed(deed: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CgroupError {
+    let path = path.to_owned();
+    move |source| CgroupError::File { deed, path, source }
+}
+
+impl Cgroup {
+    /// The group that process `pid` (or we ourselves) is in.
+    ///
+    /// # Errors
+    /// [`CgroupError::NoVersion2`], or an unreadable `/proc`.
+    pub fn of(pid: Option<i32>) -> Result<Self, CgroupError> {
+        let path = pid.map_or_else(|| "/proc/self/cgroup".to_owned(), |pid| format!("/proc/{pid}/cgroup"));
+        let text = fs::read_to_string(&path).map_err(failed("read", Path::new(&path)))?;
+        let relative =
+            text.lines().find_map(|line| line.strip_prefix("0::")).ok_or(CgroupError::NoVersion2)?;
+        Ok(Self { path: PathBuf::from(format!("{MOUNT}{}", relative.trim_end_matches('/'))) })
+    }
+
+    /// The group of a directory below [`MOUNT`].
+    #[must_use]
+    pub fn at(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// Its directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether we may make groups below it and move processes within it.
+    #[must_use]
+    pub fn is_delegated(&self) -> bool {
+        access(self.path.join("cgroup.procs"), Access::WRITE_OK).is_ok()
+            && access(&self.path, Access::WRITE_OK).is_ok()
+    }
+
+    /// Makes a group below it; one that is there already (left over, or ours) is used.
+    ///
+    /// # Errors
+    /// The kernel's error.
+    pub fn child(&self, name: &str) -> Result<Self, CgroupError> {
+        let path = self.path.join(name);
+        match fs::create_dir(&path) {
+            Ok(()) => Ok(Self { path }),
+            Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Ok(Self { path }),
+            Err(err) => Err(failed("make", &path)(err)),
+        }
+    }
+
+    /// Moves a process into it (0: us).
+    ///
+    /// # Errors
+    /// The kernel's error.
+    pub fn enter(&self, pid: u32) -> Result<(), CgroupError> {
+        self.write("cgroup.procs", &pid.to_string())
+    }
+
+    /// Controllers that can be switched on for groups below it.
+    #[must_use]
+    pub fn controllers(&self) -> Vec<String> {
+        self.read("cgroup.controllers")
+            .map(|it| it.split_whitespace().map(str::to_owned).collect())
+            .unwrap_or_default()
+    }
+
+    /// Switches every available controller on for the groups below. What cannot be switched on is left off: whoever needs
+    /// one asks with [`Cgroup::set_limit`] and is told.
+    pub fn enable_controllers(&self) {
+        let controllers = self.controllers();
+        if controllers.is_empty() {
+            return;
+        }
+        let all: Vec<_> = controllers.iter().map(|it| format!("+{it}")).collect();
+        if self.write("cgroup.subtree_control", &all.join(" ")).is_err() {
+            for one in all {
+                let _ = self.write("cgroup.subtree_control", &one);
+            }
+        }
+    }
+
+    /// Writes a limit that somebody asked for by `option`.
+    ///
+    /// # Errors
+    /// [`CgroupError::NotDelegated`] if the controller's file is not there, else the kernel's error.
+    pub fn set_limit(
+        &self,
+        controller: &'static str,
+        file: &str,
+        value: &str,
+        option: &str,
+    ) -> Result<(), CgroupError> {
+        if !self.path.join(file).exists() {
+            return Err(CgroupError::NotDelegated {
+                controller,
+                option: option.to_owned(),
+                path: self.path.clone(),
+            });
+        }
+        self.write(file, value)
+    }
+
+    /// Writes a file of the group.
+    ///
+    /// # Errors
+    /// The kernel's error.
+    pub fn write(&self, file: &str, value: &str) -> Result<(), CgroupError> {
+        let path = self.path.join(file);
+        fs::OpenOptions::new()
+            .write(true)
+            .open(&path)
+            .and_then(|mut it| io::Write::write_all(&mut it, value.as_bytes()))
+            .map_err(failed("write", &path))
+    }
+
+    /// Reads a file of the group.
+    ///
+    /// # Errors
+    /// The kernel's error.
+    pub fn read(&self, file: &str) -> Result<String, CgroupError> {
+        let path = self.path.join(file);
+        fs::read_to_string(&path).map_err(failed("read", &path))
+    }
+
+    /// Whether a process lives in it or below it.
+    #[must_use]
+    pub fn is_populated(&self) -> bool {
+        self.read("cgroup.events").is_ok_and(|text| text.lines().any(|it| it == "populated 1"))
+    }
+
+    /// Kills every process in it and below it, also those that fork meanwhile (`cgroup.kill`, Linux 5.14).
+    ///
+    /// # Errors
+    /// The kernel's error; a group that is gone is no error.
+    pub fn kill(&self) -> Result<(), CgroupError> {
+        match self.write("cgroup.kill", "1") {
+            Err(CgroupError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Removes it and the groups below it; none of them may hold a process.
+    ///
+    /// # Errors
+    /// The kernel's error; a group that is gone is no error.
+    pub fn remove(&self) -> Result<(), CgroupError> {
+        if let Ok(entries) = fs::read_dir(&self.path) {
+            for entry in entries.flatten().filter(|it| it.file_type().is_ok_and(|kind| kind.is_dir())) {
+                Self { path: entry.path() }.remove()?;
+            }
+        }
+        match fs::remove_dir(&self.path) {
+            Ok(()) => Ok(()),
+            Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(err) => Err(failed("remove", &self.path)(err)),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The user manager and the system manager.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+
+use zbus::export::futures_core::Stream;
+use zbus::{MatchRule, MessageStream, OwnedObjectPath, OwnedVariant, Variant};
+
+use super::bus::Link;
+use super::{Bus, BusError, Fault};
+
+const SERVICE: &str = "org.freedesktop.systemd1";
+const PATH: &str = "/org/freedesktop/systemd1";
+const INTERFACE: &str = "org.freedesktop.systemd1.Manager";
+const MANAGER: (&str, &str, &str) = (SERVICE, PATH, INTERFACE);
+
+/// A scope to be made around running processes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScopeRequest<'a> {
+    /// Name of the unit, with `.scope`.
+    pub name: &'a str,
+    /// `Description=`.
+    pub description: &'a str,
+    /// `Slice=`; `None` is the manager's default.
+    pub slice: Option<&'a str>,
+    /// The processes to be moved into it.
+    pub pids: &'a [u32],
+    /// `Delegate=`: the cgroup below belongs to us.
+    pub delegate: bool,
+}
+
+/// Why systemd did not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ManagerError {
+    /// No manager can be reached.
+    #[error("cannot {deed}")]
+    Bus {
+        /// What was tried.
+        deed: String,
+        /// Why.
+        #[source]
+        source: BusError,
+    },
+    /// The manager refused or did not answer.
+    #[error("cannot {deed}")]
+    Call {
+        /// What was tried.
+        deed: String,
+        /// Why.
+        #[source]
+        source: Fault,
+    },
+    /// A unit of that name is already there.
+    #[error("cannot {deed}: there is one already")]
+    Exists {
+        /// What was tried.
+        deed: String,
+        /// Name of the unit.
+        unit: String,
+    },
+    /// The job was accepted and then did not succeed.
+    #[error("cannot {deed}: its job ended with `{result}`")]
+    Job {
+        /// What was tried.
+        deed: String,
+        /// What systemd said: `failed`, `canceled`, `timeout`, ….
+        result: String,
+    },
+}
+
+impl ManagerError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Bus { source, .. } => source.hint(),
+            Self::Exists { unit, .. } => {
+                Some(format!("`systemctl status {unit}` (with --user for a user) shows it"))
+            }
+            Self::Call { .. } | Self::Job { .. } => None,
+        }
+    }
+}
+
+/// Does something over the bus and tells what was tried if it fails.
+fn ask<T>(
+    bus: &Bus,
+    deed: &str,
+    act: impl AsyncFnOnce(&Link) -> zbus::Result<T>,
+) -> Result<Result<T, Fault>, ManagerError> {
+    match bus.with(act) {
+        Ok(answer) => Ok(answer.map_err(|err| Fault::from(&err))),
+        Err(source) => Err(ManagerError::Bus { deed: deed.to_owned(), source }),
+    }
+}
+
+/// Makes a scope and waits until systemd has moved the processes into it.
+///
+/// # Errors
+/// [`ManagerError`].
+pub fn start_scope(bus: &Bus, request: &ScopeRequest<'_>) -> Result<(), ManagerError> {
+    let deed = format!("make the scope `{}`", request.name);
+    match ask(bus, &deed, async |link| scope_job(link, request).await)? {
+        Ok(result) if result == "done" => Ok(()),
+        Ok(result) => Err(ManagerError::Job { deed, result }),
+        Err(fault) if fault.is("org.freedesktop.systemd1.UnitExists") => {
+            Err(ManagerError::Exists { deed, unit: request.name.to_owned() })
+        }
+        Err(source) => Err(ManagerError::Call { deed, source }),
+    }
+}
+
+/// Asks for the scope and waits for the end of the job.
+async fn scope_job(link: &Link, request: &ScopeRequest<'_>) -> zbus::Result<String> {
+    // Before the job is made, so that its end is not missed.
+    let rule = MatchRule::builder()
+        .msg_type(zbus::message::Type::Signal)
+        .path(PATH)
+        .interface(INTERFACE)
+        .member("JobRemoved")
+        .build()?;
+    let mut removed = MessageStream::for_match_rule(rule, &link.connection, None).await?;
+    link.call(MANAGER, "Subscribe", &()).await?;
+    let mut properties: Vec<(&str, Variant<'_>)> = vec![
+        ("Description", Variant::from(request.description)),
+        ("PIDs", Variant::from(request.pids.to_vec())),
+        ("Delegate", Variant::from(request.delegate)),
+        // A scope that failed must not keep its name.
+        ("CollectMode", Variant::from("inactive-or-failed")),
+    ];
+    if let Some(slice) = request.slice {
+        properties.push(("Slice", Variant::from(slice)));
+    }
+    let auxiliary: Vec<(&str, Vec<(&str, Variant<'_>)>)> = Vec::new();
+    let arguments = (request.name, "fail", properties, auxiliary);
+    let answer = link.call(MANAGER, "StartTransientUnit", &arguments).await?;
+    let job: OwnedObjectPath = answer.body().deserialize()?;
+    while let Some(message) = poll_fn(|context| Pin::new(&mut removed).poll_next(context)).await {
+        let body = message?.body();
+        let (_, path, _, result): (u32, OwnedObjectPath, String, String) = body.deserialize()?;
+        if path == job {
+            return Ok(result);
+        }
+    }
+    Err(zbus::Error::InvalidReply)
+}
+
+/// Reloads the manager's unit files (and runs its generators).
+///
+/// # Errors
+/// [`ManagerError`].
+pub fn daemon_reload(bus: &Bus) -> Result<(), ManagerError> {
+    let deed = "reload the unit files";
+    let answer = ask(bus, deed, async |link| link.call(MANAGER, "Reload", &()).await.map(drop))?;
+    answer.map_err(|source| ManagerError::Call { deed: deed.to_owned(), source })
+}
+
+/// `ActiveState` of a unit: `active`, `inactive`, `failed`, …; `inactive` also if it is not loaded.
+///
+/// # Errors
+/// [`ManagerError`].
+pub fn unit_active_state(bus: &Bus, unit: &str) -> Result<String, ManagerError> {
+    let deed = format!("read the state of `{unit}`");
+    match ask(bus, &deed, async |link| active_state(link, unit).await)? {
+        Err(fault) if fault.is("org.freedesktop.systemd1.NoSuchUnit") => Ok("inactive".to_owned()),
+        answer => answer.map_err(|source| ManagerError::Call { deed, source }),
+    }
+}
+
+async fn active_state(link: &Link, unit: &str) -> zbus::Result<String> {
+    let object = link.call(MANAGER, "GetUnit", &(unit,)).await?;
+    let object: OwnedObjectPath = object.body().deserialize()?;
+    let properties = (SERVICE, object.as_str(), "org.freedesktop.DBus.Properties");
+    let value = link.call(properties, "Get", &("org.freedesktop.systemd1.Unit", "ActiveState")).await?;
+    let value: OwnedVariant = value.body().deserialize()?;
+    String::try_from(value)
+}

@@ -1,0 +1,14 @@
+//! What Linux and systemd grant an unprivileged user: id maps, user namespaces, cgroup delegation, linger, helper programs.
+//!
+//! Knows no container, no image and no disk layout. The only `unsafe` of the project lives in [`sys`].
+
+pub mod cgroup;
+#[cfg(feature = "dbus")]
+pub mod dbus;
+pub mod helper;
+pub mod idmap;
+pub mod names;
+pub mod subid;
+#[allow(unsafe_code, reason = "the one room for it; each block says why it is sound")]
+pub mod sys;
+pub mod userns;

@@ -1,0 +1,44 @@
+//! Descriptors across `execve`.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+
+use rustix::io::FdFlags;
+
+/// `int close_range(unsigned first, ~0U, CLOSE_RANGE_CLOEXEC)`
+///
+/// Marks every descriptor from `first` on close-on-exec. Closes nothing, so every `OwnedFd` stays valid.
+///
+/// # Errors
+/// The kernel's error (`ENOSYS` before Linux 5.9).
+pub fn close_on_exec_from(first: u32) -> io::Result<()> {
+    // SAFETY: with CLOSE_RANGE_CLOEXEC the call only sets a flag on descriptors; it closes none and touches no memory.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Takes over a descriptor that the program that started us left open for us, by number, and marks it close-on-exec.
+///
+/// # Errors
+/// `EBADF` if no such descriptor is open, or if it is one of the three standard ones.
+pub fn inherited_fd(number: i32) -> io::Result<OwnedFd> {
+    // SAFETY: F_GETFD only asks whether the number is an open descriptor.
+    if number < 3 || unsafe { libc::fcntl(number, libc::F_GETFD) } < 0 {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
+    // SAFETY: the number is an open descriptor (asked above) that was passed to this program by the one that executed it,
+    // so nothing in this process owns it yet; every caller takes each number once, while reading its arguments.
+    let fd = unsafe { OwnedFd::from_raw_fd(number) };
+    rustix::io::fcntl_setfd(&fd, FdFlags::CLOEXEC)?;
+    Ok(fd)
+}
+
+/// Lets `fd` survive the next `execve`, and gives the number that the new program will find it under.
+///
+/// # Errors
+/// The kernel's error.
+pub fn keep_across_exec(fd: impl AsFd) -> io::Result<i32> {
+    let fd = fd.as_fd();
+    rustix::io::fcntl_setfd(fd, FdFlags::empty())?;
+    Ok(fd.as_raw_fd())
+}

@@ -1,0 +1,22 @@
+//! Kernel calls that neither rustix nor nix offers as safe functions.
+//!
+//! Each wrapper begins with the C signature and says where the caller's duties are met. Nothing here
+//! decides anything.
+
+mod clone;
+mod exec;
+mod fds;
+mod keyring;
+mod limits;
+mod loopback;
+mod mount_attr;
+mod seccomp;
+
+pub use clone::{CloneFlags, Cloned, clone, exit_now, unshare};
+pub use exec::{CStringArray, exec_fd, exec_path};
+pub use fds::{close_on_exec_from, inherited_fd, keep_across_exec};
+pub use keyring::join_new_session_keyring;
+pub use limits::{pidfd_send_any_signal, reset_signals, set_resource_limit};
+pub use loopback::bring_loopback_up;
+pub use mount_attr::{MountAttributes, set_mount_attributes};
+pub use seccomp::{SockFilter, load_filter};
