@@ -1,0 +1,316 @@
+//! Containers: a directory, a record, a name.
+//!
+//! What the record says is the caller's business.
+
+mod error;
+mod handle;
+
+#[cfg(test)]
+mod tests;
+
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+use rustix::fs::{AtFlags, FlockOperation};
+use rustix::io::Errno;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+pub use error::{CreateError, FindContainerError, RemoveContainerError, RenameContainerError};
+pub use handle::ContainerHandle;
+use handle::is_lost;
+
+use crate::dir::Place;
+use crate::error::{At, FileError};
+use crate::id::{ContainerId, ImageId};
+use crate::lock;
+use crate::record::{Durability, RecordError, parse, read_bytes, to_bytes, write_fresh};
+use crate::store::Store;
+
+const RECORD: &str = "record.json";
+
+/// A container to be made.
+#[derive(Debug)]
+pub struct NewContainer<'a, T: ?Sized> {
+    /// Its id.
+    pub id: &'a ContainerId,
+    /// Its name.
+    pub name: Option<&'a str>,
+    /// The image it needs; it cannot be removed while the container is there.
+    pub image: Option<&'a ImageId>,
+    /// The caller's record.
+    pub record: &'a T,
+    /// Whether it must survive a power cut.
+    pub durability: Durability,
+}
+
+/// A container as lists need it: one small read each.
+#[derive(Debug, Deserialize)]
+pub struct ContainerEntry {
+    /// Its id.
+    pub id: ContainerId,
+    /// Its name.
+    pub name: Option<String>,
+    /// The image it needs.
+    pub image: Option<ImageId>,
+    /// When it was made, nanoseconds since 1970.
+    pub created: u64,
+    record: Box<RawValue>,
+}
+
+/// The same on its way to the disk.
+#[derive(Serialize)]
+struct EntryText<'a, T: ?Sized> {
+    id: &'a ContainerId,
+    name: Option<&'a str>,
+    image: Option<&'a ImageId>,
+    created: u64,
+    record: &'a T,
+}
+
+impl ContainerEntry {
+    /// The caller's record.
+    pub fn record<T: DeserializeOwned>(&self) -> Result<T, RecordError> {
+        serde_json::from_str(self.record.get()).map_err(|source| RecordError::Malformed {
+            path: PathBuf::from(self.id.hex()).join(RECORD),
+            source,
+        })
+    }
+}
+
+/// All containers.
+#[derive(Debug, Default)]
+pub struct ContainerList {
+    /// Those whose record could be read, oldest first.
+    pub containers: Vec<ContainerEntry>,
+    /// Those whose record could not be read, and why.
+    pub broken: Vec<(ContainerId, RecordError)>,
+}
+
+/// Whether a text can name a container or a volume, as Podman has it.
+pub(crate) fn is_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    // A file's name has at most 255 bytes, and temporary ones are a little longer.
+    name.len() <= 240
+        && bytes.next().is_some_and(|first| first.is_ascii_alphanumeric())
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
+}
+
+/// Nanoseconds since 1970.
+pub(crate) fn now() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
+    seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(now.tv_nsec).unwrap_or(0))
+}
+
+impl Store {
+    /// Makes a container and claims its name; of two processes that want one name, one gets it.
+    pub fn create_container<T: Serialize + ?Sized>(
+        &self,
+        container: NewContainer<'_, T>,
+    ) -> Result<ContainerHandle, CreateError> {
+        let NewContainer { id, name, image, record, durability } = container;
+        if let Some(name) = name
+            && !is_name(name)
+        {
+            return Err(CreateError::BadName { name: name.to_owned() });
+        }
+        let mut temporary = self.make_temporary("container")?;
+        let fresh = &temporary.place;
+        let text = EntryText { id, name, image, created: now(), record };
+        let bytes = to_bytes(&text, &fresh.path.join(RECORD))?;
+        write_fresh(fresh.fd.as_fd(), RECORD, &bytes, durability)?;
+
+        let containers = self.containers()?;
+        // Shared with other containers; whoever removes an image looks at containers while holding it alone.
+        let images = self.images()?;
+        let _image_index = match image {
+            Some(image) => {
+                let held =
+                    lock::index(images.fd.as_fd(), FlockOperation::LockShared).at("lock", &images.path)?;
+                if !images.has(image.hex())? {
+                    return Err(CreateError::ImageGone { image: image.clone() });
+                }
+                Some(held)
+            }
+            None => None,
+        };
+        let names = self.container_names()?;
+        let _index = lock::index(names.fd.as_fd(), FlockOperation::LockExclusive).at("lock", &names.path)?;
+        if containers.has(id.hex())? {
+            return Err(CreateError::IdTaken { id: id.clone() });
+        }
+        if let Some(name) = name {
+            self.claim_name(names, name, id)?;
+        }
+        if !temporary.place_at(containers, id.hex())? {
+            return Err(CreateError::IdTaken { id: id.clone() });
+        }
+        if durability == Durability::Durable {
+            // The directory before the name, so that no power cut leaves a name without it (it would be harmless).
+            containers.sync()?;
+            names.sync()?;
+        }
+        Ok(self.container_handle(id.clone())?)
+    }
+
+    /// Makes the link from a name to an id. The index of names is locked by the caller.
+    fn claim_name(&self, names: &Place, name: &str, id: &ContainerId) -> Result<(), CreateError> {
+        match rustix::fs::symlinkat(id.hex(), &names.fd, name) {
+            Err(Errno::EXIST) => {}
+            other => return Ok(other.at("make", names.path.join(name))?),
+        }
+        if let Some(by_id) = self.name_holder(names, name)? {
+            return Err(CreateError::NameTaken { name: name.to_owned(), by_id });
+        }
+        // Its container was never finished, or is half removed: nobody has the name.
+        rustix::fs::unlinkat(&names.fd, name, AtFlags::empty()).at("delete", names.path.join(name))?;
+        Ok(rustix::fs::symlinkat(id.hex(), &names.fd, name).at("make", names.path.join(name))?)
+    }
+
+    /// The container that has a name; `None` also when the name leads to none that is there.
+    fn name_holder(&self, names: &Place, name: &str) -> Result<Option<ContainerId>, FileError> {
+        let target = match rustix::fs::readlinkat(&names.fd, name, Vec::new()) {
+            Ok(target) => target,
+            Err(Errno::NOENT | Errno::INVAL | Errno::NAMETOOLONG) => return Ok(None),
+            Err(errno) => return Err(FileError::new("read", names.path.join(name), errno)),
+        };
+        let Some(id) = target.to_str().ok().and_then(ContainerId::from_hex) else { return Ok(None) };
+        Ok(self.containers()?.has(id.hex())?.then_some(id))
+    }
+
+    /// The container of an id.
+    pub fn container(&self, id: &ContainerId) -> Result<ContainerHandle, FindContainerError> {
+        self.container_handle(id.clone()).map_err(|error| {
+            if error.is_not_found() {
+                FindContainerError::NotFound { query: id.to_string() }
+            } else {
+                error.into()
+            }
+        })
+    }
+
+    fn container_handle(&self, id: ContainerId) -> Result<ContainerHandle, FileError> {
+        let place = self.containers()?.open(id.hex())?;
+        let run_path = self.paths().run.join("containers").join(id.hex());
+        Ok(ContainerHandle { id, dir: place.fd, path: place.path, run_path })
+    }
+
+    /// Finds a container by id, name, or the beginning of its id.
+    pub fn find_container(&self, query: &str) -> Result<ContainerHandle, FindContainerError> {
+        let not_found = || FindContainerError::NotFound { query: query.to_owned() };
+        if let Some(id) = ContainerId::from_hex(query) {
+            match self.container(&id) {
+                Err(FindContainerError::NotFound { .. }) => {}
+                other => return other,
+            }
+        }
+        if is_name(query)
+            && let Some(id) = self.name_holder(self.container_names()?, query)?
+        {
+            return self.container(&id);
+        }
+        if query.is_empty() || !query.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(not_found());
+        }
+        let mut candidates = Vec::new();
+        for entry in self.containers()?.list()? {
+            if let Some(id) = entry.text().and_then(ContainerId::from_hex)
+                && id.hex().starts_with(query)
+            {
+                candidates.push(id);
+            }
+        }
+        if candidates.len() > 1 {
+            candidates.sort_unstable();
+            return Err(FindContainerError::Ambiguous { query: query.to_owned(), candidates });
+        }
+        self.container(&candidates.pop().ok_or_else(not_found)?)
+    }
+
+    /// All containers: one listing and one small read each.
+    pub fn list_containers(&self) -> Result<ContainerList, FileError> {
+        let place = self.containers()?;
+        let mut list = ContainerList::default();
+        for entry in place.list()? {
+            let Some(id) = entry.text().and_then(ContainerId::from_hex) else { continue };
+            let name = format!("{}/{RECORD}", id.hex());
+            let path = place.path.join(&name);
+            match read_bytes(place.fd.as_fd(), &name, &path) {
+                Ok(bytes) if is_lost(&bytes) => self.discard_lost(&id)?,
+                Ok(bytes) => match parse::<ContainerEntry>(&bytes, &path) {
+                    Ok(entry) if entry.id == id => list.containers.push(entry),
+                    Ok(entry) => {
+                        list.broken.push((id, RecordError::Foreign { path, id: entry.id.to_string() }))
+                    }
+                    Err(error) => list.broken.push((id, error)),
+                },
+                // Removed between the listing and now.
+                Err(error) if error.is_not_found() => {}
+                Err(error) => list.broken.push((id, error)),
+            }
+        }
+        list.containers
+            .sort_by(|left, right| left.created.cmp(&right.created).then_with(|| left.id.cmp(&right.id)));
+        Ok(list)
+    }
+
+    /// A power cut took the text of a record that was not to be durable: the container goes, as was agreed.
+    fn discard_lost(&self, id: &ContainerId) -> Result<(), FileError> {
+        self.discard(self.containers()?, id.hex()).map(drop)
+    }
+
+    /// Gives a container another name. Hold the container's lock.
+    pub fn rename_container(
+        &self,
+        container: &ContainerHandle,
+        name: &str,
+    ) -> Result<(), RenameContainerError> {
+        if !is_name(name) {
+            return Err(CreateError::BadName { name: name.to_owned() });
+        }
+        let names = self.container_names()?;
+        let _index = lock::index(names.fd.as_fd(), FlockOperation::LockExclusive).at("lock", &names.path)?;
+        let entry = container.read_entry()?;
+        if entry.name.as_deref() == Some(name) {
+            return Ok(());
+        }
+        self.claim_name(names, name, &container.id)?;
+        let text = EntryText {
+            id: &entry.id,
+            name: Some(name),
+            image: entry.image.as_ref(),
+            created: entry.created,
+            record: &*entry.record,
+        };
+        let written = container.write(&text, Durability::Durable);
+        let stale = if written.is_ok() { entry.name.as_deref() } else { Some(name) };
+        if let Some(stale) = stale {
+            rustix::fs::unlinkat(&names.fd, stale, AtFlags::empty()).at("delete", names.path.join(stale))?;
+        }
+        names.sync()?;
+        Ok(written?)
+    }
+
+    /// Removes a container: its name goes, its directory moves to the trash (see [`Store::empty_trash`]), its runtime
+    /// directory is deleted. Hold the container's lock. One that is gone already is fine.
+    pub fn remove_container(&self, container: ContainerHandle) -> Result<(), RemoveContainerError> {
+        let names = self.container_names()?;
+        {
+            let _index =
+                lock::index(names.fd.as_fd(), FlockOperation::LockExclusive).at("lock", &names.path)?;
+            // Whoever renamed it wrote the record under the same lock. A record that cannot be read has no say: its
+            // name leads nowhere afterwards and is given to the next who asks.
+            if let Ok(ContainerEntry { name: Some(name), .. }) = container.read_entry()
+                && self.name_holder(names, &name)?.as_ref() == Some(&container.id)
+            {
+                rustix::fs::unlinkat(&names.fd, &name, AtFlags::empty())
+                    .at("delete", names.path.join(&name))?;
+            }
+            self.discard(self.containers()?, container.id.hex())?;
+        }
+        crate::remove::remove_tree(self.run_containers()?.fd.as_fd(), container.id.hex())?;
+        Ok(())
+    }
+}

@@ -1,0 +1,270 @@
+//! Copying a tree: contents, holes, owners, modes, times, extended attributes, hard links, links as links.
+//!
+//! Both sides are entered by handles, no link is followed and no mount is entered, so a process that changes the source
+//! meanwhile can spoil the copy and nothing else.
+
+mod data;
+mod xattr;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps, Uid};
+use rustix::io::Errno;
+
+use crate::dir::DIRECTORY;
+use crate::error::FileError;
+
+const RESOLVE: ResolveFlags = ResolveFlags::BENEATH
+    .union(ResolveFlags::NO_SYMLINKS)
+    .union(ResolveFlags::NO_MAGICLINKS)
+    .union(ResolveFlags::NO_XDEV);
+
+/// What a copy keeps and what it changes.
+pub(crate) trait Rules {
+    /// The owner of the copy; `None` when there is none for it.
+    fn user(&self, uid: u32) -> Option<u32>;
+    /// The group of the copy; `None` when there is none for it.
+    fn group(&self, gid: u32) -> Option<u32>;
+    /// Whether whiteouts and overlayfs's attributes are kept: the copy is a layer itself.
+    fn keeps_overlay(&self) -> bool;
+}
+
+/// A tree could not be copied.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// A file of either side.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// An owner has no counterpart.
+    #[error("`{}` belongs to {uid}:{gid}, for which there is no id in the copy", path.display())]
+    Unmapped {
+        /// The file, from the tree's root.
+        path: PathBuf,
+        /// Its owner.
+        uid: u32,
+        /// Its group.
+        gid: u32,
+    },
+}
+
+enum Step {
+    /// Copy what a directory holds.
+    Enter(Vec<u8>),
+    /// Give a directory its owner, mode and times, now that nothing is made in it any more.
+    Finish(Vec<u8>),
+}
+
+/// Copies what lies in `source` into the empty directory `target`, which gets the source's owner, mode and attributes.
+pub(crate) fn copy_tree(
+    source: BorrowedFd<'_>,
+    target: BorrowedFd<'_>,
+    rules: &dyn Rules,
+) -> Result<(), CopyError> {
+    let mut copy = Copy { source, target, rules, linked: HashMap::new() };
+    let mut steps = vec![Step::Enter(Vec::new())];
+    while let Some(step) = steps.pop() {
+        match step {
+            Step::Enter(path) => {
+                let (from, to) = copy.open_both(&path)?;
+                steps.push(Step::Finish(path.clone()));
+                let entries = crate::dir::list(from.as_fd()).map_err(failed("list", &path))?;
+                for entry in entries {
+                    let below = joined(&path, &entry.name);
+                    if copy.entry(from.as_fd(), to.as_fd(), &entry.name, &below)? {
+                        steps.push(Step::Enter(below));
+                    }
+                }
+            }
+            Step::Finish(path) => {
+                let (from, to) = copy.open_both(&path)?;
+                let stat = rustix::fs::fstat(&from).map_err(failed("look at", &path))?;
+                copy.finish(from.as_fd(), to.as_fd(), &stat, &path)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn joined(path: &[u8], name: &[u8]) -> Vec<u8> {
+    if path.is_empty() { name.to_vec() } else { [path, name].join(&b'/') }
+}
+
+/// Gives a failed call its path.
+fn failed(deed: &'static str, path: &[u8]) -> impl FnOnce(Errno) -> FileError {
+    move |errno| {
+        let path: &[u8] = if path.is_empty() { b"." } else { path };
+        FileError::new(deed, OsStr::from_bytes(path), errno)
+    }
+}
+
+/// Opens a directory below a root, without following anything.
+fn open_below(root: BorrowedFd<'_>, path: &[u8]) -> rustix::io::Result<OwnedFd> {
+    let path: &[u8] = if path.is_empty() { b"." } else { path };
+    loop {
+        match rustix::fs::openat2(root, path, DIRECTORY, Mode::empty(), RESOLVE) {
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            other => return other,
+        }
+    }
+}
+
+fn times(stat: &Stat) -> Timestamps {
+    let nanoseconds = |value| i64::try_from(value).unwrap_or(0);
+    Timestamps {
+        last_access: Timespec { tv_sec: stat.st_atime, tv_nsec: nanoseconds(stat.st_atime_nsec) },
+        last_modification: Timespec { tv_sec: stat.st_mtime, tv_nsec: nanoseconds(stat.st_mtime_nsec) },
+    }
+}
+
+struct Copy<'a> {
+    source: BorrowedFd<'a>,
+    target: BorrowedFd<'a>,
+    rules: &'a dyn Rules,
+    /// Files with several names: where the first of them was copied to.
+    linked: HashMap<(u64, u64), Vec<u8>>,
+}
+
+impl Copy<'_> {
+    fn open_both(&self, path: &[u8]) -> Result<(OwnedFd, OwnedFd), FileError> {
+        let from = open_below(self.source, path).map_err(failed("open", path))?;
+        let to = open_below(self.target, path).map_err(failed("open the copy of", path))?;
+        Ok((from, to))
+    }
+
+    /// Copies one name; true when it is a directory whose content comes later.
+    fn entry(
+        &mut self,
+        from: BorrowedFd<'_>,
+        to: BorrowedFd<'_>,
+        name: &[u8],
+        path: &[u8],
+    ) -> Result<bool, CopyError> {
+        let stat = match rustix::fs::statat(from, name, AtFlags::SYMLINK_NOFOLLOW) {
+            // Somebody deleted it: then it is not part of the copy.
+            Err(Errno::NOENT) => return Ok(false),
+            other => other.map_err(failed("look at", path))?,
+        };
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => {
+                rustix::fs::mkdirat(to, name, Mode::RWXU).map_err(failed("make the copy of", path))?;
+                return Ok(true);
+            }
+            FileType::RegularFile => self.file(from, to, name, path, &stat)?,
+            FileType::Symlink => {
+                let link = rustix::fs::readlinkat(from, name, Vec::new()).map_err(failed("read", path))?;
+                rustix::fs::symlinkat(link.as_c_str(), to, name).map_err(failed("make the copy of", path))?;
+                self.named_metadata(to, name, &stat, path)?;
+            }
+            FileType::CharacterDevice if stat.st_rdev == 0 && !self.rules.keeps_overlay() => {}
+            kind => {
+                match rustix::fs::mknodat(to, name, kind, Mode::RUSR | Mode::WUSR, stat.st_rdev) {
+                    Ok(()) => self.named_metadata(to, name, &stat, path)?,
+                    // Who may not make devices had none to copy, unless somebody else put them there.
+                    Err(Errno::PERM) if matches!(kind, FileType::CharacterDevice | FileType::BlockDevice) => {
+                    }
+                    Err(errno) => return Err(failed("make the copy of", path)(errno).into()),
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn file(
+        &mut self,
+        from: BorrowedFd<'_>,
+        to: BorrowedFd<'_>,
+        name: &[u8],
+        path: &[u8],
+        stat: &Stat,
+    ) -> Result<(), CopyError> {
+        if stat.st_nlink > 1
+            && let Some(first) = self.linked.get(&(stat.st_dev, stat.st_ino))
+        {
+            let (parent, first_name) = match first.iter().rposition(|byte| *byte == b'/') {
+                Some(slash) => {
+                    (first.get(..slash).unwrap_or_default(), first.get(slash + 1..).unwrap_or_default())
+                }
+                None => (&b""[..], first.as_slice()),
+            };
+            let parent = open_below(self.target, parent).map_err(failed("open the copy of", first))?;
+            rustix::fs::linkat(parent, first_name, to, name, AtFlags::empty())
+                .map_err(failed("link the copy of", path))?;
+            return Ok(());
+        }
+        // A pipe put in its place must not keep us waiting.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let source = rustix::fs::openat(from, name, flags, Mode::empty()).map_err(failed("open", path))?;
+        let stat = rustix::fs::fstat(&source).map_err(failed("look at", path))?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(failed("copy what was put in the place of", path)(Errno::INVAL).into());
+        }
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let target = rustix::fs::openat(to, name, flags, Mode::RUSR | Mode::WUSR)
+            .map_err(failed("make the copy of", path))?;
+        let size = u64::try_from(stat.st_size).unwrap_or(0);
+        data::copy(source.as_fd(), target.as_fd(), size).map_err(failed("copy", path))?;
+        self.finish(source.as_fd(), target.as_fd(), &stat, path)?;
+        if stat.st_nlink > 1 {
+            self.linked.insert((stat.st_dev, stat.st_ino), path.to_vec());
+        }
+        Ok(())
+    }
+
+    fn owner(&self, stat: &Stat, path: &[u8]) -> Result<(Uid, Gid), CopyError> {
+        match (self.rules.user(stat.st_uid), self.rules.group(stat.st_gid)) {
+            (Some(uid), Some(gid)) if uid != u32::MAX && gid != u32::MAX => {
+                Ok((Uid::from_raw(uid), Gid::from_raw(gid)))
+            }
+            _ => Err(CopyError::Unmapped {
+                path: PathBuf::from(OsStr::from_bytes(if path.is_empty() { b"." } else { path })),
+                uid: stat.st_uid,
+                gid: stat.st_gid,
+            }),
+        }
+    }
+
+    /// Owner, mode, attributes and times of an open file or directory, in the order in which none undoes another.
+    fn finish(
+        &self,
+        from: BorrowedFd<'_>,
+        to: BorrowedFd<'_>,
+        stat: &Stat,
+        path: &[u8],
+    ) -> Result<(), CopyError> {
+        let (uid, gid) = self.owner(stat, path)?;
+        rustix::fs::fchown(to, Some(uid), Some(gid)).map_err(failed("set the owner of the copy of", path))?;
+        rustix::fs::fchmod(to, Mode::from_raw_mode(stat.st_mode & 0o7777))
+            .map_err(failed("set the mode of the copy of", path))?;
+        xattr::copy(from, to, self.rules).map_err(failed("copy the attributes of", path))?;
+        rustix::fs::futimens(to, &times(stat)).map_err(failed("set the times of the copy of", path))?;
+        Ok(())
+    }
+
+    /// The same for what cannot be opened.
+    fn named_metadata(
+        &self,
+        to: BorrowedFd<'_>,
+        name: &[u8],
+        stat: &Stat,
+        path: &[u8],
+    ) -> Result<(), CopyError> {
+        let (uid, gid) = self.owner(stat, path)?;
+        rustix::fs::chownat(to, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(failed("set the owner of the copy of", path))?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
+            // Made a moment ago in a directory that nobody else can enter yet: it is no link.
+            rustix::fs::chmodat(to, name, Mode::from_raw_mode(stat.st_mode & 0o7777), AtFlags::empty())
+                .map_err(failed("set the mode of the copy of", path))?;
+        }
+        rustix::fs::utimensat(to, name, &times(stat), AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(failed("set the times of the copy of", path))?;
+        Ok(())
+    }
+}

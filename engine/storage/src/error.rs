@@ -1,0 +1,57 @@
+//! A system call that failed on a file of the store: which deed, which file, which reason.
+
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+
+/// A system call failed on one file.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {deed} `{}`", path.display())]
+pub struct FileError {
+    /// What was being tried, as a verb: `open`, `rename`.
+    pub deed: &'static str,
+    /// The file.
+    pub path: PathBuf,
+    /// The kernel's word.
+    #[source]
+    pub source: Errno,
+}
+
+impl FileError {
+    /// Makes the error of one failed call.
+    pub(crate) fn new(deed: &'static str, path: impl AsRef<Path>, source: Errno) -> Self {
+        Self { deed, path: path.as_ref().to_owned(), source }
+    }
+
+    /// Whether the file was not there.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.source == Errno::NOENT
+    }
+
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self.source {
+            Errno::NOSPC => Some(format!(
+                "the file system of `{}` is full (blocks or inodes); `pontoon image prune` frees what no container uses",
+                self.path.display()
+            )),
+            Errno::DQUOT => Some("your disk quota is used up".to_owned()),
+            Errno::ROFS => Some("the file system is mounted read-only".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// Puts deed and path to a failed call.
+pub(crate) trait At<T> {
+    /// Turns the errno into a [`FileError`].
+    fn at(self, deed: &'static str, path: impl AsRef<Path>) -> Result<T, FileError>;
+}
+
+impl<T> At<T> for rustix::io::Result<T> {
+    fn at(self, deed: &'static str, path: impl AsRef<Path>) -> Result<T, FileError> {
+        self.map_err(|errno| FileError::new(deed, path, errno))
+    }
+}

@@ -1,0 +1,334 @@
+//! Images: manifest, config, and the names that lead to them.
+
+mod error;
+mod find;
+mod names;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::os::fd::AsFd;
+
+use rustix::fs::FlockOperation;
+use serde::{Deserialize, Serialize};
+
+use error::not_found;
+pub use error::{CommitError, FindImageError, RemoveImageError};
+pub use names::TagError;
+
+use crate::dir::Place;
+use crate::error::{At, FileError};
+use crate::id::{DiffId, ImageId};
+use crate::layers::{LayerMeta, sha256};
+use crate::lock::{self, LayerLease};
+use crate::record::{
+    Durability, RecordError, read_bytes, read_record, to_bytes, write_fresh, write_record_atomically,
+};
+use crate::store::Store;
+use crate::sweep::COMMIT_MARK;
+use crate::unpack::UnpackedLayer;
+
+const MANIFEST: &str = "manifest.json";
+const CONFIG: &str = "config.json";
+const RECORD: &str = "record.json";
+
+/// Owner and mode of an image's root directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RootAttributes {
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+/// An image to be committed.
+#[derive(Debug)]
+pub struct NewImage<'a> {
+    /// The bytes of the manifest.
+    pub manifest: &'a [u8],
+    /// The bytes of the config; their sha256 is the image's id.
+    pub config: &'a [u8],
+    /// Digest of the manifest, `sha256:…`.
+    pub digest: String,
+    /// All layers, bottom first.
+    pub layers: Vec<DiffId>,
+    /// Those of them that were unpacked now.
+    pub unpacked: Vec<UnpackedLayer>,
+    /// Full names, `registry/path:tag`, that shall lead to the image; they leave the images they led to.
+    pub names: Vec<String>,
+    /// Full names with digest, `registry/path@sha256:…`, under which it was pulled.
+    pub repo_digests: Vec<String>,
+    /// When it was made, seconds since 1970, from its config.
+    pub created: Option<i64>,
+}
+
+/// An image of the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageRecord {
+    /// The digits of the sha256 of its config.
+    pub id: ImageId,
+    /// Digest of its manifest.
+    pub digest: String,
+    /// Full names that lead to it, sorted; empty for an image without a name.
+    pub names: Vec<String>,
+    /// Full names with digest, under which it was pulled.
+    pub repo_digests: Vec<String>,
+    /// When it was made, seconds since 1970.
+    pub created: Option<i64>,
+    /// Bytes of the files of all its layers.
+    pub size: u64,
+    /// Its layers, bottom first.
+    pub layers: Vec<DiffId>,
+    /// How many of the lowest layers are hidden wholly by one above.
+    pub hidden_layers: usize,
+    /// What its root directory looks like.
+    pub root: RootAttributes,
+}
+
+impl ImageRecord {
+    /// The layers to mount, bottom first: all but those that one above hides wholly.
+    #[must_use]
+    pub fn visible_layers(&self) -> &[DiffId] {
+        self.layers.get(self.hidden_layers..).unwrap_or(&self.layers)
+    }
+}
+
+/// What lies in `record.json`: all but the names, which are links of their own.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredImage {
+    id: ImageId,
+    digest: String,
+    repo_digests: Vec<String>,
+    created: Option<i64>,
+    size: u64,
+    layers: Vec<DiffId>,
+    hidden_layers: usize,
+    root: RootAttributes,
+}
+
+impl StoredImage {
+    fn with_names(self, mut names: Vec<String>) -> ImageRecord {
+        names.sort_unstable();
+        ImageRecord {
+            id: self.id,
+            digest: self.digest,
+            names,
+            repo_digests: self.repo_digests,
+            created: self.created,
+            size: self.size,
+            layers: self.layers,
+            hidden_layers: self.hidden_layers,
+            root: self.root,
+        }
+    }
+}
+
+/// What went with an image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RemovedImage {
+    /// Names that no longer lead anywhere.
+    pub untagged: Vec<String>,
+    /// Layers that nothing needs any more; they lie in the trash, see [`Store::empty_trash`].
+    pub layers: Vec<DiffId>,
+}
+
+impl Store {
+    /// Commits an image: one `syncfs`, the layers' renames, the record, the names last.
+    ///
+    /// The lease must have been taken before [`Store::has_layer`] was asked about the layers that were not unpacked.
+    pub fn commit_image(&self, lease: &LayerLease, image: NewImage<'_>) -> Result<ImageRecord, CommitError> {
+        let _ = lease;
+        for name in &image.names {
+            names::check(name)?;
+        }
+        let mut metas: HashMap<DiffId, LayerMeta> = HashMap::new();
+        for layer in &image.unpacked {
+            metas.insert(layer.diff_id.clone(), layer.meta.clone());
+        }
+        let mut stack = Vec::with_capacity(image.layers.len());
+        for layer in &image.layers {
+            stack.push(match metas.get(layer) {
+                Some(meta) => meta.clone(),
+                None if self.has_layer(layer)? => self.layer_meta(layer)?,
+                None => return Err(CommitError::LayerMissing { layer: layer.clone() }),
+            });
+        }
+        let id = ImageId::from_bytes(&sha256(image.config));
+        let stored = StoredImage {
+            id: id.clone(),
+            digest: image.digest,
+            repo_digests: image.repo_digests,
+            created: image.created,
+            size: stack.iter().map(|meta| meta.size).sum(),
+            layers: image.layers,
+            hidden_layers: stack.iter().rposition(|meta| meta.opaque).unwrap_or(0),
+            root: stack.iter().rev().find_map(|meta| meta.root).unwrap_or(RootAttributes {
+                mode: 0o755,
+                uid: 0,
+                gid: 0,
+            }),
+        };
+
+        // Killed between here and the end, the mark makes the next sweep look for layers without an image.
+        let _mark = self.make_temporary(COMMIT_MARK)?;
+        let mut temporary = self.make_temporary("image")?;
+        let fresh = &temporary.place;
+        let record = to_bytes(&stored, &fresh.path.join(RECORD))?;
+        for (name, bytes) in [(MANIFEST, image.manifest), (CONFIG, image.config), (RECORD, record.as_slice())]
+        {
+            write_fresh(fresh.fd.as_fd(), name, bytes, Durability::Volatile)?;
+        }
+        self.sync_all()?;
+        self.place_layers(image.unpacked)?;
+
+        let images = self.images()?;
+        let _index =
+            lock::index(images.fd.as_fd(), FlockOperation::LockExclusive).at("lock", &images.path)?;
+        if temporary.place_at(images, id.hex())? {
+            images.sync()?;
+        } else {
+            drop(temporary);
+            self.merge_image(images, stored, image.manifest)?;
+        }
+        self.set_names(&id, &image.names)?;
+        self.image(&id).map_err(CommitError::from_find)
+    }
+
+    /// The image was there: what is new of it is added. An equal config means equal layers.
+    fn merge_image(&self, images: &Place, new: StoredImage, manifest: &[u8]) -> Result<(), CommitError> {
+        let place = images.open(new.id.hex())?;
+        let mut old: StoredImage = read_record(place.fd.as_fd(), RECORD, &place.path.join(RECORD))?;
+        let mut changed = false;
+        for digest in new.repo_digests {
+            if !old.repo_digests.contains(&digest) {
+                old.repo_digests.push(digest);
+                changed = true;
+            }
+        }
+        if old.digest != new.digest {
+            write_record_atomically(place.fd.as_fd(), MANIFEST, manifest, Durability::Durable)?;
+            old.digest = new.digest;
+            changed = true;
+        }
+        if changed {
+            let bytes = to_bytes(&old, &place.path.join(RECORD))?;
+            write_record_atomically(place.fd.as_fd(), RECORD, &bytes, Durability::Durable)?;
+        }
+        Ok(())
+    }
+
+    /// All images, newest first.
+    pub fn list_images(&self) -> Result<Vec<ImageRecord>, FindImageError> {
+        let images = self.images()?;
+        let mut names: HashMap<ImageId, Vec<String>> = HashMap::new();
+        for (name, id) in self.all_names()? {
+            names.entry(id).or_default().push(name);
+        }
+        let mut records = Vec::new();
+        for entry in images.list()? {
+            let Some(id) = entry.text().and_then(ImageId::from_hex) else { continue };
+            match self.stored_image(&id) {
+                Ok(stored) => records.push(stored.with_names(names.remove(&id).unwrap_or_default())),
+                // Removed between the listing and now.
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        records.sort_by(|left, right| right.created.cmp(&left.created).then_with(|| left.id.cmp(&right.id)));
+        Ok(records)
+    }
+
+    /// The image of an id.
+    pub fn image(&self, id: &ImageId) -> Result<ImageRecord, FindImageError> {
+        let stored = self.stored_image(id).map_err(|error| not_found(error, id))?;
+        Ok(stored.with_names(self.names_of(id)?))
+    }
+
+    /// The full names that lead to an image, sorted.
+    fn names_of(&self, id: &ImageId) -> Result<Vec<String>, FileError> {
+        let mut names: Vec<String> =
+            self.all_names()?.into_iter().filter(|(_, owner)| owner == id).map(|(name, _)| name).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn stored_image(&self, id: &ImageId) -> Result<StoredImage, RecordError> {
+        let images = self.images()?;
+        let name = format!("{}/{RECORD}", id.hex());
+        let stored: StoredImage = read_record(images.fd.as_fd(), &name, &images.path.join(&name))?;
+        Ok(stored)
+    }
+
+    /// The bytes of an image's config.
+    pub fn image_config(&self, id: &ImageId) -> Result<Vec<u8>, FindImageError> {
+        self.image_file(id, CONFIG)
+    }
+
+    /// The bytes of an image's manifest.
+    pub fn image_manifest(&self, id: &ImageId) -> Result<Vec<u8>, FindImageError> {
+        self.image_file(id, MANIFEST)
+    }
+
+    fn image_file(&self, id: &ImageId, file: &str) -> Result<Vec<u8>, FindImageError> {
+        let images = self.images()?;
+        let name = format!("{}/{file}", id.hex());
+        read_bytes(images.fd.as_fd(), &name, &images.path.join(&name)).map_err(|error| not_found(error, id))
+    }
+
+    /// Removes an image and the layers that nothing else needs. With several names it takes `force`.
+    ///
+    /// While a pull or a build holds a lease, the layers stay until a later sweep.
+    pub fn remove_image(&self, id: &ImageId, force: bool) -> Result<RemovedImage, RemoveImageError> {
+        let images = self.images()?;
+        let mut removed = RemovedImage::default();
+        {
+            let _index =
+                lock::index(images.fd.as_fd(), FlockOperation::LockExclusive).at("lock", &images.path)?;
+            if !images.has(id.hex())? {
+                return Err(FindImageError::NotFound { query: id.to_string() }.into());
+            }
+            // Only its names are asked for, so that an image whose record is broken can be removed too.
+            let names = self.names_of(id)?;
+            if names.len() > 1 && !force {
+                return Err(RemoveImageError::SeveralNames { image: id.clone(), names });
+            }
+            self.refuse_use(id)?;
+            // Killed before the layers went, the mark makes the next sweep look for them.
+            let mark = self.make_temporary(COMMIT_MARK)?;
+            for name in &names {
+                self.unlink_name(name)?;
+            }
+            removed.untagged = names;
+            self.discard(images, id.hex())?;
+            mark.leave();
+        }
+        if let Some(layers) = self.collect_layers()? {
+            removed.layers = layers;
+        }
+        Ok(removed)
+    }
+
+    /// Refuses when a container needs the image.
+    fn refuse_use(&self, id: &ImageId) -> Result<(), RemoveImageError> {
+        let list = self.list_containers()?;
+        if let Some((container, source)) = list.broken.into_iter().next() {
+            return Err(RemoveImageError::UnknownUse { container, source });
+        }
+        let users: Vec<_> =
+            list.containers.into_iter().filter(|container| container.image.as_ref() == Some(id)).collect();
+        if users.is_empty() {
+            return Ok(());
+        }
+        Err(RemoveImageError::InUse {
+            image: id.clone(),
+            containers: users
+                .iter()
+                .map(|user| user.name.clone().unwrap_or_else(|| user.id.short().to_owned()))
+                .collect(),
+            ids: users.into_iter().map(|user| user.id).collect(),
+        })
+    }
+}

@@ -1,0 +1,78 @@
+//! Layers, images, containers and volumes on disk: who owns which file, in which order files appear, and what
+//! happens when a process dies in between.
+//!
+//! It knows no registry, no plan and no runtime. What a container or a volume *is* stays the caller's business: its
+//! record is any serde value. It enters no namespace: work that meets mapped ids (unpacking, shifting, copying up,
+//! emptying the trash) must be called by a process that already sits in the right user namespace.
+//!
+//! # Disk
+//!
+//! ```text
+//! ROOT/format                              the number of this layout
+//! ROOT/layers/sha256-HEX/{diff/,meta.json} one layer by diff id; maps/KEY/diff holds it with other owners
+//! ROOT/images/HEX/{manifest.json,config.json,record.json}
+//! ROOT/images/names/NAME                   a link whose text is the image's id and the name
+//! ROOT/containers/HEX/{record.json,exit.json,upper/,work/,rootfs/}
+//! ROOT/containers/names/NAME               a link whose text is the container's id
+//! ROOT/volumes/NAME/{record.json,_data/,needs-copy-up}
+//! ROOT/tmp/*                               being made; a directory without a living lock is a leftover
+//! ROOT/trash/*                             being deleted
+//! RUN/containers/HEX/                      what a reboot may forget
+//! ```
+//!
+//! # Locks
+//!
+//! All are `flock`s held by descriptors, so they die with their process. Whoever takes several takes them in this order:
+//!
+//! 1. [`PullLock`], one per key of the caller's choice
+//! 2. [`LayerLease`] (shared; deleting layers needs it alone and never waits for it)
+//! 3. [`ContainerLock`], by rising id
+//! 4. [`VolumeLock`], by rising name
+//! 5. the lock of one layer while its shifted copy is made
+//! 6. the index locks of images, container names and volumes, in this order: taken and given back inside one call
+//!
+//! # Order of writes
+//!
+//! A thing is made in `tmp/`, made durable, renamed to its place without replacing, and named last. It is unnamed
+//! first, renamed into `trash/`, and deleted last. So at every moment a name leads to a whole thing.
+
+mod containers;
+mod copy;
+mod dir;
+mod error;
+mod id;
+mod images;
+mod layers;
+mod lock;
+mod record;
+mod remove;
+mod shift;
+mod store;
+mod sweep;
+mod tar;
+#[cfg(test)]
+mod testing;
+mod unpack;
+mod volumes;
+
+pub use containers::{
+    ContainerEntry, ContainerHandle, ContainerList, CreateError, FindContainerError, NewContainer,
+    RemoveContainerError, RenameContainerError,
+};
+pub use copy::CopyError;
+pub use error::FileError;
+pub use id::{ContainerId, DiffId, IdError, ImageId};
+pub use images::{
+    CommitError, FindImageError, ImageRecord, NewImage, RemoveImageError, RemovedImage, RootAttributes,
+    TagError,
+};
+pub use layers::{LayerError, LayerMeta};
+pub use lock::{ContainerLock, LayerLease, PullLock, VolumeLock};
+pub use record::{Durability, RecordError, read_record, write_record_atomically};
+pub use remove::remove_tree;
+pub use shift::{IdRange, IdShift, ShiftError};
+pub use store::{OpenError, Store, StorePaths};
+pub use sweep::{SweepReport, TrashReport};
+pub use tar::TarError;
+pub use unpack::{Ownership, UnpackError, UnpackOptions, UnpackReport, UnpackedLayer, XattrMode};
+pub use volumes::{CopyUp, FindVolumeError, NewVolume, VolumeEntry, VolumeError, VolumeHandle, VolumeList};
