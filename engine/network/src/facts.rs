@@ -1,0 +1,132 @@
+//! What a plan must know about the host.
+
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::files::names_only_the_stub;
+
+/// Facts about the host, read once by [`HostFacts::read`] or made by a test.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostFacts {
+    /// Where `pasta` is.
+    pub pasta: Option<PathBuf>,
+    /// Whether that pasta knows `--map-guest-addr` (2024-08 and newer).
+    pub pasta_maps_guest_address: bool,
+    /// Where `slirp4netns` is.
+    pub slirp4netns: Option<PathBuf>,
+    /// Text of `/etc/resolv.conf`, or of systemd-resolved's own list where the former only names its stub.
+    pub resolv_conf: String,
+    /// Text of `/etc/hosts`.
+    pub hosts: String,
+    /// The address from which the host reaches the outside, IPv4; pasta gives it to the container.
+    pub address_v4: Option<IpAddr>,
+    /// The same for IPv6.
+    pub address_v6: Option<IpAddr>,
+    /// Whether we run as root outside of any user namespace.
+    pub root: bool,
+}
+
+/// Why the facts cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum FactsError {
+    /// A file of the host cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+const RESOLV_CONF: &str = "/etc/resolv.conf";
+/// Where systemd-resolved keeps the list of servers behind its stub.
+const RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
+const HOSTS: &str = "/etc/hosts";
+
+/// Addresses for examples (RFC 5737, RFC 3849): nobody is there, so that the route to them is the default one.
+const ELSEWHERE_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
+const ELSEWHERE_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+
+impl HostFacts {
+    /// Reads them; takes some tenths of a millisecond, starts no program and sends no packet.
+    ///
+    /// # Errors
+    /// [`FactsError`] if a file is there and cannot be read; a missing one counts as empty.
+    pub fn read() -> Result<Self, FactsError> {
+        let mut resolv_conf = read(Path::new(RESOLV_CONF))?;
+        if names_only_the_stub(&resolv_conf) {
+            let behind = read(Path::new(RESOLVED))?;
+            if !behind.is_empty() {
+                resolv_conf = behind;
+            }
+        }
+        let pasta = pontoon_rootless::helper::find("pasta", "passt").ok();
+        Ok(Self {
+            pasta_maps_guest_address: pasta.as_deref().is_some_and(maps_guest_address),
+            pasta,
+            slirp4netns: pontoon_rootless::helper::find("slirp4netns", "slirp4netns").ok(),
+            resolv_conf,
+            hosts: read(Path::new(HOSTS))?,
+            address_v4: source_address(IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V4(ELSEWHERE_V4)),
+            address_v6: source_address(IpAddr::V6(Ipv6Addr::UNSPECIFIED), IpAddr::V6(ELSEWHERE_V6)),
+            root: rustix::process::geteuid().is_root(),
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<String, FactsError> {
+    match std::fs::read(path) {
+        // A stray byte in a comment must not keep every container from starting.
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(err) if err.kind() == ErrorKind::NotFound => Ok(String::new()),
+        Err(source) => Err(FactsError::Read { path: path.to_owned(), source }),
+    }
+}
+
+/// The address that packets to `elsewhere` would come from. Connecting a datagram socket sends nothing.
+fn source_address(any: IpAddr, elsewhere: IpAddr) -> Option<IpAddr> {
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect((elsewhere, 9)).ok()?;
+    socket.local_addr().ok().map(|address| address.ip()).filter(|address| !address.is_loopback())
+}
+
+/// Whether the program has the option, by its name among the strings of the program file: asking it by `--help` takes
+/// ten times as long, and versions are written in too many ways.
+fn maps_guest_address(pasta: &Path) -> bool {
+    const OPTION: &[u8] = b"map-guest-addr\0";
+    let Ok(program) = std::fs::read(pasta) else { return false };
+    program.split_inclusive(|byte| *byte == 0).any(|string| string == OPTION)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hosts_facts_can_be_read() {
+        let facts = HostFacts::read().unwrap();
+        assert_eq!(facts.root, rustix::process::getuid().is_root());
+        assert!(facts.address_v4.is_none_or(|address| address.is_ipv4()));
+        assert!(facts.address_v6.is_none_or(|address| address.is_ipv6()));
+    }
+
+    #[test]
+    fn an_option_is_found_in_the_program_file() {
+        let directory = std::env::temp_dir().join(format!("pontoon-facts-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let check = |content: &[u8], expected: bool| {
+            let path = directory.join("pasta");
+            std::fs::write(&path, content).unwrap();
+            assert_eq!(maps_guest_address(&path), expected, "{content:?}");
+        };
+        check(b"\x7fELF\0netns\0map-guest-addr\0map-gw\0", true);
+        check(b"\x7fELF\0netns\0no-map-guest-addr\0", false);
+        check(b"", false);
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+}

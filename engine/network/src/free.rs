@@ -1,0 +1,216 @@
+//! Whether host ports can be had: tried by binding them, since only that is the truth.
+//!
+//! A port may be taken between the trial and the helper's start; then the helper's own words tell.
+
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+
+use crate::{PortMapping, Protocol};
+
+/// Why a host port cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum PortError {
+    /// Somebody else listens there.
+    #[error("port {port}/{protocol} of the host is taken", protocol = protocol.name())]
+    Taken {
+        /// Port.
+        port: u16,
+        /// Protocol.
+        protocol: Protocol,
+    },
+    /// Only root may listen there.
+    #[error("port {port}/{protocol} of the host is for root only", protocol = protocol.name())]
+    Privileged {
+        /// Port.
+        port: u16,
+        /// Protocol.
+        protocol: Protocol,
+    },
+    /// The host has no such address.
+    #[error("the host has no address {address}")]
+    NoSuchAddress {
+        /// The address.
+        address: IpAddr,
+    },
+    /// No free ports beside each other.
+    #[error("cannot find {range} free {protocol} ports of the host beside each other", protocol = protocol.name())]
+    NoneFree {
+        /// How many were wanted.
+        range: u16,
+        /// Protocol.
+        protocol: Protocol,
+    },
+    /// Something else went wrong.
+    #[error("cannot listen on port {port}/{protocol} of the host", protocol = protocol.name())]
+    Bind {
+        /// Port.
+        port: u16,
+        /// Protocol.
+        protocol: Protocol,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl PortError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Taken { port, protocol } => {
+                let option = if *protocol == Protocol::Udp { 'u' } else { 't' };
+                format!("`ss -ln{option}p 'sport = {port}'` shows who has it; choose another host port")
+            }
+            Self::Privileged { port, .. } => format!(
+                "publish a port from {} on, or let users have it: sysctl -w net.ipv4.ip_unprivileged_port_start={port} \
+                 (and a line in /etc/sysctl.d/ to keep it)",
+                unprivileged_start()
+            ),
+            Self::NoSuchAddress { .. } => "`ip addr` lists the host's addresses".to_owned(),
+            Self::NoneFree { .. } | Self::Bind { .. } => return None,
+        })
+    }
+}
+
+/// How often a free range is looked for; ranges are short and most ports free.
+const ATTEMPTS: usize = 64;
+
+/// Chooses free ports where the host port is 0, apart from those that the other mappings want.
+///
+/// # Errors
+/// [`PortError::NoneFree`].
+pub fn resolve_random(ports: &mut [PortMapping]) -> Result<(), PortError> {
+    for place in 0..ports.len() {
+        let Some(wanted) = ports.get(place).filter(|it| it.host_port == 0).cloned() else { continue };
+        let chosen = choose(&wanted, ports)?;
+        if let Some(mapping) = ports.get_mut(place) {
+            mapping.host_port = chosen;
+        }
+    }
+    Ok(())
+}
+
+fn choose(wanted: &PortMapping, others: &[PortMapping]) -> Result<u16, PortError> {
+    for _ in 0..ATTEMPTS {
+        // The kernel proposes the first one.
+        let first = bind(
+            wanted.protocol,
+            SocketAddr::new(wanted.host_ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), 0),
+        )
+        .map_err(|source| PortError::Bind { port: 0, protocol: wanted.protocol, source })?;
+        let candidate = PortMapping { host_port: first, ..wanted.clone() };
+        let fits = u32::from(first) + u32::from(wanted.range.max(1)) <= 65536;
+        let apart = others.iter().filter(|it| it.host_port != 0).all(|other| {
+            let pair = [candidate.clone(), other.clone()];
+            crate::check_conflicts(&pair).is_ok() && pair[0] != pair[1]
+        });
+        if fits && apart && check_free(std::slice::from_ref(&candidate)).is_ok() {
+            return Ok(first);
+        }
+    }
+    Err(PortError::NoneFree { range: wanted.range, protocol: wanted.protocol })
+}
+
+/// Tries every host port once, so that a taken or privileged one is told before anything is made.
+///
+/// SCTP ports are not tried: no helper forwards them ([`crate::PlanError::Sctp`]).
+///
+/// # Errors
+/// [`PortError`] for the first port that cannot be had.
+pub fn check_free(ports: &[PortMapping]) -> Result<(), PortError> {
+    for mapping in ports.iter().filter(|it| it.protocol != Protocol::Sctp && it.host_port != 0) {
+        for port in (mapping.host_port..=u16::MAX).take(usize::from(mapping.range.max(1))) {
+            for address in addresses(mapping.host_ip) {
+                try_port(address, port, mapping)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where a mapping without an address listens.
+fn addresses(host_ip: Option<IpAddr>) -> Vec<IpAddr> {
+    host_ip.map_or_else(
+        || vec![IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)],
+        |address| vec![address],
+    )
+}
+
+fn try_port(address: IpAddr, port: u16, mapping: &PortMapping) -> Result<(), PortError> {
+    let protocol = mapping.protocol;
+    let Err(source) = bind(protocol, SocketAddr::new(address, port)) else { return Ok(()) };
+    match source.kind() {
+        ErrorKind::AddrInUse => Err(PortError::Taken { port, protocol }),
+        ErrorKind::PermissionDenied => Err(PortError::Privileged { port, protocol }),
+        // A host without IPv6, where it was not asked for by name.
+        _ if mapping.host_ip.is_none() && address.is_ipv6() => Ok(()),
+        ErrorKind::AddrNotAvailable => Err(PortError::NoSuchAddress { address }),
+        _ => Err(PortError::Bind { port, protocol, source }),
+    }
+}
+
+/// Binds and lets go again; says which port it was.
+fn bind(protocol: Protocol, address: SocketAddr) -> io::Result<u16> {
+    let bound = match protocol {
+        Protocol::Udp => UdpSocket::bind(address)?.local_addr()?,
+        Protocol::Tcp | Protocol::Sctp => TcpListener::bind(address)?.local_addr()?,
+    };
+    Ok(bound.port())
+}
+
+/// The first port that everybody may listen on; the kernel's default where it cannot be read.
+fn unprivileged_start() -> u16 {
+    let setting = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    setting.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse_publish;
+
+    fn mapping(text: &str) -> PortMapping {
+        parse_publish(text).unwrap()
+    }
+
+    #[test]
+    fn a_taken_port_is_told_with_the_command_that_shows_who_has_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        for text in [format!("127.0.0.1:{port}:80"), format!("{port}:80"), format!("0.0.0.0:{port}:80")] {
+            let error = check_free(&[mapping(&text)]).unwrap_err();
+            assert_eq!(error.to_string(), format!("port {port}/tcp of the host is taken"), "{text}");
+            assert!(error.hint().unwrap().starts_with("`ss -lntp"));
+        }
+        check_free(&[mapping(&format!("{port}:80/udp"))]).unwrap();
+        check_free(&[mapping(&format!("127.0.0.2:{port}:80"))]).unwrap();
+    }
+
+    #[test]
+    fn a_taken_port_inside_a_range_is_told() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let text = format!("127.0.0.1:{}-{port}:1-2/udp", port - 1);
+        let error = check_free(&[mapping(&text)]).unwrap_err();
+        assert_eq!(error.to_string(), format!("port {port}/udp of the host is taken"));
+    }
+
+    #[test]
+    fn an_address_that_is_not_the_hosts_is_told() {
+        let error = check_free(&[mapping("203.0.113.77:8080:80")]).unwrap_err();
+        assert_eq!(error.to_string(), "the host has no address 203.0.113.77");
+    }
+
+    #[test]
+    fn random_ports_are_free_and_different() {
+        let words = ["80", "81", "82-84", "127.0.0.1::85/udp", "8099:86"];
+        let mut ports: Vec<PortMapping> = words.iter().map(|word| mapping(word)).collect();
+        resolve_random(&mut ports).unwrap();
+        assert!(ports.iter().all(|it| it.host_port != 0));
+        assert_eq!(ports[4].host_port, 8099);
+        assert_eq!(ports[2].range, 3);
+        crate::check_conflicts(&ports).unwrap();
+        check_free(&ports[..4]).unwrap();
+    }
+}

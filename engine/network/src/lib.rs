@@ -1,0 +1,26 @@
+//! Published ports, and the programs that connect a rootless network namespace to the outside.
+//!
+//! Knows no container and no image: it is given words, facts about the host and the pid of a process in a new network
+//! namespace, and gives back a plan of one helper program and two files. [`plan`] decides and touches nothing;
+//! [`Starting`] and [`NetworkSession`] do what was decided.
+
+mod ending;
+mod error;
+mod facts;
+mod files;
+mod forward;
+mod free;
+mod pasta;
+mod plan;
+mod port;
+mod publish;
+mod session;
+mod slirp;
+
+pub use error::NetworkError;
+pub use facts::{FactsError, HostFacts};
+pub use free::{PortError, check_free, resolve_random};
+pub use plan::{HelperKind, HelperPlan, Mode, NetworkPlan, NetworkRequest, PlanError, Word, plan};
+pub use port::{PortMapping, Protocol};
+pub use publish::{PublishError, check_conflicts, parse_publish};
+pub use session::{Leftover, NetworkSession, Starting, leftover};

@@ -1,0 +1,363 @@
+//! A helper program from its start to its end.
+//!
+//! Starting is split in two, so that the container's mounts can be made while the helper works: [`Starting::begin`] runs
+//! the program, [`Starting::finish`] waits until the namespace is connected. No threads, and no handler of signals.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use rustix::fs::OFlags;
+use rustix::io::FdFlags;
+use rustix::mount::{UnmountFlags, mount_bind, unmount};
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use crate::ending::{end, kill, open_process, pid_of_file};
+use crate::{HelperKind, HelperPlan, NetworkError, Word, forward};
+
+/// The pid file of pasta, in the container's runtime directory.
+pub(crate) const PID_FILE: &str = "pasta.pid";
+/// The file to which the network namespace is bound while pasta opens it.
+pub(crate) const NAMESPACE_FILE: &str = "netns";
+
+/// How much of a helper's words is kept for an error.
+const MOST_WORDS: u64 = 4096;
+
+/// A helper that was started and is not ready yet. Dropped, it ends the helper.
+#[derive(Debug)]
+pub struct Starting {
+    plan: HelperPlan,
+    directory: PathBuf,
+    // Taken by `finish`, so that the rest is undone when this is dropped.
+    child: Option<Child>,
+    ready: OwnedFd,
+    words: File,
+    exit: Option<OwnedFd>,
+    bound: bool,
+}
+
+impl Starting {
+    /// Starts the helper for the namespaces of `pid`. `directory` is the container's runtime directory: the helper's
+    /// pid file and socket are made there.
+    ///
+    /// # Errors
+    /// [`NetworkError`] if the program cannot be run.
+    pub fn begin(plan: &HelperPlan, pid: u32, directory: &Path) -> Result<Self, NetworkError> {
+        let failed = |source: io::Error| NetworkError::Spawn { program: plan.program.clone(), source };
+        remove_files(directory);
+        let (words, helpers_words) = pipe_with(PipeFlags::CLOEXEC).map_err(|err| failed(err.into()))?;
+        // Nobody reads its words once it is ready; a full pipe must not stop it then.
+        let flags = rustix::fs::fcntl_getfl(&helpers_words).map_err(|err| failed(err.into()))?;
+        rustix::fs::fcntl_setfl(&helpers_words, flags | OFlags::NONBLOCK)
+            .map_err(|err| failed(err.into()))?;
+        let mut command = if plan.own_mounts {
+            let unshare = pontoon_rootless::helper::find("unshare", "util-linux")
+                .map_err(|source| NetworkError::Missing { source })?;
+            let mut command = Command::new(unshare);
+            command.args(["--mount", "--propagation", "private", "--"]).arg(&plan.program);
+            command
+        } else {
+            Command::new(&plan.program)
+        };
+        // A group of its own: Ctrl-C is for the container, not for its network.
+        command.env_clear().current_dir(directory).process_group(0);
+        command.stdout(Stdio::null()).stderr(helpers_words);
+        let bound = plan.bind_namespace;
+        if bound {
+            bind_namespace(pid, directory)?;
+        }
+        let spawned = match plan.kind {
+            HelperKind::Pasta => spawn_pasta(command, plan, pid, directory),
+            HelperKind::Slirp4netns => spawn_slirp(command, plan, pid, directory),
+        };
+        match spawned {
+            Ok((child, ready, exit)) => Ok(Self {
+                plan: plan.clone(),
+                directory: directory.to_owned(),
+                child: Some(child),
+                ready,
+                words: words.into(),
+                exit,
+                bound,
+            }),
+            Err(source) => {
+                if bound {
+                    release_namespace(directory);
+                }
+                Err(failed(source))
+            }
+        }
+    }
+
+    /// Readable (for poll or epoll) as soon as [`Starting::finish`] will not block.
+    #[must_use]
+    pub fn ready_fd(&self) -> BorrowedFd<'_> {
+        self.ready.as_fd()
+    }
+
+    /// Waits until the network is connected, or says why it is not.
+    ///
+    /// # Errors
+    /// [`NetworkError`] with the helper's own words.
+    pub fn finish(mut self) -> Result<NetworkSession, NetworkError> {
+        let helper = match self.plan.kind {
+            HelperKind::Pasta => self.finish_pasta(),
+            HelperKind::Slirp4netns => self.finish_slirp(),
+        }?;
+        if std::mem::take(&mut self.bound) {
+            unbind_namespace(&self.directory);
+        }
+        let (helper_pid, process) = helper;
+        let child = self.child.take();
+        Ok(NetworkSession {
+            helper_pid,
+            process,
+            publishes: self.plan.publishes,
+            child,
+            exit: self.exit.take(),
+            words: self.words.try_clone().ok(),
+            directory: std::mem::take(&mut self.directory),
+        })
+    }
+
+    /// pasta's first process ends when the second one, in the background, serves the namespace.
+    fn finish_pasta(&mut self) -> Result<(u32, OwnedFd), NetworkError> {
+        let wait = |source| NetworkError::Wait { program: self.plan.program.clone(), source };
+        let Some(mut child) = self.child.take() else { return Err(self.refused()) };
+        let status = child.wait().map_err(wait)?;
+        if !status.success() {
+            return Err(self.refused());
+        }
+        let path = self.directory.join(PID_FILE);
+        let pid = pid_of_file(&path).ok_or_else(|| self.refused())?;
+        let process = open_process(pid).map_err(wait)?;
+        Ok((pid, process))
+    }
+
+    /// slirp4netns stays our child and writes a letter when it serves the namespace.
+    fn finish_slirp(&mut self) -> Result<(u32, OwnedFd), NetworkError> {
+        let wait = |source: io::Error| NetworkError::Wait { program: self.plan.program.clone(), source };
+        let mut letter = [0_u8; 1];
+        let read = rustix::io::retry_on_intr(|| rustix::io::read(&self.ready, &mut letter));
+        if read.map_err(|err| wait(err.into()))? == 0 {
+            // It has ended, or is about to.
+            if let Some(mut child) = self.child.take() {
+                let _ = child.kill();
+                child.wait().map_err(wait)?;
+            }
+            return Err(self.refused());
+        }
+        let Some(pid) = self.child.as_ref().map(Child::id) else { return Err(self.refused()) };
+        let process = open_process(pid).map_err(wait)?;
+        forward::add_all(&self.plan, &self.directory)?;
+        Ok((pid, process))
+    }
+
+    /// The error of a helper that did not connect the namespace.
+    fn refused(&self) -> NetworkError {
+        NetworkError::Refused { program: self.plan.program.clone(), words: read_words(&self.words) }
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if !self.directory.as_os_str().is_empty() {
+            if let Some(leftover) = leftover(&self.directory) {
+                let _ = leftover.end();
+            }
+            if self.bound {
+                release_namespace(&self.directory);
+            }
+            remove_files(&self.directory);
+        }
+    }
+}
+
+type Spawned = (Child, OwnedFd, Option<OwnedFd>);
+
+fn spawn_pasta(mut command: Command, plan: &HelperPlan, pid: u32, directory: &Path) -> io::Result<Spawned> {
+    let child = command.args(plan.argv(pid, directory, None)).stdin(Stdio::null()).spawn()?;
+    let ready = open_process(child.id())?;
+    Ok((child, ready, None))
+}
+
+fn spawn_slirp(mut command: Command, plan: &HelperPlan, pid: u32, directory: &Path) -> io::Result<Spawned> {
+    let (exit_theirs, exit_ours) = pipe_with(PipeFlags::CLOEXEC)?;
+    let (ready_ours, ready_theirs) = pipe_with(PipeFlags::CLOEXEC)?;
+    command.args(plan.argv(pid, directory, Some(ready_theirs.as_fd()))).stdin(exit_theirs);
+    // Inherited by this one child only: the process has one thread, and nothing else is started in between.
+    rustix::io::fcntl_setfd(&ready_theirs, FdFlags::empty())?;
+    let child = command.spawn();
+    drop(ready_theirs);
+    Ok((child?, ready_ours, Some(exit_ours)))
+}
+
+impl HelperPlan {
+    /// The words for the namespaces of that process and that runtime directory.
+    #[must_use]
+    pub fn argv(&self, pid: u32, directory: &Path, ready: Option<BorrowedFd<'_>>) -> Vec<std::ffi::OsString> {
+        let word = |word: &Word| match word {
+            Word::Text(text) => text.into(),
+            Word::Pid => pid.to_string().into(),
+            Word::NetworkNamespace if self.bind_namespace => directory.join(NAMESPACE_FILE).into(),
+            Word::NetworkNamespace => format!("/proc/{pid}/ns/net").into(),
+            Word::UserNamespace => format!("/proc/{pid}/ns/user").into(),
+            Word::PidFile => directory.join(PID_FILE).into(),
+            Word::ReadyFd => ready.map_or(-1, |fd| fd.as_raw_fd()).to_string().into(),
+        };
+        self.words.iter().map(word).collect()
+    }
+}
+
+/// A connected network.
+#[derive(Debug)]
+pub struct NetworkSession {
+    helper_pid: u32,
+    process: OwnedFd,
+    publishes: bool,
+    /// The helper, where it is our child.
+    child: Option<Child>,
+    /// slirp4netns ends when this is closed.
+    exit: Option<OwnedFd>,
+    /// Kept open, so that the helper's later words do not end it.
+    words: Option<File>,
+    directory: PathBuf,
+}
+
+impl NetworkSession {
+    /// The pid of the helper that serves the namespace.
+    #[must_use]
+    pub fn helper_pid(&self) -> u32 {
+        self.helper_pid
+    }
+
+    /// Readable (for poll or epoll) when the helper has ended.
+    #[must_use]
+    pub fn helper_fd(&self) -> BorrowedFd<'_> {
+        self.process.as_fd()
+    }
+
+    /// Tells the helper to end, without waiting for it. May come before [`NetworkSession::stop`], so that it ends while
+    /// other things are undone.
+    ///
+    /// # Errors
+    /// [`NetworkError::End`] if it cannot be told.
+    pub fn kill(&self) -> Result<(), NetworkError> {
+        kill(self.helper_pid, &self.process)
+    }
+
+    /// Ends the helper and removes its files.
+    ///
+    /// Waits until the helper is gone only where it listens on ports of the host, so that whoever starts next finds them
+    /// free. Else it takes its leave by itself: the kernel needs some hundredths of a second for its tap device.
+    ///
+    /// # Errors
+    /// [`NetworkError::End`] if it does not end.
+    pub fn stop(mut self) -> Result<(), NetworkError> {
+        drop(self.exit.take());
+        let ended = if self.publishes { end(self.helper_pid, &self.process) } else { self.kill() };
+        if let Some(mut child) = self.child.take()
+            && self.publishes
+        {
+            let _ = child.wait();
+        }
+        drop(self.words.take());
+        remove_files(&self.directory);
+        ended
+    }
+}
+
+/// A helper that outlived its monitor.
+#[derive(Debug)]
+pub struct Leftover {
+    pid: u32,
+    process: OwnedFd,
+    directory: PathBuf,
+}
+
+impl Leftover {
+    /// Its pid.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Ends it and removes its files.
+    ///
+    /// # Errors
+    /// [`NetworkError::End`] if it does not end.
+    pub fn end(self) -> Result<(), NetworkError> {
+        let ended = end(self.pid, &self.process);
+        release_namespace(&self.directory);
+        remove_files(&self.directory);
+        ended
+    }
+}
+
+/// Looks in a container's runtime directory for a helper that still runs although nobody supervises it.
+///
+/// slirp4netns ends with its supervisor; pasta does not always. It is known by the path of its pid file among its words,
+/// so that a number that went to another process is never taken for it.
+#[must_use]
+pub fn leftover(directory: &Path) -> Option<Leftover> {
+    let path = directory.join(PID_FILE);
+    let pid = pid_of_file(&path)?;
+    let process = open_process(pid).ok()?;
+    let words = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let mut words = words.split(|byte| *byte == 0);
+    let path = path.as_os_str().as_encoded_bytes();
+    words.any(|word| word == path).then(|| Leftover { pid, process, directory: directory.to_owned() })
+}
+
+/// Binds the network namespace of `pid` to a file.
+fn bind_namespace(pid: u32, directory: &Path) -> Result<(), NetworkError> {
+    let path = directory.join(NAMESPACE_FILE);
+    let failed = |source: io::Error| NetworkError::Bind { path: path.clone(), source };
+    File::create(&path).map_err(failed)?;
+    mount_bind(format!("/proc/{pid}/ns/net"), &path).map_err(|err| failed(err.into()))
+}
+
+/// Takes the mount away again. The file stays as long as pasta runs: it ends when the file does.
+fn unbind_namespace(directory: &Path) {
+    // Detached: pasta still has it open.
+    let _ = unmount(directory.join(NAMESPACE_FILE), UnmountFlags::DETACH);
+}
+
+fn release_namespace(directory: &Path) {
+    unbind_namespace(directory);
+    let _ = fs::remove_file(directory.join(NAMESPACE_FILE));
+}
+
+/// Removes what helpers leave in the directory; what is not there needs no removing.
+fn remove_files(directory: &Path) {
+    for name in [PID_FILE, NAMESPACE_FILE, crate::slirp::SOCKET] {
+        let _ = fs::remove_file(directory.join(name));
+    }
+}
+
+/// What the helper has said, without its complaints about a missing syslog.
+fn read_words(words: &File) -> String {
+    let nonblocking = rustix::fs::fcntl_getfl(words)
+        .and_then(|flags| rustix::fs::fcntl_setfl(words, flags | OFlags::NONBLOCK));
+    let mut bytes = Vec::new();
+    if nonblocking.is_ok() {
+        match words.take(MOST_WORDS).read_to_end(&mut bytes) {
+            Ok(_) => {}
+            Err(err) if err.kind() == ErrorKind::WouldBlock => {}
+            Err(_) => bytes.clear(),
+        }
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    let noise = |line: &&str| !(line.starts_with("Failed to send ") && line.ends_with(" to syslog"));
+    let lines: Vec<&str> =
+        text.lines().map(str::trim).filter(noise).filter(|line| !line.is_empty()).collect();
+    let text = lines.join("; ");
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}
