@@ -1,0 +1,295 @@
+//! The last steps, the same for a container's first process and for one that joins: identity, limits, capabilities, filter,
+//! exec.
+
+use std::ffi::{CString, OsStr};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+
+use pontoon_rootless::sys::{self, CStringArray, CloneFlags, Cloned};
+use rustix::fs::{FileType, Gid, Mode, OFlags, ResolveFlags, Uid, fchown, fstat, openat2};
+use rustix::io::Errno;
+use rustix::process::{DumpableBehavior, Signal};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, clear_ambient_capability_set, configure_capability_in_ambient_set,
+    remove_capability_from_bounding_set, set_capabilities, set_keep_capabilities, set_no_new_privs,
+    set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+};
+
+use super::Never;
+use crate::identity::{self, Identity};
+use crate::message::{Failure, Step};
+use crate::paths;
+use crate::plan::{Capabilities, Process, Rlimit};
+use crate::start::{Extras, StandardStreams};
+
+/// Highest capability number that the kernel may know.
+const LAST_CAPABILITY: u32 = 63;
+
+/// Looks the process's user up in the database below `root`.
+pub(super) fn look_up_identity_in(root: &OwnedFd, process: &Process) -> Result<Identity, Failure> {
+    let passwd = identity::read_database_in(root, "/etc/passwd")?;
+    let group = identity::read_database_in(root, "/etc/group")?;
+    identity::resolve(&process.user, &process.groups, &passwd, &group)
+}
+
+/// Gives a user that the image does not know an entry in `/etc/passwd`, and its group one in `/etc/group`: many programs
+/// want a name and a home directory. A file that is missing, or no regular file, is left alone.
+pub(super) fn add_entries(root: &OwnedFd, process: &Process, identity: &mut Identity) {
+    let Some(name) = &process.entry else { return };
+    let (uid, gid) = (identity.uid, identity.gid);
+    let append = |path: &str, line: String| {
+        let is_file = paths::open(root, path, OFlags::PATH)
+            .is_ok_and(|it| paths::kind(&it).is_ok_and(|kind| kind == FileType::RegularFile));
+        if is_file
+            && let Ok(file) = paths::open(root, path, OFlags::WRONLY | OFlags::APPEND | OFlags::NONBLOCK)
+        {
+            let _ = rustix::io::write(&file, line.as_bytes());
+        }
+    };
+    if !identity.known && uid != 0 {
+        append("/etc/passwd", format!("{name}:*:{uid}:{gid}:container user:{}:/bin/sh\n", process.cwd));
+        identity.home.clone_from(&process.cwd);
+    }
+    if !identity.known_group && gid != 0 {
+        let (group, member) = if name.parse::<u32>().is_ok() {
+            (gid.to_string(), uid.to_string())
+        } else {
+            (name.clone(), name.clone())
+        };
+        append("/etc/group", format!("{group}:x:{gid}:{member}\n"));
+    }
+}
+
+/// Puts the standard streams in place: a terminal, or the given descriptors.
+///
+/// Pipes are given to the container's user, so that `/dev/stdout` and the like can be opened again by name.
+pub(super) fn take_streams(
+    streams: Option<StandardStreams>,
+    terminal: Option<OwnedFd>,
+    identity: &Identity,
+) -> Result<(), Failure> {
+    let failed = |err| Failure::new(Step::Terminal, "", err);
+    let owner = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
+    if let Some(slave) = terminal {
+        rustix::process::ioctl_tiocsctty(&slave).map_err(failed)?;
+        let _ = fchown(&slave, Some(owner.0), None);
+        rustix::stdio::dup2_stdin(&slave).map_err(failed)?;
+        rustix::stdio::dup2_stdout(&slave).map_err(failed)?;
+        rustix::stdio::dup2_stderr(&slave).map_err(failed)?;
+    } else if let Some(streams) = streams {
+        for stream in [&streams.stdin, &streams.stdout, &streams.stderr] {
+            let is_pipe = fstat(stream).is_ok_and(|it| FileType::from_raw_mode(it.st_mode) == FileType::Fifo);
+            if is_pipe {
+                // Fails where the pipe belongs to somebody who is not mapped; it then works by descriptor only.
+                let _ = fchown(stream, Some(owner.0), Some(owner.1));
+            }
+        }
+        rustix::stdio::dup2_stdin(&streams.stdin).map_err(failed)?;
+        rustix::stdio::dup2_stdout(&streams.stdout).map_err(failed)?;
+        rustix::stdio::dup2_stderr(&streams.stderr).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Becomes the payload.
+pub(super) fn confine_and_exec(
+    process: &Process,
+    identity: Identity,
+    extras: &Extras,
+    socket: BorrowedFd<'_>,
+) -> Result<Never, Failure> {
+    rustix::process::umask(Mode::from_raw_mode(process.umask & 0o777));
+    for limit in &process.rlimits {
+        set_limit(*limit)?;
+    }
+    // Key rings may be missing from the kernel or used up; the payload then has none that matter.
+    let _ = sys::join_new_session_keyring();
+    let is_root = identity.uid == 0;
+    let capabilities = if is_root { process.root_capabilities } else { process.user_capabilities };
+    if process.create_cwd {
+        // The image asks for the directory. We are inside the container's root, so no link of the image leads out of it.
+        let _ = std::fs::create_dir_all(&process.cwd);
+    }
+    drop_bounding(capabilities)?;
+    let filter = extras.filter.as_slice();
+    if !process.no_new_privileges && !filter.is_empty() {
+        // Loading a filter needs CAP_SYS_ADMIN here, so it comes before the capabilities go.
+        load_filter(filter)?;
+    }
+    become_user(&identity, &process.user)?;
+    set_capability_sets(capabilities)?;
+    enter_working_directory(&process.cwd)?;
+    // Nobody in the container may look into us, or open our program through /proc, before we are what they are
+    // (CVE-2016-9962, CVE-2019-5736).
+    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let _ = rustix::process::set_parent_process_death_signal(extras.dies_with_parent.then_some(Signal::KILL));
+    // The supervisor blocks signals to read them from a descriptor, and Rust ignores SIGPIPE; the payload starts with neither.
+    sys::reset_signals();
+    sys::close_on_exec_from(3).map_err(|err| Failure::new(Step::Exec, "", errno(&err)))?;
+    if process.no_new_privileges {
+        set_no_new_privs(true).map_err(|err| Failure::new(Step::Seccomp, "", err))?;
+        if !filter.is_empty() {
+            load_filter(filter)?;
+        }
+    }
+    if process.init
+        && let Some(init) = &extras.init
+    {
+        return exec_behind_init(process, &identity, init, socket);
+    }
+    Err(exec(process, &identity))
+}
+
+/// Starts the payload as a child and becomes the small init program.
+fn exec_behind_init(
+    process: &Process,
+    identity: &Identity,
+    init: &OwnedFd,
+    socket: BorrowedFd<'_>,
+) -> Result<Never, Failure> {
+    let failed = |err: std::io::Error| Failure::new(Step::Exec, "init", errno(&err));
+    match sys::clone(CloneFlags::default(), None).map_err(failed)? {
+        Cloned::Child => {
+            let failure = exec(process, identity);
+            crate::message::send(socket, &crate::message::Report::Failed(failure.clone()));
+            sys::exit_now(failure.exit_code())
+        }
+        Cloned::Parent { pid, .. } => {
+            let pid = CString::new(pid.as_raw_nonzero().to_string()).unwrap_or_default();
+            let arguments = CStringArray::new(vec![c"pontoon-init".to_owned(), pid]);
+            Err(failed(sys::exec_fd(init.as_fd(), &arguments, &CStringArray::new(Vec::new()))))
+        }
+    }
+}
+
+fn errno(err: &std::io::Error) -> Errno {
+    Errno::from_io_error(err).unwrap_or(Errno::IO)
+}
+
+fn load_filter(filter: &[sys::SockFilter]) -> Result<(), Failure> {
+    sys::load_filter(filter).map_err(|err| Failure::new(Step::Seccomp, "", errno(&err)))
+}
+
+fn set_limit(limit: Rlimit) -> Result<(), Failure> {
+    sys::set_resource_limit(limit.resource, limit.soft, limit.hard)
+        .map_err(|err| Failure::new(Step::Rlimit, limit.resource.to_string(), errno(&err)))
+}
+
+fn drop_bounding(capabilities: Capabilities) -> Result<(), Failure> {
+    for number in 0..=LAST_CAPABILITY {
+        let bit = 1u64 << number;
+        if capabilities.bounding & bit == 0 {
+            match remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(bit)) {
+                Ok(()) => {}
+                // Beyond the last one that this kernel knows.
+                Err(Errno::INVAL) => break,
+                Err(err) => return Err(Failure::new(Step::Capabilities, "", err)),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn become_user(identity: &Identity, name: &str) -> Result<(), Failure> {
+    let unmapped = |id: u32| {
+        move |err| match err {
+            Errno::INVAL => Failure { step: Step::UnmappedId, subject: id.to_string(), errno: 0 },
+            err => Failure::new(Step::Identity, name, err),
+        }
+    };
+    set_keep_capabilities(true).map_err(|err| Failure::new(Step::Capabilities, "", err))?;
+    let groups: Vec<Gid> = identity.groups.iter().map(|it| Gid::from_raw(*it)).collect();
+    match set_thread_groups(&groups) {
+        Ok(()) => {}
+        // A namespace with one id has setgroups denied; the group itself is all there can be.
+        Err(Errno::PERM) if identity.groups.iter().all(|it| *it == identity.gid) => {}
+        Err(err) => return Err(unmapped(identity.groups.last().copied().unwrap_or(identity.gid))(err)),
+    }
+    let gid = Gid::from_raw(identity.gid);
+    set_thread_res_gid(gid, gid, gid).map_err(unmapped(identity.gid))?;
+    let uid = Uid::from_raw(identity.uid);
+    set_thread_res_uid(uid, uid, uid).map_err(unmapped(identity.uid))
+}
+
+fn set_capability_sets(capabilities: Capabilities) -> Result<(), Failure> {
+    let failed = |err| Failure::new(Step::Capabilities, "", err);
+    let sets = CapabilitySets {
+        effective: CapabilitySet::from_bits_retain(capabilities.effective),
+        permitted: CapabilitySet::from_bits_retain(capabilities.permitted),
+        inheritable: CapabilitySet::from_bits_retain(capabilities.inheritable),
+    };
+    set_capabilities(None, sets).map_err(failed)?;
+    set_keep_capabilities(false).map_err(failed)?;
+    clear_ambient_capability_set().map_err(failed)?;
+    for number in 0..=LAST_CAPABILITY {
+        let bit = 1u64 << number;
+        if capabilities.ambient & bit != 0 {
+            configure_capability_in_ambient_set(CapabilitySet::from_bits_retain(bit), true)
+                .map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+/// Enters the working directory without passing through a magic link: `/proc/self/fd/N` would lead to a descriptor that is
+/// still open on the host's side (CVE-2024-21626). A directory outside the root has no name, which is checked as well.
+fn enter_working_directory(path: &str) -> Result<(), Failure> {
+    let failed = |err| Failure::new(Step::WorkingDirectory, path, err);
+    let root = paths::open_root().map_err(failed)?;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let directory = openat2(&root, path, flags, Mode::empty(), resolve).map_err(failed)?;
+    rustix::process::fchdir(&directory).map_err(failed)?;
+    let current = rustix::process::getcwd(Vec::new()).map_err(failed)?;
+    if current.to_bytes().starts_with(b"/") { Ok(()) } else { Err(failed(Errno::NOENT)) }
+}
+
+/// Executes the payload; comes back only with what went wrong.
+fn exec(process: &Process, identity: &Identity) -> Failure {
+    let name = process.args.first().map_or("", String::as_str);
+    let invalid = || Failure::new(Step::Exec, name, Errno::INVAL);
+    let strings =
+        |from: &[String]| from.iter().map(|it| CString::new(it.as_bytes())).collect::<Result<Vec<_>, _>>();
+    let Ok(arguments) = strings(&process.args).map(CStringArray::new) else { return invalid() };
+    let mut environment = process.env.clone();
+    if !environment.iter().any(|it| it.starts_with("HOME=")) {
+        environment.push(format!("HOME={}", identity.home));
+    }
+    let path = environment.iter().find_map(|it| it.strip_prefix("PATH=")).unwrap_or_default().to_owned();
+    let Ok(environment) = strings(&environment).map(CStringArray::new) else { return invalid() };
+    if name.is_empty() {
+        return Failure::new(Step::CommandNotFound, name, Errno::NOENT);
+    }
+    let candidates: Vec<String> = if name.contains('/') {
+        vec![name.to_owned()]
+    } else {
+        path.split(':').map(|it| format!("{}/{name}", if it.is_empty() { "." } else { it })).collect()
+    };
+    // A file that is there but cannot be executed tells more than the directories in which there is none.
+    let mut worst = Errno::NOENT;
+    for candidate in candidates {
+        let Ok(candidate) = CString::new(candidate) else { return invalid() };
+        let err = errno(&sys::exec_path(&candidate, &arguments, &environment));
+        match err {
+            Errno::NOENT | Errno::NOTDIR => {
+                // The file may be there, and its interpreter missing.
+                let file = OsStr::from_bytes(candidate.to_bytes());
+                if std::fs::symlink_metadata(file).is_ok_and(|it| it.is_file()) {
+                    worst = Errno::NOEXEC;
+                }
+            }
+            other => {
+                if worst == Errno::NOENT || other != Errno::ACCESS {
+                    worst = other;
+                }
+            }
+        }
+    }
+    let step = if worst == Errno::NOENT { Step::CommandNotFound } else { Step::Exec };
+    Failure::new(step, name, worst)
+}
+
+/// A handle of the root of the namespace that was joined.
+pub(super) fn root_of_this_namespace() -> Result<OwnedFd, Failure> {
+    paths::open_root().map_err(|err| Failure::new(Step::Namespaces, "", err))
+}

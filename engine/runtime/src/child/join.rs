@@ -1,0 +1,97 @@
+//! A process that joins a running container.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use pontoon_rootless::sys::{self, CloneFlags, Cloned};
+use pontoon_rootless::userns::become_root;
+use rustix::io::Errno;
+use rustix::process::DumpableBehavior;
+use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
+
+use super::{Never, confine, terminal};
+use crate::message::{self, Failure, Report, Step};
+use crate::plan::{Namespaces, Process};
+use crate::start::{Extras, StandardStreams};
+
+/// Joins the container whose first process is `target`. Runs in a child of the supervisor; the payload is its child in turn,
+/// since a process that changes its pid namespace stays where it is. Comes back only with what went wrong.
+pub(crate) fn join(
+    target: BorrowedFd<'_>,
+    namespaces: &Namespaces,
+    process: &Process,
+    extras: &Extras,
+    streams: Option<StandardStreams>,
+    socket: &OwnedFd,
+) -> Failure {
+    match enter(target, namespaces).and_then(|()| start(namespaces, process, extras, streams, socket)) {
+        Ok(()) => sys::exit_now(0),
+        Err(failure) => failure,
+    }
+}
+
+fn enter(target: BorrowedFd<'_>, namespaces: &Namespaces) -> Result<(), Failure> {
+    let failed = |err| Failure::new(Step::Namespaces, "", err);
+    // From here on the container's processes can see us in /proc; they must not be able to touch us (CVE-2016-9962).
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed)?;
+    let mut kinds = ThreadNameSpaceType::MOUNT
+        | ThreadNameSpaceType::PROCESS_ID
+        | ThreadNameSpaceType::INTER_PROCESS_COMMUNICATION
+        | ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME;
+    kinds.set(ThreadNameSpaceType::USER, namespaces.user.is_some());
+    kinds.set(ThreadNameSpaceType::NETWORK, namespaces.network);
+    kinds.set(ThreadNameSpaceType::CONTROL_GROUP, namespaces.cgroup);
+    move_into_thread_name_spaces(target, kinds).map_err(failed)
+}
+
+fn start(
+    namespaces: &Namespaces,
+    process: &Process,
+    extras: &Extras,
+    streams: Option<StandardStreams>,
+    socket: &OwnedFd,
+) -> Result<(), Failure> {
+    let failed = |err: std::io::Error| {
+        Failure::new(Step::Namespaces, "", Errno::from_io_error(&err).unwrap_or(Errno::IO))
+    };
+    match sys::clone(CloneFlags::default(), None).map_err(failed)? {
+        Cloned::Parent { pidfd, .. } => {
+            message::send(socket, &Report::Joined(pidfd));
+            Ok(())
+        }
+        Cloned::Child => {
+            let failure = match run(namespaces, process, extras, streams, socket) {
+                Ok(never) => match never {},
+                Err(failure) => failure,
+            };
+            message::send(socket, &Report::Failed(failure.clone()));
+            sys::exit_now(failure.exit_code())
+        }
+    }
+}
+
+fn run(
+    namespaces: &Namespaces,
+    process: &Process,
+    extras: &Extras,
+    streams: Option<StandardStreams>,
+    socket: &OwnedFd,
+) -> Result<Never, Failure> {
+    if let Some(maps) = &namespaces.user {
+        become_root(maps.is_single()).map_err(|err| {
+            Failure::new(Step::BecomeRoot, "", Errno::from_io_error(&err).unwrap_or(Errno::PERM))
+        })?;
+    }
+    rustix::process::setsid().map_err(|err| Failure::new(Step::Terminal, "", err))?;
+    let root = confine::root_of_this_namespace()?;
+    let identity = confine::look_up_identity_in(&root, process)?;
+    let terminal = if process.terminal {
+        let (master, slave) = terminal::open_pair(&root)?;
+        message::send(socket, &Report::Terminal(master));
+        Some(slave)
+    } else {
+        None
+    };
+    drop(root);
+    confine::take_streams(streams, terminal, &identity)?;
+    confine::confine_and_exec(process, identity, extras, socket.as_fd())
+}

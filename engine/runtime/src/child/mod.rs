@@ -1,0 +1,104 @@
+//! What runs in the process that becomes the container, between clone and exec.
+//!
+//! It executes the plan's steps in order and decides nothing. It is a copy of a single-threaded program, so it may use
+//! memory, but it logs nothing and takes no lock; a failure goes back over the socket as step, subject and errno.
+
+mod confine;
+mod join;
+mod mounts;
+mod rootfs;
+mod terminal;
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use pontoon_rootless::sys;
+use pontoon_rootless::userns::become_root;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+use rustix::process::Signal;
+
+use crate::message::{self, Failure, GO, MAPPED, Report, Step};
+use crate::plan::Plan;
+use crate::start::{Extras, StandardStreams};
+
+pub(crate) use join::join;
+
+/// Everything that the first process needs besides the plan.
+pub(crate) struct FirstProcess<'a> {
+    pub plan: &'a Plan,
+    pub extras: &'a Extras,
+    pub streams: Option<StandardStreams>,
+    pub socket: OwnedFd,
+}
+
+/// Turns this process into the container's first one. Comes back only with what went wrong.
+pub(crate) fn become_first_process(first: FirstProcess<'_>) -> Failure {
+    match prepare_and_exec(first) {
+        Ok(never) => match never {},
+        Err(failure) => failure,
+    }
+}
+
+/// A value that cannot be: the code after a successful exec.
+pub(crate) enum Never {}
+
+fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
+    let FirstProcess { plan, extras, streams, socket } = first;
+    // If the supervisor dies, so do we; said again before exec, since changing user clears it.
+    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+    if let Some(score) = plan.process.oom_score_adj {
+        std::fs::write("/proc/self/oom_score_adj", score.to_string()).map_err(|err| {
+            Failure::new(Step::Rlimit, "oom_score_adj", Errno::from_io_error(&err).unwrap_or(Errno::IO))
+        })?;
+    }
+    // While the supervisor has the ids mapped, and while we still have the user's own groups: what the user may open, the
+    // container may be given.
+    let sources = mounts::open_sources(&plan.mounts)?;
+    message::expect(&socket, MAPPED)?;
+    if let Some(maps) = &plan.namespaces.user {
+        let single = maps.is_single();
+        become_root(single).map_err(|err| {
+            Failure::new(Step::BecomeRoot, "", Errno::from_io_error(&err).unwrap_or(Errno::PERM))
+        })?;
+        // Changing ids has closed us to the supervisor and to the network's helper, who must still find our namespaces in
+        // /proc. There is nobody else in here yet; before the payload runs we are closed again.
+        let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable);
+    }
+    rustix::process::setsid().map_err(|err| Failure::new(Step::Terminal, "", err))?;
+    if plan.namespaces.cgroup {
+        // Only now are we in the group that is to be the root of the namespace.
+        let flags = sys::CloneFlags::CGROUP;
+        sys::unshare(flags).map_err(|err| {
+            Failure::new(Step::Namespaces, "", Errno::from_io_error(&err).unwrap_or(Errno::PERM))
+        })?;
+    }
+    if plan.namespaces.loopback_up {
+        let failed = |err| Failure::new(Step::Namespaces, "", err);
+        let any =
+            rustix::net::socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None);
+        sys::bring_loopback_up(any.map_err(failed)?)
+            .map_err(|err| failed(Errno::from_io_error(&err).unwrap_or(Errno::IO)))?;
+    }
+    let root = rootfs::mount(&plan.rootfs, &socket)?;
+    let mut identity = confine::look_up_identity_in(&root, &plan.process)?;
+    confine::add_entries(&root, &plan.process, &mut identity);
+    mounts::make_all(&root, plan, sources, &identity)?;
+    let terminal = if plan.process.terminal {
+        let (master, slave) = terminal::open(&root)?;
+        message::send(&socket, &Report::Terminal(master));
+        Some(slave)
+    } else {
+        None
+    };
+    mounts::cover(&root, plan)?;
+    rootfs::pivot(&root, plan.rootfs.read_only)?;
+    if let Some(hostname) = &plan.hostname {
+        rustix::system::sethostname(hostname.as_bytes())
+            .map_err(|err| Failure::new(Step::Hostname, hostname.clone(), err))?;
+    }
+    drop(root);
+    confine::take_streams(streams, terminal, &identity)?;
+    message::send(&socket, &Report::Prepared);
+    message::expect(&socket, GO)?;
+    confine::confine_and_exec(&plan.process, identity, extras, socket.as_fd())
+}

@@ -1,0 +1,362 @@
+//! The mounts of a container, each made from a handle onto a handle.
+//!
+//! No path of the image is ever resolved by the kernel's `mount`: the source is a detached mount, the target a handle found
+//! inside the root, so that exchanging a link in between changes nothing.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use pontoon_rootless::sys::{MountAttributes, set_mount_attributes};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, major, minor, openat, openat2};
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
+    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
+};
+
+use crate::identity::Identity;
+use crate::message::{Failure, Step};
+use crate::paths::{self, Make, open_or_make, open_real_directory};
+use crate::plan::{Mount, MountSource, Plan, Propagation};
+use crate::tree;
+
+/// `MS_PRIVATE` and `MS_SLAVE`, from `linux/mount.h`, for `mount_setattr`.
+const MS_PRIVATE: u64 = 1 << 18;
+const MS_SLAVE: u64 = 1 << 19;
+
+fn at(step: Step, subject: &str) -> impl Fn(Errno) -> Failure {
+    let subject = subject.to_owned();
+    move |err| Failure::new(step, subject.clone(), err)
+}
+
+fn kernel_error(err: &std::io::Error) -> Errno {
+    Errno::from_io_error(err).unwrap_or(Errno::INVAL)
+}
+
+/// A detached copy of a mount of the host.
+fn clone_mount(path: &Path, recursive: bool) -> Result<OwnedFd, Errno> {
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    if recursive {
+        flags |= OpenTreeFlags::AT_RECURSIVE;
+    }
+    open_tree(CWD, path, flags)
+}
+
+/// Takes hold of everything that comes from the host, while its mounts are still as the host has them.
+/// Volumes that may need a first copy are left for later: the copy decides which directory is mounted.
+pub(super) fn open_sources(mounts: &[Mount]) -> Result<Vec<Option<OwnedFd>>, Failure> {
+    mounts
+        .iter()
+        .map(|mount| match &mount.source {
+            MountSource::Bind { path, recursive, first_copy: None } => clone_mount(path, *recursive)
+                .map(Some)
+                .map_err(at(Step::MountSource, &path.to_string_lossy())),
+            MountSource::Device { path, number } => open_device(path, *number).map(Some),
+            _ => Ok(None),
+        })
+        .collect()
+}
+
+/// A node of the host's `/dev`, checked by its handle to be the device that it is named after (CVE-2025-31133).
+fn open_device(path: &Path, number: Option<(u32, u32)>) -> Result<OwnedFd, Failure> {
+    let name = path.to_string_lossy();
+    let node = clone_mount(path, false).map_err(at(Step::MountSource, &name))?;
+    let stat = fstat(&node).map_err(at(Step::MountSource, &name))?;
+    let kind = FileType::from_raw_mode(stat.st_mode);
+    let fits = match number {
+        Some(number) => {
+            kind == FileType::CharacterDevice && (major(stat.st_rdev), minor(stat.st_rdev)) == number
+        }
+        None => matches!(kind, FileType::CharacterDevice | FileType::BlockDevice),
+    };
+    if fits { Ok(node) } else { Err(Failure { step: Step::Device, subject: name.into_owned(), errno: 0 }) }
+}
+
+/// Makes all mounts of the plan, in order.
+pub(super) fn make_all(
+    root: &OwnedFd,
+    plan: &Plan,
+    sources: Vec<Option<OwnedFd>>,
+    identity: &Identity,
+) -> Result<(), Failure> {
+    for (mount, source) in plan.mounts.iter().zip(sources) {
+        make(root, mount, source, identity, &plan.sysctls)?;
+    }
+    make_dev_links(root)
+}
+
+fn make(
+    root: &OwnedFd,
+    mount: &Mount,
+    source: Option<OwnedFd>,
+    identity: &Identity,
+    sysctls: &[(String, String)],
+) -> Result<(), Failure> {
+    let failed = at(Step::Mount, &mount.target);
+    let (mounted, target) = match &mount.source {
+        MountSource::Proc => {
+            let proc = new_filesystem("proc", &[], &[], mount).map_err(&failed)?;
+            write_sysctls(&proc, sysctls)?;
+            (proc, kernel_target(root, &mount.target)?)
+        }
+        MountSource::Sysfs => {
+            (new_filesystem("sysfs", &[], &[], mount).map_err(&failed)?, kernel_target(root, &mount.target)?)
+        }
+        MountSource::Cgroup => (
+            new_filesystem("cgroup2", &[], &[], mount).map_err(&failed)?,
+            kernel_target(root, &mount.target)?,
+        ),
+        MountSource::Mqueue => {
+            (new_filesystem("mqueue", &[], &[], mount).map_err(&failed)?, kernel_target(root, &mount.target)?)
+        }
+        MountSource::Devpts { gid } => {
+            let mut options =
+                vec![("ptmxmode".to_owned(), "0666".to_owned()), ("mode".to_owned(), "0620".to_owned())];
+            options.extend(gid.map(|gid| ("gid".to_owned(), gid.to_string())));
+            let devpts = new_filesystem("devpts", &options, &["newinstance"], mount).map_err(&failed)?;
+            (devpts, kernel_target(root, &mount.target)?)
+        }
+        MountSource::Tmpfs { options, copy_up } => {
+            let tmpfs = new_filesystem("tmpfs", options, &[], mount).map_err(&failed)?;
+            let target = if mount.target == "/dev" {
+                kernel_target(root, &mount.target)?
+            } else {
+                open_or_make(root, &mount.target, Make::Directory)
+                    .map_err(at(Step::MountTarget, &mount.target))?
+            };
+            if *copy_up {
+                let copied = reopen_directory(&target).and_then(|from| {
+                    reopen_directory(&tmpfs).and_then(|to| copy_into_tmpfs(&from, &to, options))
+                });
+                copied.map_err(at(Step::Copy, &mount.target))?;
+            }
+            set_attributes(&tmpfs, mount, true).map_err(&failed)?;
+            (tmpfs, target)
+        }
+        MountSource::Bind { path, recursive, first_copy } => {
+            let mounted = match (source, first_copy) {
+                (Some(source), _) => source,
+                (None, Some(staging)) => {
+                    first_copy_into(root, &mount.target, path, staging, identity)
+                        .map_err(at(Step::Copy, &mount.target))?;
+                    clone_mount(path, *recursive).map_err(at(Step::MountSource, &path.to_string_lossy()))?
+                }
+                (None, None) => return Err(failed(Errno::BADF)),
+            };
+            let kind = paths::kind(&mounted).map_err(&failed)?;
+            let make = if kind == FileType::Directory { Make::Directory } else { Make::File };
+            let target =
+                open_or_make(root, &mount.target, make).map_err(at(Step::MountTarget, &mount.target))?;
+            if mount.give_to_user {
+                tree::give(&mounted, identity.uid, identity.gid).map_err(at(Step::Owner, &mount.target))?;
+            }
+            set_attributes(&mounted, mount, *recursive).map_err(&failed)?;
+            (mounted, target)
+        }
+        MountSource::Device { .. } => {
+            let Some(mounted) = source else { return Err(failed(Errno::BADF)) };
+            let target = open_or_make(root, &mount.target, Make::File)
+                .map_err(at(Step::MountTarget, &mount.target))?;
+            set_attributes(&mounted, mount, false).map_err(&failed)?;
+            (mounted, target)
+        }
+    };
+    attach(&mounted, &target).map_err(failed)
+}
+
+fn attach(mounted: &OwnedFd, target: &OwnedFd) -> Result<(), Errno> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    move_mount(mounted, "", target, "", flags)
+}
+
+/// The mount point of a kernel file system: a real directory. An image that has a link there wants to lead us (or the
+/// programs that trust `/proc`) elsewhere (CVE-2019-16884, CVE-2023-27561).
+fn kernel_target(root: &OwnedFd, path: &str) -> Result<OwnedFd, Failure> {
+    match open_real_directory(root, path) {
+        Ok(target) => Ok(target),
+        Err(Errno::NOENT) => {
+            open_or_make(root, path, Make::Directory).map_err(at(Step::MountTarget, path))?;
+            open_real_directory(root, path).map_err(at(Step::SymlinkTarget, path))
+        }
+        Err(err) => Err(Failure::new(Step::SymlinkTarget, path, err)),
+    }
+}
+
+fn attributes_of(mount: &Mount) -> MountAttrFlags {
+    let mut flags = MountAttrFlags::empty();
+    flags.set(MountAttrFlags::MOUNT_ATTR_RDONLY, mount.read_only);
+    flags.set(MountAttrFlags::MOUNT_ATTR_NOSUID, mount.nosuid);
+    flags.set(MountAttrFlags::MOUNT_ATTR_NODEV, mount.nodev);
+    flags.set(MountAttrFlags::MOUNT_ATTR_NOEXEC, mount.noexec);
+    flags
+}
+
+/// A new instance of a file system, detached. A tmpfs gets its attributes later: a copy may have to be written first.
+fn new_filesystem(
+    name: &str,
+    options: &[(String, String)],
+    flags: &[&str],
+    mount: &Mount,
+) -> Result<OwnedFd, Errno> {
+    let context = fsopen(name, FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_set_string(&context, "source", name)?;
+    for (key, value) in options {
+        fsconfig_set_string(&context, key.as_str(), value.as_str())?;
+    }
+    for flag in flags {
+        fsconfig_set_flag(&context, *flag)?;
+    }
+    fsconfig_create(&context)?;
+    let attributes = if name == "tmpfs" { MountAttrFlags::empty() } else { attributes_of(mount) };
+    fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
+}
+
+fn set_attributes(mounted: &OwnedFd, mount: &Mount, recursive: bool) -> Result<(), Errno> {
+    let propagation = match mount.propagation {
+        Propagation::Private => MS_PRIVATE,
+        Propagation::Slave => MS_SLAVE,
+        Propagation::Shared => 0,
+    };
+    let attributes = MountAttributes { set: u64::from(attributes_of(mount).bits()), clear: 0, propagation };
+    set_mount_attributes(mounted.as_fd(), attributes, recursive).map_err(|err| kernel_error(&err))
+}
+
+fn reopen_directory(handle: &OwnedFd) -> Result<OwnedFd, Errno> {
+    openat(handle, ".", OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// The content of the image's directory, unless options say who owns the tmpfs.
+fn copy_into_tmpfs(from: &OwnedFd, to: &OwnedFd, options: &[(String, String)]) -> Result<(), Errno> {
+    let before = fstat(to)?;
+    tree::copy_contents(from, to)?;
+    if options.iter().any(|(key, _)| key == "mode") {
+        rustix::fs::fchmod(to, Mode::from_raw_mode(before.st_mode & 0o7777))?;
+    }
+    Ok(())
+}
+
+/// Fills a volume that is empty: with the image's directory where there is one, else it is given to the container's user.
+///
+/// The copy is made beside the volume and renamed over its empty directory, so a crash leaves it empty or complete.
+fn first_copy_into(
+    root: &OwnedFd,
+    target: &str,
+    volume: &Path,
+    staging: &Path,
+    identity: &Identity,
+) -> Result<(), Errno> {
+    let directory = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let current = openat(CWD, volume, directory, Mode::empty())?;
+    if !paths::is_empty(&current)? {
+        return Ok(());
+    }
+    tree::remove_leftover(staging)?;
+    let source = match paths::open(root, target, OFlags::DIRECTORY) {
+        Ok(source) => source,
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {
+            use rustix::fs::{Gid, Uid};
+            let owner = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
+            return rustix::fs::fchown(&current, Some(owner.0), Some(owner.1));
+        }
+        Err(err) => return Err(err),
+    };
+    if paths::is_empty(&source)? {
+        return tree::copy_owner(&source, &current);
+    }
+    let copy = tree::fresh_directory(staging)?;
+    tree::copy_contents(&source, &copy)?;
+    rustix::fs::syncfs(&copy)?;
+    rustix::fs::rename(staging, volume)
+}
+
+/// Kernel settings, through the new `proc` before anybody else can see it (CVE-2025-52881).
+fn write_sysctls(proc: &OwnedFd, sysctls: &[(String, String)]) -> Result<(), Failure> {
+    for (name, value) in sysctls {
+        let path = format!("sys/{}", name.replace('.', "/"));
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
+        openat2(proc, path.as_str(), OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty(), resolve)
+            .and_then(|file| rustix::io::write(&file, value.as_bytes()).map(drop))
+            .map_err(at(Step::Sysctl, name))?;
+    }
+    Ok(())
+}
+
+/// The links that programs expect in `/dev`, which is a fresh tmpfs of ours. Without one (no `/dev` mount) there are none.
+fn make_dev_links(root: &OwnedFd) -> Result<(), Failure> {
+    let dev = match open_real_directory(root, "/dev") {
+        Ok(dev) => dev,
+        Err(_) => return Ok(()),
+    };
+    let links = [
+        ("/proc/self/fd", "fd"),
+        ("/proc/self/fd/0", "stdin"),
+        ("/proc/self/fd/1", "stdout"),
+        ("/proc/self/fd/2", "stderr"),
+        ("pts/ptmx", "ptmx"),
+        ("/proc/kcore", "core"),
+    ];
+    for (to, name) in links {
+        match rustix::fs::symlinkat(to, &dev, name) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(err) => return Err(Failure::new(Step::Mount, format!("/dev/{name}"), err)),
+        }
+    }
+    Ok(())
+}
+
+/// Covers the masked paths and makes the others read-only. A path that this kernel does not have needs no cover.
+pub(super) fn cover(root: &OwnedFd, plan: &Plan) -> Result<(), Failure> {
+    for path in &plan.masked_paths {
+        let failed = at(Step::Mask, path);
+        let Some(target) = existing(root, path).map_err(&failed)? else { continue };
+        if paths::kind(&target).map_err(&failed)? == FileType::Directory {
+            let empty = Mount {
+                target: path.clone(),
+                source: MountSource::Tmpfs { options: Vec::new(), copy_up: false },
+                read_only: true,
+                nosuid: true,
+                nodev: true,
+                noexec: true,
+                propagation: Propagation::Private,
+                give_to_user: false,
+            };
+            let options = [("size".to_owned(), "0".to_owned()), ("mode".to_owned(), "755".to_owned())];
+            let mounted = new_filesystem("tmpfs", &options, &[], &empty).map_err(&failed)?;
+            set_attributes(&mounted, &empty, false).map_err(&failed)?;
+            attach(&mounted, &target).map_err(failed)?;
+        } else {
+            // A detached mount can be attached once only, so each cover is taken, and checked, anew.
+            let null = open_device(Path::new("/dev/null"), Some((1, 3)))?;
+            let closed = MountAttrFlags::MOUNT_ATTR_RDONLY
+                | MountAttrFlags::MOUNT_ATTR_NOSUID
+                | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+            let attributes =
+                MountAttributes { set: u64::from(closed.bits()), clear: 0, propagation: MS_PRIVATE };
+            set_mount_attributes(null.as_fd(), attributes, false)
+                .map_err(|err| failed(kernel_error(&err)))?;
+            attach(&null, &target).map_err(failed)?;
+        }
+    }
+    for path in &plan.readonly_paths {
+        let failed = at(Step::Mask, path);
+        let Some(target) = existing(root, path).map_err(&failed)? else { continue };
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE
+            | OpenTreeFlags::OPEN_TREE_CLOEXEC
+            | OpenTreeFlags::AT_EMPTY_PATH
+            | OpenTreeFlags::AT_RECURSIVE;
+        let copy = open_tree(&target, "", flags).map_err(&failed)?;
+        let read_only = u64::from(MountAttrFlags::MOUNT_ATTR_RDONLY.bits());
+        let attributes = MountAttributes { set: read_only, clear: 0, propagation: MS_PRIVATE };
+        set_mount_attributes(copy.as_fd(), attributes, true).map_err(|err| failed(kernel_error(&err)))?;
+        attach(&copy, &target).map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn existing(root: &OwnedFd, path: &str) -> Result<Option<OwnedFd>, Errno> {
+    match paths::open(root, path, OFlags::PATH) {
+        Ok(found) => Ok(Some(found)),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::ACCESS) => Ok(None),
+        Err(err) => Err(err),
+    }
+}

@@ -1,0 +1,145 @@
+//! The root file system: mounting it, and moving into it.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use pontoon_rootless::sys::{MountAttributes, set_mount_attributes};
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MountPropagationFlags, MoveMountFlags,
+    UnmountFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount_bind,
+    mount_change, move_mount, unmount,
+};
+
+use crate::message::{self, Failure, ROOTFS, Report, Step};
+use crate::plan::{Rootfs, RootfsSource};
+
+/// From `linux/mount.h`, for `mount_setattr`.
+const MS_PRIVATE: u64 = 1 << 18;
+const MS_SHARED: u64 = 1 << 20;
+
+/// Longest value that `fsconfig` takes as a string.
+const MAX_FSCONFIG: usize = 255;
+
+/// Mounts the root file system on its mount point and gives a handle of its root.
+pub(super) fn mount(rootfs: &Rootfs, socket: &OwnedFd) -> Result<OwnedFd, Failure> {
+    let at = rootfs.mount_point.display().to_string();
+    let failed = |err| Failure::new(Step::Rootfs, at.clone(), err);
+    // Nothing that we mount may travel to the host; what the host mounts may still arrive (rslave volumes).
+    mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC).map_err(failed)?;
+    match &rootfs.source {
+        RootfsSource::Overlay { lower, upper, work, userxattr, volatile } => {
+            let overlay = Overlay { lower, upper, work, userxattr: *userxattr, volatile: *volatile };
+            match overlay.create() {
+                Ok(mounted) => {
+                    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+                    move_mount(&mounted, "", CWD, &rootfs.mount_point, flags).map_err(failed)?;
+                }
+                // Kernels before 6.8 do not know `lowerdir+`, and before 5.2 no fsopen at all.
+                Err(Errno::INVAL | Errno::NOSYS) => overlay.mount_at(&rootfs.mount_point).map_err(failed)?,
+                Err(err) => return Err(failed(err)),
+            }
+        }
+        RootfsSource::Fuse { .. } => {
+            // The helper needs the host's root and /proc as long as it lives, so it sits in a mount namespace of its own,
+            // and its mount reaches ours through a place that both share for this moment.
+            mount_bind(&rootfs.mount_point, &rootfs.mount_point).map_err(failed)?;
+            let place = open_directory(&rootfs.mount_point).map_err(failed)?;
+            propagate(&place, MS_SHARED).map_err(failed)?;
+            message::send(socket, &Report::ReadyForRootfs);
+            message::expect(socket, ROOTFS)?;
+            propagate(&place, MS_PRIVATE).map_err(failed)?;
+            let root = open_directory(&rootfs.mount_point).map_err(failed)?;
+            propagate(&root, MS_PRIVATE).map_err(failed)?;
+            return Ok(root);
+        }
+    }
+    open_directory(&rootfs.mount_point).map_err(failed)
+}
+
+fn open_directory(path: &Path) -> Result<OwnedFd, Errno> {
+    openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+}
+
+fn propagate(mount: &OwnedFd, propagation: u64) -> Result<(), Errno> {
+    let attributes = MountAttributes { propagation, ..Default::default() };
+    set_mount_attributes(mount.as_fd(), attributes, false)
+        .map_err(|err| Errno::from_io_error(&err).unwrap_or(Errno::INVAL))
+}
+
+struct Overlay<'a> {
+    lower: &'a [PathBuf],
+    upper: &'a Path,
+    work: &'a Path,
+    userxattr: bool,
+    volatile: bool,
+}
+
+impl Overlay<'_> {
+    /// Makes the mount, detached. No length limit on the list of layers.
+    fn create(&self) -> Result<OwnedFd, Errno> {
+        let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
+        for layer in self.lower {
+            if layer.as_os_str().len() > MAX_FSCONFIG {
+                return Err(Errno::INVAL);
+            }
+            fsconfig_set_string(&context, "lowerdir+", layer)?;
+        }
+        fsconfig_set_string(&context, "upperdir", self.upper)?;
+        fsconfig_set_string(&context, "workdir", self.work)?;
+        for flag in self.flags() {
+            fsconfig_set_flag(&context, flag)?;
+        }
+        fsconfig_create(&context)?;
+        fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
+    }
+
+    fn flags(&self) -> impl Iterator<Item = &'static str> {
+        let userxattr = self.userxattr.then_some("userxattr");
+        userxattr.into_iter().chain(self.volatile.then_some("volatile"))
+    }
+
+    /// The old call: all options in one string of at most a page.
+    fn mount_at(&self, target: &Path) -> Result<(), Errno> {
+        let lower: Vec<_> = self.lower.iter().map(|it| escaped(it)).collect();
+        let mut options = format!(
+            "lowerdir={},upperdir={},workdir={}",
+            lower.join(":"),
+            escaped(self.upper),
+            escaped(self.work)
+        );
+        for flag in self.flags() {
+            options.push(',');
+            options.push_str(flag);
+        }
+        let options = std::ffi::CString::new(options).map_err(|_| Errno::INVAL)?;
+        rustix::mount::mount("overlay", target, "overlay", MountFlags::empty(), Some(options.as_c_str()))
+    }
+}
+
+/// Overlay's own escapes: a comma ends an option, a colon a layer.
+fn escaped(path: &Path) -> String {
+    path.to_string_lossy().replace('\\', r"\\").replace(':', r"\:").replace(',', r"\,")
+}
+
+/// Makes `root` the root of this mount namespace; nothing of the host can be reached afterwards.
+pub(super) fn pivot(root: &OwnedFd, read_only: bool) -> Result<(), Failure> {
+    let failed = |err| Failure::new(Step::Pivot, "", err);
+    rustix::process::fchdir(root).map_err(failed)?;
+    // Both names are the same directory: the old root ends up stacked on the new one, and is taken away by its place in the
+    // stack. No directory has to be made for it in the image.
+    rustix::process::pivot_root(".", ".").map_err(failed)?;
+    unmount(".", UnmountFlags::DETACH).map_err(failed)?;
+    rustix::process::chdir("/").map_err(failed)?;
+    if read_only {
+        let root = openat(CWD, "/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
+        let attributes = MountAttributes {
+            set: u64::from(MountAttrFlags::MOUNT_ATTR_RDONLY.bits()),
+            ..Default::default()
+        };
+        set_mount_attributes(root.as_fd(), attributes, false)
+            .map_err(|err| failed(Errno::from_io_error(&err).unwrap_or(Errno::INVAL)))?;
+    }
+    Ok(())
+}

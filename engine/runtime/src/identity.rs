@@ -1,0 +1,190 @@
+//! Who a process is, by the container's own `/etc/passwd` and `/etc/group`.
+//!
+//! Both files come from the image and are hostile input: they are read as regular files only, up to a limit, and lines that
+//! are not of the form of passwd(5) and group(5) are passed over.
+
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{FileType, OFlags};
+use rustix::io::Errno;
+
+use crate::message::{Failure, Step};
+
+/// Largest user database that is read.
+const MAX_DATABASE: usize = 8 << 20;
+
+/// A user, resolved.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Identity {
+    /// User id inside.
+    pub uid: u32,
+    /// Group id inside.
+    pub gid: u32,
+    /// Supplementary groups inside.
+    pub groups: Vec<u32>,
+    /// Home directory.
+    pub home: String,
+    /// Whether `/etc/passwd` has an entry for the user.
+    pub known: bool,
+    /// Whether `/etc/group` has an entry for the group.
+    pub known_group: bool,
+}
+
+struct PasswdEntry<'a> {
+    name: &'a str,
+    uid: u32,
+    gid: u32,
+    home: &'a str,
+}
+
+fn passwd_entries(text: &str) -> impl Iterator<Item = PasswdEntry<'_>> {
+    text.lines().filter_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        let (uid, gid) = (fields.nth(1)?.parse().ok()?, fields.next()?.parse().ok()?);
+        let home = fields.nth(1).unwrap_or("");
+        Some(PasswdEntry { name, uid, gid, home })
+    })
+}
+
+fn group_entries(text: &str) -> impl Iterator<Item = (&str, u32, &str)> {
+    text.lines().filter_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        Some((name, fields.nth(1)?.parse().ok()?, fields.next().unwrap_or("")))
+    })
+}
+
+/// Looks up `user`, `uid`, `user:group`, `uid:gid`, … as Podman does: with a group given, only that group and `more` are
+/// set; without, the user's primary group and the groups that list it as a member; where no user is asked for, `more` alone.
+///
+/// # Errors
+/// [`Step::UnknownUser`], [`Step::UnknownGroup`].
+pub fn resolve(user: &str, more: &[String], passwd: &str, group: &str) -> Result<Identity, Failure> {
+    let asked_for = !user.is_empty();
+    let (user, wanted_group) = match user.split_once(':') {
+        Some((user, group)) => (user, Some(group).filter(|it| !it.is_empty())),
+        None => (user, None),
+    };
+    let user = if user.is_empty() { "0" } else { user };
+    let entry = passwd_entries(passwd)
+        .find(|it| it.name == user)
+        .or_else(|| user.parse().ok().and_then(|uid: u32| passwd_entries(passwd).find(|it| it.uid == uid)));
+    let uid = match (&entry, user.parse::<u32>()) {
+        (Some(entry), _) => entry.uid,
+        (None, Ok(uid)) if uid <= i32::MAX as u32 => uid,
+        _ => return Err(Failure { step: Step::UnknownUser, subject: user.to_owned(), errno: 0 }),
+    };
+    let group_id = |name: &str| {
+        let named = group_entries(group).find(|it| it.0 == name).map(|it| it.1);
+        let number = || name.parse().ok().filter(|gid| *gid <= i32::MAX as u32);
+        named.or_else(number).ok_or_else(|| Failure {
+            step: Step::UnknownGroup,
+            subject: name.to_owned(),
+            errno: 0,
+        })
+    };
+    let mut groups = Vec::new();
+    let gid = match wanted_group {
+        Some(name) => group_id(name)?,
+        None => {
+            if let Some(entry) = &entry {
+                let lists_user = |members: &str| members.split(',').any(|it| it == entry.name);
+                groups.extend(group_entries(group).filter(|it| lists_user(it.2)).map(|it| it.1));
+            }
+            entry.as_ref().map_or(0, |it| it.gid)
+        }
+    };
+    for name in more {
+        groups.push(group_id(name)?);
+    }
+    if asked_for {
+        groups.push(gid);
+    }
+    groups.sort_unstable();
+    groups.dedup();
+    let home = entry.as_ref().map(|it| it.home).filter(|it| !it.is_empty()).unwrap_or("/").to_owned();
+    let known_group = group_entries(group).any(|it| it.1 == gid);
+    Ok(Identity { uid, gid, groups, home, known: entry.is_some(), known_group })
+}
+
+/// Reads a database file below `root`. One that is missing, or that is no regular file, is empty: a FIFO must not hang us,
+/// and a device must not be opened.
+pub(crate) fn read_database_in(root: &OwnedFd, path: &str) -> Result<String, Failure> {
+    let failed = |err| Failure::new(Step::UserDatabase, path, err);
+    let handle = match crate::paths::open(root, path, OFlags::PATH) {
+        Ok(handle) => handle,
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(String::new()),
+        Err(err) => return Err(failed(err)),
+    };
+    if crate::paths::kind(&handle).map_err(failed)? != FileType::RegularFile {
+        return Ok(String::new());
+    }
+    let file = crate::paths::open(root, path, OFlags::RDONLY | OFlags::NONBLOCK).map_err(failed)?;
+    if crate::paths::kind(&file).map_err(failed)? != FileType::RegularFile {
+        return Ok(String::new());
+    }
+    let mut bytes = Vec::new();
+    let mut chunk = [0u8; 16 << 10];
+    loop {
+        match rustix::io::read(&file, &mut chunk) {
+            Ok(0) => break,
+            Ok(count) if bytes.len() + count > MAX_DATABASE => return Err(failed(Errno::FBIG)),
+            Ok(count) => bytes.extend(chunk.iter().take(count)),
+            Err(Errno::INTR) => {}
+            Err(err) => return Err(failed(err)),
+        }
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nbad line\nnginx:x:101:102:nginx:/nonexistent:/bin/false\n7:x:70:71::/seven:\n";
+    const GROUP: &str = "root:x:0:\nnginx:x:102:\nwww:x:33:nginx,other\nadm:x:4:nginx\n";
+
+    #[track_caller]
+    fn check(user: &str, more: &[&str], expected: (u32, u32, &[u32], &str)) {
+        let more: Vec<_> = more.iter().map(|it| (*it).to_owned()).collect();
+        let found = resolve(user, &more, PASSWD, GROUP).unwrap();
+        assert_eq!((found.uid, found.gid, &found.groups[..], &found.home[..]), expected);
+    }
+
+    #[test]
+    fn a_user_brings_its_group_and_the_groups_that_list_it() {
+        check("", &[], (0, 0, &[], "/root"));
+        check("", &["www", "3000"], (0, 0, &[33, 3000], "/root"));
+        check("root", &[], (0, 0, &[0], "/root"));
+        check(":33", &[], (0, 33, &[33], "/root"));
+        check("nginx", &[], (101, 102, &[4, 33, 102], "/nonexistent"));
+        check("101", &[], (101, 102, &[4, 33, 102], "/nonexistent"));
+    }
+
+    #[test]
+    fn a_group_that_is_given_replaces_them() {
+        check("nginx:www", &[], (101, 33, &[33], "/nonexistent"));
+        check("5000:6000", &[], (5000, 6000, &[6000], "/"));
+        check("nginx", &["adm", "99"], (101, 102, &[4, 33, 99, 102], "/nonexistent"));
+    }
+
+    #[test]
+    fn a_number_without_an_entry_has_group_zero() {
+        check("5000", &[], (5000, 0, &[0], "/"));
+    }
+
+    #[test]
+    fn a_name_wins_over_a_number_of_the_same_text() {
+        check("7", &[], (70, 71, &[71], "/seven"));
+    }
+
+    #[test]
+    fn names_that_are_not_there_are_errors() {
+        let failed = |user: &str| resolve(user, &[], PASSWD, GROUP).unwrap_err().step;
+        assert_eq!(failed("nobody"), Step::UnknownUser);
+        assert_eq!(failed("-1"), Step::UnknownUser);
+        assert_eq!(failed("4294967295"), Step::UnknownUser);
+        assert_eq!(failed("nginx:none"), Step::UnknownGroup);
+    }
+}

@@ -1,0 +1,16 @@
+//! A plan becomes a confined process: namespaces, mounts, cgroup, seccomp, capabilities, exec.
+//!
+//! It knows no image and no store: the plan names directories, numbers and words, and everything was decided before.
+//! It must be called from a program with a single thread.
+
+pub mod capabilities;
+mod child;
+pub mod identity;
+mod message;
+pub mod paths;
+pub mod plan;
+pub mod seccomp;
+pub mod start;
+mod tree;
+
+pub use message::{Failure, Step};

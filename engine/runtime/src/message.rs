@@ -1,0 +1,309 @@
+//! What the process that becomes the container and its supervisor say to each other.
+//!
+//! One sequenced-packet socket. The child sends [`Report`]s, the supervisor answers with single bytes. The child's end is
+//! close-on-exec: its closing without a failure before it says that the payload runs.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::io::Errno;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags,
+};
+
+/// The supervisor wrote the id maps.
+pub const MAPPED: u8 = b'U';
+/// The supervisor's helper mounted the root file system.
+pub const ROOTFS: u8 = b'F';
+/// Everything outside is ready: run the payload.
+pub const GO: u8 = b'G';
+
+/// What the child was doing when it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Step {
+    /// Waiting for the supervisor.
+    Wait = 1,
+    /// Becoming root of the user namespace.
+    BecomeRoot,
+    /// Joining or making namespaces.
+    Namespaces,
+    /// Mounting the root file system.
+    Rootfs,
+    /// Finding the source of a mount.
+    MountSource,
+    /// Making the target of a mount.
+    MountTarget,
+    /// Mounting.
+    Mount,
+    /// The image has a symbolic link where a directory must be.
+    SymlinkTarget,
+    /// A device node that is not the device it should be.
+    Device,
+    /// The first copy into a volume or tmpfs.
+    Copy,
+    /// Giving a mount to the container's user.
+    Owner,
+    /// Covering a path.
+    Mask,
+    /// Changing the root.
+    Pivot,
+    /// Setting the host name.
+    Hostname,
+    /// Writing a kernel setting.
+    Sysctl,
+    /// Making the terminal.
+    Terminal,
+    /// Reading the container's user database.
+    UserDatabase,
+    /// A user that the container does not have.
+    UnknownUser,
+    /// A group that the container does not have.
+    UnknownGroup,
+    /// A user or group id that is not mapped.
+    UnmappedId,
+    /// Changing user or groups.
+    Identity,
+    /// Setting capabilities.
+    Capabilities,
+    /// Loading the system call filter.
+    Seccomp,
+    /// Setting a resource limit.
+    Rlimit,
+    /// Entering the working directory.
+    WorkingDirectory,
+    /// The program is not there.
+    CommandNotFound,
+    /// The program cannot be executed.
+    Exec,
+}
+
+impl Step {
+    const ALL: [Self; 27] = [
+        Self::Wait,
+        Self::BecomeRoot,
+        Self::Namespaces,
+        Self::Rootfs,
+        Self::MountSource,
+        Self::MountTarget,
+        Self::Mount,
+        Self::SymlinkTarget,
+        Self::Device,
+        Self::Copy,
+        Self::Owner,
+        Self::Mask,
+        Self::Pivot,
+        Self::Hostname,
+        Self::Sysctl,
+        Self::Terminal,
+        Self::UserDatabase,
+        Self::UnknownUser,
+        Self::UnknownGroup,
+        Self::UnmappedId,
+        Self::Identity,
+        Self::Capabilities,
+        Self::Seccomp,
+        Self::Rlimit,
+        Self::WorkingDirectory,
+        Self::CommandNotFound,
+        Self::Exec,
+    ];
+
+    fn from_byte(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| *it as u8 == byte)
+    }
+}
+
+/// Which step failed, on what, and the kernel's word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The step.
+    pub step: Step,
+    /// A path, a name or an option; empty where there is none.
+    pub subject: String,
+    /// The kernel's error; 0 where it was not the kernel that objected.
+    pub errno: i32,
+}
+
+impl Failure {
+    pub(crate) fn new(step: Step, subject: impl Into<String>, errno: Errno) -> Self {
+        Self { step, subject: subject.into(), errno: errno.raw_os_error() }
+    }
+
+    /// The exit code that a shell would give, where the payload itself is at fault.
+    #[must_use]
+    pub fn exit_code(&self) -> i32 {
+        match self.step {
+            Step::CommandNotFound => 127,
+            Step::Exec | Step::WorkingDirectory => 126,
+            _ => 125,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self.step {
+            Step::CommandNotFound => {
+                "the name is looked up in the container's $PATH; check the image and the command (Exec= in a unit)".to_owned()
+            }
+            Step::Exec if self.errno == Errno::NOEXEC.raw_os_error() => {
+                "the file is not a program of this machine's architecture, or a script without a `#!` line".to_owned()
+            }
+            Step::Exec if self.errno == Errno::ACCESS.raw_os_error() => {
+                "the file, or a directory above it, lacks the execute permission for the container's user".to_owned()
+            }
+            Step::WorkingDirectory => {
+                "give a directory that exists in the container (--workdir, WorkingDir= in a unit)".to_owned()
+            }
+            Step::UnknownUser => "give a number, or add the user to the image's /etc/passwd".to_owned(),
+            Step::UnknownGroup => "give a number, or add the group to the image's /etc/group".to_owned(),
+            Step::UnmappedId => {
+                "grant more subordinate ids: usermod --add-subuids FIRST-LAST --add-subgids FIRST-LAST USER".to_owned()
+            }
+            Step::SymlinkTarget => "the image is broken or hostile: this path must be a directory in it".to_owned(),
+            Step::MountSource if self.errno == Errno::NOENT.raw_os_error() => {
+                "make the file or directory first; it is not created for you".to_owned()
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let subject = &self.subject;
+        match self.step {
+            Step::Wait => write!(f, "the supervisor went away"),
+            Step::BecomeRoot => write!(f, "cannot become root of the user namespace"),
+            Step::Namespaces => write!(f, "cannot enter the namespaces of the container"),
+            Step::Rootfs => write!(f, "cannot mount the root file system at `{subject}`"),
+            Step::MountSource => write!(f, "cannot open `{subject}` to mount it"),
+            Step::MountTarget => write!(f, "cannot make the mount point `{subject}` in the container"),
+            Step::Mount => write!(f, "cannot mount `{subject}` in the container"),
+            Step::SymlinkTarget => write!(f, "the image has something other than a directory at `{subject}`"),
+            Step::Device => write!(f, "`{subject}` is not the device that it should be"),
+            Step::Copy => write!(f, "cannot copy the image's content at `{subject}` into the volume"),
+            Step::Owner => write!(f, "cannot give what is mounted at `{subject}` to the container's user"),
+            Step::Mask => write!(f, "cannot cover `{subject}` in the container"),
+            Step::Pivot => write!(f, "cannot change to the container's root"),
+            Step::Hostname => write!(f, "cannot set the host name `{subject}`"),
+            Step::Sysctl => write!(f, "cannot set the kernel setting `{subject}`"),
+            Step::Terminal => write!(f, "cannot make the container's terminal"),
+            Step::UserDatabase => write!(f, "cannot read `{subject}` of the container"),
+            Step::UnknownUser => write!(f, "the container has no user `{subject}`"),
+            Step::UnknownGroup => write!(f, "the container has no group `{subject}`"),
+            Step::UnmappedId => write!(f, "the id {subject} is not mapped in the container's user namespace"),
+            Step::Identity => write!(f, "cannot become the user `{subject}`"),
+            Step::Capabilities => write!(f, "cannot set the capabilities"),
+            Step::Seccomp => write!(f, "cannot load the system call filter"),
+            Step::Rlimit => write!(f, "cannot set the resource limit {subject}"),
+            Step::WorkingDirectory => write!(f, "cannot enter the working directory `{subject}`"),
+            Step::CommandNotFound => write!(f, "the command `{subject}` is not in the container"),
+            Step::Exec => write!(f, "cannot execute `{subject}`"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        None
+    }
+}
+
+/// A message of the child.
+#[derive(Debug)]
+pub(crate) enum Report {
+    /// In the new namespaces, everything private: a helper may mount the root file system now.
+    ReadyForRootfs,
+    /// The terminal's master side.
+    Terminal(OwnedFd),
+    /// All mounts are made; waiting for [`GO`].
+    Prepared,
+    /// A joined process, by pidfd.
+    Joined(OwnedFd),
+    /// It cannot go on.
+    Failed(Failure),
+}
+
+/// The child's end.
+pub(crate) fn send(socket: impl AsFd, report: &Report) {
+    let mut bytes = Vec::new();
+    let mut fd = None;
+    match report {
+        Report::ReadyForRootfs => bytes.push(b'R'),
+        Report::Prepared => bytes.push(b'P'),
+        Report::Terminal(master) => {
+            bytes.push(b'T');
+            fd = Some(master.as_fd());
+        }
+        Report::Joined(pidfd) => {
+            bytes.push(b'J');
+            fd = Some(pidfd.as_fd());
+        }
+        Report::Failed(failure) => {
+            bytes.push(b'E');
+            bytes.push(failure.step as u8);
+            bytes.extend(failure.errno.to_ne_bytes());
+            // A path can be long; a packet has room for it.
+            bytes.extend(failure.subject.bytes().take(4096));
+        }
+    }
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let fds = fd.map(|it| [it]);
+    if let Some(fds) = &fds {
+        control.push(SendAncillaryMessage::ScmRights(fds));
+    }
+    // If the supervisor is gone there is nobody to tell.
+    let _ = rustix::net::sendmsg(socket, &[io::IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL);
+}
+
+/// The supervisor's end; `None` when the child's end is closed.
+pub(crate) fn receive(socket: impl AsFd) -> io::Result<Option<Report>> {
+    let mut bytes = [0u8; 8192];
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let received = loop {
+        let buffers = &mut [io::IoSliceMut::new(&mut bytes)];
+        match rustix::net::recvmsg(&socket, buffers, &mut control, RecvFlags::CMSG_CLOEXEC) {
+            Err(Errno::INTR) => {}
+            other => break other?,
+        }
+    };
+    let mut fd = control.drain().find_map(|it| match it {
+        RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
+        _ => None,
+    });
+    let malformed =
+        || io::Error::new(io::ErrorKind::InvalidData, "malformed report of the container's first process");
+    let mut fd = || fd.take().ok_or_else(malformed);
+    Ok(Some(match bytes.get(..received.bytes).unwrap_or_default() {
+        [] => return Ok(None),
+        [b'R'] => Report::ReadyForRootfs,
+        [b'P'] => Report::Prepared,
+        [b'T'] => Report::Terminal(fd()?),
+        [b'J'] => Report::Joined(fd()?),
+        [b'E', step, a, b, c, d, subject @ ..] => Report::Failed(Failure {
+            step: Step::from_byte(*step).ok_or_else(malformed)?,
+            errno: i32::from_ne_bytes([*a, *b, *c, *d]),
+            subject: String::from_utf8_lossy(subject).into_owned(),
+        }),
+        _ => return Err(malformed()),
+    }))
+}
+
+/// Waits for one byte of the supervisor.
+pub(crate) fn expect(socket: impl AsFd, wanted: u8) -> Result<(), Failure> {
+    let mut byte = [0u8; 1];
+    loop {
+        match rustix::io::read(&socket, &mut byte) {
+            Err(Errno::INTR) => {}
+            Ok(1) if byte == [wanted] => return Ok(()),
+            Ok(_) => return Err(Failure::new(Step::Wait, "", Errno::PIPE)),
+            Err(err) => return Err(Failure::new(Step::Wait, "", err)),
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! The plan of a container: everything that was decided, as one printable value.
+//!
+//! Paths of the host are absolute; paths of the container begin with `/` and are resolved inside its root only.
+
+use std::path::PathBuf;
+
+use pontoon_rootless::idmap::IdMaps;
+use serde::{Deserialize, Serialize};
+
+/// What becomes a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The root file system.
+    pub rootfs: Rootfs,
+    /// Namespaces.
+    pub namespaces: Namespaces,
+    /// Host name inside; `None` keeps the host's.
+    pub hostname: Option<String>,
+    /// Mounts, in the order in which they are made.
+    pub mounts: Vec<Mount>,
+    /// Paths that are covered, so that nothing can be read there.
+    pub masked_paths: Vec<String>,
+    /// Paths that are made read-only.
+    pub readonly_paths: Vec<String>,
+    /// Kernel settings, as `net.ipv4.ping_group_range` and value.
+    pub sysctls: Vec<(String, String)>,
+    /// The first process.
+    pub process: Process,
+}
+
+/// Where the root file system comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rootfs {
+    /// What is mounted.
+    pub source: RootfsSource,
+    /// An existing directory to mount it on, in the container's own mount namespace.
+    pub mount_point: PathBuf,
+    /// Whether it is read-only once everything is in place.
+    pub read_only: bool,
+}
+
+/// Ways to make a root file system of layers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RootfsSource {
+    /// The kernel's overlayfs.
+    Overlay {
+        /// Read-only directories, the topmost first.
+        lower: Vec<PathBuf>,
+        /// The directory that takes the changes.
+        upper: PathBuf,
+        /// Its work directory, on the same file system.
+        work: PathBuf,
+        /// Whether overlay's own marks are `user.overlay.*` attributes (in a user namespace) and not `trusted.overlay.*`.
+        userxattr: bool,
+        /// Leave out `fsync` on the upper layer: for containers that are removed when they end.
+        volatile: bool,
+    },
+    /// `fuse-overlayfs`, a program that runs beside the container in its user namespace.
+    Fuse {
+        /// The program.
+        program: PathBuf,
+        /// As for `Overlay`.
+        lower: Vec<PathBuf>,
+        /// As for `Overlay`.
+        upper: PathBuf,
+        /// As for `Overlay`.
+        work: PathBuf,
+    },
+}
+
+/// Which namespaces are new. The mount, pid, ipc and uts namespaces always are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Namespaces {
+    /// Maps of a new user namespace; `None` stays in ours (as root).
+    pub user: Option<IdMaps>,
+    /// A network namespace of its own; else the host's.
+    pub network: bool,
+    /// Whether we switch the loopback interface on, because no helper does.
+    pub loopback_up: bool,
+    /// A cgroup namespace of its own.
+    pub cgroup: bool,
+}
+
+/// One mount.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mount {
+    /// Path in the container; made if it is missing.
+    pub target: String,
+    /// What is mounted there.
+    pub source: MountSource,
+    /// No writing.
+    #[serde(default)]
+    pub read_only: bool,
+    /// Set-user-id bits and file capabilities have no effect.
+    #[serde(default)]
+    pub nosuid: bool,
+    /// Device files cannot be opened.
+    #[serde(default)]
+    pub nodev: bool,
+    /// Programs cannot be executed.
+    #[serde(default)]
+    pub noexec: bool,
+    /// How mounts travel between host and container.
+    #[serde(default)]
+    pub propagation: Propagation,
+    /// Everything in it is given to the container's user first (`U`).
+    #[serde(default)]
+    pub give_to_user: bool,
+}
+
+/// Mount propagation, see mount_namespaces(7).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Propagation {
+    /// None.
+    #[default]
+    Private,
+    /// From the host to the container.
+    Slave,
+    /// Both ways.
+    Shared,
+}
+
+/// The source of a mount.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MountSource {
+    /// A new `proc`.
+    Proc,
+    /// A new `sysfs`; needs a network namespace of its own.
+    Sysfs,
+    /// A new `cgroup2`; needs a cgroup namespace of its own.
+    Cgroup,
+    /// A new `mqueue`.
+    Mqueue,
+    /// A new `devpts`.
+    Devpts {
+        /// Group of the terminals, where it is mapped.
+        gid: Option<u32>,
+    },
+    /// A new `tmpfs`.
+    Tmpfs {
+        /// Options for the file system: `size`, `mode`, `nr_inodes`, `uid`, `gid`.
+        options: Vec<(String, String)>,
+        /// Start with a copy of what the root file system has at the target.
+        copy_up: bool,
+    },
+    /// A file or directory of the host.
+    Bind {
+        /// Its path.
+        path: PathBuf,
+        /// With what is mounted below it.
+        recursive: bool,
+        /// Where a first copy is prepared, for a volume that is still empty: it starts with what the root file system has
+        /// at the target, or else with its owner set to the container's user. A directory of the same file system.
+        first_copy: Option<PathBuf>,
+    },
+    /// A device node of the host.
+    Device {
+        /// Its path.
+        path: PathBuf,
+        /// Expected major and minor number; a node that is another device is refused.
+        number: Option<(u32, u32)>,
+    },
+}
+
+/// A process to run in a container: the first one, or one that joins later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// Program and arguments.
+    pub args: Vec<String>,
+    /// Environment, `NAME=value`; `HOME` is added from the container's user database where it is missing.
+    pub env: Vec<String>,
+    /// Working directory.
+    pub cwd: String,
+    /// Whether a missing working directory is made (the image asks for it) or an error (a person asked for it).
+    pub create_cwd: bool,
+    /// Who runs it: `user`, `uid`, `user:group`, …; looked up in the container.
+    pub user: String,
+    /// More groups, names or numbers.
+    pub groups: Vec<String>,
+    /// Login name for the entry that `/etc/passwd` gets if it has none for the user; `None` makes no entry.
+    pub entry: Option<String>,
+    /// Capabilities if the user is root inside.
+    pub root_capabilities: Capabilities,
+    /// Capabilities for any other user.
+    pub user_capabilities: Capabilities,
+    /// `no_new_privs`.
+    pub no_new_privileges: bool,
+    /// Resource limits: `RLIMIT_*` number, soft, hard; `None` is unlimited.
+    pub rlimits: Vec<Rlimit>,
+    /// File mode creation mask.
+    pub umask: u32,
+    /// `oom_score_adj`.
+    pub oom_score_adj: Option<i32>,
+    /// A terminal of its own.
+    pub terminal: bool,
+    /// Put a small init before it, which reaps orphans and forwards signals.
+    pub init: bool,
+}
+
+/// One resource limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rlimit {
+    /// `RLIMIT_*`.
+    pub resource: u32,
+    /// Soft limit; `None` is unlimited.
+    pub soft: Option<u64>,
+    /// Hard limit; `None` is unlimited.
+    pub hard: Option<u64>,
+}
+
+/// The capability sets of a process, bit `n` for capability number `n` (capabilities(7)).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capabilities {
+    /// What can ever be gained.
+    pub bounding: u64,
+    /// What counts now.
+    pub effective: u64,
+    /// What can be switched on.
+    pub permitted: u64,
+    /// What survives `execve` of files that inherit.
+    pub inheritable: u64,
+    /// What survives `execve` of any file.
+    pub ambient: u64,
+}
+
+impl From<crate::capabilities::ProcessCaps> for Capabilities {
+    fn from(caps: crate::capabilities::ProcessCaps) -> Self {
+        Self {
+            bounding: caps.bounding.bits(),
+            effective: caps.effective.bits(),
+            permitted: caps.permitted.bits(),
+            inheritable: caps.inheritable.bits(),
+            ambient: caps.ambient.bits(),
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Starting processes: the supervisor's side.
+//!
+//! [`Starting`] is a container between clone and exec. Its methods are called in order; each consumes or advances it, and
+//! dropping it kills what was begun.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use pontoon_rootless::sys::{self, CloneFlags, Cloned, SockFilter};
+use pontoon_rootless::userns::{self, UserNamespaceError};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
+
+use crate::child::{self, FirstProcess};
+use crate::message::{self, Failure, GO, MAPPED, ROOTFS, Report};
+use crate::plan::{Namespaces, Plan, Process};
+
+/// What the first process gets as its standard streams.
+#[derive(Debug)]
+pub struct StandardStreams {
+    /// Descriptor 0.
+    pub stdin: OwnedFd,
+    /// Descriptor 1.
+    pub stdout: OwnedFd,
+    /// Descriptor 2.
+    pub stderr: OwnedFd,
+}
+
+/// What a process needs besides its plan.
+#[derive(Debug, Default)]
+pub struct Extras {
+    /// The system call filter; empty for none.
+    pub filter: Vec<SockFilter>,
+    /// The init program, as a sealed file, for processes that want one.
+    pub init: Option<OwnedFd>,
+    /// Whether the kernel kills the process when the supervisor ends.
+    pub dies_with_parent: bool,
+}
+
+/// Why a container did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No new process, or no new namespaces.
+    #[error("cannot make the namespaces of the container")]
+    Clone(#[source] io::Error),
+    /// The ids could not be mapped.
+    #[error(transparent)]
+    Maps(#[from] UserNamespaceError),
+    /// The process said which step failed.
+    #[error("{0}")]
+    Child(Failure, #[source] Option<io::Error>),
+    /// The process ended without a word.
+    #[error("the container's first process was killed while it was being set up")]
+    Vanished,
+    /// Talking to it failed.
+    #[error("cannot talk to the container's first process")]
+    Socket(#[source] io::Error),
+}
+
+impl StartError {
+    fn child(failure: Failure) -> Self {
+        let cause = (failure.errno != 0).then(|| io::Error::from_raw_os_error(failure.errno));
+        Self::Child(failure, cause)
+    }
+
+    /// The exit code that this failure gives.
+    #[must_use]
+    pub fn exit_code(&self) -> i32 {
+        match self {
+            Self::Child(failure, _) => failure.exit_code(),
+            _ => 125,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Child(failure, _) => failure.hint(),
+            Self::Maps(err) => err.hint(),
+            Self::Clone(err) => match err.raw_os_error() {
+                Some(libc::EPERM | libc::EACCES | libc::ENOSYS) => Some(
+                    "unprivileged user namespaces may be switched off: see sysctl kernel.unprivileged_userns_clone and \
+                     kernel.apparmor_restrict_unprivileged_userns"
+                        .to_owned(),
+                ),
+                Some(libc::ENOSPC) => Some("the limits are in /proc/sys/user/max_*_namespaces".to_owned()),
+                _ => None,
+            },
+            Self::Vanished | Self::Socket(_) => None,
+        }
+    }
+}
+
+/// A container whose first process exists, but not yet its payload.
+#[derive(Debug)]
+pub struct Starting {
+    pid: Pid,
+    child: Option<OwnedFd>,
+    socket: OwnedFd,
+    terminal: Option<OwnedFd>,
+}
+
+impl Starting {
+    /// Makes the first process, in its namespaces and in `cgroup`. It waits for its id maps.
+    ///
+    /// Without `streams` the process gets a terminal, if the plan asks for one.
+    ///
+    /// # Errors
+    /// [`StartError::Clone`].
+    pub fn begin(
+        plan: &Plan,
+        extras: &Extras,
+        streams: Option<StandardStreams>,
+        cgroup: Option<BorrowedFd<'_>>,
+    ) -> Result<Self, StartError> {
+        let (ours, theirs) = report_socket().map_err(StartError::Clone)?;
+        let mut flags = CloneFlags::MOUNT.with(CloneFlags::PID).with(CloneFlags::IPC).with(CloneFlags::UTS);
+        if plan.namespaces.user.is_some() {
+            flags = flags.with(CloneFlags::USER);
+        }
+        if plan.namespaces.network {
+            flags = flags.with(CloneFlags::NETWORK);
+        }
+        match sys::clone(flags, cgroup).map_err(StartError::Clone)? {
+            Cloned::Child => {
+                drop(ours);
+                let socket = theirs.try_clone();
+                let failure =
+                    child::become_first_process(FirstProcess { plan, extras, streams, socket: theirs });
+                if let Ok(socket) = socket {
+                    message::send(&socket, &Report::Failed(failure.clone()));
+                }
+                sys::exit_now(failure.exit_code())
+            }
+            Cloned::Parent { pid, pidfd } => {
+                Ok(Self { pid, child: Some(pidfd), socket: ours, terminal: None })
+            }
+        }
+    }
+
+    /// Pid of the first process, as the host sees it.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Writes the id maps (none for a container without a user namespace) and lets the process go on with its mounts.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn map_ids(&self, namespaces: &Namespaces) -> Result<(), StartError> {
+        if let Some(maps) = &namespaces.user {
+            userns::write_maps(self.pid, maps)?;
+        }
+        self.tell(MAPPED)
+    }
+
+    fn tell(&self, byte: u8) -> Result<(), StartError> {
+        match rustix::net::send(&self.socket, &[byte], rustix::net::SendFlags::NOSIGNAL) {
+            Ok(_) => Ok(()),
+            // The process has ended; what it said last is told by whoever reads next.
+            Err(rustix::io::Errno::PIPE | rustix::io::Errno::CONNRESET) => Ok(()),
+            Err(err) => Err(StartError::Socket(err.into())),
+        }
+    }
+
+    /// Waits until all mounts are made. `mount_rootfs` is called if the plan wants a helper to mount the root file system.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn prepared<E: From<StartError>>(
+        &mut self,
+        mount_rootfs: impl FnOnce(Pid) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut mount_rootfs = Some(mount_rootfs);
+        loop {
+            match message::receive(&self.socket).map_err(StartError::Socket)? {
+                Some(Report::Prepared) => return Ok(()),
+                Some(Report::Terminal(master)) => self.terminal = Some(master),
+                Some(Report::ReadyForRootfs) => {
+                    if let Some(mount) = mount_rootfs.take() {
+                        mount(self.pid)?;
+                    }
+                    self.tell(ROOTFS)?;
+                }
+                Some(Report::Failed(failure)) => return Err(StartError::child(failure).into()),
+                Some(Report::Joined(_)) | None => return Err(StartError::Vanished.into()),
+            }
+        }
+    }
+
+    /// Lets the process become the payload, and waits until it has.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn go(mut self) -> Result<Running, StartError> {
+        self.tell(GO)?;
+        match message::receive(&self.socket).map_err(StartError::Socket)? {
+            None => {}
+            Some(Report::Failed(failure)) => return Err(StartError::child(failure)),
+            Some(_) => return Err(StartError::Vanished),
+        }
+        let child = self.child.take().ok_or(StartError::Vanished)?;
+        Ok(Running { pid: self.pid, pidfd: child, terminal: self.terminal.take() })
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(child) = self.child.take() {
+            kill_and_reap(&child);
+        }
+    }
+}
+
+/// A process whose payload runs. It is not ended by dropping this.
+#[derive(Debug)]
+pub struct Running {
+    /// Its pid, as the host sees it.
+    pub pid: Pid,
+    /// The process itself.
+    pub pidfd: OwnedFd,
+    /// The master side of its terminal, if it has one.
+    pub terminal: Option<OwnedFd>,
+}
+
+/// Starts a process in the container whose first process is `target`; it becomes a child of the caller, which must be a child
+/// subreaper.
+///
+/// # Errors
+/// See [`StartError`].
+pub fn join(
+    target: BorrowedFd<'_>,
+    namespaces: &Namespaces,
+    process: &Process,
+    extras: &Extras,
+    streams: Option<StandardStreams>,
+    cgroup: Option<BorrowedFd<'_>>,
+) -> Result<Running, StartError> {
+    let (ours, theirs) = report_socket().map_err(StartError::Clone)?;
+    let between = match sys::clone(CloneFlags::default(), cgroup).map_err(StartError::Clone)? {
+        Cloned::Child => {
+            drop(ours);
+            let failure = child::join(target, namespaces, process, extras, streams, &theirs);
+            message::send(&theirs, &Report::Failed(failure.clone()));
+            sys::exit_now(failure.exit_code())
+        }
+        Cloned::Parent { pidfd, .. } => pidfd,
+    };
+    drop(theirs);
+    drop(streams);
+    let (mut joined, mut terminal) = (None, None);
+    let outcome = loop {
+        match message::receive(&ours).map_err(StartError::Socket) {
+            Ok(Some(Report::Joined(pidfd))) => joined = Some(pidfd),
+            Ok(Some(Report::Terminal(master))) => terminal = Some(master),
+            Ok(Some(Report::Failed(failure))) => break Err(StartError::child(failure)),
+            Ok(Some(_)) => {}
+            Ok(None) => break Ok(()),
+            Err(err) => break Err(err),
+        }
+    };
+    let _ = waitid(WaitId::PidFd(between.as_fd()), WaitIdOptions::EXITED);
+    match (outcome, joined) {
+        (Ok(()), Some(pidfd)) => {
+            let pid = pid_of(&pidfd).ok_or(StartError::Vanished)?;
+            Ok(Running { pid, pidfd, terminal })
+        }
+        (Ok(()), None) => Err(StartError::Vanished),
+        (Err(err), joined) => {
+            if let Some(pidfd) = joined {
+                kill_and_reap(&pidfd);
+            }
+            Err(err)
+        }
+    }
+}
+
+/// The number of a process, as seen from here.
+fn pid_of(pidfd: &OwnedFd) -> Option<Pid> {
+    use std::os::fd::AsRawFd;
+    let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd())).ok()?;
+    let number = text.lines().find_map(|it| it.strip_prefix("Pid:"))?.trim().parse().ok()?;
+    Pid::from_raw(number)
+}
+
+fn kill_and_reap(process: &OwnedFd) {
+    let _ = pidfd_send_signal(process, Signal::KILL);
+    let _ = waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED);
+}
+
+fn report_socket() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)
+}

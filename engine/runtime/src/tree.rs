@@ -1,0 +1,208 @@
+//! Copying a directory tree, by handles, without following any symbolic link.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{
+    AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Timestamps, Uid, XattrFlags, chownat, fchmod, fgetxattr,
+    flistxattr, fsetxattr, fstat, mkdirat, mknodat, openat, readlinkat, statat, symlinkat, utimensat,
+};
+use rustix::io::Errno;
+
+/// Deepest tree that is copied; an image has no business being deeper.
+const MAX_DEPTH: u32 = 512;
+
+/// Copies what is in `from` into the directory `to`, and gives `to` the owner, mode and times of `from`.
+///
+/// # Errors
+/// The kernel's error.
+pub(crate) fn copy_contents(from: impl AsFd, to: impl AsFd) -> Result<(), Errno> {
+    copy_directory(from.as_fd(), to.as_fd(), MAX_DEPTH)
+}
+
+/// Gives `to` the owner and mode of `from`.
+///
+/// # Errors
+/// The kernel's error.
+pub(crate) fn copy_owner(from: impl AsFd, to: impl AsFd) -> Result<(), Errno> {
+    let stat = fstat(from)?;
+    rustix::fs::fchown(&to, Some(Uid::from_raw(stat.st_uid)), Some(Gid::from_raw(stat.st_gid)))?;
+    fchmod(to, Mode::from_raw_mode(stat.st_mode & 0o7777))
+}
+
+fn copy_directory(from: BorrowedFd<'_>, to: BorrowedFd<'_>, depth: u32) -> Result<(), Errno> {
+    if depth == 0 {
+        return Err(Errno::NAMETOOLONG);
+    }
+    for entry in Dir::read_from(from)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        let stat = statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let mode = Mode::from_raw_mode(stat.st_mode & 0o7777);
+        let owner = (Some(Uid::from_raw(stat.st_uid)), Some(Gid::from_raw(stat.st_gid)));
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => {
+                mkdirat(to, name, Mode::RWXU)?;
+                let inner = |parent| {
+                    openat(
+                        parent,
+                        name,
+                        OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+                        Mode::empty(),
+                    )
+                };
+                let (source, target) = (inner(from)?, inner(to)?);
+                copy_directory(source.as_fd(), target.as_fd(), depth - 1)?;
+            }
+            FileType::RegularFile => {
+                let source = openat(
+                    from,
+                    name,
+                    OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC,
+                    Mode::empty(),
+                )?;
+                let create =
+                    OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                let target = openat(to, name, create, Mode::RUSR | Mode::WUSR)?;
+                copy_bytes(&source, &target)?;
+                copy_attributes(&source, &target)?;
+                rustix::fs::fchown(&target, owner.0, owner.1)?;
+                fchmod(&target, mode)?;
+                let times = Timestamps {
+                    last_access: time(stat.st_atime, stat.st_atime_nsec),
+                    last_modification: time(stat.st_mtime, stat.st_mtime_nsec),
+                };
+                rustix::fs::futimens(&target, &times)?;
+            }
+            FileType::Symlink => {
+                let link = readlinkat(from, name, Vec::new())?;
+                symlinkat(&*link, to, name)?;
+                chownat(to, name, owner.0, owner.1, AtFlags::SYMLINK_NOFOLLOW)?;
+            }
+            kind @ (FileType::Fifo | FileType::Socket) => {
+                mknodat(to, name, kind, mode, 0)?;
+                chownat(to, name, owner.0, owner.1, AtFlags::SYMLINK_NOFOLLOW)?;
+            }
+            // Device nodes and overlay's whiteouts: not for a volume.
+            _ => {}
+        }
+        if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink {
+            let times = Timestamps {
+                last_access: time(stat.st_atime, stat.st_atime_nsec),
+                last_modification: time(stat.st_mtime, stat.st_mtime_nsec),
+            };
+            utimensat(to, name, &times, AtFlags::SYMLINK_NOFOLLOW)?;
+        }
+    }
+    let (source, target) = (reopened(from)?, reopened(to)?);
+    copy_attributes(&source, &target)?;
+    copy_owner(&source, &target)?;
+    let stat = fstat(&source)?;
+    let times = Timestamps {
+        last_access: time(stat.st_atime, stat.st_atime_nsec),
+        last_modification: time(stat.st_mtime, stat.st_mtime_nsec),
+    };
+    rustix::fs::futimens(&target, &times)
+}
+
+/// Gives a file, or a directory with all that is in it, to somebody. No link is followed.
+///
+/// # Errors
+/// The kernel's error.
+pub(crate) fn give(handle: &OwnedFd, uid: u32, gid: u32) -> Result<(), Errno> {
+    let owner = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+    chownat(handle, "", owner.0, owner.1, AtFlags::EMPTY_PATH)?;
+    if crate::paths::kind(handle)? == FileType::Directory {
+        give_entries(&reopened(handle.as_fd())?, owner, MAX_DEPTH)?;
+    }
+    Ok(())
+}
+
+fn give_entries(directory: &OwnedFd, owner: (Option<Uid>, Option<Gid>), depth: u32) -> Result<(), Errno> {
+    if depth == 0 {
+        return Err(Errno::NAMETOOLONG);
+    }
+    for entry in Dir::read_from(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        chownat(directory, name, owner.0, owner.1, AtFlags::SYMLINK_NOFOLLOW)?;
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match openat(directory, name, flags, Mode::empty()) {
+            Ok(inner) => give_entries(&inner, owner, depth - 1)?,
+            Err(Errno::NOTDIR | Errno::LOOP) => {}
+            Err(err) => return Err(err),
+        }
+    }
+    Ok(())
+}
+
+/// A readable descriptor of the same directory.
+fn reopened(directory: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    openat(directory, ".", OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+}
+
+fn time(seconds: i64, nanoseconds: u64) -> rustix::fs::Timespec {
+    rustix::fs::Timespec { tv_sec: seconds, tv_nsec: nanoseconds.cast_signed() }
+}
+
+fn copy_bytes(from: &OwnedFd, to: &OwnedFd) -> Result<(), Errno> {
+    let mut buffer = vec![0u8; 128 << 10];
+    loop {
+        let count = match rustix::io::read(from, &mut buffer) {
+            Ok(0) => return Ok(()),
+            Err(Errno::INTR) => continue,
+            other => other?,
+        };
+        let mut rest = buffer.get(..count).unwrap_or_default();
+        while !rest.is_empty() {
+            let written = rustix::io::write(to, rest)?;
+            rest = rest.get(written..).unwrap_or_default();
+        }
+    }
+}
+
+/// Extended attributes, but for overlay's own marks, which must not be taken for truth in another place.
+fn copy_attributes(from: &OwnedFd, to: &OwnedFd) -> Result<(), Errno> {
+    let mut names = vec![0u8; 64 << 10];
+    let length = match flistxattr(from, &mut names) {
+        Err(Errno::OPNOTSUPP) => return Ok(()),
+        other => other?,
+    };
+    for name in names.get(..length).unwrap_or_default().split(|it| *it == 0).filter(|it| !it.is_empty()) {
+        if name.starts_with(b"user.overlay.") || name.starts_with(b"trusted.") {
+            continue;
+        }
+        let mut value = vec![0u8; 64 << 10];
+        let length = match fgetxattr(from, name, &mut value) {
+            Err(Errno::NODATA | Errno::OPNOTSUPP) => continue,
+            other => other?,
+        };
+        match fsetxattr(to, name, value.get(..length).unwrap_or_default(), XattrFlags::empty()) {
+            // What this file system or namespace does not let us set (security labels) is left behind.
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::PERM) => {}
+            Err(err) => return Err(err),
+        }
+    }
+    Ok(())
+}
+
+/// Removes the entries below a directory of the host that a first copy left unfinished.
+pub(crate) fn remove_leftover(path: &std::path::Path) -> Result<(), Errno> {
+    match std::fs::remove_dir_all(path) {
+        Ok(()) => Ok(()),
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(err) => Err(Errno::from_io_error(&err).unwrap_or(Errno::IO)),
+    }
+}
+
+/// Makes an empty directory of the host and opens it.
+pub(crate) fn fresh_directory(path: &std::path::Path) -> Result<OwnedFd, Errno> {
+    remove_leftover(path)?;
+    mkdirat(CWD, path, Mode::RWXU)?;
+    openat(CWD, path, OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+}
