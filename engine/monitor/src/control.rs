@@ -1,0 +1,162 @@
+//! The control socket of a supervisor: one JSON text a packet, with descriptors beside it.
+//!
+//! It lies in a directory that only the user can enter. Whoever can connect may do to the container what its owner may.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use pontoon_runtime::plan::Process;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, recvmsg,
+    sendmsg, socket_with,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::state::FailureReport;
+
+/// Largest packet.
+const MAX_PACKET: usize = 160 << 10;
+/// Most descriptors in a packet.
+const MAX_FDS: usize = 4;
+
+/// What a client asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Request {
+    /// Send the stop signal, kill after the timeout; answered by [`Reply::Exited`].
+    Stop {
+        /// Seconds; `None` is the container's own.
+        timeout: Option<u32>,
+    },
+    /// Send a signal to the first process; answered by [`Reply::Done`].
+    Kill {
+        /// Signal number.
+        signal: i32,
+    },
+    /// Answered by [`Reply::Exited`] when the container has ended.
+    Wait,
+    /// Run a process in the container. Three descriptors come with it unless it has a terminal. Answered by
+    /// [`Reply::Started`] (with the terminal's master side, if it has one), then by [`Reply::Exited`].
+    Exec(Box<Process>),
+    /// Set the size of the container's terminal.
+    Resize {
+        /// Rows.
+        rows: u16,
+        /// Columns.
+        columns: u16,
+    },
+}
+
+/// What the supervisor answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reply {
+    /// It was done.
+    Done,
+    /// A process was started.
+    Started {
+        /// Its pid.
+        pid: i32,
+    },
+    /// A process, or the container, has ended.
+    Exited {
+        /// Exit code.
+        code: i32,
+    },
+    /// It could not be done.
+    Failed(FailureReport),
+}
+
+/// The address of the socket in `directory`, whatever the length of its path: it goes through a handle of the directory.
+fn address(directory: BorrowedFd<'_>) -> io::Result<SocketAddrUnix> {
+    use std::os::fd::AsRawFd;
+    Ok(SocketAddrUnix::new(format!(
+        "/proc/self/fd/{}/{}",
+        directory.as_raw_fd(),
+        crate::state::CONTROL_SOCKET
+    ))?)
+}
+
+fn open_directory(directory: &Path) -> io::Result<OwnedFd> {
+    Ok(rustix::fs::open(directory, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+/// Listens in a runtime directory; a socket that is left there is replaced.
+///
+/// # Errors
+/// The kernel's error.
+pub fn listen_in(directory: &Path) -> io::Result<OwnedFd> {
+    let directory = open_directory(directory)?;
+    match rustix::fs::unlinkat(&directory, crate::state::CONTROL_SOCKET, rustix::fs::AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(err) => return Err(err.into()),
+    }
+    let socket = seqpacket(SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
+    bind(&socket, &address(directory.as_fd())?)?;
+    listen(&socket, 64)?;
+    Ok(socket)
+}
+
+/// Connects to the supervisor of a container.
+///
+/// # Errors
+/// `NotFound` or `ConnectionRefused` if there is none, else the kernel's error.
+pub fn connect_in(directory: &Path) -> io::Result<OwnedFd> {
+    let directory = open_directory(directory)?;
+    let socket = seqpacket(SocketFlags::CLOEXEC)?;
+    connect(&socket, &address(directory.as_fd())?)?;
+    Ok(socket)
+}
+
+fn seqpacket(flags: SocketFlags) -> io::Result<OwnedFd> {
+    Ok(socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?)
+}
+
+/// Sends a packet.
+///
+/// # Errors
+/// The kernel's error.
+pub fn send(socket: impl AsFd, message: &impl Serialize, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let bytes = serde_json::to_vec(message)?;
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !fds.is_empty() {
+        control.push(SendAncillaryMessage::ScmRights(fds));
+    }
+    sendmsg(socket, &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL)?;
+    Ok(())
+}
+
+/// Receives a packet; `None` when the other side is closed.
+///
+/// # Errors
+/// The kernel's error, or `InvalidData`.
+pub fn receive<T: DeserializeOwned>(socket: impl AsFd) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+    let mut bytes = vec![0u8; MAX_PACKET];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let received = loop {
+        match recvmsg(&socket, &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::CMSG_CLOEXEC) {
+            Err(Errno::INTR) => {}
+            other => break other?,
+        }
+    };
+    let fds = control
+        .drain()
+        .filter_map(|it| match it {
+            RecvAncillaryMessage::ScmRights(fds) => Some(fds),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    match bytes.get(..received.bytes).unwrap_or_default() {
+        [] => Ok(None),
+        json => Ok(Some((serde_json::from_slice(json)?, fds))),
+    }
+}

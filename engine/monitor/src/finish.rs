@@ -1,0 +1,144 @@
+//! Undoing: whatever way a run ends, nothing of it stays but its record.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use pontoon_monitor::plan::MonitorPlan;
+use pontoon_monitor::state::{self, ExitRecord};
+use pontoon_network::NetworkSession;
+use pontoon_rootless::cgroup::Cgroup;
+use pontoon_rootless::sys::{self, CloneFlags, Cloned};
+use pontoon_rootless::userns::become_root;
+use pontoon_storage::{Durability, Store, StorePaths, VolumeError};
+use rustix::process::{Signal, WaitOptions, pidfd_send_signal, waitpid};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+/// Ends the helpers of network and root file system, and removes the cgroup. Gives what could not be undone, in words.
+pub fn undo_outside(
+    network: Option<NetworkSession>,
+    rootfs: Option<&OwnedFd>,
+    cgroup: Option<&Cgroup>,
+) -> Vec<String> {
+    let mut failures = Vec::new();
+    if let Some(server) = rootfs {
+        let _ = pidfd_send_signal(server, Signal::KILL);
+    }
+    if let Some(Err(err)) = network.map(NetworkSession::stop) {
+        failures.push(err.to_string());
+    }
+    if let Some(cgroup) = cgroup
+        && let Err(err) = cgroup.kill().and_then(|()| cgroup.remove())
+    {
+        failures.push(err.to_string());
+    }
+    failures
+}
+
+/// Whether the kernel killed a process of the group for want of memory.
+pub fn was_oom_killed(cgroup: &Cgroup) -> bool {
+    let events = cgroup.read("memory.events").unwrap_or_default();
+    events.lines().any(|it| it.strip_prefix("oom_kill ").is_some_and(|count| count.trim() != "0"))
+}
+
+/// Remembers how the run ended, or removes the container if it is not to stay. What is slow (deleting the files) is left
+/// for [`delete_files`].
+pub fn settle(plan: &MonitorPlan, exit: &ExitRecord) -> Vec<String> {
+    let mut failures = Vec::new();
+    for name in [state::STATE_FILE, state::CONTROL_SOCKET] {
+        let _ = std::fs::remove_file(plan.run_directory.join(name));
+    }
+    if let Some(path) = &plan.pidfile {
+        let _ = std::fs::remove_file(path);
+    }
+    if let Some(path) = &plan.monitor_pidfile {
+        let _ = std::fs::remove_file(path);
+    }
+    let outcome = open_store(plan).and_then(|store| {
+        let container = store.find_container(&plan.id).map_err(|err| err.to_string())?;
+        let Some(volumes) = &plan.remove else {
+            return container.write_exit(exit, Durability::Durable).map_err(|err| err.to_string());
+        };
+        store.remove_container(container).map_err(|err| err.to_string())?;
+        for name in volumes {
+            if let Ok(volume) = store.find_volume(name) {
+                // Another container may have come to use it; then it stays.
+                let _ = store.remove_volume(volume, || users(&store, name));
+            }
+        }
+        Ok(())
+    });
+    if let Err(failure) = outcome {
+        failures.push(failure);
+    }
+    failures
+}
+
+/// Ids of the containers whose records name a volume.
+fn users(store: &Store, name: &str) -> Result<Vec<String>, VolumeError> {
+    let names = |record: &serde_json::Value| {
+        let volumes = record.get("volumes").and_then(serde_json::Value::as_array);
+        volumes
+            .is_some_and(|it| it.iter().any(|used| used.get("name").and_then(|it| it.as_str()) == Some(name)))
+    };
+    let all = store.list_containers()?.containers;
+    Ok(all
+        .into_iter()
+        .filter(|it| it.record().is_ok_and(|record| names(&record)))
+        .map(|it| it.id.to_string())
+        .collect())
+}
+
+/// Notes that volumes were used, so that they are not filled from an image again.
+pub fn note_first_use(plan: &MonitorPlan) {
+    if plan.first_used_volumes.is_empty() {
+        return;
+    }
+    let Ok(store) = open_store(plan) else { return };
+    for name in &plan.first_used_volumes {
+        if let Ok(volume) = store.find_volume(name) {
+            let _ = volume.mark_used();
+        }
+    }
+}
+
+fn open_store(plan: &MonitorPlan) -> Result<Store, String> {
+    let (root, run) = plan.store.clone();
+    Store::open(StorePaths { root, run }).map_err(|err| err.to_string())
+}
+
+/// Deletes the files of removed containers. They belong to mapped ids, so it is done by a child in the container's user
+/// namespace, which is still there as long as we hold it.
+pub fn delete_files(plan: &MonitorPlan, user_namespace: Option<BorrowedFd<'_>>) {
+    if plan.remove.is_none() {
+        return;
+    }
+    let Some(namespace) = user_namespace else {
+        if let Ok(store) = open_store(plan) {
+            let _ = store.empty_trash();
+        }
+        return;
+    };
+    let single =
+        plan.container.namespaces.user.as_ref().is_some_and(pontoon_rootless::idmap::IdMaps::is_single);
+    match sys::clone(CloneFlags::default(), None) {
+        Ok(Cloned::Child) => {
+            let entered = move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::User)).is_ok()
+                && become_root(single).is_ok();
+            if entered && let Ok(store) = open_store(plan) {
+                let _ = store.empty_trash();
+            }
+            sys::exit_now(0)
+        }
+        Ok(Cloned::Parent { pid, .. }) => {
+            let _ = waitpid(Some(pid), WaitOptions::empty());
+        }
+        Err(_) => {}
+    }
+}
+
+/// Writes a pid into a file that others read.
+pub fn write_pidfile(path: &Path, pid: i32) -> std::io::Result<()> {
+    let temporary = path.with_extension(format!("tmp{}", std::process::id()));
+    std::fs::write(&temporary, pid.to_string())?;
+    std::fs::rename(&temporary, path)
+}

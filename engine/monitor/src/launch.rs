@@ -1,0 +1,246 @@
+//! From the plan to a running payload: cgroup, files, process, network, in this order.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use pontoon_monitor::notify::{self, Notifier};
+use pontoon_monitor::plan::{LogPlan, MonitorPlan, NotifyPlan};
+use pontoon_monitor::state;
+use pontoon_network::{NetworkError, NetworkSession};
+use pontoon_rootless::cgroup::{Cgroup, CgroupError};
+use pontoon_rootless::sys::SockFilter;
+use pontoon_runtime::plan::RootfsSource;
+use pontoon_runtime::start::{Extras, Running, StandardStreams, StartError, Starting};
+use rustix::fs::{Mode, OFlags};
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use crate::output::Log;
+use crate::{fuse, seal};
+
+/// Why the container does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// The process.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The cgroup.
+    #[error(transparent)]
+    Cgroup(#[from] CgroupError),
+    /// The network.
+    #[error("cannot connect the container to the network")]
+    Network(#[from] NetworkError),
+    /// The root file system by its helper.
+    #[error(transparent)]
+    Fuse(#[from] fuse::FuseError),
+    /// Anything around them.
+    #[error("cannot {deed}")]
+    Io {
+        /// What was tried.
+        deed: String,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl LaunchError {
+    pub(crate) fn io(deed: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { deed: deed.into(), source }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Start(err) => err.hint(),
+            Self::Cgroup(err) => err.hint(),
+            Self::Network(err) => err.hint(),
+            Self::Fuse(err) => err.hint(),
+            Self::Io { .. } => None,
+        }
+    }
+
+    /// The exit code it gives.
+    pub fn exit_code(&self) -> i32 {
+        match self {
+            Self::Start(err) => err.exit_code(),
+            _ => 125,
+        }
+    }
+}
+
+/// What a running container consists of, from outside.
+#[derive(Debug)]
+pub struct Launched {
+    /// The payload.
+    pub running: Running,
+    /// Its user namespace, to remove its files with when it has ended.
+    pub user_namespace: Option<OwnedFd>,
+    /// Its network's helper.
+    pub network: Option<NetworkSession>,
+    /// Its cgroup, and a handle to start processes in.
+    pub cgroup: Option<(Cgroup, OwnedFd)>,
+    /// Its output, if it goes through us.
+    pub output: Option<(OwnedFd, OwnedFd)>,
+    /// Where its output is kept.
+    pub log: Log,
+    /// The payload's notify socket.
+    pub notify: Option<OwnedFd>,
+    /// What every process in it gets.
+    pub extras: Extras,
+}
+
+/// What must be undone if the launch fails half-way; kept apart so that the supervisor can undo it whatever happens.
+#[derive(Debug, Default)]
+pub struct Begun {
+    /// The cgroup.
+    pub cgroup: Option<Cgroup>,
+    /// The network's helper.
+    pub network: Option<NetworkSession>,
+    /// The program that serves the root file system.
+    pub rootfs: Option<OwnedFd>,
+}
+
+/// Starts the container. What was begun is noted in `begun` as it happens.
+pub fn launch(
+    plan: &MonitorPlan,
+    filter: Vec<SockFilter>,
+    begun: &mut Begun,
+    manager: Option<&Notifier>,
+) -> Result<Launched, LaunchError> {
+    let log = Log::open(plan).map_err(LaunchError::io("open the log"))?;
+    let cgroup = make_cgroup(plan)?;
+    begun.cgroup = cgroup.as_ref().map(|it| it.0.clone());
+    write_files(plan)?;
+    let notify = match plan.notify {
+        NotifyPlan::Container if manager.is_some() => Some(listen_for_payload(&plan.run_directory)?),
+        _ => None,
+    };
+    let (streams, output) = make_streams(plan)?;
+    let init = if plan.container.process.init {
+        Some(seal::own_program().map_err(LaunchError::io("open our own program"))?)
+    } else {
+        None
+    };
+    let extras = Extras { filter, init, dies_with_parent: true };
+    let in_cgroup = cgroup.as_ref().map(|it| it.1.as_fd());
+    let mut starting = Starting::begin(&plan.container, &extras, streams, in_cgroup)?;
+    starting.map_ids(&plan.container.namespaces)?;
+    let pid = starting.pid().as_raw_nonzero().get();
+    // The helper connects the namespace while the process makes its mounts.
+    let connecting = match &plan.network.helper {
+        Some(helper) => {
+            Some(pontoon_network::Starting::begin(helper, pid.cast_unsigned(), &plan.run_directory)?)
+        }
+        None => None,
+    };
+    let prepared = starting.prepared::<LaunchError>(|pid| match &plan.container.rootfs.source {
+        RootfsSource::Fuse { program, lower, upper, work } => {
+            let rootfs =
+                fuse::Rootfs { program, lower, upper, work, mount_point: &plan.container.rootfs.mount_point };
+            begun.rootfs = fuse::mount(pid, &rootfs, plan.container.namespaces.user.as_ref())?;
+            Ok(())
+        }
+        RootfsSource::Overlay { .. } => Ok(()),
+    });
+    // Even if the mounts failed, the helper's end must be known before it can be undone.
+    let connected = connecting.map(pontoon_network::Starting::finish).transpose();
+    prepared?;
+    begun.network = connected?;
+    let user_namespace = match plan.container.namespaces.user {
+        Some(_) => Some(
+            rustix::fs::open(format!("/proc/{pid}/ns/user"), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+                .map_err(|err| LaunchError::io("open the container's user namespace")(err.into()))?,
+        ),
+        None => None,
+    };
+    let running = starting.go()?;
+    Ok(Launched {
+        running,
+        user_namespace,
+        network: begun.network.take(),
+        cgroup,
+        output,
+        log,
+        notify,
+        extras: Extras { dies_with_parent: false, init: None, ..extras },
+    })
+}
+
+/// Moves us aside into `supervisor` and makes `payload` beside it, with its limits: a group that has sub-groups with
+/// controllers may not hold processes itself (cgroups(7), "no internal processes").
+fn make_cgroup(plan: &MonitorPlan) -> Result<Option<(Cgroup, OwnedFd)>, LaunchError> {
+    if !plan.cgroup.own {
+        return Ok(None);
+    }
+    let mut base = Cgroup::of(None)?;
+    let name = base.path().file_name().unwrap_or_default().to_string_lossy();
+    if name.starts_with(state::SUPERVISOR_CGROUP) {
+        // We were started by somebody who sits there.
+        base = Cgroup::at(base.path().parent().unwrap_or(Path::new("/")).to_owned());
+    }
+    // Named after the container: what is left of a former run in the same unit must not be mistaken for this one.
+    let short = plan.id.get(..12).unwrap_or(&plan.id);
+    base.child(&format!("{}-{short}", state::SUPERVISOR_CGROUP))?.enter(0)?;
+    base.enable_controllers();
+    let payload = base.child(&format!("{}-{short}", state::PAYLOAD_CGROUP))?;
+    for limit in &plan.cgroup.limits {
+        let option = limit.option.as_deref();
+        match payload.set_limit(
+            limit.controller.name(),
+            &limit.file,
+            &limit.value,
+            option.unwrap_or_default(),
+        ) {
+            Err(err) if option.is_some() => return Err(err.into()),
+            _ => {}
+        }
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let handle = rustix::fs::open(payload.path(), flags, Mode::empty())
+        .map_err(|err| LaunchError::io("open the container's cgroup")(err.into()))?;
+    Ok(Some((payload, handle)))
+}
+
+fn write_files(plan: &MonitorPlan) -> Result<(), LaunchError> {
+    for file in &plan.files {
+        let path = plan.run_directory.join(&file.name);
+        fs::write(&path, &file.text).map_err(LaunchError::io(format!("write {}", path.display())))?;
+    }
+    Ok(())
+}
+
+fn listen_for_payload(run_directory: &Path) -> Result<OwnedFd, LaunchError> {
+    let directory = run_directory.join(state::NOTIFY_SUBDIRECTORY);
+    let made = fs::create_dir(&directory).or_else(|err| match err.kind() {
+        io::ErrorKind::AlreadyExists => Ok(()),
+        _ => Err(err),
+    });
+    made.and_then(|()| notify::listen_at(&directory.join(state::NOTIFY_NAME)))
+        .map_err(LaunchError::io("make the container's notify socket"))
+}
+
+type Output = Option<(OwnedFd, OwnedFd)>;
+
+/// The payload's streams, and our ends of its output.
+fn make_streams(plan: &MonitorPlan) -> Result<(Option<StandardStreams>, Output), LaunchError> {
+    let failed =
+        |err: rustix::io::Errno| LaunchError::io("make the container's standard streams")(err.into());
+    if plan.container.process.terminal {
+        return Ok((None, None));
+    }
+    let own = |fd: rustix::fd::BorrowedFd<'_>| rustix::io::fcntl_dupfd_cloexec(fd, 3).map_err(failed);
+    let stdin = if plan.streams.interactive {
+        own(rustix::stdio::stdin())?
+    } else {
+        rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?
+    };
+    if plan.log == LogPlan::Passthrough {
+        let (stdout, stderr) = (own(rustix::stdio::stdout())?, own(rustix::stdio::stderr())?);
+        return Ok((Some(StandardStreams { stdin, stdout, stderr }), None));
+    }
+    let (out_read, stdout) = pipe_with(PipeFlags::CLOEXEC).map_err(failed)?;
+    let (err_read, stderr) = pipe_with(PipeFlags::CLOEXEC).map_err(failed)?;
+    Ok((Some(StandardStreams { stdin, stdout, stderr }), Some((out_read, err_read))))
+}

@@ -1,0 +1,10 @@
+//! The border between the deeds and one container's supervisor: its plan, and the words spoken over its control socket.
+//!
+//! The supervisor itself is the program `pontoon-monitor` beside this library. It knows no command line, no image and no
+//! registry.
+
+pub mod control;
+pub mod notify;
+pub mod plan;
+pub mod state;
+pub mod time;

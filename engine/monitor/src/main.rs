@@ -1,0 +1,242 @@
+//! `pontoon-monitor`: one container's supervisor, from start to exit.
+//!
+//! Small, with a single thread, never polling. It is given a plan on a descriptor and executes it; it knows no command line
+//! of a user, no image and no registry. Under the name `pontoon-init` it is a container's first process (`--init`).
+
+mod finish;
+mod fuse;
+mod init;
+mod launch;
+mod output;
+mod relay;
+mod seal;
+mod supervise;
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::ExitCode;
+
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use pontoon_monitor::notify::Notifier;
+use pontoon_monitor::plan::{self, MonitorPlan, NotifyPlan, Received};
+use pontoon_monitor::state::{self, ExitRecord, FailureReport, Report, RunState};
+use pontoon_monitor::{control, time};
+use pontoon_rootless::sys::inherited_fd;
+use pontoon_storage::{Durability, write_record_atomically};
+
+use crate::launch::{Begun, LaunchError, launch};
+use crate::supervise::Supervisor;
+
+/// What the words of our command line say.
+#[derive(Debug, Default)]
+struct Arguments {
+    /// The plan's file.
+    plan: Option<OwnedFd>,
+    /// The lock that says that the container lives; held, not used.
+    _lock: Option<OwnedFd>,
+    /// Where reports go; without it, failures go to standard error.
+    report: Option<OwnedFd>,
+    /// The byte stream of an attached terminal.
+    terminal: Option<OwnedFd>,
+    /// Says by a byte that we are where we belong (in our scope), and by its end that we are not wanted.
+    gate: Option<OwnedFd>,
+}
+
+fn main() -> ExitCode {
+    let mut words = std::env::args();
+    let name = words.next().unwrap_or_default();
+    if name == "pontoon-init" {
+        return exit(init::run(words.next().and_then(|it| it.parse().ok())));
+    }
+    if let Err(err) = seal::ensure_sealed() {
+        return failed_before(&format!("cannot run from a sealed copy of {name}: {err}"));
+    }
+    let arguments = match read_arguments(words) {
+        Ok(arguments) => arguments,
+        Err(text) => return failed_before(&text),
+    };
+    let Some(file) = arguments.plan else {
+        return failed_before("it is started by `pontoon`, with a plan (--plan FD)");
+    };
+    let received = match plan::receive(file) {
+        Ok(received) => received,
+        Err(err) => return failed_before(&format!("cannot read the plan: {err}")),
+    };
+    if let Some(gate) = arguments.gate
+        && !matches!(rustix::io::retry_on_intr(|| rustix::io::read(&gate, &mut [0u8; 1])), Ok(1))
+    {
+        return exit(125);
+    }
+    exit(supervise(received, arguments.report, arguments.terminal))
+}
+
+fn exit(code: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(code).unwrap_or(125))
+}
+
+fn failed_before(text: &str) -> ExitCode {
+    let _ = writeln!(io::stderr(), "error: pontoon-monitor: {text}");
+    exit(125)
+}
+
+fn read_arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
+    let mut arguments = Arguments::default();
+    while let Some(word) = words.next() {
+        let number =
+            words.next().and_then(|it| it.parse().ok()).ok_or(format!("{word} needs a descriptor"))?;
+        let fd = Some(inherited_fd(number).map_err(|err| format!("{word} {number}: {err}"))?);
+        match word.as_str() {
+            "--plan" => arguments.plan = fd,
+            "--lock" => arguments._lock = fd,
+            "--report" => arguments.report = fd,
+            "--terminal" => arguments.terminal = fd,
+            "--gate" => arguments.gate = fd,
+            other => return Err(format!("unknown option {other}")),
+        }
+    }
+    Ok(arguments)
+}
+
+/// One run, from the plan to the exit code.
+fn supervise(received: Received, report: Option<OwnedFd>, terminal: Option<OwnedFd>) -> i32 {
+    let Received { plan, filter } = received;
+    let manager = match plan.notify {
+        NotifyPlan::Ignore => None,
+        NotifyPlan::Monitor | NotifyPlan::Container => Notifier::from_environment(),
+    };
+    let mut reporter = Reporter { pipe: report.map(File::from) };
+    let mut begun = Begun::default();
+    let prepared = prepare(&plan);
+    let started_at = time::now();
+    let launched = prepared.and_then(|(signals, control)| {
+        Ok((launch(&plan, filter, &mut begun, manager.as_ref())?, signals, control))
+    });
+    let (mut launched, signals, control) = match launched {
+        Ok(launched) => launched,
+        Err(err) => return fail(&plan, &err, begun, &mut reporter),
+    };
+    let pid = launched.running.pid.as_raw_nonzero().get();
+    note_start(&plan, pid, started_at, launched.cgroup.as_ref().map(|it| it.0.path().display().to_string()));
+    if let Some(manager) = &manager {
+        let ready =
+            if plan.notify == NotifyPlan::Monitor { "\nREADY=1\nSTATUS=container is running" } else { "" };
+        manager.tell(&format!("MAINPID={}{ready}", std::process::id()));
+    }
+    reporter.tell(&Report::Started { pid });
+    finish::note_first_use(&plan);
+    let supervisor = Supervisor::new(&plan, &mut launched, manager.as_ref(), signals, control, terminal);
+    let ended = match supervisor {
+        Ok(supervisor) => Some(supervisor.run()),
+        Err(_) => None,
+    };
+    let code = ended.as_ref().map_or(125, |it| it.code);
+    let oom_killed = launched.cgroup.as_ref().is_some_and(|it| finish::was_oom_killed(&it.0));
+    finish::undo_outside(
+        launched.network.take(),
+        begun.rootfs.as_ref(),
+        launched.cgroup.as_ref().map(|it| &it.0),
+    );
+    let exit = ExitRecord { code, started_at, finished_at: time::now(), oom_killed, error: None };
+    finish::settle(&plan, &exit);
+    if let Some(ended) = ended {
+        ended.tell();
+    }
+    reporter.tell(&Report::Exited { code });
+    drop(reporter);
+    finish::delete_files(&plan, launched.user_namespace.as_ref().map(AsFd::as_fd));
+    code
+}
+
+/// What must stand before the first process is made: orphans come to us, signals wait to be read, clients can connect.
+fn prepare(plan: &MonitorPlan) -> Result<(SignalFd, OwnedFd), LaunchError> {
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+        .map_err(|err| LaunchError::io("become the parent of orphans")(err.into()))?;
+    let mut wanted = SigSet::empty();
+    for signal in [
+        Signal::SIGCHLD,
+        Signal::SIGTERM,
+        Signal::SIGINT,
+        Signal::SIGHUP,
+        Signal::SIGQUIT,
+        Signal::SIGUSR1,
+        Signal::SIGUSR2,
+        Signal::SIGWINCH,
+        Signal::SIGCONT,
+    ] {
+        wanted.add(signal);
+    }
+    let blocked = wanted.thread_block().map_err(io::Error::from);
+    let signals = blocked
+        .and_then(|()| Ok(SignalFd::with_flags(&wanted, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?))
+        .map_err(LaunchError::io("read signals"))?;
+    let control =
+        control::listen_in(&plan.run_directory).map_err(LaunchError::io("make the control socket"))?;
+    Ok((signals, control))
+}
+
+/// Leaves word for other commands that, and how, the container runs.
+fn note_start(plan: &MonitorPlan, pid: i32, started_at: u64, cgroup: Option<String>) {
+    let monitor_pid = std::process::id().cast_signed();
+    let state = RunState { pid, monitor_pid, started_at, cgroup };
+    if let Ok(directory) = File::open(&plan.run_directory) {
+        let write = |name: &str, bytes: serde_json::Result<Vec<u8>>| {
+            if let Ok(bytes) = bytes {
+                let _ = write_record_atomically(directory.as_fd(), name, &bytes, Durability::Volatile);
+            }
+        };
+        write(state::PROCESS_FILE, serde_json::to_vec(&plan.container.process));
+        write(state::STATE_FILE, serde_json::to_vec(&state));
+    }
+    if let Some(path) = &plan.pidfile {
+        let _ = finish::write_pidfile(path, pid);
+    }
+    if let Some(path) = &plan.monitor_pidfile {
+        let _ = finish::write_pidfile(path, monitor_pid);
+    }
+}
+
+/// The container could not be started: undoes what was begun, and says why.
+fn fail(plan: &MonitorPlan, err: &LaunchError, begun: Begun, reporter: &mut Reporter) -> i32 {
+    let report = FailureReport::new(err, err.hint(), err.exit_code());
+    let code = report.code;
+    finish::undo_outside(begun.network, begun.rootfs.as_ref(), begun.cgroup.as_ref());
+    let error = Some(report.chain.join(": "));
+    let exit = ExitRecord { code, started_at: 0, finished_at: time::now(), oom_killed: false, error };
+    finish::settle(plan, &exit);
+    reporter.fail(plan, report);
+    // The container's user namespace is gone, and nothing in it has run: the files are ours.
+    finish::delete_files(plan, None);
+    code
+}
+
+/// Tells the one who spawned us; without one, whoever reads our standard error (in a unit: the journal).
+struct Reporter {
+    pipe: Option<File>,
+}
+
+impl Reporter {
+    fn tell(&mut self, report: &Report) {
+        if let Some(pipe) = &mut self.pipe
+            && let Ok(mut line) = serde_json::to_vec(report)
+        {
+            line.push(b'\n');
+            let _ = pipe.write_all(&line);
+        }
+    }
+
+    fn fail(&mut self, plan: &MonitorPlan, report: FailureReport) {
+        if self.pipe.is_some() {
+            return self.tell(&Report::Failed(report));
+        }
+        let mut text = format!("error: cannot start container `{}`\n", plan.name);
+        for cause in &report.chain {
+            text.push_str(&format!("  caused by: {cause}\n"));
+        }
+        if let Some(hint) = &report.hint {
+            text.push_str(&format!("hint: {hint}\n"));
+        }
+        let _ = io::stderr().write_all(text.as_bytes());
+    }
+}

@@ -1,0 +1,213 @@
+//! The plan of a supervisor, as it travels to it: in a sealed memory file.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use pontoon_network::NetworkPlan;
+use pontoon_rootless::sys::SockFilter;
+use pontoon_runtime::plan::Plan;
+use rustix::fs::MemfdFlags;
+use serde::{Deserialize, Serialize};
+
+/// Everything that was decided about one run of one container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MonitorPlan {
+    /// Id of the container, 64 hexadecimal digits.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its image, as the user named it.
+    pub image: String,
+    /// Root of the store and its runtime directory.
+    pub store: (PathBuf, PathBuf),
+    /// The container's runtime directory.
+    pub run_directory: PathBuf,
+    /// Files to write into the runtime directory before anything is mounted.
+    pub files: Vec<RunFile>,
+    /// The process and its confinement.
+    pub container: Plan,
+    /// How many instructions the system call filter has; they follow the plan in its file.
+    pub filter_length: usize,
+    /// Its network.
+    pub network: NetworkPlan,
+    /// Its cgroup.
+    pub cgroup: CgroupPlan,
+    /// Where its output goes.
+    pub log: LogPlan,
+    /// Who tells systemd that the service is ready.
+    pub notify: NotifyPlan,
+    /// What it gets as its input, and who sees its output besides the log.
+    pub streams: StreamPlan,
+    /// Signal that asks it to end.
+    pub stop_signal: i32,
+    /// Seconds until it is killed after that.
+    pub stop_timeout: u32,
+    /// Remove it when it has ended, with these anonymous volumes.
+    pub remove: Option<Vec<String>>,
+    /// Volumes that need no first copy once it runs.
+    pub first_used_volumes: Vec<String>,
+    /// Where the pid of its first process is written.
+    pub pidfile: Option<PathBuf>,
+    /// Where the supervisor's own pid is written.
+    pub monitor_pidfile: Option<PathBuf>,
+}
+
+/// A file in the runtime directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunFile {
+    /// Its name.
+    pub name: String,
+    /// What it says.
+    pub text: String,
+}
+
+/// Where the container's processes are counted and limited.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CgroupPlan {
+    /// Below the group that the supervisor is started in; else the container stays in that group itself.
+    pub own: bool,
+    /// Limits, in order.
+    pub limits: Vec<Limit>,
+}
+
+/// One limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limit {
+    /// Controller: `memory`, `pids`, ….
+    pub controller: Controller,
+    /// File of the group.
+    pub file: String,
+    /// What is written.
+    pub value: String,
+    /// The option that asks for it; `None` is a default, which is left out where it cannot be applied.
+    pub option: Option<String>,
+}
+
+/// Controllers of cgroup v2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Controller {
+    /// Memory and swap.
+    Memory,
+    /// Number of processes.
+    Pids,
+    /// Processor time.
+    Cpu,
+}
+
+impl Controller {
+    /// The kernel's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Pids => "pids",
+            Self::Cpu => "cpu",
+        }
+    }
+}
+
+/// Where output is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogPlan {
+    /// The journal.
+    Journald {
+        /// `CONTAINER_TAG`.
+        tag: Option<String>,
+    },
+    /// A file in Kubernetes' log format.
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// Size in bytes at which it starts anew, keeping one older file.
+        max_size: Option<u64>,
+    },
+    /// The payload gets our own standard streams; nothing is kept.
+    Passthrough,
+    /// Nothing is kept.
+    None,
+}
+
+/// Who tells systemd what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NotifyPlan {
+    /// Nobody.
+    Ignore,
+    /// The supervisor, as soon as the payload runs.
+    Monitor,
+    /// The payload, through a socket at `/run/notify/notify.sock` that lets only harmless fields pass.
+    Container,
+}
+
+/// The streams of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamPlan {
+    /// Our own standard input is the payload's (`--interactive`); else it gets `/dev/null`.
+    pub interactive: bool,
+    /// Output also goes to our own standard output and error.
+    pub foreground: bool,
+}
+
+/// The plan as the supervisor finds it.
+#[derive(Debug)]
+pub struct Received {
+    /// The plan.
+    pub plan: MonitorPlan,
+    /// The system call filter.
+    pub filter: Vec<SockFilter>,
+}
+
+/// Puts a plan into a memory file.
+///
+/// # Errors
+/// The kernel's error.
+pub fn send(plan: &MonitorPlan, filter: &[SockFilter]) -> io::Result<OwnedFd> {
+    let mut bytes = vec![0u8; 8];
+    serde_json::to_writer(&mut bytes, plan)?;
+    let length = (bytes.len() - 8) as u64;
+    if let Some(head) = bytes.get_mut(..8) {
+        head.copy_from_slice(&length.to_le_bytes());
+    }
+    for it in filter {
+        bytes.extend(it.code.to_ne_bytes());
+        bytes.extend([it.jt, it.jf]);
+        bytes.extend(it.k.to_ne_bytes());
+    }
+    let mut file = File::from(rustix::fs::memfd_create("pontoon-plan", MemfdFlags::CLOEXEC)?);
+    file.write_all(&bytes)?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(file.into())
+}
+
+/// Reads what [`send`] wrote.
+///
+/// # Errors
+/// `InvalidData` for anything else.
+pub fn receive(file: OwnedFd) -> io::Result<Received> {
+    let malformed = || io::Error::new(io::ErrorKind::InvalidData, "malformed plan");
+    let mut bytes = Vec::new();
+    let mut file = File::from(file);
+    file.seek(SeekFrom::Start(0))?;
+    file.read_to_end(&mut bytes)?;
+    let (head, rest) = bytes.split_first_chunk::<8>().ok_or_else(malformed)?;
+    let length = usize::try_from(u64::from_le_bytes(*head)).map_err(|_| malformed())?;
+    let (json, code) = rest.split_at_checked(length).ok_or_else(malformed)?;
+    let plan = serde_json::from_slice(json)?;
+    let filter = code
+        .chunks_exact(8)
+        .filter_map(|it| match *it {
+            [a, b, jt, jf, c, d, e, f] => Some(SockFilter {
+                code: u16::from_ne_bytes([a, b]),
+                jt,
+                jf,
+                k: u32::from_ne_bytes([c, d, e, f]),
+            }),
+            _ => None,
+        })
+        .collect();
+    Ok(Received { plan, filter })
+}

@@ -1,0 +1,96 @@
+//! What a supervisor leaves in its runtime directory, for others to read, and what outlives it.
+
+use serde::{Deserialize, Serialize};
+
+/// Held locked by the supervisor as long as it lives: the one truth about whether a container runs.
+pub const LOCK_FILE: &str = "monitor.lock";
+/// The [`RunState`], once the payload runs.
+pub const STATE_FILE: &str = "state.json";
+/// The first process as it was planned, for processes that join.
+pub const PROCESS_FILE: &str = "process.json";
+/// The control socket.
+pub const CONTROL_SOCKET: &str = "ctl";
+/// Name of the supervisor's cgroup, with the short id behind it.
+pub const SUPERVISOR_CGROUP: &str = "supervisor";
+/// Name of the payload's cgroup, with the short id behind it.
+pub const PAYLOAD_CGROUP: &str = "payload";
+/// Path of the notify socket in the container.
+pub const NOTIFY_DIRECTORY: &str = "/run/notify";
+/// Directory of the notify socket in the runtime directory.
+pub const NOTIFY_SUBDIRECTORY: &str = "notify";
+/// Name of the notify socket.
+pub const NOTIFY_NAME: &str = "notify.sock";
+
+/// A running container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunState {
+    /// Pid of its first process, as the host sees it.
+    pub pid: i32,
+    /// Pid of its supervisor.
+    pub monitor_pid: i32,
+    /// When it was started, nanoseconds since 1970.
+    pub started_at: u64,
+    /// Its cgroup's directory.
+    pub cgroup: Option<String>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExitRecord {
+    /// Exit code: the payload's, or 128 plus the signal that ended it, or ours (125 to 127) if it never ran.
+    pub code: i32,
+    /// When it was started, nanoseconds since 1970; 0 if it never ran.
+    pub started_at: u64,
+    /// When it ended, nanoseconds since 1970.
+    pub finished_at: u64,
+    /// Whether the kernel killed it for want of memory.
+    pub oom_killed: bool,
+    /// Why it did not start.
+    pub error: Option<String>,
+}
+
+/// What a supervisor tells the one who spawned it, a JSON text a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Report {
+    /// The payload runs.
+    Started {
+        /// Its pid.
+        pid: i32,
+    },
+    /// It could not be started.
+    Failed(FailureReport),
+    /// It has ended.
+    Exited {
+        /// Exit code.
+        code: i32,
+    },
+}
+
+/// A failure in words.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureReport {
+    /// The error, and below it its causes.
+    pub chain: Vec<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// Exit code: 125, 126 or 127.
+    pub code: i32,
+}
+
+impl FailureReport {
+    /// Takes an error's words and those of its causes.
+    #[must_use]
+    pub fn new(error: &dyn std::error::Error, hint: Option<String>, code: i32) -> Self {
+        let mut chain = vec![error.to_string()];
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            if chain.last() != Some(&text) {
+                chain.push(text);
+            }
+            cause = error.source();
+        }
+        Self { chain, hint, code }
+    }
+}

@@ -1,0 +1,431 @@
+//! The supervisor's loop: it sleeps until something happens, and does the one thing that follows.
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::sys::signal::Signal as NixSignal;
+use nix::sys::signalfd::SignalFd;
+use pontoon_monitor::control::{self, Reply, Request};
+use pontoon_monitor::notify::{self, Notifier};
+use pontoon_monitor::plan::MonitorPlan;
+use pontoon_monitor::state::FailureReport;
+use pontoon_runtime::plan::Process;
+use pontoon_runtime::start::{self, StandardStreams};
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions, pidfd_send_signal, wait};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+};
+
+use crate::launch::Launched;
+use crate::output::Stream;
+use crate::relay::{OutputPipe, Relayed, Terminal};
+
+const SIGNALS: u64 = 0;
+const TIMER: u64 = 1;
+const CONTROL: u64 = 2;
+const NOTIFY: u64 = 3;
+const TERMINAL: u64 = 4;
+const TERMINAL_CLIENT: u64 = 5;
+const OUTPUT: u64 = 6;
+const COPY: u64 = 8;
+const CLIENTS: u64 = 100;
+
+/// A connection to the control socket.
+#[derive(Debug)]
+struct Client {
+    socket: OwnedFd,
+    waits: bool,
+}
+
+/// A process that joined.
+#[derive(Debug)]
+struct Joined {
+    client: u64,
+}
+
+/// What the loop holds.
+pub struct Supervisor<'a> {
+    plan: &'a MonitorPlan,
+    launched: &'a mut Launched,
+    manager: Option<&'a Notifier>,
+    epoll: OwnedFd,
+    signals: SignalFd,
+    timer: OwnedFd,
+    control: OwnedFd,
+    outputs: [Option<OutputPipe>; 2],
+    terminal: Option<Terminal>,
+    clients: BTreeMap<u64, Client>,
+    next_client: u64,
+    joined: BTreeMap<i32, Joined>,
+    ended: Option<i32>,
+}
+
+/// Connections that wait for the end, and the end.
+#[derive(Debug)]
+pub struct Ended {
+    /// Exit code.
+    pub code: i32,
+    waiting: Vec<OwnedFd>,
+}
+
+impl Ended {
+    /// Tells everybody who waits.
+    pub fn tell(self) {
+        for client in self.waiting {
+            let _ = control::send(&client, &Reply::Exited { code: self.code }, &[]);
+        }
+    }
+}
+
+impl<'a> Supervisor<'a> {
+    /// Takes hold of everything that can happen. `client` is the attached terminal's byte stream.
+    pub fn new(
+        plan: &'a MonitorPlan,
+        launched: &'a mut Launched,
+        manager: Option<&'a Notifier>,
+        signals: SignalFd,
+        control: OwnedFd,
+        client: Option<OwnedFd>,
+    ) -> Result<Self, Errno> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        let timer =
+            timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
+        let copy = plan.streams.foreground && !(launched.log.is_journal() && stdout_is_journal());
+        let outputs = launched.output.take().map_or([None, None], |(out, err)| {
+            let pipe = |pipe, stream| Some(OutputPipe { pipe, stream, copy });
+            [pipe(out, Stream::Output), pipe(err, Stream::Error)]
+        });
+        let terminal = launched.running.terminal.take().map(|master| Terminal::new(master, client));
+        let supervisor = Self {
+            plan,
+            launched,
+            manager,
+            epoll,
+            signals,
+            timer,
+            control,
+            outputs,
+            terminal,
+            clients: BTreeMap::new(),
+            next_client: CLIENTS,
+            joined: BTreeMap::new(),
+            ended: None,
+        };
+        supervisor.watch(supervisor.signals.as_fd(), SIGNALS, EventFlags::IN)?;
+        supervisor.watch(supervisor.timer.as_fd(), TIMER, EventFlags::IN)?;
+        supervisor.watch(supervisor.control.as_fd(), CONTROL, EventFlags::IN)?;
+        if let Some(socket) = &supervisor.launched.notify {
+            supervisor.watch(socket.as_fd(), NOTIFY, EventFlags::IN)?;
+        }
+        for (index, output) in (0u64..).zip(&supervisor.outputs) {
+            if let Some(output) = output {
+                set_nonblocking(output.pipe.as_fd())?;
+                supervisor.watch(output.pipe.as_fd(), OUTPUT + index, EventFlags::IN)?;
+            }
+        }
+        if let Some(terminal) = &supervisor.terminal {
+            set_nonblocking(terminal.master.as_fd())?;
+            supervisor.watch(terminal.master.as_fd(), TERMINAL, EventFlags::IN)?;
+            if let Some(client) = &terminal.client {
+                supervisor.watch(client.as_fd(), TERMINAL_CLIENT, EventFlags::IN)?;
+            }
+        }
+        Ok(supervisor)
+    }
+
+    fn watch(&self, fd: BorrowedFd<'_>, token: u64, flags: EventFlags) -> Result<(), Errno> {
+        epoll::add(&self.epoll, fd, EventData::new_u64(token), flags)
+    }
+
+    fn forget(&self, fd: BorrowedFd<'_>) {
+        let _ = epoll::delete(&self.epoll, fd);
+    }
+
+    /// Runs until the payload has ended and everything it wrote has been kept.
+    pub fn run(mut self) -> Ended {
+        let mut events = [epoll::Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; 16];
+        while self.ended.is_none() {
+            let count = match epoll::wait(&self.epoll, &mut events[..], None) {
+                Ok(count) => count,
+                Err(Errno::INTR) => continue,
+                // The descriptor is ours and valid; if the kernel refuses, supervising is over.
+                Err(_) => break,
+            };
+            for event in events.iter().take(count) {
+                let (token, flags) = (event.data.u64(), event.flags);
+                self.happened(token, flags);
+            }
+        }
+        self.finish()
+    }
+
+    fn happened(&mut self, token: u64, flags: EventFlags) {
+        match token {
+            SIGNALS => self.read_signals(),
+            TIMER => self.time_is_up(),
+            CONTROL => self.accept(),
+            NOTIFY => {
+                if let (Some(socket), Some(manager)) = (&self.launched.notify, self.manager) {
+                    notify::relay(socket, manager);
+                }
+            }
+            TERMINAL => self.terminal_is_ready(flags),
+            TERMINAL_CLIENT => self.terminal_input(),
+            OUTPUT | 7 => self.output((token - OUTPUT) as usize),
+            COPY | 9 => self.copy_is_ready((token - COPY) as usize),
+            client => self.hear(client),
+        }
+    }
+
+    fn read_signals(&mut self) {
+        while let Ok(Some(signal)) = self.signals.read_signal() {
+            match NixSignal::try_from(signal.ssi_signo.cast_signed()) {
+                Ok(NixSignal::SIGCHLD) => self.reap(),
+                // systemd, or a person, wants it to end.
+                Ok(NixSignal::SIGTERM | NixSignal::SIGINT) => self.stop(None),
+                Ok(other) => {
+                    let _ = self.kill(other as i32);
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Takes up every child that has ended: the payload, processes that joined, helpers.
+    fn reap(&mut self) {
+        loop {
+            match wait(WaitOptions::NOHANG) {
+                Ok(Some((pid, status))) => {
+                    let code = match (status.exit_status(), status.terminating_signal()) {
+                        (Some(code), _) => code,
+                        (None, Some(signal)) => 128 + signal,
+                        (None, None) => continue,
+                    };
+                    self.child_ended(pid, code);
+                }
+                Err(Errno::INTR) => {}
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+
+    fn child_ended(&mut self, pid: Pid, code: i32) {
+        if pid == self.launched.running.pid {
+            self.ended = Some(code);
+        } else if let Some(joined) = self.joined.remove(&pid.as_raw_nonzero().get()) {
+            self.reply(joined.client, &Reply::Exited { code }, &[]);
+        }
+    }
+
+    fn kill(&self, signal: i32) -> Result<(), Errno> {
+        match Signal::from_named_raw(signal) {
+            Some(signal) => pidfd_send_signal(&self.launched.running.pidfd, signal),
+            None => pontoon_rootless::sys::pidfd_send_any_signal(self.launched.running.pidfd.as_fd(), signal)
+                .map_err(|err| Errno::from_io_error(&err).unwrap_or(Errno::INVAL)),
+        }
+    }
+
+    /// Asks the payload to end, and sets the time after which it is made to.
+    fn stop(&mut self, timeout: Option<u32>) {
+        let timeout = timeout.unwrap_or(self.plan.stop_timeout);
+        if timeout == 0 {
+            return self.time_is_up();
+        }
+        let _ = self.kill(self.plan.stop_signal);
+        let value = Timespec { tv_sec: i64::from(timeout), tv_nsec: 0 };
+        let once = Itimerspec { it_interval: Timespec { tv_sec: 0, tv_nsec: 0 }, it_value: value };
+        let _ = timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &once);
+    }
+
+    fn time_is_up(&mut self) {
+        let _ = self.kill(Signal::KILL.as_raw());
+        if let Some((cgroup, _)) = &self.launched.cgroup {
+            let _ = cgroup.kill();
+        }
+        let never = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let off = Itimerspec { it_interval: never, it_value: never };
+        let _ = timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &off);
+    }
+
+    fn output(&mut self, index: usize) {
+        let Some(slot) = self.outputs.get_mut(index) else { return };
+        let Some(output) = slot else { return };
+        match output.relay(&mut self.launched.log) {
+            Relayed::Some => {}
+            Relayed::End => {
+                if let Some(output) = slot.take() {
+                    self.forget(output.pipe.as_fd());
+                }
+            }
+            Relayed::Blocked => {
+                let (pipe, target) = (output.pipe.as_fd(), output.copy_target());
+                let _ = epoll::delete(&self.epoll, pipe);
+                let flags = EventFlags::OUT | EventFlags::ONESHOT;
+                let _ = epoll::add(&self.epoll, target, EventData::new_u64(COPY + index as u64), flags);
+            }
+        }
+    }
+
+    fn copy_is_ready(&mut self, index: usize) {
+        if let Some(Some(output)) = self.outputs.get(index) {
+            self.forget(output.copy_target());
+            let _ = self.watch(output.pipe.as_fd(), OUTPUT + index as u64, EventFlags::IN);
+        }
+    }
+
+    fn terminal_is_ready(&mut self, flags: EventFlags) {
+        let Some(terminal) = &mut self.terminal else { return };
+        if flags.contains(EventFlags::OUT) {
+            terminal.flush();
+        }
+        let mut outcome = Relayed::Some;
+        if flags.intersects(EventFlags::IN | EventFlags::HUP | EventFlags::ERR) {
+            outcome = terminal.output(&mut self.launched.log);
+        }
+        self.update_terminal(outcome);
+    }
+
+    fn terminal_input(&mut self) {
+        let Some(terminal) = &mut self.terminal else { return };
+        let had_client = terminal.client.as_ref().map(|it| it.as_fd().try_clone_to_owned());
+        if !terminal.input()
+            && let Some(Ok(gone)) = had_client
+        {
+            self.forget(gone.as_fd());
+        }
+        self.update_terminal(Relayed::Some);
+    }
+
+    /// Watches for room on the terminal only while there is something to give it.
+    fn update_terminal(&mut self, outcome: Relayed) {
+        let Some(terminal) = &self.terminal else { return };
+        if outcome == Relayed::End {
+            self.forget(terminal.master.as_fd());
+            return;
+        }
+        let wanted = if terminal.has_pending() { EventFlags::IN | EventFlags::OUT } else { EventFlags::IN };
+        let _ = epoll::modify(&self.epoll, terminal.master.as_fd(), EventData::new_u64(TERMINAL), wanted);
+    }
+
+    fn accept(&mut self) {
+        while let Ok(socket) = rustix::net::accept_with(&self.control, rustix::net::SocketFlags::CLOEXEC) {
+            let token = self.next_client;
+            self.next_client += 1;
+            if self.watch(socket.as_fd(), token, EventFlags::IN).is_ok() {
+                self.clients.insert(token, Client { socket, waits: false });
+            }
+        }
+    }
+
+    fn drop_client(&mut self, token: u64) {
+        if let Some(client) = self.clients.remove(&token) {
+            self.forget(client.socket.as_fd());
+        }
+    }
+
+    fn reply(&mut self, token: u64, reply: &Reply, fds: &[BorrowedFd<'_>]) {
+        if let Some(client) = self.clients.get(&token)
+            && control::send(&client.socket, reply, fds).is_err()
+        {
+            self.drop_client(token);
+        }
+    }
+
+    fn hear(&mut self, token: u64) {
+        let Some(client) = self.clients.get_mut(&token) else { return };
+        let (request, fds) = match control::receive::<Request>(&client.socket) {
+            Ok(Some(received)) => received,
+            Ok(None) | Err(_) => return self.drop_client(token),
+        };
+        match request {
+            Request::Stop { timeout } => {
+                client.waits = true;
+                self.stop(timeout);
+            }
+            Request::Wait => client.waits = true,
+            Request::Kill { signal } => {
+                let reply = match self.kill(signal) {
+                    Ok(()) => Reply::Done,
+                    Err(err) => Reply::Failed(FailureReport {
+                        chain: vec![
+                            "cannot send the signal".to_owned(),
+                            std::io::Error::from(err).to_string(),
+                        ],
+                        hint: None,
+                        code: 125,
+                    }),
+                };
+                self.reply(token, &reply, &[]);
+            }
+            Request::Resize { rows, columns } => {
+                if let Some(terminal) = &self.terminal {
+                    let size = rustix::termios::Winsize {
+                        ws_row: rows,
+                        ws_col: columns,
+                        ws_xpixel: 0,
+                        ws_ypixel: 0,
+                    };
+                    let _ = rustix::termios::tcsetwinsize(&terminal.master, size);
+                }
+                self.reply(token, &Reply::Done, &[]);
+            }
+            Request::Exec(process) => self.exec(token, &process, fds),
+        }
+    }
+
+    fn exec(&mut self, token: u64, process: &Process, fds: Vec<OwnedFd>) {
+        let mut fds = fds.into_iter();
+        let streams = match (fds.next(), fds.next(), fds.next()) {
+            (Some(stdin), Some(stdout), Some(stderr)) => Some(StandardStreams { stdin, stdout, stderr }),
+            _ => None,
+        };
+        if streams.is_none() && !process.terminal {
+            let text = "the request came without standard streams".to_owned();
+            let report = FailureReport { chain: vec![text], hint: None, code: 125 };
+            return self.reply(token, &Reply::Failed(report), &[]);
+        }
+        let cgroup = self.launched.cgroup.as_ref().map(|it| it.1.as_fd());
+        let (target, namespaces) = (self.launched.running.pidfd.as_fd(), &self.plan.container.namespaces);
+        match start::join(target, namespaces, process, &self.launched.extras, streams, cgroup) {
+            Ok(running) => {
+                let pid = running.pid.as_raw_nonzero().get();
+                self.joined.insert(pid, Joined { client: token });
+                let terminal: Vec<_> = running.terminal.iter().map(AsFd::as_fd).collect();
+                self.reply(token, &Reply::Started { pid }, &terminal);
+            }
+            Err(err) => {
+                let report = FailureReport::new(&err, err.hint(), err.exit_code());
+                self.reply(token, &Reply::Failed(report), &[]);
+            }
+        }
+    }
+
+    /// The payload has ended: keeps what it wrote last, and ends what joined it.
+    fn finish(mut self) -> Ended {
+        for output in self.outputs.iter_mut().flatten() {
+            output.relay_rest(&mut self.launched.log);
+        }
+        if let Some(terminal) = &mut self.terminal {
+            terminal.output_rest(&mut self.launched.log);
+        }
+        self.launched.log.finish();
+        self.reap();
+        let waiting = self.clients.into_values().filter(|it| it.waits).map(|it| it.socket).collect();
+        Ended { code: self.ended.unwrap_or(125), waiting }
+    }
+}
+
+fn set_nonblocking(fd: BorrowedFd<'_>) -> Result<(), Errno> {
+    let flags = rustix::fs::fcntl_getfl(fd)?;
+    rustix::fs::fcntl_setfl(fd, flags | rustix::fs::OFlags::NONBLOCK)
+}
+
+/// Whether our standard output is a stream of the journal, as `$JOURNAL_STREAM` says (systemd.exec(5)).
+fn stdout_is_journal() -> bool {
+    let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
+    let Some((device, inode)) = stream.split_once(':') else { return false };
+    rustix::fs::fstat(rustix::stdio::stdout())
+        .is_ok_and(|it| device.parse() == Ok(it.st_dev) && inode.parse() == Ok(it.st_ino))
+}
