@@ -1,0 +1,373 @@
+//! Making a container: its volumes, its record, its name.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use pontoon_image::{ConfigError, ImageConfig};
+use pontoon_network::PortError;
+use pontoon_storage::{
+    ContainerHandle, ContainerId, CreateError as StoreError, Durability, FindImageError, FindVolumeError,
+    ImageRecord, NewContainer, NewVolume, OpenError, Store, VolumeError, VolumeHandle,
+};
+
+use crate::names;
+use crate::record::{ContainerRecord, VolumeRecord, VolumeUse};
+use crate::remove::{self, RemoveError, RemoveOptions};
+use crate::request::{CreateRequest, MountSource};
+use crate::{host::Host, status};
+
+/// Why a container could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store's runtime directory.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The image's files.
+    #[error(transparent)]
+    Image(#[from] FindImageError),
+    /// The image's configuration.
+    #[error("cannot understand the configuration of image `{image}`")]
+    Config {
+        /// The image.
+        image: String,
+        /// The cause.
+        #[source]
+        source: ConfigError,
+    },
+    /// A random port.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// A volume.
+    #[error(transparent)]
+    Volume(#[from] VolumeError),
+    /// A volume that is there.
+    #[error(transparent)]
+    FindVolume(#[from] FindVolumeError),
+    /// The container to be replaced.
+    #[error("cannot replace the container `{name}`")]
+    Replace {
+        /// Its name.
+        name: String,
+        /// The cause.
+        #[source]
+        source: Box<RemoveError>,
+    },
+    /// No randomness for an id.
+    #[error("cannot draw a random id")]
+    Random(#[source] io::Error),
+    /// The file for the id.
+    #[error("cannot write the id to `{}`", path.display())]
+    Cidfile {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// A source of a bind mount.
+    #[error("cannot mount `{}`", path.display())]
+    BindSource {
+        /// The path.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// A time zone that the host does not know.
+    #[error("there is no time zone `{zone}` in /usr/share/zoneinfo")]
+    TimeZone {
+        /// Its name.
+        zone: String,
+    },
+    /// The lock of the new container.
+    #[error("cannot lock the new container")]
+    Lock(#[source] io::Error),
+}
+
+impl CreateError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Store(err) => err.hint(),
+            Self::Open(err) => err.hint(),
+            Self::Port(err) => err.hint(),
+            Self::Replace { source, .. } => source.hint(),
+            Self::Cidfile { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
+                Some("remove the file if the container it names is gone".to_owned())
+            }
+            Self::BindSource { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Some("make it first, or use a named volume, which is made for you".to_owned())
+            }
+            Self::TimeZone { .. } => Some(
+                "use a name like Europe/Berlin or `local`; the zones are in Debian's package tzdata"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+/// A container that was made, and still is ours to start.
+#[derive(Debug)]
+pub struct Created {
+    /// The container.
+    pub container: ContainerHandle,
+    /// Its record.
+    pub record: ContainerRecord,
+    /// Its image's configuration.
+    pub image: ImageConfig,
+    /// The lock of its supervisor: as long as it is held, nobody takes the container for a leftover.
+    pub lock: OwnedFd,
+}
+
+/// Reads an image's configuration.
+///
+/// # Errors
+/// See [`CreateError`].
+pub fn image_config(store: &Store, image: &ImageRecord) -> Result<ImageConfig, CreateError> {
+    let bytes = store.image_config(&image.id)?;
+    let name = || image.names.first().cloned().unwrap_or_else(|| image.id.short().to_owned());
+    ImageConfig::parse(&bytes).map_err(|source| CreateError::Config { image: name(), source })
+}
+
+/// Makes a container. `of_run` says that it is about to be started by the same command.
+///
+/// # Errors
+/// See [`CreateError`].
+pub fn create(
+    host: &Host,
+    store: &Store,
+    request: CreateRequest,
+    image: &ImageRecord,
+    of_run: bool,
+) -> Result<Created, CreateError> {
+    check_sources(&request)?;
+    let mut request = request;
+    pontoon_network::resolve_random(&mut request.publish)?;
+    let config = image_config(store, image)?;
+    if let Some(path) = &request.cidfile
+        && path.exists()
+    {
+        let source = io::ErrorKind::AlreadyExists.into();
+        return Err(CreateError::Cidfile { path: path.clone(), source });
+    }
+    if let (true, Some(name)) = (request.replace, &request.name) {
+        let options = RemoveOptions { force: true, ignore: true, volumes: true, timeout: None };
+        remove::remove(host, store, name, options)
+            .map_err(|source| CreateError::Replace { name: name.clone(), source: Box::new(source) })?;
+    }
+    let id = ContainerId::random().map_err(|err| CreateError::Random(err.into()))?;
+    let mut record = ContainerRecord {
+        id: id.to_string(),
+        name: String::new(),
+        created: pontoon_monitor::time::now(),
+        image_id: image.id.to_string(),
+        image_name: image.names.first().cloned().unwrap_or_else(|| request.image.clone()),
+        request,
+        volumes: Vec::new(),
+        anonymous_volumes: Vec::new(),
+        of_run,
+    };
+    use_volumes(store, &mut record, &config)?;
+    let made = claim_and_write(store, &id, image, &mut record);
+    let (container, lock) = match made {
+        Ok(made) => made,
+        Err(err) => {
+            for name in &record.anonymous_volumes {
+                if let Ok(volume) = store.find_volume(name) {
+                    let _ = store.remove_volume(volume, || Ok::<_, VolumeError>(Vec::new()));
+                }
+            }
+            return Err(err);
+        }
+    };
+    if let Some(path) = &record.request.cidfile
+        && let Err(source) = write_new(path, &record.id)
+    {
+        let path = path.clone();
+        let _ = store.remove_container(container);
+        return Err(CreateError::Cidfile { path, source });
+    }
+    Ok(Created { container, record, image: config, lock })
+}
+
+/// The record that [`create`] would write, for a plan that is only printed: nothing is made or claimed.
+#[must_use]
+pub fn preview(
+    store: &Store,
+    request: CreateRequest,
+    image: &ImageRecord,
+    config: &ImageConfig,
+) -> ContainerRecord {
+    let id = "0".repeat(64);
+    let volume = |name: &str, target: &str, options: &[String]| VolumeUse {
+        name: name.to_owned(),
+        target: target.to_owned(),
+        data: store.paths().root.join("volumes").join(name).join("_data"),
+        options: options.to_vec(),
+        tmpfs: None,
+    };
+    let mut volumes = Vec::new();
+    for mount in &request.mounts {
+        match &mount.source {
+            MountSource::Volume(name) => volumes.push(volume(name, &mount.target, &mount.options)),
+            MountSource::Anonymous => volumes.push(volume("ANONYMOUS", &mount.target, &mount.options)),
+            MountSource::Bind(_) | MountSource::Tmpfs => {}
+        }
+    }
+    for target in &config.config.volumes {
+        if !request.mounts.iter().any(|it| it.target.trim_end_matches('/') == target.trim_end_matches('/')) {
+            volumes.push(volume("ANONYMOUS", target, &[]));
+        }
+    }
+    ContainerRecord {
+        name: request.name.clone().unwrap_or_else(|| "NAME".to_owned()),
+        id,
+        created: 0,
+        image_id: image.id.to_string(),
+        image_name: image.names.first().cloned().unwrap_or_else(|| request.image.clone()),
+        request,
+        volumes,
+        anonymous_volumes: Vec::new(),
+        of_run: true,
+    }
+}
+
+/// What can be known to fail is said before anything is made.
+fn check_sources(request: &CreateRequest) -> Result<(), CreateError> {
+    for mount in &request.mounts {
+        if let MountSource::Bind(path) = &mount.source {
+            std::fs::metadata(path)
+                .map_err(|source| CreateError::BindSource { path: path.clone(), source })?;
+        }
+    }
+    match request.timezone.as_deref() {
+        None | Some("local") => Ok(()),
+        Some(zone) => {
+            let path = PathBuf::from("/usr/share/zoneinfo").join(zone);
+            let is_plain = !zone.starts_with('/') && !zone.split('/').any(|it| it == "..");
+            if is_plain && path.is_file() {
+                Ok(())
+            } else {
+                Err(CreateError::TimeZone { zone: zone.to_owned() })
+            }
+        }
+    }
+}
+
+/// Finds or makes the volumes that the request and the image name.
+fn use_volumes(store: &Store, record: &mut ContainerRecord, image: &ImageConfig) -> Result<(), CreateError> {
+    let mounts = record.request.mounts.clone();
+    for mount in &mounts {
+        let volume = match &mount.source {
+            MountSource::Volume(name) => find_or_make(store, name)?,
+            MountSource::Anonymous => make_anonymous(store, record)?,
+            MountSource::Bind(_) | MountSource::Tmpfs => continue,
+        };
+        record.volumes.push(used(&volume, &mount.target, &mount.options));
+    }
+    for target in &image.config.volumes {
+        let clean = target.trim_end_matches('/');
+        if !mounts.iter().any(|it| it.target.trim_end_matches('/') == clean) {
+            let volume = make_anonymous(store, record)?;
+            record.volumes.push(used(&volume, target, &[]));
+        }
+    }
+    Ok(())
+}
+
+/// What stands behind a volume: its own data, or what its driver options name.
+fn used(volume: &VolumeHandle, target: &str, options: &[String]) -> VolumeUse {
+    let record: VolumeRecord = volume.read_entry().and_then(|it| it.record()).unwrap_or_default();
+    VolumeUse {
+        name: volume.name().to_owned(),
+        target: target.to_owned(),
+        data: record.bound().unwrap_or_else(|| volume.data_path()),
+        options: options.to_vec(),
+        tmpfs: record.tmpfs(),
+    }
+}
+
+fn find_or_make(store: &Store, name: &str) -> Result<VolumeHandle, CreateError> {
+    match store.find_volume(name) {
+        Err(FindVolumeError::NotFound { .. }) => {}
+        other => return Ok(other?),
+    }
+    let record = VolumeRecord::default();
+    let new = NewVolume { name: Some(name), copy_up: true, record: &record, durability: Durability::Durable };
+    match store.create_volume(new) {
+        // Somebody else was first.
+        Err(VolumeError::Exists { .. }) => Ok(store.find_volume(name)?),
+        other => Ok(other?),
+    }
+}
+
+fn make_anonymous(store: &Store, record: &mut ContainerRecord) -> Result<VolumeHandle, CreateError> {
+    let durability = durability(&record.request);
+    let plain = VolumeRecord::default();
+    let volume = store.create_volume(NewVolume { name: None, copy_up: true, record: &plain, durability })?;
+    record.anonymous_volumes.push(volume.name().to_owned());
+    Ok(volume)
+}
+
+/// A container that goes when it ends need not survive a power cut, which ends it.
+fn durability(request: &CreateRequest) -> Durability {
+    if request.rm { Durability::Volatile } else { Durability::Durable }
+}
+
+/// Writes the record under a name that is free.
+fn claim_and_write(
+    store: &Store,
+    id: &ContainerId,
+    image: &ImageRecord,
+    record: &mut ContainerRecord,
+) -> Result<(ContainerHandle, OwnedFd), CreateError> {
+    let run_directory = store.paths().run.join("containers").join(id.hex());
+    make_private(&run_directory).map_err(CreateError::Lock)?;
+    let lock = status::claim(&run_directory).map_err(CreateError::Lock)?;
+    let lock = lock.ok_or_else(|| CreateError::Lock(io::ErrorKind::WouldBlock.into()))?;
+    let durability = durability(&record.request);
+    for attempt in 0.. {
+        record.name = record.request.name.clone().unwrap_or_else(|| names::random(attempt));
+        let new = NewContainer {
+            id,
+            name: Some(&record.name),
+            image: Some(&image.id),
+            record: &*record,
+            durability,
+        };
+        match store.create_container(new) {
+            Err(StoreError::NameTaken { .. }) if record.request.name.is_none() && attempt < 100 => {}
+            // Of a `run --rm` that was killed: it gives the name back.
+            Err(StoreError::NameTaken { by_id, .. }) if attempt == 0 && is_leftover(store, &by_id) => {}
+            Err(err) => {
+                let _ = std::fs::remove_dir_all(&run_directory);
+                return Err(err.into());
+            }
+            Ok(container) => return Ok((container, lock)),
+        }
+    }
+    Err(CreateError::Random(io::ErrorKind::AlreadyExists.into()))
+}
+
+/// Whether a container was no more than a leftover, which is then removed.
+fn is_leftover(store: &Store, id: &ContainerId) -> bool {
+    let Ok(container) = store.container(id) else { return true };
+    let Ok(record) = container.read_record::<ContainerRecord>() else { return false };
+    status::tidy(store, container, &record).is_none()
+}
+
+fn make_private(directory: &std::path::Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
+}
+
+fn write_new(path: &PathBuf, text: &str) -> io::Result<()> {
+    OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes())
+}

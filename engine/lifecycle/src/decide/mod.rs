@@ -1,0 +1,394 @@
+//! The decision: from a record, its image and the facts about the host to the plan of one run.
+//!
+//! Pure: nothing is opened, made or asked here, so every decision can be tested without a kernel and printed by `--dry-run`.
+
+mod confinement;
+mod mounts;
+mod process;
+
+use std::path::{Path, PathBuf};
+
+use pontoon_image::ImageConfig;
+use pontoon_monitor::plan::{
+    CgroupPlan, Controller, Limit, LogPlan, MonitorPlan, NotifyPlan, RunFile, StreamPlan,
+};
+use pontoon_network::{HostFacts, Mode, NetworkPlan, NetworkRequest, PlanError};
+use pontoon_rootless::idmap::IdMaps;
+use pontoon_rootless::sys::SockFilter;
+use pontoon_runtime::capabilities::CapError;
+use pontoon_runtime::plan::{Namespaces, Plan, Rootfs, RootfsSource};
+use pontoon_runtime::seccomp::{CompileError, Profile};
+use pontoon_storage::StorePaths;
+
+use crate::record::ContainerRecord;
+use crate::request::{CreateRequest, LogDriver, NetworkMode, SdNotifyMode, UserNsMode};
+
+pub use process::signal_number;
+
+/// Podman's default limit on processes; applied where the controller is there.
+const DEFAULT_PIDS: i64 = 2048;
+/// Podman's default time between the stop signal and the kill, in seconds.
+pub const DEFAULT_STOP_TIMEOUT: u32 = 10;
+
+/// What the decision is made from.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// The container.
+    pub record: &'a ContainerRecord,
+    /// Its image's configuration.
+    pub image: &'a ImageConfig,
+    /// Id maps of its user namespace; `None` as root.
+    pub maps: Option<IdMaps>,
+    /// Our own name and ids, for `keep-id`.
+    pub caller: Caller<'a>,
+    /// Its root file system.
+    pub rootfs: RootfsSource,
+    /// Where that is mounted.
+    pub mount_point: PathBuf,
+    /// The store.
+    pub store: &'a StorePaths,
+    /// Its directory.
+    pub directory: &'a Path,
+    /// Its runtime directory.
+    pub run_directory: &'a Path,
+    /// What the network must know.
+    pub network: &'a HostFacts,
+    /// Volumes that were never used before, by name.
+    pub fresh_volumes: Vec<String>,
+    /// The profile of the default filter, if the host has one of its own.
+    pub seccomp_profile: Option<Profile>,
+    /// Whether a journal runs.
+    pub has_journal: bool,
+    /// Whether a service manager wants to hear from us.
+    pub has_manager: bool,
+    /// Whether the container can have a cgroup of its own.
+    pub own_cgroup: bool,
+    /// Our own hard limits on open files and processes; `None` is unlimited.
+    pub hard_limits: (Option<u64>, Option<u64>),
+    /// Host name of the host.
+    pub hostname: String,
+    /// Device nodes of the host, for `--privileged`.
+    pub devices: Vec<PathBuf>,
+    /// Directories of the processors' thermal counters, which tell one container what another does.
+    pub thermal: Vec<String>,
+    /// What the payload's streams are.
+    pub streams: StreamPlan,
+}
+
+/// The calling user.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller<'a> {
+    /// Login name.
+    pub name: Option<&'a str>,
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+}
+
+/// The decision.
+#[derive(Debug)]
+pub struct Decided {
+    /// The plan.
+    pub plan: MonitorPlan,
+    /// The system call filter that goes with it.
+    pub filter: Vec<SockFilter>,
+}
+
+/// Why no plan can be made.
+#[derive(Debug, thiserror::Error)]
+pub enum DecideError {
+    /// Nothing to run.
+    #[error("no command is given, and the image `{image}` has none")]
+    NoCommand {
+        /// The image.
+        image: String,
+    },
+    /// A mount where none may be.
+    #[error("cannot mount at `{target}`: {reason}")]
+    Target {
+        /// Path in the container.
+        target: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// Capabilities.
+    #[error(transparent)]
+    Capability(#[from] CapError),
+    /// The filter.
+    #[error("cannot make the system call filter")]
+    Seccomp(#[from] CompileError),
+    /// A profile that asks somebody at every call.
+    #[error("seccomp profiles with SCMP_ACT_NOTIFY or flags are not supported yet")]
+    SeccompListener,
+    /// The network.
+    #[error(transparent)]
+    Network(#[from] PlanError),
+    /// A signal that is none.
+    #[error("the image's stop signal `{signal}` is not a signal")]
+    StopSignal {
+        /// As written.
+        signal: String,
+    },
+    /// A limit without a group to apply it to.
+    #[error("{option} cannot be applied: the container has no cgroup of its own here")]
+    NoCgroup {
+        /// The option.
+        option: &'static str,
+    },
+    /// A kernel setting that would change the host's.
+    #[error("the kernel setting `{name}` belongs to the host's network, which the container shares")]
+    HostSysctl {
+        /// Its name.
+        name: String,
+    },
+}
+
+impl DecideError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoCommand { .. } => {
+                Some("give a command after the image (Exec= in a unit), or --entrypoint".to_owned())
+            }
+            Self::Capability(err) => err.hint(),
+            Self::Network(err) => err.hint(),
+            Self::NoCgroup { .. } => Some(
+                "run it from a session with a systemd user manager (`loginctl enable-linger`, then log in through ssh or a \
+                 console), or in a unit with Delegate=yes"
+                    .to_owned(),
+            ),
+            Self::HostSysctl { .. } => Some("use --network pasta or none, or set it on the host".to_owned()),
+            Self::Target { .. } | Self::Seccomp(_) | Self::SeccompListener | Self::StopSignal { .. } => None,
+        }
+    }
+
+    /// The exit code it gives.
+    #[must_use]
+    pub fn exit_code(&self) -> i32 {
+        match self {
+            Self::NoCommand { .. } => 127,
+            _ => 125,
+        }
+    }
+}
+
+/// Decides.
+///
+/// # Errors
+/// See [`DecideError`].
+pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
+    let request = &facts.record.request;
+    let network = network_plan(&facts)?;
+    let hostname = hostname(&facts, &network);
+    let confinement = confinement::decide(&facts, &network)?;
+    let process = process::decide(&facts, &hostname, &confinement)?;
+    let notify = notify(&facts);
+    let files = files(&facts, &network, &hostname);
+    let mounts = mounts::decide(&facts, &network, &files, notify)?;
+    let stop_signal = stop_signal(&facts)?;
+    let container = Plan {
+        rootfs: Rootfs {
+            source: facts.rootfs.clone(),
+            mount_point: facts.mount_point.clone(),
+            read_only: request.read_only,
+        },
+        namespaces: Namespaces {
+            user: facts.maps.clone(),
+            network: network.own_namespace,
+            loopback_up: network.loopback_up,
+            cgroup: true,
+        },
+        hostname: Some(hostname),
+        mounts,
+        masked_paths: confinement.masked,
+        readonly_paths: confinement.readonly,
+        sysctls: confinement.sysctls,
+        process,
+    };
+    let plan = MonitorPlan {
+        id: facts.record.id.clone(),
+        name: facts.record.name.clone(),
+        image: facts.record.image_name.clone(),
+        store: (facts.store.root.clone(), facts.store.run.clone()),
+        run_directory: facts.run_directory.to_owned(),
+        files,
+        container,
+        filter_length: confinement.filter.len(),
+        network,
+        cgroup: cgroup(&facts)?,
+        log: log(&facts),
+        notify,
+        streams: facts.streams,
+        stop_signal,
+        stop_timeout: request.stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
+        remove: request.rm.then(|| facts.record.anonymous_volumes.clone()),
+        first_used_volumes: facts.fresh_volumes,
+        pidfile: request.pidfile.clone(),
+        monitor_pidfile: request.conmon_pidfile.clone(),
+    };
+    Ok(Decided { plan, filter: confinement.filter })
+}
+
+fn network_plan(facts: &Facts<'_>) -> Result<NetworkPlan, DecideError> {
+    let request = &facts.record.request;
+    let mode = match &request.network {
+        None => Mode::Default,
+        Some(NetworkMode::Host) => Mode::Host,
+        Some(NetworkMode::None) => Mode::None,
+        Some(NetworkMode::Private) => Mode::Private,
+        Some(NetworkMode::Pasta(options)) => Mode::Pasta(options.clone()),
+        Some(NetworkMode::Slirp4netns(options)) => Mode::Slirp4netns(options.clone()),
+    };
+    let wanted = NetworkRequest {
+        mode,
+        ports: request.publish.clone(),
+        hostname: request.hostname.clone().unwrap_or_else(|| short(&facts.record.id)),
+        container_name: facts.record.name.clone(),
+        add_host: request.add_host.clone(),
+        dns: request.dns.clone(),
+        dns_search: request.dns_search.clone(),
+        dns_option: request.dns_option.clone(),
+        user_namespace: facts.maps.is_some(),
+        foreign_root: facts.maps.as_ref().is_some_and(|it| it.host_uid(0) != Some(facts.caller.uid)),
+    };
+    Ok(pontoon_network::plan(&wanted, facts.network)?)
+}
+
+fn short(id: &str) -> String {
+    id.chars().take(12).collect()
+}
+
+fn hostname(facts: &Facts<'_>, network: &NetworkPlan) -> String {
+    match &facts.record.request.hostname {
+        Some(name) => name.clone(),
+        None if !network.own_namespace => facts.hostname.clone(),
+        None => short(&facts.record.id),
+    }
+}
+
+fn notify(facts: &Facts<'_>) -> NotifyPlan {
+    match facts.record.request.sdnotify {
+        _ if !facts.has_manager => NotifyPlan::Ignore,
+        SdNotifyMode::Container => NotifyPlan::Container,
+        SdNotifyMode::Conmon => NotifyPlan::Monitor,
+        SdNotifyMode::Ignore => NotifyPlan::Ignore,
+    }
+}
+
+/// The files that every container finds in place of the image's.
+fn files(facts: &Facts<'_>, network: &NetworkPlan, hostname: &str) -> Vec<RunFile> {
+    let file = |name: &str, text: String| RunFile { name: name.to_owned(), text };
+    let mut files = vec![
+        file("hosts", network.hosts.clone()),
+        file("hostname", format!("{hostname}\n")),
+        file(".containerenv", container_environment(facts)),
+    ];
+    files.extend(network.resolv_conf.as_ref().map(|text| file("resolv.conf", text.clone())));
+    files
+}
+
+/// `/run/.containerenv`: empty, but for privileged containers, as Podman has it.
+fn container_environment(facts: &Facts<'_>) -> String {
+    if !facts.record.request.privileged {
+        return String::new();
+    }
+    let record = facts.record;
+    format!(
+        "engine=\"pontoon-{}\"\nname=\"{}\"\nid=\"{}\"\nimage=\"{}\"\nimageid=\"{}\"\nrootless={}\n",
+        env!("CARGO_PKG_VERSION"),
+        record.name,
+        record.id,
+        record.image_name,
+        record.image_id,
+        u8::from(facts.maps.is_some()),
+    )
+}
+
+fn stop_signal(facts: &Facts<'_>) -> Result<i32, DecideError> {
+    if let Some(signal) = facts.record.request.stop_signal {
+        return Ok(signal);
+    }
+    match facts.image.config.stop_signal.as_deref().filter(|it| !it.is_empty()) {
+        Some(name) => signal_number(name).ok_or_else(|| DecideError::StopSignal { signal: name.to_owned() }),
+        None => Ok(libc::SIGTERM),
+    }
+}
+
+fn log(facts: &Facts<'_>) -> LogPlan {
+    let request = &facts.record.request;
+    let option = |name: &str| {
+        request.log_opts.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone())
+    };
+    match request.log_driver.unwrap_or(default_log_driver(facts.has_journal)) {
+        LogDriver::Journald => LogPlan::Journald { tag: option("tag") },
+        LogDriver::K8sFile | LogDriver::JsonFile => LogPlan::File {
+            path: log_path(request, facts.directory),
+            max_size: option("max-size").and_then(|it| it.parse().ok()),
+        },
+        LogDriver::Passthrough => LogPlan::Passthrough,
+        LogDriver::None => LogPlan::None,
+    }
+}
+
+/// The driver where none is asked for.
+#[must_use]
+pub fn default_log_driver(has_journal: bool) -> LogDriver {
+    if has_journal { LogDriver::Journald } else { LogDriver::K8sFile }
+}
+
+/// Where a container's log file is.
+#[must_use]
+pub fn log_path(request: &CreateRequest, directory: &Path) -> PathBuf {
+    let path =
+        request.log_opts.iter().rev().find(|(key, _)| key == "path").map(|(_, value)| PathBuf::from(value));
+    path.unwrap_or_else(|| directory.join("ctr.log"))
+}
+
+fn cgroup(facts: &Facts<'_>) -> Result<CgroupPlan, DecideError> {
+    let request = &facts.record.request;
+    let mut limits = Vec::new();
+    let mut limit = |controller, file: &str, value: String, option: Option<&'static str>| {
+        limits.push(Limit { controller, file: file.to_owned(), value, option: option.map(str::to_owned) });
+    };
+    if let Some(bytes) = request.memory {
+        limit(Controller::Memory, "memory.max", bytes.to_string(), Some("--memory"));
+        // As much swap again, as Podman has it; not every kernel counts swap.
+        limit(Controller::Memory, "memory.swap.max", bytes.to_string(), None);
+    }
+    match request.pids_limit {
+        Some(count) if count > 0 => {
+            limit(Controller::Pids, "pids.max", count.to_string(), Some("--pids-limit"))
+        }
+        Some(_) => limit(Controller::Pids, "pids.max", "max".to_owned(), None),
+        None => limit(Controller::Pids, "pids.max", DEFAULT_PIDS.to_string(), None),
+    }
+    if !facts.own_cgroup {
+        if request.memory.is_some() {
+            return Err(DecideError::NoCgroup { option: "--memory" });
+        }
+        if request.pids_limit.is_some_and(|it| it > 0) {
+            return Err(DecideError::NoCgroup { option: "--pids-limit" });
+        }
+        limits.clear();
+    }
+    Ok(CgroupPlan { own: facts.own_cgroup, limits })
+}
+
+/// Id maps that a request asks for, from what the user is granted.
+///
+/// # Errors
+/// If `keep-id` asks for more ids than there are.
+pub fn maps_for(
+    request: &CreateRequest,
+    grants: &pontoon_rootless::userns::Grants,
+) -> Result<IdMaps, pontoon_rootless::idmap::MapError> {
+    match request.userns {
+        UserNsMode::Host => Ok(grants.maps()),
+        UserNsMode::KeepId { uid, gid, size } => {
+            let inside = (uid.unwrap_or(grants.uid), gid.unwrap_or(grants.gid));
+            IdMaps::keep_id((grants.uid, grants.gid), inside, size, &grants.subuids, &grants.subgids)
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! The mounts of a container, in the order in which they are made.
+
+use std::path::{Path, PathBuf};
+
+use pontoon_monitor::plan::{NotifyPlan, RunFile};
+use pontoon_monitor::state;
+use pontoon_network::NetworkPlan;
+use pontoon_rootless::idmap;
+use pontoon_runtime::plan::{Mount, MountSource as Source, Propagation};
+
+use super::{DecideError, Facts};
+use crate::record::VolumeUse;
+use crate::request::{DeviceRequest, MountRequest, MountSource};
+
+/// Podman's default size of `/dev/shm`, in bytes.
+const DEFAULT_SHM: u64 = 64 << 20;
+/// Group of terminals, `tty` on every distribution.
+const TTY_GROUP: u32 = 5;
+
+/// Every container's devices: name, major and minor number (see the kernel's devices.txt).
+const DEVICES: [(&str, (u32, u32)); 6] = [
+    ("null", (1, 3)),
+    ("zero", (1, 5)),
+    ("full", (1, 7)),
+    ("tty", (5, 0)),
+    ("random", (1, 8)),
+    ("urandom", (1, 9)),
+];
+
+pub(super) fn decide(
+    facts: &Facts<'_>,
+    network: &NetworkPlan,
+    files: &[RunFile],
+    notify: NotifyPlan,
+) -> Result<Vec<Mount>, DecideError> {
+    let request = &facts.record.request;
+    let mut asked = asked_for(facts)?;
+    // A mount may lie in another: the shorter path comes first.
+    asked.sort_by_key(|it| depth(&it.target));
+    let is_asked = |path: &str| asked.iter().any(|it| it.target == path);
+    let mut mounts = kernel_mounts(facts, network);
+    mounts.retain(|it| !is_asked(&it.target));
+    if !is_asked("/dev") {
+        mounts.extend(
+            DEVICES
+                .iter()
+                .map(|(name, number)| device(Path::new("/dev").join(name), None, Some(*number), "rwm")),
+        );
+    }
+    mounts.extend(facts.devices.iter().map(|path| device(path.clone(), None, None, "rwm")));
+    mounts.extend(request.devices.iter().map(asked_device));
+    if request.read_only && request.read_only_tmpfs != Some(false) {
+        for path in ["/run", "/tmp", "/var/tmp"] {
+            if !is_asked(path) {
+                mounts.push(tmpfs(path, Vec::new(), true));
+            }
+        }
+    }
+    mounts.extend(asked.iter().filter(|it| depth(&it.target) == 0).cloned());
+    for file in files {
+        let target = target_of(&file.name);
+        if !is_asked(target) {
+            mounts.push(Mount {
+                read_only: request.read_only,
+                ..bind(facts.run_directory.join(&file.name), target)
+            });
+        }
+    }
+    if let Some(zone) = request.timezone.as_deref().filter(|_| !is_asked("/etc/localtime")) {
+        let path = if zone == "local" {
+            PathBuf::from("/etc/localtime")
+        } else {
+            Path::new("/usr/share/zoneinfo").join(zone)
+        };
+        mounts.push(Mount { read_only: true, ..bind(path, "/etc/localtime") });
+    }
+    if notify == NotifyPlan::Container {
+        mounts.push(bind(facts.run_directory.join(state::NOTIFY_SUBDIRECTORY), state::NOTIFY_DIRECTORY));
+    }
+    mounts.extend(asked.into_iter().filter(|it| depth(&it.target) > 0));
+    Ok(mounts)
+}
+
+fn depth(path: &str) -> usize {
+    path.split('/').filter(|it| !it.is_empty()).count()
+}
+
+fn target_of(file: &str) -> &'static str {
+    match file {
+        "hosts" => "/etc/hosts",
+        "resolv.conf" => "/etc/resolv.conf",
+        "hostname" => "/etc/hostname",
+        _ => "/run/.containerenv",
+    }
+}
+
+fn plain(source: Source, target: &str) -> Mount {
+    Mount {
+        target: target.to_owned(),
+        source,
+        read_only: false,
+        nosuid: true,
+        nodev: true,
+        noexec: false,
+        propagation: Propagation::Private,
+        give_to_user: false,
+    }
+}
+
+fn bind(path: PathBuf, target: &str) -> Mount {
+    plain(Source::Bind { path, recursive: true, first_copy: None }, target)
+}
+
+fn tmpfs(target: &str, options: Vec<(String, String)>, copy_up: bool) -> Mount {
+    plain(Source::Tmpfs { options, copy_up }, target)
+}
+
+/// `/proc`, `/dev`, `/sys` and what belongs to them.
+fn kernel_mounts(facts: &Facts<'_>, network: &NetworkPlan) -> Vec<Mount> {
+    let request = &facts.record.request;
+    let option = |name: &str, value: String| (name.to_owned(), value);
+    let is_mapped = facts.maps.as_ref().is_none_or(|maps| idmap::to_host(&maps.gids, TTY_GROUP).is_some());
+    let hardened = |source, target| Mount { noexec: true, ..plain(source, target) };
+    let dev_options = vec![option("size", "65536k".to_owned()), option("mode", "755".to_owned())];
+    let shm_options = vec![
+        option("size", request.shm_size.unwrap_or(DEFAULT_SHM).to_string()),
+        option("mode", "1777".to_owned()),
+    ];
+    let read_only_sys = !request.privileged;
+    let sys = if network.own_namespace {
+        Mount { read_only: read_only_sys, ..hardened(Source::Sysfs, "/sys") }
+    } else {
+        // A new sysfs shows a network namespace and is given only to whoever owns it, so the host's is shown.
+        let source = Source::Bind { path: PathBuf::from("/sys"), recursive: true, first_copy: None };
+        Mount { read_only: true, ..hardened(source, "/sys") }
+    };
+    vec![
+        hardened(Source::Proc, "/proc"),
+        Mount { nodev: false, ..tmpfs("/dev", dev_options, false) },
+        Mount {
+            nodev: false,
+            ..hardened(Source::Devpts { gid: is_mapped.then_some(TTY_GROUP) }, "/dev/pts")
+        },
+        hardened(Source::Mqueue, "/dev/mqueue"),
+        hardened(Source::Tmpfs { options: shm_options, copy_up: false }, "/dev/shm"),
+        sys,
+        Mount { read_only: read_only_sys, ..hardened(Source::Cgroup, "/sys/fs/cgroup") },
+    ]
+}
+
+fn device(path: PathBuf, target: Option<&str>, number: Option<(u32, u32)>, permissions: &str) -> Mount {
+    let target = target.map_or_else(|| path.to_string_lossy().into_owned(), str::to_owned);
+    Mount {
+        nodev: false,
+        noexec: true,
+        read_only: !permissions.contains('w'),
+        ..plain(Source::Device { path, number }, &target)
+    }
+}
+
+fn asked_device(request: &DeviceRequest) -> Mount {
+    device(request.host.clone(), Some(&request.container), None, &request.permissions)
+}
+
+/// What the request and the image's volumes ask for.
+fn asked_for(facts: &Facts<'_>) -> Result<Vec<Mount>, DecideError> {
+    let record = facts.record;
+    let mut mounts = Vec::new();
+    for request in &record.request.mounts {
+        match &request.source {
+            MountSource::Bind(path) => {
+                check_target(&request.target)?;
+                mounts.push(with_options(bind(path.clone(), &request.target), &request.options));
+            }
+            MountSource::Tmpfs => {
+                check_target(&request.target)?;
+                mounts.push(asked_tmpfs(request));
+            }
+            // These two have become volumes when the container was made.
+            MountSource::Volume(_) | MountSource::Anonymous => {}
+        }
+    }
+    for volume in &record.volumes {
+        check_target(&volume.target)?;
+        mounts.push(volume_mount(volume, facts.fresh_volumes.contains(&volume.name)));
+    }
+    Ok(mounts)
+}
+
+/// Where nobody may mount: on the root itself, or on what tells programs about processes (CVE-2019-16884).
+fn check_target(target: &str) -> Result<(), DecideError> {
+    let refuse = |reason| Err(DecideError::Target { target: target.to_owned(), reason });
+    let mut parts = target.split('/').filter(|it| !it.is_empty()).peekable();
+    if !target.starts_with('/') {
+        return refuse("the path is not absolute");
+    }
+    if parts.peek().is_none() {
+        return refuse("it is the container's root");
+    }
+    if parts.clone().any(|it| it == "." || it == "..") {
+        return refuse("the path has `.` or `..` in it");
+    }
+    if parts.next() == Some("proc") {
+        return refuse("/proc shows the container's processes, and nothing may pretend to");
+    }
+    Ok(())
+}
+
+fn volume_mount(volume: &VolumeUse, fresh: bool) -> Mount {
+    if let Some(options) = &volume.tmpfs {
+        let mut all = options.clone();
+        all.extend(volume.options.iter().cloned());
+        let request =
+            MountRequest { source: MountSource::Tmpfs, target: volume.target.clone(), options: all };
+        return asked_tmpfs(&request);
+    }
+    let copies = fresh && !volume.options.iter().any(|it| it == "nocopy");
+    let staging = volume.data.with_file_name("copying");
+    let source =
+        Source::Bind { path: volume.data.clone(), recursive: true, first_copy: copies.then_some(staging) };
+    with_options(plain(source, &volume.target), &volume.options)
+}
+
+/// Applies mount options; `z`, `Z` and the like ask for nothing here.
+fn with_options(mut mount: Mount, options: &[String]) -> Mount {
+    for option in options {
+        match option.as_str() {
+            "ro" | "readonly" => mount.read_only = true,
+            "rw" => mount.read_only = false,
+            "U" | "chown" => mount.give_to_user = true,
+            "nosuid" => mount.nosuid = true,
+            "suid" => mount.nosuid = false,
+            "nodev" => mount.nodev = true,
+            "dev" => mount.nodev = false,
+            "noexec" => mount.noexec = true,
+            "exec" => mount.noexec = false,
+            "private" | "rprivate" => mount.propagation = Propagation::Private,
+            "slave" | "rslave" => mount.propagation = Propagation::Slave,
+            "shared" | "rshared" => mount.propagation = Propagation::Shared,
+            "bind" => {
+                if let Source::Bind { recursive, .. } = &mut mount.source {
+                    *recursive = false;
+                }
+            }
+            _ => {}
+        }
+    }
+    mount
+}
+
+fn asked_tmpfs(request: &MountRequest) -> Mount {
+    let has = |name: &str| request.options.iter().any(|it| it == name);
+    let mut options = Vec::new();
+    for option in &request.options {
+        if let Some((name, value)) = option.split_once('=')
+            && matches!(name, "size" | "mode" | "nr_inodes" | "nr_blocks" | "uid" | "gid")
+        {
+            options.push((name.to_owned(), value.to_owned()));
+        }
+    }
+    with_options(tmpfs(&request.target, options, !has("notmpcopyup") && !has("nocopy")), &request.options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_places_are_refused() {
+        for target in ["/", "//", "relative", "/a/../b", "/proc", "/proc/sys", "//proc/self"] {
+            assert!(check_target(target).is_err(), "{target}");
+        }
+        for target in ["/data", "/process", "/a/b", "/dev/shm"] {
+            assert!(check_target(target).is_ok(), "{target}");
+        }
+    }
+
+    #[test]
+    fn options_change_what_is_the_default() {
+        let options = |it: &[&str]| it.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+        let mount =
+            with_options(bind("/a".into(), "/b"), &options(&["ro", "suid", "dev", "noexec", "z", "rslave"]));
+        assert!(mount.read_only && !mount.nosuid && !mount.nodev && mount.noexec);
+        assert_eq!(mount.propagation, Propagation::Slave);
+    }
+}

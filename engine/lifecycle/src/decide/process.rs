@@ -1,0 +1,231 @@
+//! What runs, as whom, with which environment.
+
+use pontoon_runtime::plan::{Process, Rlimit};
+
+use super::confinement::Confinement;
+use super::{DecideError, Facts};
+use crate::request::UserNsMode;
+
+/// What a container finds where the image says nothing.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// More open files than this nobody needs, and some programs loop over all of them.
+const MAX_OPEN_FILES: u64 = 1 << 20;
+
+pub(super) fn decide(
+    facts: &Facts<'_>,
+    hostname: &str,
+    confinement: &Confinement,
+) -> Result<Process, DecideError> {
+    let request = &facts.record.request;
+    let image = &facts.image.config;
+    let cwd = request.workdir.clone().filter(|it| !it.is_empty());
+    let create_cwd = cwd.is_none();
+    let cwd = cwd.or_else(|| Some(image.working_dir.clone()).filter(|it| !it.is_empty()));
+    Ok(Process {
+        args: arguments(facts)?,
+        env: environment(facts, hostname),
+        cwd: cwd.unwrap_or_else(|| "/".to_owned()),
+        create_cwd,
+        user: user(facts),
+        groups: request.group_add.clone(),
+        entry: Some(entry_name(facts)),
+        root_capabilities: confinement.root_capabilities,
+        user_capabilities: confinement.user_capabilities,
+        no_new_privileges: request.no_new_privileges,
+        rlimits: limits(facts),
+        umask: request.umask.unwrap_or(0o022),
+        oom_score_adj: request.oom_score_adj,
+        terminal: request.tty,
+        init: request.init,
+    })
+}
+
+/// The image's entrypoint and command, as far as the request does not replace them: an entrypoint of the request's own makes
+/// the image's command meaningless.
+fn arguments(facts: &Facts<'_>) -> Result<Vec<String>, DecideError> {
+    let request = &facts.record.request;
+    let image = &facts.image.config;
+    let own = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
+    let mut arguments = request.entrypoint.clone().unwrap_or_else(|| own(&image.entrypoint));
+    if request.command.is_empty() && request.entrypoint.is_none() {
+        arguments.extend(own(&image.cmd));
+    } else {
+        arguments.extend(request.command.iter().cloned());
+    }
+    if arguments.first().is_none_or(String::is_empty) {
+        return Err(DecideError::NoCommand { image: facts.record.image_name.clone() });
+    }
+    Ok(arguments)
+}
+
+fn environment(facts: &Facts<'_>, hostname: &str) -> Vec<String> {
+    let request = &facts.record.request;
+    let mut settings: Vec<(String, String)> =
+        vec![("PATH".to_owned(), DEFAULT_PATH.to_owned()), ("container".to_owned(), "podman".to_owned())];
+    let mut set = |name: &str, value: &str| match settings.iter_mut().find(|it| it.0 == name) {
+        Some(setting) => value.clone_into(&mut setting.1),
+        None => settings.push((name.to_owned(), value.to_owned())),
+    };
+    if request.tty {
+        set("TERM", "xterm");
+    }
+    set("HOSTNAME", hostname);
+    for (name, value) in &request.default_env {
+        set(name, value);
+    }
+    for (name, value) in facts.image.environment() {
+        if !request.unset_env.contains(&name) {
+            set(&name, &value);
+        }
+    }
+    if super::notify(facts) == pontoon_monitor::plan::NotifyPlan::Container {
+        let (directory, name) =
+            (pontoon_monitor::state::NOTIFY_DIRECTORY, pontoon_monitor::state::NOTIFY_NAME);
+        set("NOTIFY_SOCKET", &format!("{directory}/{name}"));
+    }
+    for (name, value) in &request.env {
+        set(name, value);
+    }
+    settings.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
+}
+
+fn user(facts: &Facts<'_>) -> String {
+    let request = &facts.record.request;
+    if let Some(user) = &request.user {
+        return user.clone();
+    }
+    match request.userns {
+        UserNsMode::KeepId { uid, gid, .. } if facts.maps.is_some() => {
+            format!("{}:{}", uid.unwrap_or(facts.caller.uid), gid.unwrap_or(facts.caller.gid))
+        }
+        _ => facts.image.config.user.clone(),
+    }
+}
+
+/// The login name for a user that the image does not know: the caller's own where it keeps its id, else the number.
+fn entry_name(facts: &Facts<'_>) -> String {
+    let user = user(facts);
+    let number = user.split(':').next().unwrap_or_default().to_owned();
+    match (facts.record.request.userns, facts.caller.name) {
+        (UserNsMode::KeepId { .. }, Some(name)) if number == facts.caller.uid.to_string() => name.to_owned(),
+        _ => number,
+    }
+}
+
+/// As much as we have ourselves, for open files and processes, unless the request says otherwise.
+fn limits(facts: &Facts<'_>) -> Vec<Rlimit> {
+    let (files, processes) = facts.hard_limits;
+    let files = files.map_or(MAX_OPEN_FILES, |it| it.min(MAX_OPEN_FILES));
+    let mut limits = vec![
+        Rlimit { resource: libc::RLIMIT_NOFILE, soft: Some(files), hard: Some(files) },
+        Rlimit { resource: libc::RLIMIT_NPROC, soft: processes, hard: processes },
+    ];
+    for (name, soft, hard) in &facts.record.request.ulimits {
+        let Some(resource) = resource_number(name) else { continue };
+        limits.retain(|it| it.resource != resource);
+        limits.push(Rlimit { resource, soft: *soft, hard: *hard });
+    }
+    limits
+}
+
+/// The kernel's number of a limit that `--ulimit` names.
+fn resource_number(name: &str) -> Option<u32> {
+    Some(match name {
+        "core" => libc::RLIMIT_CORE,
+        "cpu" => libc::RLIMIT_CPU,
+        "data" => libc::RLIMIT_DATA,
+        "fsize" => libc::RLIMIT_FSIZE,
+        "locks" => libc::RLIMIT_LOCKS,
+        "memlock" => libc::RLIMIT_MEMLOCK,
+        "msgqueue" => libc::RLIMIT_MSGQUEUE,
+        "nice" => libc::RLIMIT_NICE,
+        "nofile" => libc::RLIMIT_NOFILE,
+        "nproc" => libc::RLIMIT_NPROC,
+        "rss" => libc::RLIMIT_RSS,
+        "rtprio" => libc::RLIMIT_RTPRIO,
+        "rttime" => libc::RLIMIT_RTTIME,
+        "sigpending" => libc::RLIMIT_SIGPENDING,
+        "stack" => libc::RLIMIT_STACK,
+        _ => return None,
+    })
+}
+
+/// A signal's number, from its name with or without `SIG`, or its number.
+#[must_use]
+pub fn signal_number(text: &str) -> Option<i32> {
+    if let Ok(number) = text.parse::<i32>() {
+        return (1..=64).contains(&number).then_some(number);
+    }
+    let upper = text.to_ascii_uppercase();
+    let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+    let realtime = |base: i32, rest: &str, sign: i32| {
+        let offset: i32 = if rest.is_empty() {
+            0
+        } else {
+            rest.strip_prefix(if sign > 0 { '+' } else { '-' })?.parse().ok()?
+        };
+        let number = base + sign * offset;
+        (34..=64).contains(&number).then_some(number)
+    };
+    if let Some(rest) = name.strip_prefix("RTMIN") {
+        return realtime(34, rest, 1);
+    }
+    if let Some(rest) = name.strip_prefix("RTMAX") {
+        return realtime(64, rest, -1);
+    }
+    Some(match name {
+        "HUP" => libc::SIGHUP,
+        "INT" => libc::SIGINT,
+        "QUIT" => libc::SIGQUIT,
+        "ILL" => libc::SIGILL,
+        "TRAP" => libc::SIGTRAP,
+        "ABRT" | "IOT" => libc::SIGABRT,
+        "BUS" => libc::SIGBUS,
+        "FPE" => libc::SIGFPE,
+        "KILL" => libc::SIGKILL,
+        "USR1" => libc::SIGUSR1,
+        "SEGV" => libc::SIGSEGV,
+        "USR2" => libc::SIGUSR2,
+        "PIPE" => libc::SIGPIPE,
+        "ALRM" => libc::SIGALRM,
+        "TERM" => libc::SIGTERM,
+        "STKFLT" => libc::SIGSTKFLT,
+        "CHLD" | "CLD" => libc::SIGCHLD,
+        "CONT" => libc::SIGCONT,
+        "STOP" => libc::SIGSTOP,
+        "TSTP" => libc::SIGTSTP,
+        "TTIN" => libc::SIGTTIN,
+        "TTOU" => libc::SIGTTOU,
+        "URG" => libc::SIGURG,
+        "XCPU" => libc::SIGXCPU,
+        "XFSZ" => libc::SIGXFSZ,
+        "VTALRM" => libc::SIGVTALRM,
+        "PROF" => libc::SIGPROF,
+        "WINCH" => libc::SIGWINCH,
+        "IO" | "POLL" => libc::SIGIO,
+        "PWR" => libc::SIGPWR,
+        "SYS" => libc::SIGSYS,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_have_names_and_numbers() {
+        for (text, expected) in [
+            ("TERM", Some(15)),
+            ("sigquit", Some(3)),
+            ("9", Some(9)),
+            ("RTMIN+3", Some(37)),
+            ("SIGRTMAX-1", Some(63)),
+        ] {
+            assert_eq!(signal_number(text), expected, "{text}");
+        }
+        for text in ["", "0", "65", "NOPE", "RTMIN+99", "RTMIN-1"] {
+            assert_eq!(signal_number(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! A process in a running container.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use pontoon_monitor::control::{self, Reply, Request};
+use pontoon_monitor::state::{FailureReport, PROCESS_FILE};
+use pontoon_runtime::plan::Process;
+use pontoon_storage::ContainerHandle;
+
+use crate::stop::{self, AskError};
+
+/// What to run, where it differs from the container's first process.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExecRequest {
+    /// Program and arguments.
+    pub command: Vec<String>,
+    /// Settings on top of the container's environment.
+    pub env: Vec<(String, String)>,
+    /// Another user.
+    pub user: Option<String>,
+    /// Another working directory.
+    pub workdir: Option<String>,
+    /// A terminal.
+    pub tty: bool,
+    /// All capabilities.
+    pub privileged: bool,
+}
+
+/// Why it did not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecError {
+    /// The supervisor.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// What the container's own process is.
+    #[error("cannot read what the container runs")]
+    Process(#[source] io::Error),
+    /// It said why.
+    #[error("{}", .0.chain.first().map_or("cannot run the process", String::as_str))]
+    Failed(FailureReport, #[source] Option<Causes>),
+}
+
+/// The causes that a supervisor told.
+#[derive(Debug)]
+pub struct Causes {
+    text: String,
+    next: Option<Box<Causes>>,
+}
+
+impl Causes {
+    /// From the causes in order.
+    #[must_use]
+    pub fn of(chain: &[String]) -> Option<Self> {
+        let (text, rest) = chain.split_first()?;
+        Some(Self { text: text.clone(), next: Self::of(rest).map(Box::new) })
+    }
+}
+
+impl std::fmt::Display for Causes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Causes {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.next.as_deref().map(|it| it as _)
+    }
+}
+
+impl ExecError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Failed(report, _) => report.hint.clone(),
+            Self::Ask(AskError::NotRunning) => Some("start it first: pontoon start NAME".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// The exit code it gives.
+    #[must_use]
+    pub fn exit_code(&self) -> i32 {
+        match self {
+            Self::Failed(report, _) => report.code,
+            _ => 125,
+        }
+    }
+}
+
+/// A process that was started.
+#[derive(Debug)]
+pub struct Executing {
+    socket: OwnedFd,
+    /// Its pid, as the host sees it.
+    pub pid: i32,
+    /// The master side of its terminal, if it has one.
+    pub terminal: Option<OwnedFd>,
+}
+
+/// Starts a process in a container, with the given standard streams unless it has a terminal.
+///
+/// # Errors
+/// See [`ExecError`].
+pub fn exec(
+    container: &ContainerHandle,
+    request: ExecRequest,
+    streams: [BorrowedFd<'_>; 3],
+) -> Result<Executing, ExecError> {
+    let socket = stop::connect(container)?;
+    let bytes = std::fs::read(container.run_path().join(PROCESS_FILE)).map_err(ExecError::Process)?;
+    let base: Process = serde_json::from_slice(&bytes).map_err(|err| ExecError::Process(err.into()))?;
+    let tty = request.tty;
+    let process = Request::Exec(Box::new(merge(base, request)));
+    let fds: &[BorrowedFd<'_>] = if tty { &[] } else { &streams };
+    control::send(&socket, &process, fds).map_err(AskError::Talk)?;
+    match control::receive::<Reply>(&socket).map_err(AskError::Talk)? {
+        Some((Reply::Started { pid }, fds)) => {
+            Ok(Executing { socket, pid, terminal: fds.into_iter().next() })
+        }
+        Some((Reply::Failed(report), _)) => {
+            let causes = Causes::of(report.chain.get(1..).unwrap_or_default());
+            Err(ExecError::Failed(report, causes))
+        }
+        _ => Err(AskError::NotRunning.into()),
+    }
+}
+
+/// The container's own process, with what the request changes.
+fn merge(base: Process, request: ExecRequest) -> Process {
+    let mut env = base.env;
+    let mut set = |name: &str, value: &str| {
+        env.retain(|it| it.split('=').next() != Some(name));
+        env.push(format!("{name}={value}"));
+    };
+    if request.tty {
+        set("TERM", "xterm");
+    }
+    for (name, value) in &request.env {
+        set(name, value);
+    }
+    if request.user.is_some() {
+        // The other user has another home.
+        env.retain(|it| !it.starts_with("HOME=") || request.env.iter().any(|(name, _)| name == "HOME"));
+    }
+    let all = pontoon_runtime::capabilities::CapSet::ALL;
+    let (root_capabilities, user_capabilities) = if request.privileged {
+        let none = pontoon_runtime::capabilities::CapSet::EMPTY;
+        let caps = |is_root| pontoon_runtime::capabilities::for_process(all, none, is_root).into();
+        (caps(true), caps(false))
+    } else {
+        (base.root_capabilities, base.user_capabilities)
+    };
+    Process {
+        args: request.command,
+        env,
+        create_cwd: false,
+        cwd: request.workdir.unwrap_or(base.cwd),
+        user: request.user.unwrap_or(base.user),
+        root_capabilities,
+        user_capabilities,
+        terminal: request.tty,
+        init: false,
+        entry: None,
+        ..base
+    }
+}
+
+impl Executing {
+    /// Its end is readable here.
+    #[must_use]
+    pub fn ended_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Waits for its end; `None` if the supervisor went away.
+    #[must_use]
+    pub fn wait(&self) -> Option<i32> {
+        match control::receive::<Reply>(&self.socket) {
+            Ok(Some((Reply::Exited { code }, _))) => Some(code),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! The facts that a decision is made from: read here, once, and passed as values.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use pontoon_image::ImageConfig;
+use pontoon_monitor::plan::StreamPlan;
+use pontoon_network::{FactsError, HostFacts};
+use pontoon_rootless::helper::MissingHelper;
+use pontoon_rootless::idmap::{IdMaps, MapError, to_container, to_host};
+use pontoon_rootless::userns::{Grants, UserNamespaceError};
+use pontoon_runtime::plan::RootfsSource;
+use pontoon_runtime::seccomp::{Profile, ProfileError};
+use pontoon_storage::{FileError, FindImageError, IdRange, IdShift, ImageRecord, ShiftError, Store};
+use rustix::process::{Resource, getrlimit};
+
+use crate::decide::{self, Caller, DecideError, Decided, Facts};
+use crate::host::Host;
+use crate::overlay::{self, OverlayError};
+use crate::record::{ContainerRecord, VolumeUse};
+use crate::request::{SeccompRequest, UserNsMode};
+use crate::user_namespace::{self, EnterError};
+
+/// Where the host may have a profile of its own, the administrator's first.
+const SECCOMP_PROFILES: [&str; 2] = ["/etc/containers/seccomp.json", "/usr/share/containers/seccomp.json"];
+const JOURNAL: &str = "/run/systemd/journal/socket";
+
+/// Why the facts could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// What the user may map.
+    #[error(transparent)]
+    Grants(#[from] UserNamespaceError),
+    /// The maps asked for.
+    #[error("cannot keep the user's id in the container")]
+    Maps(#[from] MapError),
+    /// Keeping an id without ids to map others to.
+    #[error("--userns keep-id needs subordinate ids, and none are granted to uid {uid}")]
+    NoRange {
+        /// The user.
+        uid: u32,
+    },
+    /// The image.
+    #[error(transparent)]
+    Image(#[from] FindImageError),
+    /// The store.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The network.
+    #[error(transparent)]
+    Network(#[from] FactsError),
+    /// A profile for the filter.
+    #[error("cannot use the seccomp profile `{}`", path.display())]
+    Profile {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Root file systems.
+    #[error(transparent)]
+    Overlay(#[from] OverlayError),
+    /// A program for them.
+    #[error("cannot mount root file systems")]
+    Helper(#[from] MissingHelper),
+    /// Layers with other owners.
+    #[error("cannot give the image's files the owners that --userns keep-id needs")]
+    Shift(#[from] EnterError),
+    /// The copy failed.
+    #[error("cannot give the image's files the owners that --userns keep-id needs: {0}")]
+    ShiftFailed(String),
+    /// The decision.
+    #[error(transparent)]
+    Decide(#[from] DecideError),
+}
+
+impl PlanError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Grants(err) => err.hint(),
+            Self::Maps(_) | Self::NoRange { .. } => Some(
+                "grant more: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER".to_owned(),
+            ),
+            Self::File(err) => err.hint(),
+            Self::Overlay(err) => err.hint(),
+            Self::Helper(err) => Some(err.hint()),
+            Self::Shift(err) => err.hint(),
+            Self::Decide(err) => err.hint(),
+            _ => None,
+        }
+    }
+
+    /// The exit code it gives.
+    #[must_use]
+    pub fn exit_code(&self) -> i32 {
+        match self {
+            Self::Decide(err) => err.exit_code(),
+            _ => 125,
+        }
+    }
+}
+
+/// What the caller of [`plan`] knows already.
+#[derive(Debug)]
+pub struct Known<'a> {
+    /// The container's record.
+    pub record: &'a ContainerRecord,
+    /// Its image.
+    pub image: &'a ImageRecord,
+    /// Its image's configuration.
+    pub config: &'a ImageConfig,
+    /// Its directory.
+    pub directory: &'a Path,
+    /// Its runtime directory.
+    pub run_directory: &'a Path,
+    /// Whether it can have a cgroup of its own.
+    pub own_cgroup: bool,
+    /// Its streams.
+    pub streams: StreamPlan,
+}
+
+/// Reads the facts and decides.
+///
+/// # Errors
+/// See [`PlanError`].
+pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, PlanError> {
+    let request = &known.record.request;
+    let (maps, shift) = maps(host, known.record)?;
+    let lower = layers(host, store, known.image, shift.as_ref())?;
+    let (upper, work) = (known.directory.join("upper"), known.directory.join("work"));
+    let rootfs = match overlay::choose(host, store)? {
+        overlay::Choice::Native => {
+            RootfsSource::Overlay { lower, upper, work, userxattr: host.is_rootless(), volatile: request.rm }
+        }
+        overlay::Choice::Fuse(program) => RootfsSource::Fuse { program, lower, upper, work },
+    };
+    let network = HostFacts::read()?;
+    let facts = Facts {
+        record: known.record,
+        image: known.config,
+        maps,
+        caller: Caller { name: host.user.as_ref().map(|it| it.name.as_str()), uid: host.uid, gid: host.gid },
+        rootfs,
+        mount_point: known.directory.join("rootfs"),
+        store: store.paths(),
+        directory: known.directory,
+        run_directory: known.run_directory,
+        network: &network,
+        fresh_volumes: fresh_volumes(store, known.record),
+        seccomp_profile: seccomp_profile(&request.seccomp)?,
+        has_journal: Path::new(JOURNAL).exists(),
+        has_manager: host.variable("NOTIFY_SOCKET").is_some(),
+        own_cgroup: known.own_cgroup,
+        hard_limits: (getrlimit(Resource::Nofile).maximum, getrlimit(Resource::Nproc).maximum),
+        hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        devices: if request.privileged { host_devices() } else { Vec::new() },
+        thermal: thermal_directories(),
+        streams: known.streams,
+    };
+    Ok(decide::decide(facts)?)
+}
+
+/// The container's id maps, and how its image's files must be re-owned for them.
+fn maps(host: &Host, record: &ContainerRecord) -> Result<(Option<IdMaps>, Option<IdShift>), PlanError> {
+    if !host.is_rootless() {
+        return Ok((None, None));
+    }
+    let grants = host.grants()?;
+    let maps = decide::maps_for(&record.request, &grants)?;
+    let shift = match record.request.userns {
+        UserNsMode::Host => None,
+        UserNsMode::KeepId { .. } if grants.subuids.is_empty() => {
+            return Err(PlanError::NoRange { uid: host.uid });
+        }
+        UserNsMode::KeepId { .. } => {
+            let stored = grants.maps();
+            let shift =
+                IdShift { uids: shift(&stored.uids, &maps.uids), gids: shift(&stored.gids, &maps.gids) };
+            // Kept as id 0 the map is the default one.
+            (maps != stored).then_some(shift)
+        }
+    };
+    Ok((Some(maps), shift))
+}
+
+/// An image's file with id `c` must belong to the host id that `c` stands for in the container; both are seen here through
+/// the default map, in which layers are unpacked.
+fn shift(
+    stored: &[pontoon_rootless::idmap::IdRange],
+    wanted: &[pontoon_rootless::idmap::IdRange],
+) -> Vec<IdRange> {
+    // Cut where either map has an edge, so that every piece is one run on both sides.
+    let mut edges: Vec<u32> = Vec::new();
+    for it in wanted {
+        edges.extend([it.container, it.container.saturating_add(it.size)]);
+        for edge in stored {
+            for host in [edge.host, edge.host.saturating_add(edge.size)] {
+                edges.extend(to_container(wanted, host));
+            }
+        }
+    }
+    edges.sort_unstable();
+    edges.dedup();
+    let mut pieces = Vec::new();
+    for pair in edges.windows(2) {
+        if let [from, end] = *pair
+            && let Some(to) = to_host(wanted, from).and_then(|host| to_container(stored, host))
+        {
+            pieces.push(IdRange { from, to, length: end - from });
+        }
+    }
+    pieces
+}
+
+/// The directories to mount, the topmost first.
+fn layers(
+    host: &Host,
+    store: &Store,
+    image: &ImageRecord,
+    shift: Option<&IdShift>,
+) -> Result<Vec<PathBuf>, PlanError> {
+    let visible = image.visible_layers();
+    let Some(shift) = shift else {
+        return Ok(visible.iter().rev().map(|it| store.layer_path(it)).collect());
+    };
+    let all = || -> Result<Option<Vec<PathBuf>>, FileError> {
+        visible.iter().rev().map(|it| store.shifted_layer_path(it, shift)).collect()
+    };
+    if let Some(paths) = all()? {
+        return Ok(paths);
+    }
+    // Made once for every layer and map; needs an id for each of both sides, which the default map has.
+    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
+        .map_err(|err| PlanError::Shift(EnterError::Child(err.into())))?;
+    let worker = user_namespace::spawn(
+        host,
+        |_| 1,
+        |_| {
+            let made: Result<Vec<_>, ShiftError> =
+                visible.iter().map(|it| store.shifted_layer(it, shift)).collect();
+            let Err(err) = made else { return 0 };
+            let mut text = err.to_string();
+            let mut cause = std::error::Error::source(&err);
+            while let Some(err) = cause {
+                text.push_str(&format!(": {err}"));
+                cause = err.source();
+            }
+            let _ = rustix::io::write(&write, text.as_bytes());
+            1
+        },
+    )?;
+    drop(write);
+    let mut said = String::new();
+    let _ = io::Read::read_to_string(&mut std::fs::File::from(read), &mut said);
+    match (worker.wait(), all()?) {
+        (Some(0), Some(paths)) => Ok(paths),
+        _ => Err(PlanError::ShiftFailed(said)),
+    }
+}
+
+fn fresh_volumes(store: &Store, record: &ContainerRecord) -> Vec<String> {
+    let is_fresh = |used: &VolumeUse| {
+        store
+            .find_volume(&used.name)
+            .is_ok_and(|it| it.data_path() == used.data && it.needs_copy_up().unwrap_or(false))
+    };
+    record.volumes.iter().filter(|it| is_fresh(it)).map(|it| it.name.clone()).collect()
+}
+
+fn seccomp_profile(request: &SeccompRequest) -> Result<Option<Profile>, PlanError> {
+    let read = |path: &Path| {
+        let failed = |source| PlanError::Profile { path: path.to_owned(), source };
+        let text = std::fs::read_to_string(path).map_err(|err| failed(err.into()))?;
+        Profile::parse(&text).map_err(|err: ProfileError| failed(err.into()))
+    };
+    match request {
+        SeccompRequest::Unconfined => Ok(None),
+        SeccompRequest::Profile(path) => read(path).map(Some),
+        SeccompRequest::Default => {
+            SECCOMP_PROFILES.iter().map(Path::new).find(|it| it.exists()).map(read).transpose()
+        }
+    }
+}
+
+/// Every device node directly in `/dev` and in `/dev/net`, but for those that every container has.
+fn host_devices() -> Vec<PathBuf> {
+    use std::os::unix::fs::FileTypeExt;
+    let usual = ["null", "zero", "full", "tty", "random", "urandom", "console", "ptmx"];
+    let entries = ["/dev", "/dev/net"].iter().filter_map(|it| std::fs::read_dir(it).ok()).flatten().flatten();
+    let mut devices: Vec<_> = entries
+        .filter(|it| it.file_type().is_ok_and(|kind| kind.is_char_device() || kind.is_block_device()))
+        .filter(|it| !usual.iter().any(|name| it.file_name() == *name))
+        .map(|it| it.path())
+        .collect();
+    devices.sort();
+    devices
+}
+
+fn thermal_directories() -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir("/sys/devices/system/cpu") else { return Vec::new() };
+    let mut found: Vec<_> = entries
+        .flatten()
+        .filter(|it| {
+            it.file_name().to_string_lossy().strip_prefix("cpu").is_some_and(|n| n.parse::<u32>().is_ok())
+        })
+        .map(|it| it.path().join("thermal_throttle"))
+        .filter(|it| it.is_dir())
+        .map(|it| it.to_string_lossy().into_owned())
+        .collect();
+    found.sort();
+    found
+}
+
+/// Grants, for reports.
+///
+/// # Errors
+/// See [`UserNamespaceError`].
+pub fn grants(host: &Host) -> Result<Grants, UserNamespaceError> {
+    host.grants()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pontoon_rootless::idmap::IdMaps;
+
+    #[test]
+    fn keep_id_gives_the_users_files_to_the_user() {
+        let subordinate = [(100_000, 65_536)];
+        let stored = IdMaps::rootless(1000, 1000, &subordinate, &subordinate);
+        let wanted = IdMaps::keep_id((1000, 1000), (1000, 1000), None, &subordinate, &subordinate).unwrap();
+        let pieces = shift(&stored.uids, &wanted.uids);
+        let to = |from: u32| {
+            pieces
+                .iter()
+                .find(|it| from >= it.from && from - it.from < it.length)
+                .map(|it| it.to + (from - it.from))
+        };
+        assert_eq!(to(1000), Some(0));
+        assert_eq!(to(0), Some(1));
+        assert_eq!(to(999), Some(1000));
+        assert_eq!(to(1001), Some(1001));
+    }
+}

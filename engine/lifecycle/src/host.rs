@@ -1,0 +1,156 @@
+//! What we know of the host and of ourselves: read once, by a face, and passed as a value.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use pontoon_rootless::idmap::IdMaps;
+use pontoon_rootless::names::{self, HostUser};
+use pontoon_rootless::userns::{Grants, UserNamespaceError};
+use pontoon_storage::{OpenError, Store, StorePaths};
+
+/// The calling user and its surroundings.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// Our user id.
+    pub uid: u32,
+    /// Our group id.
+    pub gid: u32,
+    /// Our entry in the user database, if there is one.
+    pub user: Option<HostUser>,
+    /// The environment.
+    pub environment: BTreeMap<String, String>,
+    /// Where the store lies.
+    pub paths: StorePaths,
+}
+
+/// Why there is no place for a store.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// Neither `$HOME` nor the user database says where home is.
+    #[error("cannot tell the home directory of uid {uid}")]
+    NoHome {
+        /// The user.
+        uid: u32,
+    },
+    /// No runtime directory.
+    #[error(
+        "cannot use a runtime directory for uid {uid}: neither $XDG_RUNTIME_DIR nor /run/user/{uid} is there"
+    )]
+    NoRuntimeDirectory {
+        /// The user.
+        uid: u32,
+    },
+}
+
+impl HostError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoHome { .. } => "set HOME".to_owned(),
+            Self::NoRuntimeDirectory { .. } => {
+                "log in through systemd-logind (ssh, a console, `machinectl shell USER@`), or run `loginctl enable-linger \
+                 USER`; `su` and `sudo` open no session"
+                    .to_owned()
+            }
+        })
+    }
+}
+
+impl Host {
+    /// Reads the environment and the user database. `root` and `runroot` override the places of the store.
+    ///
+    /// # Errors
+    /// See [`HostError`].
+    pub fn read(root: Option<PathBuf>, runroot: Option<PathBuf>) -> Result<Self, HostError> {
+        let uid = rustix::process::geteuid().as_raw();
+        let gid = rustix::process::getegid().as_raw();
+        let environment: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+            .collect();
+        let user = names::by_uid(uid);
+        let absolute = |name: &str| environment.get(name).map(PathBuf::from).filter(|it| it.is_absolute());
+        let paths = if uid == 0 {
+            StorePaths {
+                root: root.unwrap_or_else(|| PathBuf::from("/var/lib/pontoon")),
+                run: runroot.unwrap_or_else(|| PathBuf::from("/run/pontoon")),
+            }
+        } else {
+            let root = match root.or_else(|| absolute("XDG_DATA_HOME").map(|it| it.join("pontoon"))) {
+                Some(root) => root,
+                None => absolute("HOME")
+                    .or_else(|| user.as_ref().map(|it| PathBuf::from(&it.home)))
+                    .ok_or(HostError::NoHome { uid })?
+                    .join(".local/share/pontoon"),
+            };
+            let run = match runroot.or_else(|| absolute("XDG_RUNTIME_DIR").map(|it| it.join("pontoon"))) {
+                Some(run) => run,
+                None => {
+                    let usual = PathBuf::from(format!("/run/user/{uid}"));
+                    if !usual.is_dir() {
+                        return Err(HostError::NoRuntimeDirectory { uid });
+                    }
+                    usual.join("pontoon")
+                }
+            };
+            StorePaths { root, run }
+        };
+        Ok(Self { uid, gid, user, environment, paths })
+    }
+
+    /// Whether we are an ordinary user.
+    #[must_use]
+    pub fn is_rootless(&self) -> bool {
+        self.uid != 0
+    }
+
+    /// Opens the store.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_store(&self) -> Result<Store, OpenError> {
+        Store::open(self.paths.clone())
+    }
+
+    /// A variable of the environment.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.get(name).map(String::as_str)
+    }
+
+    /// The default id maps; `None` as root, who needs none.
+    ///
+    /// # Errors
+    /// See [`UserNamespaceError`].
+    pub fn maps(&self) -> Result<Option<IdMaps>, UserNamespaceError> {
+        if self.is_rootless() { Ok(Some(self.grants()?.maps())) } else { Ok(None) }
+    }
+
+    /// What we may map.
+    ///
+    /// # Errors
+    /// See [`UserNamespaceError`].
+    pub fn grants(&self) -> Result<Grants, UserNamespaceError> {
+        Grants::of(self.uid, self.gid, self.user.as_ref().map(|it| it.name.as_str()))
+    }
+
+    /// The supervisor's program: beside us as installed (`PREFIX/bin` and `PREFIX/libexec/pontoon`), or as built.
+    #[must_use]
+    pub fn monitor_program(&self) -> PathBuf {
+        if let Some(path) = self.variable("PONTOON_MONITOR") {
+            return PathBuf::from(path);
+        }
+        let us = std::fs::read_link("/proc/self/exe").unwrap_or_default();
+        let directory = us.parent().unwrap_or(Path::new("/usr/bin"));
+        let candidates =
+            [directory.join("../libexec/pontoon/pontoon-monitor"), directory.join("pontoon-monitor")];
+        let usual = PathBuf::from("/usr/libexec/pontoon/pontoon-monitor");
+        candidates.into_iter().find(|it| it.is_file()).and_then(|it| it.canonicalize().ok()).unwrap_or(usual)
+    }
+
+    /// The user's D-Bus and session are reached below here.
+    #[must_use]
+    pub fn runtime_directory(&self) -> Option<&Path> {
+        self.paths.run.parent()
+    }
+}

@@ -1,0 +1,23 @@
+//! The deeds: pull, create, start, stop, remove, exec, sweep. It strings the rooms together.
+//!
+//! It knows no command-line syntax and writes to no terminal; a face turns its errors and reports into words.
+
+pub mod acquire;
+pub mod create;
+pub mod decide;
+pub mod exec;
+pub mod facts;
+pub mod host;
+pub mod list;
+mod names;
+pub mod overlay;
+pub mod pull;
+pub mod record;
+pub mod remove;
+pub mod request;
+pub mod start;
+pub mod status;
+pub mod stop;
+pub mod storage_conf;
+pub mod user_namespace;
+pub mod volume;

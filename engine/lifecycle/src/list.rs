@@ -1,0 +1,100 @@
+//! What containers there are, and what they are doing.
+
+use pontoon_storage::{ContainerHandle, FileError, FindContainerError, RecordError, Store};
+
+use crate::record::ContainerRecord;
+use crate::status::{self, Status};
+
+/// A container in a list.
+#[derive(Debug)]
+pub struct Summary {
+    /// Its record.
+    pub record: ContainerRecord,
+    /// What it is doing.
+    pub status: Status,
+}
+
+/// All containers.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Those that could be read, oldest first.
+    pub containers: Vec<Summary>,
+    /// Those that could not, by id, and why.
+    pub broken: Vec<(String, String)>,
+}
+
+/// Lists all containers, cleaning up after supervisors that were killed.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn list(store: &Store) -> Result<Listing, FileError> {
+    let all = store.list_containers()?;
+    let mut listing = Listing::default();
+    for (id, err) in all.broken {
+        listing.broken.push((id.to_string(), err.to_string()));
+    }
+    for entry in all.containers {
+        let record: ContainerRecord = match entry.record() {
+            Ok(record) => record,
+            Err(err) => {
+                listing.broken.push((entry.id.to_string(), err.to_string()));
+                continue;
+            }
+        };
+        // Removed meanwhile.
+        let Ok(container) = store.container(&entry.id) else { continue };
+        if let Some((_, status)) = status::tidy(store, container, &record) {
+            listing.containers.push(Summary { record, status });
+        }
+    }
+    Ok(listing)
+}
+
+/// Why a container could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum LookError {
+    /// It is not there.
+    #[error(transparent)]
+    Find(#[from] FindContainerError),
+    /// Its record.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+impl LookError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Find(FindContainerError::NotFound { .. }) => {
+                Some("`pontoon ps --all` lists all containers".to_owned())
+            }
+            Self::Record(err) => err.hint(),
+            Self::Find(_) => None,
+        }
+    }
+}
+
+/// One container, with its record and what it is doing.
+#[derive(Debug)]
+pub struct Found {
+    /// The container.
+    pub container: ContainerHandle,
+    /// Its record.
+    pub record: ContainerRecord,
+    /// What it is doing.
+    pub status: Status,
+}
+
+/// Finds a container by name, id or the beginning of an id.
+///
+/// # Errors
+/// See [`LookError`].
+pub fn find(store: &Store, query: &str) -> Result<Found, LookError> {
+    let container = store.find_container(query)?;
+    let record: ContainerRecord = container.read_record()?;
+    match status::tidy(store, container, &record) {
+        Some((container, status)) => Ok(Found { container, record, status }),
+        None => Err(FindContainerError::NotFound { query: query.to_owned() }.into()),
+    }
+}

@@ -1,0 +1,157 @@
+//! Removing containers, and what dead commands left.
+
+use pontoon_storage::{FileError, FindContainerError, RecordError, RemoveContainerError, Store};
+
+use crate::host::Host;
+use crate::record::ContainerRecord;
+use crate::status::{self, Status};
+use crate::stop::{self, AskError};
+use crate::{user_namespace, volume};
+
+/// How to remove.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RemoveOptions {
+    /// Stop it first if it runs.
+    pub force: bool,
+    /// One that is not there is no error.
+    pub ignore: bool,
+    /// With its anonymous volumes.
+    pub volumes: bool,
+    /// Seconds between the stop signal and the kill; `None` is the container's own.
+    pub timeout: Option<u32>,
+}
+
+/// Why a container could not be removed.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoveError {
+    /// It is not there.
+    #[error(transparent)]
+    Find(#[from] FindContainerError),
+    /// It runs.
+    #[error("container `{name}` is running")]
+    Running {
+        /// Its name.
+        name: String,
+    },
+    /// It could not be stopped.
+    #[error("cannot stop container `{name}`")]
+    Stop {
+        /// Its name.
+        name: String,
+        /// The cause.
+        #[source]
+        source: AskError,
+    },
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] RemoveContainerError),
+    /// A file of the store.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+impl RemoveError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Running { name } => Some(format!("stop it first (pontoon stop {name}), or use --force")),
+            Self::File(err) => err.hint(),
+            _ => None,
+        }
+    }
+}
+
+/// Removes a container, by name or id. Gives its id; `None` if there was none and that is no error.
+///
+/// # Errors
+/// See [`RemoveError`].
+pub fn remove(
+    host: &Host,
+    store: &Store,
+    query: &str,
+    options: RemoveOptions,
+) -> Result<Option<String>, RemoveError> {
+    let container = match store.find_container(query) {
+        Err(FindContainerError::NotFound { .. }) if options.ignore => return Ok(None),
+        other => other?,
+    };
+    let id = container.id().to_string();
+    // A record that cannot be read tells nothing, and its container must be removable all the same.
+    let record: ContainerRecord = read_record(&container).unwrap_or_default();
+    let name = if record.name.is_empty() { id.clone() } else { record.name.clone() };
+    let Some((container, status)) = status::tidy(store, container, &record) else {
+        delete_files(host, store);
+        return Ok(Some(id));
+    };
+    if status.is_alive() {
+        if !options.force {
+            return Err(RemoveError::Running { name });
+        }
+        match stop::stop(&container, options.timeout) {
+            Ok(_) | Err(AskError::NotRunning) => {}
+            Err(source) => return Err(RemoveError::Stop { name, source }),
+        }
+        wait_for_supervisor(&container);
+    }
+    {
+        // One that its supervisor has removed meanwhile has no lock any more.
+        let _lock = container.lock().ok();
+        store.remove_container(container)?;
+    }
+    if options.volumes || record.request.rm {
+        remove_anonymous_volumes(store, &record);
+    }
+    delete_files(host, store);
+    Ok(Some(id))
+}
+
+fn read_record(container: &pontoon_storage::ContainerHandle) -> Result<ContainerRecord, RecordError> {
+    container.read_record()
+}
+
+/// A supervisor answers before its last deeds; its lock says when it is gone.
+fn wait_for_supervisor(container: &pontoon_storage::ContainerHandle) {
+    for _ in 0..50 {
+        match status::of(container) {
+            Status::Starting | Status::Running(_) => {
+                let moment = rustix::event::Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
+                let _ = rustix::event::poll(&mut [], Some(&moment));
+            }
+            _ => return,
+        }
+    }
+}
+
+fn remove_anonymous_volumes(store: &Store, record: &ContainerRecord) {
+    for name in &record.anonymous_volumes {
+        if let Ok(volume) = store.find_volume(name) {
+            // Another container may have come to use it; then it stays.
+            let _ = store.remove_volume(volume, || volume::users(store, name));
+        }
+    }
+}
+
+/// Deletes the files of what was removed: by ourselves where they are ours, else in a user namespace that maps their owners.
+pub fn delete_files(host: &Host, store: &Store) {
+    let done = store.empty_trash().is_ok_and(|report| report.failed.is_empty());
+    if !done && host.is_rootless() {
+        let _ = user_namespace::run(host, |_| i32::from(store.empty_trash().is_err()));
+    }
+}
+
+/// Cleans up after dead commands and dead supervisors: called by commands that make or remove things.
+pub fn sweep(host: &Host, store: &Store) {
+    let swept = store.sweep().is_ok_and(|report| report.moved > 0);
+    let mut removed = false;
+    if let Ok(list) = store.list_containers() {
+        for entry in list.containers {
+            let Ok(record) = entry.record::<ContainerRecord>() else { continue };
+            let Ok(container) = store.container(&entry.id) else { continue };
+            removed |= status::tidy(store, container, &record).is_none();
+        }
+    }
+    if swept || removed {
+        delete_files(host, store);
+    }
+}

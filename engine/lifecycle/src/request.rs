@@ -1,0 +1,271 @@
+//! What was asked for, understood: the border between the words of a command line and the deeds.
+//!
+//! A request has been parsed but nothing has been looked up yet: no image, no user, no file of the host.
+//! It is kept in the container's record, so that `start` and `inspect` can read it again.
+
+use std::path::PathBuf;
+
+use pontoon_network::PortMapping;
+use serde::{Deserialize, Serialize};
+
+/// Everything `create` and `run` can ask for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CreateRequest {
+    /// Image as the user wrote it: a name, a name with digest, or an id.
+    pub image: String,
+    /// Words after the image; empty means the image's `Cmd`.
+    pub command: Vec<String>,
+    /// `--entrypoint`: `None` keeps the image's, an empty list clears it.
+    pub entrypoint: Option<Vec<String>>,
+    /// `--name`; `None` lets us choose one.
+    pub name: Option<String>,
+    /// `--replace`: remove a container of the same name first.
+    pub replace: bool,
+    /// `--rm`: remove the container when it ends.
+    pub rm: bool,
+    /// `--pull`.
+    pub pull: PullPolicy,
+    /// Environment settings in order of effect (files first, then `--env`), resolved by the face. They override the image's.
+    pub env: Vec<(String, String)>,
+    /// What comes from the host unasked (proxies; with `--env-host` everything). The image's environment overrides it.
+    pub default_env: Vec<(String, String)>,
+    /// `--unsetenv`: names taken out of what the image sets.
+    pub unset_env: Vec<String>,
+    /// `--user`, as written: `user`, `uid`, `user:group`, …; looked up in the image.
+    pub user: Option<String>,
+    /// `--group-add`: names or numbers, looked up in the image.
+    pub group_add: Vec<String>,
+    /// `--workdir`.
+    pub workdir: Option<String>,
+    /// `--hostname`.
+    pub hostname: Option<String>,
+    /// `--label` and label files, in order.
+    pub labels: Vec<(String, String)>,
+    /// `--annotation`, in order.
+    pub annotations: Vec<(String, String)>,
+    /// `--interactive`.
+    pub interactive: bool,
+    /// `--tty`.
+    pub tty: bool,
+    /// `--init`.
+    pub init: bool,
+    /// `--publish`.
+    pub publish: Vec<PortMapping>,
+    /// `--expose`: single ports with protocol, as `80/tcp`; for `inspect` and `ps`, nothing is opened.
+    pub expose: Vec<String>,
+    /// `--network`; `None` is the default of the host (pasta, else slirp4netns; as root: see `NetworkMode`).
+    pub network: Option<NetworkMode>,
+    /// `--add-host`: `name:address`.
+    pub add_host: Vec<(String, String)>,
+    /// `--dns`, `--dns-search`, `--dns-option`.
+    pub dns: Vec<String>,
+    /// Search domains.
+    pub dns_search: Vec<String>,
+    /// Resolver options.
+    pub dns_option: Vec<String>,
+    /// `--volume` and `--mount`, in order.
+    pub mounts: Vec<MountRequest>,
+    /// `--device`: host path, container path, permissions.
+    pub devices: Vec<DeviceRequest>,
+    /// `--cap-add`, upper case with `CAP_`, or `ALL`.
+    pub cap_add: Vec<String>,
+    /// `--cap-drop`, upper case with `CAP_`, or `ALL`.
+    pub cap_drop: Vec<String>,
+    /// `--privileged`.
+    pub privileged: bool,
+    /// `--security-opt no-new-privileges`.
+    pub no_new_privileges: bool,
+    /// `--security-opt seccomp=`.
+    pub seccomp: SeccompRequest,
+    /// `--security-opt mask=`, paths.
+    pub mask: Vec<String>,
+    /// `--security-opt unmask=`, paths or `ALL`.
+    pub unmask: Vec<String>,
+    /// `--read-only`.
+    pub read_only: bool,
+    /// `--read-only-tmpfs`; Podman's default is true.
+    pub read_only_tmpfs: Option<bool>,
+    /// `--sysctl`.
+    pub sysctls: Vec<(String, String)>,
+    /// `--ulimit`: name, soft, hard (`None` = unlimited).
+    pub ulimits: Vec<(String, Option<u64>, Option<u64>)>,
+    /// `--shm-size`, in bytes; Podman's default is 64 MiB.
+    pub shm_size: Option<u64>,
+    /// `--memory`, in bytes.
+    pub memory: Option<u64>,
+    /// `--pids-limit`; `Some(-1)` or `Some(0)` is unlimited, `None` the default (2048 where it can be applied).
+    pub pids_limit: Option<i64>,
+    /// `--cgroups`.
+    pub cgroups: CgroupMode,
+    /// `--userns`.
+    pub userns: UserNsMode,
+    /// `--sdnotify`.
+    pub sdnotify: SdNotifyMode,
+    /// `--log-driver`; `None` is the default (journald where there is one, else k8s-file).
+    pub log_driver: Option<LogDriver>,
+    /// `--log-opt`, in order.
+    pub log_opts: Vec<(String, String)>,
+    /// `--stop-signal`, a signal number.
+    pub stop_signal: Option<i32>,
+    /// `--stop-timeout`, in seconds; Podman's default is 10.
+    pub stop_timeout: Option<u32>,
+    /// `--tz`: a zone name or `local`.
+    pub timezone: Option<String>,
+    /// `--umask`, octal, as a number; Podman's default is 0o022.
+    pub umask: Option<u32>,
+    /// `--oom-score-adj`.
+    pub oom_score_adj: Option<i32>,
+    /// `--cidfile`.
+    pub cidfile: Option<PathBuf>,
+    /// `--pidfile`: where the pid of the container's first process is written.
+    pub pidfile: Option<PathBuf>,
+    /// `--conmon-pidfile`: where the pid of the monitor is written.
+    pub conmon_pidfile: Option<PathBuf>,
+    /// `PODMAN_SYSTEMD_UNIT` of our environment.
+    pub systemd_unit: Option<String>,
+    /// The whole command line, for `inspect`'s `CreateCommand`.
+    pub create_command: Vec<String>,
+}
+
+/// `--pull`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PullPolicy {
+    /// Pull unless a local copy is there.
+    #[default]
+    Missing,
+    /// Pull always, and fail when that fails.
+    Always,
+    /// Never pull.
+    Never,
+    /// Pull when the registry's image is another one; a registry that is down is no error if there is a local copy.
+    Newer,
+}
+
+/// `--network`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NetworkMode {
+    /// The host's network namespace.
+    Host,
+    /// A namespace with nothing but loopback.
+    None,
+    /// pasta, with its own options (the words after `pasta:`, split at commas).
+    Pasta(Vec<String>),
+    /// slirp4netns, with its options.
+    Slirp4netns(Vec<String>),
+    /// A namespace without any set-up at all (`private` as root without bridges is refused before it gets here).
+    Private,
+}
+
+/// `--volume`, `--mount` and `--tmpfs`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MountRequest {
+    /// What is mounted.
+    pub source: MountSource,
+    /// Absolute path in the container.
+    pub target: String,
+    /// Options, as written, in order (`ro`, `rw`, `z`, `Z`, `U`, `exec`, `nosuid`, `rshared`, `size=…`, …); checked by the parser.
+    pub options: Vec<String>,
+}
+
+/// The source of a mount.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MountSource {
+    /// A path of the host.
+    Bind(PathBuf),
+    /// A named volume, made if missing.
+    Volume(String),
+    /// A volume without a name, removed with the container.
+    Anonymous,
+    /// A tmpfs.
+    Tmpfs,
+}
+
+/// `--device`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceRequest {
+    /// Path on the host.
+    pub host: PathBuf,
+    /// Path in the container.
+    pub container: String,
+    /// `r`, `w`, `m`.
+    pub permissions: String,
+}
+
+/// `--security-opt seccomp=`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SeccompRequest {
+    /// `/usr/share/containers/seccomp.json` where present, else ours.
+    #[default]
+    Default,
+    /// No filter.
+    Unconfined,
+    /// A profile in a file.
+    Profile(PathBuf),
+}
+
+/// `--cgroups`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CgroupMode {
+    /// A transient scope (by hand).
+    #[default]
+    Enabled,
+    /// Below the cgroup that we were started in (in a unit).
+    Split,
+    /// Stay in the caller's cgroup.
+    NoConmon,
+    /// No cgroup of its own.
+    Disabled,
+}
+
+/// `--userns`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UserNsMode {
+    /// The user's default map (rootless: our user is root inside); as root: no user namespace.
+    #[default]
+    Host,
+    /// The calling user keeps its id inside, or gets the one given.
+    KeepId {
+        /// Container user id that stands for the caller.
+        uid: Option<u32>,
+        /// Container group id that stands for the caller's group.
+        gid: Option<u32>,
+        /// How many ids in all.
+        size: Option<u32>,
+    },
+}
+
+/// `--sdnotify`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SdNotifyMode {
+    /// The payload notifies, through a filtered socket. Podman's default for `run`.
+    #[default]
+    Container,
+    /// We notify as soon as the payload runs.
+    Conmon,
+    /// Nobody notifies.
+    Ignore,
+}
+
+/// `--log-driver`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogDriver {
+    /// The journal, under the user's own id.
+    Journald,
+    /// A file in the container's directory, in Kubernetes' log format.
+    K8sFile,
+    /// The same as `k8s-file` (as in Podman, where `json-file` is its alias).
+    JsonFile,
+    /// The payload gets our own standard streams.
+    Passthrough,
+    /// Nothing is kept.
+    None,
+}

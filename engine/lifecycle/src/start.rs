@@ -1,0 +1,356 @@
+//! Starting: the plan is handed to a supervisor, which becomes us, or runs beside us.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use pontoon_image::ImageConfig;
+use pontoon_monitor::plan::{self, MonitorPlan, StreamPlan};
+use pontoon_monitor::state::{FailureReport, Report};
+use pontoon_network::PortError;
+use pontoon_rootless::cgroup::Cgroup;
+use pontoon_rootless::dbus::{Bus, BusError, ManagerError, ScopeRequest, start_scope};
+use pontoon_rootless::sys::{SockFilter, keep_across_exec};
+use pontoon_storage::{ContainerHandle, FileError, FindImageError, ImageRecord, Store};
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use crate::create::Created;
+use crate::exec::Causes;
+use crate::facts::{self, Known, PlanError};
+use crate::host::Host;
+use crate::record::ContainerRecord;
+use crate::request::CgroupMode;
+
+/// How a container is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attachment {
+    /// It runs on beside us, in a scope of its own.
+    Detached,
+    /// It runs beside us, and we see its output and wait.
+    Foreground {
+        /// Our input is its input.
+        interactive: bool,
+    },
+}
+
+/// Why it did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No plan.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A port.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// The image.
+    #[error(transparent)]
+    Image(#[from] FindImageError),
+    /// The container's directories.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The scope.
+    #[error("cannot get a scope from the service manager")]
+    Scope(#[from] ManagerError),
+    /// The supervisor's program.
+    #[error("cannot run the supervisor `{}`", program.display())]
+    Supervisor {
+        /// Its path.
+        program: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The supervisor ended without a word.
+    #[error("the supervisor was killed before the container ran")]
+    Vanished,
+    /// The supervisor said why.
+    #[error("{}", .0.chain.first().map_or("the container could not be started", String::as_str))]
+    Failed(FailureReport, #[source] Option<Causes>),
+}
+
+impl StartError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Plan(err) => err.hint(),
+            Self::Port(err) => err.hint(),
+            Self::File(err) => err.hint(),
+            Self::Scope(err) => err.hint(),
+            Self::Failed(report, _) => report.hint.clone(),
+            Self::Supervisor { .. } => {
+                Some("it belongs to PREFIX/libexec/pontoon/pontoon-monitor; see `make install`".to_owned())
+            }
+            Self::Image(_) | Self::Vanished => None,
+        }
+    }
+
+    /// The exit code it gives.
+    #[must_use]
+    pub fn exit_code(&self) -> i32 {
+        match self {
+            Self::Plan(err) => err.exit_code(),
+            Self::Failed(report, _) => report.code,
+            _ => 125,
+        }
+    }
+}
+
+/// A container that is about to be started.
+#[derive(Debug)]
+pub struct Startable {
+    /// The container.
+    pub container: ContainerHandle,
+    /// Its record.
+    pub record: ContainerRecord,
+    /// Its image's configuration.
+    pub config: ImageConfig,
+    /// The lock of its supervisor.
+    pub lock: OwnedFd,
+}
+
+impl From<Created> for Startable {
+    fn from(created: Created) -> Self {
+        let Created { container, record, image, lock } = created;
+        Self { container, record, config: image, lock }
+    }
+}
+
+/// A container that was started.
+#[derive(Debug)]
+pub struct Started {
+    reports: BufReader<File>,
+    /// Pid of its first process, as the host sees it.
+    pub pid: i32,
+    /// The byte stream of its terminal, if we are attached to one.
+    pub terminal: Option<OwnedFd>,
+}
+
+/// Where the supervisor's processes are counted.
+enum Place {
+    /// Below the group that we are in.
+    Here,
+    /// In a scope asked from the service manager.
+    Scope(Bus),
+    /// In the group that we are in, without one of its own.
+    Nowhere,
+}
+
+/// Whether our own cgroup is ours to divide: we are in a unit with `Delegate=yes`.
+fn is_delegated() -> bool {
+    Cgroup::of(None).is_ok_and(|it| it.is_delegated())
+}
+
+fn place(host: &Host, mode: CgroupMode) -> Place {
+    match mode {
+        CgroupMode::Disabled | CgroupMode::NoConmon => Place::Nowhere,
+        CgroupMode::Split if is_delegated() => Place::Here,
+        // Without a manager to ask the container stays where we are; only a limit makes that an error.
+        CgroupMode::Split | CgroupMode::Enabled => connect(host).map_or(Place::Nowhere, Place::Scope),
+    }
+}
+
+fn connect(host: &Host) -> Result<Bus, BusError> {
+    match host.runtime_directory() {
+        Some(directory) if host.is_rootless() => Bus::user(directory),
+        _ => Bus::system(),
+    }
+}
+
+/// Whether the supervisor is to become us: the service manager started us and watches this very process.
+#[must_use]
+pub fn is_main_process(host: &Host) -> bool {
+    host.variable("SYSTEMD_EXEC_PID").and_then(|it| it.parse().ok()) == Some(std::process::id())
+        && is_delegated()
+}
+
+/// Becomes the supervisor: the same process goes on under its program. Comes back only with an error. What the user should
+/// know about the plan goes to `warn`.
+///
+/// # Errors
+/// See [`StartError`].
+pub fn become_supervisor(
+    host: &Host,
+    store: &Store,
+    startable: Startable,
+    streams: StreamPlan,
+    warn: &dyn Fn(&str),
+) -> Result<std::convert::Infallible, StartError> {
+    let own_cgroup = !matches!(startable.record.request.cgroups, CgroupMode::Disabled | CgroupMode::NoConmon);
+    let (plan, filter) = plan_for(host, store, &startable, own_cgroup, streams, warn)?;
+    let mut command = supervisor(host, &plan, &filter, &startable.lock)?;
+    let program = host.monitor_program();
+    // systemd's own variables stay: the supervisor speaks to it.
+    Err(StartError::Supervisor { program, source: command.exec() })
+}
+
+/// Starts a container beside us. What the user should know about the plan goes to `warn`.
+///
+/// # Errors
+/// See [`StartError`].
+pub fn start(
+    host: &Host,
+    store: &Store,
+    startable: Startable,
+    attachment: Attachment,
+    warn: &dyn Fn(&str),
+) -> Result<Started, StartError> {
+    let record = &startable.record;
+    let place = place(host, record.request.cgroups);
+    let streams = match attachment {
+        Attachment::Detached => StreamPlan { interactive: false, foreground: false },
+        Attachment::Foreground { interactive } => StreamPlan { interactive, foreground: true },
+    };
+    let (plan, filter) = plan_for(host, store, &startable, !matches!(place, Place::Nowhere), streams, warn)?;
+    let mut command = supervisor(host, &plan, &filter, &startable.lock)?;
+    let failed = |source| StartError::Supervisor { program: host.monitor_program(), source };
+    let (report_read, report_write) = pipe_with(PipeFlags::CLOEXEC).map_err(|err| failed(err.into()))?;
+    let (gate_read, gate_write) = pipe_with(PipeFlags::CLOEXEC).map_err(|err| failed(err.into()))?;
+    pass(&mut command, "--report", &report_write).map_err(failed)?;
+    pass(&mut command, "--gate", &gate_read).map_err(failed)?;
+    let mut terminal = None;
+    let mut theirs = None;
+    if record.request.tty && matches!(attachment, Attachment::Foreground { .. }) {
+        let (ours, other) = stream_pair().map_err(failed)?;
+        pass(&mut command, "--terminal", &other).map_err(failed)?;
+        (terminal, theirs) = (Some(ours), Some(other));
+    }
+    if attachment == Attachment::Detached || record.request.tty {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    }
+    // A session of its own: what the terminal sends us must not reach it.
+    command.process_group(0);
+    let child = command.spawn().map_err(failed)?;
+    drop((report_write, gate_read, theirs));
+    if let Place::Scope(bus) = &place {
+        scope(bus, record, child.id())?;
+    }
+    rustix::io::write(&gate_write, b"1").map_err(|err| failed(err.into()))?;
+    let mut reports = BufReader::new(File::from(report_read));
+    match next_report(&mut reports) {
+        Some(Report::Started { pid }) => Ok(Started { reports, pid, terminal }),
+        Some(Report::Failed(report)) => {
+            // Its last deeds are done when it closes the pipe.
+            while next_report(&mut reports).is_some() {}
+            let causes = Causes::of(report.chain.get(1..).unwrap_or_default());
+            Err(StartError::Failed(report, causes))
+        }
+        Some(Report::Exited { .. }) | None => Err(StartError::Vanished),
+    }
+}
+
+/// Asks for a scope around the supervisor. One of the last run may still be on its way out; then it gets another name.
+fn scope(bus: &Bus, record: &ContainerRecord, pid: u32) -> Result<(), StartError> {
+    let description = format!("Pontoon container {}", record.name);
+    let ask = |name: &str| {
+        start_scope(
+            bus,
+            &ScopeRequest { name, pids: &[pid], description: &description, slice: None, delegate: true },
+        )
+    };
+    // If it fails, the gate is dropped unopened, which ends the supervisor.
+    match ask(&format!("pontoon-{}.scope", record.id)) {
+        Err(ManagerError::Exists { .. }) => Ok(ask(&format!("pontoon-{}-{pid}.scope", record.id))?),
+        other => Ok(other?),
+    }
+}
+
+fn next_report(reports: &mut BufReader<File>) -> Option<Report> {
+    let mut line = String::new();
+    match reports.read_line(&mut line) {
+        Ok(count) if count > 0 => serde_json::from_str(&line).ok(),
+        _ => None,
+    }
+}
+
+impl Started {
+    /// Waits for the container's end and gives its exit code; `None` if its supervisor was killed.
+    pub fn wait(&mut self) -> Option<i32> {
+        loop {
+            match next_report(&mut self.reports)? {
+                Report::Exited { code } => return Some(code),
+                Report::Started { .. } | Report::Failed(_) => {}
+            }
+        }
+    }
+
+    /// Readable when the container has ended.
+    #[must_use]
+    pub fn ended_fd(&self) -> &File {
+        self.reports.get_ref()
+    }
+}
+
+/// Makes the container's directories and its plan.
+fn plan_for(
+    host: &Host,
+    store: &Store,
+    startable: &Startable,
+    own_cgroup: bool,
+    streams: StreamPlan,
+    warn: &dyn Fn(&str),
+) -> Result<(MonitorPlan, Vec<SockFilter>), StartError> {
+    let record = &startable.record;
+    let image = find_image(store, &record.image_id)?;
+    startable.container.make_overlay_dirs(image.root)?;
+    let known = Known {
+        record,
+        image: &image,
+        config: &startable.config,
+        directory: startable.container.path(),
+        run_directory: startable.container.run_path(),
+        own_cgroup,
+        streams,
+    };
+    let decided = facts::plan(host, store, &known)?;
+    // Of the plan: where the mode publishes nothing there is nothing to be taken.
+    pontoon_network::check_free(&decided.plan.network.ports)?;
+    for warning in &decided.plan.network.warnings {
+        warn(warning);
+    }
+    startable.container.clear_exit()?;
+    Ok((decided.plan, decided.filter))
+}
+
+fn find_image(store: &Store, id: &str) -> Result<ImageRecord, FindImageError> {
+    store.find_image(id)
+}
+
+/// The command of a supervisor, with its plan and its lock.
+fn supervisor(
+    host: &Host,
+    plan: &MonitorPlan,
+    filter: &[SockFilter],
+    lock: &OwnedFd,
+) -> Result<Command, StartError> {
+    let program = host.monitor_program();
+    let failed = |source| StartError::Supervisor { program: program.clone(), source };
+    let file = plan::send(plan, filter).map_err(failed)?;
+    let mut command = Command::new(&program);
+    command.arg0("pontoon-monitor");
+    pass(&mut command, "--plan", &file).map_err(failed)?;
+    pass(&mut command, "--lock", lock).map_err(failed)?;
+    // The descriptor must stay open until the program runs; it has no other owner there.
+    std::mem::forget(file);
+    Ok(command)
+}
+
+fn pass(command: &mut Command, option: &str, fd: impl AsFd) -> io::Result<()> {
+    let number = keep_across_exec(fd)?;
+    command.args([option, &number.to_string()]);
+    Ok(())
+}
+
+fn stream_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+    Ok(socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?)
+}
+
+/// Where a container's runtime files would be, for a plan that is only printed.
+#[must_use]
+pub fn run_directory(store: &Store, id: &str) -> PathBuf {
+    Path::new(&store.paths().run).join("containers").join(id)
+}

@@ -1,0 +1,181 @@
+//! What a container is doing, told from what lies on disk: a lock that dies with the supervisor, and two small files.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use pontoon_monitor::state::{
+    ExitRecord, LOCK_FILE, PAYLOAD_CGROUP, RunState, STATE_FILE, SUPERVISOR_CGROUP,
+};
+use pontoon_rootless::cgroup::Cgroup;
+use pontoon_storage::{ContainerHandle, Durability, Store};
+use rustix::event::{Timespec, poll};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use rustix::io::Errno;
+
+use crate::record::ContainerRecord;
+
+/// What a container is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    /// It was made and never started.
+    Created,
+    /// Its supervisor is at work, and its payload not running yet.
+    Starting,
+    /// Its payload runs.
+    Running(RunState),
+    /// Its last run has ended.
+    Exited(ExitRecord),
+    /// Its supervisor was killed; [`tidy`] makes `Exited` of it, or removes it.
+    Abandoned(RunState),
+}
+
+impl Status {
+    /// Podman's word for it.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Starting => "initialized",
+            Self::Running(_) => "running",
+            Self::Exited(_) | Self::Abandoned(_) => "exited",
+        }
+    }
+
+    /// Whether a supervisor is at work.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        matches!(self, Self::Starting | Self::Running(_))
+    }
+}
+
+/// Takes the lock that says that a container has a supervisor; `None` if it has one. The descriptor is handed to the
+/// supervisor.
+///
+/// # Errors
+/// The kernel's error.
+pub fn claim(run_directory: &Path) -> io::Result<Option<OwnedFd>> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC;
+    let file = rustix::fs::open(run_directory.join(LOCK_FILE), flags, Mode::RUSR | Mode::WUSR)?;
+    // Whoever only looks holds the lock for a moment, see `is_locked`; a supervisor holds it for good.
+    for _ in 0..20 {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(Some(file)),
+            Err(Errno::WOULDBLOCK) => {
+                let moment = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+                poll(&mut [], Some(&moment))?;
+            }
+            Err(err) => return Err(err.into()),
+        }
+    }
+    Ok(None)
+}
+
+fn is_locked(run_directory: &Path) -> bool {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    rustix::fs::open(run_directory.join(LOCK_FILE), flags, Mode::empty())
+        .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK))
+}
+
+/// Tells what a container is doing.
+#[must_use]
+pub fn of(container: &ContainerHandle) -> Status {
+    let run_directory = container.run_path();
+    let state = || {
+        let bytes = std::fs::read(run_directory.join(STATE_FILE)).ok()?;
+        serde_json::from_slice::<RunState>(&bytes).ok()
+    };
+    if is_locked(run_directory) {
+        return state().map_or(Status::Starting, Status::Running);
+    }
+    match state() {
+        // Between the two looks the supervisor may have ended in good order, which takes the file away.
+        Some(state) if run_directory.join(STATE_FILE).exists() => Status::Abandoned(state),
+        _ => match container.read_exit() {
+            Ok(Some(exit)) => Status::Exited(exit),
+            _ => Status::Created,
+        },
+    }
+}
+
+/// Cleans up after a supervisor that was killed: ends what it left running, and notes the end, or removes the container if
+/// it was not to stay. Gives what the container is doing now; `None` if it is gone.
+pub fn tidy(
+    store: &Store,
+    container: ContainerHandle,
+    record: &ContainerRecord,
+) -> Option<(ContainerHandle, Status)> {
+    let status = of(&container);
+    let state = match status {
+        Status::Abandoned(state) => state,
+        // A `run --rm` that was killed before it got as far as the supervisor.
+        Status::Created if record.of_run && record.request.rm => RunState::default(),
+        other => return Some((container, other)),
+    };
+    // Two commands may find it at once; the second waits and then finds it done.
+    let Ok(_lock) = container.lock() else { return None };
+    let Ok(Some(_claimed)) = claim(container.run_path()) else {
+        let status = of(&container);
+        return Some((container, status));
+    };
+    end_leftovers(&state, container.run_path());
+    stop_scope(container.id().hex());
+    let exit = ExitRecord {
+        code: 137,
+        started_at: state.started_at,
+        finished_at: pontoon_monitor::time::now(),
+        oom_killed: false,
+        error: Some("the supervisor was killed".to_owned()),
+    };
+    let _ = container.write_exit(&exit, Durability::Durable);
+    let _ = std::fs::remove_file(container.run_path().join(STATE_FILE));
+    if record.request.rm {
+        let _ = store.remove_container(container);
+        return None;
+    }
+    Some((container, Status::Exited(exit)))
+}
+
+/// A scope whose only process died while systemd made it stays behind empty. Nobody waits for this path to be fast, so the
+/// manager's own program asks.
+fn stop_scope(id: &str) {
+    let manager = if rustix::process::geteuid().is_root() { "--system" } else { "--user" };
+    let mut command = Command::new("systemctl");
+    command.args([manager, "--quiet", "stop", &format!("pontoon-{id}.scope")]);
+    let _ = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+}
+
+fn end_leftovers(state: &RunState, run_directory: &Path) {
+    if let Some(path) = &state.cgroup {
+        let cgroup = Cgroup::at(path.into());
+        // The helpers sat beside the supervisor.
+        let name = cgroup.path().file_name().unwrap_or_default().to_string_lossy();
+        if let (Some(base), Some(id)) = (cgroup.path().parent(), name.strip_prefix(PAYLOAD_CGROUP)) {
+            let beside = Cgroup::at(base.join(format!("{SUPERVISOR_CGROUP}{id}")));
+            let _ = beside.kill();
+            let _ = beside.remove();
+        }
+        let _ = cgroup.kill();
+        wait_until_empty(&cgroup);
+        let _ = cgroup.remove();
+    }
+    if let Some(helper) = pontoon_network::leftover(run_directory) {
+        let _ = helper.end();
+    }
+}
+
+/// Waits for the kernel to bury what was killed. `cgroup.events` can be polled for changes; it takes milliseconds.
+fn wait_until_empty(cgroup: &Cgroup) {
+    use rustix::event::{PollFd, PollFlags};
+    let Ok(events) = File::open(cgroup.path().join("cgroup.events")) else { return };
+    for _ in 0..100 {
+        if !cgroup.is_populated() {
+            return;
+        }
+        let mut fds = [PollFd::from_borrowed_fd(events.as_fd(), PollFlags::PRI)];
+        let a_while = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+        let _ = poll(&mut fds, Some(&a_while));
+    }
+}

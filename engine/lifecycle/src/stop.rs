@@ -1,0 +1,95 @@
+//! Asking a running container something: to stop, to take a signal, to say when it has ended.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use pontoon_monitor::control::{self, Reply, Request};
+use pontoon_storage::ContainerHandle;
+
+/// Why it did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// No supervisor.
+    #[error("the container is not running")]
+    NotRunning,
+    /// The socket.
+    #[error("cannot talk to the container's supervisor")]
+    Talk(#[source] io::Error),
+    /// It said why not.
+    #[error("{}", .0.join(": "))]
+    Refused(Vec<String>),
+}
+
+/// Connects to a container's supervisor.
+///
+/// # Errors
+/// See [`AskError`].
+pub fn connect(container: &ContainerHandle) -> Result<OwnedFd, AskError> {
+    control::connect_in(container.run_path()).map_err(|err| match err.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => AskError::NotRunning,
+        _ => AskError::Talk(err),
+    })
+}
+
+fn ask(container: &ContainerHandle, request: &Request) -> Result<Option<Reply>, AskError> {
+    let socket = connect(container)?;
+    control::send(&socket, request, &[]).map_err(AskError::Talk)?;
+    match control::receive::<Reply>(&socket) {
+        Ok(answer) => Ok(answer.map(|(reply, _)| reply)),
+        Err(err) if err.kind() == io::ErrorKind::ConnectionReset => Ok(None),
+        Err(err) => Err(AskError::Talk(err)),
+    }
+}
+
+/// Stops it: the stop signal, and the kill after the timeout (seconds; `None` is the container's own). Gives its exit code, or
+/// `None` if its supervisor went away without a word.
+///
+/// # Errors
+/// See [`AskError`].
+pub fn stop(container: &ContainerHandle, timeout: Option<u32>) -> Result<Option<i32>, AskError> {
+    Ok(exit_code(ask(container, &Request::Stop { timeout })?))
+}
+
+/// Waits until it has ended.
+///
+/// # Errors
+/// See [`AskError`].
+pub fn wait(container: &ContainerHandle) -> Result<Option<i32>, AskError> {
+    Ok(exit_code(ask(container, &Request::Wait)?))
+}
+
+fn exit_code(reply: Option<Reply>) -> Option<i32> {
+    match reply {
+        Some(Reply::Exited { code }) => Some(code),
+        _ => None,
+    }
+}
+
+/// A descriptor that becomes readable when the container has ended.
+///
+/// # Errors
+/// See [`AskError`].
+pub fn subscribe(container: &ContainerHandle) -> Result<OwnedFd, AskError> {
+    let socket = connect(container)?;
+    control::send(&socket, &Request::Wait, &[]).map_err(AskError::Talk)?;
+    Ok(socket)
+}
+
+/// Sends a signal to its first process.
+///
+/// # Errors
+/// See [`AskError`].
+pub fn kill(container: &ContainerHandle, signal: i32) -> Result<(), AskError> {
+    match ask(container, &Request::Kill { signal })? {
+        Some(Reply::Failed(report)) => Err(AskError::Refused(report.chain)),
+        _ => Ok(()),
+    }
+}
+
+/// Sets the size of its terminal.
+///
+/// # Errors
+/// See [`AskError`].
+pub fn resize(container: &ContainerHandle, rows: u16, columns: u16) -> Result<(), AskError> {
+    ask(container, &Request::Resize { rows, columns }).map(drop)
+}

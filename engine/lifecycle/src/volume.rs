@@ -1,0 +1,126 @@
+//! Volumes: made, listed, removed. A volume in use by a container stays.
+
+use pontoon_storage::{Durability, FileError, FindVolumeError, NewVolume, Store, VolumeError, VolumeList};
+
+use crate::host::Host;
+use crate::record::{ContainerRecord, VolumeRecord};
+use crate::{remove, user_namespace};
+
+/// Why a deed on volumes failed.
+#[derive(Debug, thiserror::Error)]
+pub enum VolumeDeedError {
+    /// The store.
+    #[error(transparent)]
+    Volume(#[from] VolumeError),
+    /// It is not there.
+    #[error(transparent)]
+    Find(#[from] FindVolumeError),
+    /// Containers could not be listed.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// It cannot be given the owner that was asked for.
+    #[error("cannot give the volume `{name}` to {uid}:{gid}")]
+    Owner {
+        /// Its name.
+        name: String,
+        /// User id in a container.
+        uid: u32,
+        /// Group id in a container.
+        gid: u32,
+    },
+    /// It could not be removed with its containers.
+    #[error(transparent)]
+    Remove(#[from] remove::RemoveError),
+}
+
+impl VolumeDeedError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Volume(VolumeError::InUse { .. }) => {
+                Some("remove those containers first, or use --force, which removes them too".to_owned())
+            }
+            Self::Volume(VolumeError::Exists { .. }) => Some("use --ignore if that is fine".to_owned()),
+            Self::Owner { .. } => {
+                Some("the ids must be among those granted to you in /etc/subuid and /etc/subgid".to_owned())
+            }
+            Self::File(err) => err.hint(),
+            Self::Remove(err) => err.hint(),
+            _ => None,
+        }
+    }
+}
+
+/// Makes a volume, and gives its name; with `ignore`, one that is there is fine.
+///
+/// # Errors
+/// See [`VolumeDeedError`].
+pub fn create(
+    host: &Host,
+    store: &Store,
+    name: Option<&str>,
+    record: &VolumeRecord,
+    ignore: bool,
+) -> Result<String, VolumeDeedError> {
+    let copy_up = !record.options.iter().any(|(key, _)| key == "nocopy");
+    let new = NewVolume { name, copy_up, record, durability: Durability::Durable };
+    let volume = match (store.create_volume(new), name) {
+        (Err(VolumeError::Exists { .. }), Some(name)) if ignore => return Ok(name.to_owned()),
+        (made, _) => made?,
+    };
+    if let Some((uid, gid)) = record.owner() {
+        // The ids are those of a container, which only a user namespace can give.
+        let data = volume.data_path();
+        let given =
+            user_namespace::run(host, |_| i32::from(std::os::unix::fs::chown(&data, uid, gid).is_err()));
+        let _ = volume.mark_used();
+        if !given.unwrap_or(false) {
+            let name = volume.name().to_owned();
+            let _ = store.remove_volume(volume, || Ok::<_, VolumeError>(Vec::new()));
+            return Err(VolumeDeedError::Owner { name, uid: uid.unwrap_or(0), gid: gid.unwrap_or(0) });
+        }
+    }
+    Ok(volume.name().to_owned())
+}
+
+/// All volumes, by name.
+///
+/// # Errors
+/// See [`VolumeDeedError`].
+pub fn list(store: &Store) -> Result<VolumeList, VolumeDeedError> {
+    Ok(store.list_volumes()?)
+}
+
+/// Removes a volume; with `force`, the containers that use it go first.
+///
+/// # Errors
+/// See [`VolumeDeedError`].
+pub fn remove(host: &Host, store: &Store, name: &str, force: bool) -> Result<(), VolumeDeedError> {
+    let volume = store.find_volume(name)?;
+    if force {
+        for user in users(store, name)? {
+            let options = remove::RemoveOptions { force: true, ignore: true, volumes: false, timeout: None };
+            remove::remove(host, store, &user, options)?;
+        }
+    }
+    store.remove_volume(volume, || users(store, name))?;
+    remove::delete_files(host, store);
+    Ok(())
+}
+
+/// Names of the containers that use a volume.
+///
+/// # Errors
+/// See [`VolumeDeedError`].
+pub fn users(store: &Store, name: &str) -> Result<Vec<String>, VolumeDeedError> {
+    let mut users = Vec::new();
+    for entry in store.list_containers()?.containers {
+        if let Ok(record) = entry.record::<ContainerRecord>()
+            && record.volumes.iter().any(|it| it.name == name)
+        {
+            users.push(record.name);
+        }
+    }
+    Ok(users)
+}
