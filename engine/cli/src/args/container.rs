@@ -1,0 +1,260 @@
+//! Commands for containers that exist: start, stop, kill, rm, ps, logs, exec, wait, port.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, ValueEnum};
+
+/// `start`
+#[derive(Debug, Args)]
+pub struct StartArgs {
+    /// Names or ids
+    #[arg(value_name = "CONTAINER", required_unless_present_any = ["all", "latest"])]
+    pub containers: Vec<String>,
+    /// Start all containers
+    #[arg(long, conflicts_with = "containers")]
+    pub all: bool,
+    /// Show what the container writes
+    #[arg(short, long)]
+    pub attach: bool,
+    /// Give the container our standard input
+    #[arg(short, long)]
+    pub interactive: bool,
+    /// Take the container created last
+    #[arg(short, long)]
+    pub latest: bool,
+    /// Pass the signals we receive on to the container; the default is true with --attach
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
+    pub sig_proxy: Option<bool>,
+}
+
+/// `stop`
+#[derive(Debug, Args)]
+pub struct StopArgs {
+    /// Names or ids
+    #[arg(value_name = "CONTAINER", required_unless_present_any = ["all", "latest", "cidfile"])]
+    pub containers: Vec<String>,
+    /// Stop all running containers
+    #[arg(short, long, conflicts_with = "containers")]
+    pub all: bool,
+    /// Read the container's id from a file
+    #[arg(long, value_name = "FILE")]
+    pub cidfile: Vec<PathBuf>,
+    /// A container that does not exist is no error
+    #[arg(short, long)]
+    pub ignore: bool,
+    /// Take the container created last
+    #[arg(short, long)]
+    pub latest: bool,
+    /// Seconds until a container that does not stop is killed; -1 waits for ever
+    #[arg(short, long, value_name = "SECONDS", alias = "timeout")]
+    pub time: Option<i64>,
+}
+
+/// `kill`
+#[derive(Debug, Args)]
+pub struct KillArgs {
+    /// Names or ids
+    #[arg(value_name = "CONTAINER", required_unless_present_any = ["all", "latest", "cidfile"])]
+    pub containers: Vec<String>,
+    /// Signal all running containers
+    #[arg(short, long, conflicts_with = "containers")]
+    pub all: bool,
+    /// Read the container's id from a file
+    #[arg(long, value_name = "FILE")]
+    pub cidfile: Vec<PathBuf>,
+    /// Take the container created last
+    #[arg(short, long)]
+    pub latest: bool,
+    /// Name or number of the signal
+    #[arg(short, long, value_name = "SIGNAL", default_value = "KILL")]
+    pub signal: String,
+}
+
+/// `rm`
+#[derive(Debug, Args)]
+pub struct RmArgs {
+    /// Names or ids
+    #[arg(value_name = "CONTAINER", required_unless_present_any = ["all", "latest", "cidfile"])]
+    pub containers: Vec<String>,
+    /// Remove all containers
+    #[arg(short, long, conflicts_with = "containers")]
+    pub all: bool,
+    /// Read the container's id from a file
+    #[arg(long, value_name = "FILE")]
+    pub cidfile: Vec<PathBuf>,
+    /// Stop running containers first; a container that does not exist is no error
+    #[arg(short, long)]
+    pub force: bool,
+    /// A container that does not exist is no error
+    #[arg(short, long)]
+    pub ignore: bool,
+    /// Take the container created last
+    #[arg(short, long)]
+    pub latest: bool,
+    /// Seconds until a container that does not stop is killed; -1 waits for ever
+    #[arg(short, long, value_name = "SECONDS", alias = "timeout")]
+    pub time: Option<i64>,
+    /// Remove the container's volumes that have no name
+    #[arg(short, long)]
+    pub volumes: bool,
+}
+
+/// `ps`
+#[derive(Debug, Args)]
+pub struct PsArgs {
+    /// Show containers that do not run, too
+    #[arg(short, long)]
+    pub all: bool,
+    /// Show only containers that match KEY=VALUE
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    pub filter: Vec<String>,
+    /// `json`, `table …` or a Go template
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<String>,
+    /// Show the N containers created last, running or not
+    #[arg(short = 'n', long, value_name = "N")]
+    pub last: Option<i64>,
+    /// Show the container created last
+    #[arg(short, long)]
+    pub latest: bool,
+    /// Show whole ids and commands
+    #[arg(long, alias = "notruncate")]
+    pub no_trunc: bool,
+    /// No headings
+    #[arg(long)]
+    pub noheading: bool,
+    /// Show only ids
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Show sizes
+    #[arg(short, long)]
+    pub size: bool,
+    /// Order of the list
+    #[arg(long, value_name = "FIELD", default_value = "created")]
+    pub sort: PsSort,
+    /// Podman's; our records are always in step
+    #[arg(long, hide = true)]
+    pub sync: bool,
+}
+
+/// `ps --sort`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PsSort {
+    /// By command.
+    Command,
+    /// By time of creation.
+    Created,
+    /// By id.
+    Id,
+    /// By image.
+    Image,
+    /// By name.
+    Names,
+    /// By age.
+    Runningfor,
+    /// By size.
+    Size,
+    /// By status.
+    Status,
+}
+
+/// `logs`
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// Names or ids
+    #[arg(value_name = "CONTAINER", required_unless_present_any = ["latest"])]
+    pub containers: Vec<String>,
+    /// Go on with what is written from now on
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Take the container created last
+    #[arg(short, long)]
+    pub latest: bool,
+    /// Begin each line with the container's name
+    #[arg(short, long)]
+    pub names: bool,
+    /// Only lines since then: a time, or a duration before now
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only lines until then: a time, or a duration before now
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Only the last N lines; -1 is all
+    #[arg(long, value_name = "N", default_value_t = -1, hide_default_value = true)]
+    pub tail: i64,
+    /// Begin each line with its time
+    #[arg(short, long)]
+    pub timestamps: bool,
+}
+
+/// `exec`
+#[derive(Debug, Args)]
+pub struct ExecArgs {
+    /// Run in the background
+    #[arg(short, long)]
+    pub detach: bool,
+    /// Set an environment variable, or take the host's (NAME, PREFIX*)
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    pub env: Vec<String>,
+    /// Read environment variables from a file
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Vec<PathBuf>,
+    /// Keep standard input open
+    #[arg(short, long)]
+    pub interactive: bool,
+    /// Take the container created last
+    #[arg(short, long)]
+    pub latest: bool,
+    /// Pass that many more descriptors, from 3 on
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub preserve_fds: u32,
+    /// Give the process all capabilities of the container's user namespace
+    #[arg(long)]
+    pub privileged: bool,
+    /// Give the process a terminal
+    #[arg(short, long)]
+    pub tty: bool,
+    /// User and group, by name or number
+    #[arg(short, long, value_name = "USER[:GROUP]")]
+    pub user: Option<String>,
+    /// Working directory inside
+    #[arg(short, long, value_name = "DIR")]
+    pub workdir: Option<String>,
+    /// Container (unless --latest) and command
+    #[arg(value_name = "CONTAINER", required = true, num_args = 1.., trailing_var_arg = true)]
+    pub words: Vec<String>,
+}
+
+/// `wait`
+#[derive(Debug, Args)]
+pub struct WaitArgs {
+    /// Names or ids
+    #[arg(value_name = "CONTAINER", required_unless_present_any = ["latest"])]
+    pub containers: Vec<String>,
+    /// States to wait for: created, running, stopped, exited, removing, …
+    #[arg(long, value_name = "STATE,...")]
+    pub condition: Vec<String>,
+    /// A container that does not exist is no error
+    #[arg(long)]
+    pub ignore: bool,
+    /// Podman's interval between looks; we wait for the event
+    #[arg(short, long, value_name = "DURATION", hide = true)]
+    pub interval: Option<String>,
+    /// Take the container created last
+    #[arg(short, long)]
+    pub latest: bool,
+}
+
+/// `port`
+#[derive(Debug, Args)]
+pub struct PortArgs {
+    /// Ports of all containers
+    #[arg(short, long)]
+    pub all: bool,
+    /// Take the container created last
+    #[arg(short, long)]
+    pub latest: bool,
+    /// Container (unless --latest), and the port inside it that is asked for
+    #[arg(value_name = "CONTAINER", num_args = 0..=2, required_unless_present_any = ["all", "latest"])]
+    pub words: Vec<String>,
+}

@@ -1,0 +1,124 @@
+//! Options that stand before the command, and may stand after it.
+
+use std::path::PathBuf;
+
+use clap::{Args, FromArgMatches, ValueEnum};
+
+use super::error::ArgsError;
+use super::flags::with_podman_manners;
+
+/// What is said once for all commands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct GlobalOptions {
+    /// Podman's; errors and warnings are printed, and there are no lesser messages
+    #[arg(long, value_name = "LEVEL", ignore_case = true)]
+    pub log_level: Option<LogLevel>,
+    /// Directory of layers, images, containers and volumes
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Directory of what lives until the next boot
+    #[arg(long, value_name = "DIR")]
+    pub runroot: Option<PathBuf>,
+    /// Only `overlay`
+    #[arg(long, value_name = "DRIVER", value_parser = only_overlay)]
+    pub storage_driver: Option<String>,
+    /// Only `none`: there are no events yet
+    #[arg(long, value_name = "BACKEND", value_parser = only_none)]
+    pub events_backend: Option<String>,
+}
+
+impl GlobalOptions {
+    /// Joins what stood before the command with what stood after it; the latter wins.
+    pub(super) fn overridden_by(self, after: Self) -> Self {
+        Self {
+            log_level: after.log_level.or(self.log_level),
+            root: after.root.or(self.root),
+            runroot: after.runroot.or(self.runroot),
+            storage_driver: after.storage_driver.or(self.storage_driver),
+            events_backend: after.events_backend.or(self.events_backend),
+        }
+    }
+}
+
+fn only_overlay(text: &str) -> Result<String, String> {
+    match text {
+        "overlay" => Ok(text.to_owned()),
+        _ => Err("only `overlay` is supported yet".to_owned()),
+    }
+}
+
+fn only_none(text: &str) -> Result<String, String> {
+    match text {
+        "none" => Ok(text.to_owned()),
+        _ => Err("there are no events yet, so only `none` is taken".to_owned()),
+    }
+}
+
+/// `--log-level`
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum LogLevel {
+    /// Everything.
+    Trace,
+    /// What helps whoever looks for a fault.
+    Debug,
+    /// What is being done.
+    Info,
+    /// What was ignored or looks wrong.
+    #[default]
+    #[value(alias = "warning")]
+    Warn,
+    /// What failed.
+    #[value(aliases = ["fatal", "panic"])]
+    Error,
+}
+
+/// The parser of the global options alone.
+pub(super) fn parser() -> clap::Command {
+    GlobalOptions::augment_args(clap::Command::new("pontoon").bin_name("pontoon"))
+        .mut_args(with_podman_manners)
+        .no_binary_name(true)
+        .args_override_self(true)
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .arg(
+            clap::Arg::new("help")
+                .long("help")
+                .short('h')
+                .action(clap::ArgAction::SetTrue)
+                .help("Show this help"),
+        )
+        .arg(
+            clap::Arg::new("version")
+                .long("version")
+                .short('v')
+                .action(clap::ArgAction::SetTrue)
+                .help("Show the version"),
+        )
+}
+
+/// Parts the global options from the command and its words.
+pub(super) fn split(words: &[String]) -> Result<(GlobalOptions, Vec<String>), ArgsError> {
+    // Nearly every line begins with its command; then no parser is built.
+    if words.first().is_some_and(|word| !word.starts_with('-')) {
+        return Ok((GlobalOptions::default(), words.to_vec()));
+    }
+    let rest = clap::Arg::new("rest").num_args(0..).trailing_var_arg(true);
+    let mut parser = parser().arg(rest);
+    let mut matches =
+        parser.try_get_matches_from_mut(words).map_err(|err| ArgsError::from_clap("", &parser, &err))?;
+    if matches.get_flag("version") {
+        return Err(ArgsError::Help { text: format!("{}\n", super::VERSION_LINE) });
+    }
+    let rest: Vec<String> = matches.remove_many("rest").map(Iterator::collect).unwrap_or_default();
+    if matches.get_flag("help") || rest.is_empty() {
+        let text = super::help::overview();
+        return Err(if matches.get_flag("help") {
+            ArgsError::Help { text }
+        } else {
+            ArgsError::NoCommand { text }
+        });
+    }
+    let globals =
+        GlobalOptions::from_arg_matches(&matches).map_err(|err| ArgsError::from_clap("", &parser, &err))?;
+    Ok((globals, rest))
+}

@@ -1,0 +1,44 @@
+//! The overview of all commands, and of one group.
+
+use std::fmt::Write as _;
+
+use super::table::{self, Entry};
+
+/// What `pontoon --help` prints.
+pub(super) fn overview() -> String {
+    let mut text = String::from(
+        "Rootless containers as systemd services\n\nUsage: pontoon [options] COMMAND\n\nCommands:\n",
+    );
+    let single: Vec<&Entry> = table::ENTRIES.iter().filter(|entry| !entry.path.contains(' ')).collect();
+    let groups = table::GROUPS.iter().map(|group| (group.name, group.about));
+    let mut rows: Vec<(&str, &str)> =
+        single.iter().map(|entry| (entry.path, entry.about)).chain(groups).collect();
+    rows.sort_unstable();
+    write_rows(&mut text, &rows);
+    let options = super::global::parser().help_template("{options}").render_help();
+    let _ = write!(text, "\nOptions:\n{options}\n`pontoon COMMAND --help` tells more about a command.\n");
+    text
+}
+
+/// What `pontoon volume --help` and the like print.
+pub(super) fn group(name: &str, about: &str) -> String {
+    let mut text = format!("{about}\n\nUsage: pontoon {name} COMMAND\n\nCommands:\n");
+    let mut rows: Vec<(&str, &str)> = table::ENTRIES
+        .iter()
+        .filter_map(|entry| {
+            let own = entry.path.strip_prefix(name)?.strip_prefix(' ')?;
+            Some((own, entry.about))
+        })
+        .collect();
+    rows.sort_unstable();
+    write_rows(&mut text, &rows);
+    text
+}
+
+fn write_rows(text: &mut String, rows: &[(&str, &str)]) {
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, about) in rows {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {name:width$}  {about}");
+    }
+}

@@ -1,0 +1,148 @@
+//! The command line: words into one typed [`Invocation`].
+//!
+//! The first word that is no option chooses a row of the [`table`], and only that command's parser is built:
+//! building all of them would cost more than many commands take. It looks nothing up: no file, no container,
+//! no environment. What `run` and `create` mean by their options is the business of [`crate::run_options`].
+
+use std::ffi::OsString;
+
+mod container;
+mod error;
+mod flags;
+mod global;
+mod help;
+mod image;
+mod linger;
+mod objects;
+mod reader;
+mod refused;
+mod run;
+mod suggest;
+mod system;
+mod table;
+mod volume;
+
+pub use container::{
+    ExecArgs, KillArgs, LogsArgs, PortArgs, PsArgs, PsSort, RmArgs, StartArgs, StopArgs, WaitArgs,
+};
+pub use error::ArgsError;
+pub(crate) use flags::split_list;
+pub use global::{GlobalOptions, LogLevel};
+pub use image::{
+    ImageSort, ImagesArgs, ImportArgs, InspectImagesArgs, LoadArgs, PullArgs, RmiArgs, TagArgs, UntagArgs,
+};
+pub use linger::LingerArgs;
+pub use objects::{ExistsArgs, InspectArgs, InspectContainersArgs, InspectType};
+pub use run::{ContainerOptions, CreateArgs, FixedOptions, PlatformOptions, RegistryOptions, RunArgs};
+pub use suggest::similar;
+pub use system::{InfoArgs, UnshareArgs, VersionArgs};
+pub use volume::{VolumeCreateArgs, VolumeInspectArgs, VolumeLsArgs, VolumeRmArgs};
+
+/// A whole command line, understood.
+#[derive(Debug)]
+pub struct Invocation {
+    /// What was said for all commands.
+    pub globals: GlobalOptions,
+    /// The command and its own options.
+    pub command: Command,
+    /// All words after the program's name, as they were said.
+    pub words: Vec<String>,
+}
+
+/// The commands.
+#[derive(Debug)]
+pub enum Command {
+    /// `run`
+    Run(Box<RunArgs>),
+    /// `create`
+    Create(Box<CreateArgs>),
+    /// `start`
+    Start(StartArgs),
+    /// `stop`
+    Stop(StopArgs),
+    /// `kill`
+    Kill(KillArgs),
+    /// `rm`
+    Rm(RmArgs),
+    /// `ps`
+    Ps(PsArgs),
+    /// `logs`
+    Logs(LogsArgs),
+    /// `exec`
+    Exec(ExecArgs),
+    /// `inspect`
+    Inspect(InspectArgs),
+    /// `container inspect`
+    ContainerInspect(InspectContainersArgs),
+    /// `container exists`
+    ContainerExists(ExistsArgs),
+    /// `wait`
+    Wait(WaitArgs),
+    /// `port`
+    Port(PortArgs),
+    /// `pull`
+    Pull(PullArgs),
+    /// `images`
+    Images(ImagesArgs),
+    /// `rmi`
+    Rmi(RmiArgs),
+    /// `image inspect`
+    ImageInspect(InspectImagesArgs),
+    /// `image exists`
+    ImageExists(ExistsArgs),
+    /// `import`
+    Import(ImportArgs),
+    /// `load`
+    Load(LoadArgs),
+    /// `tag`
+    Tag(TagArgs),
+    /// `untag`
+    Untag(UntagArgs),
+    /// `volume create`
+    VolumeCreate(VolumeCreateArgs),
+    /// `volume ls`
+    VolumeLs(VolumeLsArgs),
+    /// `volume inspect`
+    VolumeInspect(VolumeInspectArgs),
+    /// `volume rm`
+    VolumeRm(VolumeRmArgs),
+    /// `volume exists`
+    VolumeExists(ExistsArgs),
+    /// `unshare`
+    Unshare(UnshareArgs),
+    /// `info`
+    Info(InfoArgs),
+    /// `version`
+    Version(VersionArgs),
+    /// `linger enable`
+    LingerEnable(LingerArgs),
+    /// `linger disable`
+    LingerDisable(LingerArgs),
+    /// `linger status`
+    LingerStatus(LingerArgs),
+}
+
+/// What `--version` prints, without the line's end.
+pub const VERSION_LINE: &str = concat!("pontoon version ", env!("CARGO_PKG_VERSION"));
+
+/// Tells whether the words (without the program's name) ask for the version and nothing else.
+///
+/// For the fast path of the binary: nothing has to be built or read to answer.
+pub fn wants_version(words: &[OsString]) -> bool {
+    matches!(words, [only] if only == "--version" || only == "-v")
+}
+
+/// Reads the words of a command line, without the program's name.
+pub fn parse(words: Vec<OsString>) -> Result<Invocation, ArgsError> {
+    let words = words
+        .into_iter()
+        .map(|word| word.into_string().map_err(|word| ArgsError::NotUtf8 { word }))
+        .collect::<Result<Vec<String>, ArgsError>>()?;
+    let (before, rest) = global::split(&words)?;
+    let (entry, own_words) = table::find(&rest)?;
+    let (after, command) = (entry.read)(entry, own_words)?;
+    Ok(Invocation { globals: before.overridden_by(after), command, words })
+}
+
+#[cfg(test)]
+mod tests;

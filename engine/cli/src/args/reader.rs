@@ -1,0 +1,40 @@
+//! Builds one command's parser and reads its words.
+
+use clap::{Arg, ArgAction, Args, FromArgMatches};
+
+use super::error::ArgsError;
+use super::flags::with_podman_manners;
+use super::global::GlobalOptions;
+use super::table::Entry;
+
+/// Reads a command's own words, and the global options among them.
+pub(super) fn read<T: Args>(entry: &Entry, words: &[String]) -> Result<(GlobalOptions, T), ArgsError> {
+    let mut parser = parser::<T>(entry);
+    let matches = parser
+        .try_get_matches_from_mut(words)
+        .map_err(|err| ArgsError::from_clap(entry.path, &parser, &err))?;
+    let globals = GlobalOptions::from_arg_matches(&matches)
+        .map_err(|err| ArgsError::from_clap(entry.path, &parser, &err))?;
+    let args =
+        T::from_arg_matches(&matches).map_err(|err| ArgsError::from_clap(entry.path, &parser, &err))?;
+    Ok((globals, args))
+}
+
+/// The parser of one command.
+pub(super) fn parser<T: Args>(entry: &Entry) -> clap::Command {
+    let name = entry.path.rsplit(' ').next().unwrap_or(entry.path);
+    let bare = clap::Command::new(name)
+        .bin_name(format!("pontoon {}", entry.path))
+        .override_usage(format!("pontoon {} {}", entry.path, entry.usage))
+        .no_binary_name(true)
+        .args_override_self(true)
+        .disable_help_flag(true)
+        .disable_version_flag(true);
+    let own = T::augment_args(GlobalOptions::augment_args(bare).mut_args(|arg| arg.hide(true)));
+    // `-h` is help wherever it is not an option of the command (`run -h NAME` is the host's name).
+    let short_is_free = own.get_arguments().all(|arg| arg.get_short() != Some('h'));
+    let help = Arg::new("help").long("help").action(ArgAction::Help).help("Show this help");
+    let help = if short_is_free { help.short('h') } else { help };
+    // The struct's own doc comment is for readers of the code.
+    own.about(entry.about).long_about(None).mut_args(with_podman_manners).arg(help)
+}

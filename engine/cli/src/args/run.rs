@@ -1,0 +1,293 @@
+//! `run` and `create`: what may be said about a new container, as it was said.
+//!
+//! The values are words still; [`crate::run_options`] reads them. Options that only repeat our one way of doing
+//! a thing (`--ipc=private`, `--no-healthcheck`) are here too, so that lines written for Podman pass.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args};
+
+/// `run`
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The container.
+    #[command(flatten)]
+    pub container: ContainerOptions,
+    /// Run in the background and print the container's id
+    #[arg(short, long)]
+    pub detach: bool,
+    /// Pass the signals we receive on to the container; the default is true without a terminal
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
+    pub sig_proxy: Option<bool>,
+    /// Pass that many more descriptors, from 3 on
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub preserve_fds: u32,
+    /// Print the plan and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    // One list, so that nothing after the image is taken for an option of ours.
+    /// Image, and the command with its words
+    #[arg(value_name = "IMAGE", required = true, num_args = 1.., trailing_var_arg = true)]
+    pub words: Vec<String>,
+}
+
+/// `create`
+#[derive(Debug, Args)]
+pub struct CreateArgs {
+    /// The container.
+    #[command(flatten)]
+    pub container: ContainerOptions,
+    /// Image, and the command with its words
+    #[arg(value_name = "IMAGE", required = true, num_args = 1.., trailing_var_arg = true)]
+    pub words: Vec<String>,
+}
+
+/// Which of an image's platforms is wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct PlatformOptions {
+    /// Choose an image of this architecture
+    #[arg(long, value_name = "ARCH", alias = "override-arch")]
+    pub arch: Option<String>,
+    /// Choose an image of this operating system
+    #[arg(long, value_name = "OS", alias = "override-os")]
+    pub os: Option<String>,
+    /// Choose an image of this variant of the architecture
+    #[arg(long, value_name = "VARIANT", alias = "override-variant")]
+    pub variant: Option<String>,
+    /// Choose an image of this OS/ARCH[/VARIANT]
+    #[arg(long, value_name = "PLATFORM", conflicts_with_all = ["arch", "os"])]
+    pub platform: Option<String>,
+}
+
+/// How to speak to a registry.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct RegistryOptions {
+    /// File with credentials
+    #[arg(long, value_name = "FILE")]
+    pub authfile: Option<PathBuf>,
+    /// Require HTTPS and verify certificates
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
+    pub tls_verify: Option<bool>,
+    /// Docker's; does nothing
+    #[arg(long, hide = true)]
+    pub disable_content_trust: bool,
+}
+
+/// Options that `run` and `create` share, as words.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct ContainerOptions {
+    /// Add a line to /etc/hosts
+    #[arg(long, value_name = "HOST:IP")]
+    pub add_host: Vec<String>,
+    /// Add an annotation
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub annotation: Vec<String>,
+    /// Grant capabilities
+    #[arg(long, value_name = "CAP,...")]
+    pub cap_add: Vec<String>,
+    /// Take capabilities away
+    #[arg(long, value_name = "CAP,...")]
+    pub cap_drop: Vec<String>,
+    /// Control group: enabled, disabled, no-conmon or split
+    #[arg(long, value_name = "MODE")]
+    pub cgroups: Option<String>,
+    /// Write the container's id to this file
+    #[arg(long, value_name = "FILE")]
+    pub cidfile: Option<PathBuf>,
+    /// Write the monitor's process id to this file
+    #[arg(long, value_name = "FILE")]
+    pub conmon_pidfile: Option<PathBuf>,
+    /// Give the container a device of the host
+    #[arg(long, value_name = "HOST[:CONTAINER[:rwm]]")]
+    pub device: Vec<String>,
+    /// Name servers
+    #[arg(long, value_name = "ADDRESS,...")]
+    pub dns: Vec<String>,
+    /// Options of the resolver
+    #[arg(long, value_name = "OPTION,...", aliases = ["dns-opt"])]
+    pub dns_option: Vec<String>,
+    /// Search domains
+    #[arg(long, value_name = "DOMAIN,...")]
+    pub dns_search: Vec<String>,
+    /// Replace the image's entry point: one word, or a JSON list of words; empty clears it
+    #[arg(long, value_name = "WORD")]
+    pub entrypoint: Option<String>,
+    /// Set an environment variable, or take the host's (NAME, PREFIX*)
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    pub env: Vec<String>,
+    /// Read environment variables from a file
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Vec<PathBuf>,
+    /// Take the host's whole environment
+    #[arg(long)]
+    pub env_host: bool,
+    /// Note ports the container listens on, without publishing them
+    #[arg(long, value_name = "PORT[/PROTOCOL],...")]
+    pub expose: Vec<String>,
+    /// Add groups
+    #[arg(long, value_name = "GROUP,...")]
+    pub group_add: Vec<String>,
+    /// Host name inside
+    #[arg(short = 'h', long, value_name = "NAME")]
+    pub hostname: Option<String>,
+    /// Take the host's proxy variables
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
+    pub http_proxy: Option<bool>,
+    /// Run a small init that passes signals on and reaps processes
+    #[arg(long)]
+    pub init: bool,
+    /// Keep standard input open
+    #[arg(short, long)]
+    pub interactive: bool,
+    /// Set a label
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    pub label: Vec<String>,
+    /// Read labels from a file
+    #[arg(long, value_name = "FILE")]
+    pub label_file: Vec<PathBuf>,
+    /// Where output goes: journald, k8s-file, json-file, passthrough or none
+    #[arg(long, value_name = "DRIVER")]
+    pub log_driver: Option<String>,
+    /// Option of the log driver
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub log_opt: Vec<String>,
+    /// Memory limit, in bytes or with b, k, m, g
+    #[arg(short, long, value_name = "SIZE")]
+    pub memory: Option<String>,
+    /// Mount something: type=bind|volume|tmpfs,source=…,target=…
+    #[arg(long, value_name = "KEY=VALUE,...")]
+    pub mount: Vec<String>,
+    /// Name of the container
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Network: pasta, slirp4netns, host, none
+    #[arg(long, value_name = "MODE[:OPTION,...]", alias = "net")]
+    pub network: Vec<String>,
+    /// Readiness of the container to be killed when memory is short, -1000 to 1000
+    #[arg(long, value_name = "N")]
+    pub oom_score_adj: Option<String>,
+    /// Write the process id of the container's first process to this file
+    #[arg(long, value_name = "FILE")]
+    pub pidfile: Option<PathBuf>,
+    /// Highest number of processes; -1 is no limit
+    #[arg(long, value_name = "N")]
+    pub pids_limit: Option<String>,
+    /// Take away most of the confinement
+    #[arg(long)]
+    pub privileged: bool,
+    /// Publish ports to the host
+    #[arg(short, long, value_name = "[[IP:][HOST]:]PORT[/PROTOCOL]")]
+    pub publish: Vec<String>,
+    /// When to pull: always, missing, never or newer
+    #[arg(long, value_name = "POLICY")]
+    pub pull: Option<String>,
+    /// Say nothing while pulling
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Mount the root file system read-only
+    #[arg(long)]
+    pub read_only: bool,
+    /// With --read-only, mount tmpfs on /run, /tmp and /var/tmp; the default is true
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
+    pub read_only_tmpfs: Option<bool>,
+    /// Remove a container of the same name first
+    #[arg(long)]
+    pub replace: bool,
+    /// Only `no`: systemd restarts services
+    #[arg(long, value_name = "POLICY")]
+    pub restart: Option<String>,
+    /// Remove the container when it ends
+    #[arg(long)]
+    pub rm: bool,
+    /// Who tells systemd that the service is ready: container, conmon or ignore
+    #[arg(long, value_name = "WHO")]
+    pub sdnotify: Option<String>,
+    /// no-new-privileges, seccomp=…, mask=…, unmask=…, label=disable
+    #[arg(long, value_name = "OPTION")]
+    pub security_opt: Vec<String>,
+    /// Size of /dev/shm
+    #[arg(long, value_name = "SIZE")]
+    pub shm_size: Option<String>,
+    /// Signal that stops the container
+    #[arg(long, value_name = "SIGNAL")]
+    pub stop_signal: Option<String>,
+    /// Seconds until a container that does not stop is killed
+    #[arg(long, value_name = "SECONDS")]
+    pub stop_timeout: Option<String>,
+    /// Kernel parameters of the container's namespaces
+    #[arg(long, value_name = "KEY=VALUE,...")]
+    pub sysctl: Vec<String>,
+    /// Mount a tmpfs
+    #[arg(long, value_name = "PATH[:OPTION,...]")]
+    pub tmpfs: Vec<String>,
+    /// Give the container a terminal
+    #[arg(short, long)]
+    pub tty: bool,
+    /// Time zone, or `local`
+    #[arg(long, value_name = "ZONE")]
+    pub tz: Option<String>,
+    /// Resource limits
+    #[arg(long, value_name = "NAME=SOFT[:HARD],...")]
+    pub ulimit: Vec<String>,
+    /// File mode mask, in octal
+    #[arg(long, value_name = "MASK")]
+    pub umask: Option<String>,
+    /// Take a variable out of the image's environment
+    #[arg(long, value_name = "NAME")]
+    pub unsetenv: Vec<String>,
+    /// User and group, by name or number
+    #[arg(short, long, value_name = "USER[:GROUP]")]
+    pub user: Option<String>,
+    /// User namespace: host or keep-id[:uid=…,gid=…,size=…]
+    #[arg(long, value_name = "MODE")]
+    pub userns: Option<String>,
+    /// Mount a volume or a path of the host
+    #[arg(short, long, value_name = "[SOURCE:]TARGET[:OPTION,...]")]
+    pub volume: Vec<String>,
+    /// Working directory inside
+    #[arg(short, long, value_name = "DIR")]
+    pub workdir: Option<String>,
+
+    /// Which platform of the image.
+    #[command(flatten)]
+    pub platform: PlatformOptions,
+    /// How to speak to the registry.
+    #[command(flatten)]
+    pub registry: RegistryOptions,
+
+    /// Namespace modes: only our one way is taken.
+    #[command(flatten)]
+    pub fixed: FixedOptions,
+}
+
+/// Options of which only the value that describes what we do anyway is taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct FixedOptions {
+    /// Control group namespace
+    #[arg(long, hide = true)]
+    pub cgroupns: Option<String>,
+    /// Health check command
+    #[arg(long, hide = true, alias = "healthcheck-command")]
+    pub health_cmd: Option<String>,
+    /// Volumes of the image
+    #[arg(long, hide = true)]
+    pub image_volume: Option<String>,
+    /// IPC namespace
+    #[arg(long, hide = true)]
+    pub ipc: Option<String>,
+    /// No health checks
+    #[arg(long, hide = true)]
+    pub no_healthcheck: bool,
+    /// PID namespace
+    #[arg(long, hide = true)]
+    pub pid: Option<String>,
+    /// Choice of the seccomp profile
+    #[arg(long, hide = true)]
+    pub seccomp_policy: Option<String>,
+    /// systemd inside the container
+    #[arg(long, hide = true)]
+    pub systemd: Option<String>,
+    /// Host name namespace
+    #[arg(long, hide = true)]
+    pub uts: Option<String>,
+}

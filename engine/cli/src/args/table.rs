@@ -1,0 +1,266 @@
+//! All commands: one row each, with its words, its purpose and the parser of its options.
+
+use super::error::ArgsError;
+use super::global::GlobalOptions;
+use super::reader::read;
+use super::suggest::similar;
+use super::*;
+
+/// One command.
+pub(super) struct Entry {
+    /// Its words: `ps`, `volume ls`.
+    pub(super) path: &'static str,
+    /// What it does, in one line.
+    pub(super) about: &'static str,
+    /// What follows its words.
+    pub(super) usage: &'static str,
+    /// Reads what follows its words.
+    pub(super) read: Reader,
+}
+
+/// Reads what follows the words of a command.
+type Reader = fn(&Entry, &[String]) -> Result<(GlobalOptions, Command), ArgsError>;
+
+/// A word that needs another one to be a command.
+pub(super) struct Group {
+    /// The word.
+    pub(super) name: &'static str,
+    /// What its commands have in common.
+    pub(super) about: &'static str,
+}
+
+/// The groups.
+pub(super) const GROUPS: &[Group] = &[
+    Group { name: "container", about: "Manage containers" },
+    Group { name: "image", about: "Manage images" },
+    Group { name: "linger", about: "Let a user's services outlive the last session" },
+    Group { name: "volume", about: "Manage volumes" },
+];
+
+/// A row: words, purpose, usage, type of the options, and what they become.
+macro_rules! row {
+    ($path:literal, $about:literal, $usage:literal, $args:ty, $wrap:expr) => {
+        Entry {
+            path: $path,
+            about: $about,
+            usage: $usage,
+            read: |entry, words| {
+                let (globals, args) = read::<$args>(entry, words)?;
+                Ok((globals, $wrap(args)))
+            },
+        }
+    };
+}
+
+/// The commands, by their first spelling.
+pub(super) const ENTRIES: &[Entry] = &[
+    row!("run", "Run a command in a new container", "[options] IMAGE [COMMAND [ARG...]]", RunArgs, |args| {
+        Command::Run(Box::new(args))
+    }),
+    row!(
+        "create",
+        "Create a container without starting it",
+        "[options] IMAGE [COMMAND [ARG...]]",
+        CreateArgs,
+        |args| { Command::Create(Box::new(args)) }
+    ),
+    row!("start", "Start containers", "[options] CONTAINER...", StartArgs, Command::Start),
+    row!("stop", "Stop containers", "[options] CONTAINER...", StopArgs, Command::Stop),
+    row!("kill", "Send a signal to containers", "[options] CONTAINER...", KillArgs, Command::Kill),
+    row!("rm", "Remove containers", "[options] CONTAINER...", RmArgs, Command::Rm),
+    row!("ps", "List containers", "[options]", PsArgs, Command::Ps),
+    row!("logs", "Show what containers wrote", "[options] CONTAINER...", LogsArgs, Command::Logs),
+    row!(
+        "exec",
+        "Run a command in a running container",
+        "[options] CONTAINER COMMAND [ARG...]",
+        ExecArgs,
+        Command::Exec
+    ),
+    row!(
+        "inspect",
+        "Show all there is to know about an object",
+        "[options] OBJECT...",
+        InspectArgs,
+        Command::Inspect
+    ),
+    row!("wait", "Wait for containers to end", "[options] CONTAINER...", WaitArgs, Command::Wait),
+    row!("port", "List published ports", "[options] CONTAINER [PORT[/PROTOCOL]]", PortArgs, Command::Port),
+    row!("pull", "Pull images from a registry", "[options] IMAGE...", PullArgs, Command::Pull),
+    row!("images", "List images", "[options] [IMAGE]", ImagesArgs, Command::Images),
+    row!("rmi", "Remove images", "[options] IMAGE...", RmiArgs, Command::Rmi),
+    row!(
+        "import",
+        "Make an image from a tar of a root file system",
+        "[options] PATH [NAME]",
+        ImportArgs,
+        Command::Import
+    ),
+    row!("load", "Load images from an archive", "[options]", LoadArgs, Command::Load),
+    row!("tag", "Give an image more names", "IMAGE NAME...", TagArgs, Command::Tag),
+    row!("untag", "Take names from an image", "IMAGE [NAME...]", UntagArgs, Command::Untag),
+    row!(
+        "unshare",
+        "Run a command in the user namespace of containers",
+        "[COMMAND [ARG...]]",
+        UnshareArgs,
+        Command::Unshare
+    ),
+    row!("info", "Tell about the host and the store", "[options]", InfoArgs, Command::Info),
+    row!("version", "Tell the version", "[options]", VersionArgs, Command::Version),
+    row!(
+        "container exists",
+        "Tell by the exit code whether a container exists",
+        "CONTAINER",
+        ExistsArgs,
+        Command::ContainerExists
+    ),
+    row!(
+        "container inspect",
+        "Show all there is to know about containers",
+        "[options] CONTAINER...",
+        InspectContainersArgs,
+        Command::ContainerInspect
+    ),
+    row!(
+        "image exists",
+        "Tell by the exit code whether an image exists",
+        "IMAGE",
+        ExistsArgs,
+        Command::ImageExists
+    ),
+    row!(
+        "image inspect",
+        "Show all there is to know about images",
+        "[options] IMAGE...",
+        InspectImagesArgs,
+        Command::ImageInspect
+    ),
+    row!("volume create", "Create a volume", "[options] [NAME]", VolumeCreateArgs, Command::VolumeCreate),
+    row!(
+        "volume exists",
+        "Tell by the exit code whether a volume exists",
+        "VOLUME",
+        ExistsArgs,
+        Command::VolumeExists
+    ),
+    row!(
+        "volume inspect",
+        "Show all there is to know about volumes",
+        "[options] VOLUME...",
+        VolumeInspectArgs,
+        Command::VolumeInspect
+    ),
+    row!("volume ls", "List volumes", "[options]", VolumeLsArgs, Command::VolumeLs),
+    row!("volume rm", "Remove volumes", "[options] VOLUME...", VolumeRmArgs, Command::VolumeRm),
+    row!(
+        "linger enable",
+        "Let a user's services run without a session",
+        "[USER]",
+        LingerArgs,
+        Command::LingerEnable
+    ),
+    row!(
+        "linger disable",
+        "End a user's services with the last session",
+        "[USER]",
+        LingerArgs,
+        Command::LingerDisable
+    ),
+    row!("linger status", "Tell whether a user lingers", "[USER]", LingerArgs, Command::LingerStatus),
+];
+
+/// Other spellings: what may be written, and the first spelling of the same command.
+const ALIASES: &[(&str, &str)] = &[
+    ("container create", "create"),
+    ("container exec", "exec"),
+    ("container kill", "kill"),
+    ("container list", "ps"),
+    ("container logs", "logs"),
+    ("container ls", "ps"),
+    ("container port", "port"),
+    ("container ps", "ps"),
+    ("container rm", "rm"),
+    ("container run", "run"),
+    ("container start", "start"),
+    ("container stop", "stop"),
+    ("container wait", "wait"),
+    ("image import", "import"),
+    ("image list", "images"),
+    ("image load", "load"),
+    ("image ls", "images"),
+    ("image pull", "pull"),
+    ("image rm", "rmi"),
+    ("image tag", "tag"),
+    ("image untag", "untag"),
+    ("system info", "info"),
+    ("volume list", "volume ls"),
+    ("volume remove", "volume rm"),
+];
+
+/// Finds the command that the words begin with, and the words that follow it.
+pub(super) fn find(words: &[String]) -> Result<(&'static Entry, &[String]), ArgsError> {
+    let Some((first, rest)) = words.split_first() else {
+        return Err(ArgsError::NoCommand { text: help::overview() });
+    };
+    if first == "help" {
+        return Err(help_about(rest));
+    }
+    if let Some(entry) = entry(first) {
+        return Ok((entry, rest));
+    }
+    let Some((second, last)) = rest.split_first() else {
+        return Err(match group(first) {
+            Some(_) => ArgsError::NoSubcommand { group: first.clone() },
+            None => unknown(first.clone()),
+        });
+    };
+    let path = format!("{first} {second}");
+    match (entry(&path), group(first)) {
+        (Some(entry), _) => Ok((entry, last)),
+        (None, Some(group)) if second == "--help" || second == "-h" => {
+            Err(ArgsError::Help { text: help::group(group.name, group.about) })
+        }
+        (None, Some(_)) => Err(unknown(path)),
+        (None, None) if refused::group(first) => Err(ArgsError::CommandNotSupported { command: path }),
+        (None, None) => Err(unknown(first.clone())),
+    }
+}
+
+/// What `pontoon help …` prints.
+fn help_about(words: &[String]) -> ArgsError {
+    let path = words.join(" ");
+    if path.is_empty() {
+        return ArgsError::Help { text: help::overview() };
+    }
+    if let Some(group) = group(&path) {
+        return ArgsError::Help { text: help::group(group.name, group.about) };
+    }
+    let Some(entry) = entry(&path) else { return unknown(path) };
+    match (entry.read)(entry, &["--help".to_owned()]) {
+        Err(answer) => answer,
+        Ok(_) => unknown(path),
+    }
+}
+
+fn group(name: &str) -> Option<&'static Group> {
+    GROUPS.iter().find(|group| group.name == name)
+}
+
+fn entry(path: &str) -> Option<&'static Entry> {
+    let path = ALIASES.iter().find(|(alias, _)| *alias == path).map_or(path, |(_, path)| path);
+    ENTRIES.iter().find(|entry| entry.path == path)
+}
+
+fn unknown(command: String) -> ArgsError {
+    if refused::command(&command) {
+        return ArgsError::CommandNotSupported { command };
+    }
+    let known = ENTRIES
+        .iter()
+        .map(|entry| entry.path)
+        .chain(ALIASES.iter().map(|(alias, _)| *alias))
+        .chain(GROUPS.iter().map(|group| group.name));
+    let similar = similar(&command, known).map(str::to_owned);
+    ArgsError::UnknownCommand { command, similar }
+}

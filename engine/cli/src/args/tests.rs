@@ -1,0 +1,317 @@
+//! What command lines mean, and what is said of wrong ones.
+
+use super::*;
+
+fn words(line: &[&str]) -> Vec<OsString> {
+    line.iter().map(OsString::from).collect()
+}
+
+#[track_caller]
+fn read(line: &[&str]) -> Invocation {
+    parse(words(line)).unwrap_or_else(|err| panic!("{line:?}: {err}"))
+}
+
+#[track_caller]
+fn run(line: &[&str]) -> RunArgs {
+    match read(line).command {
+        Command::Run(args) => *args,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn check_error(line: &[&str], expected: &str) {
+    let err = parse(words(line)).expect_err(&format!("{line:?} was taken"));
+    let told = match err.hint() {
+        Some(hint) => format!("{err} -> {hint}"),
+        None => err.to_string(),
+    };
+    assert_eq!(told, expected, "{line:?}");
+}
+
+#[test]
+fn every_parser_is_sound() {
+    for entry in table::ENTRIES {
+        // clap checks its own rules (names used twice, …) only when it parses.
+        match (entry.read)(entry, &["--help".to_owned()]) {
+            Err(ArgsError::Help { text }) => {
+                assert!(text.starts_with(entry.about), "{}: {text}", entry.path);
+                assert!(text.contains(&format!("Usage: pontoon {}", entry.path)), "{text}");
+            }
+            other => panic!("{}: {:?}", entry.path, other.map(|_| ())),
+        }
+    }
+}
+
+#[test]
+fn switches_are_joined_and_told_their_value() {
+    let args = run(&["run", "-dit", "--rm=false", "--init=true", "image"]);
+    assert!(args.detach && args.container.interactive && args.container.tty && args.container.init);
+    assert!(!args.container.rm);
+    assert!(run(&["run", "--rm", "--rm", "image"]).container.rm);
+    assert!(!run(&["run", "--rm", "--rm=0", "image"]).container.rm);
+    assert_eq!(run(&["run", "--sig-proxy=false", "image"]).sig_proxy, Some(false));
+    assert_eq!(run(&["run", "--tls-verify", "image"]).container.registry.tls_verify, Some(true));
+    check_error(
+        &["run", "--rm=maybe", "image"],
+        "invalid value `maybe` for `--rm`: it is neither `true` nor `false`",
+    );
+}
+
+#[test]
+fn what_follows_the_image_belongs_to_the_container() {
+    assert_eq!(run(&["run", "image", "-it", "--rm", "--", "x"]).words, ["image", "-it", "--rm", "--", "x"]);
+    assert!(!run(&["run", "image", "-it"]).container.tty);
+    assert_eq!(run(&["run", "--", "image", "-it"]).words, ["image", "-it"]);
+    assert_eq!(run(&["run", "--rm", "image", "--help"]).words, ["image", "--help"]);
+    assert_eq!(run(&["run", "image", ""]).words, ["image", ""]);
+    match read(&["exec", "-it", "web", "ls", "-l", "--help"]).command {
+        Command::Exec(args) => {
+            assert!(args.interactive && args.tty);
+            assert_eq!(args.words, ["web", "ls", "-l", "--help"]);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn values_may_be_joined_apart_or_begin_with_a_dash() {
+    let args = run(&[
+        "run",
+        "--name=a",
+        "--name",
+        "b",
+        "-eA=1",
+        "-e",
+        "B=2",
+        "--pids-limit",
+        "-1",
+        "-v/a:/b",
+        "image",
+    ]);
+    assert_eq!(args.container.name.as_deref(), Some("b"));
+    assert_eq!(args.container.env, ["A=1", "B=2"]);
+    assert_eq!(args.container.pids_limit.as_deref(), Some("-1"));
+    assert_eq!(args.container.volume, ["/a:/b"]);
+    let args = run(&["run", "--name", "--rm", "--entrypoint=", "--label", "", "image"]);
+    assert_eq!(args.container.name.as_deref(), Some("--rm"));
+    assert_eq!(args.container.entrypoint.as_deref(), Some(""));
+    assert_eq!(args.container.label, [""]);
+    assert_eq!(
+        run(&["run", "-h", "box", "-m", "64m", "-u", "0", "-w/", "image"]).container.hostname.as_deref(),
+        Some("box")
+    );
+}
+
+#[test]
+fn other_commands_take_options_anywhere() {
+    match read(&["stop", "web", "-t", "5", "db", "--ignore"]).command {
+        Command::Stop(args) => {
+            assert_eq!(
+                (args.containers, args.time, args.ignore),
+                (vec!["web".to_owned(), "db".to_owned()], Some(5), true)
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    match read(&["rm", "-vfi", "web", "--timeout=-1"]).command {
+        Command::Rm(args) => {
+            assert!(args.volumes && args.force && args.ignore);
+            assert_eq!(args.time, Some(-1));
+        }
+        other => panic!("{other:?}"),
+    }
+    match read(&["logs", "-f", "--tail", "5", "web", "--since", "1h"]).command {
+        Command::Logs(args) => {
+            assert_eq!((args.follow, args.tail, args.since.as_deref()), (true, 5, Some("1h")))
+        }
+        other => panic!("{other:?}"),
+    }
+    match read(&["logs", "--tail=-1", "--", "-web"]).command {
+        Command::Logs(args) => assert_eq!((args.tail, args.containers), (-1, vec!["-web".to_owned()])),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn commands_have_aliases() {
+    for line in [&["ps"][..], &["container", "ls"], &["container", "list"], &["container", "ps"]] {
+        assert!(matches!(read(line).command, Command::Ps(_)), "{line:?}");
+    }
+    assert!(matches!(read(&["container", "run", "x"]).command, Command::Run(_)));
+    assert!(matches!(read(&["image", "ls"]).command, Command::Images(_)));
+    assert!(matches!(read(&["image", "pull", "x"]).command, Command::Pull(_)));
+    assert!(matches!(read(&["volume", "remove", "x"]).command, Command::VolumeRm(_)));
+    assert!(matches!(read(&["volume", "exists", "x"]).command, Command::VolumeExists(_)));
+    assert!(matches!(read(&["system", "info"]).command, Command::Info(_)));
+    assert!(matches!(read(&["linger", "enable"]).command, Command::LingerEnable(_)));
+    assert!(
+        matches!(read(&["unshare", "cat", "-n", "x"]).command, Command::Unshare(UnshareArgs { words }) if words.len() == 3)
+    );
+}
+
+#[test]
+fn global_options_stand_before_and_after_the_command() {
+    let line = ["--log-level", "debug", "--root", "/r", "ps", "--log-level=warning", "-a"];
+    let invocation = read(&line);
+    assert_eq!(invocation.globals.log_level, Some(LogLevel::Warn));
+    assert_eq!(invocation.globals.root.as_deref(), Some(std::path::Path::new("/r")));
+    assert_eq!(invocation.words, line);
+    assert!(matches!(invocation.command, Command::Ps(PsArgs { all: true, .. })));
+    let after_image = run(&["--events-backend=none", "run", "image", "--root", "/x"]);
+    assert_eq!(after_image.words, ["image", "--root", "/x"]);
+}
+
+#[test]
+fn wrong_global_options_are_told() {
+    check_error(
+        &["--log-level=loud", "ps"],
+        "invalid value `loud` for `--log-level`: it must be one of: trace, debug, info, warn, error",
+    );
+    check_error(
+        &["--storage-driver", "btrfs", "ps"],
+        "invalid value `btrfs` for `--storage-driver`: only `overlay` is supported yet",
+    );
+    check_error(&["--module=/a", "ps"], "`--module` is not supported yet -> containers.conf is not read yet");
+    check_error(
+        &["ps", "--events-backend", "journald"],
+        "invalid value `journald` for `--events-backend`: there are no events yet, so only `none` is taken",
+    );
+    check_error(
+        &["--remote", "ps"],
+        "`--remote` is not supported yet -> pontoon has no service to connect to",
+    );
+    check_error(
+        &["ps", "--remote"],
+        "`--remote` is not supported yet -> pontoon has no service to connect to",
+    );
+    check_error(
+        &["--runtime", "runc", "ps"],
+        "`--runtime` is not supported yet -> pontoon is its own runtime and monitor",
+    );
+    check_error(&["--bogus", "ps"], "unknown option `--bogus` of `pontoon` -> see `pontoon --help`");
+    check_error(&["--root"], "`--root` needs a value");
+    check_error(&[], "missing command -> see `pontoon --help`");
+    check_error(&["--log-level=info"], "missing command -> see `pontoon --help`");
+}
+
+#[test]
+fn unknown_commands_get_a_suggestion() {
+    check_error(&["rnu", "x"], "unknown command `pontoon rnu` -> did you mean `pontoon run`?");
+    check_error(
+        &["volume", "lst"],
+        "unknown command `pontoon volume lst` -> did you mean `pontoon volume ls`?",
+    );
+    check_error(
+        &["xyzzy"],
+        "unknown command `pontoon xyzzy` -> `pontoon --help` lists the commands there are",
+    );
+    check_error(
+        &["build", "."],
+        "`pontoon build` is not supported yet -> `pontoon --help` lists the commands there are",
+    );
+    check_error(
+        &["image", "prune"],
+        "`pontoon image prune` is not supported yet -> `pontoon --help` lists the commands there are",
+    );
+    check_error(
+        &["system", "prune"],
+        "`pontoon system prune` is not supported yet -> `pontoon --help` lists the commands there are",
+    );
+    check_error(&["volume"], "missing command after `pontoon volume` -> see `pontoon volume --help`");
+    check_error(&[""], "unknown command `pontoon ` -> `pontoon --help` lists the commands there are");
+}
+
+#[test]
+fn unknown_options_get_a_suggestion_and_podmans_are_refused_by_name() {
+    check_error(&["run", "--gpus", "all", "x"], "`--gpus` is not supported yet");
+    check_error(&["run", "--gpus=all", "x"], "`--gpus` is not supported yet");
+    check_error(
+        &["create", "--rootfs", "/x"],
+        "`--rootfs` is not supported yet -> make an image of the directory with `tar … | pontoon import - NAME`",
+    );
+    check_error(&["run", "-P", "x"], "`-P` is not supported yet -> name the ports with --publish");
+    check_error(
+        &["run", "--volum=/x", "x"],
+        "unknown option `--volum` of `pontoon run` -> did you mean `--volume`?",
+    );
+    check_error(
+        &["run", "--nam", "x", "y"],
+        "unknown option `--nam` of `pontoon run` -> did you mean `--name`?",
+    );
+    check_error(&["run", "-Z", "x"], "unknown option `-Z` of `pontoon run` -> see `pontoon run --help`");
+    check_error(&["ps", "--watch", "1"], "`--watch` is not supported yet -> use watch(1)");
+    check_error(&["ps", "--bogus"], "unknown option `--bogus` of `pontoon ps` -> see `pontoon ps --help`");
+}
+
+#[test]
+fn missing_and_surplus_words_are_told() {
+    check_error(&["run"], "`pontoon run` needs IMAGE -> see `pontoon run --help`");
+    check_error(&["run", "--name"], "`--name` needs a value");
+    check_error(&["stop"], "`pontoon stop` needs CONTAINER -> see `pontoon stop --help`");
+    check_error(&["ps", "extra"], "`pontoon ps` does not take the word `extra` -> see `pontoon ps --help`");
+    check_error(
+        &["images", "a", "b"],
+        "`pontoon images` does not take the word `b` -> see `pontoon images --help`",
+    );
+    check_error(&["tag", "a"], "`pontoon tag` needs NAME -> see `pontoon tag --help`");
+    check_error(
+        &["port", "a", "b", "c"],
+        "`pontoon port` does not take the word `c` -> see `pontoon port --help`",
+    );
+    check_error(&["stop", "--all", "web"], "`--all` cannot be used together with `CONTAINER`");
+    check_error(
+        &["stop", "-t", "soon", "web"],
+        "invalid value `soon` for `--time`: invalid digit found in string",
+    );
+    check_error(
+        &["ps", "--sort", "foo"],
+        "invalid value `foo` for `--sort`: it must be one of: command, created, id, image, names, runningfor, size, status",
+    );
+    check_error(
+        &["pull", "--platform", "linux/arm64", "--arch", "arm64", "x"],
+        "`--platform` cannot be used together with `--arch`",
+    );
+}
+
+#[test]
+fn some_words_can_be_left_out_with_all_or_latest() {
+    for line in [
+        &["stop", "-a"][..],
+        &["rm", "--latest"],
+        &["stop", "--cidfile", "/x"],
+        &["port", "-a"],
+        &["inspect", "-l"],
+    ] {
+        read(line);
+    }
+}
+
+#[test]
+fn help_is_an_answer() {
+    for line in [
+        &["--help"][..],
+        &["-h"],
+        &["help"],
+        &["help", "volume"],
+        &["volume", "--help"],
+        &["help", "volume", "ls"],
+        &["ps", "-h"],
+        &["run", "--help"],
+    ] {
+        assert!(matches!(parse(words(line)), Err(ArgsError::Help { .. })), "{line:?}");
+    }
+    assert!(
+        matches!(parse(words(&["--log-level=info", "--version"])), Err(ArgsError::Help { text }) if text == format!("{VERSION_LINE}\n"))
+    );
+    assert!(wants_version(&words(&["--version"])) && wants_version(&words(&["-v"])));
+    assert!(!wants_version(&words(&["ps", "-v"])));
+}
+
+#[test]
+fn words_that_are_no_text_are_refused() {
+    use std::os::unix::ffi::OsStringExt;
+    let word = OsString::from_vec(b"\xff".to_vec());
+    let err = parse(vec![OsString::from("ps"), word]).unwrap_err();
+    assert_eq!(err.to_string(), "\"\\xFF\" is not valid UTF-8");
+}

@@ -1,0 +1,71 @@
+//! Commands for volumes.
+
+use clap::Args;
+
+/// `volume create`
+#[derive(Debug, Args)]
+pub struct VolumeCreateArgs {
+    /// Name; without one we choose
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Only `local`
+    #[arg(short, long, value_name = "DRIVER", default_value = "local")]
+    pub driver: String,
+    /// A volume of that name is no error
+    #[arg(long)]
+    pub ignore: bool,
+    /// Set a label
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    pub label: Vec<String>,
+    /// Option of the driver
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    pub opt: Vec<String>,
+}
+
+/// `volume ls`
+#[derive(Debug, Args)]
+pub struct VolumeLsArgs {
+    /// Show only volumes that match KEY=VALUE
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    pub filter: Vec<String>,
+    /// `json`, `table …` or a Go template
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<String>,
+    /// No headings
+    #[arg(short, long)]
+    pub noheading: bool,
+    /// Show only names
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// `volume inspect`
+#[derive(Debug, Args)]
+pub struct VolumeInspectArgs {
+    /// Names
+    #[arg(value_name = "VOLUME", required_unless_present = "all")]
+    pub volumes: Vec<String>,
+    /// All volumes
+    #[arg(short, long, conflicts_with = "volumes")]
+    pub all: bool,
+    /// `json` or a Go template
+    #[arg(short, long, value_name = "FORMAT")]
+    pub format: Option<String>,
+}
+
+/// `volume rm`
+#[derive(Debug, Args)]
+pub struct VolumeRmArgs {
+    /// Names
+    #[arg(value_name = "VOLUME", required_unless_present = "all")]
+    pub volumes: Vec<String>,
+    /// Remove all volumes that are not in use
+    #[arg(short, long, conflicts_with = "volumes")]
+    pub all: bool,
+    /// Remove containers that use the volume, too; a volume that does not exist is no error
+    #[arg(short, long)]
+    pub force: bool,
+    /// Seconds until a container that does not stop is killed; -1 waits for ever
+    #[arg(short, long, value_name = "SECONDS", alias = "timeout")]
+    pub time: Option<i64>,
+}

@@ -1,0 +1,209 @@
+//! `stop`, `kill`, `rm`, `wait`: deeds on containers that are named, or all of them.
+
+use std::path::PathBuf;
+
+use pontoon_lifecycle::list::{self, LookError};
+use pontoon_lifecycle::remove::{self, RemoveError, RemoveOptions};
+use pontoon_lifecycle::status::Status;
+use pontoon_lifecycle::stop::{self as ask, AskError};
+use pontoon_storage::{FindContainerError, Store};
+
+use super::{Context, Failure};
+use pontoon_cli::args::{KillArgs, RmArgs, StopArgs, WaitArgs};
+use pontoon_cli::exit::ExitStatus;
+use pontoon_cli::output;
+use pontoon_cli::run_options::parse_signal;
+
+/// Which containers are meant.
+struct Selection<'a> {
+    command: &'static str,
+    names: &'a [String],
+    cidfiles: &'a [PathBuf],
+    all: bool,
+    latest: bool,
+    ignore: bool,
+}
+
+impl Selection<'_> {
+    fn resolve(&self, store: &Store, wanted: impl Fn(&Status) -> bool) -> Result<Vec<String>, Failure> {
+        let mut names = self.names.to_vec();
+        for path in self.cidfiles {
+            match std::fs::read_to_string(path) {
+                Ok(text) => names.push(text.trim().to_owned()),
+                Err(err) if self.ignore && err.kind() == std::io::ErrorKind::NotFound => {}
+                Err(err) => {
+                    let deed = format!("cannot read the id file `{}`", path.display());
+                    return Err(Failure::from(err).while_doing(deed));
+                }
+            }
+        }
+        if self.all || self.latest {
+            let mut listing = list::list(store)?.containers;
+            if self.latest {
+                listing = listing.pop().into_iter().collect();
+            }
+            names.extend(
+                listing.into_iter().filter(|it| self.latest || wanted(&it.status)).map(|it| it.record.id),
+            );
+        } else if names.is_empty() && self.cidfiles.is_empty() {
+            let text = format!("`{}` needs the name or id of a container, or --all", self.command);
+            return Err(Failure::new(text, None));
+        }
+        Ok(names)
+    }
+}
+
+/// Does a deed for each name; says each failure, and ends with the worst.
+fn for_each(
+    names: &[String],
+    mut deed: impl FnMut(&str) -> Result<Option<String>, Failure>,
+) -> Result<ExitStatus, Failure> {
+    let mut last: Option<Failure> = None;
+    for name in names {
+        match deed(name) {
+            Ok(Some(text)) => output::line(&text)?,
+            Ok(None) => {}
+            Err(failure) => {
+                if let Some(earlier) = last.replace(failure) {
+                    earlier.print();
+                }
+            }
+        }
+    }
+    last.map_or(Ok(ExitStatus::Success), Err)
+}
+
+/// Seconds of `--time`; a negative number waits for ever, as far as a clock goes.
+fn seconds(time: Option<i64>) -> Option<u32> {
+    time.map(|it| if it < 0 { u32::MAX } else { u32::try_from(it).unwrap_or(u32::MAX) })
+}
+
+fn is_missing(err: &LookError) -> bool {
+    matches!(err, LookError::Find(FindContainerError::NotFound { .. }))
+}
+
+/// `pontoon stop`
+pub fn stop(context: &Context, args: &StopArgs) -> Result<ExitStatus, Failure> {
+    let store = context.store()?;
+    let selection = Selection {
+        command: "stop",
+        names: &args.containers,
+        cidfiles: &args.cidfile,
+        all: args.all,
+        latest: args.latest,
+        ignore: args.ignore,
+    };
+    let names = selection.resolve(&store, Status::is_alive)?;
+    for_each(&names, |name| {
+        let found = match list::find(&store, name) {
+            Err(err) if args.ignore && is_missing(&err) => return Ok(None),
+            other => other?,
+        };
+        if found.status.is_alive() {
+            match ask::stop(&found.container, seconds(args.time)) {
+                Ok(_) | Err(AskError::NotRunning) => {}
+                Err(err) => {
+                    return Err(Failure::from(err).while_doing(format!("cannot stop container `{name}`")));
+                }
+            }
+        }
+        Ok(Some(name.to_owned()))
+    })
+}
+
+/// `pontoon kill`
+pub fn kill(context: &Context, args: &KillArgs) -> Result<ExitStatus, Failure> {
+    let store = context.store()?;
+    let signal = parse_signal("--signal", &args.signal)?;
+    let selection = Selection {
+        command: "kill",
+        names: &args.containers,
+        cidfiles: &args.cidfile,
+        all: args.all,
+        latest: args.latest,
+        ignore: false,
+    };
+    let names = selection.resolve(&store, Status::is_alive)?;
+    for_each(&names, |name| {
+        let found = list::find(&store, name)?;
+        if !found.status.is_alive() {
+            let text =
+                format!("container `{name}` is not running: a signal can be sent to running containers only");
+            return Err(Failure::new(text, None));
+        }
+        ask::kill(&found.container, signal)?;
+        Ok(Some(name.to_owned()))
+    })
+}
+
+/// `pontoon rm`
+pub fn rm(context: &Context, args: &RmArgs) -> Result<ExitStatus, Failure> {
+    let store = context.store()?;
+    remove::sweep(&context.host, &store);
+    let selection = Selection {
+        command: "rm",
+        names: &args.containers,
+        cidfiles: &args.cidfile,
+        all: args.all,
+        latest: args.latest,
+        // Podman's --force takes a container that is not there as removed.
+        ignore: args.ignore || args.force,
+    };
+    let names = selection.resolve(&store, |_| true)?;
+    let options = RemoveOptions {
+        force: args.force,
+        ignore: args.ignore || args.force,
+        volumes: args.volumes,
+        timeout: seconds(args.time),
+    };
+    for_each(&names, |name| match remove::remove(&context.host, &store, name, options) {
+        Ok(Some(_)) => Ok(Some(name.to_owned())),
+        Ok(None) => Ok(None),
+        Err(err) => {
+            let status = match &err {
+                RemoveError::Find(FindContainerError::NotFound { .. }) => ExitStatus::No,
+                RemoveError::Running { .. } => ExitStatus::Busy,
+                _ => ExitStatus::OurFault,
+            };
+            Err(Failure { status, ..Failure::from(err) })
+        }
+    })
+}
+
+/// `pontoon wait`
+pub fn wait(context: &Context, args: &WaitArgs) -> Result<ExitStatus, Failure> {
+    if let Some(other) = args.condition.iter().find(|it| !matches!(it.as_str(), "stopped" | "exited")) {
+        return Err(Failure::new(
+            format!("`wait --condition {other}` is not supported yet"),
+            Some("`stopped` and `exited` are".to_owned()),
+        ));
+    }
+    let store = context.store()?;
+    let selection = Selection {
+        command: "wait",
+        names: &args.containers,
+        cidfiles: &[],
+        all: false,
+        latest: args.latest,
+        ignore: args.ignore,
+    };
+    let names = selection.resolve(&store, |_| true)?;
+    for_each(&names, |name| {
+        let found = match list::find(&store, name) {
+            Err(err) if args.ignore && is_missing(&err) => return Ok(Some("-1".to_owned())),
+            other => other?,
+        };
+        if found.status.is_alive()
+            && let Ok(Some(code)) = ask::wait(&found.container)
+        {
+            return Ok(Some(code.to_string()));
+        }
+        match list::find(&store, name).map(|it| it.status) {
+            Ok(Status::Exited(exit)) => Ok(Some(exit.code.to_string())),
+            Ok(_) => Ok(Some("0".to_owned())),
+            // It ended and was removed before we could ask.
+            Err(err) if is_missing(&err) => Ok(Some("0".to_owned())),
+            Err(err) => Err(err.into()),
+        }
+    })
+}

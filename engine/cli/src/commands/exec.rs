@@ -1,0 +1,74 @@
+//! `exec`.
+
+use std::os::fd::AsFd;
+
+use nix::sys::signal::Signal;
+use pontoon_lifecycle::exec::{self, ExecRequest};
+use pontoon_lifecycle::list;
+use rustix::fs::{Mode, OFlags};
+
+use super::{Context, Failure, foreground};
+use pontoon_cli::args::ExecArgs;
+use pontoon_cli::exit::ExitStatus;
+use pontoon_cli::run_options::exec_env;
+use pontoon_cli::terminal::{set_window_size, window_size};
+
+/// `pontoon exec`
+pub fn exec(context: &Context, args: &ExecArgs) -> Result<ExitStatus, Failure> {
+    if args.detach {
+        return Err(Failure::new("`--detach` of `exec` is not supported yet", None));
+    }
+    if args.preserve_fds > 0 {
+        return Err(Failure::new("`--preserve-fds` is not supported yet", None));
+    }
+    let store = context.store()?;
+    let (name, command) = if args.latest {
+        let newest = list::list(&store)?.containers.pop().map(|it| it.record.name);
+        (newest.ok_or_else(|| Failure::new("there is no container", None))?, args.words.clone())
+    } else {
+        let (name, command) =
+            args.words.split_first().ok_or_else(|| Failure::new("`exec` needs a container", None))?;
+        (name.clone(), command.to_vec())
+    };
+    if command.is_empty() {
+        return Err(Failure::new("`exec` needs a command", Some(format!("pontoon exec {name} COMMAND"))));
+    }
+    let found = list::find(&store, &name)?;
+    if !found.status.is_alive() {
+        return Err(Failure::new(
+            format!("container `{name}` is not running"),
+            Some(format!("start it first: pontoon start {name}")),
+        ));
+    }
+    let request = ExecRequest {
+        command,
+        env: exec_env(&args.env, &args.env_file, &context.option_host)?,
+        user: args.user.clone(),
+        workdir: args.workdir.clone(),
+        tty: args.tty,
+        privileged: args.privileged,
+    };
+    let null = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(std::io::Error::from)?;
+    let stdin = if args.interactive { rustix::stdio::stdin() } else { null.as_fd() };
+    let streams = [stdin, rustix::stdio::stdout(), rustix::stdio::stderr()];
+    let executing = exec::exec(&found.container, request, streams)?;
+    if let Some(terminal) = &executing.terminal {
+        let resize = || {
+            if let Some(size) = window_size(rustix::stdio::stdin()) {
+                let _ = set_window_size(terminal.as_fd(), size);
+            }
+        };
+        resize();
+        let on_signal = |signal: Signal| {
+            if signal == Signal::SIGWINCH {
+                resize();
+            }
+        };
+        foreground::stand_by(executing.ended_fd(), Some(terminal), args.interactive, &on_signal)?;
+    }
+    match executing.wait() {
+        Some(code) => Ok(ExitStatus::Payload(u8::try_from(code).unwrap_or(255))),
+        None => Err(Failure::new(format!("container `{name}` has ended"), None).with_code(137)),
+    }
+}

@@ -1,0 +1,168 @@
+//! Standing by while a container runs in the foreground: its end, our signals, our terminal.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use pontoon_lifecycle::start::Started;
+use pontoon_lifecycle::stop;
+use pontoon_storage::Store;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+
+use super::Failure;
+use pontoon_cli::exit::ExitStatus;
+use pontoon_cli::terminal::{RawMode, WindowSize, window_size};
+
+/// Signals that are handed on to the container.
+const PROXIED: [Signal; 7] = [
+    Signal::SIGTERM,
+    Signal::SIGINT,
+    Signal::SIGHUP,
+    Signal::SIGQUIT,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGCONT,
+];
+
+/// Waits for the end of a container that we have just started and gives its exit code as ours.
+pub fn attend(
+    store: &Store,
+    id: &str,
+    mut started: Started,
+    interactive: bool,
+    proxies: bool,
+) -> Result<ExitStatus, Failure> {
+    let container = store.find_container(id).ok();
+    let resize = || {
+        if let (Some(container), Some(WindowSize { rows, columns })) =
+            (&container, window_size(rustix::stdio::stdin()))
+        {
+            let _ = stop::resize(container, rows, columns);
+        }
+    };
+    let on_signal = |signal: Signal| match signal {
+        Signal::SIGWINCH => resize(),
+        other if proxies => {
+            if let Some(container) = &container {
+                let _ = stop::kill(container, other as i32);
+            }
+        }
+        _ => {}
+    };
+    let terminal = started.terminal.take();
+    if terminal.is_some() {
+        resize();
+    }
+    if stand_by(started.ended_fd().as_fd(), terminal.as_ref(), interactive, &on_signal)?
+        == Outcome::ReaderGone
+    {
+        // As a program that writes itself would end. The container goes on.
+        return Ok(ExitStatus::from_signal(Signal::SIGPIPE as i32));
+    }
+    match started.wait() {
+        Some(code) => Ok(ExitStatus::Payload(u8::try_from(code).unwrap_or(255))),
+        None => Err(Failure::new("the container's supervisor was killed", None)),
+    }
+}
+
+/// How standing by came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// What was waited for has ended.
+    Ended,
+    /// Nobody reads our output any more.
+    ReaderGone,
+}
+
+/// Relays between our terminal and `terminal` (a socket or the master side of one) until `ended` is readable.
+pub fn stand_by(
+    ended: BorrowedFd<'_>,
+    terminal: Option<&OwnedFd>,
+    interactive: bool,
+    on_signal: &dyn Fn(Signal),
+) -> Result<Outcome, Failure> {
+    let mut wanted = SigSet::empty();
+    for signal in PROXIED {
+        wanted.add(signal);
+    }
+    wanted.add(Signal::SIGWINCH);
+    wanted.thread_block().map_err(std::io::Error::from)?;
+    let signals = SignalFd::with_flags(&wanted, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+        .map_err(std::io::Error::from)?;
+    let _raw = terminal.filter(|_| interactive).and_then(|_| RawMode::enter(rustix::stdio::stdin()).ok());
+    let mut output_open = terminal.is_some();
+    let mut input_open = terminal.is_some() && interactive;
+    loop {
+        let nothing = PollFlags::empty();
+        let input = if input_open { PollFlags::IN } else { nothing };
+        let output = if output_open { PollFlags::IN } else { nothing };
+        let far = terminal.map_or(ended, AsFd::as_fd);
+        // A hang-up is told whether asked for or not, so what is over may not be looked at again: a place in the list that
+        // is not wanted is filled with what ends it all.
+        let mut fds = [
+            PollFd::from_borrowed_fd(ended, PollFlags::IN),
+            PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(if output_open { far } else { ended }, output),
+            PollFd::from_borrowed_fd(if input_open { rustix::stdio::stdin() } else { ended }, input),
+            // Asks for nothing, and is told when the reading end of a pipe is closed.
+            PollFd::from_borrowed_fd(rustix::stdio::stdout(), nothing),
+        ];
+        match poll(&mut fds, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(err) => return Err(std::io::Error::from(err).into()),
+        }
+        let [over, signal, from_far, from_us, reader] = fds.map(|it| it.revents());
+        while let Ok(Some(info)) = signals.read_signal() {
+            if let Ok(signal) = Signal::try_from(info.ssi_signo.cast_signed()) {
+                on_signal(signal);
+            }
+        }
+        let _ = signal;
+        if output_open && !from_far.is_empty() {
+            output_open = copy(far, rustix::stdio::stdout());
+        }
+        if input_open && !from_us.is_empty() {
+            input_open = copy(rustix::stdio::stdin(), far);
+        }
+        if !over.is_empty() {
+            // What it wrote last is still in the socket.
+            while output_open && is_readable(far) {
+                output_open = copy(far, rustix::stdio::stdout());
+            }
+            return Ok(Outcome::Ended);
+        }
+        if reader.intersects(PollFlags::ERR | PollFlags::HUP) {
+            return Ok(Outcome::ReaderGone);
+        }
+    }
+}
+
+fn is_readable(fd: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+    let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut fds, Some(&now)).is_ok() && fds.iter().any(|it| it.revents().contains(PollFlags::IN))
+}
+
+/// Copies what is there; false at the end of either side.
+fn copy(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> bool {
+    let mut buffer = [0u8; 4096];
+    let count = match rustix::io::read(from, &mut buffer) {
+        Ok(0) => return false,
+        Ok(count) => count,
+        Err(Errno::INTR | Errno::AGAIN) => return true,
+        Err(_) => return false,
+    };
+    let mut rest = buffer.get(..count).unwrap_or_default();
+    while !rest.is_empty() {
+        match rustix::io::write(to, rest) {
+            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                let _ = poll(&mut [PollFd::from_borrowed_fd(to, PollFlags::OUT)], None);
+            }
+            Err(_) => return false,
+        }
+    }
+    true
+}

@@ -1,0 +1,181 @@
+//! `images`, `rmi`, `tag`, `untag`, `image exists`.
+
+use std::time::{Duration, SystemTime};
+
+use pontoon_image::Reference;
+use pontoon_lifecycle::create::image_config;
+use pontoon_lifecycle::record::ContainerRecord;
+use pontoon_lifecycle::remove::{self, RemoveOptions};
+use pontoon_storage::{FindImageError, ImageRecord, RemoveImageError, Store, TagError};
+
+use super::{Context, Failure, pull};
+use pontoon_cli::args::{ImagesArgs, RmiArgs, TagArgs, UntagArgs};
+use pontoon_cli::exit::ExitStatus;
+use pontoon_cli::output;
+use pontoon_cli::view::filter::{self, Filter, is_reference};
+use pontoon_cli::view::{ListOptions, images};
+
+/// When an image was made.
+pub fn created(image: &ImageRecord) -> Option<SystemTime> {
+    let seconds = u64::try_from(image.created?).ok()?;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}
+
+/// Names of the containers that use an image.
+pub fn users(store: &Store, id: &str) -> Result<Vec<String>, Failure> {
+    let mut users = Vec::new();
+    for entry in store.list_containers()?.containers {
+        if let Ok(record) = entry.record::<ContainerRecord>()
+            && record.image_id == id
+        {
+            users.push(record.name);
+        }
+    }
+    Ok(users)
+}
+
+/// `pontoon images`
+pub fn list(context: &Context, args: &ImagesArgs) -> Result<ExitStatus, Failure> {
+    let store = context.store()?;
+    let filters = Filter::parse_all(&args.filter)?;
+    let containers = store.list_containers()?.containers;
+    let mut rows = Vec::new();
+    for image in store.list_images()? {
+        let labels = image_config(&store, &image).map(|it| it.config.labels).unwrap_or_default();
+        rows.push(images::Row {
+            containers: containers.iter().filter(|it| it.image.as_ref() == Some(&image.id)).count(),
+            created: created(&image),
+            labels,
+            id: image.id.to_string(),
+            digest: image.digest,
+            names: image.names,
+            repo_digests: image.repo_digests,
+            size: image.size,
+        });
+    }
+    if let Some(wanted) = &args.image {
+        for row in &mut rows {
+            row.names.retain(|name| is_reference(name, wanted));
+        }
+        rows.retain(|row| !row.names.is_empty() || row.id.starts_with(wanted.as_str()));
+    }
+    let mut rows = filter::images(rows, &filters)?;
+    images::sort(&mut rows, args.sort);
+    let options = ListOptions {
+        format: args.format.as_deref(),
+        quiet: args.quiet,
+        no_trunc: args.no_trunc,
+        noheading: args.noheading,
+        now: SystemTime::now(),
+    };
+    output::out(&images::text(&rows, &options, args.digests)?)?;
+    Ok(ExitStatus::Success)
+}
+
+/// `pontoon rmi`
+pub fn remove(context: &Context, args: &RmiArgs) -> Result<ExitStatus, Failure> {
+    let store = context.store()?;
+    remove::sweep(&context.host, &store);
+    let mut names = args.images.clone();
+    if args.all {
+        names.extend(store.list_images()?.into_iter().map(|it| it.id.to_string()));
+    } else if names.is_empty() {
+        return Err(Failure::new("`rmi` needs the name or id of an image, or --all", None));
+    }
+    let mut last: Option<Failure> = None;
+    for name in &names {
+        if let Err(failure) = remove_one(context, &store, name, args)
+            && let Some(earlier) = last.replace(failure)
+        {
+            earlier.print();
+        }
+    }
+    remove::delete_files(&context.host, &store);
+    last.map_or(Ok(ExitStatus::Success), Err)
+}
+
+fn remove_one(context: &Context, store: &Store, name: &str, args: &RmiArgs) -> Result<(), Failure> {
+    let image = match store.find_image(name) {
+        Err(FindImageError::NotFound { .. }) if args.ignore || args.force => return Ok(()),
+        Err(err @ FindImageError::NotFound { .. }) => {
+            return Err(Failure { status: ExitStatus::No, ..Failure::from(err) });
+        }
+        other => other?,
+    };
+    let by_id = image.id.to_string().starts_with(name.trim_start_matches("sha256:"));
+    if !by_id && image.names.len() > 1 {
+        // One of several names: only the name goes.
+        if let Some(full) = image.names.iter().find(|it| is_reference(it, name)) {
+            store.untag(full).map_err(tag_failure)?;
+            output::line(&format!("Untagged: {full}"))?;
+            return Ok(());
+        }
+    }
+    let users = users(store, image.id.hex())?;
+    if args.force {
+        for user in &users {
+            let options = RemoveOptions { force: true, ignore: true, volumes: false, timeout: None };
+            remove::remove(&context.host, store, user, options)?;
+        }
+    } else if !users.is_empty() {
+        let text = format!("image `{name}` is in use by container {}", users.join(", "));
+        let hint = "remove those containers first, or use --force, which removes them too".to_owned();
+        return Err(Failure { status: ExitStatus::Busy, ..Failure::new(text, Some(hint)) });
+    }
+    let removed =
+        store.remove_image(&image.id, args.force || by_id || image.names.len() <= 1).map_err(|err| {
+            let status = if matches!(err, RemoveImageError::InUse { .. }) {
+                ExitStatus::Busy
+            } else {
+                ExitStatus::OurFault
+            };
+            let hint = err.hint();
+            Failure { status, ..Failure::new(err, hint) }
+        })?;
+    for name in &image.names {
+        output::line(&format!("Untagged: {name}"))?;
+    }
+    drop(removed);
+    output::line(&format!("Deleted: {}", image.id))?;
+    Ok(())
+}
+
+fn tag_failure(err: TagError) -> Failure {
+    Failure::new(err, None)
+}
+
+/// `pontoon tag`
+pub fn tag(context: &Context, args: &TagArgs) -> Result<ExitStatus, Failure> {
+    let store = context.store()?;
+    let image = store.find_image(&args.image)?;
+    for name in &args.names {
+        let reference = Reference::parse(&pull::local_name(name))?.with_default_tag();
+        store.tag(&image.id, &reference.to_string()).map_err(tag_failure)?;
+    }
+    Ok(ExitStatus::Success)
+}
+
+/// `pontoon untag`
+pub fn untag(context: &Context, args: &UntagArgs) -> Result<ExitStatus, Failure> {
+    let store = context.store()?;
+    let image = store.find_image(&args.image)?;
+    let names = if args.names.is_empty() { image.names.clone() } else { args.names.clone() };
+    for name in &names {
+        let full = image
+            .names
+            .iter()
+            .find(|it| is_reference(it, name))
+            .ok_or_else(|| Failure::new(format!("image `{}` has no name `{name}`", args.image), None))?;
+        store.untag(full).map_err(tag_failure)?;
+    }
+    Ok(ExitStatus::Success)
+}
+
+/// `pontoon image exists`
+pub fn exists(context: &Context, name: &str) -> Result<ExitStatus, Failure> {
+    match context.store()?.find_image(name) {
+        Ok(_) => Ok(ExitStatus::Success),
+        Err(FindImageError::NotFound { .. }) => Ok(ExitStatus::No),
+        Err(err) => Err(err.into()),
+    }
+}

@@ -1,0 +1,350 @@
+//! `inspect` of containers, images and volumes, and `container exists`.
+
+use std::collections::BTreeMap;
+
+use pontoon_image::ImageConfig;
+use pontoon_lifecycle::create::image_config;
+use pontoon_lifecycle::decide::{DEFAULT_STOP_TIMEOUT, default_log_driver, log_path, signal_number};
+use pontoon_lifecycle::list::{self, Found, LookError};
+use pontoon_lifecycle::request::{LogDriver, MountSource};
+use pontoon_lifecycle::status::Status;
+use pontoon_monitor::state::PROCESS_FILE;
+use pontoon_runtime::capabilities::{self, CapSet};
+use pontoon_runtime::plan::Process;
+use pontoon_storage::{FindContainerError, FindImageError, FindVolumeError, ImageRecord, Store};
+
+use super::{Context, Failure, list as rows, logs, volume};
+use pontoon_cli::args::{InspectArgs, InspectContainersArgs, InspectImagesArgs, InspectType};
+use pontoon_cli::exit::ExitStatus;
+use pontoon_cli::output;
+use pontoon_cli::time::from_nanos;
+use pontoon_cli::view::container::{Facts, GraphDriver, Mount, StateFacts, text as container_text};
+use pontoon_cli::view::image;
+use pontoon_cli::view::volume::inspect_text as volume_text;
+
+/// `pontoon inspect`
+pub fn inspect(context: &Context, args: &InspectArgs) -> Result<ExitStatus, Failure> {
+    let store = context.store()?;
+    let mut names = args.names.clone();
+    if args.latest {
+        names.extend(list::list(&store)?.containers.pop().map(|it| it.record.id));
+    }
+    if names.is_empty() {
+        return Err(Failure::new(
+            "`inspect` needs the name or id of a container, an image or a volume",
+            None,
+        ));
+    }
+    let format = args.format.as_deref();
+    let mut parts = Vec::new();
+    for name in &names {
+        let kind = args.kind;
+        let is = |it| kind == it || kind == InspectType::All;
+        if is(InspectType::Container) {
+            match list::find(&store, name) {
+                Err(LookError::Find(FindContainerError::NotFound { .. })) if kind == InspectType::All => {}
+                other => {
+                    parts.push(show_containers(context, &store, &[other?], format, args.size)?);
+                    continue;
+                }
+            }
+        }
+        if is(InspectType::Image) {
+            match store.find_image(name) {
+                Err(FindImageError::NotFound { .. }) if kind == InspectType::All => {}
+                other => {
+                    parts.push(image::text(&[image_facts(&store, &other?)?], format)?);
+                    continue;
+                }
+            }
+        }
+        match volume::named(&store, std::slice::from_ref(name), false) {
+            Ok(found) => parts.push(volume_text(&found, format)?),
+            Err(failure) if kind == InspectType::Volume => return Err(failure),
+            Err(failure) => {
+                let missing = failure.error.downcast_ref::<FindVolumeError>().is_some();
+                let text = format!("there is no container, image or volume `{name}`");
+                return Err(if missing { Failure::new(text, None) } else { failure });
+            }
+        }
+    }
+    output::out(&joined(&parts, format))?;
+    Ok(ExitStatus::Success)
+}
+
+/// Several JSON lists become one.
+fn joined(parts: &[String], format: Option<&str>) -> String {
+    if parts.len() == 1 || format.is_some_and(|it| it != "json" && !it.is_empty()) {
+        return parts.concat();
+    }
+    let inner: Vec<&str> =
+        parts.iter().map(|it| it.trim_end().trim_start_matches("[\n").trim_end_matches("\n]")).collect();
+    format!("[\n{}\n]\n", inner.join(",\n"))
+}
+
+/// `pontoon container inspect`
+pub fn containers(context: &Context, args: &InspectContainersArgs) -> Result<ExitStatus, Failure> {
+    let store = context.store()?;
+    let mut names = args.containers.clone();
+    if args.latest {
+        names.extend(list::list(&store)?.containers.pop().map(|it| it.record.id));
+    }
+    let found = names.iter().map(|it| list::find(&store, it)).collect::<Result<Vec<_>, _>>()?;
+    output::out(&show_containers(context, &store, &found, args.format.as_deref(), args.size)?)?;
+    Ok(ExitStatus::Success)
+}
+
+/// `pontoon container exists`
+pub fn container_exists(context: &Context, name: &str) -> Result<ExitStatus, Failure> {
+    match list::find(&context.store()?, name) {
+        Ok(_) => Ok(ExitStatus::Success),
+        Err(LookError::Find(FindContainerError::NotFound { .. })) => Ok(ExitStatus::No),
+        Err(err) => Err(err.into()),
+    }
+}
+
+fn show_containers(
+    context: &Context,
+    store: &Store,
+    found: &[Found],
+    format: Option<&str>,
+    with_size: bool,
+) -> Result<String, Failure> {
+    let facts = found.iter().map(|it| facts(context, store, it, with_size)).collect::<Result<Vec<_>, _>>()?;
+    Ok(container_text(&facts, format)?)
+}
+
+fn facts<'a>(
+    context: &Context,
+    store: &Store,
+    found: &'a Found,
+    with_size: bool,
+) -> Result<Facts<'a>, Failure> {
+    let record = &found.record;
+    let request = &record.request;
+    let image = store.find_image(&record.image_id).ok();
+    let config = image.as_ref().and_then(|it| image_config(store, it).ok());
+    let run = config.as_ref().map(|it| &it.config);
+    let (entry, words) =
+        rows::command(record, run.and_then(|it| it.entrypoint.as_ref()), run.and_then(|it| it.cmd.as_ref()));
+    // What really runs, where it does.
+    let process: Option<Process> = std::fs::read(found.container.run_path().join(PROCESS_FILE))
+        .ok()
+        .and_then(|it| serde_json::from_slice(&it).ok());
+    let mut labels = run.map(|it| it.labels.clone()).unwrap_or_default();
+    labels.extend(request.labels.iter().cloned());
+    if let Some(unit) = &request.systemd_unit {
+        labels.insert("PODMAN_SYSTEMD_UNIT".to_owned(), unit.clone());
+    }
+    let default = if request.privileged { CapSet::ALL } else { CapSet::DEFAULT };
+    let caps = capabilities::merge(default, &request.cap_add, &request.cap_drop).unwrap_or(default);
+    let cap_names: Vec<String> = caps.names().into_iter().map(str::to_owned).collect();
+    let driver = request
+        .log_driver
+        .unwrap_or(default_log_driver(std::path::Path::new("/run/systemd/journal/socket").exists()));
+    let has_file = matches!(driver, LogDriver::K8sFile | LogDriver::JsonFile);
+    let stop_signal =
+        request.stop_signal.or_else(|| run.and_then(|it| signal_number(it.stop_signal.as_deref()?)));
+    Ok(Facts {
+        id: &record.id,
+        name: &record.name,
+        created: from_nanos(record.created),
+        image_id: &record.image_id,
+        image_digest: "",
+        image_name: &record.image_name,
+        request,
+        command: entry.iter().chain(&words).cloned().collect(),
+        entrypoint: (!entry.is_empty()).then_some(entry),
+        words: (!words.is_empty()).then_some(words),
+        env: process.as_ref().map_or_else(|| environment(found, config.as_ref()), |it| it.env.clone()),
+        workdir: request
+            .workdir
+            .clone()
+            .or_else(|| run.map(|it| it.working_dir.clone()).filter(|it| !it.is_empty()))
+            .unwrap_or_else(|| "/".to_owned()),
+        user: request.user.clone().or_else(|| run.map(|it| it.user.clone())).unwrap_or_default(),
+        hostname: request.hostname.clone().unwrap_or_else(|| record.id.chars().take(12).collect()),
+        labels,
+        exposed: run
+            .map(|it| it.exposed_ports.clone())
+            .unwrap_or_default()
+            .into_iter()
+            .chain(request.expose.iter().cloned())
+            .collect(),
+        stop_signal: stop_signal.unwrap_or(15),
+        stop_timeout: request.stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
+        state: state(&found.status),
+        mounts: mounts(found),
+        effective_caps: cap_names.clone(),
+        bounding_caps: cap_names,
+        network_mode: rows::network_word(record),
+        directory: found.container.path().display().to_string(),
+        run_directory: found.container.run_path().display().to_string(),
+        log_driver: logs::driver_name(driver),
+        log_path: if has_file {
+            log_path(request, found.container.path()).display().to_string()
+        } else {
+            String::new()
+        },
+        graph: graph(context, store, found, image.as_ref()),
+        cgroup_manager: rows::cgroup_word(record),
+        size: with_size.then(|| rows::size(store, record)),
+    })
+}
+
+/// What the environment will be, as far as the record and the image say.
+fn environment(found: &Found, config: Option<&ImageConfig>) -> Vec<String> {
+    let mut settings: BTreeMap<String, String> = BTreeMap::new();
+    settings.extend(config.map(ImageConfig::environment).unwrap_or_default());
+    settings.extend(found.record.request.env.iter().cloned());
+    settings.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
+}
+
+fn state(status: &Status) -> StateFacts {
+    let (state, pid, exit_code, started_at, finished_at) = rows::state(status);
+    let (monitor_pid, cgroup_path) = match status {
+        Status::Running(state) => (state.monitor_pid, state.cgroup.clone().unwrap_or_default()),
+        _ => (0, String::new()),
+    };
+    let (oom_killed, error) = match status {
+        Status::Exited(exit) => (exit.oom_killed, exit.error.clone().unwrap_or_default()),
+        _ => (false, String::new()),
+    };
+    let cgroup_path =
+        cgroup_path.strip_prefix(pontoon_rootless::cgroup::MOUNT).unwrap_or(&cgroup_path).to_owned();
+    StateFacts { state, pid, monitor_pid, exit_code, oom_killed, error, started_at, finished_at, cgroup_path }
+}
+
+fn mounts(found: &Found) -> Vec<Mount> {
+    let mut mounts = Vec::new();
+    let is_writable = |options: &[String]| !options.iter().any(|it| it == "ro" || it == "readonly");
+    let propagation = |options: &[String]| {
+        let words = ["shared", "rshared", "slave", "rslave", "private", "rprivate"];
+        options
+            .iter()
+            .find(|it| words.contains(&it.as_str()))
+            .cloned()
+            .unwrap_or_else(|| "rprivate".to_owned())
+    };
+    let full = |options: &[String]| {
+        let mut all: Vec<String> = ["nosuid", "nodev", "rbind"].iter().map(|it| (*it).to_owned()).collect();
+        all.extend(options.iter().filter(|it| it.len() > 2).cloned());
+        all
+    };
+    for mount in &found.record.request.mounts {
+        if let MountSource::Bind(path) = &mount.source {
+            mounts.push(Mount {
+                kind: "bind".to_owned(),
+                name: String::new(),
+                source: path.display().to_string(),
+                destination: mount.target.clone(),
+                driver: String::new(),
+                mode: String::new(),
+                options: full(&mount.options),
+                rw: is_writable(&mount.options),
+                propagation: propagation(&mount.options),
+            });
+        }
+    }
+    for volume in &found.record.volumes {
+        mounts.push(Mount {
+            kind: "volume".to_owned(),
+            name: volume.name.clone(),
+            source: volume.data.display().to_string(),
+            destination: volume.target.clone(),
+            driver: "local".to_owned(),
+            mode: String::new(),
+            options: full(&volume.options),
+            rw: is_writable(&volume.options),
+            propagation: propagation(&volume.options),
+        });
+    }
+    mounts
+}
+
+fn graph(context: &Context, store: &Store, found: &Found, image: Option<&ImageRecord>) -> GraphDriver {
+    let mut data = BTreeMap::new();
+    let _ = context;
+    if let Some(image) = image {
+        let lower: Vec<_> = image
+            .visible_layers()
+            .iter()
+            .rev()
+            .map(|it| store.layer_path(it).display().to_string())
+            .collect();
+        data.insert("LowerDir".to_owned(), lower.join(":"));
+    }
+    data.insert("UpperDir".to_owned(), found.container.upper_path().display().to_string());
+    data.insert("WorkDir".to_owned(), found.container.work_path().display().to_string());
+    GraphDriver { name: "overlay".to_owned(), data }
+}
+
+/// `pontoon image inspect`
+pub fn images(context: &Context, args: &InspectImagesArgs) -> Result<ExitStatus, Failure> {
+    let store = context.store()?;
+    let mut facts = Vec::new();
+    for name in &args.images {
+        facts.push(image_facts(&store, &store.find_image(name)?)?);
+    }
+    output::out(&image::text(&facts, args.format.as_deref())?)?;
+    Ok(ExitStatus::Success)
+}
+
+fn image_facts(store: &Store, record: &ImageRecord) -> Result<image::Facts, Failure> {
+    let config = image_config(store, record)?;
+    let manifest = store.image_manifest(&record.id)?;
+    let upper = record.visible_layers().last().map(|it| store.layer_path(it).display().to_string());
+    let mut data = BTreeMap::new();
+    data.extend(upper.map(|it| ("UpperDir".to_owned(), it)));
+    let set = |names: &[String]| names.iter().map(|it| (it.clone(), BTreeMap::new())).collect();
+    let run = &config.config;
+    Ok(image::Facts {
+        id: record.id.to_string(),
+        digest: record.digest.clone(),
+        names: record.names.clone(),
+        repo_digests: record.repo_digests.clone(),
+        created: config.created.clone(),
+        author: config.author.clone().unwrap_or_default(),
+        comment: config.comment.clone().unwrap_or_default(),
+        version: String::new(),
+        architecture: config.architecture.clone(),
+        os: config.os.clone(),
+        size: record.size,
+        config: image::Config {
+            user: run.user.clone(),
+            exposed_ports: set(&run.exposed_ports),
+            env: run.env.clone(),
+            entrypoint: run.entrypoint.clone().unwrap_or_default(),
+            cmd: run.cmd.clone().unwrap_or_default(),
+            volumes: set(&run.volumes),
+            working_dir: run.working_dir.clone(),
+            labels: run.labels.clone(),
+            stop_signal: run.stop_signal.clone().unwrap_or_default(),
+        },
+        annotations: BTreeMap::new(),
+        manifest_type: media_type(&manifest),
+        layers: record.layers.iter().map(ToString::to_string).collect(),
+        graph: GraphDriver { name: "overlay".to_owned(), data },
+        history: config
+            .history
+            .iter()
+            .map(|it| image::HistoryEntry {
+                created: it.created.clone().unwrap_or_default(),
+                created_by: it.created_by.clone(),
+                author: it.author.clone(),
+                comment: it.comment.clone(),
+                empty_layer: it.empty_layer,
+            })
+            .collect(),
+    })
+}
+
+/// What a manifest says of its own kind.
+fn media_type(manifest: &[u8]) -> String {
+    let value: serde_json::Value = serde_json::from_slice(manifest).unwrap_or_default();
+    value
+        .get("mediaType")
+        .and_then(|it| it.as_str())
+        .unwrap_or("application/vnd.oci.image.manifest.v1+json")
+        .to_owned()
+}

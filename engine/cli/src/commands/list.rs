@@ -1,0 +1,236 @@
+//! `ps`, `port`, and the rows that other commands show.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use pontoon_lifecycle::list::{self, Summary};
+use pontoon_lifecycle::record::ContainerRecord;
+use pontoon_lifecycle::request::{CgroupMode, MountSource, NetworkMode};
+use pontoon_lifecycle::status::Status;
+use pontoon_storage::Store;
+
+use super::{Context, Failure};
+use pontoon_cli::args::{PortArgs, PsArgs};
+use pontoon_cli::exit::ExitStatus;
+use pontoon_cli::time::from_nanos;
+use pontoon_cli::view::filter::{self, Filter};
+use pontoon_cli::view::{ListOptions, port, ps};
+use pontoon_cli::{message, output};
+
+/// `pontoon ps`
+pub fn ps(context: &Context, args: &PsArgs) -> Result<ExitStatus, Failure> {
+    let store = context.store()?;
+    let filters = Filter::parse_all(&args.filter)?;
+    let listing = list::list(&store)?;
+    for (id, reason) in &listing.broken {
+        message::print_warning(&format!("container {id} cannot be shown: {reason}"));
+    }
+    let count = if args.latest { Some(1) } else { args.last.and_then(|it| usize::try_from(it).ok()) };
+    let any_state = args.all || count.is_some() || filters.iter().any(Filter::asks_for_state);
+    let mut images = ImageFacts::new(&store);
+    let mut rows: Vec<_> = listing.containers.iter().map(|it| row(it, &mut images)).collect();
+    if args.size {
+        for (row, summary) in rows.iter_mut().zip(&listing.containers) {
+            row.size = Some(size(&store, &summary.record));
+        }
+    }
+    let mut rows = filter::containers(rows, &filters)?;
+    if !any_state {
+        rows.retain(|it| it.state == ps::State::Running);
+    }
+    ps::sort(&mut rows, args.sort);
+    if let Some(count) = count {
+        rows.sort_by_key(|it| std::cmp::Reverse(it.created));
+        rows.truncate(count);
+    }
+    let options = ListOptions {
+        format: args.format.as_deref(),
+        quiet: args.quiet,
+        no_trunc: args.no_trunc,
+        noheading: args.noheading,
+        now: SystemTime::now(),
+    };
+    output::out(&ps::text(&rows, &options, args.size)?)?;
+    Ok(ExitStatus::Success)
+}
+
+/// What lists need of images, read once for each image.
+pub struct ImageFacts<'a> {
+    store: &'a Store,
+    known: BTreeMap<String, Known>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Known {
+    command: (Option<Vec<String>>, Option<Vec<String>>),
+    labels: BTreeMap<String, String>,
+    exposed: Vec<String>,
+}
+
+impl<'a> ImageFacts<'a> {
+    /// Nothing is read yet.
+    pub fn new(store: &'a Store) -> Self {
+        Self { store, known: BTreeMap::new() }
+    }
+
+    fn of(&mut self, id: &str) -> &Known {
+        let store = self.store;
+        self.known.entry(id.to_owned()).or_insert_with(|| {
+            let config = store
+                .find_image(id)
+                .ok()
+                .and_then(|image| pontoon_lifecycle::create::image_config(store, &image).ok());
+            config.map_or_else(Known::default, |it| Known {
+                command: (it.config.entrypoint, it.config.cmd),
+                labels: it.config.labels,
+                exposed: it.config.exposed_ports,
+            })
+        })
+    }
+}
+
+/// Entry point and words of a container, from its request and its image.
+pub fn command(
+    record: &ContainerRecord,
+    entrypoint: Option<&Vec<String>>,
+    cmd: Option<&Vec<String>>,
+) -> (Vec<String>, Vec<String>) {
+    let request = &record.request;
+    let entry = request.entrypoint.clone().or_else(|| entrypoint.cloned()).unwrap_or_default();
+    let words = if request.command.is_empty() && request.entrypoint.is_none() {
+        cmd.cloned().unwrap_or_default()
+    } else {
+        request.command.clone()
+    };
+    (entry, words)
+}
+
+/// A container as `ps` shows it.
+pub fn row(summary: &Summary, images: &mut ImageFacts<'_>) -> ps::Row {
+    let record = &summary.record;
+    let image = images.of(&record.image_id).clone();
+    let (entry, words) = command(record, image.command.0.as_ref(), image.command.1.as_ref());
+    let mut labels = image.labels;
+    labels.extend(record.request.labels.iter().cloned());
+    if let Some(unit) = &record.request.systemd_unit {
+        labels.insert("PODMAN_SYSTEMD_UNIT".to_owned(), unit.clone());
+    }
+    let (state, pid, exit_code, started, finished) = state(&summary.status);
+    ps::Row {
+        id: record.id.clone(),
+        image: record.image_name.clone(),
+        image_id: record.image_id.clone(),
+        command: entry.into_iter().chain(words).collect(),
+        created: from_nanos(record.created),
+        started_at: started,
+        finished_at: finished,
+        state,
+        exit_code,
+        pid,
+        names: vec![record.name.clone()],
+        ports: record.request.publish.clone(),
+        exposed: image.exposed.into_iter().chain(record.request.expose.iter().cloned()).collect(),
+        labels,
+        mounts: mount_targets(record),
+        volumes: record.volumes.iter().map(|it| it.name.clone()).collect(),
+        networks: vec![network_word(record).to_owned()],
+        auto_remove: record.request.rm,
+        cidfile: record.request.cidfile.as_ref().map(|it| it.display().to_string()).unwrap_or_default(),
+        size: None,
+    }
+}
+
+/// State, pid, exit code, and the two times of the last run.
+pub fn state(status: &Status) -> (ps::State, i32, i32, Option<SystemTime>, Option<SystemTime>) {
+    let moment = |nanos: u64| (nanos > 0).then(|| from_nanos(nanos));
+    match status {
+        Status::Created => (ps::State::Created, 0, 0, None, None),
+        Status::Starting => (ps::State::Initialized, 0, 0, None, None),
+        Status::Running(state) => (ps::State::Running, state.pid, 0, moment(state.started_at), None),
+        // One that could not be started keeps the state it had, as with Podman.
+        Status::Exited(exit) if exit.started_at == 0 => (ps::State::Created, 0, exit.code, None, None),
+        Status::Exited(exit) => {
+            (ps::State::Exited, 0, exit.code, moment(exit.started_at), moment(exit.finished_at))
+        }
+        Status::Abandoned(state) => (ps::State::Exited, 0, 137, moment(state.started_at), None),
+    }
+}
+
+fn mount_targets(record: &ContainerRecord) -> Vec<String> {
+    let others = record.request.mounts.iter().filter(|it| matches!(it.source, MountSource::Bind(_)));
+    let mut targets: Vec<_> = others.map(|it| it.target.clone()).collect();
+    targets.extend(record.volumes.iter().map(|it| it.target.clone()));
+    targets
+}
+
+/// The network's word.
+pub fn network_word(record: &ContainerRecord) -> &'static str {
+    match &record.request.network {
+        None | Some(NetworkMode::Pasta(_)) => "pasta",
+        Some(NetworkMode::Host) => "host",
+        Some(NetworkMode::None) => "none",
+        Some(NetworkMode::Private) => "private",
+        Some(NetworkMode::Slirp4netns(_)) => "slirp4netns",
+    }
+}
+
+/// What a container takes on disk.
+pub fn size(store: &Store, record: &ContainerRecord) -> ps::Size {
+    let image = store.find_image(&record.image_id).map_or(0, |it| it.size);
+    let written = store.find_container(&record.id).map_or(0, |container| tree_size(&container.upper_path()));
+    ps::Size { root_fs_size: image + written, rw_size: written }
+}
+
+/// Bytes of the files below a directory; what cannot be looked into counts nothing.
+fn tree_size(directory: &std::path::Path) -> u64 {
+    let mut total = 0;
+    let mut open = vec![directory.to_owned()];
+    while let Some(directory) = open.pop() {
+        for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+            match entry.metadata() {
+                Ok(meta) if meta.is_dir() => open.push(entry.path()),
+                Ok(meta) if meta.is_file() => total += meta.len(),
+                _ => {}
+            }
+        }
+    }
+    total
+}
+
+/// `pontoon port`
+pub fn port(context: &Context, args: &PortArgs) -> Result<ExitStatus, Failure> {
+    let store = context.store()?;
+    if args.all {
+        for summary in list::list(&store)?.containers {
+            if summary.status.is_alive() {
+                let id = summary.record.id.get(..12).unwrap_or_default().to_owned();
+                output::out(&port::text(&summary.record.request.publish, None, Some(&id)).map_err(plain)?)?;
+            }
+        }
+        return Ok(ExitStatus::Success);
+    }
+    let (name, wanted) = if args.latest {
+        let newest = list::list(&store)?.containers.pop().map(|it| it.record.id);
+        (newest, args.words.first())
+    } else {
+        (args.words.first().cloned(), args.words.get(1))
+    };
+    let name =
+        name.ok_or_else(|| Failure::new("`port` needs the name or id of a container, or --all", None))?;
+    let found = list::find(&store, &name)?;
+    let text = port::text(&found.record.request.publish, wanted.map(String::as_str), None).map_err(plain)?;
+    output::out(&text)?;
+    Ok(ExitStatus::Success)
+}
+
+fn plain(err: port::PortError) -> Failure {
+    Failure::new(err, None)
+}
+
+/// The cgroup manager's word.
+pub fn cgroup_word(record: &ContainerRecord) -> &'static str {
+    match record.request.cgroups {
+        CgroupMode::Enabled | CgroupMode::Split => "systemd",
+        CgroupMode::NoConmon | CgroupMode::Disabled => "",
+    }
+}

@@ -1,0 +1,92 @@
+//! The commands: each reads its arguments, has the deed done, and says what came of it.
+
+mod control;
+mod exec;
+mod failure;
+mod foreground;
+mod image;
+mod inspect;
+mod list;
+mod logs;
+mod pull;
+mod run;
+mod system;
+mod volume;
+
+use pontoon_lifecycle::host::Host;
+use pontoon_storage::Store;
+
+pub use failure::Failure;
+
+use pontoon_cli::args::{Command, GlobalOptions, Invocation};
+use pontoon_cli::exit::ExitStatus;
+use pontoon_cli::run_options;
+
+/// What every command needs.
+#[derive(Debug)]
+pub struct Context {
+    /// The host and the caller.
+    pub host: Host,
+    /// The same for the options of `run` and `create`.
+    pub option_host: run_options::Host,
+    /// The whole command line, with the program's name.
+    pub words: Vec<String>,
+}
+
+impl Context {
+    fn new(globals: &GlobalOptions, words: Vec<String>) -> Result<Self, Failure> {
+        let host = Host::read(globals.root.clone(), globals.runroot.clone())?;
+        let mut whole = vec!["pontoon".to_owned()];
+        whole.extend(words);
+        Ok(Self { host, option_host: run_options::Host::read(), words: whole })
+    }
+
+    /// Opens the store.
+    pub fn store(&self) -> Result<Store, Failure> {
+        Ok(self.host.open_store()?)
+    }
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// What went wrong, with what to do about it and the exit code.
+pub fn dispatch(invocation: Invocation) -> Result<ExitStatus, Failure> {
+    let context = Context::new(&invocation.globals, invocation.words)?;
+    match invocation.command {
+        Command::Run(args) => run::run(&context, &args),
+        Command::Create(args) => run::create(&context, &args),
+        Command::Start(args) => run::start(&context, &args),
+        Command::Stop(args) => control::stop(&context, &args),
+        Command::Kill(args) => control::kill(&context, &args),
+        Command::Rm(args) => control::rm(&context, &args),
+        Command::Wait(args) => control::wait(&context, &args),
+        Command::Ps(args) => list::ps(&context, &args),
+        Command::Logs(args) => logs::logs(&context, &args),
+        Command::Exec(args) => exec::exec(&context, &args),
+        Command::Inspect(args) => inspect::inspect(&context, &args),
+        Command::ContainerInspect(args) => inspect::containers(&context, &args),
+        Command::ContainerExists(args) => inspect::container_exists(&context, &args.name),
+        Command::Port(args) => list::port(&context, &args),
+        Command::Pull(args) => pull::pull(&context, &args),
+        Command::Import(args) => pull::import(&context, &args),
+        Command::Load(args) => pull::load(&context, &args),
+        Command::Images(args) => image::list(&context, &args),
+        Command::Rmi(args) => image::remove(&context, &args),
+        Command::ImageInspect(args) => inspect::images(&context, &args),
+        Command::ImageExists(args) => image::exists(&context, &args.name),
+        Command::Tag(args) => image::tag(&context, &args),
+        Command::Untag(args) => image::untag(&context, &args),
+        Command::VolumeCreate(args) => volume::create(&context, &args),
+        Command::VolumeLs(args) => volume::list(&context, &args),
+        Command::VolumeInspect(args) => volume::inspect(&context, &args),
+        Command::VolumeRm(args) => volume::remove(&context, &args),
+        Command::VolumeExists(args) => volume::exists(&context, &args.name),
+        Command::Unshare(args) => system::unshare(&context, &args),
+        Command::Info(args) => system::info(&context, &args),
+        Command::Version(args) => system::version(&args),
+        Command::LingerEnable(args) => system::linger(&context, &args, Some(true)),
+        Command::LingerDisable(args) => system::linger(&context, &args, Some(false)),
+        Command::LingerStatus(args) => system::linger(&context, &args, None),
+    }
+}

@@ -1,0 +1,407 @@
+//! `pull`, `load`, `import`, and the image that `run` and `create` need.
+//!
+//! The work is done by a child that is root over the user's ids; this process waits, and tells a service manager meanwhile
+//! that it takes longer.
+
+use std::io::Read;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pontoon_image::{
+    Archive, Credential, NoProgress, Platform, PlatformRequest, Progress, Reference, RunConfig,
+};
+use pontoon_lifecycle::acquire::{self, RegistryWishes};
+use pontoon_lifecycle::pull::{self, ImportRequest, PullOptions};
+use pontoon_lifecycle::request::{CreateRequest, PullPolicy};
+use pontoon_lifecycle::user_namespace::{self, Worker};
+use pontoon_monitor::notify::Notifier;
+use pontoon_rootless::idmap::IdMaps;
+use pontoon_storage::{FindImageError, ImageRecord, Store};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::{Context, Failure};
+use pontoon_cli::args::{ImportArgs, LoadArgs, PlatformOptions, PullArgs, RegistryOptions};
+use pontoon_cli::exit::ExitStatus;
+use pontoon_cli::progress::PullProgress;
+use pontoon_cli::{message, output};
+
+/// How often a service manager is told that a pull goes on, and how much longer it may take each time.
+const TELL_EVERY: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
+const EXTENSION: &str = "EXTEND_TIMEOUT_USEC=30000000";
+/// Exit code of a worker whose failure may be passed over: the registry is out of reach.
+const UNAVAILABLE: i32 = 100;
+
+/// What a command says about pulling.
+#[derive(Debug, Clone, Default)]
+pub struct Wishes {
+    platform: Option<PlatformRequest>,
+    invalid_platform: Option<String>,
+    registry: RegistryWishes,
+    quiet: bool,
+}
+
+impl Wishes {
+    /// From the options of a command.
+    pub fn of(
+        platform: &PlatformOptions,
+        registry: &RegistryOptions,
+        credentials: Option<&str>,
+        quiet: bool,
+    ) -> Self {
+        let host = Platform::host();
+        let (mut wanted, mut invalid_platform) = (None, None);
+        if let Some(text) = &platform.platform {
+            match text.parse::<Platform>() {
+                Ok(platform) => wanted = Some(PlatformRequest::only(platform)),
+                Err(err) => invalid_platform = Some(err.to_string()),
+            }
+        } else if platform.arch.is_some() || platform.os.is_some() || platform.variant.is_some() {
+            let os = platform.os.as_deref().unwrap_or(&host.os);
+            let architecture = platform.arch.as_deref().unwrap_or(&host.architecture);
+            wanted =
+                Some(PlatformRequest::only(Platform::new(os, architecture, platform.variant.as_deref())));
+        }
+        Self {
+            platform: wanted,
+            invalid_platform,
+            registry: RegistryWishes {
+                authfile: registry.authfile.clone(),
+                credentials: credentials.and_then(Credential::parse),
+                tls_verify: registry.tls_verify,
+            },
+            quiet,
+        }
+    }
+
+    fn options(&self, context: &Context, maps: Option<&IdMaps>) -> PullOptions {
+        let options = PullOptions::new(acquire::unpack_options(&context.host, maps));
+        match &self.platform {
+            Some(platform) => PullOptions { platform: platform.clone(), ..options },
+            None => options,
+        }
+    }
+
+    fn progress(&self) -> Arc<dyn Progress> {
+        if self.quiet { Arc::new(NoProgress) } else { Arc::new(PullProgress::new()) }
+    }
+}
+
+/// Starts a child for work that needs mapped ids; what it fails with, it says itself.
+fn worker(
+    context: &Context,
+    work: impl FnOnce(Option<&IdMaps>) -> Result<i32, Failure>,
+) -> Result<Worker, Failure> {
+    let said = |failure: Failure| {
+        failure.print();
+        i32::from(failure.status.code())
+    };
+    Ok(user_namespace::spawn(
+        &context.host,
+        |err| said(Failure::from(err)),
+        |maps| {
+            if maps.is_some_and(IdMaps::is_single) {
+                message::print_warning(
+                    "no subordinate ids are granted to you, so every file of the image will belong to you; see \
+                     `usermod --add-subuids`",
+                );
+            }
+            work(maps).unwrap_or_else(said)
+        },
+    )?)
+}
+
+/// Waits for a worker, and tells a service manager meanwhile.
+fn attend(worker: Worker, what: &str) -> i32 {
+    let manager = Notifier::from_environment();
+    loop {
+        let mut fds = [PollFd::from_borrowed_fd(worker.ended_fd().as_fd(), PollFlags::IN)];
+        let patience = manager.as_ref().map(|_| &TELL_EVERY);
+        if let Some(manager) = &manager {
+            manager.tell(&format!("{EXTENSION}\nSTATUS=pulling {what}"));
+        }
+        match poll(&mut fds, patience) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            _ => return worker.wait().unwrap_or(125),
+        }
+    }
+}
+
+fn ended(code: i32) -> ExitStatus {
+    if code == 0 { ExitStatus::Success } else { ExitStatus::OurFault }
+}
+
+/// `pontoon pull`
+pub fn pull(context: &Context, args: &PullArgs) -> Result<ExitStatus, Failure> {
+    let wishes = Wishes::of(&args.platform, &args.registry, args.creds.as_deref(), args.quiet);
+    if args.creds.is_some() && wishes.registry.credentials.is_none() {
+        return Err(Failure::new("`--creds` has no password", Some("give USER:PASSWORD".to_owned())));
+    }
+    let images = args.images.clone();
+    let work = worker(context, |maps| {
+        for image in &images {
+            let id = pull_one(context, image, &wishes, maps).map_err(|(failure, _)| failure)?;
+            output::line(&id)?;
+        }
+        Ok(0)
+    })?;
+    Ok(ended(attend(work, &args.images.join(" "))))
+}
+
+/// Pulls one image and gives its id; a failure says whether the registry was out of reach.
+fn pull_one(
+    context: &Context,
+    image: &str,
+    wishes: &Wishes,
+    maps: Option<&IdMaps>,
+) -> Result<String, (Failure, bool)> {
+    let fatal = |failure: Failure| (failure, false);
+    if let Some(text) = &wishes.invalid_platform {
+        return Err(fatal(Failure::new(text.clone(), Some("give OS/ARCH or OS/ARCH/VARIANT".to_owned()))));
+    }
+    let store = context.store().map_err(fatal)?;
+    let _ = store.sweep();
+    let mut options = wishes.options(context, maps);
+    let (client, conf) =
+        acquire::client(&context.host, &wishes.registry, &mut options).map_err(|err| fatal(err.into()))?;
+    let spool = spool(context);
+    let progress = wishes.progress();
+    if !wishes.quiet {
+        for unknown in &conf.unhonoured {
+            message::print_warning(&format!(
+                "{}:{}: `{}` is not honoured",
+                unknown.path.display(),
+                unknown.line,
+                unknown.key
+            ));
+        }
+        output::err(&format!("Trying to pull {image}...\n"));
+    }
+    let pulled = pull::pull_named(image, &client, &conf, &spool, &store, &progress, &options);
+    let _ = store.empty_trash();
+    match pulled {
+        Ok(pulled) => {
+            if pulled.image.skipped_devices > 0 && !wishes.quiet {
+                message::print_warning(&format!(
+                    "left out {} device nodes of the image, which an ordinary user cannot make",
+                    pulled.image.skipped_devices
+                ));
+            }
+            Ok(pulled.image.record.id.to_string())
+        }
+        Err(err) => {
+            let unavailable = err.is_unavailable();
+            Err((Failure::from(err).while_doing(format!("cannot pull `{image}`")), unavailable))
+        }
+    }
+}
+
+/// Where archives that must be unpacked first are put.
+fn spool(context: &Context) -> PathBuf {
+    context.host.variable("TMPDIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from)
+}
+
+/// The image of a request: the one that is there, or a pulled one, as the policy says.
+pub fn ensure_image(
+    context: &Context,
+    store: &Store,
+    request: &CreateRequest,
+    wishes: &Wishes,
+) -> Result<ImageRecord, Failure> {
+    let local = match store.find_image(&request.image) {
+        Ok(image) => Some(image),
+        Err(FindImageError::NotFound { .. }) => None,
+        Err(err) => return Err(err.into()),
+    };
+    match (request.pull, local) {
+        (PullPolicy::Missing | PullPolicy::Never, Some(image)) => return Ok(image),
+        (PullPolicy::Never, None) => {
+            return Err(Failure::new(
+                format!("no image `{}`, and --pull=never forbids to fetch it", request.image),
+                Some(format!("pull it first: pontoon pull {}", request.image)),
+            ));
+        }
+        (PullPolicy::Newer, Some(image)) => match fetch(context, &request.image, wishes)? {
+            UNAVAILABLE => {
+                message::print_warning("the registry is out of reach; the image that is there is used");
+                return Ok(image);
+            }
+            0 => {}
+            _ => return Err(said_already()),
+        },
+        _ => {
+            if fetch(context, &request.image, wishes)? != 0 {
+                return Err(said_already());
+            }
+        }
+    }
+    Ok(store.find_image(&request.image)?)
+}
+
+fn fetch(context: &Context, image: &str, wishes: &Wishes) -> Result<i32, Failure> {
+    let work = worker(context, |maps| match pull_one(context, image, wishes, maps) {
+        Ok(_) => Ok(0),
+        Err((failure, unavailable)) => {
+            failure.print();
+            Ok(if unavailable { UNAVAILABLE } else { 125 })
+        }
+    })?;
+    Ok(attend(work, image))
+}
+
+/// The worker has said what went wrong.
+fn said_already() -> Failure {
+    Failure::silent()
+}
+
+/// `pontoon load`
+pub fn load(context: &Context, args: &LoadArgs) -> Result<ExitStatus, Failure> {
+    let spool = spool(context);
+    let (path, _spooled) = match &args.input {
+        Some(path) if path != &PathBuf::from("-") => (path.clone(), None),
+        _ if rustix::termios::isatty(rustix::stdio::stdin()) => {
+            return Err(Failure::new(
+                "`load` reads an archive, and standard input is a terminal",
+                Some("name the archive with --input FILE, or redirect it".to_owned()),
+            ));
+        }
+        _ => {
+            let spooled = spool_stdin(&spool)?;
+            (spooled.0.clone(), Some(spooled))
+        }
+    };
+    let wishes = Wishes { quiet: args.quiet, ..Wishes::default() };
+    let work = worker(context, |maps| {
+        let store = context.store()?;
+        let deed = || format!("cannot load `{}`", path.display());
+        let archive = Archive::open(&path, &spool).map_err(|err| Failure::from(err).while_doing(deed()))?;
+        let options = wishes.options(context, maps);
+        let loaded = pull::load(&archive, &store, &wishes.progress(), &options)
+            .map_err(|err| Failure::from(err).while_doing(deed()))?;
+        for image in loaded {
+            let name = image.record.names.first().cloned();
+            let shown = name.unwrap_or_else(|| format!("sha256:{}", image.record.id));
+            output::line(&format!("Loaded image: {shown}"))?;
+        }
+        Ok(0)
+    })?;
+    Ok(ended(attend(work, "an archive")))
+}
+
+/// A file that goes when it is dropped.
+struct Spooled(PathBuf);
+
+impl Drop for Spooled {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// An archive is read at more than one place, which a pipe cannot do.
+fn spool_stdin(directory: &std::path::Path) -> Result<Spooled, Failure> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let path = directory.join(format!("pontoon-load-{}", std::process::id()));
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+    let spooled = Spooled(path);
+    std::io::copy(&mut std::io::stdin().lock(), &mut file)?;
+    Ok(spooled)
+}
+
+/// `pontoon import`
+pub fn import(context: &Context, args: &ImportArgs) -> Result<ExitStatus, Failure> {
+    if args.path.starts_with("http://") || args.path.starts_with("https://") {
+        return Err(Failure::new(
+            "`import` from a URL is not supported yet",
+            Some(format!("curl -fL {} | pontoon import - NAME", args.path)),
+        ));
+    }
+    let name = match &args.name {
+        Some(name) => Some(Reference::parse(&local_name(name))?),
+        None => None,
+    };
+    let host = Platform::host();
+    let request = ImportRequest {
+        source: args.path.clone(),
+        name,
+        config: changes(&args.change)?,
+        message: args.message.clone(),
+        platform: Platform::new(
+            args.os.as_deref().unwrap_or(&host.os),
+            args.arch.as_deref().unwrap_or(&host.architecture),
+            args.variant.as_deref(),
+        ),
+        now: pontoon_cli::time::unix_or_never(Some(std::time::SystemTime::now())),
+        limits: pontoon_image::DecompressLimits::default(),
+    };
+    let reader: Box<dyn Read + Send> = if args.path == "-" {
+        Box::new(std::io::stdin())
+    } else {
+        let deed = || format!("cannot import `{}`", args.path);
+        Box::new(std::fs::File::open(&args.path).map_err(|err| Failure::from(err).while_doing(deed()))?)
+    };
+    let work = worker(context, |maps| {
+        let store = context.store()?;
+        let unpack = acquire::unpack_options(&context.host, maps);
+        let image = pull::import(reader, &request, &store, unpack)
+            .map_err(|err| Failure::from(err).while_doing(format!("cannot import `{}`", request.source)))?;
+        output::line(&format!("sha256:{}", image.id))?;
+        Ok(0)
+    })?;
+    Ok(ended(attend(work, "an archive")))
+}
+
+/// A name without a registry means one of this machine.
+pub fn local_name(name: &str) -> String {
+    let first = name.split('/').next().unwrap_or_default();
+    let has_registry = name.contains('/') && (first.contains(['.', ':']) || first == "localhost");
+    if has_registry { name.to_owned() } else { format!("localhost/{name}") }
+}
+
+/// `--change`: instructions of a Containerfile that say how the image runs.
+fn changes(instructions: &[String]) -> Result<RunConfig, Failure> {
+    let mut config = RunConfig::default();
+    for text in instructions {
+        let (word, rest) = match text.split_once([' ', '=']) {
+            Some((word, rest)) => (word.to_ascii_uppercase(), rest.trim()),
+            None => (text.to_ascii_uppercase(), ""),
+        };
+        let invalid =
+            |reason: &str| Failure::new(format!("cannot understand `--change {text}`: {reason}"), None);
+        let pair = || {
+            let (name, value) = rest.split_once(['=', ' ']).ok_or_else(|| invalid("NAME=VALUE is wanted"))?;
+            Ok::<_, Failure>((name.to_owned(), value.trim_matches('"').to_owned()))
+        };
+        match word.as_str() {
+            "CMD" => config.cmd = Some(command(rest)),
+            "ENTRYPOINT" => config.entrypoint = Some(command(rest)),
+            "ENV" => {
+                let (name, value) = pair()?;
+                config.env.push(format!("{name}={value}"));
+            }
+            "LABEL" => {
+                let (name, value) = pair()?;
+                config.labels.insert(name, value);
+            }
+            "EXPOSE" => config.exposed_ports.extend(
+                rest.split_whitespace()
+                    .map(|port| if port.contains('/') { port.to_owned() } else { format!("{port}/tcp") }),
+            ),
+            "USER" => rest.clone_into(&mut config.user),
+            "WORKDIR" => rest.clone_into(&mut config.working_dir),
+            "VOLUME" => config.volumes.extend(command(rest)),
+            "STOPSIGNAL" => config.stop_signal = Some(rest.to_owned()),
+            _ => {
+                return Err(invalid(
+                    "the instructions are CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME, WORKDIR",
+                ));
+            }
+        }
+    }
+    Ok(config)
+}
+
+/// A JSON list of words, or a line for the shell.
+fn command(text: &str) -> Vec<String> {
+    serde_json::from_str(text)
+        .unwrap_or_else(|_| vec!["/bin/sh".to_owned(), "-c".to_owned(), text.to_owned()])
+}

@@ -1,0 +1,223 @@
+//! `run`, `create`, `start`.
+
+use pontoon_lifecycle::create::{self, image_config, preview};
+use pontoon_lifecycle::facts::{self, Known};
+use pontoon_lifecycle::list;
+use pontoon_lifecycle::request::{CgroupMode, CreateRequest};
+use pontoon_lifecycle::start::{self, Attachment, Startable};
+use pontoon_lifecycle::status;
+use pontoon_monitor::plan::StreamPlan;
+use pontoon_storage::{ImageRecord, Store};
+
+use super::{Context, Failure, foreground, pull};
+use pontoon_cli::args::{ContainerOptions, CreateArgs, RunArgs, StartArgs};
+use pontoon_cli::exit::ExitStatus;
+use pontoon_cli::run_options::Lowered;
+use pontoon_cli::{message, output};
+
+/// `pontoon run`
+pub fn run(context: &Context, args: &RunArgs) -> Result<ExitStatus, Failure> {
+    if args.preserve_fds > 0 {
+        return Err(Failure::new("`--preserve-fds` is not supported yet", None));
+    }
+    let request = request(args.lower(context.words.clone(), &context.option_host)?);
+    let store = context.store()?;
+    let _ = store.sweep();
+    if args.dry_run {
+        return dry_run(context, &store, request, args.detach);
+    }
+    let image = pull::ensure_image(context, &store, &request, &registry(&args.container))?;
+    warn_of_linger(context, &request, args.detach);
+    let created = create::create(&context.host, &store, request, &image, true)?;
+    let (name, id, removes) =
+        (created.record.name.clone(), created.record.id.clone(), created.record.request.rm);
+    let tty = created.record.request.tty;
+    let interactive = created.record.request.interactive;
+    let split = created.record.request.cgroups == CgroupMode::Split;
+    let startable = Startable::from(created);
+    let outcome = if !tty && split && start::is_main_process(&context.host) {
+        let streams = StreamPlan { interactive, foreground: !args.detach };
+        start::become_supervisor(&context.host, &store, startable, streams, &message::print_warning)
+            .map(|never| match never {})
+    } else {
+        let attachment =
+            if args.detach { Attachment::Detached } else { Attachment::Foreground { interactive } };
+        start::start(&context.host, &store, startable, attachment, &message::print_warning)
+    };
+    let started = match outcome {
+        Ok(started) => started,
+        Err(err) => {
+            // The supervisor removes what it was given; what never reached it is ours to remove.
+            if removes {
+                let options = pontoon_lifecycle::remove::RemoveOptions {
+                    force: true,
+                    ignore: true,
+                    volumes: true,
+                    timeout: None,
+                };
+                let _ = pontoon_lifecycle::remove::remove(&context.host, &store, &id, options);
+            }
+            return Err(Failure::from(err).while_doing(format!("cannot start container `{name}`")));
+        }
+    };
+    if args.detach {
+        output::line(&id)?;
+        return Ok(ExitStatus::Success);
+    }
+    let proxies = args.sig_proxy != Some(false);
+    foreground::attend(&store, &id, started, interactive, proxies)
+}
+
+/// `pontoon create`
+pub fn create(context: &Context, args: &CreateArgs) -> Result<ExitStatus, Failure> {
+    let request = request(args.lower(context.words.clone(), &context.option_host)?);
+    let store = context.store()?;
+    let image = pull::ensure_image(context, &store, &request, &registry(&args.container))?;
+    let created = create::create(&context.host, &store, request, &image, false)?;
+    output::line(&created.record.id)?;
+    Ok(ExitStatus::Success)
+}
+
+/// `pontoon start`
+pub fn start(context: &Context, args: &StartArgs) -> Result<ExitStatus, Failure> {
+    let store = context.store()?;
+    let names = wanted(&store, args)?;
+    if args.attach && names.len() > 1 {
+        return Err(Failure::new("one container at a time can be attached to", None));
+    }
+    let mut last = None;
+    if !args.attach
+        && let Some(found) = names.first().and_then(|it| list::find(&store, it).ok())
+    {
+        warn_of_linger(context, &found.record.request, true);
+    }
+    for name in &names {
+        match start_one(context, &store, name, args) {
+            Ok(status) => {
+                if !args.attach {
+                    output::line(name)?;
+                }
+                if args.attach {
+                    return Ok(status);
+                }
+            }
+            Err(failure) => {
+                if let Some(earlier) = last.replace(failure) {
+                    Failure::print(&earlier);
+                }
+            }
+        }
+    }
+    last.map_or(Ok(ExitStatus::Success), Err)
+}
+
+fn wanted(store: &Store, args: &StartArgs) -> Result<Vec<String>, Failure> {
+    if !args.all && !args.latest {
+        if args.containers.is_empty() {
+            return Err(Failure::new("`start` needs the name or id of a container", None));
+        }
+        return Ok(args.containers.clone());
+    }
+    let listing = list::list(store)?;
+    let mut names: Vec<_> = listing
+        .containers
+        .into_iter()
+        .filter(|it| !it.status.is_alive() || args.latest)
+        .map(|it| it.record.name)
+        .collect();
+    if args.latest {
+        names = names.pop().into_iter().collect();
+    }
+    Ok(names)
+}
+
+fn start_one(context: &Context, store: &Store, name: &str, args: &StartArgs) -> Result<ExitStatus, Failure> {
+    let found = list::find(store, name)?;
+    if found.status.is_alive() {
+        if args.attach {
+            return Err(Failure::new(
+                format!("container `{name}` runs already, and attaching to it is not supported yet"),
+                Some(format!("see its output with `pontoon logs -f {name}`")),
+            ));
+        }
+        return Ok(ExitStatus::Success);
+    }
+    let image = store.find_image(&found.record.image_id)?;
+    let config = image_config(store, &image)?;
+    let Some(lock) = status::claim(found.container.run_path()).or_else(|_| {
+        found
+            .container
+            .open_run_dir(store)
+            .map_err(std::io::Error::other)
+            .and_then(|_| status::claim(found.container.run_path()))
+    })?
+    else {
+        return Err(Failure::new(format!("container `{name}` is being started by another command"), None));
+    };
+    let id = found.record.id.clone();
+    let attached_input = args.interactive && args.attach && found.record.request.interactive;
+    let startable = Startable { container: found.container, record: found.record, config, lock };
+    let attachment = if args.attach {
+        Attachment::Foreground { interactive: attached_input }
+    } else {
+        Attachment::Detached
+    };
+    let started = start::start(&context.host, store, startable, attachment, &message::print_warning)
+        .map_err(|err| Failure::from(err).while_doing(format!("cannot start container `{name}`")))?;
+    if args.attach {
+        return foreground::attend(store, &id, started, attached_input, args.sig_proxy != Some(false));
+    }
+    Ok(ExitStatus::Success)
+}
+
+fn request(lowered: Lowered) -> CreateRequest {
+    for warning in &lowered.warnings {
+        message::print_warning(warning);
+    }
+    lowered.request
+}
+
+fn registry(options: &ContainerOptions) -> pull::Wishes {
+    pull::Wishes::of(&options.platform, &options.registry, None, options.quiet)
+}
+
+/// A service that is started by hand, by a user without linger, ends with the session: said once, to a person.
+fn warn_of_linger(context: &Context, request: &CreateRequest, detached: bool) {
+    let is_person = rustix::termios::isatty(rustix::stdio::stderr());
+    let in_session = matches!(request.cgroups, CgroupMode::Enabled);
+    let Some(user) = context.host.user.as_ref().filter(|_| context.host.is_rootless()) else { return };
+    if !detached || !is_person || !in_session || pontoon_rootless::dbus::lingers(&user.name) {
+        return;
+    }
+    message::print_warning(&format!(
+        "the container ends when {} logs out; `pontoon linger enable` lets it go on",
+        user.name
+    ));
+}
+
+/// Prints the plan and does nothing.
+fn dry_run(
+    context: &Context,
+    store: &Store,
+    request: CreateRequest,
+    detach: bool,
+) -> Result<ExitStatus, Failure> {
+    let image: ImageRecord = store.find_image(&request.image)?;
+    let config = image_config(store, &image)?;
+    let record = preview(store, request, &image, &config);
+    let directory = store.paths().root.join("containers").join(&record.id);
+    let run_directory = start::run_directory(store, &record.id);
+    let streams = StreamPlan { interactive: record.request.interactive, foreground: !detach };
+    let known = Known {
+        record: &record,
+        image: &image,
+        config: &config,
+        directory: &directory,
+        run_directory: &run_directory,
+        own_cgroup: !matches!(record.request.cgroups, CgroupMode::Disabled | CgroupMode::NoConmon),
+        streams,
+    };
+    let decided = facts::plan(&context.host, store, &known)?;
+    output::line(&pontoon_cli::format::json::pretty(&decided.plan, 2))?;
+    Ok(ExitStatus::Success)
+}

@@ -1,0 +1,237 @@
+//! `unshare`, `info`, `version`, `linger`.
+
+use std::collections::BTreeMap;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use pontoon_image::{Environment, RegistriesConf, RegistriesPaths};
+use pontoon_lifecycle::list;
+use pontoon_lifecycle::overlay;
+use pontoon_lifecycle::status::Status;
+use pontoon_lifecycle::storage_conf;
+use pontoon_rootless::cgroup::Cgroup;
+use pontoon_rootless::dbus::{self, Bus};
+use pontoon_rootless::{helper, idmap, names, userns};
+
+use super::{Context, Failure};
+use pontoon_cli::args::{InfoArgs, LingerArgs, UnshareArgs, VersionArgs};
+use pontoon_cli::exit::ExitStatus;
+use pontoon_cli::output;
+use pontoon_cli::view::info::{
+    self, ContainerStore, Distribution, Helper, Host, IdMappings, IdRange, ImageStore, Info, Plugins,
+    Program, Runtime, Security,
+};
+use pontoon_cli::view::version as version_view;
+
+/// `pontoon unshare`
+pub fn unshare(context: &Context, args: &UnshareArgs) -> Result<ExitStatus, Failure> {
+    let Some(maps) = context.host.maps()? else {
+        return Err(Failure::new("`unshare` is for ordinary users: root needs no user namespace", None));
+    };
+    userns::enter(&maps)?;
+    let shell = context.host.variable("SHELL").unwrap_or("/bin/sh").to_owned();
+    let (program, words) = match args.words.split_first() {
+        Some((program, words)) => (program.clone(), words.to_vec()),
+        None => (shell, Vec::new()),
+    };
+    let err = Command::new(&program).args(words).exec();
+    let code = if err.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
+    Err(Failure::from(err).while_doing(format!("cannot run `{program}`")).with_code(code))
+}
+
+/// `pontoon version`
+pub fn version(args: &VersionArgs) -> Result<ExitStatus, Failure> {
+    let built = std::fs::metadata("/proc/self/exe").and_then(|it| it.modified()).ok();
+    output::out(&version_view::text(&version_view::ours(built), args.format.as_deref())?)?;
+    Ok(ExitStatus::Success)
+}
+
+/// `pontoon linger enable`, `disable`, `status`
+pub fn linger(context: &Context, args: &LingerArgs, wanted: Option<bool>) -> Result<ExitStatus, Failure> {
+    let user = match &args.user {
+        Some(name) => names::by_name(name)
+            .or_else(|| names::by_uid(name.parse().ok()?))
+            .ok_or_else(|| Failure::new(format!("this host has no user `{name}`"), None))?,
+        None => context.host.user.clone().ok_or_else(|| {
+            Failure::new(format!("uid {} has no name on this host", context.host.uid), None)
+        })?,
+    };
+    let bus = Bus::system()?;
+    match wanted {
+        Some(on) => {
+            dbus::set_linger(&bus, user.uid, on)?;
+            let word = if on { "go on" } else { "end" };
+            output::line(&format!("services of {} {word} when {} logs out", user.name, user.name))?;
+        }
+        None => {
+            let lingers = dbus::linger_status(&bus, user.uid)?;
+            output::line(if lingers { "yes" } else { "no" })?;
+        }
+    }
+    Ok(ExitStatus::Success)
+}
+
+/// `pontoon info`
+pub fn info(context: &Context, args: &InfoArgs) -> Result<ExitStatus, Failure> {
+    output::out(&info::text(&gather(context)?, args.format.as_deref())?)?;
+    Ok(ExitStatus::Success)
+}
+
+fn gather(context: &Context) -> Result<Info, Failure> {
+    let store = context.store()?;
+    let listing = list::list(&store)?;
+    let running = listing.containers.iter().filter(|it| matches!(it.status, Status::Running(_))).count();
+    let environment: Environment = context.host.environment.iter().collect();
+    let registries =
+        RegistriesConf::read(&RegistriesPaths::standard(&environment, context.host.is_rootless()))?;
+    let conf = storage_conf::read(&context.host);
+    let (driver_reason, options) = match overlay::choose(&context.host, &store) {
+        Ok(overlay::Choice::Native) => ("native overlay in the user namespace".to_owned(), BTreeMap::new()),
+        Ok(overlay::Choice::Fuse(program)) => (
+            "fuse-overlayfs".to_owned(),
+            BTreeMap::from([("overlay.mount_program".to_owned(), program.display().to_string())]),
+        ),
+        Err(err) => (format!("none: {err}"), BTreeMap::new()),
+    };
+    let space = rustix::fs::statvfs(&store.paths().root).map_err(std::io::Error::from)?;
+    let total = space.f_blocks.saturating_mul(space.f_frsize);
+    Ok(Info {
+        host: host(context)?,
+        store: info::Store {
+            config_file: conf.file.map(|it| it.display().to_string()).unwrap_or_default(),
+            container_store: ContainerStore {
+                number: listing.containers.len(),
+                paused: 0,
+                running,
+                stopped: listing.containers.len() - running,
+            },
+            graph_driver_name: "overlay".to_owned(),
+            graph_options: options,
+            graph_root: store.paths().root.display().to_string(),
+            graph_root_allocated: total,
+            graph_root_used: total.saturating_sub(space.f_bfree.saturating_mul(space.f_frsize)),
+            graph_status: BTreeMap::from([("Root file systems".to_owned(), driver_reason)]),
+            image_copy_tmp_dir: context.host.variable("TMPDIR").unwrap_or("/var/tmp").to_owned(),
+            image_store: ImageStore { number: store.list_images()?.len() },
+            run_root: store.paths().run.display().to_string(),
+            volume_path: store.paths().root.join("volumes").display().to_string(),
+            transient_store: false,
+        },
+        registries: BTreeMap::from([("search".to_owned(), registries.search)]),
+        plugins: Plugins {
+            volume: vec!["local".to_owned()],
+            network: ["pasta", "slirp4netns", "host", "none"].iter().map(|it| (*it).to_owned()).collect(),
+            log: ["k8s-file", "none", "passthrough", "journald"].iter().map(|it| (*it).to_owned()).collect(),
+        },
+        version: version_view::ours(std::fs::metadata("/proc/self/exe").and_then(|it| it.modified()).ok()),
+    })
+}
+
+fn host(context: &Context) -> Result<Host, Failure> {
+    let uname = rustix::system::uname();
+    let memory = meminfo();
+    let of_memory = |name: &str| memory.get(name).copied().unwrap_or(0) * 1024;
+    let os_release = os_release();
+    let of_release = |name: &str| os_release.get(name).cloned().unwrap_or_default();
+    let monitor = context.host.monitor_program();
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let maps = context.host.maps()?;
+    let controllers = Cgroup::of(None).map(|it| it.controllers()).unwrap_or_default();
+    let program = |name: &'static str, package: &'static str| {
+        let path = helper::find(name, package).map(|it| it.display().to_string()).unwrap_or_default();
+        let package = if path.is_empty() { String::new() } else { package.to_owned() };
+        Helper { executable: path, package, version: String::new() }
+    };
+    let (pasta, slirp4netns) = (program("pasta", "passt"), program("slirp4netns", "slirp4netns"));
+    let network = if pasta.executable.is_empty() { "slirp4netns" } else { "pasta" };
+    let has_journal = Path::new("/run/systemd/journal/socket").exists();
+    let lsm = std::fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default();
+    Ok(Host {
+        arch: version_view::architecture().to_owned(),
+        cgroup_manager: if has_journal { "systemd" } else { "cgroupfs" }.to_owned(),
+        cgroup_version: "v2".to_owned(),
+        cgroup_controllers: controllers,
+        conmon: Program {
+            package: "pontoon".to_owned(),
+            path: monitor.display().to_string(),
+            version: format!("pontoon-monitor version {version}"),
+        },
+        cpus: std::thread::available_parallelism().map_or(1, |it| u32::try_from(it.get()).unwrap_or(1)),
+        distribution: Distribution {
+            distribution: of_release("ID"),
+            version: of_release("VERSION_ID"),
+            codename: of_release("VERSION_CODENAME"),
+        },
+        event_logger: if has_journal { "journald" } else { "file" }.to_owned(),
+        hostname: uname.nodename().to_string_lossy().into_owned(),
+        id_mappings: mappings(maps.as_ref()),
+        kernel: uname.release().to_string_lossy().into_owned(),
+        log_driver: if has_journal { "journald" } else { "k8s-file" }.to_owned(),
+        mem_free: of_memory("MemFree"),
+        mem_total: of_memory("MemTotal"),
+        oci_runtime: Runtime {
+            name: "pontoon".to_owned(),
+            package: "pontoon".to_owned(),
+            path: monitor.display().to_string(),
+            version: format!("built in, {version}"),
+        },
+        os: "linux".to_owned(),
+        rootless_network_cmd: network.to_owned(),
+        service_is_remote: false,
+        security: Security {
+            apparmor_enabled: lsm.split(',').any(|it| it.trim() == "apparmor"),
+            capabilities: pontoon_runtime::capabilities::CapSet::DEFAULT.names().join(","),
+            rootless: context.host.is_rootless(),
+            seccomp_enabled: Path::new("/proc/sys/kernel/seccomp").exists(),
+            seccomp_profile_path: ["/etc/containers/seccomp.json", "/usr/share/containers/seccomp.json"]
+                .into_iter()
+                .find(|it| Path::new(it).exists())
+                .unwrap_or("default")
+                .to_owned(),
+            selinux_enabled: Path::new("/sys/fs/selinux/enforce").exists(),
+        },
+        slirp4netns,
+        pasta,
+        swap_free: of_memory("SwapFree"),
+        swap_total: of_memory("SwapTotal"),
+        uptime: uptime(),
+        variant: String::new(),
+        linkmode: "dynamic".to_owned(),
+    })
+}
+
+fn mappings(maps: Option<&idmap::IdMaps>) -> IdMappings {
+    let ranges = |all: &[idmap::IdRange]| {
+        all.iter().map(|it| IdRange { container_id: it.container, host_id: it.host, size: it.size }).collect()
+    };
+    IdMappings {
+        uidmap: maps.map(|it| ranges(&it.uids)).unwrap_or_default(),
+        gidmap: maps.map(|it| ranges(&it.gids)).unwrap_or_default(),
+    }
+}
+
+/// `/proc/meminfo`, in KiB.
+fn meminfo() -> BTreeMap<String, u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    text.lines()
+        .filter_map(|line| {
+            let (name, rest) = line.split_once(':')?;
+            Some((name.to_owned(), rest.split_whitespace().next()?.parse().ok()?))
+        })
+        .collect()
+}
+
+fn os_release() -> BTreeMap<String, String> {
+    let text = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    text.lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned()))
+        .collect()
+}
+
+fn uptime() -> String {
+    let text = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
+    let seconds: u64 = text.split(['.', ' ']).next().and_then(|it| it.parse().ok()).unwrap_or(0);
+    format!("{}h {}m {}.00s", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}

@@ -1,0 +1,38 @@
+//! `pontoon`: words in, words out.
+
+mod commands;
+
+use std::process::ExitCode;
+
+use pontoon_cli::args::{self, ArgsError};
+use pontoon_cli::exit::ExitStatus;
+use pontoon_cli::output;
+
+fn main() -> ExitCode {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    if args::wants_version(&words) {
+        return finish(output::line(args::VERSION_LINE).map(|()| ExitStatus::Success).map_err(Into::into));
+    }
+    match args::parse(words) {
+        Ok(invocation) => finish(commands::dispatch(invocation)),
+        Err(ArgsError::Help { text }) => {
+            finish(output::out(&text).map(|()| ExitStatus::Success).map_err(Into::into))
+        }
+        Err(err) => {
+            if let ArgsError::NoCommand { text } = &err {
+                let _ = output::out(text);
+            }
+            finish(Err(err.into()))
+        }
+    }
+}
+
+fn finish(outcome: Result<ExitStatus, commands::Failure>) -> ExitCode {
+    match outcome {
+        Ok(status) => status.into(),
+        Err(failure) => {
+            failure.print();
+            failure.status.into()
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Options of which only the value that describes our one way is taken.
+
+use super::OptionError;
+use super::error::Fault;
+use crate::args::FixedOptions;
+
+/// Refuses all other values by name.
+pub(super) fn check(options: &FixedOptions) -> Result<(), OptionError> {
+    let rows: [(&'static str, Option<&String>, &[&str]); 8] = [
+        ("--cgroupns", options.cgroupns.as_ref(), &["", "private"]),
+        ("--health-cmd", options.health_cmd.as_ref(), &["", "none"]),
+        ("--image-volume", options.image_volume.as_ref(), &["", "anonymous", "bind"]),
+        ("--ipc", options.ipc.as_ref(), &["", "private", "shareable"]),
+        ("--pid", options.pid.as_ref(), &["", "private"]),
+        ("--seccomp-policy", options.seccomp_policy.as_ref(), &["", "default"]),
+        ("--systemd", options.systemd.as_ref(), &["", "true", "false"]),
+        ("--uts", options.uts.as_ref(), &["", "private"]),
+    ];
+    for (option, value, taken) in rows {
+        let Some(value) = value.filter(|value| !taken.contains(&value.as_str())) else { continue };
+        let taken: Vec<String> =
+            taken.iter().filter(|word| !word.is_empty()).map(|word| format!("`{word}`")).collect();
+        return Err(Fault::not_supported()
+            .hint(format!("{option} takes {}", taken.join(" or ")))
+            .of(option, value));
+    }
+    Ok(())
+}

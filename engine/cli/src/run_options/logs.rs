@@ -1,0 +1,38 @@
+//! `--log-driver`, `--log-opt`.
+
+use pontoon_lifecycle::request::LogDriver;
+
+use super::error::Fault;
+use super::size;
+
+/// Where output goes; `None` is the host's default.
+pub(super) fn driver(text: &str) -> Result<Option<LogDriver>, Fault> {
+    match text {
+        "" => Ok(None),
+        "journald" => Ok(Some(LogDriver::Journald)),
+        "k8s-file" => Ok(Some(LogDriver::K8sFile)),
+        "json-file" => Ok(Some(LogDriver::JsonFile)),
+        "passthrough" => Ok(Some(LogDriver::Passthrough)),
+        "none" => Ok(Some(LogDriver::None)),
+        "passthrough-tty" => {
+            Err(Fault::not_supported().hint("`passthrough` gives the container our own streams"))
+        }
+        _ => Err(Fault::invalid("it must be one of: journald, k8s-file, json-file, passthrough, none")),
+    }
+}
+
+/// `KEY=VALUE`
+pub(super) fn option(text: &str) -> Result<(String, String), Fault> {
+    let Some((key, value)) = text.split_once('=') else { return Err(Fault::invalid("it must be KEY=VALUE")) };
+    match key {
+        "path" if !value.starts_with('/') => return Err(Fault::invalid("the path must be absolute")),
+        "path" | "tag" => {}
+        "max-size" => drop(size::read(value)?),
+        "max-file" | "label" | "labels" | "env" => return Err(Fault::not_supported()),
+        _ => {
+            return Err(Fault::invalid(format!("there is no option `{key}`"))
+                .hint("the options are path, max-size and tag"));
+        }
+    }
+    Ok((key.to_owned(), value.to_owned()))
+}

@@ -1,0 +1,143 @@
+//! All options of one command line, put together.
+
+use pontoon_lifecycle::request::{CreateRequest, NetworkMode};
+
+use super::error::{each, each_listed, listed, optional};
+use super::{
+    Host, Lowered, OptionError, devices, entrypoint, env, fixed, labels, limits, logs, modes, mounts, names,
+};
+use super::{network, ports, security, signal, size, userns};
+use crate::args::ContainerOptions;
+
+/// The variable by which Podman's units tell their own name.
+const UNIT_VARIABLE: &str = "PODMAN_SYSTEMD_UNIT";
+
+/// Reads the options of one container.
+pub(super) fn lower(
+    options: &ContainerOptions,
+    words: &[String],
+    create_command: Vec<String>,
+    host: &Host,
+) -> Result<Lowered, OptionError> {
+    fixed::check(&options.fixed)?;
+    let (image, command) = match words.split_first() {
+        Some((image, command)) => (image.clone(), command.to_vec()),
+        None => (String::new(), Vec::new()),
+    };
+    let mut request = CreateRequest { image, command, create_command, ..CreateRequest::default() };
+    identity(&mut request, options, host)?;
+    process(&mut request, options, host)?;
+    confinement(&mut request, options)?;
+    resources(&mut request, options)?;
+    surroundings(&mut request, options, host)?;
+    supervision(&mut request, options)?;
+    let warnings = warnings(&request);
+    Ok(Lowered { request, warnings })
+}
+
+/// Name, labels, files that tell ids.
+fn identity(request: &mut CreateRequest, options: &ContainerOptions, host: &Host) -> Result<(), OptionError> {
+    if options.replace && options.name.is_none() {
+        return Err(OptionError::Needs { option: "--replace", other: "--name" });
+    }
+    request.name = optional("--name", options.name.as_ref(), names::read)?;
+    request.replace = options.replace;
+    request.rm = options.rm;
+    request.labels = labels::read_labels(&options.label, &options.label_file)?;
+    request.annotations = each("--annotation", &options.annotation, labels::annotation)?;
+    request.cidfile.clone_from(&options.cidfile);
+    request.pidfile.clone_from(&options.pidfile);
+    request.conmon_pidfile.clone_from(&options.conmon_pidfile);
+    request.systemd_unit = host.variable(UNIT_VARIABLE).map(str::to_owned);
+    Ok(())
+}
+
+/// What runs, as whom, where and with which environment.
+fn process(request: &mut CreateRequest, options: &ContainerOptions, host: &Host) -> Result<(), OptionError> {
+    request.entrypoint = optional("--entrypoint", options.entrypoint.as_ref(), entrypoint::read)?;
+    request.env = env::read(&options.env, &options.env_file, host)?;
+    request.default_env = env::defaults(options.env_host, options.http_proxy.unwrap_or(true), host);
+    request.unset_env.clone_from(&options.unsetenv);
+    request.user = optional("--user", options.user.as_ref(), names::user)?;
+    request.group_add = each_listed("--group-add", &options.group_add, names::group)?;
+    request.workdir = optional("--workdir", options.workdir.as_ref(), names::workdir)?;
+    request.interactive = options.interactive;
+    request.tty = options.tty;
+    request.init = options.init;
+    request.umask = optional("--umask", options.umask.as_ref(), names::umask)?;
+    request.timezone =
+        optional("--tz", options.tz.as_ref().filter(|zone| !zone.is_empty()), names::timezone)?;
+    Ok(())
+}
+
+/// What the container may do.
+fn confinement(request: &mut CreateRequest, options: &ContainerOptions) -> Result<(), OptionError> {
+    request.cap_add = security::capabilities("--cap-add", &options.cap_add)?;
+    request.cap_drop = security::capabilities("--cap-drop", &options.cap_drop)?;
+    request.privileged = options.privileged;
+    for option in &options.security_opt {
+        security::apply(request, option).map_err(|fault| fault.of("--security-opt", option))?;
+    }
+    request.userns = optional("--userns", options.userns.as_ref(), userns::read)?.unwrap_or_default();
+    request.sysctls = each_listed("--sysctl", &options.sysctl, limits::sysctl)?;
+    request.read_only = options.read_only;
+    request.read_only_tmpfs = options.read_only_tmpfs;
+    Ok(())
+}
+
+/// What the container may use.
+fn resources(request: &mut CreateRequest, options: &ContainerOptions) -> Result<(), OptionError> {
+    request.ulimits = each_listed("--ulimit", &options.ulimit, limits::ulimit)?;
+    request.memory = optional("--memory", options.memory.as_ref(), size::limit)?;
+    request.shm_size = optional("--shm-size", options.shm_size.as_ref(), size::read)?;
+    request.pids_limit = optional("--pids-limit", options.pids_limit.as_ref(), limits::pids)?;
+    request.oom_score_adj = optional("--oom-score-adj", options.oom_score_adj.as_ref(), limits::oom_score)?;
+    request.cgroups = optional("--cgroups", options.cgroups.as_ref(), modes::cgroups)?.unwrap_or_default();
+    Ok(())
+}
+
+/// What the container sees: mounts, devices, network, names.
+fn surroundings(
+    request: &mut CreateRequest,
+    options: &ContainerOptions,
+    host: &Host,
+) -> Result<(), OptionError> {
+    request.mounts = mounts::read_all(options, host)?;
+    request.devices = each("--device", &options.device, |value| devices::read(value, host))?;
+    request.network = network::read(&options.network, host)?;
+    request.publish = ports::publish(&options.publish)?;
+    request.expose = each_listed("--expose", &options.expose, ports::expose)?.concat();
+    request.hostname = optional("--hostname", options.hostname.as_ref(), names::hostname)?;
+    request.add_host = each_listed("--add-host", &options.add_host, network::added_host)?;
+    request.dns = each_listed("--dns", &options.dns, network::dns_server)?;
+    request.dns_search = listed(&options.dns_search);
+    request.dns_option = listed(&options.dns_option);
+    Ok(())
+}
+
+/// How the container is pulled, watched, logged and stopped.
+fn supervision(request: &mut CreateRequest, options: &ContainerOptions) -> Result<(), OptionError> {
+    request.pull = optional("--pull", options.pull.as_ref(), modes::pull)?.unwrap_or_default();
+    request.sdnotify =
+        optional("--sdnotify", options.sdnotify.as_ref(), modes::sdnotify)?.unwrap_or_default();
+    optional("--restart", options.restart.as_ref(), modes::restart)?;
+    request.log_driver = optional("--log-driver", options.log_driver.as_ref(), logs::driver)?.flatten();
+    request.log_opts = each("--log-opt", &options.log_opt, logs::option)?;
+    request.stop_signal = optional("--stop-signal", options.stop_signal.as_ref(), signal::read)?;
+    request.stop_timeout = optional("--stop-timeout", options.stop_timeout.as_ref(), modes::stop_timeout)?;
+    Ok(())
+}
+
+/// What was asked for and has no effect.
+fn warnings(request: &CreateRequest) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let network = match request.network {
+        Some(NetworkMode::Host) => Some("host"),
+        Some(NetworkMode::None) => Some("none"),
+        _ => None,
+    };
+    if let Some(network) = network.filter(|_| !request.publish.is_empty()) {
+        warnings.push(format!("`--publish` has no effect with `--network={network}`"));
+    }
+    warnings
+}

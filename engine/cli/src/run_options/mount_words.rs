@@ -1,0 +1,140 @@
+//! The options of mounts.
+
+use super::error::Fault;
+use super::size;
+
+/// What is mounted, as far as it decides which options there are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    /// A path of the host.
+    Bind,
+    /// A volume.
+    Volume,
+    /// A tmpfs.
+    Tmpfs,
+}
+
+/// Words of which a mount can have only one.
+const CHOICES: [&[&str]; 8] = [
+    &["ro", "rw"],
+    &["exec", "noexec"],
+    &["dev", "nodev"],
+    &["suid", "nosuid"],
+    &["z", "Z"],
+    &["bind", "rbind"],
+    &["private", "rprivate", "shared", "rshared", "slave", "rslave", "unbindable", "runbindable"],
+    &["copy", "nocopy"],
+];
+
+/// Checks the options and gives them back without those that mean nothing here.
+pub(super) fn checked(options: Vec<String>, family: Family, selinux: bool) -> Result<Vec<String>, Fault> {
+    let mut kept: Vec<String> = Vec::new();
+    for option in options {
+        match (option.as_str(), family) {
+            // Docker's, for its virtual machine on other systems.
+            ("cached" | "consistent" | "delegated", Family::Bind | Family::Volume) => continue,
+            ("z" | "Z", Family::Bind | Family::Volume) if selinux => {
+                return Err(Fault::part_not_supported(&*option)
+                    .hint("relabel the files yourself: chcon -R -t container_file_t"));
+            }
+            ("O" | "idmap", Family::Bind | Family::Volume) => return Err(Fault::part_not_supported(option)),
+            (word, Family::Bind | Family::Volume)
+                if ["idmap=", "upperdir=", "workdir="].iter().any(|prefix| word.starts_with(prefix)) =>
+            {
+                return Err(Fault::part_not_supported(word));
+            }
+            (word, _) if is_common(word) => {}
+            ("z" | "Z" | "bind" | "rbind", Family::Bind | Family::Volume) => {}
+            ("copy" | "nocopy", Family::Volume) => {}
+            // Podman takes it and copies nothing.
+            ("copy" | "nocopy", Family::Bind) => continue,
+            (word, Family::Bind | Family::Volume) if is_propagation(word) => {}
+            (word, Family::Tmpfs) if is_tmpfs(word)? => {}
+            (word, _) => return Err(Fault::invalid(format!("a mount has no option `{word}`"))),
+        }
+        kept.push(option);
+    }
+    for choice in CHOICES {
+        let mut chosen = kept.iter().filter(|option| choice.contains(&option.as_str()));
+        if let (Some(first), Some(second)) = (chosen.next(), chosen.next()) {
+            return Err(Fault::invalid(format!("`{first}` and `{second}` exclude each other")));
+        }
+    }
+    Ok(kept)
+}
+
+fn is_common(word: &str) -> bool {
+    matches!(
+        word,
+        "ro" | "rw"
+            | "exec"
+            | "noexec"
+            | "dev"
+            | "nodev"
+            | "suid"
+            | "nosuid"
+            | "U"
+            | "noatime"
+            | "relatime"
+            | "strictatime"
+            | "nodiratime"
+            | "diratime"
+    )
+}
+
+fn is_propagation(word: &str) -> bool {
+    CHOICES.iter().any(|choice| choice.first() == Some(&"private") && choice.contains(&word))
+}
+
+/// Whether it is an option of tmpfs; its value must be right, too.
+fn is_tmpfs(word: &str) -> Result<bool, Fault> {
+    let Some((key, value)) = word.split_once('=') else {
+        return Ok(matches!(word, "tmpcopyup" | "notmpcopyup" | "noswap"));
+    };
+    let is_number = |value: &str| !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+    let right = match key {
+        "size" => value.strip_suffix('%').map_or_else(|| size::read(value).is_ok(), is_number),
+        "mode" => u32::from_str_radix(value, 8).is_ok_and(|mode| mode <= 0o7777) && !value.starts_with('+'),
+        "uid" | "gid" => is_number(value) && value.parse::<u32>().is_ok_and(|id| id < u32::MAX),
+        "nr_inodes" | "nr_blocks" => size::read(value).is_ok(),
+        _ => return Ok(false),
+    };
+    if right { Ok(true) } else { Err(Fault::invalid(format!("`{value}` is no value for `{key}`"))) }
+}
+
+/// A field of `--mount` beyond type, source and target, as an option of `--volume`.
+pub(super) fn from_mount_field(key: &str, value: Option<&str>) -> Result<Option<String>, Fault> {
+    let switch = |on: &str, off: Option<&str>| match value {
+        None | Some("true" | "1") => Ok(Some(on.to_owned())),
+        Some("false" | "0") => Ok(off.map(str::to_owned)),
+        Some(value) => Err(Fault::invalid(format!("`{value}` is no value for `{key}`; it is true or false"))),
+    };
+    let wrong = || Fault::invalid(format!("`{}` is no value for `{key}`", value.unwrap_or_default()));
+    match (key, value) {
+        ("ro" | "readonly", _) => switch("ro", Some("rw")),
+        ("rw", _) => switch("rw", Some("ro")),
+        ("exec", _) => switch("exec", Some("noexec")),
+        ("noexec", _) => switch("noexec", Some("exec")),
+        ("suid", _) => switch("suid", Some("nosuid")),
+        ("nosuid", _) => switch("nosuid", Some("suid")),
+        ("dev", _) => switch("dev", Some("nodev")),
+        ("nodev", _) => switch("nodev", Some("dev")),
+        ("U" | "chown", _) => switch("U", None),
+        ("bind-nonrecursive", _) => switch("bind", Some("rbind")),
+        ("tmpcopyup", _) => switch("tmpcopyup", Some("notmpcopyup")),
+        ("notmpcopyup", _) => switch("notmpcopyup", Some("tmpcopyup")),
+        ("nocopy" | "volume-nocopy", _) => switch("nocopy", None),
+        ("consistency", Some(_)) => Ok(None),
+        ("bind-propagation", Some(mode)) if is_propagation(mode) => Ok(Some(mode.to_owned())),
+        ("relabel", Some("shared")) => Ok(Some("z".to_owned())),
+        ("relabel", Some("private")) => Ok(Some("Z".to_owned())),
+        ("bind-propagation" | "relabel", _) => Err(wrong()),
+        ("tmpfs-size", Some(size)) => Ok(Some(format!("size={size}"))),
+        ("tmpfs-mode", Some(mode)) => Ok(Some(format!("mode={mode}"))),
+        ("volume-opt" | "volume-driver" | "volume-label" | "subpath" | "volume-subpath" | "idmap", _) => {
+            Err(Fault::part_not_supported(key))
+        }
+        (word, None) => Ok(Some(word.to_owned())),
+        (key, Some(value)) => Ok(Some(format!("{key}={value}"))),
+    }
+}

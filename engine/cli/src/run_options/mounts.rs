@@ -1,0 +1,154 @@
+//! `--volume`, `--mount`, `--tmpfs`: what is mounted where.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use pontoon_lifecycle::request::{MountRequest, MountSource};
+
+use super::error::{Fault, each};
+use super::mount_words::{self, Family};
+use super::{Host, OptionError, names};
+use crate::args::ContainerOptions;
+
+/// Reads all mounts, in the order volumes, mounts, tmpfs; no two may want the same place.
+pub(super) fn read_all(options: &ContainerOptions, host: &Host) -> Result<Vec<MountRequest>, OptionError> {
+    let mut mounts = each("--volume", &options.volume, |text| volume(text, host))?;
+    mounts.extend(each("--mount", &options.mount, |text| mount(text, host))?);
+    mounts.extend(each("--tmpfs", &options.tmpfs, tmpfs)?);
+    let mut taken = HashSet::new();
+    for mount in &mounts {
+        if !taken.insert(&mount.target) {
+            return Err(OptionError::SameTarget { target: mount.target.clone() });
+        }
+    }
+    Ok(mounts)
+}
+
+/// `[SOURCE:]TARGET[:OPTIONS]`
+fn volume(text: &str, host: &Host) -> Result<MountRequest, Fault> {
+    let parts: Vec<&str> = text.split(':').collect();
+    let (source, target, options) = match parts.as_slice() {
+        [target] => (None, *target, ""),
+        [source, target] => (Some(*source), *target, ""),
+        [source, target, options] => (Some(*source), *target, *options),
+        _ => return Err(Fault::invalid("it must be TARGET, SOURCE:TARGET or SOURCE:TARGET:OPTIONS")),
+    };
+    let source = match source {
+        None => MountSource::Anonymous,
+        Some("") => return Err(Fault::invalid("the source is empty")),
+        Some(path) if path.starts_with(['/', '.']) => MountSource::Bind(host_path(path, host)?),
+        Some(name) => volume_name(name)?,
+    };
+    let options = options.split(',').filter(|option| !option.is_empty()).map(str::to_owned).collect();
+    finish(source, target, options, host)
+}
+
+/// `type=…,source=…,target=…,…`
+fn mount(text: &str, host: &Host) -> Result<MountRequest, Fault> {
+    let mut kind = "volume".to_owned();
+    let (mut source, mut target) = (None, None);
+    let mut rest = Vec::new();
+    for field in crate::args::split_list(text) {
+        let (key, value) = match field.split_once('=') {
+            Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
+            None => (field, None),
+        };
+        match (key.as_str(), value) {
+            ("type", Some(value)) => kind = value,
+            ("src" | "source", Some(value)) => source = Some(value),
+            ("dst" | "destination" | "target", Some(value)) => target = Some(value),
+            (_, value) => rest.push((key, value)),
+        }
+    }
+    let target = target.ok_or_else(|| {
+        Fault::invalid("the target is missing").hint("write it as type=bind,source=/host/path,target=/path")
+    })?;
+    let source = match (kind.as_str(), source) {
+        ("bind", Some(path)) if !path.is_empty() => MountSource::Bind(host_path(&path, host)?),
+        ("bind", _) => return Err(Fault::invalid("a bind mount needs a source")),
+        ("volume", Some(name)) if !name.is_empty() => volume_name(&name)?,
+        ("volume", _) => MountSource::Anonymous,
+        ("tmpfs", None) => MountSource::Tmpfs,
+        ("tmpfs", Some(_)) => return Err(Fault::invalid("a tmpfs has no source")),
+        ("artifact" | "devpts" | "glob" | "image" | "ramfs", _) => {
+            return Err(Fault::part_not_supported(format!("type={kind}"))
+                .hint("bind, volume and tmpfs are supported"));
+        }
+        (other, _) => {
+            return Err(Fault::invalid(format!("there is no type `{other}`; it is bind, volume or tmpfs")));
+        }
+    };
+    let mut options = Vec::new();
+    for (key, value) in rest {
+        options.extend(mount_words::from_mount_field(&key, value.as_deref())?);
+    }
+    finish(source, &target, options, host)
+}
+
+/// `TARGET[:OPTIONS]`
+fn tmpfs(text: &str) -> Result<MountRequest, Fault> {
+    let (target, options) = text.split_once(':').unwrap_or((text, ""));
+    let options = options.split(',').filter(|option| !option.is_empty()).map(str::to_owned).collect();
+    finish(MountSource::Tmpfs, target, options, &Host::default())
+}
+
+fn finish(
+    source: MountSource,
+    target: &str,
+    options: Vec<String>,
+    host: &Host,
+) -> Result<MountRequest, Fault> {
+    if !target.starts_with('/') {
+        return Err(Fault::invalid("the path in the container must be absolute"));
+    }
+    let target = clean(target);
+    if target == "/" {
+        return Err(Fault::invalid("nothing can be mounted over the root of the container"));
+    }
+    let family = match source {
+        MountSource::Bind(_) => Family::Bind,
+        MountSource::Volume(_) | MountSource::Anonymous => Family::Volume,
+        MountSource::Tmpfs => Family::Tmpfs,
+    };
+    let options = mount_words::checked(options, family, host.selinux)?;
+    Ok(MountRequest { source, target, options })
+}
+
+fn volume_name(name: &str) -> Result<MountSource, Fault> {
+    if names::is_name(name) {
+        return Ok(MountSource::Volume(name.to_owned()));
+    }
+    let fault = Fault::invalid(format!(
+        "the volume's name `{name}` has other letters than a-z, A-Z, 0-9, `_`, `.` and `-`, or begins with one of the last three"
+    ));
+    Err(if name.contains('/') {
+        fault.hint(format!("a path begins with `/` or `./`: ./{name}"))
+    } else {
+        fault
+    })
+}
+
+/// A path of the host, made absolute. What it is, and whether it exists, is seen later.
+pub(super) fn host_path(text: &str, host: &Host) -> Result<PathBuf, Fault> {
+    if Path::new(text).is_absolute() {
+        return Ok(PathBuf::from(clean(text)));
+    }
+    let directory = host.directory.as_ref().and_then(|directory| directory.to_str());
+    let Some(directory) = directory else {
+        return Err(Fault::invalid("the path is relative and the working directory cannot be told"));
+    };
+    Ok(PathBuf::from(clean(&format!("{directory}/{text}"))))
+}
+
+/// An absolute path without `.`, `..` and empty parts, as Go's `filepath.Clean` leaves it: by its words alone.
+pub(super) fn clean(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}

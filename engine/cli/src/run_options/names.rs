@@ -1,0 +1,83 @@
+//! `--name`, `--user`, `--group-add`, `--hostname`, `--workdir`, `--tz`, `--umask`.
+
+use super::OptionError;
+use super::error::Fault;
+
+/// Longest host name the kernel takes.
+const MAX_HOSTNAME: usize = 64;
+
+/// Checks a name of a container or volume against Podman's rule.
+pub fn check_name(option: &'static str, name: &str) -> Result<(), OptionError> {
+    read(name).map(drop).map_err(|fault| fault.of(option, name))
+}
+
+/// A name of a container or volume.
+pub(super) fn read(text: &str) -> Result<String, Fault> {
+    if is_name(text) {
+        return Ok(text.to_owned());
+    }
+    Err(Fault::invalid("a name has letters, digits, `_`, `.` and `-`, and begins with a letter or digit"))
+}
+
+/// Whether it can be a name of a container or volume.
+pub(super) fn is_name(text: &str) -> bool {
+    text.starts_with(|letter: char| letter.is_ascii_alphanumeric())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
+}
+
+/// `user`, `uid`, `user:group`, `:group`; who they are is seen in the image.
+pub(super) fn user(text: &str) -> Result<String, Fault> {
+    let form = "it must be USER, USER:GROUP or :GROUP, by name or number";
+    let mut parts = text.split(':');
+    let named = [parts.next(), parts.next()].into_iter().flatten().any(|part| !part.is_empty());
+    let dangling = text.len() > 1 && text.ends_with(':');
+    if !named || dangling || parts.next().is_some() || text.contains(['\n', '\0']) {
+        return Err(Fault::invalid(form));
+    }
+    Ok(text.to_owned())
+}
+
+/// A group, by name or number.
+pub(super) fn group(text: &str) -> Result<String, Fault> {
+    match text {
+        "" => Err(Fault::invalid("the name of the group is missing")),
+        "keep-groups" => Err(Fault::not_supported().hint("name the groups")),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// A host name: the kernel is not picky, so neither are we beyond its limits.
+pub(super) fn hostname(text: &str) -> Result<String, Fault> {
+    if text.len() > MAX_HOSTNAME {
+        return Err(Fault::invalid(format!("a host name has at most {MAX_HOSTNAME} bytes")));
+    }
+    if text.is_empty() || text.contains(['\n', '\0', '/']) {
+        return Err(Fault::invalid("it is no host name"));
+    }
+    Ok(text.to_owned())
+}
+
+/// A working directory.
+pub(super) fn workdir(text: &str) -> Result<String, Fault> {
+    if !text.starts_with('/') {
+        return Err(Fault::invalid("it must be an absolute path"));
+    }
+    Ok(super::mounts::clean(text))
+}
+
+/// A time zone's name, or `local`.
+pub(super) fn timezone(text: &str) -> Result<String, Fault> {
+    let outside = text.starts_with('/') || text.split('/').any(|part| matches!(part, "" | "." | ".."));
+    if outside || text.contains('\0') {
+        return Err(Fault::invalid("it must be the name of a time zone, as Europe/Berlin, or `local`"));
+    }
+    Ok(text.to_owned())
+}
+
+/// A file mode mask in octal.
+pub(super) fn umask(text: &str) -> Result<u32, Fault> {
+    match u32::from_str_radix(text, 8) {
+        Ok(mask) if mask <= 0o777 && !text.starts_with('+') => Ok(mask),
+        _ => Err(Fault::invalid("it must be an octal number from 0 to 0777")),
+    }
+}

@@ -1,0 +1,34 @@
+//! `--publish`, `--expose`.
+
+use pontoon_network::{PortMapping, Protocol, check_conflicts, parse_publish};
+
+use super::OptionError;
+use super::error::{Fault, listed};
+
+/// Reads the mappings and sees that no two want the same port.
+pub(super) fn publish(values: &[String]) -> Result<Vec<PortMapping>, OptionError> {
+    let mappings = listed(values)
+        .into_iter()
+        .map(|value| parse_publish(&value).map_err(|source| OptionError::Publish { value, source }))
+        .collect::<Result<Vec<PortMapping>, OptionError>>()?;
+    check_conflicts(&mappings).map_err(|source| OptionError::PublishConflict { source })?;
+    Ok(mappings)
+}
+
+/// `PORT[-PORT][/PROTOCOL]`, as single ports: `80/tcp`.
+pub(super) fn expose(text: &str) -> Result<Vec<String>, Fault> {
+    let wrong = || Fault::invalid("it must be PORT or PORT-PORT, with /tcp, /udp or /sctp behind it or not");
+    let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+    let known = [Protocol::Tcp, Protocol::Udp, Protocol::Sctp].map(Protocol::name);
+    if !known.contains(&protocol) {
+        return Err(wrong());
+    }
+    let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
+    let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0 && !text.starts_with('+'));
+    match (port(first), port(last)) {
+        (Some(first), Some(last)) if first <= last => {
+            Ok((first..=last).map(|port| format!("{port}/{protocol}")).collect())
+        }
+        _ => Err(wrong()),
+    }
+}

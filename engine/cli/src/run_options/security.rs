@@ -1,0 +1,68 @@
+//! `--cap-add`, `--cap-drop`, `--security-opt`.
+
+use std::path::PathBuf;
+
+use pontoon_lifecycle::request::{CreateRequest, SeccompRequest};
+use pontoon_runtime::capabilities::Capability;
+
+use super::OptionError;
+use super::error::{Fault, listed};
+
+/// Reads names of capabilities into the kernel's names, or `ALL`.
+pub(super) fn capabilities(option: &'static str, values: &[String]) -> Result<Vec<String>, OptionError> {
+    listed(values)
+        .into_iter()
+        .map(|value| {
+            if value.eq_ignore_ascii_case("all") {
+                return Ok("ALL".to_owned());
+            }
+            match Capability::parse(&value) {
+                Ok(capability) => Ok(capability.name().to_owned()),
+                Err(source) => Err(OptionError::Capability { option, value, source }),
+            }
+        })
+        .collect()
+}
+
+/// Applies one `--security-opt`.
+pub(super) fn apply(request: &mut CreateRequest, text: &str) -> Result<(), Fault> {
+    let (key, value) = match text.split_once('=').or_else(|| text.split_once(':')) {
+        Some((key, value)) => (key, Some(value)),
+        None => (text, None),
+    };
+    match (key, value) {
+        ("no-new-privileges", None | Some("true")) => request.no_new_privileges = true,
+        ("no-new-privileges", Some("false")) => request.no_new_privileges = false,
+        ("no-new-privileges", Some(_)) => return Err(Fault::invalid("it takes `true` or `false`")),
+        ("seccomp", Some("unconfined")) => request.seccomp = SeccompRequest::Unconfined,
+        ("seccomp", Some(path)) if !path.is_empty() => {
+            request.seccomp = SeccompRequest::Profile(PathBuf::from(path))
+        }
+        ("mask", Some(paths)) => request.mask.extend(path_list(paths)?),
+        ("unmask", Some(paths)) if paths.eq_ignore_ascii_case("all") => request.unmask.push("ALL".to_owned()),
+        ("unmask", Some(paths)) => request.unmask.extend(path_list(paths)?),
+        // We set no SELinux labels, so a container is without one anyway; and the same for AppArmor.
+        ("label", Some("disable")) | ("apparmor", Some("unconfined")) => {}
+        ("label", Some(_)) => return Err(Fault::not_supported().hint("`label=disable` is supported")),
+        ("apparmor", Some(_)) => {
+            return Err(Fault::not_supported().hint("`apparmor=unconfined` is supported"));
+        }
+        ("proc-opts" | "systempaths" | "nested", _) => return Err(Fault::not_supported()),
+        _ => {
+            return Err(Fault::invalid("there is no such option").hint(
+                "there are no-new-privileges, seccomp=FILE, seccomp=unconfined, mask=PATH:…, unmask=PATH:…, unmask=ALL, \
+                 label=disable and apparmor=unconfined",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn path_list(text: &str) -> Result<Vec<String>, Fault> {
+    text.split(':')
+        .map(|path| match path {
+            path if path.starts_with('/') => Ok(path.to_owned()),
+            path => Err(Fault::invalid(format!("`{path}` is no absolute path"))),
+        })
+        .collect()
+}

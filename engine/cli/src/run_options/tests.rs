@@ -1,0 +1,727 @@
+//! What each option means, and what is said of a wrong one.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use pontoon_lifecycle::request::{
+    CgroupMode, CreateRequest, LogDriver, MountRequest, MountSource, NetworkMode, PullPolicy, SdNotifyMode,
+    SeccompRequest, UserNsMode,
+};
+
+use super::*;
+use crate::args::{Command, parse};
+
+fn host() -> Host {
+    let env = [
+        ("HOME", "/home/alice"),
+        ("LC_ALL", "C"),
+        ("LC_TIME", "de"),
+        ("https_proxy", "p:1"),
+        ("NO_PROXY", "x"),
+    ];
+    Host {
+        env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+        directory: Some(PathBuf::from("/work/dir")),
+        rootless: true,
+        selinux: false,
+    }
+}
+
+fn lowered_on(line: &[&str], host: &Host) -> Result<Lowered, OptionError> {
+    let mut words = vec!["run"];
+    words.extend(line);
+    words.extend(["image", "cmd", "-x"]);
+    match parse(words.iter().map(Into::into).collect()).unwrap().command {
+        Command::Run(args) => args.lower(words.iter().map(|word| (*word).to_owned()).collect(), host),
+        other => panic!("not run: {other:?}"),
+    }
+}
+
+#[track_caller]
+fn request(line: &[&str]) -> CreateRequest {
+    match lowered_on(line, &host()) {
+        Ok(lowered) => lowered.request,
+        Err(err) => panic!("{line:?}: {err}"),
+    }
+}
+
+/// The error with its causes, and the hint behind an arrow.
+#[track_caller]
+fn refusal(line: &[&str]) -> String {
+    let err = lowered_on(line, &host()).expect_err(&format!("{line:?} was taken"));
+    let mut text = err.to_string();
+    let mut cause = std::error::Error::source(&err);
+    while let Some(err) = cause {
+        let _ = write!(text, ": {err}");
+        cause = err.source();
+    }
+    if let Some(hint) = err.hint() {
+        let _ = write!(text, " -> {hint}");
+    }
+    text
+}
+
+#[track_caller]
+fn check_refused(option: &str, value: &str, expected: &str) {
+    let told = refusal(&[option, value]);
+    assert!(told.contains(expected), "{option} {value}: {told}");
+    assert!(told.contains(option.trim_start_matches('-')), "the option is not named: {told}");
+}
+
+fn words(list: &[&str]) -> Vec<String> {
+    list.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
+    list.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn nothing_said_is_the_default_request() {
+    let request = request(&[]);
+    let expected = CreateRequest {
+        image: "image".to_owned(),
+        command: words(&["cmd", "-x"]),
+        create_command: words(&["run", "image", "cmd", "-x"]),
+        default_env: pairs(&[("https_proxy", "p:1"), ("NO_PROXY", "x")]),
+        ..CreateRequest::default()
+    };
+    assert_eq!(request, expected);
+}
+
+#[test]
+fn environment_comes_from_files_then_options_then_the_host() {
+    let directory = std::env::temp_dir().join(format!("pontoon-cli-env-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let file = directory.join("file");
+    std::fs::write(&file, "A=1\n#c\n B=2\nHOME\nC=\"q\"\nD=\n\nLC_*\r\nE= x \n").unwrap();
+    let path = file.to_str().unwrap();
+    let read =
+        request(&["--env", "Z=z", "--env-file", path, "-e", "HOME", "-e", "NOTSET", "-e", "A=2=3"]).env;
+    let expected = pairs(&[
+        ("A", "1"),
+        ("B", "2"),
+        ("HOME", "/home/alice"),
+        ("C", "\"q\""),
+        ("D", ""),
+        ("LC_ALL", "C"),
+        ("LC_TIME", "de"),
+        ("E", " x "),
+        ("Z", "z"),
+        ("HOME", "/home/alice"),
+        ("A", "2=3"),
+    ]);
+    assert_eq!(read, expected);
+
+    std::fs::File::create(&file).unwrap().write_all(b"A=1\n\n=x\n").unwrap();
+    assert_eq!(refusal(&["--env-file", path]), format!("{path}:3: the name of the variable is missing"));
+    std::fs::File::create(&file).unwrap().write_all(b"A=\xff\n").unwrap();
+    assert_eq!(refusal(&["--env-file", path]), format!("{path}:1: the line is not valid UTF-8"));
+    std::fs::File::create(&file).unwrap().write_all(b"A=\0\n").unwrap();
+    assert_eq!(refusal(&["--label-file", path]), format!("{path}:1: the line holds a NUL byte"));
+    std::fs::remove_dir_all(&directory).unwrap();
+    let gone = refusal(&["--env-file", path]);
+    assert!(
+        gone.starts_with(&format!("cannot read `{path}`, named by `--env-file`: No such file")),
+        "{gone}"
+    );
+}
+
+#[test]
+fn an_endless_env_file_is_refused() {
+    let told = refusal(&["--env-file", "/dev/zero"]);
+    assert!(told.starts_with("cannot read `/dev/zero`"), "{told}");
+}
+
+#[test]
+fn the_host_gives_proxies_or_everything_or_nothing() {
+    assert_eq!(request(&["--http-proxy=false"]).default_env, []);
+    assert_eq!(request(&["--env-host"]).default_env, host().env);
+    check_refused("--env", "=x", "the name of the variable is missing");
+}
+
+#[test]
+fn labels_and_annotations_are_pairs() {
+    let read = request(&["--label", "a=b", "-l", "c", "--label", "d=e=f", "--annotation", "x=y"]);
+    assert_eq!(read.labels, pairs(&[("a", "b"), ("c", ""), ("d", "e=f")]));
+    assert_eq!(read.annotations, pairs(&[("x", "y")]));
+    check_refused("--label", "=x", "the name of the label is missing");
+    check_refused("--annotation", "x", "it must be KEY=VALUE");
+}
+
+#[track_caller]
+fn check_mount(option: &str, value: &str, source: MountSource, target: &str, options: &[&str]) {
+    let expected = MountRequest { source, target: target.to_owned(), options: words(options) };
+    assert_eq!(request(&[option, value]).mounts, [expected], "{option} {value}");
+}
+
+fn bind(path: &str) -> MountSource {
+    MountSource::Bind(PathBuf::from(path))
+}
+
+fn volume(name: &str) -> MountSource {
+    MountSource::Volume(name.to_owned())
+}
+
+#[test]
+fn volumes_have_three_forms() {
+    check_mount("--volume", "/data", MountSource::Anonymous, "/data", &[]);
+    check_mount("-v", "/srv:/data", bind("/srv"), "/data", &[]);
+    check_mount("-v", "vol1:/data:ro,nosuid", volume("vol1"), "/data", &["ro", "nosuid"]);
+    check_mount("-v", "./x/../y:/data//a/./b/", bind("/work/dir/y"), "/data/a/b", &[]);
+    check_mount("-v", "/srv/:/m:Z,U,rslave,exec,cached", bind("/srv"), "/m", &["Z", "U", "rslave", "exec"]);
+    check_mount("-v", "vol:/m:nocopy", volume("vol"), "/m", &["nocopy"]);
+    check_mount("-v", "/srv:/m:", bind("/srv"), "/m", &[]);
+}
+
+#[test]
+fn wrong_volumes_are_told() {
+    for (value, expected) in [
+        ("/tmp:relative", "the path in the container must be absolute"),
+        ("relative", "must be absolute"),
+        ("/tmp:/", "nothing can be mounted over the root"),
+        ("/tmp:/..", "nothing can be mounted over the root"),
+        ("/tmp:/x:bogus", "a mount has no option `bogus`"),
+        ("/tmp:/x:ro,rw", "`ro` and `rw` exclude each other"),
+        ("/tmp:/x:ro,ro", "`ro` and `ro` exclude each other"),
+        (":/x", "the source is empty"),
+        ("a:/b:c:d", "it must be TARGET"),
+        ("bad name:/x", "the volume's name `bad name`"),
+        ("rel/x:/x", "-> a path begins with `/` or `./`: ./rel/x"),
+        ("vol:/x:O", "`--volume=O` is not supported yet"),
+        ("vol:/x:idmap=uids=1", "is not supported yet"),
+        ("vol:/x:size=1m", "a mount has no option `size=1m`"),
+    ] {
+        check_refused("--volume", value, expected);
+    }
+    assert_eq!(refusal(&["-v", "/tmp:/x", "--tmpfs", "/x/"]), "two mounts want `/x`");
+}
+
+#[test]
+fn relabelling_is_refused_where_there_is_selinux() {
+    let host = Host { selinux: true, ..host() };
+    let err = lowered_on(&["-v", "/srv:/m:z"], &host).unwrap_err();
+    assert_eq!(err.to_string(), "`--volume=z` is not supported yet");
+}
+
+#[test]
+fn mounts_are_written_with_keys() {
+    check_mount("--mount", "type=bind,src=/srv,dst=/m,ro", bind("/srv"), "/m", &["ro"]);
+    check_mount("--mount", "type=bind,source=x,target=/m,readonly=false", bind("/work/dir/x"), "/m", &["rw"]);
+    check_mount("--mount", "type=volume,source=v,destination=/m,U=true", volume("v"), "/m", &["U"]);
+    check_mount("--mount", "dst=/m", MountSource::Anonymous, "/m", &[]);
+    check_mount(
+        "--mount",
+        "type=tmpfs,dst=/m,tmpfs-size=1m,tmpfs-mode=1777,notmpcopyup",
+        MountSource::Tmpfs,
+        "/m",
+        &["size=1m", "mode=1777", "notmpcopyup"],
+    );
+    check_mount(
+        "--mount",
+        "type=bind,src=/a,dst=/b,bind-propagation=rshared,relabel=private,bind-nonrecursive",
+        bind("/a"),
+        "/b",
+        &["rshared", "Z", "bind"],
+    );
+    check_mount("--mount", "type=bind,\"src=/a,b\",dst=/c", bind("/a,b"), "/c", &[]);
+    for (value, expected) in [
+        ("type=bind,src=/tmp", "the target is missing"),
+        ("type=bind,dst=/x", "a bind mount needs a source"),
+        ("type=bogus,dst=/x", "there is no type `bogus`"),
+        ("type=image,src=x,dst=/x", "`--mount=type=image` is not supported yet"),
+        ("type=glob,src=/x,dst=/x", "is not supported yet"),
+        ("type=tmpfs,src=/x,dst=/x", "a tmpfs has no source"),
+        ("type=bind,src=/tmp,dst=/x,bogus", "a mount has no option `bogus`"),
+        ("type=bind,src=/tmp,dst=/x,ro=maybe", "`maybe` is no value for `ro`"),
+        ("type=bind,src=/tmp,dst=/x,bind-propagation=up", "`up` is no value for `bind-propagation`"),
+        ("type=volume,dst=/x,volume-opt=x", "not supported yet"),
+        ("foo", "the target is missing"),
+        ("", "the target is missing"),
+    ] {
+        check_refused("--mount", value, expected);
+    }
+}
+
+#[test]
+fn tmpfs_has_its_own_options() {
+    check_mount("--tmpfs", "/run", MountSource::Tmpfs, "/run", &[]);
+    check_mount(
+        "--tmpfs",
+        "/run:size=50%,mode=700,noexec,uid=5,nr_inodes=10k",
+        MountSource::Tmpfs,
+        "/run",
+        &["size=50%", "mode=700", "noexec", "uid=5", "nr_inodes=10k"],
+    );
+    for (value, expected) in [
+        ("relative", "must be absolute"),
+        ("/x:bogus", "a mount has no option `bogus`"),
+        ("/x:mode=999", "`999` is no value for `mode`"),
+        ("/x:size=x", "`x` is no value for `size`"),
+        ("/x:uid=4294967295", "is no value for `uid`"),
+        ("/x:rslave", "a mount has no option `rslave`"),
+    ] {
+        check_refused("--tmpfs", value, expected);
+    }
+}
+
+#[test]
+fn networks_are_chosen_by_name() {
+    for (value, expected) in [
+        ("host", Some(NetworkMode::Host)),
+        ("none", Some(NetworkMode::None)),
+        ("pasta", Some(NetworkMode::Pasta(vec![]))),
+        ("pasta:", Some(NetworkMode::Pasta(vec![]))),
+        ("pasta:-t,80:81,--ipv4-only", Some(NetworkMode::Pasta(words(&["-t", "80:81", "--ipv4-only"])))),
+        (
+            "slirp4netns:mtu=1500,enable_ipv6=true",
+            Some(NetworkMode::Slirp4netns(words(&["mtu=1500", "enable_ipv6=true"]))),
+        ),
+        ("private", None),
+        ("default", None),
+        ("", None),
+    ] {
+        assert_eq!(request(&["--network", value]).network, expected, "{value}");
+        assert_eq!(request(&["--net", value]).network, expected, "{value}");
+    }
+    for (value, expected) in [
+        ("bridge", "`--network=bridge` is not supported yet -> pasta, slirp4netns, host and none"),
+        ("container:web", "not supported yet"),
+        ("ns:/run/ns", "not supported yet"),
+        ("mynet", "not supported yet -> networks with names"),
+        ("mynet:ip=10.0.0.1", "not supported yet"),
+        ("host:x", "`host` takes no options"),
+        ("slirp4netns:mtu", "the option `mtu` has no value"),
+        ("bad name", "it is no network"),
+    ] {
+        check_refused("--network", value, expected);
+    }
+    let conflict = refusal(&["--network", "host", "--network", "none"]);
+    assert_eq!(conflict, "`--network=host` cannot be used together with `--network=none`");
+    let as_root = Host { rootless: false, ..host() };
+    assert!(lowered_on(&["--network", "private"], &as_root).is_err());
+}
+
+#[test]
+fn user_namespaces_are_chosen_by_name() {
+    let keep = |uid, gid, size| UserNsMode::KeepId { uid, gid, size };
+    for (value, expected) in [
+        ("", UserNsMode::Host),
+        ("host", UserNsMode::Host),
+        ("keep-id", keep(None, None, None)),
+        ("keep-id:uid=200,gid=210,size=5000", keep(Some(200), Some(210), Some(5000))),
+        ("keep-id:gid=0", keep(None, Some(0), None)),
+    ] {
+        assert_eq!(request(&["--userns", value]).userns, expected, "{value}");
+    }
+    for (value, expected) in [
+        ("auto", "`--userns=auto` is not supported yet -> `host` and `keep-id` are supported"),
+        ("nomap", "not supported yet"),
+        ("host:x", "it must be `host` or `keep-id`"),
+        ("bogus", "it must be `host` or `keep-id`"),
+        ("keep-id:foo=1", "keep-id has no option `foo`"),
+        ("keep-id:uid=x", "`uid=x` needs a number"),
+        ("keep-id:uid=4294967295", "needs a number"),
+        ("keep-id:size=0", "a user namespace of no ids"),
+    ] {
+        check_refused("--userns", value, expected);
+    }
+}
+
+#[test]
+fn sizes_have_units() {
+    for (value, expected) in [
+        ("1", 1),
+        ("10b", 10),
+        ("64k", 65536),
+        ("64m", 64 << 20),
+        ("1g", 1 << 30),
+        ("1.5G", 3 << 29),
+        ("2MiB", 2 << 20),
+        ("3kb", 3072),
+        ("1t", 1 << 40),
+        ("7 m", 7 << 20),
+    ] {
+        assert_eq!(request(&["--memory", value]).memory, Some(expected), "{value}");
+        assert_eq!(parse_size("--memory", value).unwrap(), expected);
+    }
+    for wrong in [
+        "",
+        "x",
+        "1x",
+        "-1",
+        "1.5",
+        "1.",
+        ".5m",
+        "1..5m",
+        "0x10",
+        "99999999999999999999",
+        "20000000p",
+        "+1",
+        "1ib",
+    ] {
+        check_refused("--memory", wrong, "it ");
+    }
+    check_refused("--memory", "0", "nothing runs in no memory");
+    assert_eq!(request(&["--shm-size", "0"]).shm_size, Some(0));
+}
+
+#[test]
+fn signals_have_names_and_numbers() {
+    for (value, expected) in [
+        ("SIGTERM", 15),
+        ("term", 15),
+        ("9", 9),
+        ("SIGRTMIN+3", 37),
+        ("RTMAX-1", 63),
+        ("rtmin", 34),
+        ("CLD", 17),
+        ("64", 64),
+    ] {
+        assert_eq!(request(&["--stop-signal", value]).stop_signal, Some(expected), "{value}");
+    }
+    for wrong in ["", "0", "65", "99", "BOGUS", "SIGSIGTERM", "RTMIN+31", "RTMIN-1", "RTMAX+1", "-9", "+9"] {
+        check_refused("--stop-signal", wrong, "it must be the name of a signal");
+    }
+    for number in 1..=64 {
+        if !(32..34).contains(&number) {
+            assert_eq!(parse_signal("--signal", &signal_name(number)).unwrap(), number);
+        }
+    }
+    assert_eq!((signal_name(10), signal_name(32)), ("SIGUSR1".to_owned(), "32".to_owned()));
+}
+
+#[test]
+fn limits_are_checked() {
+    let read = request(&[
+        "--ulimit",
+        "nofile=100:200,nproc=5",
+        "--ulimit",
+        "core=-1",
+        "--ulimit",
+        "data=1:unlimited",
+    ]);
+    let limit = |name: &str, soft, hard| (name.to_owned(), soft, hard);
+    assert_eq!(
+        read.ulimits,
+        [
+            limit("nofile", Some(100), Some(200)),
+            limit("nproc", Some(5), Some(5)),
+            limit("core", None, None),
+            limit("data", Some(1), None)
+        ]
+    );
+    for (value, expected) in [
+        ("nofile", "it must be NAME=SOFT"),
+        ("bogus=1", "there is no limit `bogus`"),
+        ("nofile=5:1", "the soft limit is above the hard limit"),
+        ("nofile=-1:5", "the soft limit is above the hard limit"),
+        ("nofile=x", "`x` is neither a number"),
+        ("host", "not supported yet"),
+    ] {
+        check_refused("--ulimit", value, expected);
+    }
+    assert_eq!(request(&["--pids-limit", "-1"]).pids_limit, Some(-1));
+    assert_eq!(request(&["--pids-limit=100"]).pids_limit, Some(100));
+    check_refused("--pids-limit", "-5", "it must be a number");
+    check_refused("--pids-limit", "many", "it must be a number");
+    assert_eq!(request(&["--oom-score-adj", "-500"]).oom_score_adj, Some(-500));
+    check_refused("--oom-score-adj", "2000", "from -1000 to 1000");
+}
+
+#[test]
+fn only_parameters_of_namespaces_can_be_set() {
+    let read = request(&[
+        "--sysctl",
+        "net.ipv4.ip_forward=1,kernel.sem=1 2 3 4",
+        "--sysctl",
+        "net/core/somaxconn=5",
+    ]);
+    let expected = [("net.ipv4.ip_forward", "1"), ("kernel.sem", "1 2 3 4"), ("net/core/somaxconn", "5")];
+    assert_eq!(read.sysctls, pairs(&expected));
+    for wrong in ["bogus", "kernel.hostname=1", "vm.swappiness=1", "net/../kernel/x=1", "=1", "net..x=1"] {
+        check_refused("--sysctl", wrong, "");
+    }
+}
+
+#[test]
+fn capabilities_are_spelled_as_the_kernel_does() {
+    let read = request(&["--cap-add", "net_admin,CAP_SYS_TIME", "--cap-add=chown", "--cap-drop", "all"]);
+    assert_eq!(read.cap_add, ["CAP_NET_ADMIN", "CAP_SYS_TIME", "CAP_CHOWN"]);
+    assert_eq!(read.cap_drop, ["ALL"]);
+    check_refused("--cap-add", "NOSUCH", "NOSUCH");
+}
+
+#[test]
+fn security_options_are_known_or_refused() {
+    let read = request(&[
+        "--security-opt=no-new-privileges",
+        "--security-opt=seccomp=unconfined",
+        "--security-opt=mask=/a:/b",
+        "--security-opt=unmask=ALL",
+        "--security-opt=label=disable",
+        "--security-opt=label:disable",
+        "--security-opt=apparmor=unconfined",
+    ]);
+    assert!(read.no_new_privileges);
+    assert_eq!(read.seccomp, SeccompRequest::Unconfined);
+    assert_eq!((read.mask, read.unmask), (words(&["/a", "/b"]), words(&["ALL"])));
+    assert!(!request(&["--security-opt", "no-new-privileges:false"]).no_new_privileges);
+    let profile = request(&["--security-opt", "seccomp=/p.json"]).seccomp;
+    assert_eq!(profile, SeccompRequest::Profile(PathBuf::from("/p.json")));
+    for (value, expected) in [
+        ("bogus", "there is no such option"),
+        ("label=type:x", "not supported yet"),
+        ("apparmor=x", "not supported yet"),
+        ("no-new-privileges=maybe", "it takes `true` or `false`"),
+        ("mask=relative", "`relative` is no absolute path"),
+        ("seccomp=", "there is no such option"),
+        ("systempaths=unconfined", "not supported yet"),
+    ] {
+        check_refused("--security-opt", value, expected);
+    }
+}
+
+#[test]
+fn devices_have_two_paths_and_permissions() {
+    let device = |value: &str| {
+        let read = request(&["--device", value]).devices.remove(0);
+        (read.host.display().to_string(), read.container, read.permissions)
+    };
+    let expected = |host: &str, inside: &str, permissions: &str| {
+        (host.to_owned(), inside.to_owned(), permissions.to_owned())
+    };
+    assert_eq!(device("/dev/fuse"), expected("/dev/fuse", "/dev/fuse", "rwm"));
+    assert_eq!(device("/dev/fuse:/dev/x"), expected("/dev/fuse", "/dev/x", "rwm"));
+    assert_eq!(device("/dev/fuse:r"), expected("/dev/fuse", "/dev/fuse", "r"));
+    assert_eq!(device("/dev/fuse:/dev/x:mr"), expected("/dev/fuse", "/dev/x", "mr"));
+    for (value, expected) in [
+        ("/dev/null:bogus", "`bogus` is neither a path"),
+        ("/dev/null:/x:rr", "`rr` is neither"),
+        ("/dev/null:/x:", "is neither"),
+        ("foo", "the device must be a path"),
+        ("nvidia.com/gpu=all", "not supported yet"),
+        ("/a:/b:r:x", "it must be HOST"),
+        ("/dev/null:/", "must be absolute"),
+    ] {
+        check_refused("--device", value, expected);
+    }
+}
+
+#[test]
+fn ports_are_published_and_exposed() {
+    let read =
+        request(&["-p", "8080:80,8443:443/tcp", "-p", "127.0.0.1:53:53/udp", "--expose", "90-91/udp,100"]);
+    let ports: Vec<(u16, u16)> =
+        read.publish.iter().map(|port| (port.host_port, port.container_port)).collect();
+    assert_eq!(ports, [(8080, 80), (8443, 443), (53, 53)]);
+    assert_eq!(read.expose, ["90/udp", "91/udp", "100/tcp"]);
+    check_refused("--publish", "notaport", "notaport");
+    check_refused("--publish", "70000:80", "70000");
+    for wrong in ["x", "80/foo", "90-80", "0", "+80"] {
+        check_refused("--expose", wrong, "it must be PORT");
+    }
+    let told = refusal(&["-p", "8080:80", "-p", "8080:81"]);
+    assert!(told.starts_with("the published ports exclude each other: "), "{told}");
+    let lowered = lowered_on(&["-p", "80:80", "--network", "host"], &host()).unwrap();
+    assert_eq!(lowered.warnings, ["`--publish` has no effect with `--network=host`"]);
+}
+
+#[test]
+fn entry_points_are_a_word_or_a_list() {
+    let entrypoint = |value: &str| request(&["--entrypoint", value]).entrypoint;
+    assert_eq!(entrypoint(""), Some(vec![]));
+    assert_eq!(entrypoint("/bin/sh -c"), Some(words(&["/bin/sh -c"])));
+    assert_eq!(entrypoint(r#"["sh", "-c"]"#), Some(words(&["sh", "-c"])));
+    assert_eq!(entrypoint("[]"), Some(vec![]));
+    assert_eq!(entrypoint("["), Some(words(&["["])));
+    assert_eq!(request(&[]).entrypoint, None);
+    check_refused("--entrypoint", r#"["a"#, "it is no JSON list of words");
+    check_refused("--entrypoint", r#"["a", 1]"#, "it is no JSON list of words");
+}
+
+#[test]
+fn ways_are_chosen_by_name() {
+    for (value, expected) in [
+        ("always", PullPolicy::Always),
+        ("missing", PullPolicy::Missing),
+        ("Never", PullPolicy::Never),
+        ("newer", PullPolicy::Newer),
+        ("", PullPolicy::Missing),
+    ] {
+        assert_eq!(request(&["--pull", value]).pull, expected);
+    }
+    check_refused("--pull", "bogus", "it must be one of");
+    assert_eq!(request(&["--cgroups=split"]).cgroups, CgroupMode::Split);
+    assert_eq!(request(&["--cgroups", "no-conmon"]).cgroups, CgroupMode::NoConmon);
+    check_refused("--cgroups", "bogus", "it must be one of");
+    assert_eq!(request(&["--sdnotify=conmon"]).sdnotify, SdNotifyMode::Conmon);
+    check_refused("--sdnotify", "healthy", "not supported yet");
+    check_refused("--sdnotify", "bogus", "it must be one of");
+    assert_eq!(request(&["--log-driver", "journald"]).log_driver, Some(LogDriver::Journald));
+    assert_eq!(request(&["--log-driver", ""]).log_driver, None);
+    check_refused("--log-driver", "bogus", "it must be one of");
+    check_refused("--log-driver", "passthrough-tty", "not supported yet");
+    let logs = request(&["--log-opt", "max-size=10m", "--log-opt", "path=/x"]).log_opts;
+    assert_eq!(logs, pairs(&[("max-size", "10m"), ("path", "/x")]));
+    for (value, expected) in [
+        ("foo", "KEY=VALUE"),
+        ("foo=bar", "no option `foo`"),
+        ("max-size=x", "it must"),
+        ("path=x", "absolute"),
+    ] {
+        check_refused("--log-opt", value, expected);
+    }
+    assert_eq!(
+        request(&["--restart", "no"]),
+        CreateRequest {
+            create_command: words(&["run", "--restart", "no", "image", "cmd", "-x"]),
+            ..request(&[])
+        }
+    );
+    check_refused(
+        "--restart",
+        "on-failure:3",
+        "`--restart=on-failure:3` is not supported yet -> write a .container",
+    );
+    check_refused("--restart", "bogus", "it must be `no`");
+}
+
+#[test]
+fn options_for_our_one_way_are_taken_and_others_refused() {
+    request(&[
+        "--ipc=private",
+        "--pid=private",
+        "--uts",
+        "private",
+        "--cgroupns",
+        "private",
+        "--systemd=false",
+    ]);
+    request(&[
+        "--no-healthcheck",
+        "--health-cmd",
+        "none",
+        "--image-volume=anonymous",
+        "--disable-content-trust",
+    ]);
+    check_refused(
+        "--ipc",
+        "host",
+        "`--ipc=host` is not supported yet -> --ipc takes `private` or `shareable`",
+    );
+    check_refused("--pid", "host", "not supported yet");
+    check_refused("--health-cmd", "curl localhost", "not supported yet");
+    check_refused("--systemd", "always", "not supported yet");
+}
+
+#[test]
+fn names_and_places_are_checked() {
+    let read = request(&[
+        "--name",
+        "web-1.x_y",
+        "--replace",
+        "--rm",
+        "-h",
+        "host",
+        "-w",
+        "/a/../b/",
+        "--tz",
+        "Europe/Berlin",
+        "--umask",
+        "077",
+        "-u",
+        "dave:www",
+        "--group-add",
+        "extra,3000",
+        "--init",
+        "-it",
+        "--read-only",
+        "--read-only-tmpfs=false",
+        "--stop-timeout",
+        "5",
+        "--cidfile",
+        "/c",
+        "--pidfile",
+        "/p",
+        "--conmon-pidfile",
+        "/m",
+        "--privileged",
+        "--unsetenv",
+        "A",
+        "--dns",
+        "9.9.9.9,::1",
+        "--dns-search",
+        "ex.org",
+        "--dns-option",
+        "ndots:2",
+        "--add-host",
+        "foo:10.1.2.3",
+        "--add-host",
+        "a;b:[::1]",
+        "--add-host",
+        "gw:host-gateway",
+    ]);
+    assert_eq!(read.name.as_deref(), Some("web-1.x_y"));
+    assert!(
+        read.replace
+            && read.rm
+            && read.init
+            && read.interactive
+            && read.tty
+            && read.read_only
+            && read.privileged
+    );
+    assert_eq!(read.read_only_tmpfs, Some(false));
+    assert_eq!((read.hostname.as_deref(), read.workdir.as_deref()), (Some("host"), Some("/b")));
+    assert_eq!((read.timezone.as_deref(), read.umask), (Some("Europe/Berlin"), Some(0o077)));
+    assert_eq!((read.user.as_deref(), read.group_add), (Some("dave:www"), words(&["extra", "3000"])));
+    assert_eq!(read.stop_timeout, Some(5));
+    assert_eq!(read.unset_env, ["A"]);
+    assert_eq!(
+        (read.dns, read.dns_search, read.dns_option),
+        (words(&["9.9.9.9", "::1"]), words(&["ex.org"]), words(&["ndots:2"]))
+    );
+    assert_eq!(read.add_host, pairs(&[("foo", "10.1.2.3"), ("a;b", "::1"), ("gw", "host-gateway")]));
+    for (option, value, expected) in [
+        ("--name", "bad name", "a name has letters"),
+        ("--name", "", "a name has letters"),
+        ("--name", "-x", "a name has letters"),
+        ("--name", "é", "a name has letters"),
+        ("--hostname", "", "it is no host name"),
+        ("--hostname", &"a".repeat(65), "at most 64"),
+        ("--workdir", "relative", "it must be an absolute path"),
+        ("--tz", "../../etc/passwd", "name of a time zone"),
+        ("--tz", "/etc/localtime", "name of a time zone"),
+        ("--umask", "9", "octal"),
+        ("--umask", "1777", "octal"),
+        ("--user", "", "USER:GROUP"),
+        ("--user", ":", "USER:GROUP"),
+        ("--user", "a:b:c", "USER:GROUP"),
+        ("--user", "a:", "USER:GROUP"),
+        ("--group-add", "keep-groups", "not supported yet"),
+        ("--stop-timeout", "-1", "number of seconds"),
+        ("--dns", "bogus", "no IP address"),
+        ("--add-host", "foo", "NAME:ADDRESS"),
+        ("--add-host", "foo:bar", "`bar` is neither an IP address"),
+        ("--add-host", "a b:1.2.3.4", "no host name"),
+        ("--add-host", ":1.2.3.4", "no host name"),
+    ] {
+        check_refused(option, value, expected);
+    }
+    assert_eq!(refusal(&["--replace"]), "`--replace` needs `--name`");
+}
+
+#[test]
+fn the_unit_that_started_us_is_remembered() {
+    let mut host = host();
+    host.env.push(("PODMAN_SYSTEMD_UNIT".to_owned(), "web.service".to_owned()));
+    assert_eq!(lowered_on(&[], &host).unwrap().request.systemd_unit.as_deref(), Some("web.service"));
+}
+
+#[test]
+fn a_relative_path_needs_a_working_directory() {
+    let host = Host { directory: None, ..host() };
+    let err = lowered_on(&["-v", "./x:/y"], &host).unwrap_err();
+    assert!(err.to_string().ends_with("the path is relative and the working directory cannot be told"));
+}

@@ -1,0 +1,112 @@
+//! The terminal: whether there is one, how large it is, and raw mode while a container has it.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::termios::{self, OptionalActions, Termios, Winsize};
+
+/// Whether the descriptor is a terminal.
+pub fn is_terminal(fd: BorrowedFd<'_>) -> bool {
+    termios::isatty(fd)
+}
+
+/// Size of a terminal, in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WindowSize {
+    /// Lines.
+    pub rows: u16,
+    /// Letters in a line.
+    pub columns: u16,
+}
+
+/// The size of a terminal; `None` if it is none or does not know.
+pub fn window_size(fd: BorrowedFd<'_>) -> Option<WindowSize> {
+    let size = termios::tcgetwinsize(fd).ok()?;
+    (size.ws_row > 0 && size.ws_col > 0).then_some(WindowSize { rows: size.ws_row, columns: size.ws_col })
+}
+
+/// Sets the size of a terminal; whoever runs in it is told by SIGWINCH.
+pub fn set_window_size(fd: BorrowedFd<'_>, size: WindowSize) -> io::Result<()> {
+    let size = Winsize { ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0 };
+    termios::tcsetwinsize(fd, size).map_err(io::Error::from)
+}
+
+/// A terminal in raw mode; dropping it restores what was.
+#[derive(Debug)]
+pub struct RawMode {
+    fd: OwnedFd,
+    before: Termios,
+}
+
+impl RawMode {
+    /// Makes the terminal pass every key on as it is: no echo, no line editing, no signals.
+    pub fn enter(fd: BorrowedFd<'_>) -> io::Result<Self> {
+        // A descriptor of our own: the caller's may be closed before we restore.
+        let fd = fd.try_clone_to_owned()?;
+        let before = termios::tcgetattr(&fd)?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        termios::tcsetattr(&fd, OptionalActions::Drain, &raw)?;
+        Ok(Self { fd, before })
+    }
+
+    /// Restores the terminal now, and tells whether that worked.
+    pub fn leave(self) -> io::Result<()> {
+        self.restore()
+    }
+
+    fn restore(&self) -> io::Result<()> {
+        termios::tcsetattr(self.fd.as_fd(), OptionalActions::Drain, &self.before).map_err(io::Error::from)
+    }
+}
+
+impl Drop for RawMode {
+    fn drop(&mut self) {
+        // A terminal that has gone away needs no restoring.
+        let _ = self.restore();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+    fn terminal() -> (OwnedFd, OwnedFd) {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap();
+        let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY | rustix::fs::OFlags::CLOEXEC;
+        let slave = rustix::fs::open(name, flags, rustix::fs::Mode::empty()).unwrap();
+        (master, slave)
+    }
+
+    #[test]
+    fn raw_mode_ends_with_its_guard() {
+        let (_master, slave) = terminal();
+        let echo = || termios::tcgetattr(&slave).unwrap().local_modes.contains(termios::LocalModes::ECHO);
+        assert!(echo());
+        let raw = RawMode::enter(slave.as_fd()).unwrap();
+        assert!(!echo());
+        drop(raw);
+        assert!(echo());
+    }
+
+    #[test]
+    fn the_size_of_a_terminal_is_told_and_set() {
+        let (master, slave) = terminal();
+        assert_eq!(window_size(slave.as_fd()), None);
+        let size = WindowSize { rows: 24, columns: 80 };
+        set_window_size(master.as_fd(), size).unwrap();
+        assert_eq!(window_size(slave.as_fd()), Some(size));
+    }
+
+    #[test]
+    fn a_file_is_no_terminal() {
+        let file = std::fs::File::open("/dev/null").unwrap();
+        assert!(!is_terminal(file.as_fd()));
+        assert!(RawMode::enter(file.as_fd()).is_err());
+        assert_eq!(window_size(file.as_fd()), None);
+    }
+}

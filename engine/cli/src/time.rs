@@ -1,0 +1,99 @@
+//! Times and durations, as people and programs write and read them.
+//!
+//! The clock itself is read by the face, once, and handed in.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+mod human;
+mod parse;
+
+pub use human::{ago, duration_words, size_words, spaced_size_words};
+pub use parse::{TimeError, parse_duration, parse_since};
+
+/// Nanoseconds since 1970, negative before it.
+fn timestamp(moment: SystemTime) -> Timestamp {
+    let bound = |after: Duration| i128::try_from(after.as_nanos()).unwrap_or(i128::MAX);
+    let nanos = match moment.duration_since(UNIX_EPOCH) {
+        Ok(after) => bound(after),
+        Err(before) => -bound(before.duration()),
+    };
+    Timestamp::from_nanosecond(nanos).unwrap_or(if nanos < 0 { Timestamp::MIN } else { Timestamp::MAX })
+}
+
+/// A time from nanoseconds since 1970, as our records have it.
+pub fn from_nanos(nanos: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_nanos(nanos)
+}
+
+/// The time as RFC 3339 in UTC, with the digits of a second that are needed: `2026-11-21T02:33:40.833988111Z`.
+pub fn rfc3339(moment: SystemTime) -> String {
+    timestamp(moment).to_string()
+}
+
+/// What Go prints for a time that was never set, as JSON.
+pub const NEVER_RFC3339: &str = "0001-01-01T00:00:00Z";
+
+/// What Go prints for a time that was never set, in seconds since 1970.
+pub const NEVER_UNIX: i64 = -62_135_596_800;
+
+/// The time as RFC 3339; a time that never came is the year 1, as in Podman's JSON.
+pub fn rfc3339_or_never(moment: Option<SystemTime>) -> String {
+    moment.map_or_else(|| NEVER_RFC3339.to_owned(), rfc3339)
+}
+
+/// Seconds since 1970; a time that never came is the year 1, as in Podman's JSON.
+pub fn unix_or_never(moment: Option<SystemTime>) -> i64 {
+    moment.map_or(NEVER_UNIX, |moment| timestamp(moment).as_second())
+}
+
+/// The time as Go's `time.Time` prints itself, in the zone of the host: `2026-11-21 02:33:40.833988111 +0000 UTC`.
+pub fn go_words(moment: SystemTime) -> String {
+    in_go_words(timestamp(moment), TimeZone::system())
+}
+
+/// The same for a time written in RFC 3339, in UTC; the text itself where it is no time.
+pub(crate) fn go_words_of_rfc3339(text: &str) -> String {
+    if text == NEVER_RFC3339 {
+        return "0001-01-01 00:00:00 +0000 UTC".to_owned();
+    }
+    text.parse().map_or_else(|_| text.to_owned(), |stamp| in_go_words(stamp, TimeZone::UTC))
+}
+
+fn in_go_words(stamp: Timestamp, zone: TimeZone) -> String {
+    stamp.to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S%.f %z %Z").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn moment(text: &str) -> SystemTime {
+        SystemTime::from(text.parse::<Timestamp>().unwrap())
+    }
+
+    #[test]
+    fn times_are_written_as_go_writes_them() {
+        let time = moment("2026-11-21T02:33:40.833988111Z");
+        assert_eq!(rfc3339(time), "2026-11-21T02:33:40.833988111Z");
+        assert_eq!(rfc3339(moment("2026-11-21T02:33:40Z")), "2026-11-21T02:33:40Z");
+        assert_eq!(in_go_words(timestamp(time), TimeZone::UTC), "2026-11-21 02:33:40.833988111 +0000 UTC");
+        assert_eq!(go_words_of_rfc3339("2026-11-21T02:33:34Z"), "2026-11-21 02:33:34 +0000 UTC");
+    }
+
+    #[test]
+    fn a_time_that_never_came_is_the_year_one() {
+        assert_eq!(rfc3339_or_never(None), "0001-01-01T00:00:00Z");
+        assert_eq!(unix_or_never(None), -62_135_596_800);
+        assert_eq!(go_words_of_rfc3339(NEVER_RFC3339), "0001-01-01 00:00:00 +0000 UTC");
+    }
+
+    #[test]
+    fn times_before_1970_and_beyond_the_calendar_do_not_fail() {
+        assert_eq!(unix_or_never(Some(UNIX_EPOCH - Duration::from_secs(10))), -10);
+        assert!(!rfc3339(UNIX_EPOCH + Duration::from_secs(1 << 62)).is_empty());
+    }
+}

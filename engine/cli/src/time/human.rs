@@ -1,0 +1,123 @@
+//! Durations and sizes in words, as Podman's lists have them.
+
+use std::time::{Duration, SystemTime};
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+
+/// A duration in words: `Less than a second`, `About a minute`, `5 hours`, `3 weeks`.
+pub fn duration_words(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let minutes = seconds / MINUTE;
+    // Hours are rounded, all other units cut off; that is how the original counts.
+    let hours = (seconds + HOUR / 2) / HOUR;
+    let days = hours / 24;
+    match () {
+        () if seconds < 1 => "Less than a second".to_owned(),
+        () if seconds == 1 => "1 second".to_owned(),
+        () if seconds < 60 => format!("{seconds} seconds"),
+        () if minutes == 1 => "About a minute".to_owned(),
+        () if minutes < 60 => format!("{minutes} minutes"),
+        () if hours == 1 => "About an hour".to_owned(),
+        () if hours < 48 => format!("{hours} hours"),
+        () if days < 14 => format!("{days} days"),
+        () if days < 60 => format!("{} weeks", days / 7),
+        () if days < 730 => format!("{} months", days / 30),
+        () => format!("{} years", seconds / HOUR / 24 / 365),
+    }
+}
+
+/// How long ago something was, in words: `2 seconds ago`. What lies in the future counts as just now.
+pub fn ago(moment: SystemTime, now: SystemTime) -> String {
+    format!("{} ago", duration_words(now.duration_since(moment).unwrap_or_default()))
+}
+
+/// A size in decimal units with three digits: `2.18MB`, `11.8kB`, `0B`.
+pub fn size_words(bytes: u64) -> String {
+    let (number, unit) = scaled(bytes);
+    format!("{number}{unit}")
+}
+
+/// The same with a space, as in the list of images: `2.18 MB`.
+pub fn spaced_size_words(bytes: u64) -> String {
+    let (number, unit) = scaled(bytes);
+    format!("{number} {unit}")
+}
+
+fn scaled(bytes: u64) -> (String, &'static str) {
+    const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+    // All 64-bit sizes fit: the precision of f64 is far beyond three digits.
+    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+    let mut rest = bytes as f64;
+    let mut unit = 0;
+    while rest >= 1000.0 && unit + 1 < UNITS.len() {
+        rest /= 1000.0;
+        unit += 1;
+    }
+    (three_digits(rest), UNITS.get(unit).copied().unwrap_or("B"))
+}
+
+/// Three significant digits without trailing zeros, as C's `%.3g` below a thousand.
+fn three_digits(number: f64) -> String {
+    let places = match number {
+        small if small < 9.995 => 2,
+        middle if middle < 99.95 => 1,
+        _ => 0,
+    };
+    let text = format!("{number:.places$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(seconds: u64, expected: &str) {
+        assert_eq!(duration_words(Duration::from_secs(seconds)), expected);
+    }
+
+    #[test]
+    fn durations_are_told_in_the_largest_fitting_unit() {
+        check(0, "Less than a second");
+        check(1, "1 second");
+        check(59, "59 seconds");
+        check(60, "About a minute");
+        check(119, "About a minute");
+        check(120, "2 minutes");
+        check(3599, "59 minutes");
+        check(3600, "About an hour");
+        check(3 * 3600 + 1800, "4 hours");
+        check(47 * 3600, "47 hours");
+        check(48 * 3600, "2 days");
+        check(13 * 86400, "13 days");
+        check(14 * 86400, "2 weeks");
+        check(60 * 86400, "2 months");
+        check(730 * 86400, "2 years");
+    }
+
+    #[test]
+    fn sizes_have_three_digits() {
+        for (bytes, expected) in [
+            (0, "0B"),
+            (999, "999B"),
+            (1000, "1kB"),
+            (11_800, "11.8kB"),
+            (2_182_215, "2.18MB"),
+            (2_190_000, "2.19MB"),
+            (142_000_000, "142MB"),
+            (1_000_000_000_000, "1TB"),
+            (u64::MAX, "18.4EB"),
+        ] {
+            assert_eq!(size_words(bytes), expected, "{bytes}");
+        }
+        assert_eq!(spaced_size_words(2_182_215), "2.18 MB");
+    }
+
+    #[test]
+    fn the_future_is_just_now() {
+        let now = SystemTime::now();
+        assert_eq!(ago(now + Duration::from_secs(50), now), "Less than a second ago");
+        assert_eq!(ago(now, now + Duration::from_secs(2)), "2 seconds ago");
+    }
+}

@@ -1,0 +1,422 @@
+//! The inspection of a container, with Podman's fields.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use pontoon_lifecycle::request::CreateRequest;
+use serde::Serialize;
+
+use super::host_config::HostConfig;
+use super::port::{HostPort, bindings};
+use super::{inspection, ps};
+use crate::format::{NullIfEmpty, TemplateError, WireTime};
+use crate::run_options::signal_name;
+use crate::time::{rfc3339, rfc3339_or_never};
+
+/// What is known of a container.
+#[derive(Debug, Clone)]
+pub struct Facts<'a> {
+    /// Id, whole.
+    pub id: &'a str,
+    /// Name.
+    pub name: &'a str,
+    /// When it was created.
+    pub created: SystemTime,
+    /// Image's id, whole, without `sha256:`.
+    pub image_id: &'a str,
+    /// Digest of the image's manifest.
+    pub image_digest: &'a str,
+    /// Image's name.
+    pub image_name: &'a str,
+    /// What was asked for.
+    pub request: &'a CreateRequest,
+    /// The command that runs: entry point and words.
+    pub command: Vec<String>,
+    /// The entry point alone.
+    pub entrypoint: Option<Vec<String>>,
+    /// The words behind the entry point.
+    pub words: Option<Vec<String>>,
+    /// Environment of the payload, `NAME=value`.
+    pub env: Vec<String>,
+    /// Working directory of the payload.
+    pub workdir: String,
+    /// User of the payload, as it was asked for or as the image has it.
+    pub user: String,
+    /// Host name inside.
+    pub hostname: String,
+    /// Labels of the image and the container together.
+    pub labels: BTreeMap<String, String>,
+    /// Ports that the image and `--expose` name.
+    pub exposed: Vec<String>,
+    /// The signal that stops it.
+    pub stop_signal: i32,
+    /// Seconds until it is killed.
+    pub stop_timeout: u32,
+    /// What it is doing.
+    pub state: StateFacts,
+    /// Its mounts.
+    pub mounts: Vec<Mount>,
+    /// Capabilities in effect and at most, by the kernel's names.
+    pub effective_caps: Vec<String>,
+    /// Capabilities it could ever get.
+    pub bounding_caps: Vec<String>,
+    /// `pasta`, `host`, …
+    pub network_mode: &'a str,
+    /// Directory of the container on disk.
+    pub directory: String,
+    /// Directory of the container until the next boot.
+    pub run_directory: String,
+    /// Where the log goes: `journald`, …
+    pub log_driver: &'a str,
+    /// The log's file; empty if there is none.
+    pub log_path: String,
+    /// Directories of its root file system.
+    pub graph: GraphDriver,
+    /// `systemd` or `cgroupfs`.
+    pub cgroup_manager: &'a str,
+    /// Sizes, where they were asked for.
+    pub size: Option<ps::Size>,
+}
+
+/// What a container is doing.
+#[derive(Debug, Clone)]
+pub struct StateFacts {
+    /// In one word.
+    pub state: ps::State,
+    /// Its first process; 0 if there is none.
+    pub pid: i32,
+    /// Its monitor; 0 if there is none.
+    pub monitor_pid: i32,
+    /// How it ended last.
+    pub exit_code: i32,
+    /// Whether it was killed for want of memory.
+    pub oom_killed: bool,
+    /// Why it could not be started last; empty if it could.
+    pub error: String,
+    /// When it was started last.
+    pub started_at: Option<SystemTime>,
+    /// When it ended last.
+    pub finished_at: Option<SystemTime>,
+    /// Its cgroup, from the root of cgroups on; empty if it does not run.
+    pub cgroup_path: String,
+}
+
+/// A mount, as Podman tells it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Mount {
+    /// `bind`, `volume` or `tmpfs`.
+    #[serde(rename = "Type")]
+    pub kind: String,
+    /// Name of the volume; empty for others.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Path on the host.
+    pub source: String,
+    /// Path in the container.
+    pub destination: String,
+    /// `local` for volumes; empty for others.
+    pub driver: String,
+    /// Podman's; always empty.
+    pub mode: String,
+    /// Options.
+    pub options: Vec<String>,
+    /// Whether it can be written to.
+    #[serde(rename = "RW")]
+    pub rw: bool,
+    /// `rprivate`, …
+    pub propagation: String,
+}
+
+/// How a root file system is put together.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GraphDriver {
+    /// `overlay` or `vfs`.
+    pub name: String,
+    /// `LowerDir`, `UpperDir`, …
+    pub data: BTreeMap<String, String>,
+}
+
+/// The text of `inspect` for containers.
+pub fn text(containers: &[Facts<'_>], format: Option<&str>) -> Result<String, TemplateError> {
+    let shown: Vec<Shown<'_>> = containers.iter().map(shown).collect();
+    inspection(&shown, format)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Shown<'a> {
+    id: &'a str,
+    created: WireTime,
+    path: String,
+    args: Vec<String>,
+    state: State,
+    image: &'a str,
+    image_digest: &'a str,
+    image_name: &'a str,
+    rootfs: &'static str,
+    pod: &'static str,
+    resolv_conf_path: String,
+    hostname_path: String,
+    hosts_path: String,
+    static_dir: &'a str,
+    #[serde(rename = "OCIConfigPath")]
+    oci_config_path: &'static str,
+    #[serde(rename = "OCIRuntime")]
+    oci_runtime: &'static str,
+    conmon_pid_file: String,
+    pid_file: String,
+    name: &'a str,
+    restart_count: u32,
+    driver: &'a str,
+    mount_label: &'static str,
+    process_label: &'static str,
+    app_armor_profile: &'static str,
+    effective_caps: &'a [String],
+    bounding_caps: &'a [String],
+    #[serde(rename = "ExecIDs")]
+    exec_ids: [String; 0],
+    graph_driver: &'a GraphDriver,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size_rw: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size_root_fs: Option<u64>,
+    mounts: &'a [Mount],
+    dependencies: [String; 0],
+    network_settings: NetworkSettings,
+    namespace: &'static str,
+    is_infra: bool,
+    is_service: bool,
+    kube_exit_code_propagation: &'static str,
+    #[serde(rename = "lockNumber")]
+    lock_number: u32,
+    config: Config<'a>,
+    host_config: HostConfig,
+    use_image_hosts: bool,
+    use_image_hostname: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct State {
+    oci_version: &'static str,
+    status: &'static str,
+    running: bool,
+    paused: bool,
+    restarting: bool,
+    #[serde(rename = "OOMKilled")]
+    oom_killed: bool,
+    dead: bool,
+    pid: i32,
+    conmon_pid: i32,
+    exit_code: i32,
+    error: String,
+    started_at: WireTime,
+    finished_at: WireTime,
+    cgroup_path: String,
+    checkpointed_at: WireTime,
+    restored_at: WireTime,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct NetworkSettings {
+    #[serde(rename = "EndpointID")]
+    endpoint_id: &'static str,
+    gateway: &'static str,
+    #[serde(rename = "IPAddress")]
+    ip_address: &'static str,
+    #[serde(rename = "IPPrefixLen")]
+    ip_prefix_len: u8,
+    #[serde(rename = "IPv6Gateway")]
+    ipv6_gateway: &'static str,
+    #[serde(rename = "GlobalIPv6Address")]
+    global_ipv6_address: &'static str,
+    #[serde(rename = "GlobalIPv6PrefixLen")]
+    global_ipv6_prefix_len: u8,
+    mac_address: &'static str,
+    bridge: &'static str,
+    #[serde(rename = "SandboxID")]
+    sandbox_id: &'static str,
+    hairpin_mode: bool,
+    #[serde(rename = "LinkLocalIPv6Address")]
+    link_local_ipv6_address: &'static str,
+    #[serde(rename = "LinkLocalIPv6PrefixLen")]
+    link_local_ipv6_prefix_len: u8,
+    ports: BTreeMap<String, Vec<HostPort>>,
+    sandbox_key: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Config<'a> {
+    hostname: &'a str,
+    domainname: &'static str,
+    user: &'a str,
+    attach_stdin: bool,
+    attach_stdout: bool,
+    attach_stderr: bool,
+    tty: bool,
+    open_stdin: bool,
+    stdin_once: bool,
+    env: &'a [String],
+    cmd: Option<&'a Vec<String>>,
+    image: &'a str,
+    volumes: Option<()>,
+    working_dir: &'a str,
+    entrypoint: Option<&'a Vec<String>>,
+    on_build: Option<()>,
+    labels: NullIfEmpty<BTreeMap<String, String>>,
+    annotations: BTreeMap<String, String>,
+    stop_signal: String,
+    healthcheck_on_failure_action: &'static str,
+    create_command: &'a [String],
+    #[serde(skip_serializing_if = "String::is_empty")]
+    timezone: String,
+    umask: String,
+    timeout: u32,
+    stop_timeout: u32,
+    passwd: bool,
+    #[serde(rename = "sdNotifyMode")]
+    sd_notify_mode: String,
+    exposed_ports: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+fn shown<'a>(facts: &'a Facts<'a>) -> Shown<'a> {
+    let request = facts.request;
+    let (path, args) = match facts.command.split_first() {
+        Some((path, args)) => (path.clone(), args.to_vec()),
+        None => (String::new(), Vec::new()),
+    };
+    let in_run_directory = |name: &str| format!("{}/{name}", facts.run_directory);
+    let written =
+        |file: Option<&std::path::PathBuf>| file.map(|path| path.display().to_string()).unwrap_or_default();
+    Shown {
+        id: facts.id,
+        created: WireTime(rfc3339(facts.created)),
+        path,
+        args,
+        state: state(&facts.state),
+        image: facts.image_id,
+        image_digest: facts.image_digest,
+        image_name: facts.image_name,
+        rootfs: "",
+        pod: "",
+        resolv_conf_path: in_run_directory("resolv.conf"),
+        hostname_path: in_run_directory("hostname"),
+        hosts_path: in_run_directory("hosts"),
+        static_dir: &facts.directory,
+        oci_config_path: "",
+        oci_runtime: "pontoon",
+        conmon_pid_file: written(request.conmon_pidfile.as_ref()),
+        pid_file: written(request.pidfile.as_ref()),
+        name: facts.name,
+        restart_count: 0,
+        driver: &facts.graph.name,
+        mount_label: "",
+        process_label: "",
+        app_armor_profile: "",
+        effective_caps: &facts.effective_caps,
+        bounding_caps: &facts.bounding_caps,
+        exec_ids: [],
+        graph_driver: &facts.graph,
+        size_rw: facts.size.map(|size| size.rw_size),
+        size_root_fs: facts.size.map(|size| size.root_fs_size),
+        mounts: &facts.mounts,
+        dependencies: [],
+        network_settings: network_settings(facts),
+        namespace: "",
+        is_infra: false,
+        is_service: false,
+        kube_exit_code_propagation: "invalid",
+        lock_number: 0,
+        config: config(facts),
+        host_config: HostConfig::new(facts),
+        use_image_hosts: false,
+        use_image_hostname: false,
+    }
+}
+
+fn state(facts: &StateFacts) -> State {
+    let never = || WireTime(rfc3339_or_never(None));
+    State {
+        oci_version: "1.2.0",
+        status: facts.state.word(),
+        running: facts.state == ps::State::Running,
+        paused: false,
+        restarting: false,
+        oom_killed: facts.oom_killed,
+        dead: false,
+        pid: facts.pid,
+        conmon_pid: facts.monitor_pid,
+        exit_code: facts.exit_code,
+        error: facts.error.clone(),
+        started_at: WireTime(rfc3339_or_never(facts.started_at)),
+        finished_at: WireTime(rfc3339_or_never(facts.finished_at)),
+        cgroup_path: facts.cgroup_path.clone(),
+        checkpointed_at: never(),
+        restored_at: never(),
+    }
+}
+
+fn network_settings(facts: &Facts<'_>) -> NetworkSettings {
+    let sandbox_key = match facts.state.pid {
+        0 => String::new(),
+        pid => format!("/proc/{pid}/ns/net"),
+    };
+    NetworkSettings {
+        endpoint_id: "",
+        gateway: "",
+        ip_address: "",
+        ip_prefix_len: 0,
+        ipv6_gateway: "",
+        global_ipv6_address: "",
+        global_ipv6_prefix_len: 0,
+        mac_address: "",
+        bridge: "",
+        sandbox_id: "",
+        hairpin_mode: false,
+        link_local_ipv6_address: "",
+        link_local_ipv6_prefix_len: 0,
+        ports: bindings(&facts.request.publish),
+        sandbox_key,
+    }
+}
+
+fn config<'a>(facts: &'a Facts<'a>) -> Config<'a> {
+    let request = facts.request;
+    let published = bindings(&request.publish).into_keys();
+    let exposed_ports =
+        facts.exposed.iter().cloned().chain(published).map(|port| (port, BTreeMap::new())).collect();
+    Config {
+        hostname: &facts.hostname,
+        domainname: "",
+        user: &facts.user,
+        attach_stdin: false,
+        attach_stdout: false,
+        attach_stderr: false,
+        tty: request.tty,
+        open_stdin: request.interactive,
+        stdin_once: false,
+        env: &facts.env,
+        cmd: facts.words.as_ref(),
+        image: facts.image_name,
+        volumes: None,
+        working_dir: &facts.workdir,
+        entrypoint: facts.entrypoint.as_ref(),
+        on_build: None,
+        labels: NullIfEmpty(facts.labels.clone()),
+        annotations: request.annotations.iter().cloned().collect(),
+        stop_signal: signal_name(facts.stop_signal),
+        healthcheck_on_failure_action: "none",
+        create_command: &request.create_command,
+        timezone: request.timezone.clone().unwrap_or_default(),
+        umask: format!("{:04o}", request.umask.unwrap_or(0o022)),
+        timeout: 0,
+        stop_timeout: facts.stop_timeout,
+        passwd: true,
+        sd_notify_mode: super::host_config::word(&request.sdnotify),
+        exposed_ports,
+    }
+}

@@ -1,0 +1,278 @@
+//! `--filter KEY=VALUE` of lists.
+
+use super::{images, ps, volume};
+
+/// One `--filter`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    key: String,
+    value: String,
+}
+
+/// Why a filter cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FilterError {
+    /// It is not KEY=VALUE.
+    #[error("invalid value `{text}` for `--filter`: it must be KEY=VALUE")]
+    NoValue {
+        /// As it was written.
+        text: String,
+    },
+    /// There is no such filter here.
+    #[error("`{key}` is no filter of this list")]
+    Unknown {
+        /// The key.
+        key: String,
+        /// Those there are.
+        known: &'static [&'static str],
+    },
+    /// The filter does not take that value.
+    #[error("invalid value `{value}` for the filter `{key}`")]
+    Value {
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+    },
+}
+
+impl FilterError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unknown { known, .. } => Some(format!("the filters are {}", known.join(", "))),
+            Self::NoValue { .. } | Self::Value { .. } => None,
+        }
+    }
+}
+
+const CONTAINER_FILTERS: &[&str] =
+    &["ancestor", "before", "exited", "id", "label", "name", "network", "since", "status", "volume"];
+const IMAGE_FILTERS: &[&str] = &["before", "dangling", "id", "label", "reference", "since"];
+const VOLUME_FILTERS: &[&str] = &["anonymous", "dangling", "driver", "label", "name"];
+
+impl Filter {
+    /// Whether it asks for what a container is doing, so that all of them are to be looked at.
+    pub fn asks_for_state(&self) -> bool {
+        matches!(self.key.as_str(), "status" | "exited")
+    }
+
+    /// Reads the values of all `--filter`.
+    pub fn parse_all(values: &[String]) -> Result<Vec<Self>, FilterError> {
+        values.iter().map(|value| Self::parse(value)).collect()
+    }
+
+    fn parse(text: &str) -> Result<Self, FilterError> {
+        match text.split_once('=') {
+            Some((key, value)) if !key.is_empty() => {
+                let inverted = key.strip_suffix('!').map(|key| format!("{key}!"));
+                Ok(Self { key: inverted.unwrap_or_else(|| key.to_owned()), value: value.to_owned() })
+            }
+            _ => Err(FilterError::NoValue { text: text.to_owned() }),
+        }
+    }
+
+    fn wrong_value(&self) -> FilterError {
+        FilterError::Value { key: self.key.clone(), value: self.value.clone() }
+    }
+
+    fn unknown(&self, known: &'static [&'static str]) -> FilterError {
+        FilterError::Unknown { key: self.key.clone(), known }
+    }
+
+    fn flag(&self) -> Result<bool, FilterError> {
+        match self.value.as_str() {
+            "true" | "1" => Ok(true),
+            "false" | "0" => Ok(false),
+            _ => Err(self.wrong_value()),
+        }
+    }
+}
+
+/// Whether a row passes: filters of the same key are alternatives, different keys must all hold; all labels must hold.
+fn passes(
+    filters: &[Filter],
+    mut test: impl FnMut(&Filter) -> Result<bool, FilterError>,
+) -> Result<bool, FilterError> {
+    let mut passed = true;
+    for filter in filters {
+        let all_must_hold =
+            filter.key.starts_with("label") || matches!(filter.key.as_str(), "before" | "since");
+        let holds = if all_must_hold {
+            test(filter)?
+        } else {
+            let mut any = false;
+            for same in filters.iter().filter(|other| other.key == filter.key) {
+                any |= test(same)?;
+            }
+            any
+        };
+        passed &= holds;
+    }
+    Ok(passed)
+}
+
+/// Keeps the containers that pass.
+pub fn containers(rows: Vec<ps::Row>, filters: &[Filter]) -> Result<Vec<ps::Row>, FilterError> {
+    let all: Vec<(String, Vec<String>, std::time::SystemTime)> =
+        rows.iter().map(|row| (row.id.clone(), row.names.clone(), row.created)).collect();
+    let created = |filter: &Filter| {
+        let named = |(id, names, _): &&(String, Vec<String>, _)| {
+            id.starts_with(&filter.value) || names.contains(&filter.value)
+        };
+        all.iter().find(named).map(|(_, _, created)| *created).ok_or_else(|| filter.wrong_value())
+    };
+    // A filter is checked even where there is no row to try it on.
+    for filter in filters {
+        if !CONTAINER_FILTERS.contains(&filter.key.trim_end_matches('!')) {
+            return Err(filter.unknown(CONTAINER_FILTERS));
+        }
+    }
+    keep(rows, |row| {
+        passes(filters, |filter| {
+            Ok(match filter.key.as_str() {
+                "id" => row.id.starts_with(&filter.value),
+                "name" => row.names.iter().any(|name| matches_pattern(name, &filter.value)),
+                "label" => has_label(&row.labels, &filter.value),
+                "label!" => !has_label(&row.labels, &filter.value),
+                "status" => match filter.value.as_str() {
+                    "stopped" => row.state == ps::State::Exited,
+                    "configured" => row.state == ps::State::Created,
+                    known if STATES.contains(&known) => row.state.word() == known,
+                    _ => return Err(filter.wrong_value()),
+                },
+                "exited" => {
+                    let code: i32 = filter.value.parse().map_err(|_| filter.wrong_value())?;
+                    row.state == ps::State::Exited && row.exit_code == code
+                }
+                "ancestor" => {
+                    is_reference(&row.image, &filter.value)
+                        || row.image_id.starts_with(filter.value.trim_start_matches("sha256:"))
+                }
+                "volume" => row.volumes.iter().chain(&row.mounts).any(|volume| *volume == filter.value),
+                "network" => row.networks.contains(&filter.value),
+                "before" => row.created < created(filter)?,
+                "since" => row.created > created(filter)?,
+                _ => return Err(filter.unknown(CONTAINER_FILTERS)),
+            })
+        })
+    })
+}
+
+const STATES: [&str; 8] =
+    ["created", "initialized", "running", "stopping", "exited", "removing", "paused", "unknown"];
+
+/// Keeps the images that pass.
+pub fn images(rows: Vec<images::Row>, filters: &[Filter]) -> Result<Vec<images::Row>, FilterError> {
+    let all: Vec<(String, Vec<String>, Option<std::time::SystemTime>)> =
+        rows.iter().map(|row| (row.id.clone(), row.names.clone(), row.created)).collect();
+    let created = |filter: &Filter| {
+        let named = |(id, names, _): &&(String, Vec<String>, _)| {
+            id.starts_with(&filter.value) || names.iter().any(|name| is_reference(name, &filter.value))
+        };
+        all.iter().find(named).map(|(_, _, created)| *created).ok_or_else(|| filter.wrong_value())
+    };
+    for filter in filters {
+        if !IMAGE_FILTERS.contains(&filter.key.trim_end_matches('!')) {
+            return Err(filter.unknown(IMAGE_FILTERS));
+        }
+    }
+    keep(rows, |row| {
+        passes(filters, |filter| {
+            Ok(match filter.key.as_str() {
+                "id" => row.id.starts_with(filter.value.trim_start_matches("sha256:")),
+                "dangling" => row.names.is_empty() == filter.flag()?,
+                "label" => has_label(&row.labels, &filter.value),
+                "label!" => !has_label(&row.labels, &filter.value),
+                "reference" => row.names.iter().any(|name| is_reference(name, &filter.value)),
+                "before" => row.created < created(filter)?,
+                "since" => row.created > created(filter)?,
+                _ => return Err(filter.unknown(IMAGE_FILTERS)),
+            })
+        })
+    })
+}
+
+/// Keeps the volumes that pass.
+pub fn volumes(rows: Vec<volume::Row>, filters: &[Filter]) -> Result<Vec<volume::Row>, FilterError> {
+    for filter in filters {
+        if !VOLUME_FILTERS.contains(&filter.key.trim_end_matches('!')) {
+            return Err(filter.unknown(VOLUME_FILTERS));
+        }
+    }
+    keep(rows, |row| {
+        passes(filters, |filter| {
+            Ok(match filter.key.as_str() {
+                "name" => matches_pattern(&row.name, &filter.value),
+                "driver" => filter.value == "local",
+                "dangling" => (row.containers == 0) == filter.flag()?,
+                "anonymous" => row.anonymous == filter.flag()?,
+                "label" => has_label(&row.labels, &filter.value),
+                "label!" => !has_label(&row.labels, &filter.value),
+                _ => return Err(filter.unknown(VOLUME_FILTERS)),
+            })
+        })
+    })
+}
+
+fn keep<T>(
+    rows: Vec<T>,
+    mut test: impl FnMut(&T) -> Result<bool, FilterError>,
+) -> Result<Vec<T>, FilterError> {
+    let mut kept = Vec::with_capacity(rows.len());
+    for row in rows {
+        if test(&row)? {
+            kept.push(row);
+        }
+    }
+    Ok(kept)
+}
+
+fn has_label(labels: &std::collections::BTreeMap<String, String>, wanted: &str) -> bool {
+    match wanted.split_once('=') {
+        Some((key, value)) => labels.get(key).is_some_and(|known| known == value),
+        None => labels.contains_key(wanted),
+    }
+}
+
+/// Whether the name holds the pattern; `^` and `$` bind it to the beginning and the end, `*` is anything.
+fn matches_pattern(name: &str, pattern: &str) -> bool {
+    let (from_start, pattern) = match pattern.strip_prefix('^') {
+        Some(rest) => (true, rest),
+        None => (false, pattern),
+    };
+    let (to_end, pattern) = match pattern.strip_suffix('$') {
+        Some(rest) => (true, rest),
+        None => (false, pattern),
+    };
+    // In a regular expression it is `.*`.
+    let pattern = pattern.replace(".*", "*");
+    let start = if from_start { "" } else { "*" };
+    let end = if to_end { "" } else { "*" };
+    glob(name, &format!("{start}{pattern}{end}"))
+}
+
+/// Whether an image's full name is what somebody may have written: with or without registry and tag, `*` is anything.
+pub fn is_reference(full: &str, wanted: &str) -> bool {
+    let untagged = |name: &str| match name.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => name.to_owned(),
+        _ => name.to_owned(),
+    };
+    let has_tag = untagged(wanted) != wanted;
+    let full = if has_tag { full.to_owned() } else { untagged(full) };
+    let tails = full.match_indices('/').map(|(index, _)| full.get(index + 1..).unwrap_or_default());
+    std::iter::once(full.as_str()).chain(tails).any(|name| glob(name, wanted))
+}
+
+/// Whether the text is the pattern, in which `*` stands for anything.
+fn glob(text: &str, pattern: &str) -> bool {
+    let mut pieces = pattern.split('*');
+    let first = pieces.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let Some(last) = pieces.next_back() else { return rest.is_empty() };
+    for piece in pieces {
+        let Some(index) = rest.find(piece) else { return false };
+        rest = rest.get(index + piece.len()..).unwrap_or_default();
+    }
+    rest.ends_with(last)
+}

@@ -1,0 +1,280 @@
+//! The `HostConfig` of a container's inspection: what was asked for, in Docker's and Podman's words.
+
+use std::collections::BTreeMap;
+
+use pontoon_lifecycle::request::{MountRequest, MountSource, SeccompRequest, UserNsMode};
+use serde::Serialize;
+
+use super::container::Facts;
+use super::port::{HostPort, bindings};
+use crate::format::NullIfEmpty;
+
+/// Docker's name for a namespace of one's own, and ours.
+const PRIVATE: &str = "private";
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct HostConfig {
+    binds: Vec<String>,
+    cgroup_manager: String,
+    cgroup_mode: &'static str,
+    #[serde(rename = "ContainerIDFile")]
+    container_id_file: String,
+    log_config: LogConfig,
+    network_mode: String,
+    port_bindings: BTreeMap<String, Vec<HostPort>>,
+    restart_policy: RestartPolicy,
+    auto_remove: bool,
+    auto_remove_image: bool,
+    annotations: BTreeMap<String, String>,
+    volume_driver: &'static str,
+    volumes_from: Option<()>,
+    cap_add: Vec<String>,
+    cap_drop: Vec<String>,
+    dns: Vec<String>,
+    dns_options: Vec<String>,
+    dns_search: Vec<String>,
+    extra_hosts: Vec<String>,
+    group_add: Vec<String>,
+    ipc_mode: &'static str,
+    cgroup: &'static str,
+    cgroups: String,
+    links: Option<()>,
+    oom_score_adj: i32,
+    pid_mode: &'static str,
+    privileged: bool,
+    publish_all_ports: bool,
+    readonly_rootfs: bool,
+    security_opt: Vec<String>,
+    tmpfs: BTreeMap<String, String>,
+    #[serde(rename = "UTSMode")]
+    uts_mode: &'static str,
+    userns_mode: String,
+    shm_size: u64,
+    runtime: &'static str,
+    console_size: [u32; 2],
+    isolation: &'static str,
+    cpu_shares: u64,
+    memory: u64,
+    nano_cpus: u64,
+    cgroup_parent: &'static str,
+    blkio_weight: u64,
+    blkio_weight_device: Option<()>,
+    blkio_device_read_bps: Option<()>,
+    blkio_device_write_bps: Option<()>,
+    #[serde(rename = "BlkioDeviceReadIOps")]
+    blkio_device_read_iops: Option<()>,
+    #[serde(rename = "BlkioDeviceWriteIOps")]
+    blkio_device_write_iops: Option<()>,
+    cpu_period: u64,
+    cpu_quota: i64,
+    cpu_realtime_period: u64,
+    cpu_realtime_runtime: i64,
+    cpuset_cpus: &'static str,
+    cpuset_mems: &'static str,
+    devices: Vec<Device>,
+    disk_quota: u64,
+    kernel_memory: u64,
+    memory_reservation: u64,
+    memory_swap: u64,
+    memory_swappiness: u64,
+    oom_kill_disable: bool,
+    init: bool,
+    pids_limit: i64,
+    ulimits: Vec<Ulimit>,
+    cpu_count: u64,
+    cpu_percent: u64,
+    #[serde(rename = "IOMaximumIOps")]
+    io_maximum_iops: u64,
+    #[serde(rename = "IOMaximumBandwidth")]
+    io_maximum_bandwidth: u64,
+    cgroup_conf: Option<()>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct LogConfig {
+    #[serde(rename = "Type")]
+    kind: String,
+    config: NullIfEmpty<BTreeMap<String, String>>,
+    path: String,
+    tag: String,
+    size: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct RestartPolicy {
+    name: &'static str,
+    maximum_retry_count: u32,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Device {
+    path_on_host: String,
+    path_in_container: String,
+    cgroup_permissions: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Ulimit {
+    name: String,
+    soft: i64,
+    hard: i64,
+}
+
+/// The word an enum is written with, as in records and on the command line.
+pub(super) fn word<T: Serialize>(value: &T) -> String {
+    match crate::format::to_value(value) {
+        crate::format::Value::Text(text) => text.to_string(),
+        _ => String::new(),
+    }
+}
+
+/// Podman's default size of `/dev/shm`.
+const SHM_SIZE: u64 = 65_536_000;
+
+impl HostConfig {
+    pub(super) fn new(facts: &Facts<'_>) -> Self {
+        let request = facts.request;
+        let log_option = |key: &str| {
+            request.log_opts.iter().rev().find(|(known, _)| known == key).map(|(_, value)| value.clone())
+        };
+        Self {
+            binds: facts.mounts.iter().filter_map(bind).collect(),
+            cgroup_manager: facts.cgroup_manager.to_owned(),
+            cgroup_mode: PRIVATE,
+            container_id_file: request
+                .cidfile
+                .as_ref()
+                .map(|path| path.display().to_string())
+                .unwrap_or_default(),
+            log_config: LogConfig {
+                kind: facts.log_driver.to_owned(),
+                config: NullIfEmpty(BTreeMap::new()),
+                path: facts.log_path.clone(),
+                tag: log_option("tag").unwrap_or_default(),
+                size: log_option("max-size").unwrap_or_else(|| "0B".to_owned()),
+            },
+            network_mode: facts.network_mode.to_owned(),
+            port_bindings: bindings(&request.publish),
+            restart_policy: RestartPolicy { name: "no", maximum_retry_count: 0 },
+            auto_remove: request.rm,
+            auto_remove_image: false,
+            annotations: request.annotations.iter().cloned().collect(),
+            volume_driver: "",
+            volumes_from: None,
+            cap_add: request.cap_add.clone(),
+            cap_drop: request.cap_drop.clone(),
+            dns: request.dns.clone(),
+            dns_options: request.dns_option.clone(),
+            dns_search: request.dns_search.clone(),
+            extra_hosts: request.add_host.iter().map(|(name, address)| format!("{name}:{address}")).collect(),
+            group_add: request.group_add.clone(),
+            ipc_mode: "shareable",
+            cgroup: "",
+            cgroups: match word(&request.cgroups).as_str() {
+                "enabled" => "default".to_owned(),
+                other => other.to_owned(),
+            },
+            links: None,
+            oom_score_adj: request.oom_score_adj.unwrap_or(0),
+            pid_mode: PRIVATE,
+            privileged: request.privileged,
+            publish_all_ports: false,
+            readonly_rootfs: request.read_only,
+            security_opt: security_opt(facts),
+            tmpfs: request.mounts.iter().filter_map(tmpfs).collect(),
+            uts_mode: PRIVATE,
+            userns_mode: match request.userns {
+                UserNsMode::Host => String::new(),
+                UserNsMode::KeepId { .. } => PRIVATE.to_owned(),
+            },
+            shm_size: request.shm_size.unwrap_or(SHM_SIZE),
+            runtime: "oci",
+            console_size: [0, 0],
+            isolation: "",
+            cpu_shares: 0,
+            memory: request.memory.unwrap_or(0),
+            nano_cpus: 0,
+            cgroup_parent: "",
+            blkio_weight: 0,
+            blkio_weight_device: None,
+            blkio_device_read_bps: None,
+            blkio_device_write_bps: None,
+            blkio_device_read_iops: None,
+            blkio_device_write_iops: None,
+            cpu_period: 0,
+            cpu_quota: 0,
+            cpu_realtime_period: 0,
+            cpu_realtime_runtime: 0,
+            cpuset_cpus: "",
+            cpuset_mems: "",
+            devices: devices(facts),
+            disk_quota: 0,
+            kernel_memory: 0,
+            memory_reservation: 0,
+            memory_swap: 0,
+            memory_swappiness: 0,
+            oom_kill_disable: false,
+            init: request.init,
+            pids_limit: request.pids_limit.unwrap_or(0),
+            ulimits: request.ulimits.iter().map(ulimit).collect(),
+            cpu_count: 0,
+            cpu_percent: 0,
+            io_maximum_iops: 0,
+            io_maximum_bandwidth: 0,
+            cgroup_conf: None,
+        }
+    }
+}
+
+fn bind(mount: &super::container::Mount) -> Option<String> {
+    let source = match mount.kind.as_str() {
+        "volume" => &mount.name,
+        "bind" => &mount.source,
+        _ => return None,
+    };
+    let mut options = vec![if mount.rw { "rw" } else { "ro" }, mount.propagation.as_str()];
+    options.extend(mount.options.iter().map(String::as_str));
+    options.retain(|option| !option.is_empty());
+    Some(format!("{source}:{}:{}", mount.destination, options.join(",")))
+}
+
+fn tmpfs(mount: &MountRequest) -> Option<(String, String)> {
+    (mount.source == MountSource::Tmpfs).then(|| (mount.target.clone(), mount.options.join(",")))
+}
+
+fn devices(facts: &Facts<'_>) -> Vec<Device> {
+    let devices = facts.request.devices.iter();
+    devices
+        .map(|device| Device {
+            path_on_host: device.host.display().to_string(),
+            path_in_container: device.container.clone(),
+            cgroup_permissions: device.permissions.clone(),
+        })
+        .collect()
+}
+
+fn security_opt(facts: &Facts<'_>) -> Vec<String> {
+    let request = facts.request;
+    let mut options = Vec::new();
+    if request.no_new_privileges {
+        options.push("no-new-privileges".to_owned());
+    }
+    match &request.seccomp {
+        SeccompRequest::Default => {}
+        SeccompRequest::Unconfined => options.push("seccomp=unconfined".to_owned()),
+        SeccompRequest::Profile(path) => options.push(format!("seccomp={}", path.display())),
+    }
+    options.extend(request.mask.iter().map(|path| format!("mask={path}")));
+    options.extend(request.unmask.iter().map(|path| format!("unmask={path}")));
+    options
+}
+
+fn ulimit((name, soft, hard): &(String, Option<u64>, Option<u64>)) -> Ulimit {
+    let number = |limit: &Option<u64>| limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
+    Ulimit { name: format!("RLIMIT_{}", name.to_ascii_uppercase()), soft: number(soft), hard: number(hard) }
+}

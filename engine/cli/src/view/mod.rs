@@ -1,0 +1,62 @@
+//! The shapes of all output: lists, tables and inspections, with Podman's names for everything.
+//!
+//! Each module takes plain data (its `Row`, its `Facts`) and gives back the text to print. It looks nothing up;
+//! the time of day is handed in.
+
+use std::time::SystemTime;
+
+pub mod container;
+pub mod filter;
+mod host_config;
+pub mod image;
+pub mod images;
+pub mod info;
+pub mod port;
+pub mod ps;
+pub mod version;
+pub mod volume;
+
+pub use filter::{Filter, FilterError};
+
+/// How a list is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct ListOptions<'a> {
+    /// `--format`
+    pub format: Option<&'a str>,
+    /// `--quiet`
+    pub quiet: bool,
+    /// `--no-trunc`
+    pub no_trunc: bool,
+    /// `--noheading`
+    pub noheading: bool,
+    /// The time of day.
+    pub now: SystemTime,
+}
+
+/// How many digits of an id are shown.
+const SHORT_ID: usize = 12;
+
+/// The id, shortened unless it is wanted whole.
+fn shown_id(id: &str, whole: bool) -> String {
+    let end = if whole { id.len() } else { SHORT_ID.min(id.len()) };
+    id.get(..end).unwrap_or(id).to_owned()
+}
+
+/// Whether JSON is asked for rather than a template.
+fn is_json(format: Option<&str>) -> bool {
+    matches!(format, Some("json" | "{{json .}}" | "{{ json . }}" | "{{json . }}" | "{{ json .}}"))
+}
+
+/// The text of an `inspect`: a JSON list, or a template filled for each object.
+fn inspection<T: serde::Serialize>(
+    objects: &[T],
+    format: Option<&str>,
+) -> Result<String, crate::format::TemplateError> {
+    match format {
+        None | Some("" | "json") => Ok(format!("{}\n", crate::format::json::pretty(objects, 5))),
+        Some(template) => crate::format::render_each(template, objects),
+    }
+}
+
+#[cfg(test)]
+mod tests;

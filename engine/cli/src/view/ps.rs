@@ -1,0 +1,343 @@
+//! The list of containers.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use pontoon_network::PortMapping;
+use serde::Serialize;
+
+use super::{ListOptions, is_json, shown_id};
+use crate::args::PsSort;
+use crate::format::{Headings, NullIfEmpty, TemplateError, json, render_list};
+use crate::time::{ago, duration_words, go_words, size_words, unix_or_never};
+
+/// One container.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Id, whole.
+    pub id: String,
+    /// Image's name, or its id where it has none.
+    pub image: String,
+    /// Image's id, whole, without `sha256:`.
+    pub image_id: String,
+    /// Command, word by word.
+    pub command: Vec<String>,
+    /// When it was created.
+    pub created: SystemTime,
+    /// When it was started last.
+    pub started_at: Option<SystemTime>,
+    /// When it ended last.
+    pub finished_at: Option<SystemTime>,
+    /// What it is doing.
+    pub state: State,
+    /// How it ended.
+    pub exit_code: i32,
+    /// Its first process; 0 if there is none.
+    pub pid: i32,
+    /// Its names; the first is shown.
+    pub names: Vec<String>,
+    /// Its published ports.
+    pub ports: Vec<PortMapping>,
+    /// Ports that the image and `--expose` name, as `80/tcp`.
+    pub exposed: Vec<String>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Paths of its mounts in the container.
+    pub mounts: Vec<String>,
+    /// Names of the volumes it uses, for filters.
+    pub volumes: Vec<String>,
+    /// Names of its networks.
+    pub networks: Vec<String>,
+    /// Whether it is removed when it ends.
+    pub auto_remove: bool,
+    /// The file its id was written to; empty if none.
+    pub cidfile: String,
+    /// Its size, where it was asked for.
+    pub size: Option<Size>,
+}
+
+/// What a container is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It was never started.
+    Created,
+    /// Everything is prepared; its command does not run yet.
+    Initialized,
+    /// It runs.
+    Running,
+    /// It has been told to stop.
+    Stopping,
+    /// It has ended.
+    Exited,
+    /// It is being removed.
+    Removing,
+}
+
+impl State {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Initialized => "initialized",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Exited => "exited",
+            Self::Removing => "removing",
+        }
+    }
+}
+
+/// How much a container takes on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Size {
+    /// Bytes of its whole root file system, image included.
+    pub root_fs_size: u64,
+    /// Bytes it has written.
+    pub rw_size: u64,
+}
+
+/// Sorts the rows as `--sort` says.
+pub fn sort(rows: &mut [Row], order: PsSort) {
+    match order {
+        PsSort::Command => rows.sort_by(|left, right| left.command.cmp(&right.command)),
+        PsSort::Created => rows.sort_by_key(|row| row.created),
+        PsSort::Runningfor => rows.sort_by_key(|row| row.started_at),
+        PsSort::Id => rows.sort_by(|left, right| left.id.cmp(&right.id)),
+        PsSort::Image => rows.sort_by(|left, right| left.image.cmp(&right.image)),
+        PsSort::Names => rows.sort_by(|left, right| left.names.cmp(&right.names)),
+        PsSort::Size => rows.sort_by_key(|row| row.size.map_or(0, |size| size.root_fs_size)),
+        PsSort::Status => rows.sort_by(|left, right| left.state.word().cmp(right.state.word())),
+    }
+}
+
+/// The text to print; `with_size` adds the column that `--size` asks for.
+pub fn text(rows: &[Row], options: &ListOptions<'_>, with_size: bool) -> Result<String, TemplateError> {
+    if is_json(options.format) {
+        let rows: Vec<JsonRow<'_>> = rows.iter().map(|row| JsonRow::new(row, options.now)).collect();
+        return Ok(format!("{}\n", json::pretty(&rows, 2)));
+    }
+    if options.quiet {
+        return Ok(rows.iter().map(|row| shown_id(&row.id, options.no_trunc) + "\n").collect());
+    }
+    let mut default = "table {{.ID}}\\t{{.Image}}\\t{{.Command}}\\t{{.CreatedHuman}}\\t{{.Status}}\\t{{.Ports}}\\t{{.Names}}"
+        .to_owned();
+    if with_size {
+        default.push_str("\\t{{.Size}}");
+    }
+    let rows: Vec<TemplateRow<'_>> = rows.iter().map(|row| TemplateRow::new(row, options)).collect();
+    render_list(options.format.unwrap_or(&default), &rows, HEADINGS, options.noheading)
+}
+
+/// The heading of each field that a template can use.
+const HEADINGS: &Headings = &[
+    ("AutoRemove", "AUTO REMOVE"),
+    ("CIDFile", "CIDFILE"),
+    ("Command", "COMMAND"),
+    ("Created", "CREATED"),
+    ("CreatedAt", "CREATED AT"),
+    ("CreatedHuman", "CREATED"),
+    ("ExitCode", "EXIT CODE"),
+    ("Exited", "EXITED"),
+    ("ExitedAt", "EXITED AT"),
+    ("ExposedPorts", "EXPOSED PORTS"),
+    ("ID", "CONTAINER ID"),
+    ("Image", "IMAGE"),
+    ("ImageID", "IMAGE ID"),
+    ("IsInfra", "IS INFRA"),
+    ("Labels", "LABELS"),
+    ("Mounts", "MOUNTS"),
+    ("Names", "NAMES"),
+    ("Namespaces", "NAMESPACES"),
+    ("Networks", "NETWORKS"),
+    ("Pid", "PID"),
+    ("Pod", "POD ID"),
+    ("PodName", "PODNAME"),
+    ("Ports", "PORTS"),
+    ("Restarts", "RESTARTS"),
+    ("RunningFor", "RUNNING FOR"),
+    ("Size", "SIZE"),
+    ("StartedAt", "STARTED AT"),
+    ("State", "STATE"),
+    ("Status", "STATUS"),
+];
+
+/// What a template sees.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct TemplateRow<'a> {
+    #[serde(rename = "ID")]
+    id: String,
+    image: &'a str,
+    command: String,
+    created_human: String,
+    status: String,
+    ports: String,
+    names: String,
+    size: String,
+    auto_remove: bool,
+    #[serde(rename = "CIDFile")]
+    cid_file: &'a str,
+    created: String,
+    created_at: String,
+    exit_code: i32,
+    exited: bool,
+    exited_at: i64,
+    exposed_ports: BTreeMap<u16, Vec<String>>,
+    #[serde(rename = "ImageID")]
+    image_id: &'a str,
+    is_infra: bool,
+    labels: &'a BTreeMap<String, String>,
+    mounts: &'a [String],
+    namespaces: BTreeMap<String, String>,
+    networks: String,
+    pid: i32,
+    pod: &'a str,
+    pod_name: &'a str,
+    restarts: u32,
+    running_for: String,
+    started_at: i64,
+    state: &'static str,
+}
+
+impl<'a> TemplateRow<'a> {
+    fn new(row: &'a Row, options: &ListOptions<'_>) -> Self {
+        let created = ago(row.created, options.now);
+        Self {
+            id: shown_id(&row.id, options.no_trunc),
+            image: &row.image,
+            command: command(row, options.no_trunc),
+            created_human: created.clone(),
+            status: status(row, options.now),
+            ports: super::port::summary(&row.ports, &row.exposed),
+            names: row.names.join(","),
+            size: size(row),
+            auto_remove: row.auto_remove,
+            cid_file: &row.cidfile,
+            created: created.clone(),
+            created_at: go_words(row.created),
+            exit_code: row.exit_code,
+            exited: row.state == State::Exited,
+            exited_at: unix_or_never(row.finished_at.filter(|_| row.state == State::Exited)),
+            exposed_ports: super::port::by_number(&row.exposed),
+            image_id: &row.image_id,
+            is_infra: false,
+            labels: &row.labels,
+            mounts: &row.mounts,
+            namespaces: BTreeMap::new(),
+            networks: row.networks.join(","),
+            pid: row.pid,
+            pod: "",
+            pod_name: "",
+            restarts: 0,
+            running_for: created,
+            started_at: unix_or_never(row.started_at),
+            state: row.state.word(),
+        }
+    }
+}
+
+/// What `--format json` shows.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct JsonRow<'a> {
+    auto_remove: bool,
+    command: &'a [String],
+    created_at: String,
+    #[serde(rename = "CIDFile")]
+    cid_file: &'a str,
+    exited: bool,
+    exited_at: i64,
+    exit_code: i32,
+    exposed_ports: NullIfEmpty<BTreeMap<u16, Vec<String>>>,
+    id: &'a str,
+    image: &'a str,
+    #[serde(rename = "ImageID")]
+    image_id: &'a str,
+    is_infra: bool,
+    labels: NullIfEmpty<BTreeMap<String, String>>,
+    mounts: &'a [String],
+    names: &'a [String],
+    namespaces: BTreeMap<String, String>,
+    networks: &'a [String],
+    pid: i32,
+    pod: &'static str,
+    pod_name: &'static str,
+    ports: NullIfEmpty<Vec<super::port::JsonPort>>,
+    restarts: u32,
+    size: Option<Size>,
+    started_at: i64,
+    state: &'static str,
+    status: String,
+    created: i64,
+}
+
+impl<'a> JsonRow<'a> {
+    fn new(row: &'a Row, now: SystemTime) -> Self {
+        Self {
+            auto_remove: row.auto_remove,
+            command: &row.command,
+            created_at: ago(row.created, now),
+            cid_file: &row.cidfile,
+            exited: row.state == State::Exited,
+            exited_at: unix_or_never(row.finished_at.filter(|_| row.state == State::Exited)),
+            exit_code: row.exit_code,
+            exposed_ports: NullIfEmpty(super::port::by_number(&row.exposed)),
+            id: &row.id,
+            image: &row.image,
+            image_id: &row.image_id,
+            is_infra: false,
+            labels: NullIfEmpty(row.labels.clone()),
+            mounts: &row.mounts,
+            names: &row.names,
+            namespaces: BTreeMap::new(),
+            networks: &row.networks,
+            pid: row.pid,
+            pod: "",
+            pod_name: "",
+            ports: NullIfEmpty(row.ports.iter().map(super::port::JsonPort::new).collect()),
+            restarts: 0,
+            size: row.size,
+            started_at: unix_or_never(row.started_at),
+            state: row.state.word(),
+            status: status(row, now),
+            created: unix_or_never(Some(row.created)),
+        }
+    }
+}
+
+/// `Up 5 minutes`, `Exited (0) 2 seconds ago`, `Created`.
+pub fn status(row: &Row, now: SystemTime) -> String {
+    let since = |moment: SystemTime| duration_words(now.duration_since(moment).unwrap_or_default());
+    match (row.state, row.started_at, row.finished_at) {
+        (State::Running, Some(started), _) => format!("Up {}", since(started)),
+        (State::Exited, _, Some(finished)) => format!("Exited ({}) {}", row.exit_code, ago(finished, now)),
+        (State::Exited, _, None) => format!("Exited ({})", row.exit_code),
+        (State::Running, None, _) => "Up".to_owned(),
+        (State::Created, ..) => "Created".to_owned(),
+        (State::Initialized, ..) => "Initialized".to_owned(),
+        (State::Stopping, ..) => "Stopping".to_owned(),
+        (State::Removing, ..) => "Removing".to_owned(),
+    }
+}
+
+/// How many letters of a command are shown.
+const SHORT_COMMAND: usize = 17;
+
+fn command(row: &Row, whole: bool) -> String {
+    // A line's end or a terminal's control code in a command would tear the table.
+    let words: String =
+        row.command.join(" ").chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    if whole || words.chars().count() <= SHORT_COMMAND {
+        return words;
+    }
+    words.chars().take(SHORT_COMMAND).chain("...".chars()).collect()
+}
+
+fn size(row: &Row) -> String {
+    match row.size {
+        Some(size) => format!("{} (virtual {})", size_words(size.rw_size), size_words(size.root_fs_size)),
+        None => String::new(),
+    }
+}

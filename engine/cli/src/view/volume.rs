@@ -1,0 +1,100 @@
+//! Volumes: the list and the inspection.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use super::{ListOptions, inspection, is_json};
+use crate::format::{Headings, TemplateError, WireTime, json, render_list};
+use crate::time::rfc3339;
+
+/// One volume.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Name.
+    pub name: String,
+    /// Directory of its data.
+    pub mountpoint: String,
+    /// When it was made.
+    pub created: SystemTime,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Options of the driver.
+    pub options: BTreeMap<String, String>,
+    /// Whether nobody gave it its name.
+    pub anonymous: bool,
+    /// How many containers use it.
+    pub containers: usize,
+    /// Whether the first container to use it fills it from its image.
+    pub needs_copy_up: bool,
+}
+
+/// A volume as Podman tells it.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Shown<'a> {
+    name: &'a str,
+    driver: &'static str,
+    mountpoint: &'a str,
+    created_at: WireTime,
+    labels: &'a BTreeMap<String, String>,
+    scope: &'static str,
+    options: &'a BTreeMap<String, String>,
+    anonymous: bool,
+    mount_count: usize,
+    needs_copy_up: bool,
+    lock_number: u32,
+}
+
+fn shown(row: &Row) -> Shown<'_> {
+    Shown {
+        name: &row.name,
+        driver: "local",
+        mountpoint: &row.mountpoint,
+        created_at: WireTime(rfc3339(row.created)),
+        labels: &row.labels,
+        scope: "local",
+        options: &row.options,
+        anonymous: row.anonymous,
+        mount_count: row.containers,
+        needs_copy_up: row.needs_copy_up,
+        lock_number: 0,
+    }
+}
+
+const HEADINGS: &Headings = &[
+    ("Anonymous", "ANONYMOUS"),
+    ("CreatedAt", "CREATED AT"),
+    ("Driver", "DRIVER"),
+    ("Labels", "LABELS"),
+    ("LockNumber", "LOCK NUMBER"),
+    ("MountCount", "MOUNT COUNT"),
+    ("Mountpoint", "MOUNTPOINT"),
+    ("Name", "VOLUME NAME"),
+    ("NeedsCopyUp", "NEEDS COPY UP"),
+    ("Options", "OPTIONS"),
+    ("Scope", "SCOPE"),
+];
+
+/// The text of `volume ls`; nothing at all where there are no volumes.
+pub fn list_text(rows: &[Row], options: &ListOptions<'_>) -> Result<String, TemplateError> {
+    let shown: Vec<Shown<'_>> = rows.iter().map(shown).collect();
+    if is_json(options.format) {
+        return Ok(format!("{}\n", json::pretty(&shown, 2)));
+    }
+    if options.quiet {
+        return Ok(rows.iter().map(|row| format!("{}\n", row.name)).collect());
+    }
+    if rows.is_empty() && options.format.is_none() {
+        return Ok(String::new());
+    }
+    let format = options.format.unwrap_or("table {{.Driver}}\\t{{.Name}}");
+    render_list(format, &shown, HEADINGS, options.noheading)
+}
+
+/// The text of `volume inspect`.
+pub fn inspect_text(rows: &[Row], format: Option<&str>) -> Result<String, TemplateError> {
+    let shown: Vec<Shown<'_>> = rows.iter().map(shown).collect();
+    inspection(&shown, format)
+}
