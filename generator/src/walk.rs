@@ -1,0 +1,305 @@
+//! The search directories with everything below them, each read once: unit files and drop-ins.
+//!
+//! The first file of a name wins. Links may lead in circles; a directory is entered once.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ffi::{CStr, CString};
+use std::fs;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use pontoon_units::names::FileName;
+use pontoon_units::parallel;
+use pontoon_units::search::{self, Leave, Manager, SearchDirectory};
+use pontoon_units::{Content, DropIn, Source, UnitKind};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, openat, statat};
+use rustix::io::Errno;
+
+use crate::log::Log;
+use crate::read;
+
+/// No hierarchy of unit files is deeper; each level holds a descriptor.
+const DEEPEST: usize = 64;
+
+/// All unit files that count, with their drop-ins.
+pub fn sources(manager: Manager, directories: &[SearchDirectory], log: &mut Log) -> Vec<Source> {
+    let mut walk = Walk {
+        manager,
+        users: users_directories(directories),
+        entered: HashSet::new(),
+        seen: HashSet::new(),
+        found: Vec::new(),
+        drop_ins: HashMap::new(),
+        log,
+    };
+    for directory in directories {
+        let path = fs::canonicalize(&directory.path).unwrap_or_else(|_| directory.path.clone());
+        let name = CString::new(path.as_os_str().as_encoded_bytes()).unwrap_or_default();
+        match open_directory(CWD, &name) {
+            Ok(handle) => walk.enter(handle, &path, directory.leave, 0),
+            Err(Errno::NOENT | Errno::NOTDIR) => {}
+            Err(errno) => walk.cannot_search(&path, errno),
+        }
+    }
+    let mut sources = parallel::map(&walk.found, |_, found| found.read());
+    walk.attach_drop_ins(&mut sources);
+    sources
+}
+
+/// A unit file that counts, not read yet.
+struct Found {
+    directory: Arc<OwnedFd>,
+    file: CString,
+    regular: bool,
+    name: String,
+    path: Arc<str>,
+}
+
+impl Found {
+    fn read(&self) -> Source {
+        let content = if self.file.to_str().is_err() {
+            Content::Unreadable("its name is not UTF-8".to_owned())
+        } else {
+            read::content(self.directory.as_fd(), &self.file, self.regular)
+        };
+        Source { name: self.name.clone(), path: Arc::clone(&self.path), content, drop_ins: Vec::new() }
+    }
+}
+
+/// A directory of drop-ins, opened when it was met, listed when somebody asks.
+struct DropInDirectory {
+    handle: OwnedFd,
+    path: PathBuf,
+    files: Option<Vec<CString>>,
+}
+
+struct Walk<'a> {
+    manager: Manager,
+    /// Where users' own units lie, links resolved.
+    users: Vec<PathBuf>,
+    /// Device and inode of every directory entered.
+    entered: HashSet<(u64, u64)>,
+    /// Names of unit files taken.
+    seen: HashSet<String>,
+    found: Vec<Found>,
+    /// Directories of drop-ins by name, in order of precedence.
+    drop_ins: HashMap<String, Vec<DropInDirectory>>,
+    log: &'a mut Log,
+}
+
+impl Walk<'_> {
+    /// Takes in a directory: its files, its drop-ins, then the directories in it, by name.
+    fn enter(&mut self, handle: OwnedFd, path: &Path, leave: Leave, depth: usize) {
+        let Ok(about) = fstat(&handle) else { return };
+        if !self.entered.insert((about.st_dev, about.st_ino)) {
+            return;
+        }
+        if depth > DEEPEST {
+            self.log.warning(&format!("{}: too deep, not searched", path.display()));
+            return;
+        }
+        let entries = match list(&handle) {
+            Ok(entries) => entries,
+            Err(errno) => {
+                self.cannot_search(path, errno);
+                return;
+            }
+        };
+        let handle = Arc::new(handle);
+        let mut below = Vec::new();
+        for (name, kind) in entries {
+            let text = name.to_string_lossy();
+            let is_unit = UnitKind::of_file_name(&text).is_some();
+            if kind == FileType::RegularFile && !is_unit {
+                continue;
+            }
+            let leads_to_directory = match kind {
+                FileType::Directory => true,
+                FileType::Symlink | FileType::Unknown => is_directory(&handle, &name),
+                _ => false,
+            };
+            if leads_to_directory {
+                if is_unit {
+                    let text = format!("{}: is a directory, not a unit file", path.join(&*text).display());
+                    self.log.warning(&text);
+                }
+                below.push((name, kind));
+            } else if is_unit {
+                self.unit(&handle, path, &name, &text, kind == FileType::RegularFile);
+            }
+        }
+        // A directory's own drop-ins come before those further down.
+        below.sort_by_key(|(name, _)| !name.to_bytes().ends_with(b".d"));
+        for (name, kind) in below {
+            let text = name.to_string_lossy();
+            let left = match leave {
+                Leave::Nothing => false,
+                Leave::Users => text == "users",
+                Leave::Numbers => search::is_number(&text),
+            };
+            if left {
+                continue;
+            }
+            let mut inner = path.join(&*text);
+            if kind != FileType::Directory {
+                inner = fs::canonicalize(&inner).unwrap_or(inner);
+                if search::is_somebody_elses(self.manager, &self.users, &inner) {
+                    continue;
+                }
+            }
+            let opened = match open_directory(handle.as_fd(), &name) {
+                Ok(opened) => opened,
+                Err(errno) => {
+                    self.cannot_search(&inner, errno);
+                    continue;
+                }
+            };
+            if text.ends_with(".d") {
+                let directory = DropInDirectory { handle: opened, path: inner, files: None };
+                self.drop_ins.entry(text.into_owned()).or_default().push(directory);
+            } else {
+                self.enter(opened, &inner, Leave::Nothing, depth + 1);
+            }
+        }
+    }
+
+    fn cannot_search(&mut self, path: &Path, errno: Errno) {
+        let cause = std::io::Error::from(errno);
+        self.log.warning(&format!("{}: cannot search the directory: {cause}", path.display()));
+    }
+
+    /// Takes in a unit file, unless one of its name was met before.
+    fn unit(&mut self, directory: &Arc<OwnedFd>, path: &Path, file: &CStr, name: &str, regular: bool) {
+        if !self.seen.insert(name.to_owned()) {
+            return;
+        }
+        let path: Arc<str> = Arc::from(path.join(name).to_string_lossy());
+        self.log.debug(&format!("Loading source unit file {path}"));
+        let directory = Arc::clone(directory);
+        self.found.push(Found { directory, file: file.to_owned(), regular, name: name.to_owned(), path });
+    }
+
+    /// Adds to every unit file what is to be added to it.
+    fn attach_drop_ins(&mut self, sources: &mut [Source]) {
+        if self.drop_ins.is_empty() {
+            return;
+        }
+        let mut contents: HashMap<PathBuf, Rc<DropIn>> = HashMap::new();
+        for source in sources {
+            let Some(name) = FileName::new(&source.name) else { continue };
+            // Of one file name only the most specific counts; all are added in the order of their names.
+            let mut chosen: BTreeMap<CString, Rc<DropIn>> = BTreeMap::new();
+            for directory in name.drop_in_directories() {
+                for directory in self.drop_ins.get_mut(&directory).into_iter().flatten() {
+                    let handle = directory.handle.as_fd();
+                    let files = directory.files.get_or_insert_with(|| configuration_files(&directory.handle));
+                    for file in
+                        files.iter().filter(|file| !chosen.contains_key(*file)).cloned().collect::<Vec<_>>()
+                    {
+                        let path = directory.path.join(&*file.to_string_lossy());
+                        let drop_in = contents.entry(path).or_insert_with_key(|path| {
+                            let path: Arc<str> = Arc::from(path.to_string_lossy());
+                            self.log.debug(&format!("Loading source drop-in file {path}"));
+                            Rc::new(DropIn { path, content: read::content(handle, &file, false) })
+                        });
+                        chosen.insert(file, Rc::clone(drop_in));
+                    }
+                }
+            }
+            source.drop_ins = chosen.into_values().map(|drop_in| DropIn::clone(&drop_in)).collect();
+        }
+    }
+}
+
+/// The `*.conf` files of a directory.
+fn configuration_files(directory: &OwnedFd) -> Vec<CString> {
+    let entries = list(directory).unwrap_or_default();
+    entries.into_iter().map(|(name, _)| name).filter(|name| name.to_bytes().ends_with(b".conf")).collect()
+}
+
+/// The directories that users' own units lie in, links resolved.
+fn users_directories(directories: &[SearchDirectory]) -> Vec<PathBuf> {
+    let users = directories.iter().filter_map(|directory| match directory.leave {
+        Leave::Nothing => None,
+        Leave::Users => Some(directory.path.join("users")),
+        Leave::Numbers => Some(directory.path.clone()),
+    });
+    users.filter_map(|path| fs::canonicalize(path).ok()).collect()
+}
+
+/// The entries of a directory by name.
+fn list(directory: &OwnedFd) -> rustix::io::Result<Vec<(CString, FileType)>> {
+    let mut entries = Vec::new();
+    for entry in Dir::read_from(directory)? {
+        let entry = entry?;
+        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            entries.push((entry.file_name().to_owned(), entry.file_type()));
+        }
+    }
+    entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(entries)
+}
+
+/// Whether a name leads to a directory, through links.
+fn is_directory(directory: &OwnedFd, name: &CStr) -> bool {
+    statat(directory, name, AtFlags::empty())
+        .is_ok_and(|about| FileType::from_raw_mode(about.st_mode) == FileType::Directory)
+}
+
+/// Opens a directory to read it.
+fn open_directory(at: impl AsFd, name: &CStr) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    openat(at, name, flags, Mode::empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn names(manager: Manager, leave: Leave, path: &Path) -> Vec<String> {
+        let directories = [SearchDirectory { path: path.to_owned(), leave }];
+        let found = sources(manager, &directories, &mut Log::to_stderr());
+        found.into_iter().map(|source| source.name).collect()
+    }
+
+    fn units(name: &str) -> PathBuf {
+        let root = std::env::temp_dir().join(format!("pontoon-walk-{}-{name}", std::process::id()));
+        let units = root.join("units");
+        for (below, file) in [
+            ("", "system"),
+            ("users", "all"),
+            ("users/1000", "mine"),
+            ("users/1001", "theirs"),
+            ("users/team", "team"),
+            ("users-too", "like-users"),
+        ] {
+            fs::create_dir_all(units.join(below)).unwrap();
+            fs::write(units.join(below).join(format!("{file}.container")), "").unwrap();
+        }
+        fs::create_dir_all(units.join("sub")).unwrap();
+        symlink("../users/1001", units.join("sub/back-door")).unwrap();
+        symlink("1001", units.join("users/name")).unwrap();
+        units
+    }
+
+    #[test]
+    fn the_system_reads_no_users_directory_by_any_way() {
+        let units = units("system");
+        assert_eq!(
+            names(Manager::System, Leave::Users, &units),
+            ["system.container", "like-users.container"]
+        );
+        fs::remove_dir_all(units.parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_user_reads_what_is_for_all_and_for_nobody_else() {
+        let units = units("user");
+        let me = Manager::User { uid: 1000 };
+        assert_eq!(names(me, Leave::Numbers, &units.join("users")), ["all.container", "team.container"]);
+        fs::remove_dir_all(units.parent().unwrap()).unwrap();
+    }
+}
