@@ -1,0 +1,223 @@
+//! The words of the `payload` program, which runs inside containers.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, UdpSocket};
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{SigSet, Signal};
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, RenameFlags};
+
+/// The page of the demonstration.
+const PAGE: &str = "<!doctype html>\n<title>Landed</title>\n<h1>Hello from a pontoon</h1>\n\
+    <p>This page comes from a rootless container that systemd started.</p>\n";
+
+/// Runs one command; returns the exit code.
+pub fn run(words: &[&str]) -> i32 {
+    match words {
+        ["landing"] => {
+            end_on_sigterm();
+            serve("80", PAGE)
+        }
+        ["serve", port, page] => serve(port, page),
+        ["peer", port] => peer(port),
+        ["time", rounds, lines @ ..] => time(rounds, lines),
+        ["echo-udp", port] => echo_udp(port),
+        ["notify", text] => notify(text),
+        ["swap", one, other] => swap(one, other),
+        ["grab-exe", seconds] => grab_exe(seconds),
+        ["peek", seconds] => peek(seconds),
+        _ => {
+            eprintln!(
+                "payload: landing | serve PORT PAGE | peer PORT | notify TEXT | swap A B | grab-exe SECONDS | peek SECONDS"
+            );
+            2
+        }
+    }
+}
+
+/// Answers every request on a port with one page, and says on standard output what was asked.
+fn serve(port: &str, page: &str) -> i32 {
+    let listener = TcpListener::bind(("0.0.0.0", port.parse().expect("a port"))).expect("the port is free");
+    println!("serving on port {port}");
+    for stream in listener.incoming().flatten() {
+        let mut line = String::new();
+        let _ = BufReader::new(&stream).read_line(&mut line);
+        println!(
+            "{} asked: {}",
+            stream.peer_addr().map_or_else(|_| "?".into(), |it| it.ip().to_string()),
+            line.trim()
+        );
+        let _ = write!(
+            &stream,
+            "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{page}",
+            page.len()
+        );
+    }
+    0
+}
+
+/// Makes SIGTERM a good end, also for the first process of a container, whom no default action of a signal reaches.
+fn end_on_sigterm() {
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGTERM);
+    // Before any thread: all of them inherit the mask, and only the one below takes the signal.
+    signals.thread_block().expect("a mask can be set");
+    std::thread::spawn(move || {
+        if signals.wait().is_ok() {
+            println!("good bye");
+            std::process::exit(0);
+        }
+    });
+}
+
+/// Tells every client its own address.
+fn peer(port: &str) -> i32 {
+    let listener = TcpListener::bind(("::", port.parse().expect("a port"))).expect("the port is free");
+    println!("listening");
+    for mut stream in listener.incoming().flatten() {
+        let address = stream.peer_addr().map_or_else(|_| "?".into(), |it| it.ip().to_canonical().to_string());
+        let _ = writeln!(stream, "{address}");
+    }
+    0
+}
+
+/// Sends every datagram back.
+fn echo_udp(port: &str) -> i32 {
+    let socket = UdpSocket::bind(("::", port.parse().expect("a port"))).expect("the port is free");
+    let mut buffer = [0; 2048];
+    while let Ok((length, client)) = socket.recv_from(&mut buffer) {
+        let _ = socket.send_to(&buffer[..length], client);
+    }
+    0
+}
+
+/// Runs shell lines in turn, round after round, and prints what each took: one line of microseconds per shell line.
+///
+/// In turn, so that whatever else the machine does meanwhile falls on all of them alike; and with a rest before each, so
+/// that what one leaves behind in the background (conmon's clean-up) is not on the next one's bill.
+fn time(rounds: &str, lines: &[&str]) -> i32 {
+    let rounds: usize = rounds.parse().expect("a number");
+    let mut times = vec![Vec::new(); lines.len()];
+    // One round more than counted: the first fills the caches.
+    for round in 0..=rounds {
+        for (line, times) in lines.iter().zip(&mut times) {
+            // The words of a line are single words: no shell stands between the clock and the program.
+            let mut words = line.split(' ');
+            let mut command = std::process::Command::new(words.next().unwrap_or_default());
+            command.args(words).stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null());
+            crate::wait::rest(Duration::from_millis(150));
+            let start = Instant::now();
+            let status = command.status().expect("the program exists");
+            let took = start.elapsed();
+            if !status.success() {
+                eprintln!("`{line}` failed: {status}");
+                return 1;
+            }
+            if round > 0 {
+                times.push(took.as_micros().to_string());
+            }
+        }
+    }
+    for times in times {
+        println!("{}", times.join(" "));
+    }
+    0
+}
+
+/// Sends text to the socket that a service manager offers.
+fn notify(text: &str) -> i32 {
+    let path = std::env::var("NOTIFY_SOCKET").expect("NOTIFY_SOCKET is set");
+    let socket = UnixDatagram::unbound().expect("a socket");
+    match socket.send_to(text.replace(';', "\n").as_bytes(), &path) {
+        Ok(_) => 0,
+        Err(err) => {
+            eprintln!("cannot notify {path}: {err}");
+            1
+        }
+    }
+}
+
+/// Exchanges two names for ever.
+fn swap(one: &str, other: &str) -> i32 {
+    println!("swapping");
+    loop {
+        let _ = rustix::fs::renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE);
+    }
+}
+
+/// Every process but this one and the first, again and again for some seconds.
+fn others(seconds: &str, mut see: impl FnMut(&Path)) {
+    let end = Instant::now() + Duration::from_secs(seconds.parse().expect("seconds"));
+    let own = std::process::id().to_string();
+    while Instant::now() < end {
+        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.bytes().all(|byte| byte.is_ascii_digit()) && name != own && name != "1" {
+                see(&entry.path());
+            }
+        }
+    }
+}
+
+/// Tries to write to the program of every process that comes in from outside.
+fn grab_exe(seconds: &str) -> i32 {
+    let mut held: Vec<File> = Vec::new();
+    others(seconds, |process| {
+        let exe = process.join("exe");
+        if let Ok(file) = File::open(&exe) {
+            // Writable once nobody runs it any more: through the descriptor that we keep.
+            held.truncate(50);
+            held.insert(0, file);
+        }
+        if let Ok(mut file) = OpenOptions::new().write(true).open(&exe)
+            && file.write_all(b"#!/bin/sh\n").is_ok()
+        {
+            println!("wrote to {}", exe.display());
+        }
+        for file in &held {
+            let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(file));
+            if let Ok(mut file) = OpenOptions::new().write(true).open(path)
+                && file.write_all(b"#!/bin/sh\n").is_ok()
+            {
+                println!("wrote through a descriptor");
+            }
+        }
+    });
+    println!("done");
+    0
+}
+
+/// Tries to look out of every process that comes in: its directory, its root, its descriptors.
+fn peek(seconds: &str) -> i32 {
+    let mut seen = BTreeSet::new();
+    others(seconds, |process| {
+        for place in ["cwd", "root"] {
+            // A directory of the host has what no container here has.
+            if let Ok(dir) =
+                rustix::fs::open(process.join(place), OFlags::PATH | OFlags::DIRECTORY, Mode::empty())
+                && rustix::fs::accessat(dir.as_fd(), "etc/subuid", Access::EXISTS, AtFlags::empty()).is_ok()
+            {
+                seen.insert(format!("the host through {place}"));
+            }
+        }
+        for entry in fs::read_dir(process.join("fd")).into_iter().flatten().flatten() {
+            if let Ok(target) = fs::read_link(entry.path()) {
+                let target = target.to_string_lossy().into_owned();
+                let harmless = ["pipe:", "/dev/null", "/dev/pts/", "socket:", "/proc/"];
+                if !harmless.iter().any(|start| target.starts_with(start)) {
+                    seen.insert(format!("a descriptor of {target}"));
+                }
+            }
+        }
+    });
+    for what in seen {
+        println!("saw {what}");
+    }
+    println!("done");
+    0
+}

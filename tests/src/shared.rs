@@ -1,0 +1,47 @@
+//! One host for all tests of a test program: booted at the first use, with the product installed and the registry serving.
+
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use crate::host::{BootOptions, TestHost};
+use crate::root::Kind;
+use crate::{image, registry, stage};
+
+static HOST: OnceLock<TestHost> = OnceLock::new();
+
+/// The host that the tests of this program share. It ends with the process.
+pub fn host() -> &'static TestHost {
+    HOST.get_or_init(fresh)
+}
+
+/// The shared host, with busybox pulled by alice.
+pub fn host_with_busybox() -> &'static TestHost {
+    static PULLED: OnceLock<()> = OnceLock::new();
+    let host = host();
+    PULLED.get_or_init(|| {
+        host.alice(&format!("pontoon pull -q {B}")).ok();
+    });
+    host
+}
+
+/// Held by tests that look at everything alice has: none of the others that hold it run meanwhile.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The busybox image, as it is called in the host's registry.
+pub const B: &str = "localhost:5000/busybox";
+
+/// A host of the test's own, furnished like the shared one: for tests that break things.
+pub fn fresh() -> TestHost {
+    let images = image::provide(&[image::BUSYBOX, image::NGINX, image::MARIADB]);
+    let kind = if stage::is_original() { Kind::WithPodman } else { Kind::Product };
+    let host = TestHost::boot(BootOptions { kind, binds: vec![(images, image::INSIDE.into())] });
+    stage::install(&host);
+    host.copy_in(&stage::payload(), "/srv/payload");
+    registry::serve(&host);
+    image::push(&host, image::BUSYBOX);
+    image::push(&host, image::NGINX);
+    image::push(&host, image::MARIADB);
+    host
+}

@@ -1,0 +1,340 @@
+//! Images: pulled from Debian's docker-registry, loaded, imported, listed, tagged, removed.
+#![cfg(feature = "e2e")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
+use pontoon_tests::forge::{self, Liar};
+use pontoon_tests::tar::Tar;
+use pontoon_tests::{B, Output, TestHost, alone, host, image, wait};
+use serde_json::json;
+
+fn pontoon(words: &str) -> Output {
+    host().entry("alice").env("B", B).sh(&format!("pontoon {words}"))
+}
+
+/// Makes a multi-architecture index in the registry out of busybox for us and a variant for another machine.
+fn index(host: &TestHost, name: &str, ours: bool) -> String {
+    let layout = image::BUSYBOX.layout();
+    host.root(&format!(
+        "set -e; rm -rf /tmp/{name}; cp -a {layout} /tmp/{name}; cd /tmp/{name}
+         umoci config --image /tmp/{name}:work --tag foreign --architecture riscv64
+         for tag in work foreign; do skopeo copy -q --dest-tls-verify=false oci:/tmp/{name}:$tag docker://localhost:5000/{name}:$tag; done
+         one() {{ skopeo inspect --raw --tls-verify=false docker://localhost:5000/{name}:$1 >/tmp/{name}.manifest
+             printf '{{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"size\":%s,\"digest\":\"sha256:%s\",\"platform\":{{\"architecture\":\"%s\",\"os\":\"linux\"}}}}' \
+             $(stat -c %s /tmp/{name}.manifest) $(sha256sum /tmp/{name}.manifest | cut -d' ' -f1) $2; }}
+         arch=$(dpkg --print-architecture)
+         list=$(one foreign riscv64)
+         {}
+         printf '{{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"manifests\":[%s]}}' \"$list\" >/tmp/{name}.index
+         curl -sSf -X PUT -H 'Content-Type: application/vnd.oci.image.index.v1+json' --data-binary @/tmp/{name}.index \
+             http://localhost:5000/v2/{name}/manifests/latest",
+        if ours { "list=$list,$(one work $arch)" } else { "" }
+    ))
+    .ok();
+    format!("localhost:5000/{name}")
+}
+
+#[test]
+fn pull_prints_the_id_and_brings_a_usable_image() {
+    let id = pontoon("pull $B").ok();
+    assert_eq!(id.stdout.trim().len(), 64, "{id:?}");
+    pontoon("pull -q $B").ok().prints(id.text());
+    pontoon("run --rm $B cat /data/file").ok().prints("hello");
+    // The second layer removed a file and a directory, and added.
+    pontoon("run --rm $B sh -c 'test ! -e /etc/removed-later && test ! -e /etc/hidden && cat /data/second /data/sub/file'")
+        .ok()
+        .prints("second\ndeep");
+    pontoon("run --rm $B sh -c 'stat -c %u:%g:%a /data/sub /home/dave /tmp'")
+        .ok()
+        .prints("33:33:750\n1500:1500:755\n0:0:1777");
+}
+
+#[test]
+fn a_directory_that_became_a_file_may_have_its_old_entries_marked_as_deleted() {
+    // As umoci writes it: the new file, and a deletion for each file that the directory had.
+    let host = host();
+    let busybox = std::fs::read(host.path("/usr/bin/busybox")).unwrap();
+    let old =
+        Tar::new().dir("bin", 0o755).file("bin/cat", 0o755, &busybox).dir("etc", 0o755).dir("etc/x", 0o755);
+    let old = old.file("etc/x/old", 0o644, b"old").done();
+    for (name, layer) in [
+        ("fileafter", Tar::new().file("etc/x/.wh.old", 0o644, b"").file("etc/x", 0o644, b"new").done()),
+        ("filefirst", Tar::new().file("etc/x", 0o644, b"new").file("etc/x/.wh.old", 0o644, b"").done()),
+    ] {
+        let reference = forge::image(host, name, &[old.clone(), layer], "");
+        host.alice(&format!("pontoon run --rm {reference} cat /etc/x")).ok().prints("new");
+    }
+}
+
+#[test]
+fn docker_manifests_and_zstd_layers_are_understood() {
+    let host = host();
+    // skopeo compresses anew only what is not compressed.
+    host.root(&format!(
+        "skopeo copy -q --dest-decompress oci:{}:work dir:/tmp/plain-layers",
+        image::BUSYBOX.layout()
+    ))
+    .ok();
+    for name in ["docker", "oci", "zstd"] {
+        let reference = format!("localhost:5000/{name}:latest");
+        // By way of a layout: a registry's client would rather take the same layer in another form that is there.
+        host.root(&format!(
+            "rm -rf /tmp/{name}-layers; case {name} in
+             docker) skopeo copy -q --format v2s2 --dest-tls-verify=false dir:/tmp/plain-layers docker://{reference} ;;
+             oci) skopeo copy -q dir:/tmp/plain-layers oci:/tmp/{name}-layers:work ;;
+             zstd) skopeo copy -q --dest-compress-format zstd dir:/tmp/plain-layers oci:/tmp/{name}-layers:work ;;
+             esac && {{ test {name} = docker ||
+             skopeo copy -q --preserve-digests --dest-tls-verify=false oci:/tmp/{name}-layers:work docker://{reference}; }}"
+        ))
+        .ok();
+        let manifest =
+            host.root(&format!("skopeo inspect --raw --tls-verify=false docker://{reference}")).ok();
+        manifest.says(if name == "docker" { "vnd.docker" } else { name });
+        host.alice(&format!("pontoon pull -q {reference} && pontoon run --rm {reference} cat /data/second"))
+            .ok()
+            .says("second");
+    }
+    // The same layers, whatever their form: kept once.
+    pontoon("images -q localhost:5000/oci").ok();
+}
+
+#[test]
+fn an_index_yields_the_image_for_this_machine() {
+    let host = host();
+    let reference = index(host, "multi", true);
+    host.alice(&format!("pontoon pull -q {reference} && pontoon run --rm {reference} cat /data/file"))
+        .ok()
+        .says("hello");
+    let architecture = pontoon("image inspect --format '{{.Architecture}}' localhost:5000/multi").ok();
+    assert_ne!(architecture.text(), "riscv64");
+}
+
+#[test]
+fn an_image_for_another_machine_is_refused_with_what_there_is() {
+    let host = host();
+    let reference = index(host, "foreign", false);
+    host.alice(&format!("pontoon pull {reference}")).fails(125).warns("riscv64");
+    pontoon("images -q localhost:5000/foreign").ok().prints("");
+}
+
+#[test]
+fn a_reference_by_digest_is_that_image_and_no_other() {
+    let host = host();
+    let digest = host
+        .root(&format!("skopeo inspect --tls-verify=false --format '{{{{.Digest}}}}' docker://{B}:latest"))
+        .ok();
+    let reference = format!("{B}@{}", digest.text());
+    host.alice(&format!("pontoon pull -q {reference} && pontoon run --rm {reference} true")).ok();
+    pontoon(&format!("pull {B}@sha256:{}", "0".repeat(64))).fails(125);
+}
+
+#[test]
+fn layers_are_pulled_with_progress_on_a_terminal_and_quietly_elsewhere() {
+    let _alone = alone();
+    let host = host();
+    let quiet = host.sh_as("dave", &format!("pontoon pull {B} 2>&1 >/dev/null")).ok();
+    assert!(!quiet.stdout.contains('\r') && !quiet.stdout.contains("\u{1b}["), "{quiet:?}");
+    host.sh_as("dave", &format!("script -qec 'pontoon pull {B}' /dev/null")).ok();
+}
+
+#[test]
+fn credentials_are_read_from_auth_json_and_sent_only_to_their_registry() {
+    let host = host();
+    let liar = Liar::start_at(host, 5002, "'Basic realm=\"liar\"'");
+    let layer = Tar::new().file("secret", 0o644, b"x").done();
+    liar.manifest("private", &liar.image("private", &layer, &json!({"Cmd": ["/secret"]})));
+    host.write(
+        "alice",
+        "/home/alice/auth.json",
+        "{\"auths\":{\"localhost:5002\":{\"auth\":\"YWxpY2U6d29uZGVy\"},\"localhost:5000\":{\"auth\":\"b3RoZXI6b3RoZXI=\"}}}",
+    );
+    let entry = host.entry("alice").env("REGISTRY_AUTH_FILE", "/home/alice/auth.json");
+    entry.sh("pontoon pull -q localhost:5002/private").ok();
+    let requests = liar.requests();
+    let sent: Vec<&str> =
+        requests.iter().filter_map(|one| one["headers"]["authorization"].as_str()).collect();
+    assert!(sent.contains(&"Basic YWxpY2U6d29uZGVy"), "{sent:?}");
+    assert!(!sent.contains(&"Basic b3RoZXI6b3RoZXI="), "{sent:?}");
+}
+
+#[test]
+fn a_bearer_token_is_fetched_and_used() {
+    let host = host();
+    let challenge = "'Bearer realm=\"http://localhost:5001/token\",service=\"liar\"'";
+    let liar = Liar::start(host);
+    Liar::start_at(host, 5003, challenge);
+    let layer = Tar::new().file("token", 0o644, b"x").done();
+    liar.manifest("bearer", &liar.image("bearer", &layer, &json!({"Cmd": ["/token"]})));
+    liar.serve("/token", b"{\"token\":\"let-me-in\"}", &json!({"type": "application/json"}));
+    pontoon("pull -q localhost:5003/bearer").ok();
+    let requests = liar.requests();
+    let asked =
+        requests.iter().filter_map(|one| one["path"].as_str()).find(|path| path.starts_with("/token?"));
+    assert!(asked.is_some_and(|path| path.contains("repository") && path.contains("bearer")), "{asked:?}");
+    let token = requests.iter().any(|one| one["headers"]["authorization"] == "Bearer let-me-in");
+    assert!(token, "no request carried the token: {requests:?}");
+}
+
+#[test]
+fn load_takes_the_archives_of_other_tools() {
+    let host = host();
+    let layout = image::BUSYBOX.layout();
+    for (kind, name) in
+        [("docker-archive", "localhost/loaded-docker:v1"), ("oci-archive", "localhost/loaded-oci:v1")]
+    {
+        host.root(&format!("rm -f /tmp/{kind}.tar; skopeo copy -q oci:{layout}:work {kind}:/tmp/{kind}.tar:{name}; chmod 644 /tmp/{kind}.tar"))
+            .ok();
+        host.alice(&format!("pontoon load -i /tmp/{kind}.tar")).ok().says(name);
+        host.alice(&format!("pontoon run --rm {name} cat /data/second")).ok().prints("second");
+        host.alice(&format!("pontoon load </tmp/{kind}.tar")).ok().says(name);
+        host.alice(&format!("pontoon rmi {name}")).ok();
+    }
+    pontoon("load -i /nosuch").fails(125).warns("/nosuch");
+    pontoon("load -i /etc/passwd").fails(125);
+}
+
+#[test]
+fn import_makes_an_image_of_a_tree() {
+    let host = host();
+    host.alice("mkdir -p ~/tree/bin && cp /usr/bin/busybox ~/tree/bin/sh && tar -C ~/tree -cf ~/tree.tar .")
+        .ok();
+    pontoon("import -q --change 'CMD [\"/bin/sh\",\"-c\",\"echo imported $A\"]' --change 'ENV A=1' ~/tree.tar localhost/imported")
+        .ok();
+    pontoon("run --rm localhost/imported").ok().prints("imported 1");
+    host.alice("pontoon import -q - localhost/piped <~/tree.tar").ok();
+    pontoon("run --rm localhost/piped /bin/sh -c 'echo piped'").ok().prints("piped");
+    pontoon("rmi localhost/imported localhost/piped").ok();
+    pontoon("import /nosuch").fails(125);
+    pontoon("import /etc/passwd junk").fails(125);
+    pontoon("images --format '{{.Repository}}'").ok().lacks("junk");
+}
+
+#[test]
+fn images_are_listed_in_podman_s_shapes() {
+    pontoon("pull -q $B").ok();
+    let table = pontoon("images").ok();
+    let head =
+        table.stdout.lines().next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(head, "REPOSITORY TAG IMAGE ID CREATED SIZE");
+    table.says("localhost:5000/busybox");
+    let list = pontoon("images --format json").ok().json();
+    let has = |one: &serde_json::Value, field: &str, start: &str| {
+        let texts = one[field].as_array().into_iter().flatten();
+        texts.filter_map(|it| it.as_str()).any(|it| it.starts_with(start))
+    };
+    let one = list
+        .as_array()
+        .expect("a list")
+        .iter()
+        .find(|one| has(one, "Names", "localhost:5000/busybox:latest"))
+        .unwrap_or_else(|| panic!("busybox is not listed: {list:#}"));
+    assert_eq!(one["Id"].as_str().map(str::len), Some(64));
+    assert!(one["Size"].as_u64().is_some_and(|size| size > 1_000_000), "{one}");
+    assert!(has(one, "RepoDigests", "localhost:5000/busybox@sha256:"), "{one}");
+    pontoon("images --format '{{.Repository}}:{{.Tag}}'").ok().says("localhost:5000/busybox:latest");
+    pontoon("image ls --noheading busybox").ok().lacks("REPOSITORY");
+    let inspected = pontoon("image inspect $B").ok().json();
+    assert_eq!(inspected[0]["Config"]["Cmd"][0], "/bin/sh");
+    assert_eq!(inspected[0]["Os"], "linux");
+    assert_eq!(inspected[0]["RootFS"]["Layers"].as_array().map(Vec::len), Some(2));
+    pontoon("image inspect nosuch").fails(125);
+    pontoon("image exists $B").ok();
+    pontoon("image exists nosuch").fails(1);
+}
+
+#[test]
+fn tags_are_names_for_the_same_image() {
+    pontoon("pull -q $B && pontoon tag $B localhost/copy:v2 other").ok();
+    pontoon("images --format '{{.Repository}}:{{.Tag}}'")
+        .ok()
+        .says("localhost/copy:v2")
+        .says("localhost/other:latest");
+    pontoon("run --rm localhost/copy:v2 true").ok();
+    pontoon("rmi localhost/copy:v2").ok().says("Untagged: localhost/copy:v2");
+    pontoon("rmi other").ok();
+    pontoon("image exists other").fails(1);
+    pontoon("image exists $B").ok();
+    pontoon("tag nosuch x").fails(125);
+}
+
+#[test]
+fn rmi_refuses_what_a_container_uses_and_frees_what_nobody_does() {
+    let _alone = alone();
+    let host = host();
+    let dave = |script: &str| host.sh_as("dave", script);
+    let size = || -> u64 {
+        let used = host.root("du -s --block-size=1K /home/dave/.local/share/pontoon 2>/dev/null | cut -f1");
+        used.text().parse().unwrap_or(0)
+    };
+    let before = size();
+    dave("pontoon pull -q localhost:5000/nginx && pontoon create --name user localhost:5000/nginx true").ok();
+    assert!(size() > before + 20_000, "an image of nginx takes some space");
+    dave("pontoon rmi localhost:5000/nginx").fails(2).warns("use");
+    dave("pontoon rm user && pontoon rmi localhost:5000/nginx").ok().says("Deleted: ");
+    wait::until_true("the layers to go", || size() < before + 1_000);
+    dave("pontoon rmi nosuch").fails(1).warns("nosuch");
+    dave("pontoon rmi -f nosuch").ok();
+}
+
+#[test]
+fn pull_policies_do_what_they_say() {
+    pontoon("run --rm --pull=never localhost:5000/neverhere true").fails(125);
+    pontoon("run --rm --pull=bogus $B true").fails(125).warns("bogus");
+    pontoon("run --rm --pull=always $B true").ok();
+    pontoon("run --rm --pull=newer $B true").ok();
+    pontoon("tag $B localhost:5999/gone:latest").ok();
+    pontoon("run --rm --pull=missing localhost:5999/gone true").ok();
+    pontoon("run --rm --pull=newer localhost:5999/gone true").ok();
+    pontoon("run --rm --pull=always localhost:5999/gone true").fails(125);
+    pontoon("rmi localhost:5999/gone").ok();
+}
+
+#[test]
+fn several_pulls_of_one_image_at_once_all_succeed() {
+    let _alone = alone();
+    let host = host();
+    host.sh_as(
+        "dave",
+        "pontoon rmi -f localhost:5000/mariadb >/dev/null 2>&1
+         for i in 1 2 3 4; do pontoon pull -q localhost:5000/mariadb & pids=\"$pids $!\"; done
+         for pid in $pids; do wait $pid || exit 1; done",
+    )
+    .ok();
+    host.sh_as("dave", "pontoon run --rm --entrypoint mariadbd localhost:5000/mariadb --version && pontoon rmi localhost:5000/mariadb")
+        .ok()
+        .says("MariaDB");
+}
+
+#[test]
+fn root_file_systems_are_native_overlays_and_fuse_overlayfs_serves_where_asked() {
+    let _alone = alone();
+    let host = host();
+    host.alice(&format!("pontoon run --rm {B} grep ' / / ' /proc/self/mountinfo")).ok().says(" - overlay ");
+    let dave = |script: &str| host.sh_as("dave", script);
+    host.write(
+        "dave",
+        "/home/dave/.config/containers/storage.conf",
+        "[storage]\ndriver = \"overlay\"\n[storage.options.overlay]\nmount_program = \"/usr/bin/fuse-overlayfs\"\n",
+    );
+    let ran = dave(&format!(
+        "pontoon run --rm {B} sh -c \"grep ' / / ' /proc/self/mountinfo; cat /data/second; echo x >/data/second; rm /data/file\""
+    ));
+    let told = dave("pontoon info");
+    dave("rm ~/.config/containers/storage.conf").ok();
+    ran.ok().says("fuse.fuse-overlayfs").says("second");
+    told.ok().says("fuse-overlayfs");
+    wait::until_true("fuse-overlayfs to end", || host.root("pgrep -x fuse-overlayfs").code != 0);
+}
+
+#[test]
+fn forged_names_do_not_reach_the_disk() {
+    for reference in [
+        "../../etc",
+        "localhost:5000/../../x",
+        "localhost:5000/UPPER",
+        "localhost:5000/a@sha256:../../x",
+        "-x",
+        "a b",
+    ] {
+        host().run_as("alice", &["pontoon", "pull", "--", reference]).refused();
+    }
+}

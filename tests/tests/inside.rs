@@ -1,0 +1,319 @@
+//! What a payload sees and may do, compared with what Podman gives it.
+#![cfg(feature = "e2e")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
+use pontoon_tests::{B, Output, host_with_busybox as host};
+
+/// `pontoon run --rm OPTIONS busybox sh -c SCRIPT`, as alice.
+fn run(options: &str, script: &str) -> Output {
+    host()
+        .entry("alice")
+        .env("SCRIPT", script)
+        .sh(&format!("pontoon run --rm {options} {B} sh -c \"$SCRIPT\""))
+}
+
+/// The capability sets of the payload, by name.
+fn caps(options: &str) -> [String; 5] {
+    let status = run(options, "grep ^Cap /proc/self/status").ok();
+    let set = |name: &str| {
+        let line = status.stdout.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+        line.trim().trim_start_matches('0').to_owned()
+    };
+    [set("CapInh:"), set("CapPrm:"), set("CapEff:"), set("CapBnd:"), set("CapAmb:")]
+}
+
+#[test]
+fn capabilities_are_podman_s_eleven_and_change_as_asked() {
+    let check = |options: &str, expected: [&str; 5]| assert_eq!(caps(options), expected, "with `{options}`");
+    check("", ["", "800405fb", "800405fb", "800405fb", ""]);
+    check("--user 1000", ["", "", "", "800405fb", ""]);
+    check("--user dave", ["", "", "", "800405fb", ""]);
+    check("--cap-add net_admin,sys_time", ["", "820415fb", "820415fb", "820415fb", ""]);
+    check("--cap-add CAP_NET_ADMIN", ["", "800415fb", "800415fb", "800415fb", ""]);
+    check("--cap-drop all", ["", "", "", "", ""]);
+    check("--cap-drop all --cap-add chown", ["", "1", "1", "1", ""]);
+    check("--user 1000 --cap-add net_admin", ["1000", "1000", "1000", "800415fb", "1000"]);
+    check("--cap-add all", ["", "1ffffffffff", "1ffffffffff", "1ffffffffff", ""]);
+    check("--privileged", ["", "1ffffffffff", "1ffffffffff", "1ffffffffff", ""]);
+}
+
+#[test]
+fn the_filter_and_no_new_privileges_are_as_asked() {
+    let status = |options: &str| {
+        run(options, "grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status | tr -d '\\t\\n'").ok()
+    };
+    status("").prints("NoNewPrivs:0Seccomp:2");
+    status("--security-opt no-new-privileges").prints("NoNewPrivs:1Seccomp:2");
+    status("--security-opt seccomp=unconfined").prints("NoNewPrivs:0Seccomp:0");
+    status("--user 1000 --security-opt no-new-privileges").prints("NoNewPrivs:1Seccomp:2");
+}
+
+#[test]
+fn users_and_groups_are_the_image_s() {
+    let id = |options: &str, expected: &str| {
+        run(options, "id -u; id -g; id -G").ok().prints(expected);
+    };
+    id("", "0\n0\n0");
+    id("-u 1000", "1000\n0\n0");
+    id("-u dave", "1500\n1500\n1500 10 2000");
+    id("-u dave:www", "1500\n33\n33");
+    id("-u 33", "33\n33\n33 10");
+    id("-u 33:1234", "33\n1234\n1234");
+    id("-u :33", "0\n33\n33");
+    id("-u 1234", "1234\n0\n0");
+    id("--group-add extra --group-add 3000", "0\n0\n0 2000 3000");
+    // A user without a line gets one, so that programs that ask for a name get an answer.
+    run("-u 1234", "id -un; grep ^1234: /etc/passwd").ok().says("1234:");
+}
+
+#[test]
+fn ids_are_mapped_from_the_user_and_her_range() {
+    let map = run("", "cat /proc/self/uid_map /proc/self/gid_map").ok();
+    let numbers: Vec<&str> = map.stdout.split_whitespace().collect();
+    assert_eq!(numbers, ["0", "1000", "1", "1", "100000", "65536", "0", "1000", "1", "1", "100000", "65536"]);
+    run("--userns host", "cat /proc/self/uid_map").ok().says("1000");
+}
+
+#[test]
+fn keep_id_maps_the_caller_to_herself() {
+    run("--userns keep-id", "id -u; id -g; id -un; pwd").ok().prints("1000\n1000\nalice\n/");
+    run("--userns keep-id:uid=200,gid=210", "id -u; id -g").ok().prints("200\n210");
+    run("--userns keep-id -u root", "id -u").ok().prints("0");
+    // What she makes on the host is hers.
+    host().alice("mkdir -p ~/kept; rm -f ~/kept/*").ok();
+    run("--userns keep-id -v ~/kept:/kept", "touch /kept/file").ok();
+    host().alice("stat -c %U ~/kept/file").ok().prints("alice");
+    let map = run("--userns keep-id", "cat /proc/self/uid_map").ok();
+    let numbers: Vec<&str> = map.stdout.split_whitespace().collect();
+    assert_eq!(numbers, ["0", "100000", "1000", "1000", "1000", "1", "1001", "101000", "64536"]);
+}
+
+#[test]
+fn the_environment_is_exactly_what_was_asked_for() {
+    let env = |options: &str, expected: &[&str]| {
+        let output = host()
+            .entry("alice")
+            .env("HOSTVAR", "x")
+            .env("SECRET", "never")
+            .sh(&format!("pontoon run --rm --hostname box {options} {B} env"));
+        let mut lines: Vec<&str> = output.stdout.lines().collect();
+        lines.sort_unstable();
+        let mut expected = expected.to_vec();
+        expected.sort_unstable();
+        assert_eq!(lines, expected, "with `{options}`: {output:?}");
+    };
+    let plain = ["PATH=/bin", "IMAGE=busybox", "container=podman", "HOME=/root", "HOSTNAME=box"];
+    env("", &plain);
+    env("-e A=1 -e HOSTVAR -e UNSETVAR -e B=", &[&plain[..], &["A=1", "HOSTVAR=x", "B="]].concat());
+    env("-t", &[&plain[..], &["TERM=xterm"]].concat());
+    env("-u dave", &["PATH=/bin", "IMAGE=busybox", "container=podman", "HOME=/home/dave", "HOSTNAME=box"]);
+    env("-u 4242", &["PATH=/bin", "IMAGE=busybox", "container=podman", "HOME=/", "HOSTNAME=box"]);
+    env(
+        "-e HOME=/h -e PATH=/p:/bin",
+        &["PATH=/p:/bin", "IMAGE=busybox", "container=podman", "HOME=/h", "HOSTNAME=box"],
+    );
+    host().write("alice", "/home/alice/envfile", "A=1\n# comment\n B=2\nHOSTVAR\nC=\"q\"\nD=\n");
+    env("--env-file ~/envfile", &[&plain[..], &["A=1", "B=2", "HOSTVAR=x", "C=\"q\"", "D="]].concat());
+    env("--env-file ~/envfile -e A=9", &[&plain[..], &["A=9", "B=2", "HOSTVAR=x", "C=\"q\"", "D="]].concat());
+}
+
+#[test]
+fn mounts_have_podman_s_types_and_flags() {
+    let mounts = run("", "cat /proc/self/mountinfo").ok();
+    let check = |target: &str, options: &str, kind: &str| {
+        let line = mounts
+            .stdout
+            .lines()
+            .find(|line| line.split(' ').nth(4) == Some(target))
+            .unwrap_or_else(|| panic!("nothing is mounted at {target}:\n{mounts:?}"));
+        let found: Vec<&str> = line.split(' ').nth(5).unwrap_or_default().split(',').collect();
+        for option in options.split(',') {
+            assert!(found.contains(&option), "{target} lacks {option}: {line}");
+        }
+        let back = line.split(" - ").nth(1).unwrap_or_default();
+        assert!(back.starts_with(kind), "{target} is no {kind}: {line}");
+    };
+    check("/", "rw", "overlay");
+    check("/proc", "rw,nosuid,nodev,noexec", "proc");
+    check("/dev", "rw,nosuid", "tmpfs");
+    check("/dev/pts", "rw,nosuid,noexec", "devpts");
+    check("/dev/mqueue", "rw,nosuid,nodev,noexec", "mqueue");
+    check("/dev/shm", "rw,nosuid,nodev,noexec", "tmpfs");
+    check("/sys", "ro,nosuid,nodev,noexec", "sysfs");
+    check("/sys/fs/cgroup", "ro,nosuid,nodev,noexec", "cgroup2");
+    for target in ["/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/random", "/dev/urandom"] {
+        check(target, "nosuid,noexec", "");
+    }
+    for target in ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"] {
+        check(target, "ro,nosuid,nodev,noexec", "proc");
+    }
+    for target in ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"] {
+        check(target, "rw,nosuid,nodev", "");
+    }
+    check("/proc/keys", "ro", "");
+    // Nothing spreads to the host, and nothing of the host is in sight.
+    assert!(!mounts.stdout.contains("shared:"), "{mounts:?}");
+    assert!(
+        !mounts.stdout.lines().any(|line| line.split(' ').nth(4).is_some_and(|at| at.starts_with("/home")))
+    );
+}
+
+#[test]
+fn a_read_only_root_keeps_its_tmpfs_places() {
+    let script = "touch /x 2>/dev/null && echo root; touch /tmp/x && echo tmp; touch /run/x && echo run; \
+         touch /var/tmp/x && echo vartmp; touch /dev/shm/x && echo shm; touch /dev/x 2>/dev/null && echo dev; true";
+    run("--read-only", script).ok().says("tmp\nrun\nvartmp\nshm").lacks("root\n");
+    let none = run(
+        "--read-only --read-only-tmpfs=false",
+        "touch /tmp/x && echo tmp; touch /run/x && echo run; true",
+    )
+    .ok();
+    assert_eq!(none.text(), "", "{none:?}");
+    run("--read-only --tmpfs /data", "touch /data/x && cat /data/file").ok().prints("hello");
+}
+
+#[test]
+fn masked_paths_give_nothing_away() {
+    run("", "cat /proc/keys /proc/timer_list; ls -A /proc/acpi /sys/firmware /proc/scsi 2>/dev/null | grep -v :; true")
+        .ok()
+        .prints("");
+    run("", "echo 1 >/proc/sys/kernel/hostname").refused();
+    run("", "echo b >/proc/sysrq-trigger").refused();
+    run("", "mkdir /sys/fs/cgroup/x").refused();
+    run("", "mount -t tmpfs none /mnt").refused();
+    run("--security-opt unmask=/proc/keys", "test -c /proc/keys || echo real").ok().prints("real");
+    run("--security-opt mask=/data/file", "cat /data/file").ok().prints("");
+}
+
+#[test]
+fn devices_are_the_safe_ones() {
+    run("", "cd /dev; ls | tr '\\n' ' '")
+        .ok()
+        .prints("core fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero");
+    run("", "head -c 3 /dev/zero | wc -c; echo x >/dev/null; head -c 2 /dev/urandom | wc -c")
+        .ok()
+        .prints("3\n2");
+    run("", "mknod /tmp/null c 1 3").refused();
+    run("--device /dev/fuse", "test -c /dev/fuse").ok();
+    run("--device /dev/fuse:/dev/other", "test -c /dev/other").ok();
+    run("--device /dev/nosuch", "true").refused().warns("/dev/nosuch");
+}
+
+#[test]
+fn only_the_three_standard_descriptors_are_inherited() {
+    run("", "ls /proc/self/fd | tr '\\n' ' '").ok().prints("0 1 2 3");
+    let output =
+        host().alice(&format!("exec 7</etc/passwd; pontoon run --rm {B} ls /proc/self/fd | tr '\\n' ' '"));
+    output.ok().prints("0 1 2 3");
+}
+
+#[test]
+fn the_first_process_is_the_payload_or_the_init() {
+    run("", "cat /proc/1/comm; true").ok().prints("sh");
+    // Orphans are reaped: a grandchild that ends leaves no zombie.
+    run("--init", "sh -c 'sleep 0.1 &'; sleep 0.5; grep -l '^State:.Z' /proc/[0-9]*/status; true")
+        .ok()
+        .prints("");
+    run("--init", "exit 6").fails(6);
+    run("--init", "test $$ != 1").ok();
+}
+
+#[test]
+fn names_and_resolvers_are_set() {
+    run("--hostname box", "hostname; cat /etc/hostname").ok().prints("box\nbox");
+    run("", "hostname | wc -c").ok().prints("13");
+    let hosts = run("--hostname myhost --add-host foo:10.1.2.3 --name hosted", "cat /etc/hosts").ok();
+    hosts
+        .says("127.0.0.1\tlocalhost")
+        .says("10.1.2.3\tfoo")
+        .says("myhost hosted")
+        .says("host.containers.internal");
+    let dns = "--dns 9.9.9.9 --dns-search ex.org --dns-option ndots:2";
+    run(dns, "cat /etc/resolv.conf").ok().prints("search ex.org\nnameserver 9.9.9.9\noptions ndots:2");
+    run("", "cat /etc/resolv.conf").ok().says("nameserver 169.254.1.1");
+    run("--network host", "hostname").ok().prints("testhost");
+}
+
+#[test]
+fn the_container_knows_that_it_is_one() {
+    run("", "test -f /run/.containerenv && echo $container").ok().prints("podman");
+    run("--privileged --name inmate", "cat /run/.containerenv")
+        .ok()
+        .says("name=\"inmate\"")
+        .says("rootless=1");
+}
+
+#[test]
+fn cgroups_are_private_and_read_only() {
+    run("", "grep ^0 /proc/self/cgroup").ok().prints("0::/");
+    run("", "cat /sys/fs/cgroup/cgroup.procs").ok().says("1");
+    run("", "echo 0 >/sys/fs/cgroup/cgroup.freeze").refused();
+}
+
+#[test]
+fn time_zone_limits_umask_and_shared_memory_are_as_asked() {
+    run("--tz Europe/Berlin", "date +%Z").ok().prints(berlin());
+    run("--tz Mars/Phobos", "date").refused().warns("Mars/Phobos");
+    run("--ulimit nofile=100:200", "ulimit -n; ulimit -Hn").ok().prints("100\n200");
+    run("--umask 077", "umask").ok().prints("0077");
+    run("", "umask").ok().prints("0022");
+    run("--shm-size 1m", "df -k /dev/shm | tail -1 | awk '{print $2}'").ok().prints("1024");
+    // The original's default is 65536 times a thousand bytes; ours is a round 64 MiB.
+    run("", "df -k /dev/shm | tail -1 | awk '{print $2}'").ok().prints("65536");
+    run("--sysctl net.ipv4.ip_forward=1", "cat /proc/sys/net/ipv4/ip_forward").ok().prints("1");
+    run("--sysctl kernel.bogus=1", "true").refused().warns("kernel.bogus");
+    run("--oom-score-adj 500", "cat /proc/self/oom_score_adj").ok().prints("500");
+}
+
+/// The name of Berlin's time today, as the test host's own date says it.
+fn berlin() -> &'static str {
+    let zone = host().alice("TZ=Europe/Berlin date +%Z").ok();
+    if zone.text() == "CET" { "CET" } else { "CEST" }
+}
+
+#[test]
+fn tmpfs_and_its_options_are_as_asked() {
+    run(
+        "--tmpfs /scratch:size=1m,mode=700,noexec",
+        "stat -c %a /scratch; df -k /scratch | tail -1 | awk '{print $2}'; grep scratch /proc/self/mountinfo",
+    )
+    .ok()
+    .says("700\n1024\n")
+    .says("noexec");
+    run("--tmpfs /data", "cat /data/file").ok().prints("hello");
+    run("--mount type=tmpfs,dst=/m,tmpfs-size=1m", "df -k /m | tail -1 | awk '{print $2}'")
+        .ok()
+        .prints("1024");
+}
+
+#[test]
+fn the_working_directory_is_made_only_for_the_image() {
+    run("-w /tmp", "pwd").ok().prints("/tmp");
+    run("-w /nosuch", "pwd").refused().warns("/nosuch");
+    run("-w relative", "pwd").refused().warns("relative");
+}
+
+#[test]
+fn dangerous_calls_are_refused_by_the_filter() {
+    // By shell tools alone: kernel logs, clock, swap.
+    run("", "dmesg").refused();
+    run("", "date -s 2030-01-01 >/dev/null; true").ok().warns("can't set date");
+    run("", "swapon /dev/null").refused();
+    run("", "chroot / true").ok();
+}
+
+#[test]
+fn limits_without_their_controller_are_errors_that_name_it() {
+    let controllers = host()
+        .alice("cat /sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service/cgroup.controllers")
+        .ok();
+    let has = |name: &str| controllers.stdout.split_whitespace().any(|one| one == name);
+    if !has("memory") {
+        run("-m 64m", "true").refused().warns("memory").warns("Delegate");
+    }
+    if !has("pids") {
+        run("--pids-limit 10", "true").refused().warns("pids");
+    }
+    // The default pids limit is only a default.
+    run("", "true").ok();
+}

@@ -1,0 +1,166 @@
+//! Networks of containers: pasta, slirp4netns, host, none; published ports and who may reach what.
+#![cfg(feature = "e2e")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
+use pontoon_tests::network::{HOST_V4, HOST_V6, OUTSIDE_V4};
+use pontoon_tests::{B, Output, TestHost, host_with_busybox as host, wait};
+
+fn pontoon(words: &str) -> Output {
+    host().entry("alice").env("B", B).sh(&format!("pontoon {words}"))
+}
+
+/// A container that tells each client its address on port 80, published as asked.
+struct Peer(&'static str);
+
+impl Peer {
+    #[track_caller]
+    fn run(name: &'static str, options: &str) -> Self {
+        pontoon(&format!("run -d --replace --name {name} --stop-timeout 0 -v /srv/payload:/payload:ro {options} $B /payload peer 80")).ok();
+        wait::until_true("the server to listen", || {
+            pontoon(&format!("logs {name}")).stdout.contains("listening")
+        });
+        Self(name)
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = pontoon(&format!("rm -f -t 0 {}", self.0));
+    }
+}
+
+/// Connects and returns what the server said; `outside` from the machine at the other end of the cable.
+fn ask(host: &TestHost, outside: bool, address: &str, port: u16) -> Output {
+    let from = if outside { "ip netns exec outside " } else { "" };
+    host.root(&format!("{from}nc -N -w 3 {address} {port} </dev/null"))
+}
+
+#[test]
+fn published_ports_are_reached_from_outside_and_show_the_client() {
+    let host = host();
+    for (name, network, port) in [("pastapeer", "pasta", 8501), ("defaultpeer", "", 8502)] {
+        let option = if network.is_empty() { String::new() } else { format!("--network {network}") };
+        let peer = Peer::run(name, &format!("{option} -p {port}:80"));
+        ask(host, true, HOST_V4, port).ok().prints(OUTSIDE_V4);
+        ask(host, true, HOST_V6, port).ok().prints("2001:db8::1");
+        ask(host, false, "127.0.0.1", port).ok();
+        drop(peer);
+        ask(host, true, HOST_V4, port).refused_or_empty();
+    }
+}
+
+#[test]
+fn slirp4netns_publishes_too() {
+    let host = host();
+    let peer = Peer::run("slirppeer", "--network slirp4netns -p 8503:80");
+    assert!(!ask(host, true, HOST_V4, 8503).ok().text().is_empty());
+    pontoon("exec slirppeer ip -4 addr show tap0").ok().says("10.0.2.100");
+    drop(peer);
+}
+
+trait Refused {
+    fn refused_or_empty(self);
+}
+
+impl Refused for Output {
+    #[track_caller]
+    fn refused_or_empty(self) {
+        assert!(self.code != 0 || self.text().is_empty(), "{self:?}");
+    }
+}
+
+#[test]
+fn only_the_requested_addresses_listen() {
+    let host = host();
+    let peer = Peer::run("boundpeer", "-p 127.0.0.1:8504:80 -p 8505-8506:8505-8506 -p 8507:53/udp");
+    ask(host, false, "127.0.0.1", 8504).ok();
+    ask(host, true, HOST_V4, 8504).refused_or_empty();
+    let listeners = host.root("ss -Hlntu").ok();
+    for port in ["127.0.0.1:8504", ":8505", ":8506", ":8507"] {
+        assert!(listeners.stdout.contains(port), "{port}: {listeners:?}");
+    }
+    assert!(
+        !listeners.stdout.contains("0.0.0.0:8504") && !listeners.stdout.contains("*:8504"),
+        "{listeners:?}"
+    );
+    drop(peer);
+    let after = host.root("ss -Hlntu").ok();
+    assert!(
+        ![":8504", ":8505", ":8506", ":8507"].iter().any(|port| after.stdout.contains(port)),
+        "{after:?}"
+    );
+}
+
+#[test]
+fn udp_goes_both_ways() {
+    let host = host();
+    pontoon("run -d --replace --name udp --stop-timeout 0 -p 8508:9999/udp -v /srv/payload:/payload:ro $B /payload echo-udp 9999").ok();
+    wait::until_true("an echo", || {
+        host.root(&format!("ip netns exec outside sh -c 'echo ping | nc -u -w 1 {HOST_V4} 8508'"))
+            .stdout
+            .contains("ping")
+    });
+    pontoon("rm -f -t 0 udp").ok();
+}
+
+#[test]
+fn containers_reach_outside() {
+    let host = host();
+    host.root("systemctl is-active -q outsider || systemd-run -q --unit=outsider ip netns exec outside python3 -m http.server 8080 -d /srv").ok();
+    wait::until_true("the server outside", || {
+        host.root(&format!("curl -sS http://{OUTSIDE_V4}:8080/")).code == 0
+    });
+    for network in ["pasta", "slirp4netns", "host"] {
+        pontoon(&format!("run --rm --network {network} $B wget -q -O - http://{OUTSIDE_V4}:8080/"))
+            .ok()
+            .says("<html");
+    }
+    pontoon(&format!("run --rm --network none $B wget -q -T 2 -O - http://{OUTSIDE_V4}:8080/")).refused();
+}
+
+#[test]
+fn no_network_is_only_loopback() {
+    pontoon("run --rm --network none $B sh -c 'ip -o link | cut -d: -f2; ip -o link | grep -c LOWER_UP'")
+        .ok()
+        .prints(" lo\n1");
+    pontoon("run --rm --network none $B cat /etc/hosts").ok().says("localhost");
+}
+
+#[test]
+fn the_host_s_loopback_is_closed_to_containers() {
+    let host = host();
+    host.root("systemctl is-active -q secret || systemd-run -q --unit=secret python3 -m http.server 8510 --bind 127.0.0.1 -d /srv").ok();
+    wait::until_true("the secret server", || host.root("curl -sS http://127.0.0.1:8510/").code == 0);
+    for network in ["pasta", "slirp4netns"] {
+        pontoon(&format!("run --rm --network {network} $B wget -q -T 2 -O - http://127.0.0.1:8510/"))
+            .refused();
+        pontoon(&format!("run --rm --network {network} $B sh -c 'wget -q -T 2 -O - http://10.0.2.2:8510/ || wget -q -T 2 -O - http://192.0.2.1:8510/'")).refused();
+    }
+    pontoon("run --rm --network host $B wget -q -O - http://127.0.0.1:8510/").ok();
+    // Abstract sockets of the user's session are out of sight, too.
+    pontoon("run --rm $B cat /proc/net/unix").ok().lacks("dbus").lacks("systemd");
+}
+
+#[test]
+fn network_options_are_passed_on_or_refused() {
+    pontoon("run --rm --network pasta:--mtu,1400 $B ip link show").ok().says("mtu 1400");
+    pontoon("run --rm --network slirp4netns:mtu=1400 $B ip link show tap0").ok().says("mtu 1400");
+    pontoon("run --rm --network slirp4netns:bogus=1 $B true").refused().warns("bogus");
+    pontoon("run --rm --network bridge $B true").refused().warns("bridge");
+}
+
+#[test]
+fn helpers_end_with_their_container() {
+    let host = host();
+    for network in ["pasta", "slirp4netns"] {
+        pontoon(&format!(
+            "run -d --replace --name helped --stop-timeout 0 --network {network} $B sleep 1000"
+        ))
+        .ok();
+        assert_eq!(
+            host.root(&format!("pgrep -c {network}")).text().parse::<u32>().map(|count| count > 0),
+            Ok(true)
+        );
+        pontoon("rm -f -t 0 helped").ok();
+    }
+}

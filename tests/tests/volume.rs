@@ -1,0 +1,101 @@
+//! Named volumes and bind mounts.
+#![cfg(feature = "e2e")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
+use pontoon_tests::{B, Output, host_with_busybox as host, wait};
+
+fn pontoon(words: &str) -> Output {
+    host().entry("alice").env("B", B).sh(&format!("pontoon {words}"))
+}
+
+#[test]
+fn volumes_are_made_listed_inspected_and_removed() {
+    pontoon("volume create plain").ok().prints("plain");
+    pontoon("volume create plain").fails(125).warns("exists");
+    pontoon("volume create --ignore plain").ok().prints("plain");
+    pontoon("volume create --label a=b labelled").ok();
+    pontoon("volume ls").ok().says("DRIVER").says("VOLUME NAME").says("local       plain");
+    pontoon("volume ls -q").ok().says("plain").says("labelled");
+    let list = pontoon("volume ls --format json").ok().json();
+    assert!(
+        list.as_array()
+            .is_some_and(|all| all.iter().any(|one| one["Name"] == "plain" && one["Driver"] == "local"))
+    );
+    let one = pontoon("volume inspect labelled").ok().json();
+    assert_eq!(one[0]["Labels"]["a"], "b");
+    assert!(one[0]["Mountpoint"].as_str().is_some_and(|path| path.ends_with("/labelled/_data")), "{one}");
+    pontoon("volume inspect nosuch").fails(125);
+    pontoon("volume rm nosuch").fails(1);
+    pontoon("volume rm plain labelled").ok().prints("plain\nlabelled");
+    assert_eq!(pontoon("volume create").ok().text().len(), 64);
+}
+
+#[test]
+fn a_new_volume_takes_what_the_image_has_there_once() {
+    pontoon("run --rm -v copied:/data $B sh -c 'cat /data/file /data/sub/file; stat -c %u:%g:%a /data/sub; rm /data/file; echo mine >/data/mine'")
+        .ok()
+        .prints("hello\ndeep\n33:33:750");
+    pontoon("run --rm -v copied:/data $B sh -c 'test ! -e /data/file && cat /data/mine'").ok().prints("mine");
+    pontoon("run --rm -v notcopied:/data:nocopy $B ls -A /data").ok().prints("");
+    // The place's own owner and mode are taken, too.
+    pontoon("run --rm -v home:/home/dave $B stat -c %u:%g:%a /home/dave").ok().prints("1500:1500:755");
+    pontoon("volume rm copied notcopied home").ok();
+}
+
+#[test]
+fn volumes_in_use_are_not_removed() {
+    pontoon("run -d --replace --name user --stop-timeout 0 -v used:/x $B sleep 1000").ok();
+    pontoon("volume rm used").fails(2).warns("used");
+    pontoon("rm -f -t 0 user").ok();
+    pontoon("volume ls -q").ok().says("used");
+    pontoon("volume rm used").ok();
+}
+
+#[test]
+fn a_volume_without_a_name_goes_with_its_container() {
+    for (rm, words) in [("--rm", "start -a holder"), ("", "rm -v holder")] {
+        pontoon(&format!("create {rm} --name holder -v /anonymous $B touch /anonymous/x")).ok();
+        let name = pontoon("inspect --format '{{(index .Mounts 0).Name}}' holder").ok();
+        pontoon(&format!("volume exists {}", name.text())).ok();
+        pontoon(words).ok();
+        wait::until_true("the volume to go", || pontoon(&format!("volume exists {}", name.text())).code == 1);
+    }
+}
+
+#[test]
+fn bind_mounts_obey_their_options() {
+    let host = host();
+    host.alice("mkdir -p ~/bound && echo here >~/bound/file").ok();
+    pontoon("run --rm -v ~/bound:/m $B sh -c 'cat /m/file; echo more >>/m/file'").ok().prints("here");
+    host.alice("cat ~/bound/file").ok().prints("here\nmore");
+    pontoon("run --rm -v ~/bound:/m:ro $B touch /m/x").refused().warns("Read-only");
+    pontoon("run --rm -v ~/bound:/m:Z,ro $B cat /m/file").ok();
+    pontoon("run --rm -v ~/bound:/m:z $B cat /m/file").ok();
+    pontoon("run --rm -v ~/bound/file:/etc/one:ro $B cat /etc/one").ok().says("here");
+    pontoon("run --rm -v ~/bound:/m:noexec,nosuid,nodev $B grep ' /m ' /proc/self/mountinfo")
+        .ok()
+        .says("noexec");
+    pontoon("run --rm --mount type=bind,src=$HOME/bound,dst=/m,ro $B touch /m/x").refused();
+    pontoon("run --rm --mount type=volume,src=mounted,dst=/m $B touch /m/x").ok();
+    pontoon("volume rm mounted").ok();
+    // Nothing is made on the host for a source that is not there.
+    pontoon("run --rm -v ~/nosuch:/m $B true").fails(125).warns("nosuch");
+    host.alice("test ! -e ~/nosuch").ok();
+}
+
+#[test]
+fn owners_are_changed_where_asked() {
+    let host = host();
+    host.alice("rm -rf ~/owned; mkdir ~/owned && touch ~/owned/file && ln -s /etc/passwd ~/owned/link").ok();
+    pontoon("run --rm -u 1000 -v ~/owned:/m:U $B stat -c %u /m /m/file").ok().prints("1000\n1000");
+    host.root("stat -c %U /etc/passwd").ok().prints("root");
+    pontoon("unshare rm -rf ~/owned").ok();
+}
+
+#[test]
+fn a_volume_survives_its_containers() {
+    pontoon("run --rm -v kept:/k $B sh -c 'echo data >/k/file'").ok();
+    pontoon("run --rm -v kept:/k:ro $B cat /k/file").ok().prints("data");
+    pontoon("run --rm -v kept:/k:ro $B touch /k/x").refused();
+    pontoon("volume rm kept").ok();
+}
