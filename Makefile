@@ -1,0 +1,101 @@
+# What can be done here. Everything that is missing on a fresh Debian machine (but Rust) is installed on the way.
+#
+#   make build      the programs, optimised
+#   make install    PREFIX=/usr/local DESTDIR=
+#   make demo       the main job, shown: a file becomes a running service
+#   make check      everything that must hold: format, lints, unit tests, end-to-end tests
+#   make bench      our times beside Podman's, as ratios
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+CARGO ?= cargo
+HOST_TRIPLE := $(shell rustc -vV | sed -n 's/^host: //p')
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+DYNAMIC := $(TARGET_DIR)/release
+STATIC := $(TARGET_DIR)/$(HOST_TRIPLE)/release
+
+# Everything that names a place below PREFIX is told it at build time.
+bindir := $(DESTDIR)$(PREFIX)/bin
+libexecdir := $(DESTDIR)$(PREFIX)/libexec/pontoon
+unitdir := $(DESTDIR)$(PREFIX)/lib/systemd
+docdir := $(DESTDIR)$(PREFIX)/share/doc/pontoon
+
+UNITS := pontoon-user-wait-network-online.service
+
+.PHONY: all build install uninstall demo check unit e2e bench fmt lint clean-testhost
+
+all: build
+
+# The monitor and the generator are static: they start without a loader, which is most of what they do,
+# and the generator runs at early boot. The explicit target keeps procedural macros out of that.
+build:
+	$(CARGO) build --release --locked -p pontoon-cli
+	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked --target $(HOST_TRIPLE) \
+	    -p pontoon-monitor -p pontoon-generator
+
+# NOBUILD=1 installs what was built before, for instance by another user than root.
+install: $(if $(NOBUILD),,build)
+	install -D -m 755 -t $(bindir) $(DYNAMIC)/pontoon
+	install -D -m 755 -t $(libexecdir) $(STATIC)/pontoon-monitor
+	install -D -m 755 $(STATIC)/pontoon-generator $(libexecdir)/pontoon-generator
+	install -d $(unitdir)/system-generators $(unitdir)/user-generators $(unitdir)/user
+	ln -sfr $(libexecdir)/pontoon-generator $(unitdir)/system-generators/pontoon-system-generator
+	ln -sfr $(libexecdir)/pontoon-generator $(unitdir)/user-generators/pontoon-user-generator
+	for unit in $(UNITS); do \
+	    sed 's|@PREFIX@|$(PREFIX)|g' packaging/$$unit >$(unitdir)/user/$$unit && chmod 644 $(unitdir)/user/$$unit || exit 1; \
+	done
+	install -D -m 644 -t $(docdir) LICENSE LICENSE-APACHE LICENSE-MIT
+
+uninstall:
+	rm -f $(bindir)/pontoon
+	rm -rf $(libexecdir) $(docdir)
+	rm -f $(unitdir)/system-generators/pontoon-system-generator $(unitdir)/user-generators/pontoon-user-generator
+	for unit in $(UNITS); do rm -f $(unitdir)/user/$$unit; done
+
+# An ordinary user on a machine booted by systemd sees it on that machine; everybody else in a test host.
+demo: build
+	@if [ -d /run/systemd/system ] && [ "$$(id -u)" != 0 ]; then \
+	    set -e; \
+	    missing=; for pair in newuidmap:uidmap pasta:passt curl:curl; do \
+	        command -v $${pair%:*} >/dev/null || missing="$$missing $${pair#*:}"; done; \
+	    [ -z "$$missing" ] || sudo apt-get install --yes --no-install-recommends $$missing; \
+	    sudo --preserve-env=PATH,HOME,CARGO_HOME,RUSTUP_HOME $(MAKE) --no-print-directory install NOBUILD=1; \
+	    $(abspath packaging/demo.sh) "$$($(MAKE) --no-print-directory --silent payload)"; \
+	else \
+	    $(CARGO) run --quiet --locked -p pontoon-tests -- demo; \
+	fi
+
+# The end-to-end tests come last, so that the last lines are theirs.
+check: fmt-check lint unit e2e
+
+fmt:
+	$(CARGO) fmt --all
+
+.PHONY: fmt-check
+fmt-check:
+	$(CARGO) fmt --all --check
+
+lint:
+	$(CARGO) clippy --locked --workspace --all-targets --all-features -- -D warnings
+
+unit:
+	$(CARGO) test --locked --workspace
+
+# What tests put into containers; static, like everything that has to run in any image.
+.PHONY: payload
+payload:
+	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --quiet --release --locked --target $(HOST_TRIPLE) \
+	    -p pontoon-tests --bin payload
+	@echo $(abspath $(STATIC))/payload
+
+e2e: build
+	$(CARGO) run --quiet --locked -p pontoon-tests -- prepare
+	$(CARGO) test --locked -p pontoon-tests --features e2e --no-fail-fast
+
+bench: build
+	$(CARGO) run --quiet --locked -p pontoon-tests -- bench
+
+# Test hosts that were killed are swept at the next boot; this throws away what is cached for them, too.
+clean-testhost:
+	rm -rf $(TARGET_DIR)/testhost $(TARGET_DIR)/stage
