@@ -79,7 +79,9 @@ fmt-check:
 lint:
 	$(CARGO) clippy --locked --workspace --all-targets --all-features -- -D warnings
 
+# The rooms' own tests meet real programs, which are installed if it may be.
 unit:
+	$(CARGO) run --quiet --locked -p pontoon-tests -- peers
 	$(CARGO) test --locked --workspace
 
 # What tests put into containers; static, like everything that has to run in any image.

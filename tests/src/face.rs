@@ -9,6 +9,7 @@ use crate::{bench, image, machine, registry, stage};
 const USAGE: &str = "usage: testhost COMMAND
 
   prepare [podman] [big]   make the cached roots and images that the tests need
+  peers                    install the programs that the rooms' own tests need
   shell [USER] [podman]    boot a fresh host with the product installed and open a shell in it
   demo                     show the main job: a file becomes a running service
   bench [QUICK]            our times beside Podman's, as ratios
@@ -27,6 +28,10 @@ pub fn run(words: &[&str]) -> i32 {
             if rest.contains(&"big") {
                 image::provide(&[image::BIG]);
             }
+            0
+        }
+        ["peers"] => {
+            machine::require_peers();
             0
         }
         ["shell", rest @ ..] => {

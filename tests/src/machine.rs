@@ -54,6 +54,8 @@ pub fn require_programs(programs: &[(&str, &str)]) {
     let apt = |words: &[&str]| {
         let status = Command::new("apt-get")
             .env("DEBIAN_FRONTEND", "noninteractive")
+            // No package may start its service here (invoke-rc.d(8)).
+            .env("RUNLEVEL", "1")
             .args(words)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -69,6 +71,28 @@ pub fn require_programs(programs: &[(&str, &str)]) {
     if !apt(&words) {
         assert!(apt(&["update"]), "apt-get update failed");
         assert!(apt(&words), "apt-get could not install {}", missing.join(", "));
+    }
+}
+
+/// Installs what the rooms' own tests meet real counterparts of. They fail where one is missing only if this could see to it.
+pub fn require_peers() {
+    const PEERS: [(&str, &str); 8] = [
+        ("newuidmap", "uidmap"),
+        ("pasta", "passt"),
+        ("slirp4netns", "slirp4netns"),
+        ("umoci", "umoci"),
+        ("skopeo", "skopeo"),
+        ("docker-registry", "docker-registry"),
+        ("openssl", "openssl"),
+        ("htpasswd", "apache2-utils"),
+    ];
+    if rustix::process::geteuid().is_root() {
+        require_programs(&PEERS);
+    }
+    for (program, package) in PEERS {
+        if find_program(program).is_none() {
+            eprintln!("{program} is missing (Debian's package {package}): tests that need it are left out");
+        }
     }
 }
 

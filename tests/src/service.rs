@@ -93,19 +93,6 @@ impl<'h> Manager<'h> {
         });
     }
 
-    /// Waits until the journal has a text under a unit's name as its identifier.
-    ///
-    /// journald sometimes asks too late which unit a line came from when its writer has ended at once; the identifier stays.
-    #[track_caller]
-    pub fn until_told(self, unit: &str, text: &str) {
-        let whose = if self.user == "root" { "" } else { "--user" };
-        wait::until(&format!("`{text}` in the journal from {unit}"), || {
-            let journal =
-                self.host.sh_as(self.user, &format!("journalctl --no-pager -o cat {whose} -t {unit}")).stdout;
-            if journal.contains(text) { Ok(()) } else { Err(journal) }
-        });
-    }
-
     /// Waits until a property of a unit has a value.
     #[track_caller]
     pub fn until_property(self, unit: &str, name: &str, value: &str) {

@@ -304,7 +304,7 @@ fn a_syntax_error_in_a_unit_is_told_with_its_place() {
     ] {
         manager.add(&format!("{name}.container"), text);
         manager.systemctl(&format!("start {name}")).refused();
-        manager.until_told(name, place);
+        manager.until_logged(name, place);
         manager.remove(&format!("{name}.container"));
     }
     alice.still_clean();

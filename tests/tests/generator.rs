@@ -2,7 +2,9 @@
 #![cfg(feature = "e2e")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
-use pontoon_tests::{B, Manager, Output, host};
+use pontoon_tests::{B, Manager, Output, alone, host};
+
+// Tests that reload the manager take turns: while it reloads, the directory with the generated units is not there.
 
 /// Runs the user generator over one directory of files and gives back what it would write.
 fn dry_run(files: &[(&str, &str)]) -> Output {
@@ -127,6 +129,7 @@ fn a_dry_run_of_nothing_is_fine_and_a_bad_file_is_an_exit_status() {
 
 #[test]
 fn directories_are_searched_in_order_and_other_users_files_are_not() {
+    let _alone = alone();
     let host = host();
     let unit = |word: &str| format!("[Unit]\nDescription={word}\n[Container]\nImage={B}\n");
     let alice = Manager::of(host, "alice");
@@ -162,6 +165,7 @@ fn directories_are_searched_in_order_and_other_users_files_are_not() {
 
 #[test]
 fn drop_ins_change_what_a_file_says() {
+    let _alone = alone();
     let host = host();
     let alice = Manager::of(host, "alice");
     host.write(
@@ -189,6 +193,7 @@ fn drop_ins_change_what_a_file_says() {
 
 #[test]
 fn install_sections_become_links() {
+    let _alone = alone();
     let host = host();
     let alice = Manager::of(host, "alice");
     alice.add(
@@ -207,6 +212,7 @@ fn install_sections_become_links() {
 
 #[test]
 fn strange_things_in_the_directory_neither_hang_nor_fail_the_manager() {
+    let _alone = alone();
     let host = host();
     let alice = Manager::of(host, "alice");
     let dir = alice.dir();
@@ -226,6 +232,7 @@ fn strange_things_in_the_directory_neither_hang_nor_fail_the_manager() {
 
 #[test]
 fn many_reloads_at_once_leave_only_whole_units() {
+    let _alone = alone();
     let host = host();
     let alice = Manager::of(host, "alice");
     for number in 0..30 {
@@ -245,6 +252,7 @@ fn many_reloads_at_once_leave_only_whole_units() {
 
 #[test]
 fn any_value_reaches_the_payload_as_it_was_written() {
+    let _alone = alone();
     let host = pontoon_tests::host_with_busybox();
     let alice = Manager::of(host, "alice");
     // Quoting for systemd's reader, for its expansion of % and $, and for nothing else.

@@ -215,12 +215,13 @@ fn a_broken_file_becomes_a_unit_that_tells_what_is_wrong_and_spares_its_neighbou
     alice.add("broken.container", "[Container]\nImage=localhost/x\nImagee=y\n");
     alice.start("neighbour");
     alice.systemctl("start broken").refused();
-    alice.until_told("broken", "broken.container:3:1");
-    alice.until_told("broken", "Imagee");
+    alice.until_logged("broken", "broken.container:3:1");
+    alice.until_logged("broken", "Imagee");
+    alice.systemctl("status broken").fails(3).says("broken.container:3:1").says("Imagee");
     // Something that cannot work yet is named, not dropped.
     alice.add("later.container", "[Container]\nImage=localhost/x\nHealthCmd=true\n");
     alice.systemctl("start later").refused();
-    alice.until_told("later", "HealthCmd");
+    alice.until_logged("later", "HealthCmd");
     alice.stop("neighbour");
     for name in ["neighbour", "broken", "later"] {
         alice.remove(&format!("{name}.container"));

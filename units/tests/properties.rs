@@ -112,6 +112,9 @@ proptest! {
         let service = conversion.services.first().unwrap();
         prop_assert!(service.stub, "{}", service.text);
         prop_assert_eq!(headers(&service.text), ["[Unit]", "[Service]"]);
+        let told = service.text.lines().find_map(|line| line.strip_prefix("Description=")).unwrap();
+        prop_assert!(told.contains("web.container:3:1: error: "), "{}", told);
+        prop_assert!(!told.ends_with('\\') && !told.replace("%%", "").contains('%'), "{}", told);
         let line = service.text.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
         let command = words(line);
         prop_assert_eq!(&command[..4], ["/bin/sh", "-c", "printf '%%s\\n' \"$$@\" >&2; exit 78", "sh"]);

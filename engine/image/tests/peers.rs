@@ -1,6 +1,6 @@
 //! The room against the real things: Debian's docker-registry, skopeo and openssl, on loopback.
 //!
-//! Where one of these programs is missing the tests say so and pass; the end-to-end suite has them all.
+//! `make unit` installs them as root; without root and without them the tests say so and pass.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
@@ -24,6 +24,8 @@ fn present(programs: &[&str]) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     for program in programs {
         if !std::env::split_paths(&path).any(|dir| dir.join(program).is_file()) {
+            let root = rustix::process::geteuid().is_root();
+            assert!(!root, "`{program}` is not installed");
             println!("SKIPPED: `{program}` is not installed, so nothing was tested against it");
             return false;
         }

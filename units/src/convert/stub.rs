@@ -11,9 +11,9 @@ use crate::diagnostic::Diagnostics;
 use crate::quote;
 use crate::tree::Line;
 
-/// The keys of `[Unit]` that are kept: what the unit is called, whether it counts here at all, who waits for
-/// it or hears of its failure. What it would pull in or wait for is not: it fails whatever comes of them.
-const KEPT: [&str; 5] = ["Description", "Documentation", "Before", "OnFailure", "DefaultDependencies"];
+/// The keys of `[Unit]` that are kept: whether the unit counts here at all, who waits for it or hears of its
+/// failure. What it would pull in or wait for is not: it fails whatever comes of them.
+const KEPT: [&str; 4] = ["Documentation", "Before", "OnFailure", "DefaultDependencies"];
 
 /// So many faults are told; the rest is seen by `pontoon quadlet check`.
 const TOLD: usize = 10;
@@ -27,7 +27,7 @@ const STATUS: u8 = 78;
 /// The text of the failing service.
 pub(super) fn text(file: &Loaded, faults: &Diagnostics) -> String {
     let mut draft = Draft::empty();
-    let mut described = false;
+    draft.add(UNIT, "Description", description(file, faults));
     for entry in file.unit.entries(UNIT) {
         let key = entry.key.as_str();
         let condition = key.starts_with("Condition") || key.starts_with("Assert");
@@ -39,12 +39,8 @@ pub(super) fn text(file: &Loaded, faults: &Diagnostics) -> String {
             {
                 continue;
             }
-            described |= key == "Description";
             draft.add(UNIT, &entry.key, &*entry.value);
         }
-    }
-    if !described {
-        draft.add(UNIT, "Description", format!("{} (cannot be converted)", quote::literal(&file.name.full)));
     }
     if let Some(path) = common::source_path(&file.path) {
         draft.add(UNIT, "SourcePath", path);
@@ -61,6 +57,19 @@ pub(super) fn text(file: &Loaded, faults: &Diagnostics) -> String {
         }
     }
     draft.to_text()
+}
+
+/// The first fault, in place of the file's own description: the manager says it in each line about the unit, in
+/// `systemctl status`, `list-units` and the unit's journal. What the command writes may miss the unit's journal, since
+/// journald asks for the unit of a process that may have ended by then.
+fn description(file: &Loaded, faults: &Diagnostics) -> String {
+    let reason = faults.errors().next().map_or_else(|| file.name.full.clone(), ToString::to_string);
+    // Only specifiers are expanded here, and a backslash at the end would take the next line with it.
+    let mut text = format!("cannot be converted: {}", cut(&reason)).replace('%', "%%");
+    if text.ends_with('\\') {
+        text.push('.');
+    }
+    text
 }
 
 /// The command that tells the faults and fails.
@@ -82,12 +91,17 @@ fn command(faults: &Diagnostics) -> String {
     })
 }
 
-/// A message as systemd must hand it on: nothing expanded, on one line, not too long.
+/// A message as systemd must hand it on to a command: nothing expanded.
 fn message(text: &str) -> String {
+    quote::literal(&cut(text))
+}
+
+/// A message on one line, not too long.
+fn cut(text: &str) -> String {
     let mut short: String =
         text.chars().take(LONGEST).map(|part| if part.is_control() { ' ' } else { part }).collect();
     if text.chars().nth(LONGEST).is_some() {
         short.push('…');
     }
-    quote::literal(&short)
+    short
 }

@@ -15,14 +15,14 @@ use pontoon_network::{
     leftover, parse_publish, plan, resolve_random,
 };
 
-/// Whether this machine can run the tests; where everything must be there, it is an error that it cannot.
+/// Whether this machine can run the tests. As root, who can install it (`make unit` does), the program must be there.
 fn can_run(program: &str) -> bool {
-    let tun = std::fs::OpenOptions::new().read(true).write(true).open("/dev/net/tun");
     let found = Path::new("/usr/bin").join(program).exists();
+    assert!(found || !rustix::process::geteuid().is_root(), "{program} is not installed");
+    let tun = std::fs::OpenOptions::new().read(true).write(true).open("/dev/net/tun");
     if found && tun.is_ok() {
         return true;
     }
-    assert!(std::env::var_os("CI").is_none(), "{program} and an open /dev/net/tun must be there");
     eprintln!("SKIPPED: {program} or an open /dev/net/tun is missing");
     false
 }
