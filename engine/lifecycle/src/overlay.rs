@@ -2,11 +2,13 @@
 //!
 //! Tried once after every boot, on the store's own file system, and remembered in the runtime directory.
 
-use std::fs;
+use std::ffi::CString;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use pontoon_rootless::helper;
 use pontoon_storage::Store;
+use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use crate::host::Host;
@@ -75,10 +77,19 @@ pub fn choose(host: &Host, store: &Store) -> Result<Choice, OverlayError> {
         Ok("native") => true,
         Ok("refused") => false,
         _ => {
-            let works = try_native(host, &store.paths().root);
-            let _ = fs::create_dir_all(&store.paths().run);
-            let _ = fs::write(&remembered, if works { "native" } else { "refused" });
-            works
+            let answer = try_native(host, &store.paths().root);
+            // Only the kernel's own answer is one until the next boot; a full disk or a missing helper program is none.
+            let word = match answer {
+                Answer::Works => Some("native"),
+                Answer::Refused => Some("refused"),
+                Answer::Unknown => None,
+            };
+            if let Some(word) = word {
+                let _ = fs::create_dir_all(&store.paths().run);
+                let _ = fs::write(&remembered, word);
+            }
+            // What kept us from trying will be told by whoever meets it next, with its own words.
+            answer != Answer::Refused
         }
     };
     if works {
@@ -90,40 +101,77 @@ pub fn choose(host: &Host, store: &Store) -> Result<Choice, OverlayError> {
     }
 }
 
+/// What trying showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Works,
+    Refused,
+    Unknown,
+}
+
+impl Answer {
+    /// The kernel's answer to one of the calls that only overlayfs refuses.
+    fn of(err: &io::Error) -> Self {
+        match Errno::from_io_error(err) {
+            Some(Errno::PERM | Errno::INVAL | Errno::NODEV | Errno::OPNOTSUPP | Errno::NOSYS) => {
+                Self::Refused
+            }
+            _ => Self::Unknown,
+        }
+    }
+
+    fn to_exit_code(self) -> i32 {
+        match self {
+            Self::Works => 0,
+            Self::Refused => 1,
+            Self::Unknown => 2,
+        }
+    }
+
+    fn from_exit_code(code: Option<i32>) -> Self {
+        match code {
+            Some(0) => Self::Works,
+            Some(1) => Self::Refused,
+            _ => Self::Unknown,
+        }
+    }
+}
+
 /// Mounts one, writes through it and takes it away.
-fn try_native(host: &Host, root: &Path) -> bool {
+fn try_native(host: &Host, root: &Path) -> Answer {
     let place = root.join(format!("tmp/overlay-{}", std::process::id()));
-    let work = |rootless: bool| -> std::io::Result<()> {
+    let answer = if host.is_rootless() {
+        let work = |_: Option<&_>| {
+            let answer = mount_and_write(&place, ",userxattr");
+            let _ = fs::remove_dir_all(&place);
+            answer.to_exit_code()
+        };
+        let worker = user_namespace::spawn(host, |_| Answer::Unknown.to_exit_code(), work);
+        Answer::from_exit_code(worker.ok().and_then(user_namespace::Worker::wait))
+    } else {
+        mount_and_write(&place, "")
+    };
+    let _ = fs::remove_dir_all(&place);
+    answer
+}
+
+fn mount_and_write(place: &Path, more: &str) -> Answer {
+    let prepared = || -> io::Result<CString> {
         for name in ["lower", "upper", "work", "merged"] {
             fs::create_dir_all(place.join(name))?;
         }
         fs::write(place.join("lower/file"), "1")?;
-        let mut options = format!(
-            "lowerdir={0}/lower,upperdir={0}/upper,workdir={0}/work",
-            place.display().to_string().replace('\\', r"\\").replace(',', r"\,").replace(':', r"\:")
-        );
-        if rootless {
-            options.push_str(",userxattr");
-        }
-        let options = std::ffi::CString::new(options)?;
-        let merged = place.join("merged");
-        mount("overlay", &merged, "overlay", MountFlags::empty(), Some(options.as_c_str()))?;
-        let written = fs::remove_file(merged.join("file"))
-            .and_then(|()| fs::write(merged.join("other"), "2"))
-            .and_then(|()| fs::create_dir(merged.join("directory")));
-        unmount(&merged, UnmountFlags::DETACH)?;
-        written
+        let place = place.display().to_string().replace('\\', r"\\").replace(',', r"\,").replace(':', r"\:");
+        Ok(CString::new(format!("lowerdir={place}/lower,upperdir={place}/upper,workdir={place}/work{more}"))?)
     };
-    let works = if host.is_rootless() {
-        user_namespace::run(host, |_| {
-            let works = work(true).is_ok();
-            let _ = fs::remove_dir_all(&place);
-            i32::from(!works)
-        })
-        .unwrap_or(false)
-    } else {
-        work(false).is_ok()
-    };
-    let _ = fs::remove_dir_all(&place);
-    works
+    let Ok(options) = prepared() else { return Answer::Unknown };
+    let merged = place.join("merged");
+    if let Err(err) = mount("overlay", &merged, "overlay", MountFlags::empty(), Some(options.as_c_str())) {
+        return Answer::of(&err.into());
+    }
+    let written = fs::remove_file(merged.join("file"))
+        .and_then(|()| fs::write(merged.join("other"), "2"))
+        .and_then(|()| fs::create_dir(merged.join("directory")));
+    let _ = unmount(&merged, UnmountFlags::DETACH);
+    written.map_or_else(|err| Answer::of(&err), |()| Answer::Works)
 }

@@ -143,7 +143,8 @@ pub fn receive<T: DeserializeOwned>(socket: impl AsFd) -> io::Result<Option<(T, 
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let received = loop {
         match recvmsg(&socket, &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::CMSG_CLOEXEC) {
-            Err(Errno::INTR) => {}
+            // The other side has ended with something of ours unread; the kernel says so once, before what it said last.
+            Err(Errno::INTR | Errno::CONNRESET) => {}
             other => break other?,
         }
     };

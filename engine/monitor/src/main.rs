@@ -126,7 +126,9 @@ fn supervise(received: Received, report: Option<OwnedFd>, terminal: Option<Owned
     }
     reporter.tell(&Report::Started { pid });
     finish::note_first_use(&plan);
-    let supervisor = Supervisor::new(&plan, &mut launched, manager.as_ref(), signals, control, terminal);
+    let looker_on = reporter.pipe.as_ref().map(AsFd::as_fd);
+    let supervisor =
+        Supervisor::new(&plan, &mut launched, manager.as_ref(), signals, control, terminal, looker_on);
     let ended = match supervisor {
         Ok(supervisor) => Some(supervisor.run()),
         Err(_) => None,

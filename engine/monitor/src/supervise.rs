@@ -12,6 +12,7 @@ use pontoon_monitor::state::FailureReport;
 use pontoon_runtime::plan::Process;
 use pontoon_runtime::start::{self, StandardStreams};
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, pidfd_send_signal, wait};
 use rustix::time::{
@@ -30,6 +31,7 @@ const TERMINAL: u64 = 4;
 const TERMINAL_CLIENT: u64 = 5;
 const OUTPUT: u64 = 6;
 const COPY: u64 = 8;
+const LOOKER_ON: u64 = 10;
 const CLIENTS: u64 = 100;
 
 /// A connection to the control socket.
@@ -60,6 +62,7 @@ pub struct Supervisor<'a> {
     next_client: u64,
     joined: BTreeMap<i32, Joined>,
     ended: Option<i32>,
+    report: Option<BorrowedFd<'a>>,
 }
 
 /// Connections that wait for the end, and the end.
@@ -80,7 +83,8 @@ impl Ended {
 }
 
 impl<'a> Supervisor<'a> {
-    /// Takes hold of everything that can happen. `client` is the attached terminal's byte stream.
+    /// Takes hold of everything that can happen. `client` is the attached terminal's byte stream, `report` the pipe to the one
+    /// who started us, if that is not systemd.
     pub fn new(
         plan: &'a MonitorPlan,
         launched: &'a mut Launched,
@@ -88,6 +92,7 @@ impl<'a> Supervisor<'a> {
         signals: SignalFd,
         control: OwnedFd,
         client: Option<OwnedFd>,
+        report: Option<BorrowedFd<'a>>,
     ) -> Result<Self, Errno> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let timer =
@@ -112,12 +117,17 @@ impl<'a> Supervisor<'a> {
             next_client: CLIENTS,
             joined: BTreeMap::new(),
             ended: None,
+            report,
         };
         supervisor.watch(supervisor.signals.as_fd(), SIGNALS, EventFlags::IN)?;
         supervisor.watch(supervisor.timer.as_fd(), TIMER, EventFlags::IN)?;
         supervisor.watch(supervisor.control.as_fd(), CONTROL, EventFlags::IN)?;
         if let Some(socket) = &supervisor.launched.notify {
             supervisor.watch(socket.as_fd(), NOTIFY, EventFlags::IN)?;
+        }
+        if let Some(report) = report {
+            // Nothing but its reader's end is ever told of the writing side.
+            supervisor.watch(report, LOOKER_ON, EventFlags::empty())?;
         }
         for (index, output) in (0u64..).zip(&supervisor.outputs) {
             if let Some(output) = output {
@@ -175,6 +185,7 @@ impl<'a> Supervisor<'a> {
             TERMINAL_CLIENT => self.terminal_input(),
             OUTPUT | 7 => self.output((token - OUTPUT) as usize),
             COPY | 9 => self.copy_is_ready((token - COPY) as usize),
+            LOOKER_ON => self.let_go(),
             client => self.hear(client),
         }
     }
@@ -272,6 +283,29 @@ impl<'a> Supervisor<'a> {
         if let Some(Some(output)) = self.outputs.get(index) {
             self.forget(output.copy_target());
             let _ = self.watch(output.pipe.as_fd(), OUTPUT + index as u64, EventFlags::IN);
+        }
+    }
+
+    /// Nobody looks on any more: what was open for them must not be held, or whoever reads it waits for us.
+    fn let_go(&mut self) {
+        for index in 0..self.outputs.len() {
+            let Some(Some(output)) = self.outputs.get_mut(index) else { continue };
+            if std::mem::take(&mut output.copy) {
+                let (pipe, target) = (output.pipe.as_fd(), output.copy_target());
+                let _ = epoll::delete(&self.epoll, target);
+                // It is watched already unless the copy was blocked.
+                let flags = EventFlags::IN;
+                let _ = epoll::add(&self.epoll, pipe, EventData::new_u64(OUTPUT + index as u64), flags);
+            }
+        }
+        if let Some(report) = self.report {
+            self.forget(report);
+        }
+        let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
+        if let Ok(null) = null {
+            let _ = rustix::stdio::dup2_stdin(&null);
+            let _ = rustix::stdio::dup2_stdout(&null);
+            let _ = rustix::stdio::dup2_stderr(&null);
         }
     }
 

@@ -269,7 +269,9 @@ pub(crate) fn receive(socket: impl AsFd) -> io::Result<Option<Report>> {
     let received = loop {
         let buffers = &mut [io::IoSliceMut::new(&mut bytes)];
         match rustix::net::recvmsg(&socket, buffers, &mut control, RecvFlags::CMSG_CLOEXEC) {
-            Err(Errno::INTR) => {}
+            // A process that ends without having read all we told it resets the connection; the kernel says so once, before
+            // it gives what the process said last.
+            Err(Errno::INTR | Errno::CONNRESET) => {}
             other => break other?,
         }
     };
@@ -305,5 +307,23 @@ pub(crate) fn expect(socket: impl AsFd, wanted: u8) -> Result<(), Failure> {
             Ok(_) => return Err(Failure::new(Step::Wait, "", Errno::PIPE)),
             Err(err) => return Err(Failure::new(Step::Wait, "", err)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    #[test]
+    fn what_a_process_said_last_is_heard_even_if_it_did_not_listen() {
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+        rustix::io::write(&ours, &[MAPPED]).unwrap();
+        send(&theirs, &Report::Failed(Failure::new(Step::Wait, "why", Errno::NOENT)));
+        drop(theirs);
+        let Some(Report::Failed(failure)) = receive(&ours).unwrap() else { panic!("no failure") };
+        assert_eq!((failure.subject.as_str(), failure.errno), ("why", Errno::NOENT.raw_os_error()));
+        assert!(receive(&ours).unwrap().is_none());
     }
 }
