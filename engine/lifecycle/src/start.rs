@@ -11,7 +11,7 @@ use pontoon_image::ImageConfig;
 use pontoon_monitor::plan::{self, MonitorPlan, StreamPlan};
 use pontoon_monitor::state::{FailureReport, Report};
 use pontoon_network::PortError;
-use pontoon_rootless::cgroup::Cgroup;
+use pontoon_rootless::cgroup::{self, Cgroup};
 use pontoon_rootless::dbus::{Bus, BusError, ManagerError, ScopeRequest, start_scope};
 use pontoon_rootless::sys::{SockFilter, keep_across_exec};
 use pontoon_storage::{ContainerHandle, FileError, FindImageError, ImageRecord, Store};
@@ -150,6 +150,13 @@ fn place(host: &Host, mode: CgroupMode) -> Place {
         CgroupMode::Split if is_delegated() => Place::Here,
         // Without a manager to ask the container stays where we are; only a limit makes that an error.
         CgroupMode::Split | CgroupMode::Enabled => connect(host).map_or(Place::Nowhere, Place::Scope),
+    }
+}
+
+/// Begins what is slow about a start and needs nothing to be known yet but how the container's groups are made.
+pub fn hasten(mode: CgroupMode) {
+    if matches!(mode, CgroupMode::Split | CgroupMode::Enabled) {
+        cgroup::hasten_moves();
     }
 }
 

@@ -26,6 +26,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<ExitStatus, Failure> {
     if args.dry_run {
         return dry_run(context, &store, request, args.detach);
     }
+    start::hasten(request.cgroups);
     let image = pull::ensure_image(context, &store, &request, &registry(&args.container))?;
     warn_of_linger(context, &request, args.detach);
     let created = create::create(&context.host, &store, request, &image, true)?;
@@ -133,6 +134,7 @@ fn wanted(store: &Store, args: &StartArgs) -> Result<Vec<String>, Failure> {
 
 fn start_one(context: &Context, store: &Store, name: &str, args: &StartArgs) -> Result<ExitStatus, Failure> {
     let found = list::find(store, name)?;
+    start::hasten(found.record.request.cgroups);
     if found.status.is_alive() {
         if args.attach {
             return Err(Failure::new(
