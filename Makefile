@@ -12,8 +12,8 @@ DESTDIR ?=
 CARGO ?= cargo
 HOST_TRIPLE := $(shell rustc -vV | sed -n 's/^host: //p')
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
-DYNAMIC := $(TARGET_DIR)/release
 STATIC := $(TARGET_DIR)/$(HOST_TRIPLE)/release
+STATIC_FLAGS := -C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs
 
 # Everything that names a place below PREFIX is told it at build time.
 bindir := $(DESTDIR)$(PREFIX)/bin
@@ -27,16 +27,15 @@ UNITS := pontoon-user-wait-network-online.service
 
 all: build
 
-# The monitor and the generator are static: they start without a loader, which is most of what they do,
-# and the generator runs at early boot. The explicit target keeps procedural macros out of that.
+# Static programs: they start without a loader, which is a good part of what short commands do, and the generator runs at
+# early boot. The explicit target keeps procedural macros out of that.
 build:
-	$(CARGO) build --release --locked -p pontoon-cli
-	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked --target $(HOST_TRIPLE) \
-	    -p pontoon-monitor -p pontoon-generator
+	RUSTFLAGS="$(STATIC_FLAGS)" $(CARGO) build --release --locked --target $(HOST_TRIPLE) \
+	    -p pontoon-cli -p pontoon-monitor -p pontoon-generator
 
 # NOBUILD=1 installs what was built before, for instance by another user than root.
 install: $(if $(NOBUILD),,build)
-	install -D -m 755 -t $(bindir) $(DYNAMIC)/pontoon
+	install -D -m 755 -t $(bindir) $(STATIC)/pontoon
 	install -D -m 755 -t $(libexecdir) $(STATIC)/pontoon-monitor
 	install -D -m 755 $(STATIC)/pontoon-generator $(libexecdir)/pontoon-generator
 	install -d $(unitdir)/system-generators $(unitdir)/user-generators $(unitdir)/user
@@ -87,7 +86,7 @@ unit:
 # What tests put into containers; static, like everything that has to run in any image.
 .PHONY: payload
 payload:
-	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --quiet --release --locked --target $(HOST_TRIPLE) \
+	RUSTFLAGS="$(STATIC_FLAGS)" $(CARGO) build --quiet --release --locked --target $(HOST_TRIPLE) \
 	    -p pontoon-tests --bin payload
 	@echo $(abspath $(STATIC))/payload
 

@@ -13,9 +13,6 @@ pub enum TransportError {
     /// The kernel or the peer broke it off.
     #[error(transparent)]
     Io(io::Error),
-    /// The name of the host could not be looked up.
-    #[error(transparent)]
-    Lookup(io::Error),
     /// The peer speaks http where https was expected.
     #[error("the server speaks http, not https")]
     NoTls,
@@ -287,7 +284,7 @@ fn connect_hint(registry: &str, source: &TransportError) -> Option<String> {
         TransportError::Io(err) if err.kind() == io::ErrorKind::ConnectionRefused => {
             Some(format!("nothing listens at {registry}; is the registry running, and is the port right?"))
         }
-        TransportError::Lookup(_) | TransportError::HostNotFound => {
+        TransportError::HostNotFound => {
             Some("check the spelling of the registry, and the network".to_owned())
         }
         TransportError::Timeout { .. } => {

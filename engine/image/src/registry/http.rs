@@ -7,11 +7,13 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use ureq::http::{HeaderMap, Request, Response};
+use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body, Proxy};
 
 use super::address::Address;
 use super::error::{RegistryError, TransportError};
 use super::options::ClientOptions;
+use super::resolve::HostResolver;
 use super::tls::Tls;
 
 /// The most redirects that are followed.
@@ -137,7 +139,7 @@ impl Http {
             Some(text) => Some(proxy(text)?),
             None => None,
         };
-        let agent = Agent::config_builder()
+        let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -153,8 +155,8 @@ impl Http {
             .timeout_per_write(Some(self.options.idle_timeout))
             .output_buffer_size(16 << 10)
             .max_idle_connections_per_host(8)
-            .build()
-            .new_agent();
+            .build();
+        let agent = Agent::with_parts(config, DefaultConnector::default(), HostResolver);
         agents.insert(key, agent.clone());
         Ok(agent)
     }
@@ -245,11 +247,7 @@ pub(super) fn transport_io(err: io::Error) -> TransportError {
             Err(err) => TransportError::Io(err),
         };
     }
-    // The standard library gives this failure no kind of its own.
-    match err.raw_os_error().is_none() && err.to_string().starts_with("failed to lookup address") {
-        true => TransportError::Lookup(err),
-        false => TransportError::Io(err),
-    }
+    TransportError::Io(err)
 }
 
 fn tls(err: &rustls::Error) -> TransportError {

@@ -10,6 +10,7 @@ mod endpoint;
 mod error;
 mod http;
 mod options;
+mod resolve;
 #[cfg(test)]
 mod tests;
 mod tls;
