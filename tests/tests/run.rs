@@ -66,6 +66,17 @@ fn standard_input_is_given_only_when_asked_for() {
 }
 
 #[test]
+fn the_log_level_decides_whether_warnings_are_printed() {
+    pontoon("tag $B localhost:5998/far").ok();
+    let run = |level: &str| pontoon(&format!("{level} run --rm --pull=newer localhost:5998/far true"));
+    run("").ok().warns("warning: the registry is out of reach");
+    run("--log-level=debug").ok().warns("warning: the registry is out of reach");
+    let quiet = run("--log-level=error").ok();
+    assert!(!quiet.stderr.contains("warning:"), "{quiet:?}");
+    pontoon("untag localhost:5998/far").ok();
+}
+
+#[test]
 fn much_output_passes_whole() {
     pontoon("run --rm $B sh -c 'head -c 20000000 /dev/zero' | wc -c").ok().prints("20000000");
     let input = vec![b'x'; 3_000_000];

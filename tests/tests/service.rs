@@ -334,3 +334,18 @@ while True:
     dave.stop("slow");
     dave.remove("slow.container");
 }
+
+#[test]
+fn the_network_is_waited_for_only_while_the_boot_works_towards_it() {
+    let host = host();
+    let alice = Manager::of(host, "alice");
+    let unit = "pontoon-user-wait-network-online.service";
+    // Nobody has asked for the target here, so it will never be reached; the unit must not wait for it.
+    assert_eq!(Manager::of(host, "root").property("network-online.target", "ActiveState"), "inactive");
+    host.entry("alice").limit(Duration::from_secs(20)).sh(&format!("systemctl --user restart {unit}")).ok();
+    assert_eq!(alice.property(unit, "ActiveState"), "active");
+    host.root("systemctl start network-online.target").ok();
+    host.entry("alice").limit(Duration::from_secs(20)).sh(&format!("systemctl --user restart {unit}")).ok();
+    assert_eq!(alice.property(unit, "Result"), "success");
+    host.root("systemctl stop network-online.target").ok();
+}

@@ -9,6 +9,7 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The text for an error, its causes and what to do about it; it ends with a line's end.
 pub fn error_text(err: &dyn Error, hint: Option<&str>) -> String {
@@ -37,8 +38,19 @@ pub fn print_error(err: &dyn Error, hint: Option<&str>) {
     crate::output::err(&error_text(err, hint));
 }
 
+/// Whether warnings are printed: not with `--log-level=error`.
+static WARNS: AtomicBool = AtomicBool::new(true);
+
+/// Says that only what failed is to be printed.
+pub fn silence_warnings() {
+    WARNS.store(false, Ordering::Relaxed);
+}
+
 /// Prints a warning on standard error.
 pub fn print_warning(text: &str) {
+    if !WARNS.load(Ordering::Relaxed) {
+        return;
+    }
     crate::output::err(&format!("warning: {}\n", one_paragraph(text)));
 }
 

@@ -54,7 +54,8 @@ fn only_none(text: &str) -> Result<String, String> {
     }
 }
 
-/// `--log-level`
+/// `--log-level`. There are two kinds of messages, warnings and errors: below `warn` there is nothing more to tell (what a
+/// command is about to do is shown by `run --dry-run`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum LogLevel {
     /// Everything.

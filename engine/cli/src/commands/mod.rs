@@ -18,9 +18,9 @@ use pontoon_storage::Store;
 
 pub use failure::Failure;
 
-use pontoon_cli::args::{Command, GlobalOptions, Invocation};
+use pontoon_cli::args::{Command, GlobalOptions, Invocation, LogLevel};
 use pontoon_cli::exit::ExitStatus;
-use pontoon_cli::run_options;
+use pontoon_cli::{message, run_options};
 
 /// What every command needs.
 #[derive(Debug)]
@@ -52,6 +52,9 @@ impl Context {
 /// # Errors
 /// What went wrong, with what to do about it and the exit code.
 pub fn dispatch(invocation: Invocation) -> Result<ExitStatus, Failure> {
+    if invocation.globals.log_level.unwrap_or_default() > LogLevel::Warn {
+        message::silence_warnings();
+    }
     let context = Context::new(&invocation.globals, invocation.words)?;
     match invocation.command {
         Command::Run(args) => run::run(&context, &args),
