@@ -88,11 +88,6 @@ impl UnitKind {
         }
     }
 
-    /// Whether files of this type can be converted so far.
-    pub fn supported(self) -> bool {
-        matches!(self, Self::Container | Self::Volume)
-    }
-
     /// The type of a file by its name: what follows the last dot.
     pub fn of_file_name(name: &str) -> Option<Self> {
         let (_, extension) = name.rsplit_once('.')?;

@@ -9,6 +9,7 @@
 //! where the file has a fault. [`check()`] is the same for somebody who only wants the faults.
 
 pub mod convert;
+pub mod csv;
 pub mod diagnostic;
 pub mod kind;
 pub mod names;

@@ -43,7 +43,7 @@ struct Group<'u> {
 }
 
 impl<'u> Values<'u> {
-    /// Groups a section's assignments; a key that is unknown or not supported yet is an error.
+    /// Groups a section's assignments; a key that is unknown is an error.
     pub fn read(section: Option<&'u Section>, rows: &'static [Key], faults: &mut Diagnostics) -> Self {
         let mut groups: Vec<Group<'u>> = Vec::new();
         let Some(section) = section else { return Self { groups } };
@@ -55,11 +55,6 @@ impl<'u> Values<'u> {
                 faults.push(unknown_key(entry, &section.name, rows));
                 continue;
             };
-            if !key.supported {
-                let text = format!("`{}=` in [{}] is not supported yet", key.name, section.name);
-                faults.push(Diagnostic::error(entry.place.clone(), text));
-                continue;
-            }
             match groups.iter_mut().find(|group| group.row == row) {
                 Some(group) => group.entries.push(entry),
                 None => groups.push(Group { row, key, entries: vec![entry] }),
@@ -120,29 +115,33 @@ impl<'u> Values<'u> {
 
     /// A whole number; nothing if the key is not assigned or its value is none.
     pub fn number(&self, name: &str, faults: &mut Diagnostics) -> Option<u32> {
-        let entry = self.group(name)?.entries.last()?;
-        let value = unquoted_scalar(entry);
-        match read_number(&value.text) {
-            Some(number) => {
-                if number > 7
-                    && value.text.starts_with('0')
-                    && !value.text.starts_with(['x', 'X'])
-                    && is_octal(&value.text)
-                {
-                    let text = format!("`{}` is octal and means {number}", value.text);
-                    faults.push(Diagnostic::warning(value.place(), text));
-                }
-                Some(number)
-            }
+        let value = self.scalar(name)?;
+        let number = read_number(&value.text);
+        match number {
+            Some(number) => warn_of_octal(&value, number, faults),
             None => {
                 let text = format!("`{}` is not a number", crate::parse::brief(&value.text));
-                let fault = Diagnostic::error(value.place(), text);
-                faults.push(
-                    fault.with_hint(format!("`{name}=` takes a numeric id here; names are not looked up")),
-                );
-                None
+                faults.push(Diagnostic::error(value.place(), text));
             }
         }
+        number
+    }
+
+    /// The id of a user or group: a number, or a name that is looked up when the service starts.
+    pub fn id(&self, name: &str, faults: &mut Diagnostics) -> Option<String> {
+        let value = self.scalar(name)?;
+        if let Some(number) = read_number(&value.text) {
+            warn_of_octal(&value, number, faults);
+            return Some(number.to_string());
+        }
+        if value.text.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '-' | '+'))
+            || value.text.contains([',', ':', '/', ' '])
+        {
+            let text = format!("`{}` is neither an id nor a name", crate::parse::brief(&value.text));
+            faults.push(Diagnostic::error(value.place(), text));
+            return None;
+        }
+        Some(value.text.into_owned())
     }
 
     fn group(&self, name: &str) -> Option<&Group<'u>> {
@@ -154,18 +153,26 @@ impl<'u> Values<'u> {
     }
 }
 
-/// Reads an assignment as yes or no; an empty one is no.
+/// Reads an assignment as yes or no; what is neither means no, as the original has it.
 pub fn read_boolean(entry: &Entry, faults: &mut Diagnostics) -> Option<bool> {
     let value = unquoted_scalar(entry);
-    match value.text.to_ascii_lowercase().as_str() {
+    if value.text.is_empty() {
+        return Some(false);
+    }
+    Some(truth(&value.text).unwrap_or_else(|| {
+        let text = format!("`{}` is taken for `false`", crate::parse::brief(&value.text));
+        let fault = Diagnostic::warning(value.place(), text);
+        faults.push(fault.with_hint("write `true` or `false`"));
+        false
+    }))
+}
+
+/// Whether a word means yes or no.
+pub fn truth(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
         "1" | "yes" | "true" | "on" => Some(true),
-        "0" | "no" | "false" | "off" | "" => Some(false),
-        _ => {
-            let text = format!("`{}` is neither true nor false", crate::parse::brief(&value.text));
-            let fault = Diagnostic::error(value.place(), text);
-            faults.push(fault.with_hint("write `true` or `false`"));
-            None
-        }
+        "0" | "no" | "false" | "off" => Some(false),
+        _ => None,
     }
 }
 
@@ -204,7 +211,7 @@ pub fn since_reset<'a, 'u>(entries: &'a [&'u Entry]) -> &'a [&'u Entry] {
 }
 
 /// A whole line as one value; quotes around all of it are a mistake that can be mended.
-fn unquoted_line<'u>(entry: &'u Entry, faults: &mut Diagnostics) -> Value<'u> {
+pub(crate) fn unquoted_line<'u>(entry: &'u Entry, faults: &mut Diagnostics) -> Value<'u> {
     let text = entry.value.as_str();
     for quote in ['"', '\''] {
         let inner = text.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
@@ -228,6 +235,14 @@ fn read_number(text: &str) -> Option<u32> {
         Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16).ok(),
         None if is_octal(digits) => u32::from_str_radix(digits, 8).ok(),
         None => digits.parse().ok(),
+    }
+}
+
+/// A leading zero is seldom meant to change the number.
+fn warn_of_octal(value: &Value<'_>, number: u32, faults: &mut Diagnostics) {
+    if number > 7 && is_octal(&value.text) {
+        let text = format!("`{}` is octal and means {number}", value.text);
+        faults.push(Diagnostic::warning(value.place(), text));
     }
 }
 

@@ -3,211 +3,202 @@
 //! Knows the rules of `[Container]` that are more than an option; the options themselves are rows of the
 //! table, in the order they are written.
 
-use super::common::{self, CommandLine};
-use super::draft::Draft;
-use super::loaded::Loaded;
-use super::neighbours::Neighbours;
-use super::{SERVICE, Settings, paths, references};
-use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::kind::UnitKind;
-use crate::values::{self, Value, Values};
-use crate::vocabulary::{self, Emit, Key};
+use super::command::CommandLine;
+use super::service::Start;
+use super::work::Work;
+use super::{mount, references, userns};
+use crate::diagnostic::Diagnostic;
+use crate::vocabulary::Key;
 
-/// How the service is started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Start {
-    Notify,
-    Once,
-}
+/// What the deprecated `VolatileTmp=` stands for.
+const VOLATILE_TMP: &str = "/tmp:rw,size=512M,mode=1777";
 
-/// What the handlers of single keys need.
-struct Container<'a, 'u> {
-    file: &'u Loaded,
-    neighbours: &'a Neighbours<'a>,
-    values: &'a Values<'u>,
-    name: String,
-    start: Start,
-}
-
-/// The text of the service.
-pub(super) fn convert(
-    file: &Loaded,
-    neighbours: &Neighbours<'_>,
-    settings: &Settings,
-    faults: &mut Diagnostics,
-) -> String {
-    let mut draft = common::begin(file, neighbours, settings, faults);
-    let values = common::read_values(file, faults);
-    let start = read_start(file, faults);
-    let container = Container { file, neighbours, values: &values, name: file.resource(), start };
-    container.require_image(faults);
-
-    draft.add(SERVICE, "Environment", "PODMAN_SYSTEMD_UNIT=%n");
-    draft.add_missing(SERVICE, "KillMode", "mixed");
-    let mut remove = CommandLine::begin(settings, &values, &mut Diagnostics::new());
-    remove.extend(&["rm", "-v", "-f", "-i", &container.name]);
-    let remove = remove.finish();
-    let remove_after = format!("-{remove}");
-    draft.add(SERVICE, "ExecStop", remove);
-    draft.add(SERVICE, "ExecStopPost", remove_after);
-    draft.add(SERVICE, "Delegate", "yes");
+/// Writes the service.
+pub(super) fn convert(work: &mut Work<'_>) {
+    let start = work.start();
+    require_image(work);
+    let name = work.file.resource();
+    work.service("Environment", "PODMAN_SYSTEMD_UNIT=%n");
+    work.service_missing(&[("KillMode", "mixed")]);
+    let mut remove = work.command(&["rm", "-v", "-f", "-i"]);
+    remove.push(&name);
+    work.service("ExecStop", remove.clone().finish());
+    work.service("ExecStopPost", remove.finish_tolerant());
+    reload(work, &name);
+    work.delegates();
     if start == Start::Notify {
-        draft.set(SERVICE, "Type", "notify");
-        draft.set(SERVICE, "NotifyAccess", "all");
+        work.notifies();
     }
-    draft.add_missing(SERVICE, "SyslogIdentifier", "%N");
-    let mut run = CommandLine::begin(settings, &values, faults);
-    run.push("run");
-    for key in vocabulary::keys(UnitKind::Container) {
-        match key.emit {
-            Emit::Own => container.own(key, &mut run, &mut draft, faults),
-            _ => run.push_key(key, &values, faults),
-        }
-    }
-    draft.add(SERVICE, "ExecStart", run.finish());
-    draft.to_text()
+    work.service_missing(&[("SyslogIdentifier", "%N")]);
+    let mut run = work.command(&["run"]);
+    work.rows(&mut run, |work, key, run| own(work, key, run, &name, start));
+    work.service("ExecStart", run.finish());
 }
 
-impl Container<'_, '_> {
-    /// The part of the command line that stands at the place of a key without an option of its own.
-    fn own(&self, key: &Key, run: &mut CommandLine, draft: &mut Draft<'_>, faults: &mut Diagnostics) {
-        let values = self.values;
-        match key.name {
-            "ContainerName" => run.extend(&["--name", &self.name, "--replace", "--rm"]),
-            "CgroupsMode" => run.push("--cgroups=split"),
-            "Network" => {
-                for network in values.list("Network", faults) {
-                    self.network(&network, run, faults);
-                }
+/// The part of the command line that stands at the place of a key without an option of its own.
+fn own(work: &mut Work<'_>, key: &Key, run: &mut CommandLine, name: &str, start: Start) {
+    match key.name {
+        "ContainerName" => {
+            if let Some(given) = work.scalar("ContainerName") {
+                work.refuse_dash(&given);
             }
-            "Notify" if self.start == Start::Notify => {
-                run.push(self.notify(faults));
-                run.push("-d");
-            }
-            "User" => self.user(run, faults),
-            "UserNS" => {
-                if let Some(mode) = values.scalar("UserNS") {
-                    self.user_namespace(&mode, run, faults);
-                }
-            }
-            "Volume" => {
-                for volume in values.list("Volume", faults) {
-                    let directory = self.file.directory();
-                    references::volume(&volume, directory, self.neighbours, run, draft, faults);
-                }
-            }
-            "EnvironmentFile" => {
-                for file in values.words("EnvironmentFile", faults) {
-                    let path = paths::absolute_unless_expanded(self.file.directory(), &file.text);
-                    run.extend(&["--env-file", &path]);
-                }
-            }
-            "PodmanArgs" => run.push_words(values, "PodmanArgs", faults),
-            "Image" => {
-                if let Some(image) = values.scalar("Image") {
-                    references::image(&image, run, faults);
-                }
-            }
-            "Exec" => run.push_words(values, "Exec", faults),
-            // These are words before the sub-command, part of another key, or not supported yet.
-            _ => {}
+            run.extend(&["--name", name, "--replace", "--rm"]);
         }
-    }
-
-    /// There must be something to run.
-    fn require_image(&self, faults: &mut Diagnostics) {
-        let section = self.file.name.kind.section();
-        // A key that is refused already explains why there is no image.
-        if self.values.scalar("Image").is_some() || self.file.unit.last(section, "Rootfs").is_some() {
-            return;
+        "CgroupsMode" => match work.scalar("CgroupsMode") {
+            Some(mode) => run.extend(&["--cgroups", &mode.text]),
+            None => run.push("--cgroups=split"),
+        },
+        "Network" => references::networks(work, run),
+        "Notify" if start == Start::Notify => {
+            run.push(notify(work));
+            run.push("-d");
         }
-        if self.file.faults.has_errors() {
-            return;
-        }
-        let fault = Diagnostic::error(self.file.section_place(section), "there is no `Image=` to run");
-        faults
-            .push(fault.with_hint("add a line such as `Image=docker.io/library/nginx:1.27` to [Container]"));
-    }
-
-    fn network(&self, network: &Value<'_>, run: &mut CommandLine, faults: &mut Diagnostics) {
-        let (name, _) = network.text.split_once(':').unwrap_or((&network.text, ""));
-        if matches!(name, "host" | "none" | "pasta" | "slirp4netns") {
-            run.extend(&["--network", &network.text]);
-            return;
-        }
-        let text = format!("`Network={}` is not supported yet", crate::parse::brief(&network.text));
-        let fault = Diagnostic::error(network.place(), text);
-        faults.push(fault.with_hint("supported so far: host, none, pasta, slirp4netns"));
-    }
-
-    /// Who says that the service is ready.
-    fn notify(&self, faults: &mut Diagnostics) -> &'static str {
-        let Some(value) = self.values.scalar("Notify") else { return "--sdnotify=conmon" };
-        match value.text.to_ascii_lowercase().as_str() {
-            "healthy" => "--sdnotify=healthy",
-            "1" | "yes" | "true" | "on" => "--sdnotify=container",
-            "0" | "no" | "false" | "off" => "--sdnotify=conmon",
-            _ => {
-                let text = format!("`{}` is not a way to notify", crate::parse::brief(&value.text));
-                let fault = Diagnostic::error(value.place(), text);
-                faults.push(fault.with_hint("write `true` (the program does), `false` or `healthy`"));
-                "--sdnotify=conmon"
+        "AddDevice" => {
+            // A device that may be missing keeps its dash: whether it is there is seen when the container
+            // starts, not at boot, when it may not be there yet.
+            for device in work.words("AddDevice") {
+                run.extend(&["--device", &device.text]);
             }
         }
-    }
-
-    fn user(&self, run: &mut CommandLine, faults: &mut Diagnostics) {
-        match (self.values.scalar("User"), self.values.scalar("Group")) {
-            (Some(user), None) => run.extend(&["--user", &user.text]),
-            (Some(user), Some(group)) => run.extend(&["--user", &format!("{}:{}", user.text, group.text)]),
-            (None, Some(group)) => {
-                let fault = Diagnostic::error(group.place(), "`Group=` needs a `User=` beside it");
-                faults.push(fault.with_hint("add `User=`, with a number or a name of the image"));
+        "VolatileTmp"
+            if work.boolean("VolatileTmp") == Some(true) && work.boolean("ReadOnly") != Some(true) =>
+        {
+            run.extend(&["--tmpfs", VOLATILE_TMP]);
+        }
+        "User" => user(work, run),
+        "RemapUsers" => userns::remap(work, run),
+        "Volume" => references::volumes(work, run),
+        "ExposeHostPort" => expose(work, run),
+        "EnvironmentFile" => {
+            for file in work.words("EnvironmentFile") {
+                run.extend(&["--env-file", &work.path(&file.text)]);
             }
-            (None, None) => {}
         }
-    }
-
-    fn user_namespace(&self, mode: &Value<'_>, run: &mut CommandLine, faults: &mut Diagnostics) {
-        let (name, _) = mode.text.split_once(':').unwrap_or((&mode.text, ""));
-        if mode.text == "host" || name == "keep-id" {
-            run.extend(&["--userns", &mode.text]);
-            return;
+        "Mount" => mount::mounts(work, run),
+        "Pod" => pod(work, run),
+        "PodmanArgs" => words(work, key, run),
+        "Image" => {
+            if let Some(image) = work.scalar("Image").and_then(|image| references::image(work, &image)) {
+                run.push(&image);
+            }
         }
-        let text = format!("`UserNS={}` is not supported yet", crate::parse::brief(&mode.text));
-        faults.push(Diagnostic::error(mode.place(), text).with_hint("supported so far: host, keep-id"));
+        "Rootfs" => {
+            if let Some(root) = work.scalar("Rootfs") {
+                run.extend(&["--rootfs", &root.text]);
+            }
+        }
+        "Exec" => words(work, key, run),
+        // These are words before the sub-command, or part of another key.
+        _ => {}
     }
 }
 
-/// Which kind of service `[Service]` asks for; what a container cannot be is a fault.
-fn read_start(file: &Loaded, faults: &mut Diagnostics) -> Start {
-    let kill = file.unit.last(SERVICE, "KillMode").map(values::unquoted_scalar);
-    if let Some(kill) = kill.filter(|kill| !matches!(&*kill.text, "mixed" | "control-group")) {
-        let text = format!("`KillMode={}` leaves the container running", crate::parse::brief(&kill.text));
-        faults.push(
-            Diagnostic::error(kill.place(), text)
-                .with_hint("use `mixed` or `control-group`, or leave it out"),
-        );
+fn words(work: &mut Work<'_>, key: &Key, run: &mut CommandLine) {
+    for word in work.words(key.name) {
+        run.push(&word.text);
     }
-    let start = match file.unit.last(SERVICE, "Type").map(values::unquoted_scalar) {
-        Some(kind) if kind.text == "oneshot" => Start::Once,
-        Some(kind) if kind.text != "notify" => {
-            let text =
-                format!("a container cannot be a service of `Type={}`", crate::parse::brief(&kind.text));
-            faults.push(
-                Diagnostic::error(kind.place(), text).with_hint("use `notify` or `oneshot`, or leave it out"),
-            );
-            Start::Notify
+}
+
+/// There must be one thing to run.
+fn require_image(work: &mut Work<'_>) {
+    match (work.scalar("Image"), work.scalar("Rootfs")) {
+        (Some(_), Some(root)) => {
+            work.error(&root, "`Rootfs=` and `Image=` exclude each other", "remove one of the two");
         }
-        _ => Start::Notify,
-    };
-    let commands: Vec<_> = file.unit.entries(SERVICE).filter(|entry| entry.key == "ExecStart").collect();
-    if let (Start::Notify, Some(command)) = (start, values::since_reset(&commands).first()) {
-        let fault = Diagnostic::error(
-            command.place.clone(),
-            "a service that stays has one `ExecStart=`, which is made here",
-        );
-        faults.push(fault.with_hint("use `Exec=` in [Container], or `ExecStartPre=`, or `Type=oneshot`"));
+        // A file that could not be read, or is not understood, may well name its image.
+        (None, None) if !work.file.faults.has_errors() => {
+            let section = work.file.name.kind.section();
+            let fault =
+                Diagnostic::error(work.file.section_place(section), "there is no `Image=` to run");
+            let hint = "add a line such as `Image=docker.io/library/nginx:1.27` to [Container]";
+            work.faults.push(fault.with_hint(hint));
+        }
+        _ => {}
     }
-    start
+}
+
+/// `ReloadCmd=` or `ReloadSignal=`.
+fn reload(work: &mut Work<'_>, name: &str) {
+    let command = work.words("ReloadCmd");
+    match (command.first(), work.scalar("ReloadSignal")) {
+        (Some(_), Some(signal)) => {
+            work.error(&signal, "`ReloadSignal=` and `ReloadCmd=` exclude each other", "remove one of the two");
+        }
+        (Some(_), None) => {
+            let mut line = work.command(&["exec", name]);
+            for word in &command {
+                line.push(&word.text);
+            }
+            work.service("ExecReload", line.finish());
+        }
+        (None, Some(signal)) => {
+            let line = work.command(&["kill", "--signal", &signal.text, name]);
+            work.service("ExecReload", line.finish());
+        }
+        (None, None) => {}
+    }
+}
+
+/// Who says that the service is ready.
+fn notify(work: &mut Work<'_>) -> &'static str {
+    let Some(value) = work.scalar("Notify") else { return "--sdnotify=conmon" };
+    match value.text.to_ascii_lowercase().as_str() {
+        "healthy" => "--sdnotify=healthy",
+        "1" | "yes" | "true" | "on" => "--sdnotify=container",
+        "0" | "no" | "false" | "off" | "conmon" => "--sdnotify=conmon",
+        _ => {
+            let text = format!("`{}` is taken for `false`", crate::parse::brief(&value.text));
+            work.warning(&value, text, "write `true` (the program tells), `false` or `healthy`");
+            "--sdnotify=conmon"
+        }
+    }
+}
+
+fn user(work: &mut Work<'_>, run: &mut CommandLine) {
+    match (work.scalar("User"), work.scalar("Group")) {
+        (Some(user), None) => run.extend(&["--user", &user.text]),
+        (Some(user), Some(group)) => run.extend(&["--user", &format!("{}:{}", user.text, group.text)]),
+        (None, Some(group)) => work.error(
+            &group,
+            "`Group=` needs a `User=` beside it",
+            "add `User=`, with a number or a name of the image",
+        ),
+        (None, None) => {}
+    }
+}
+
+/// `ExposeHostPort=`: a port or a range of ports, with a protocol.
+fn expose(work: &mut Work<'_>, run: &mut CommandLine) {
+    for value in work.list("ExposeHostPort") {
+        let text = value.text.trim();
+        if is_port_range(text) {
+            run.extend(&["--expose", text]);
+        } else {
+            let fault = format!("`{}` is no port to expose", crate::parse::brief(text));
+            work.error(&value, fault, "write `PORT` or `FIRST-LAST`, with `/tcp` or `/udp` if need be");
+        }
+    }
+}
+
+fn is_port_range(text: &str) -> bool {
+    let ports = text.strip_suffix("/tcp").or_else(|| text.strip_suffix("/udp")).unwrap_or(text);
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|digit| digit.is_ascii_digit());
+    match ports.split_once('-') {
+        Some((first, last)) => is_port(first) && is_port(last),
+        None => is_port(ports),
+    }
+}
+
+/// `Pod=`: the container lives and dies with its pod.
+fn pod(work: &mut Work<'_>, run: &mut CommandLine) {
+    let Some(value) = work.scalar("Pod") else { return };
+    if !value.text.ends_with(".pod") {
+        let text = format!("`{}` is not a .pod file", crate::parse::brief(&value.text));
+        let hint = "name the file that declares the pod, such as `shop.pod`; for a pod made otherwise use `PodmanArgs=--pod NAME`";
+        work.error(&value, text, hint);
+        return;
+    }
+    if let Some(pod) = work.provided(&value.text, &value, &["BindsTo", "After"]) {
+        run.extend(&["--pod", &pod]);
+    }
 }

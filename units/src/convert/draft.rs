@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use crate::tree::{Line, Unit};
+use crate::tree::{Entry, Unit};
 
 /// The sections of a service to be.
 #[derive(Debug)]
@@ -15,20 +15,13 @@ pub(super) struct Draft<'u> {
 #[derive(Debug)]
 struct DraftSection<'u> {
     name: Cow<'u, str>,
-    comments: Vec<&'u str>,
     lines: Vec<DraftLine<'u>>,
 }
 
 #[derive(Debug)]
-enum DraftLine<'u> {
-    Comment(&'u str),
-    Entry { key: Cow<'u, str>, value: Cow<'u, str> },
-}
-
-impl DraftLine<'_> {
-    fn is(&self, wanted: &str) -> bool {
-        matches!(self, Self::Entry { key, .. } if key == wanted)
-    }
+struct DraftLine<'u> {
+    key: Cow<'u, str>,
+    value: Cow<'u, str>,
 }
 
 impl<'u> Draft<'u> {
@@ -37,38 +30,28 @@ impl<'u> Draft<'u> {
         Self { sections: Vec::new() }
     }
 
-    /// All sections of a unit as they are, comments included.
+    /// All sections of a unit as they are, without comments: they are for who reads the file.
     pub(super) fn copy(unit: &'u Unit) -> Self {
-        let sections = unit
-            .sections
-            .iter()
-            .map(|section| DraftSection {
-                name: Cow::Borrowed(&section.name),
-                comments: section.comments.iter().map(String::as_str).collect(),
-                lines: section
-                    .lines
-                    .iter()
-                    .map(|line| match line {
-                        Line::Comment(text) => DraftLine::Comment(text),
-                        Line::Entry(entry) => DraftLine::Entry {
-                            key: Cow::Borrowed(&entry.key),
-                            value: Cow::Borrowed(&entry.value),
-                        },
-                    })
-                    .collect(),
-            })
-            .collect();
-        Self { sections }
+        let line = |entry: &'u Entry| DraftLine {
+            key: Cow::Borrowed(&entry.key),
+            value: Cow::Borrowed(&entry.value),
+        };
+        let sections = unit.sections.iter().filter(|section| !section.name.is_empty());
+        let sections = sections.map(|section| DraftSection {
+            name: Cow::Borrowed(&section.name),
+            lines: section.entries().map(line).collect(),
+        });
+        Self { sections: sections.collect() }
     }
 
     /// Whether a key is assigned in a section.
     pub(super) fn has(&self, section: &str, key: &str) -> bool {
-        self.find(section).is_some_and(|section| section.lines.iter().any(|line| line.is(key)))
+        self.find(section).is_some_and(|section| section.lines.iter().any(|line| line.key == key))
     }
 
     /// Adds a line at the end of a section.
     pub(super) fn add(&mut self, section: &str, key: &'u str, value: impl Into<Cow<'u, str>>) {
-        self.ensure(section).lines.push(DraftLine::Entry { key: Cow::Borrowed(key), value: value.into() });
+        self.ensure(section).lines.push(DraftLine { key: Cow::Borrowed(key), value: value.into() });
     }
 
     /// Adds a line unless the key is assigned already.
@@ -82,22 +65,22 @@ impl<'u> Draft<'u> {
     pub(super) fn add_on_top(&mut self, section: &str, lines: &[(&'u str, &'u str)]) {
         let lines = lines
             .iter()
-            .map(|(key, value)| DraftLine::Entry { key: Cow::Borrowed(key), value: Cow::Borrowed(value) });
+            .map(|(key, value)| DraftLine { key: Cow::Borrowed(key), value: Cow::Borrowed(value) });
         self.ensure(section).lines.splice(0..0, lines);
     }
 
     /// Changes the last assignment to a key, or adds one.
     pub(super) fn set(&mut self, section: &str, key: &'u str, value: &'u str) {
-        let last = self.ensure(section).lines.iter_mut().rfind(|line| line.is(key));
+        let last = self.ensure(section).lines.iter_mut().rfind(|line| line.key == key);
         match last {
-            Some(DraftLine::Entry { value: old, .. }) => *old = Cow::Borrowed(value),
+            Some(line) => line.value = Cow::Borrowed(value),
             _ => self.add(section, key, value),
         }
     }
 
     /// Removes all assignments to a key.
     pub(super) fn remove(&mut self, section: &str, key: &str) {
-        self.ensure(section).lines.retain(|line| !line.is(key));
+        self.ensure(section).lines.retain(|line| line.key != key);
     }
 
     /// Gives a section another name; if there is one of that name, what it holds goes there.
@@ -106,7 +89,6 @@ impl<'u> Draft<'u> {
         if self.find(&to).is_some() {
             let moved = self.sections.remove(index);
             let target = self.ensure(&to);
-            target.comments.extend(moved.comments);
             target.lines.extend(moved.lines);
         } else if let Some(section) = self.sections.get_mut(index) {
             section.name = Cow::Owned(to);
@@ -128,25 +110,13 @@ impl<'u> Draft<'u> {
             if index > 0 {
                 take("\n");
             }
-            for comment in &section.comments {
-                take(comment);
-                take("\n");
-            }
-            // Only the comments of a file without sections have a section without a name.
-            if !section.name.is_empty() {
-                take("[");
-                take(&section.name);
-                take("]\n");
-            }
+            take("[");
+            take(&section.name);
+            take("]\n");
             for line in &section.lines {
-                match line {
-                    DraftLine::Comment(comment) => take(comment),
-                    DraftLine::Entry { key, value } => {
-                        take(key);
-                        take("=");
-                        take(value);
-                    }
-                }
+                take(&line.key);
+                take("=");
+                take(&line.value);
                 take("\n");
             }
         }
@@ -159,7 +129,7 @@ impl<'u> Draft<'u> {
     fn ensure(&mut self, name: &str) -> &mut DraftSection<'u> {
         let index = self.sections.iter().position(|section| section.name == name).unwrap_or_else(|| {
             let name = Cow::Owned(name.to_owned());
-            self.sections.push(DraftSection { name, comments: Vec::new(), lines: Vec::new() });
+            self.sections.push(DraftSection { name, lines: Vec::new() });
             self.sections.len() - 1
         });
         &mut self.sections[index]

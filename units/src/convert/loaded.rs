@@ -10,7 +10,7 @@ use crate::kind::UnitKind;
 use crate::names::{self, FileName};
 use crate::parse;
 use crate::tree::Unit;
-use crate::values::unquoted_scalar;
+use crate::values::{since_reset, unquoted_line, unquoted_scalar};
 
 /// A file that was read.
 #[derive(Debug)]
@@ -67,22 +67,42 @@ impl Loaded {
             .map_or_else(|| Place::start_of(&self.path), |section| section.place.clone())
     }
 
-    /// What the container or volume is called.
+    /// What the container, pod, volume or network is called, or the image.
     pub(super) fn resource(&self) -> String {
-        let key = match self.name.kind {
-            UnitKind::Container => "ContainerName",
-            UnitKind::Volume => "VolumeName",
-            UnitKind::Network => "NetworkName",
-            UnitKind::Pod => "PodName",
-            UnitKind::Kube | UnitKind::Image | UnitKind::Build | UnitKind::Artifact => {
-                return self.name.resource();
-            }
+        let keys: &[&str] = match self.name.kind {
+            UnitKind::Container => &["ContainerName"],
+            UnitKind::Volume => &["VolumeName"],
+            UnitKind::Network => &["NetworkName"],
+            UnitKind::Pod => &["PodName"],
+            UnitKind::Image => &["ImageTag", "Image"],
+            UnitKind::Artifact => &["Artifact"],
+            UnitKind::Build => return self.first_tag().unwrap_or_default(),
+            UnitKind::Kube => &[],
         };
-        let given = self.unit.last(self.name.kind.section(), key).map(unquoted_scalar);
-        match given {
-            Some(value) if !value.text.is_empty() => value.text.into_owned(),
-            _ => self.name.resource(),
+        let given = keys.iter().find_map(|key| {
+            let value = unquoted_scalar(self.unit.last(self.name.kind.section(), key)?);
+            (!value.text.is_empty()).then(|| value.text.into_owned())
+        });
+        given.unwrap_or_else(|| self.name.resource())
+    }
+
+    /// The same as other files must write it; nothing if only systemd knows.
+    pub(super) fn resource_for_others(&self, service: &str) -> Option<String> {
+        let resource = self.resource();
+        if self.name.kind != UnitKind::Container {
+            return Some(resource);
         }
+        // In another unit %N would be the name of that unit.
+        let resource = resource.replace("%N", service.strip_suffix(".service").unwrap_or(service));
+        (!resource.contains('%')).then_some(resource)
+    }
+
+    /// The first name a build gives its image.
+    fn first_tag(&self) -> Option<String> {
+        let section = self.name.kind.section();
+        let tags: Vec<_> = self.unit.entries(section).filter(|entry| entry.key == "ImageTag").collect();
+        let first = since_reset(&tags).first()?;
+        Some(unquoted_line(first, &mut Diagnostics::new()).text.into_owned())
     }
 
     /// Decides the service's name; what the file asks for if a unit can have it, else what the file's own

@@ -4,27 +4,39 @@
 //! name that fails at once and says why; no file's fault changes what another file becomes, unless that
 //! other file cannot work without it.
 
+mod build;
 mod claims;
-mod common;
+mod command;
 mod container;
+mod dependencies;
 mod draft;
+mod image;
 mod install;
+mod kube;
 mod loaded;
+mod mount;
 mod neighbours;
+mod network;
+mod order;
 mod paths;
+mod pod;
 mod references;
+mod service;
 mod stub;
+mod userns;
 mod volume;
+mod work;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::Diagnostics;
 use crate::kind::UnitKind;
 use crate::parallel;
 use claims::Claims;
 use loaded::Loaded;
 use neighbours::Neighbours;
+use work::Work;
 
 /// systemd's sections.
 const UNIT: &str = "Unit";
@@ -113,33 +125,43 @@ pub fn convert(sources: &[Source], settings: &Settings) -> Conversion {
     let files: Vec<Loaded> =
         parallel::map(sources, |_, source| Loaded::read(source)).into_iter().flatten().collect();
     let claims = claims::settle(&files);
-    let mut jobs: Vec<(usize, &Loaded, Claims)> =
-        files.iter().zip(claims).enumerate().map(|(index, (file, claims))| (index, file, claims)).collect();
-    jobs.retain(|(_, file, _)| !file.masked);
-    jobs.sort_by_key(|(_, file, _)| file.name.kind.rank());
     let mut neighbours = Neighbours::new(&files);
+    let mut outcomes: Vec<Option<Outcome>> = files.iter().map(|_| None).collect();
+    // Files of one wave know nothing of each other's fate, so they can be converted side by side.
+    for wave in order::waves(&files) {
+        let jobs: Vec<(usize, &Loaded, &Claims)> = wave
+            .into_iter()
+            .filter_map(|index| Some((index, files.get(index)?, claims.get(index)?)))
+            .filter(|(_, file, _)| !file.masked)
+            .collect();
+        let made = parallel::map(&jobs, |_, (_, file, claims)| one(file, claims, &neighbours, settings));
+        for ((index, _, _), outcome) in jobs.into_iter().zip(made) {
+            neighbours.settle(index, outcome.faults.errors().next());
+            if let Some(place) = outcomes.get_mut(index) {
+                *place = Some(outcome);
+            }
+        }
+    }
+    tie_pods(&files, &neighbours, settings, &mut outcomes);
+    let mut order: Vec<usize> = (0..files.len()).collect();
+    order.sort_by_key(|index| files.get(*index).map(|file| file.name.kind.rank()));
     let mut conversion = Conversion::default();
     let mut made = HashSet::new();
-    // Files of one rank know nothing of each other's fate, so they can be converted side by side.
-    for rank in jobs.chunk_by(|(_, one, _), (_, other, _)| one.name.kind.rank() == other.name.kind.rank()) {
-        let outcomes = parallel::map(rank, |_, (_, file, claims)| one(file, claims, &neighbours, settings));
-        for ((index, file, claims), outcome) in rank.iter().zip(outcomes) {
-            let failed = outcome.faults.errors().next();
-            if let Some(fault) = failed {
-                neighbours.fail(*index, fault);
-            }
-            let stub = failed.is_some();
-            if let Some(name) = file.service.as_ref().filter(|name| made.insert(name.as_str())) {
-                conversion.services.push(Service {
-                    name: name.clone(),
-                    source: Arc::clone(&file.path),
-                    text: outcome.text,
-                    links: claims.links.clone(),
-                    stub,
-                });
-            }
-            conversion.diagnostics.append(outcome.faults);
+    let mut claims: Vec<Option<Claims>> = claims.into_iter().map(Some).collect();
+    for index in order {
+        let Some(file) = files.get(index) else { continue };
+        let Some(outcome) = outcomes.get_mut(index).and_then(Option::take) else { continue };
+        let links = claims.get_mut(index).and_then(Option::take).unwrap_or_default().links;
+        if let Some(name) = file.service.as_ref().filter(|name| made.insert(name.as_str())) {
+            conversion.services.push(Service {
+                name: name.clone(),
+                source: Arc::clone(&file.path),
+                text: outcome.text,
+                links,
+                stub: outcome.faults.has_errors(),
+            });
         }
+        conversion.diagnostics.append(outcome.faults);
     }
     conversion
 }
@@ -157,18 +179,56 @@ fn one(file: &Loaded, claims: &Claims, neighbours: &Neighbours<'_>, settings: &S
     for fault in &claims.faults {
         faults.push(fault.clone());
     }
-    let text = match file.name.kind {
-        UnitKind::Container => container::convert(file, neighbours, settings, &mut faults),
-        UnitKind::Volume => volume::convert(file, neighbours, settings, &mut faults),
-        kind => {
-            let text = format!(".{} files are not supported yet", kind.extension());
-            faults.push(Diagnostic::error(file.section_place(kind.section()), text));
-            String::new()
-        }
-    };
+    let (text, mut faults) = service(file, neighbours, settings, faults, &[]);
     faults.sort();
     let text = if faults.has_errors() { stub::text(file, &faults) } else { text };
     Outcome { text, faults }
+}
+
+/// The text of one file's service, whatever is wrong with it.
+fn service(
+    file: &Loaded,
+    neighbours: &Neighbours<'_>,
+    settings: &Settings,
+    faults: Diagnostics,
+    members: &[&str],
+) -> (String, Diagnostics) {
+    let mut work = Work::begin(file, neighbours, settings, faults);
+    match file.name.kind {
+        UnitKind::Container => container::convert(&mut work),
+        UnitKind::Pod => pod::convert(&mut work, members),
+        UnitKind::Kube => kube::convert(&mut work),
+        UnitKind::Volume => volume::convert(&mut work),
+        UnitKind::Network => network::convert(&mut work),
+        UnitKind::Image => image::convert(&mut work),
+        UnitKind::Artifact => image::convert_artifact(&mut work),
+        UnitKind::Build => build::convert(&mut work),
+    }
+    work.finish()
+}
+
+/// Has each pod start its containers, now that it is known which of them can be started.
+///
+/// A pod must be converted before its containers, which fail with it, so its text is written once more.
+fn tie_pods(
+    files: &[Loaded],
+    neighbours: &Neighbours<'_>,
+    settings: &Settings,
+    outcomes: &mut [Option<Outcome>],
+) {
+    let mut members: HashMap<String, Vec<&str>> = HashMap::new();
+    let converted = files.iter().enumerate().filter(|(index, _)| neighbours.is_converted(*index));
+    for (_, file) in converted {
+        if let (Some(pod), Some(service)) = (pod::started_by(file), file.service.as_deref()) {
+            members.entry(pod).or_default().push(service);
+        }
+    }
+    for (file, outcome) in files.iter().zip(outcomes).filter(|(file, _)| file.name.kind == UnitKind::Pod) {
+        let outcome = outcome.as_mut().filter(|outcome| !outcome.faults.has_errors());
+        if let (Some(outcome), Some(members)) = (outcome, members.get(&file.name.full)) {
+            (outcome.text, _) = service(file, neighbours, settings, Diagnostics::new(), members);
+        }
+    }
 }
 
 /// Tells what is wrong with unit files, without keeping what they become.

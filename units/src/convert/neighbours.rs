@@ -14,23 +14,41 @@ use crate::values::Value;
 #[derive(Debug)]
 pub(super) struct Neighbours<'f> {
     files: HashMap<&'f str, (usize, &'f Loaded)>,
-    /// The first fault of each file that cannot be converted.
-    failed: HashMap<usize, String>,
+    /// What became of each file so far.
+    fates: Vec<Fate>,
+}
+
+/// What became of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Fate {
+    /// Its turn has not come.
+    Waiting,
+    /// It was converted.
+    Converted,
+    /// It cannot be converted; its first fault.
+    Failed(String),
 }
 
 impl<'f> Neighbours<'f> {
-    /// Nothing has failed so far.
+    /// Nothing has been converted so far.
     pub(super) fn new(files: &'f [Loaded]) -> Self {
         let mut all = HashMap::with_capacity(files.len());
         for (index, file) in files.iter().enumerate() {
             all.entry(file.name.full.as_str()).or_insert((index, file));
         }
-        Self { files: all, failed: HashMap::new() }
+        Self { files: all, fates: vec![Fate::Waiting; files.len()] }
     }
 
-    /// Notes that a file cannot be converted.
-    pub(super) fn fail(&mut self, index: usize, fault: &Diagnostic) {
-        self.failed.insert(index, fault.to_string());
+    /// Notes what became of a file: its first error, if it has one.
+    pub(super) fn settle(&mut self, index: usize, fault: Option<&Diagnostic>) {
+        if let Some(fate) = self.fates.get_mut(index) {
+            *fate = fault.map_or(Fate::Converted, |fault| Fate::Failed(fault.to_string()));
+        }
+    }
+
+    /// Whether a file was converted.
+    pub(super) fn is_converted(&self, index: usize) -> bool {
+        self.fates.get(index) == Some(&Fate::Converted)
     }
 
     /// The service that stands for a file's name, or why there is none.
@@ -45,12 +63,24 @@ impl<'f> Neighbours<'f> {
             let text = format!("`{name}` is masked by {}", file.path);
             return Err(Box::new(Diagnostic::error(at.place(), text)));
         }
-        match self.failed.get(&index) {
-            Some(fault) => {
+        match self.fates.get(index) {
+            Some(Fate::Failed(fault)) => {
                 let text = format!("`{name}` cannot be used, it has a fault itself");
                 Err(Box::new(Diagnostic::error(at.place(), text).with_hint(format!("first mend {fault}"))))
             }
-            None => Ok((service, file.resource())),
+            Some(Fate::Waiting) | None => {
+                let text = format!("`{name}` waits for this file in turn");
+                let hint = "one of the files must do without the other";
+                Err(Box::new(Diagnostic::error(at.place(), text).with_hint(hint)))
+            }
+            Some(Fate::Converted) => match file.resource_for_others(service) {
+                Some(resource) => Ok((service, resource)),
+                None => {
+                    let text = format!("only systemd knows the name of the container in `{name}`");
+                    let hint = format!("give it a `ContainerName=` without `%` in {}", file.path);
+                    Err(Box::new(Diagnostic::error(at.place(), text).with_hint(hint)))
+                }
+            },
         }
     }
 

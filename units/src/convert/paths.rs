@@ -32,8 +32,21 @@ pub(super) fn absolute(directory: &str, path: &str) -> String {
     if path.starts_with('/') { path.to_owned() } else { clean(&format!("{directory}/{path}")) }
 }
 
+/// Whether a path begins with something systemd expands.
+pub(super) fn is_expanded(path: &str) -> bool {
+    path.strip_prefix('%').is_some_and(|rest| !rest.is_empty() && !rest.starts_with('%'))
+}
+
 /// A path that may begin with something systemd expands, and is left alone then.
 pub(super) fn absolute_unless_expanded(directory: &str, path: &str) -> String {
-    let expanded = path.strip_prefix('%').is_some_and(|rest| !rest.is_empty() && !rest.starts_with('%'));
-    if expanded { path.to_owned() } else { absolute(directory, path) }
+    if is_expanded(path) { path.to_owned() } else { absolute(directory, path) }
+}
+
+/// The directory a path lies in.
+pub(super) fn parent(path: &str) -> &str {
+    match path.rsplit_once('/') {
+        Some(("", _)) => "/",
+        Some((parent, _)) => parent,
+        None => ".",
+    }
 }

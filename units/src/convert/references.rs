@@ -1,110 +1,130 @@
-//! Values that name other files: `Volume=`, `Image=`.
+//! Values that may name other files: `Volume=`, `Network=`, `Image=`.
 //!
 //! Knows how such a value is taken apart and what `[Unit]` gets for it.
 
-use super::common::CommandLine;
-use super::draft::Draft;
-use super::neighbours::Neighbours;
+use super::command::CommandLine;
+use super::work::Work;
 use super::{UNIT, paths};
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::kind::UnitKind;
 use crate::quote;
 use crate::values::Value;
 
-/// One `Volume=`: `-v` with the source resolved.
-pub(super) fn volume(
-    value: &Value<'_>,
-    directory: &str,
-    neighbours: &Neighbours<'_>,
-    run: &mut CommandLine,
-    draft: &mut Draft<'_>,
-    faults: &mut Diagnostics,
-) {
-    if faults.is_full() {
-        return;
+/// All `Volume=` lines: `-v` with the source resolved.
+pub(super) fn volumes(work: &mut Work<'_>, line: &mut CommandLine) {
+    for value in work.list("Volume") {
+        if work.faults.is_full() {
+            return;
+        }
+        volume(work, &value, line);
     }
+}
+
+fn volume(work: &mut Work<'_>, value: &Value<'_>, line: &mut CommandLine) {
     let mut parts = value.text.splitn(3, ':');
     let (first, second, options) = (parts.next().unwrap_or(""), parts.next(), parts.next());
     let Some(destination) = second else {
-        run.extend(&["-v", first]);
+        line.extend(&["-v", first]);
         return;
     };
     if destination.is_empty() {
-        let fault = Diagnostic::error(value.place(), "the place inside the container is missing");
-        faults.push(fault.with_hint("write `Volume=SOURCE:PLACE` or `Volume=SOURCE:PLACE:OPTIONS`"));
+        let hint = "write `Volume=SOURCE:PLACE` or `Volume=SOURCE:PLACE:OPTIONS`";
+        work.error(value, "the place inside the container is missing", hint);
         return;
     }
-    let source = match source(first, value, directory, neighbours, draft) {
-        Ok(source) => source,
-        Err(fault) => {
-            faults.push(*fault);
-            return;
+    if first.is_empty() {
+        match options {
+            None => line.extend(&["-v", destination]),
+            Some(_) => work.error(
+                value,
+                "options without a source",
+                "name a volume or a directory before the first `:`",
+            ),
         }
-    };
-    match (source.is_empty(), options) {
-        (true, None) => run.extend(&["-v", destination]),
-        (true, Some(_)) => {
-            let fault = Diagnostic::error(value.place(), "options without a source");
-            faults.push(fault.with_hint("name a volume or a directory before the first `:`"));
-        }
-        (false, None) => run.extend(&["-v", &format!("{source}:{destination}")]),
-        (false, Some(options)) => run.extend(&["-v", &format!("{source}:{destination}:{options}")]),
+        return;
     }
+    let Some(source) = source(work, first, value, &[UnitKind::Volume, UnitKind::Artifact]) else { return };
+    line.extend(&[
+        "-v",
+        &match options {
+            None => format!("{source}:{destination}"),
+            Some(options) => format!("{source}:{destination}:{options}"),
+        },
+    ]);
 }
 
-/// What a source stands for; `[Unit]` gets what must be there before.
-fn source(
+/// What the source of a volume or mount stands for; `[Unit]` gets what must be there before.
+pub(super) fn source(
+    work: &mut Work<'_>,
     source: &str,
     value: &Value<'_>,
-    directory: &str,
-    neighbours: &Neighbours<'_>,
-    draft: &mut Draft<'_>,
-) -> Result<String, Box<Diagnostic>> {
-    let path = if source.starts_with('.') { paths::absolute(directory, source) } else { source.to_owned() };
+    kinds: &[UnitKind],
+) -> Option<String> {
+    let path = match source.starts_with('.') {
+        true => paths::absolute(work.file.directory(), source),
+        false => source.to_owned(),
+    };
     if path.starts_with('/') {
-        draft.add(UNIT, "RequiresMountsFor", quote::join([&path]));
-        return Ok(path);
+        work.draft.add(UNIT, "RequiresMountsFor", quote::join([&path]));
+        return Some(path);
     }
-    if path.ends_with(".artifact") {
-        return Err(unsupported(value, "artifact"));
+    if UnitKind::of_file_name(&path).is_some_and(|kind| kinds.contains(&kind)) {
+        return work.resource_of(&path, value);
     }
-    if path.ends_with(".volume") {
-        let (service, resource) = neighbours.resource(&path, value)?;
-        for key in ["Requires", "After"] {
-            draft.add(UNIT, key, service.to_owned());
-        }
-        return Ok(resource);
-    }
-    Ok(path)
+    Some(path)
 }
 
-/// `Image=`: the image, with a word of warning if its registry is left to chance.
-pub(super) fn image(value: &Value<'_>, run: &mut CommandLine, faults: &mut Diagnostics) {
-    for extension in ["image", "build"] {
-        if value.text.strip_suffix(extension).is_some_and(|rest| rest.ends_with('.')) {
-            faults.push(*unsupported(value, extension));
+/// All `Network=` lines: `--network`, with networks and containers of other files resolved.
+pub(super) fn networks(work: &mut Work<'_>, line: &mut CommandLine) {
+    for value in work.list("Network") {
+        if work.faults.is_full() {
             return;
         }
+        let (name, options) = match value.text.split_once(':') {
+            Some((name, options)) => (name, Some(options)),
+            None => (&*value.text, None),
+        };
+        let network = match (UnitKind::of_file_name(name), options) {
+            (Some(UnitKind::Network), _) => {
+                let Some(network) = work.resource_of(name, &value) else { continue };
+                match options {
+                    Some(options) => format!("{network}:{options}"),
+                    None => network,
+                }
+            }
+            (Some(UnitKind::Container), Some(_)) => {
+                let text = format!("the network of `{name}` is shared as it is, without options");
+                work.error(&value, text, format!("write `Network={name}`"));
+                continue;
+            }
+            (Some(UnitKind::Container), None) => match work.resource_of(name, &value) {
+                Some(container) => format!("container:{container}"),
+                None => continue,
+            },
+            _ => value.text.to_string(),
+        };
+        line.extend(&["--network", &network]);
     }
-    if let Some(fault) = taken_for_an_option(value) {
-        faults.push(fault);
+}
+
+/// The image that `Image=` stands for, with a word of warning if its registry is left to chance.
+pub(super) fn image(work: &mut Work<'_>, value: &Value<'_>) -> Option<String> {
+    match UnitKind::of_file_name(&value.text) {
+        Some(UnitKind::Image | UnitKind::Build) => work.resource_of(&value.text, value),
+        _ => {
+            warn_of_short_name(work, value);
+            Some(value.text.to_string())
+        }
+    }
+}
+
+/// Says a word if nobody knows which registry an image comes from.
+pub(super) fn warn_of_short_name(work: &mut Work<'_>, value: &Value<'_>) {
+    if value.text.starts_with('-') {
+        work.refuse_dash(value);
     } else if is_short_name(&value.text) {
         let text = format!("`{}` does not say which registry it is from", crate::parse::brief(&value.text));
-        let fault = Diagnostic::warning(value.place(), text);
-        faults.push(fault.with_hint("write the whole name, such as `docker.io/library/nginx:1.27`"));
+        work.warning(value, text, "write the whole name, such as `docker.io/library/nginx:1.27`");
     }
-    run.push(&value.text);
-}
-
-/// A reference to a type of file that cannot be converted so far.
-fn unsupported(value: &Value<'_>, extension: &str) -> Box<Diagnostic> {
-    let text = format!("`{}`: .{extension} files are not supported yet", crate::parse::brief(&value.text));
-    Box::new(Diagnostic::error(value.place(), text))
-}
-
-/// A positional word that begins like an option would be read as one.
-pub(super) fn taken_for_an_option(value: &Value<'_>) -> Option<Diagnostic> {
-    let text = format!("`{}` is no name, it begins with a dash", crate::parse::brief(&value.text));
-    value.text.starts_with('-').then(|| Diagnostic::error(value.place(), text))
 }
 
 /// Whether an image's name lacks its registry.

@@ -6,7 +6,7 @@
 
 use super::draft::Draft;
 use super::loaded::Loaded;
-use super::{INSTALL, SERVICE, UNIT, common};
+use super::{INSTALL, SERVICE, UNIT, work};
 use crate::diagnostic::Diagnostics;
 use crate::quote;
 use crate::tree::Line;
@@ -42,7 +42,7 @@ pub(super) fn text(file: &Loaded, faults: &Diagnostics) -> String {
             draft.add(UNIT, &entry.key, &*entry.value);
         }
     }
-    if let Some(path) = common::source_path(&file.path) {
+    if let Some(path) = work::source_path(&file.path) {
         draft.add(UNIT, "SourcePath", path);
     }
     for (key, value) in [("Type", "oneshot"), ("SyslogIdentifier", "%N"), ("SyslogLevel", "err")] {

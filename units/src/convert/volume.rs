@@ -2,94 +2,102 @@
 //!
 //! Knows the rules of `[Volume]` that are more than an option.
 
-use super::common::{self, CommandLine};
-use super::draft::Draft;
-use super::loaded::Loaded;
-use super::neighbours::Neighbours;
-use super::{SERVICE, Settings, UNIT, references};
-use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::kind::UnitKind;
+use super::command::CommandLine;
+use super::work::Work;
+use super::{UNIT, references};
+use crate::diagnostic::Diagnostic;
 use crate::quote;
-use crate::values::Values;
-use crate::vocabulary::{self, Emit};
+use crate::vocabulary::Key;
 
-/// The text of the service.
-pub(super) fn convert(
-    file: &Loaded,
-    neighbours: &Neighbours<'_>,
-    settings: &Settings,
-    faults: &mut Diagnostics,
-) -> String {
-    let mut draft = common::begin(file, neighbours, settings, faults);
-    let values = common::read_values(file, faults);
-    let mut create = CommandLine::begin(settings, &values, faults);
-    create.extend(&["volume", "create", "--ignore"]);
-    for key in vocabulary::keys(UnitKind::Volume) {
-        match (key.emit, key.name) {
-            (Emit::Own, "Driver") => driver(&values, &mut create, faults),
-            (Emit::Own, "Copy") => match values.boolean("Copy", faults) {
-                Some(true) => create.extend(&["--opt", "copy"]),
-                Some(false) => create.extend(&["--opt", "nocopy"]),
-                None => {}
-            },
-            (Emit::Own, "Type") => file_system(&values, &mut create, &mut draft, faults),
-            (Emit::Own, "Options") => mount_options(&values, &mut create, faults),
-            (Emit::Own, "PodmanArgs") => create.push_words(&values, "PodmanArgs", faults),
-            (Emit::Own, "VolumeName") => {
-                let given = values.scalar("VolumeName");
-                if let Some(fault) = given.as_ref().and_then(references::taken_for_an_option) {
-                    faults.push(fault);
-                }
-                create.push(&file.resource());
-            }
-            (Emit::Own, _) => {}
-            _ => create.push_key(key, &values, faults),
+/// What a volume that shows an image cannot be told.
+const NOT_FOR_IMAGES: [&str; 6] = ["User", "Group", "Copy", "Device", "Type", "Options"];
+
+/// Writes the service.
+pub(super) fn convert(work: &mut Work<'_>) {
+    let shows_image = work.scalar("Driver").is_some_and(|driver| driver.text == "image");
+    let mut create = work.command(&["volume", "create", "--ignore"]);
+    work.rows(&mut create, |work, key, create| own(work, key, create, shows_image));
+    work.service("ExecStart", create.finish());
+    work.runs_once(true);
+    for key in NOT_FOR_IMAGES.into_iter().filter(|_| shows_image) {
+        if let Some(value) = work.scalar(key) {
+            let text = format!("`{key}=` means nothing beside `Driver=image`");
+            work.warning(&value, text, "remove it");
         }
     }
-    draft.add(SERVICE, "ExecStart", create.finish());
-    draft.add_missing(SERVICE, "SyslogIdentifier", "%N");
-    draft.add_missing(SERVICE, "Type", "oneshot");
-    draft.add_missing(SERVICE, "RemainAfterExit", "yes");
-    draft.to_text()
 }
 
-fn driver(values: &Values<'_>, create: &mut CommandLine, faults: &mut Diagnostics) {
-    let Some(driver) = values.scalar("Driver") else { return };
-    if driver.text == "image" {
-        faults.push(Diagnostic::error(driver.place(), "`Driver=image` is not supported yet"));
-        return;
+fn own(work: &mut Work<'_>, key: &Key, create: &mut CommandLine, shows_image: bool) {
+    match key.name {
+        "Image" => image(work, create, shows_image),
+        "Copy" if !shows_image => match work.boolean("Copy") {
+            Some(true) => create.extend(&["--opt", "copy"]),
+            Some(false) => create.extend(&["--opt", "nocopy"]),
+            None => {}
+        },
+        "Device" if !shows_image => {
+            if let Some(device) = work.scalar("Device") {
+                create.extend(&["--opt", &format!("device={}", device.text)]);
+            }
+        }
+        "Type" if !shows_image => file_system(work, create),
+        "Options" if !shows_image => mount_options(work, create),
+        "PodmanArgs" => {
+            for word in work.words("PodmanArgs") {
+                create.push(&word.text);
+            }
+        }
+        "VolumeName" => {
+            if let Some(given) = work.scalar("VolumeName") {
+                work.refuse_dash(&given);
+            }
+            create.push(&work.file.resource());
+        }
+        _ => {}
     }
-    create.extend(&["--driver", &driver.text]);
 }
 
-fn file_system(
-    values: &Values<'_>,
-    create: &mut CommandLine,
-    draft: &mut Draft<'_>,
-    faults: &mut Diagnostics,
-) {
-    let Some(kind) = values.scalar("Type") else { return };
-    let Some(device) = values.scalar("Device") else {
-        let fault = Diagnostic::error(kind.place(), "`Type=` needs a `Device=` beside it");
-        faults.push(fault.with_hint("name what is mounted, such as `Device=/dev/vg/data` or `Device=tmpfs`"));
+fn image(work: &mut Work<'_>, create: &mut CommandLine, shows_image: bool) {
+    match (work.scalar("Image"), shows_image) {
+        (Some(value), true) => {
+            if let Some(image) = references::image(work, &value) {
+                create.extend(&["--opt", &format!("image={image}")]);
+            }
+        }
+        (Some(value), false) => {
+            work.warning(&value, "`Image=` means nothing without `Driver=image`", "add `Driver=image`");
+        }
+        (None, true) => {
+            let place = work.values.place("Driver").unwrap_or_else(|| work.file.section_place("Volume"));
+            let fault = Diagnostic::error(place, "`Driver=image` needs an `Image=` beside it");
+            work.faults.push(fault.with_hint("name the image whose files the volume shows"));
+        }
+        (None, false) => {}
+    }
+}
+
+fn file_system(work: &mut Work<'_>, create: &mut CommandLine) {
+    let Some(kind) = work.scalar("Type") else { return };
+    let Some(device) = work.scalar("Device") else {
+        let hint = "name what is mounted, such as `Device=/dev/vg/data` or `Device=tmpfs`";
+        work.error(&kind, "`Type=` needs a `Device=` beside it", hint);
         return;
     };
     create.extend(&["--opt", &format!("type={}", kind.text)]);
     if kind.text == "bind" {
-        draft.add(UNIT, "RequiresMountsFor", quote::join([&device.text]));
+        work.draft.add(UNIT, "RequiresMountsFor", quote::join([&device.text]));
     }
 }
 
 /// `User=`, `Group=` and `Options=` are one mount option list.
-fn mount_options(values: &Values<'_>, create: &mut CommandLine, faults: &mut Diagnostics) {
+fn mount_options(work: &mut Work<'_>, create: &mut CommandLine) {
     let mut options = Vec::new();
-    if let Some(user) = values.number("User", faults) {
-        options.push(format!("uid={user}"));
+    for (key, option) in [("User", "uid"), ("Group", "gid")] {
+        if let Some(id) = work.values.id(key, &mut work.faults) {
+            options.push(format!("{option}={id}"));
+        }
     }
-    if let Some(group) = values.number("Group", faults) {
-        options.push(format!("gid={group}"));
-    }
-    if let Some(more) = values.scalar("Options") {
+    if let Some(more) = work.scalar("Options") {
         options.push(more.text.into_owned());
     }
     if !options.is_empty() {

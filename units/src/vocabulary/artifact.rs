@@ -2,11 +2,11 @@
 
 use super::Emit::{Own, Separate, Switch};
 use super::Form::{Boolean, Command, List, Scalar, ScalarOrEmpty};
-use super::{Key, later};
+use super::{Key, key};
 
 pub(super) static KEYS: [Key; 13] = [
-    later("ContainersConfModule", List, Own, "5.7", "containers.conf module to load", "mirror.conf"),
-    later(
+    key("ContainersConfModule", List, Own, "5.7", "containers.conf module to load", "mirror.conf"),
+    key(
         "GlobalArgs",
         Command,
         Own,
@@ -14,11 +14,11 @@ pub(super) static KEYS: [Key; 13] = [
         "words between the program and its sub-command",
         "--log-level=debug",
     ),
-    later("ServiceName", ScalarOrEmpty, Own, "5.7", "name of the service, without `.service`", "shop-model"),
-    later("AuthFile", Scalar, Separate("--authfile"), "5.7", "file with credentials", "/etc/auth.json"),
-    later("CertDir", Scalar, Separate("--cert-dir"), "5.7", "directory with certificates", "/etc/certs"),
-    later("Creds", Scalar, Separate("--creds"), "5.7", "user and password of the registry", "user:secret"),
-    later(
+    key("ServiceName", ScalarOrEmpty, Own, "5.7", "name of the service, without `.service`", "shop-model"),
+    key("AuthFile", Scalar, Separate("--authfile"), "5.7", "file with credentials", "/etc/auth.json"),
+    key("CertDir", Scalar, Separate("--cert-dir"), "5.7", "directory with certificates", "/etc/certs"),
+    key("Creds", Scalar, Separate("--creds"), "5.7", "user and password of the registry", "user:secret"),
+    key(
         "DecryptionKey",
         Scalar,
         Separate("--decryption-key"),
@@ -26,10 +26,10 @@ pub(super) static KEYS: [Key; 13] = [
         "key of an encrypted one",
         "/etc/key.pem",
     ),
-    later("Retry", Scalar, Separate("--retry"), "5.7", "how often a failed pull is tried again", "3"),
-    later("RetryDelay", Scalar, Separate("--retry-delay"), "5.7", "pause between tries", "10s"),
-    later("Quiet", Boolean, Switch("--quiet"), "5.7", "whether progress is not shown", "true"),
-    later("TLSVerify", Boolean, Switch("--tls-verify"), "5.7", "whether certificates are checked", "false"),
-    later("PodmanArgs", Command, Own, "5.7", "further words before the artifact", "--log-level=debug"),
-    later("Artifact", Scalar, Own, "5.7", "artifact to pull", "quay.io/models/small:1"),
+    key("Retry", Scalar, Separate("--retry"), "5.7", "how often a failed pull is tried again", "3"),
+    key("RetryDelay", Scalar, Separate("--retry-delay"), "5.7", "pause between tries", "10s"),
+    key("Quiet", Boolean, Switch("--quiet"), "5.7", "whether progress is not shown", "true"),
+    key("TLSVerify", Boolean, Switch("--tls-verify"), "5.7", "whether certificates are checked", "false"),
+    key("PodmanArgs", Command, Own, "5.7", "further words before the artifact", "--log-level=debug"),
+    key("Artifact", Scalar, Own, "5.7", "artifact to pull", "quay.io/models/small:1"),
 ];

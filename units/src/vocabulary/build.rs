@@ -2,11 +2,11 @@
 
 use super::Emit::{Joined, Own, Separate, Switch};
 use super::Form::{Boolean, Command, List, Pairs, Scalar, ScalarOrEmpty};
-use super::{Key, later};
+use super::{Key, key};
 
 pub(super) static KEYS: [Key; 28] = [
-    later("ContainersConfModule", List, Own, "5.2", "containers.conf module to load", "mirror.conf"),
-    later(
+    key("ContainersConfModule", List, Own, "5.2", "containers.conf module to load", "mirror.conf"),
+    key(
         "GlobalArgs",
         Command,
         Own,
@@ -14,12 +14,12 @@ pub(super) static KEYS: [Key; 28] = [
         "words between the program and its sub-command",
         "--log-level=debug",
     ),
-    later("ServiceName", ScalarOrEmpty, Own, "5.3", "name of the service, without `.service`", "shop-build"),
-    later("SetWorkingDirectory", Scalar, Own, "5.2", "directory the build copies from", "unit"),
-    later("Pull", Scalar, Joined("--pull"), "5.2", "when base images are pulled", "newer"),
-    later("Arch", Scalar, Separate("--arch"), "5.2", "machine the image is for", "arm64"),
-    later("AuthFile", Scalar, Separate("--authfile"), "5.2", "file with credentials", "/etc/auth.json"),
-    later(
+    key("ServiceName", ScalarOrEmpty, Own, "5.3", "name of the service, without `.service`", "shop-build"),
+    key("SetWorkingDirectory", Scalar, Own, "5.2", "directory the build copies from", "unit"),
+    key("Pull", Scalar, Joined("--pull"), "5.2", "when base images are pulled", "newer"),
+    key("Arch", Scalar, Separate("--arch"), "5.2", "machine the image is for", "arm64"),
+    key("AuthFile", Scalar, Separate("--authfile"), "5.2", "file with credentials", "/etc/auth.json"),
+    key(
         "IgnoreFile",
         Scalar,
         Separate("--ignorefile"),
@@ -27,12 +27,12 @@ pub(super) static KEYS: [Key; 28] = [
         "file naming what is not copied",
         ".dockerignore",
     ),
-    later("Target", Scalar, Separate("--target"), "5.2", "stage to build", "release"),
-    later("Variant", Scalar, Separate("--variant"), "5.2", "variant of the machine", "v8"),
-    later("Retry", Scalar, Separate("--retry"), "5.5", "how often a failed pull is tried again", "3"),
-    later("RetryDelay", Scalar, Separate("--retry-delay"), "5.5", "pause between tries", "10s"),
-    later("TLSVerify", Boolean, Switch("--tls-verify"), "5.2", "whether certificates are checked", "false"),
-    later(
+    key("Target", Scalar, Separate("--target"), "5.2", "stage to build", "release"),
+    key("Variant", Scalar, Separate("--variant"), "5.2", "variant of the machine", "v8"),
+    key("Retry", Scalar, Separate("--retry"), "5.5", "how often a failed pull is tried again", "3"),
+    key("RetryDelay", Scalar, Separate("--retry-delay"), "5.5", "pause between tries", "10s"),
+    key("TLSVerify", Boolean, Switch("--tls-verify"), "5.2", "whether certificates are checked", "false"),
+    key(
         "ForceRM",
         Boolean,
         Switch("--force-rm"),
@@ -40,17 +40,17 @@ pub(super) static KEYS: [Key; 28] = [
         "whether containers of a failed build go too",
         "false",
     ),
-    later("DNS", List, Separate("--dns"), "5.2", "name server to ask", "192.0.2.1"),
-    later("DNSOption", List, Separate("--dns-option"), "5.2", "option for resolv.conf", "ndots:1"),
-    later("DNSSearch", List, Separate("--dns-search"), "5.2", "search domain", "example.com"),
-    later("GroupAdd", List, Separate("--group-add"), "5.2", "further group of the build", "keep-groups"),
-    later("ImageTag", List, Separate("--tag"), "5.2", "name of the image", "localhost/shop:1"),
-    later("BuildArg", Pairs, Separate("--build-arg"), "5.7", "value of an ARG", "VERSION=3"),
-    later("Environment", Pairs, Separate("--env"), "5.2", "variable of the image", "LANG=C.UTF-8"),
-    later("Label", Pairs, Separate("--label"), "5.2", "label of the image", "app=shop"),
-    later("Annotation", Pairs, Separate("--annotation"), "5.2", "annotation of the manifest", "team=web"),
-    later("Network", List, Own, "5.2", "network during the build", "host"),
-    later(
+    key("DNS", List, Separate("--dns"), "5.2", "name server to ask", "192.0.2.1"),
+    key("DNSOption", List, Separate("--dns-option"), "5.2", "option for resolv.conf", "ndots:1"),
+    key("DNSSearch", List, Separate("--dns-search"), "5.2", "search domain", "example.com"),
+    key("GroupAdd", List, Separate("--group-add"), "5.2", "further group of the build", "keep-groups"),
+    key("ImageTag", List, Separate("--tag"), "5.2", "name of the image", "localhost/shop:1"),
+    key("BuildArg", Pairs, Separate("--build-arg"), "5.7", "value of an ARG", "VERSION=3"),
+    key("Environment", Pairs, Separate("--env"), "5.2", "variable of the image", "LANG=C.UTF-8"),
+    key("Label", Pairs, Separate("--label"), "5.2", "label of the image", "app=shop"),
+    key("Annotation", Pairs, Separate("--annotation"), "5.2", "annotation of the manifest", "team=web"),
+    key("Network", List, Own, "5.2", "network during the build", "host"),
+    key(
         "Secret",
         Command,
         Separate("--secret"),
@@ -58,7 +58,7 @@ pub(super) static KEYS: [Key; 28] = [
         "secret offered to the build",
         "id=token,src=token",
     ),
-    later("Volume", List, Own, "5.2", "directory offered to the build", "/srv/cache:/cache"),
-    later("File", Scalar, Own, "5.2", "the Containerfile", "Containerfile"),
-    later("PodmanArgs", Command, Own, "5.2", "further words before the directory", "--squash"),
+    key("Volume", List, Own, "5.2", "directory offered to the build", "/srv/cache:/cache"),
+    key("File", Scalar, Own, "5.2", "the Containerfile", "Containerfile"),
+    key("PodmanArgs", Command, Own, "5.2", "further words before the directory", "--squash"),
 ];

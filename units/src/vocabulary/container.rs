@@ -2,11 +2,11 @@
 
 use super::Emit::{IfTrue, Joined, Lowered, Own, Prefixed, Separate, Switch};
 use super::Form::{Boolean, Command, LastCommand, List, Number, Pairs, Scalar, ScalarOrEmpty, Words};
-use super::{Key, later, ready};
+use super::{Key, key};
 
 pub(super) static KEYS: [Key; 94] = [
-    later("ContainersConfModule", List, Own, "4.8", "containers.conf module to load", "gpu.conf"),
-    ready(
+    key("ContainersConfModule", List, Own, "4.8", "containers.conf module to load", "gpu.conf"),
+    key(
         "GlobalArgs",
         Command,
         Own,
@@ -14,15 +14,15 @@ pub(super) static KEYS: [Key; 94] = [
         "words between the program and its sub-command",
         "--log-level=debug",
     ),
-    ready("ServiceName", ScalarOrEmpty, Own, "5.3", "name of the service, without `.service`", "shop-web"),
-    later("StartWithPod", Boolean, Own, "5.3", "whether starting the pod starts this container", "false"),
-    later("ReloadCmd", LastCommand, Own, "5.5", "command run in the container on reload", "nginx -s reload"),
-    later("ReloadSignal", Scalar, Own, "5.5", "signal sent to the container on reload", "SIGHUP"),
-    ready("ContainerName", Scalar, Own, "4.4", "name of the container", "web"),
-    ready("LogDriver", ScalarOrEmpty, Separate("--log-driver"), "4.5", "where the output goes", "journald"),
-    later("LogOpt", Words, Separate("--log-opt"), "5.2", "option of the log driver", "tag=web"),
-    later("CgroupsMode", Scalar, Own, "5.3", "how the container's cgroup is made", "split"),
-    ready(
+    key("ServiceName", ScalarOrEmpty, Own, "5.3", "name of the service, without `.service`", "shop-web"),
+    key("StartWithPod", Boolean, Own, "5.3", "whether starting the pod starts this container", "false"),
+    key("ReloadCmd", LastCommand, Own, "5.5", "command run in the container on reload", "nginx -s reload"),
+    key("ReloadSignal", Scalar, Own, "5.5", "signal sent to the container on reload", "SIGHUP"),
+    key("ContainerName", Scalar, Own, "4.4", "name of the container", "web"),
+    key("LogDriver", ScalarOrEmpty, Separate("--log-driver"), "4.5", "where the output goes", "journald"),
+    key("LogOpt", Words, Separate("--log-opt"), "5.2", "option of the log driver", "tag=web"),
+    key("CgroupsMode", Scalar, Own, "5.3", "how the container's cgroup is made", "split"),
+    key(
         "Entrypoint",
         ScalarOrEmpty,
         Joined("--entrypoint"),
@@ -30,14 +30,14 @@ pub(super) static KEYS: [Key; 94] = [
         "program instead of the image's",
         "/bin/sh",
     ),
-    ready("Timezone", Scalar, Separate("--tz"), "4.4", "time zone inside", "Europe/Paris"),
-    ready("PidsLimit", Scalar, Separate("--pids-limit"), "4.7", "most processes at once", "200"),
-    later("ShmSize", Scalar, Separate("--shm-size"), "4.7", "size of /dev/shm", "128m"),
-    ready("WorkingDir", Scalar, Separate("--workdir"), "4.6", "directory the program starts in", "/srv"),
-    later("IP", Scalar, Separate("--ip"), "4.5", "fixed IPv4 address", "10.88.0.7"),
-    later("IP6", Scalar, Separate("--ip6"), "4.5", "fixed IPv6 address", "fd00::7"),
-    ready("HostName", Scalar, Separate("--hostname"), "4.6", "host name inside", "web"),
-    ready(
+    key("Timezone", Scalar, Separate("--tz"), "4.4", "time zone inside", "Europe/Paris"),
+    key("PidsLimit", Scalar, Separate("--pids-limit"), "4.7", "most processes at once", "200"),
+    key("ShmSize", Scalar, Separate("--shm-size"), "4.7", "size of /dev/shm", "128m"),
+    key("WorkingDir", Scalar, Separate("--workdir"), "4.6", "directory the program starts in", "/srv"),
+    key("IP", Scalar, Separate("--ip"), "4.5", "fixed IPv4 address", "10.88.0.7"),
+    key("IP6", Scalar, Separate("--ip6"), "4.5", "fixed IPv6 address", "fd00::7"),
+    key("HostName", Scalar, Separate("--hostname"), "4.6", "host name inside", "web"),
+    key(
         "StopSignal",
         Scalar,
         Separate("--stop-signal"),
@@ -45,7 +45,7 @@ pub(super) static KEYS: [Key; 94] = [
         "signal that asks the program to end",
         "SIGINT",
     ),
-    ready(
+    key(
         "StopTimeout",
         Scalar,
         Separate("--stop-timeout"),
@@ -53,20 +53,20 @@ pub(super) static KEYS: [Key; 94] = [
         "seconds to end before it is killed",
         "30",
     ),
-    ready("Pull", Scalar, Separate("--pull"), "4.6", "when the image is pulled", "newer"),
-    ready("Memory", Scalar, Separate("--memory"), "5.5", "most memory", "512m"),
-    later("Retry", Scalar, Separate("--retry"), "5.5", "how often a failed pull is tried again", "3"),
-    later("RetryDelay", Scalar, Separate("--retry-delay"), "5.5", "pause between tries", "10s"),
-    later("NetworkAlias", List, Separate("--network-alias"), "5.2", "further name on its networks", "db"),
-    later("Ulimit", List, Separate("--ulimit"), "4.7", "resource limit of the program", "nofile=1024:4096"),
-    later("DNS", List, Separate("--dns"), "4.7", "name server to ask", "192.0.2.1"),
-    later("DNSOption", List, Separate("--dns-option"), "4.7", "option for resolv.conf", "ndots:1"),
-    later("DNSSearch", List, Separate("--dns-search"), "4.7", "search domain", "example.com"),
-    later("GroupAdd", List, Separate("--group-add"), "5.1", "further group of the program", "keep-groups"),
-    later("AddHost", List, Separate("--add-host"), "5.3", "line for /etc/hosts", "db:10.0.0.2"),
-    ready("Tmpfs", List, Separate("--tmpfs"), "4.5", "directory kept in memory", "/run:size=16m"),
-    ready("RunInit", Boolean, Switch("--init"), "4.4", "whether a small init reaps processes", "true"),
-    later(
+    key("Pull", Scalar, Separate("--pull"), "4.6", "when the image is pulled", "newer"),
+    key("Memory", Scalar, Separate("--memory"), "5.5", "most memory", "512m"),
+    key("Retry", Scalar, Separate("--retry"), "5.5", "how often a failed pull is tried again", "3"),
+    key("RetryDelay", Scalar, Separate("--retry-delay"), "5.5", "pause between tries", "10s"),
+    key("NetworkAlias", List, Separate("--network-alias"), "5.2", "further name on its networks", "db"),
+    key("Ulimit", List, Separate("--ulimit"), "4.7", "resource limit of the program", "nofile=1024:4096"),
+    key("DNS", List, Separate("--dns"), "4.7", "name server to ask", "192.0.2.1"),
+    key("DNSOption", List, Separate("--dns-option"), "4.7", "option for resolv.conf", "ndots:1"),
+    key("DNSSearch", List, Separate("--dns-search"), "4.7", "search domain", "example.com"),
+    key("GroupAdd", List, Separate("--group-add"), "5.1", "further group of the program", "keep-groups"),
+    key("AddHost", List, Separate("--add-host"), "5.3", "line for /etc/hosts", "db:10.0.0.2"),
+    key("Tmpfs", List, Separate("--tmpfs"), "4.5", "directory kept in memory", "/run:size=16m"),
+    key("RunInit", Boolean, Switch("--init"), "4.4", "whether a small init reaps processes", "true"),
+    key(
         "EnvironmentHost",
         Boolean,
         Switch("--env-host"),
@@ -74,8 +74,8 @@ pub(super) static KEYS: [Key; 94] = [
         "whether to pass on all variables",
         "true",
     ),
-    later("HttpProxy", Boolean, Switch("--http-proxy"), "5.7", "whether to pass on proxy variables", "false"),
-    later(
+    key("HttpProxy", Boolean, Switch("--http-proxy"), "5.7", "whether to pass on proxy variables", "false"),
+    key(
         "ReadOnlyTmpfs",
         Boolean,
         Switch("--read-only-tmpfs"),
@@ -83,9 +83,9 @@ pub(super) static KEYS: [Key; 94] = [
         "tmpfs on /tmp and the like",
         "false",
     ),
-    ready("Network", List, Own, "4.4", "network to be in", "host"),
-    ready("Notify", Scalar, Own, "4.4", "who tells systemd that the service is ready", "healthy"),
-    ready(
+    key("Network", List, Own, "4.4", "network to be in", "host"),
+    key("Notify", Scalar, Own, "4.4", "who tells systemd that the service is ready", "healthy"),
+    key(
         "NoNewPrivileges",
         Boolean,
         IfTrue(&["--security-opt=no-new-privileges"]),
@@ -93,7 +93,7 @@ pub(super) static KEYS: [Key; 94] = [
         "whether set-uid programs gain nothing",
         "true",
     ),
-    later(
+    key(
         "SecurityLabelDisable",
         Boolean,
         IfTrue(&["--security-opt", "label=disable"]),
@@ -101,7 +101,7 @@ pub(super) static KEYS: [Key; 94] = [
         "whether SELinux leaves it alone",
         "true",
     ),
-    later(
+    key(
         "SecurityLabelNested",
         Boolean,
         IfTrue(&["--security-opt", "label=nested"]),
@@ -109,7 +109,7 @@ pub(super) static KEYS: [Key; 94] = [
         "whether it may run containers with labels of their own",
         "true",
     ),
-    later(
+    key(
         "SecurityLabelType",
         Scalar,
         Prefixed("--security-opt", "label=type:"),
@@ -117,7 +117,7 @@ pub(super) static KEYS: [Key; 94] = [
         "SELinux type of the processes",
         "spc_t",
     ),
-    later(
+    key(
         "SecurityLabelFileType",
         Scalar,
         Prefixed("--security-opt", "label=filetype:"),
@@ -125,7 +125,7 @@ pub(super) static KEYS: [Key; 94] = [
         "SELinux type of the files",
         "usr_t",
     ),
-    later(
+    key(
         "SecurityLabelLevel",
         Scalar,
         Prefixed("--security-opt", "label=level:"),
@@ -133,7 +133,7 @@ pub(super) static KEYS: [Key; 94] = [
         "SELinux level",
         "s0:c1,c2",
     ),
-    later(
+    key(
         "AppArmor",
         Scalar,
         Prefixed("--security-opt", "apparmor="),
@@ -141,8 +141,8 @@ pub(super) static KEYS: [Key; 94] = [
         "AppArmor profile",
         "unconfined",
     ),
-    later("AddDevice", Words, Own, "4.4", "device of the host", "/dev/dri"),
-    later(
+    key("AddDevice", Words, Own, "4.4", "device of the host", "/dev/dri"),
+    key(
         "SeccompProfile",
         ScalarOrEmpty,
         Prefixed("--security-opt", "seccomp="),
@@ -150,10 +150,10 @@ pub(super) static KEYS: [Key; 94] = [
         "file with the seccomp filter",
         "/etc/web.json",
     ),
-    ready("DropCapability", Words, Lowered("--cap-drop"), "4.4", "capability taken away", "CAP_CHOWN"),
-    ready("AddCapability", Words, Lowered("--cap-add"), "4.4", "capability added", "CAP_NET_RAW"),
-    later("Sysctl", Words, Separate("--sysctl"), "4.6", "kernel setting inside", "net.ipv4.ip_forward=1"),
-    ready(
+    key("DropCapability", Words, Lowered("--cap-drop"), "4.4", "capability taken away", "CAP_CHOWN"),
+    key("AddCapability", Words, Lowered("--cap-add"), "4.4", "capability added", "CAP_NET_RAW"),
+    key("Sysctl", Words, Separate("--sysctl"), "4.6", "kernel setting inside", "net.ipv4.ip_forward=1"),
+    key(
         "ReadOnly",
         Boolean,
         Switch("--read-only"),
@@ -161,20 +161,20 @@ pub(super) static KEYS: [Key; 94] = [
         "whether the image cannot be written to",
         "true",
     ),
-    later("VolatileTmp", Boolean, Own, "4.4", "deprecated: tmpfs on /tmp", "true"),
-    ready("User", Scalar, Own, "4.4", "user the program runs as", "1000"),
-    ready("Group", Scalar, Own, "4.4", "group the program runs as", "1000"),
-    ready("UserNS", Scalar, Own, "4.5", "how ids are mapped", "keep-id"),
-    later("UIDMap", Words, Separate("--uidmap"), "4.8", "range of user ids", "0:10000:1000"),
-    later("GIDMap", Words, Separate("--gidmap"), "4.8", "range of group ids", "0:10000:1000"),
-    later("SubUIDMap", Scalar, Separate("--subuidname"), "4.8", "name in /etc/subuid", "alice"),
-    later("SubGIDMap", Scalar, Separate("--subgidname"), "4.8", "name in /etc/subgid", "alice"),
-    later("RemapUsers", Scalar, Own, "4.4", "deprecated: how ids are mapped", "auto"),
-    later("RemapUid", Words, Own, "4.4", "deprecated: range of user ids", "0:10000:1000"),
-    later("RemapGid", Words, Own, "4.4", "deprecated: range of group ids", "0:10000:1000"),
-    later("RemapUidSize", Number, Own, "4.4", "deprecated: how many ids", "4096"),
-    ready("Volume", List, Own, "4.4", "volume or directory of the host", "data.volume:/var/lib/data"),
-    later(
+    key("VolatileTmp", Boolean, Own, "4.4", "deprecated: tmpfs on /tmp", "true"),
+    key("User", Scalar, Own, "4.4", "user the program runs as", "1000"),
+    key("Group", Scalar, Own, "4.4", "group the program runs as", "1000"),
+    key("UserNS", Scalar, Separate("--userns"), "4.5", "how ids are mapped", "keep-id"),
+    key("UIDMap", Words, Separate("--uidmap"), "4.8", "range of user ids", "0:10000:1000"),
+    key("GIDMap", Words, Separate("--gidmap"), "4.8", "range of group ids", "0:10000:1000"),
+    key("SubUIDMap", Scalar, Separate("--subuidname"), "4.8", "name in /etc/subuid", "alice"),
+    key("SubGIDMap", Scalar, Separate("--subgidname"), "4.8", "name in /etc/subgid", "alice"),
+    key("RemapUsers", Scalar, Own, "4.4", "deprecated: how ids are mapped", "auto"),
+    key("RemapUid", Words, Own, "4.4", "deprecated: range of user ids", "0:10000:1000"),
+    key("RemapGid", Words, Own, "4.4", "deprecated: range of group ids", "0:10000:1000"),
+    key("RemapUidSize", Number, Own, "4.4", "deprecated: how many ids", "4096"),
+    key("Volume", List, Own, "4.4", "volume or directory of the host", "data.volume:/var/lib/data"),
+    key(
         "AutoUpdate",
         Scalar,
         Prefixed("--label", "io.containers.autoupdate="),
@@ -182,20 +182,20 @@ pub(super) static KEYS: [Key; 94] = [
         "whether and how newer images are taken",
         "registry",
     ),
-    later("ExposeHostPort", List, Own, "4.4", "port offered to other containers", "8080/tcp"),
-    ready("PublishPort", List, Separate("--publish"), "4.4", "port of the host", "8080:80"),
-    ready("Environment", Pairs, Separate("--env"), "4.4", "variable of the program", "LANG=C.UTF-8"),
-    ready("Label", Pairs, Separate("--label"), "4.4", "label of the container", "app=shop"),
-    ready("Annotation", Pairs, Separate("--annotation"), "4.4", "annotation for the runtime", "team=web"),
-    later("Mask", Command, Prefixed("--security-opt", "mask="), "4.6", "path made invisible", "/proc/keys"),
-    later("Unmask", Command, Prefixed("--security-opt", "unmask="), "4.6", "path made visible", "/proc/acpi"),
-    ready("EnvironmentFile", Command, Own, "4.4", "file with variables", "web.env"),
-    later("Secret", Command, Separate("--secret"), "4.5", "secret given to the program", "token,type=env"),
-    later("Mount", Command, Own, "4.5", "mount in the long notation", "type=bind,src=/srv,dst=/srv"),
-    later("HealthCmd", Scalar, Separate("--health-cmd"), "4.5", "command that checks the health", "true"),
-    later("HealthInterval", Scalar, Separate("--health-interval"), "4.5", "time between checks", "30s"),
-    later("HealthOnFailure", Scalar, Separate("--health-on-failure"), "4.5", "what an ill one gets", "kill"),
-    later(
+    key("ExposeHostPort", List, Own, "4.4", "port offered to other containers", "8080/tcp"),
+    key("PublishPort", List, Separate("--publish"), "4.4", "port of the host", "8080:80"),
+    key("Environment", Pairs, Separate("--env"), "4.4", "variable of the program", "LANG=C.UTF-8"),
+    key("Label", Pairs, Separate("--label"), "4.4", "label of the container", "app=shop"),
+    key("Annotation", Pairs, Separate("--annotation"), "4.4", "annotation for the runtime", "team=web"),
+    key("Mask", Command, Prefixed("--security-opt", "mask="), "4.6", "path made invisible", "/proc/keys"),
+    key("Unmask", Command, Prefixed("--security-opt", "unmask="), "4.6", "path made visible", "/proc/acpi"),
+    key("EnvironmentFile", Command, Own, "4.4", "file with variables", "web.env"),
+    key("Secret", Command, Separate("--secret"), "4.5", "secret given to the program", "token,type=env"),
+    key("Mount", Command, Own, "4.5", "mount in the long notation", "type=bind,src=/srv,dst=/srv"),
+    key("HealthCmd", Scalar, Separate("--health-cmd"), "4.5", "command that checks the health", "true"),
+    key("HealthInterval", Scalar, Separate("--health-interval"), "4.5", "time between checks", "30s"),
+    key("HealthOnFailure", Scalar, Separate("--health-on-failure"), "4.5", "what an ill one gets", "kill"),
+    key(
         "HealthLogDestination",
         Scalar,
         Separate("--health-log-destination"),
@@ -203,12 +203,12 @@ pub(super) static KEYS: [Key; 94] = [
         "where results are kept",
         "/var/log/health",
     ),
-    later("HealthMaxLogCount", Scalar, Separate("--health-max-log-count"), "5.3", "results kept", "5"),
-    later("HealthMaxLogSize", Scalar, Separate("--health-max-log-size"), "5.3", "length of a result", "500"),
-    later("HealthRetries", Scalar, Separate("--health-retries"), "4.5", "failures until it is ill", "3"),
-    later("HealthStartPeriod", Scalar, Separate("--health-start-period"), "4.5", "time to come up", "1m"),
-    later("HealthTimeout", Scalar, Separate("--health-timeout"), "4.5", "time for one check", "10s"),
-    later(
+    key("HealthMaxLogCount", Scalar, Separate("--health-max-log-count"), "5.3", "results kept", "5"),
+    key("HealthMaxLogSize", Scalar, Separate("--health-max-log-size"), "5.3", "length of a result", "500"),
+    key("HealthRetries", Scalar, Separate("--health-retries"), "4.5", "failures until it is ill", "3"),
+    key("HealthStartPeriod", Scalar, Separate("--health-start-period"), "4.5", "time to come up", "1m"),
+    key("HealthTimeout", Scalar, Separate("--health-timeout"), "4.5", "time for one check", "10s"),
+    key(
         "HealthStartupCmd",
         Scalar,
         Separate("--health-startup-cmd"),
@@ -216,7 +216,7 @@ pub(super) static KEYS: [Key; 94] = [
         "check while starting",
         "true",
     ),
-    later(
+    key(
         "HealthStartupInterval",
         Scalar,
         Separate("--health-startup-interval"),
@@ -224,7 +224,7 @@ pub(super) static KEYS: [Key; 94] = [
         "time between checks while starting",
         "5s",
     ),
-    later(
+    key(
         "HealthStartupRetries",
         Scalar,
         Separate("--health-startup-retries"),
@@ -232,7 +232,7 @@ pub(super) static KEYS: [Key; 94] = [
         "failures while starting until it is restarted",
         "10",
     ),
-    later(
+    key(
         "HealthStartupSuccess",
         Scalar,
         Separate("--health-startup-success"),
@@ -240,7 +240,7 @@ pub(super) static KEYS: [Key; 94] = [
         "successes until it counts as started",
         "2",
     ),
-    later(
+    key(
         "HealthStartupTimeout",
         Scalar,
         Separate("--health-startup-timeout"),
@@ -248,9 +248,9 @@ pub(super) static KEYS: [Key; 94] = [
         "time for one check while starting",
         "5s",
     ),
-    later("Pod", Scalar, Own, "5.0", "pod to be part of", "shop.pod"),
-    ready("PodmanArgs", Command, Own, "4.4", "further words before the image", "--cpus=2"),
-    ready("Image", Scalar, Own, "4.4", "image to run", "docker.io/library/nginx:1.27"),
-    later("Rootfs", Scalar, Own, "4.5", "directory to run instead of an image", "/srv/rootfs"),
-    ready("Exec", LastCommand, Own, "4.4", "arguments, or the command", "sleep 60"),
+    key("Pod", Scalar, Own, "5.0", "pod to be part of", "shop.pod"),
+    key("PodmanArgs", Command, Own, "4.4", "further words before the image", "--cpus=2"),
+    key("Image", Scalar, Own, "4.4", "image to run", "docker.io/library/nginx:1.27"),
+    key("Rootfs", Scalar, Own, "4.5", "directory to run instead of an image", "/srv/rootfs"),
+    key("Exec", LastCommand, Own, "4.4", "arguments, or the command", "sleep 60"),
 ];

@@ -80,12 +80,10 @@ pub struct Key {
     pub meaning: &'static str,
     /// A typical value.
     pub example: &'static str,
-    /// Whether it can be used so far; otherwise using it is an error that says so.
-    pub supported: bool,
 }
 
-/// A row of a key that works.
-const fn ready(
+/// A row.
+const fn key(
     name: &'static str,
     form: Form,
     emit: Emit,
@@ -93,26 +91,14 @@ const fn ready(
     meaning: &'static str,
     example: &'static str,
 ) -> Key {
-    Key { name, form, emit, since, meaning, example, supported: true }
-}
-
-/// A row of a key that is known but does not work yet.
-const fn later(
-    name: &'static str,
-    form: Form,
-    emit: Emit,
-    since: &'static str,
-    meaning: &'static str,
-    example: &'static str,
-) -> Key {
-    Key { name, form, emit, since, meaning, example, supported: false }
+    Key { name, form, emit, since, meaning, example }
 }
 
 /// The section for what concerns the generator itself, allowed in every type.
 pub const QUADLET_SECTION: &str = "Quadlet";
 
 /// The keys of `[Quadlet]`.
-static QUADLET: [Key; 1] = [ready(
+static QUADLET: [Key; 1] = [key(
     "DefaultDependencies",
     Form::Boolean,
     Emit::Own,

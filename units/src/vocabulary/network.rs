@@ -2,11 +2,11 @@
 
 use super::Emit::{Own, Separate, Switch};
 use super::Form::{Boolean, Command, List, Pairs, Scalar, ScalarOrEmpty};
-use super::{Key, later};
+use super::{Key, key};
 
 pub(super) static KEYS: [Key; 18] = [
-    later("ContainersConfModule", List, Own, "4.8", "containers.conf module to load", "gpu.conf"),
-    later(
+    key("ContainersConfModule", List, Own, "4.8", "containers.conf module to load", "gpu.conf"),
+    key(
         "GlobalArgs",
         Command,
         Own,
@@ -14,14 +14,14 @@ pub(super) static KEYS: [Key; 18] = [
         "words between the program and its sub-command",
         "--log-level=debug",
     ),
-    later("ServiceName", ScalarOrEmpty, Own, "5.3", "name of the service, without `.service`", "shop-net"),
-    later("NetworkDeleteOnStop", Boolean, Own, "5.5", "whether stopping removes the network", "true"),
-    later("DisableDNS", Boolean, Switch("--disable-dns"), "4.4", "whether names are not resolved", "true"),
-    later("Internal", Boolean, Switch("--internal"), "4.4", "whether nothing outside can be reached", "true"),
-    later("IPv6", Boolean, Switch("--ipv6"), "4.4", "whether it has IPv6 addresses", "true"),
-    later("Driver", Scalar, Separate("--driver"), "4.4", "kind of network", "bridge"),
-    later("IPAMDriver", Scalar, Separate("--ipam-driver"), "4.4", "who gives out addresses", "host-local"),
-    later(
+    key("ServiceName", ScalarOrEmpty, Own, "5.3", "name of the service, without `.service`", "shop-net"),
+    key("NetworkDeleteOnStop", Boolean, Own, "5.5", "whether stopping removes the network", "true"),
+    key("DisableDNS", Boolean, Switch("--disable-dns"), "4.4", "whether names are not resolved", "true"),
+    key("Internal", Boolean, Switch("--internal"), "4.4", "whether nothing outside can be reached", "true"),
+    key("IPv6", Boolean, Switch("--ipv6"), "4.4", "whether it has IPv6 addresses", "true"),
+    key("Driver", Scalar, Separate("--driver"), "4.4", "kind of network", "bridge"),
+    key("IPAMDriver", Scalar, Separate("--ipam-driver"), "4.4", "who gives out addresses", "host-local"),
+    key(
         "InterfaceName",
         Scalar,
         Separate("--interface-name"),
@@ -29,12 +29,12 @@ pub(super) static KEYS: [Key; 18] = [
         "name of the bridge on the host",
         "shop0",
     ),
-    later("DNS", List, Separate("--dns"), "4.7", "name server to ask", "192.0.2.1"),
-    later("Subnet", List, Own, "4.4", "range of addresses", "10.10.0.0/24"),
-    later("Gateway", List, Own, "4.4", "address of the host in the subnet", "10.10.0.1"),
-    later("IPRange", List, Own, "4.4", "part of the subnet to give out", "10.10.0.128/25"),
-    later("Options", Pairs, Separate("--opt"), "4.4", "option of the driver", "mtu=1400"),
-    later("Label", Pairs, Separate("--label"), "4.4", "label of the network", "app=shop"),
-    later("PodmanArgs", Command, Own, "4.6", "further words before the name", "--opt=isolate=true"),
-    later("NetworkName", Scalar, Own, "4.7", "name of the network", "shop"),
+    key("DNS", List, Separate("--dns"), "4.7", "name server to ask", "192.0.2.1"),
+    key("Subnet", List, Own, "4.4", "range of addresses", "10.10.0.0/24"),
+    key("Gateway", List, Own, "4.4", "address of the host in the subnet", "10.10.0.1"),
+    key("IPRange", List, Own, "4.4", "part of the subnet to give out", "10.10.0.128/25"),
+    key("Options", Pairs, Separate("--opt"), "4.4", "option of the driver", "mtu=1400"),
+    key("Label", Pairs, Separate("--label"), "4.4", "label of the network", "app=shop"),
+    key("PodmanArgs", Command, Own, "4.6", "further words before the name", "--opt=isolate=true"),
+    key("NetworkName", Scalar, Own, "4.7", "name of the network", "shop"),
 ];

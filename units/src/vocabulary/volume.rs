@@ -1,12 +1,12 @@
 //! The keys of `[Volume]`.
 
-use super::Emit::{Own, Prefixed, Separate};
+use super::Emit::{Own, Separate};
 use super::Form::{Boolean, Command, List, Number, Pairs, Scalar, ScalarOrEmpty};
-use super::{Key, later, ready};
+use super::{Key, key};
 
 pub(super) static KEYS: [Key; 16] = [
-    ready("ContainersConfModule", List, Own, "4.8", "containers.conf module to load", "gpu.conf"),
-    ready(
+    key("ContainersConfModule", List, Own, "4.8", "containers.conf module to load", "gpu.conf"),
+    key(
         "GlobalArgs",
         Command,
         Own,
@@ -14,18 +14,18 @@ pub(super) static KEYS: [Key; 16] = [
         "words between the program and its sub-command",
         "--log-level=debug",
     ),
-    ready("ServiceName", ScalarOrEmpty, Own, "5.3", "name of the service, without `.service`", "shop-data"),
-    ready("UID", ScalarOrEmpty, Separate("--uid"), "6.0", "user that owns the volume", "1000"),
-    ready("GID", ScalarOrEmpty, Separate("--gid"), "6.0", "group that owns the volume", "1000"),
-    ready("Driver", ScalarOrEmpty, Own, "4.8", "what provides the volume", "local"),
-    later("Image", Scalar, Own, "4.8", "image whose files the volume holds", "docker.io/library/site:1"),
-    ready("Copy", Boolean, Own, "4.4", "whether the image's files are copied in at first", "false"),
-    ready("Device", Scalar, Prefixed("--opt", "device="), "4.4", "what is mounted", "/dev/vg/data"),
-    ready("Type", Scalar, Own, "4.4", "type of the file system", "ext4"),
-    ready("User", Number, Own, "4.4", "user id in the mount options", "1000"),
-    ready("Group", Number, Own, "4.4", "group id in the mount options", "1000"),
-    ready("Options", Scalar, Own, "4.4", "mount options", "nodev,noexec"),
-    ready("Label", Pairs, Separate("--label"), "4.4", "label of the volume", "app=shop"),
-    ready("PodmanArgs", Command, Own, "4.6", "further words before the name", "--opt=size=1G"),
-    ready("VolumeName", Scalar, Own, "4.7", "name of the volume", "data"),
+    key("ServiceName", ScalarOrEmpty, Own, "5.3", "name of the service, without `.service`", "shop-data"),
+    key("UID", ScalarOrEmpty, Separate("--uid"), "6.0", "user that owns the volume", "1000"),
+    key("GID", ScalarOrEmpty, Separate("--gid"), "6.0", "group that owns the volume", "1000"),
+    key("Driver", ScalarOrEmpty, Separate("--driver"), "4.8", "what provides the volume", "local"),
+    key("Image", Scalar, Own, "4.8", "image whose files the volume holds", "docker.io/library/site:1"),
+    key("Copy", Boolean, Own, "4.4", "whether the image's files are copied in at first", "false"),
+    key("Device", Scalar, Own, "4.4", "what is mounted", "/dev/vg/data"),
+    key("Type", Scalar, Own, "4.4", "type of the file system", "ext4"),
+    key("User", Number, Own, "4.4", "user id in the mount options", "1000"),
+    key("Group", Number, Own, "4.4", "group id in the mount options", "1000"),
+    key("Options", Scalar, Own, "4.4", "mount options", "nodev,noexec"),
+    key("Label", Pairs, Separate("--label"), "4.4", "label of the volume", "app=shop"),
+    key("PodmanArgs", Command, Own, "4.6", "further words before the name", "--opt=size=1G"),
+    key("VolumeName", Scalar, Own, "4.7", "name of the volume", "data"),
 ];

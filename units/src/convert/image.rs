@@ -1,0 +1,45 @@
+//! `.image` and `.artifact` files to the services that pull them.
+
+use super::command::CommandLine;
+use super::references;
+use super::work::Work;
+use crate::diagnostic::Diagnostic;
+use crate::vocabulary::Key;
+
+/// Writes the service of an image.
+pub(super) fn convert(work: &mut Work<'_>) {
+    pull(work, &["image", "pull"], "Image");
+    if let Some(image) = work.scalar("Image") {
+        references::warn_of_short_name(work, &image);
+    }
+}
+
+/// Writes the service of an artifact.
+pub(super) fn convert_artifact(work: &mut Work<'_>) {
+    pull(work, &["artifact", "pull"], "Artifact");
+    if let Some(artifact) = work.scalar("Artifact") {
+        work.refuse_dash(&artifact);
+    }
+}
+
+fn pull(work: &mut Work<'_>, words: &[&str], what: &'static str) {
+    if work.scalar(what).is_none() && !work.file.faults.has_errors() {
+        let place = work.file.section_place(work.file.name.kind.section());
+        let fault = Diagnostic::error(place, format!("there is no `{what}=` to pull"));
+        work.faults.push(fault.with_hint(format!("add `{what}=` with the whole name, its registry included")));
+    }
+    let mut line = work.command(words);
+    work.rows(&mut line, |work, key, line| own(work, key, line, what));
+    work.service("ExecStart", line.finish());
+    work.runs_once(true);
+}
+
+fn own(work: &mut Work<'_>, key: &Key, line: &mut CommandLine, what: &str) {
+    if key.name == "PodmanArgs" {
+        for word in work.words("PodmanArgs") {
+            line.push(&word.text);
+        }
+    } else if let Some(name) = work.scalar(what).filter(|_| key.name == what) {
+        line.push(&name.text);
+    }
+}

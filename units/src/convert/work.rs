@@ -1,0 +1,217 @@
+//! One file while it becomes a service: what is known of it, and the text so far.
+//!
+//! What is done alike for every type is here: the copy of the sections, dependencies, options that need no
+//! thought, references to other files. Knows the table's rows, no type's own rules.
+
+use std::borrow::Cow;
+
+use super::command::CommandLine;
+use super::draft::Draft;
+use super::loaded::Loaded;
+use super::neighbours::Neighbours;
+use super::{INSTALL, SERVICE, Settings, UNIT, dependencies, paths};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::kind::UnitKind;
+use crate::tree::Section;
+use crate::values::{Value, Values};
+use crate::vocabulary::{self, Emit, Key, QUADLET_SECTION};
+
+/// What the network is waited for with: a user's manager has no `network-online.target` that anything reaches.
+const NETWORK_ONLINE: &str = "network-online.target";
+const USER_NETWORK_ONLINE: &str = "pontoon-user-wait-network-online.service";
+
+/// A file being converted.
+#[derive(Debug)]
+pub(super) struct Work<'a> {
+    pub(super) file: &'a Loaded,
+    pub(super) values: Values<'a>,
+    pub(super) draft: Draft<'a>,
+    pub(super) faults: Diagnostics,
+    neighbours: &'a Neighbours<'a>,
+    settings: &'a Settings,
+}
+
+impl<'a> Work<'a> {
+    /// The service before its commands are written: the unit's sections, dependencies translated, our own
+    /// lines in `[Unit]`, our own sections under names that systemd passes over.
+    pub(super) fn begin(
+        file: &'a Loaded,
+        neighbours: &'a Neighbours<'a>,
+        settings: &'a Settings,
+        mut faults: Diagnostics,
+    ) -> Self {
+        let kind = file.name.kind;
+        let mut draft = Draft::copy(&file.unit);
+        dependencies::translate(&mut draft, file, neighbours, &mut faults);
+        let quadlet = Values::read(
+            file.unit.section(QUADLET_SECTION),
+            vocabulary::keys_of(QUADLET_SECTION).unwrap_or(&[]),
+            &mut faults,
+        );
+        if quadlet.boolean("DefaultDependencies", &mut faults) != Some(false) {
+            let online = if settings.user { USER_NETWORK_ONLINE } else { NETWORK_ONLINE };
+            draft.add_on_top(UNIT, &[("Wants", online), ("After", online)]);
+        }
+        if let Some(path) = source_path(&file.path) {
+            draft.add(UNIT, "SourcePath", path);
+        }
+        draft.add(UNIT, "RequiresMountsFor", "%t/containers");
+        for section in [kind.section(), QUADLET_SECTION] {
+            draft.rename(section, format!("X-{section}"));
+        }
+        for section in &file.unit.sections {
+            warn_of_section(section, kind, &mut faults);
+        }
+        let values = Values::read(file.unit.section(kind.section()), vocabulary::keys(kind), &mut faults);
+        let mut work = Self { file, values, draft, faults, neighbours, settings };
+        work.warn_of_service_user();
+        work
+    }
+
+    /// The text of the service, and what is wrong with the file.
+    pub(super) fn finish(self) -> (String, Diagnostics) {
+        (self.draft.to_text(), self.faults)
+    }
+
+    /// The program with what stands before any sub-command, modules and global words, then the sub-command.
+    pub(super) fn command(&mut self, words: &[&str]) -> CommandLine {
+        let mut line = CommandLine::begin(&self.settings.engine);
+        for module in self.list("ContainersConfModule") {
+            line.push(&format!("--module={}", module.text));
+        }
+        for word in self.words("GlobalArgs") {
+            line.push(&word.text);
+        }
+        line.extend(words);
+        line
+    }
+
+    /// Adds what each row of the type's table becomes, in the order of the table; `own` deals with the rows
+    /// that are more than an option.
+    pub(super) fn rows(
+        &mut self,
+        line: &mut CommandLine,
+        mut own: impl FnMut(&mut Self, &'static Key, &mut CommandLine),
+    ) {
+        for key in vocabulary::keys(self.file.name.kind) {
+            match key.emit {
+                Emit::Own => own(self, key, line),
+                _ => line.push_key(key, &self.values, &mut self.faults),
+            }
+        }
+    }
+
+    /// The one text of a key, unless it is unset.
+    pub(super) fn scalar(&self, name: &str) -> Option<Value<'a>> {
+        self.values.scalar(name)
+    }
+
+    /// The lines of a key.
+    pub(super) fn list(&mut self, name: &str) -> Vec<Value<'a>> {
+        self.values.list(name, &mut self.faults)
+    }
+
+    /// The words of a key.
+    pub(super) fn words(&mut self, name: &str) -> Vec<Value<'a>> {
+        self.values.words(name, &mut self.faults)
+    }
+
+    /// Yes or no.
+    pub(super) fn boolean(&mut self, name: &str) -> Option<bool> {
+        self.values.boolean(name, &mut self.faults)
+    }
+
+    /// Adds a line to `[Service]`.
+    pub(super) fn service(&mut self, key: &'static str, value: impl Into<Cow<'a, str>>) {
+        self.draft.add(SERVICE, key, value);
+    }
+
+    /// Adds lines to `[Service]` where the file has not set them itself.
+    pub(super) fn service_missing(&mut self, lines: &[(&'static str, &'static str)]) {
+        for (key, value) in lines {
+            self.draft.add_missing(SERVICE, key, value);
+        }
+    }
+
+    /// Notes a fault with a hint.
+    pub(super) fn error(&mut self, at: &Value<'_>, text: impl Into<String>, hint: impl Into<String>) {
+        self.faults.push(Diagnostic::error(at.place(), text).with_hint(hint));
+    }
+
+    /// Notes something that likely means not what was meant.
+    pub(super) fn warning(&mut self, at: &Value<'_>, text: impl Into<String>, hint: impl Into<String>) {
+        self.faults.push(Diagnostic::warning(at.place(), text).with_hint(hint));
+    }
+
+    /// What another file provides; `[Unit]` then requires its service. Nothing if it cannot be had, which is
+    /// a fault.
+    pub(super) fn resource_of(&mut self, name: &str, at: &Value<'_>) -> Option<String> {
+        self.provided(name, at, &["Requires", "After"])
+    }
+
+    /// As [`Self::resource_of`], with the keys of `[Unit]` that tie the two services.
+    pub(super) fn provided(
+        &mut self,
+        name: &str,
+        at: &Value<'_>,
+        ties: &[&'static str],
+    ) -> Option<String> {
+        match self.neighbours.resource(name, at) {
+            Ok((service, resource)) => {
+                for key in ties {
+                    self.draft.add(UNIT, key, service.to_owned());
+                }
+                Some(resource)
+            }
+            Err(fault) => {
+                self.faults.push(*fault);
+                None
+            }
+        }
+    }
+
+    /// A path as seen from the unit file's directory, unless it begins with something systemd expands.
+    pub(super) fn path(&self, text: &str) -> String {
+        paths::absolute_unless_expanded(self.file.directory(), text)
+    }
+
+    /// A name given in the file becomes a positional word, so it must not look like an option.
+    pub(super) fn refuse_dash(&mut self, value: &Value<'_>) {
+        if value.text.starts_with('-') {
+            let text = format!("`{}` is no name, it begins with a dash", crate::parse::brief(&value.text));
+            self.faults.push(Diagnostic::error(value.place(), text));
+        }
+    }
+
+    fn warn_of_service_user(&mut self) {
+        for key in ["User", "Group", "DynamicUser"] {
+            let Some(entry) = self.file.unit.last(SERVICE, key) else { continue };
+            let text =
+                format!("`{key}=` in [{SERVICE}] changes who runs the engine, not who runs in the container");
+            let fault = Diagnostic::warning(entry.place.clone(), text);
+            self.faults.push(fault.with_hint("use `User=` in [Container], or a user service"));
+        }
+    }
+}
+
+/// A path as `SourcePath=` can hold it: `%` doubled; nothing if it would break the line.
+pub(super) fn source_path(path: &str) -> Option<String> {
+    (!path.contains(char::is_control)).then(|| path.replace('%', "%%"))
+}
+
+/// A section that neither systemd nor we read is passed on, but its author may have meant another.
+fn warn_of_section(section: &Section, kind: UnitKind, faults: &mut Diagnostics) {
+    let name = section.name.as_str();
+    let known = [UNIT, SERVICE, INSTALL, QUADLET_SECTION, kind.section()];
+    if name.is_empty() || name.starts_with("X-") || known.contains(&name) || faults.is_full() {
+        return;
+    }
+    let fault = Diagnostic::warning(
+        section.place.clone(),
+        format!("[{name}] means nothing in a .{} file", kind.extension()),
+    );
+    faults.push(match crate::suggest::nearest(name, known) {
+        Some(near) => fault.with_hint(format!("did you mean [{near}]?")),
+        None => fault,
+    });
+}
