@@ -4,13 +4,13 @@ use super::command::CommandLine;
 use super::work::Work;
 use super::{paths, references};
 use crate::diagnostic::Diagnostic;
-use crate::values::Value;
 use crate::vocabulary::Key;
 
 /// Writes the service.
 pub(super) fn convert(work: &mut Work<'_>) {
     if work.list("ImageTag").is_empty() && !work.file.faults.has_errors() {
-        let fault = Diagnostic::error(work.file.section_place("Build"), "there is no `ImageTag=` to name the image");
+        let fault =
+            Diagnostic::error(work.file.section_place("Build"), "there is no `ImageTag=` to name the image");
         work.faults.push(fault.with_hint("add a line such as `ImageTag=localhost/shop:latest`"));
     }
     let context = context(work);
@@ -57,7 +57,7 @@ fn context(work: &mut Work<'_>) -> Option<String> {
     let file = work.scalar("File");
     let own_directory = work.setting("WorkingDirectory").map(|value| value.text.into_owned());
     let stands_alone = file.as_ref().is_some_and(|file| stands_alone(&file.text));
-    let Some(asked) = asked(work) else {
+    let Some(mode) = work.scalar("SetWorkingDirectory") else {
         return match (file, own_directory) {
             (Some(_), _) if stands_alone => None,
             (_, Some(directory)) => Some(directory),
@@ -69,21 +69,28 @@ fn context(work: &mut Work<'_>) -> Option<String> {
             (None, None) => {
                 let place = work.file.section_place("Build");
                 let fault = Diagnostic::error(place, "there is neither `File=` nor `SetWorkingDirectory=`");
-                work.faults.push(fault.with_hint(
-                    "add `SetWorkingDirectory=unit` to build what lies beside this file",
-                ));
+                work.faults.push(
+                    fault.with_hint("add `SetWorkingDirectory=unit` to build what lies beside this file"),
+                );
                 None
             }
         };
+    };
+    let asked = match mode.text.to_ascii_lowercase().as_str() {
+        "unit" => Asked::Unit,
+        "file" => Asked::File,
+        "yaml" => {
+            work.error(&mode, "`yaml` is for .kube files", "write `unit`, `file` or a directory");
+            return None;
+        }
+        _ => Asked::Context(mode.text.to_string()),
     };
     let directory = match &asked {
         Asked::Unit => work.file.directory().to_owned(),
         Asked::File => {
             let Some(file) = &file else {
-                if let Some(mode) = work.scalar("SetWorkingDirectory") {
-                    let text = "`SetWorkingDirectory=file` needs a `File=` beside it";
-                    work.error(&mode, text, "add `File=`, or write `SetWorkingDirectory=unit`");
-                }
+                let text = "`SetWorkingDirectory=file` needs a `File=` beside it";
+                work.error(&mode, text, "add `File=`, or write `SetWorkingDirectory=unit`");
                 return None;
             };
             paths::parent(&work.path(&file.text)).to_owned()
@@ -106,19 +113,6 @@ fn context(work: &mut Work<'_>) -> Option<String> {
     }
 }
 
-fn asked(work: &mut Work<'_>) -> Option<Asked> {
-    let mode: Value<'_> = work.scalar("SetWorkingDirectory")?;
-    Some(match mode.text.to_ascii_lowercase().as_str() {
-        "unit" => Asked::Unit,
-        "file" => Asked::File,
-        "yaml" => {
-            work.error(&mode, "`yaml` is for .kube files", "write `unit`, `file` or a directory");
-            return None;
-        }
-        _ => Asked::Context(mode.text.into_owned()),
-    })
-}
-
 /// Whether a Containerfile can be found without a directory to begin at.
 fn stands_alone(file: &str) -> bool {
     file.starts_with('/') || is_address(file) || paths::is_expanded(file)
@@ -126,5 +120,6 @@ fn stands_alone(file: &str) -> bool {
 
 /// Whether a text is the address of something to fetch.
 fn is_address(text: &str) -> bool {
-    ["http://", "https://", "git://"].iter().any(|scheme| text.starts_with(scheme)) || text.contains("github.com/")
+    ["http://", "https://", "git://"].iter().any(|scheme| text.starts_with(scheme))
+        || text.contains("github.com/")
 }

@@ -108,8 +108,7 @@ fn require_image(work: &mut Work<'_>) {
         // A file that could not be read, or is not understood, may well name its image.
         (None, None) if !work.file.faults.has_errors() => {
             let section = work.file.name.kind.section();
-            let fault =
-                Diagnostic::error(work.file.section_place(section), "there is no `Image=` to run");
+            let fault = Diagnostic::error(work.file.section_place(section), "there is no `Image=` to run");
             let hint = "add a line such as `Image=docker.io/library/nginx:1.27` to [Container]";
             work.faults.push(fault.with_hint(hint));
         }
@@ -122,7 +121,11 @@ fn reload(work: &mut Work<'_>, name: &str) {
     let command = work.words("ReloadCmd");
     match (command.first(), work.scalar("ReloadSignal")) {
         (Some(_), Some(signal)) => {
-            work.error(&signal, "`ReloadSignal=` and `ReloadCmd=` exclude each other", "remove one of the two");
+            work.error(
+                &signal,
+                "`ReloadSignal=` and `ReloadCmd=` exclude each other",
+                "remove one of the two",
+            );
         }
         (Some(_), None) => {
             let mut line = work.command(&["exec", name]);

@@ -26,7 +26,8 @@ fn pull(work: &mut Work<'_>, words: &[&str], what: &'static str) {
     if work.scalar(what).is_none() && !work.file.faults.has_errors() {
         let place = work.file.section_place(work.file.name.kind.section());
         let fault = Diagnostic::error(place, format!("there is no `{what}=` to pull"));
-        work.faults.push(fault.with_hint(format!("add `{what}=` with the whole name, its registry included")));
+        work.faults
+            .push(fault.with_hint(format!("add `{what}=` with the whole name, its registry included")));
     }
     let mut line = work.command(words);
     work.rows(&mut line, |work, key, line| own(work, key, line, what));

@@ -48,7 +48,11 @@ fn mount(work: &mut Work<'_>, value: &Value<'_>) -> Option<String> {
             let field = fields.get(index)?;
             let source = field.split_once('=').map(|(_, source)| source).filter(|source| !source.is_empty());
             let Some(source) = source.map(str::to_owned) else {
-                work.error(value, format!("`{field}` names no source"), "write `source=PATH` or the name of a volume");
+                work.error(
+                    value,
+                    format!("`{field}` names no source"),
+                    "write `source=PATH` or the name of a volume",
+                );
                 return None;
             };
             let resolved = references::source(work, &source, value, &KINDS)?;

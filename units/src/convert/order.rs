@@ -3,7 +3,7 @@
 //! Knows only which names a file mentions. What a mention means, and whether it is allowed, is found out when
 //! the file is converted; a mention too many costs nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::loaded::Loaded;
 use crate::kind::UnitKind;
@@ -13,44 +13,89 @@ const REFERRING: [&str; 5] = ["Image", "Mount", "Network", "Pod", "Volume"];
 
 /// The indices of the files, wave by wave: the files of one wave need nothing of each other.
 ///
-/// Files that wait for each other in a circle come last, one by one.
+/// Where files wait for each other in a circle, one of them comes before what it needs.
 pub(super) fn waves(files: &[Loaded]) -> Vec<Vec<usize>> {
     let mut by_name = HashMap::with_capacity(files.len());
     for (index, file) in files.iter().enumerate() {
         by_name.entry(file.name.full.as_str()).or_insert(index);
     }
-    let mut waiting: Vec<usize> = vec![0; files.len()];
-    let mut followers: Vec<Vec<usize>> = vec![Vec::new(); files.len()];
-    for (index, file) in files.iter().enumerate() {
-        for wanted in mentions(file, &by_name) {
-            if let (Some(count), Some(followers)) = (waiting.get_mut(index), followers.get_mut(wanted)) {
-                *count += 1;
+    let needs: Vec<Vec<usize>> = files.iter().map(|file| mentions(file, &by_name)).collect();
+    let mut graph = Graph {
+        missing: needs.iter().map(Vec::len).collect(),
+        followers: vec![Vec::new(); files.len()],
+        placed: vec![false; files.len()],
+        needs: &needs,
+    };
+    for (index, needs) in needs.iter().enumerate() {
+        for need in needs {
+            if let Some(followers) = graph.followers.get_mut(*need) {
                 followers.push(index);
             }
         }
     }
     let mut waves = Vec::new();
-    let mut placed = 0;
-    let mut wave: Vec<usize> =
-        waiting.iter().enumerate().filter(|(_, count)| **count == 0).map(|(index, _)| index).collect();
-    while !wave.is_empty() {
+    let mut wave: Vec<usize> = (0..files.len()).filter(|index| graph.is_free(*index)).collect();
+    loop {
+        while !wave.is_empty() {
+            let next = graph.place(&wave);
+            waves.push(std::mem::replace(&mut wave, next));
+        }
+        match graph.in_a_circle() {
+            Some(index) => wave.push(index),
+            None => return waves,
+        }
+    }
+}
+
+/// Who waits for whom.
+struct Graph<'n> {
+    /// For each file, those it needs.
+    needs: &'n [Vec<usize>],
+    /// For each file, those that need it.
+    followers: Vec<Vec<usize>>,
+    /// For each file, how many it still waits for.
+    missing: Vec<usize>,
+    placed: Vec<bool>,
+}
+
+impl Graph<'_> {
+    fn is_free(&self, index: usize) -> bool {
+        self.missing.get(index) == Some(&0)
+    }
+
+    fn is_placed(&self, index: usize) -> bool {
+        self.placed.get(index) == Some(&true)
+    }
+
+    /// Places files; gives those that thereby wait for nobody any more.
+    fn place(&mut self, wave: &[usize]) -> Vec<usize> {
+        for index in wave {
+            if let Some(placed) = self.placed.get_mut(*index) {
+                *placed = true;
+            }
+        }
         let mut next = Vec::new();
-        for follower in wave.iter().filter_map(|index| followers.get(*index)).flatten() {
-            let Some(count) = waiting.get_mut(*follower) else { continue };
-            *count -= 1;
-            if *count == 0 {
+        for follower in wave.iter().filter_map(|index| self.followers.get(*index)).flatten() {
+            let Some(missing) = self.missing.get_mut(*follower) else { continue };
+            *missing = missing.saturating_sub(1);
+            if *missing == 0 && self.placed.get(*follower) == Some(&false) {
                 next.push(*follower);
             }
         }
-        placed += wave.len();
         next.sort_unstable();
-        waves.push(std::mem::replace(&mut wave, next));
+        next
     }
-    if placed < files.len() {
-        let circle = waiting.iter().enumerate().filter(|(_, count)| **count > 0);
-        waves.extend(circle.map(|(index, _)| vec![index]));
+
+    /// A file that, by way of others, waits for itself.
+    fn in_a_circle(&self) -> Option<usize> {
+        let mut index = (0..self.needs.len()).find(|index| !self.is_placed(*index))?;
+        let mut met = HashSet::new();
+        // Each file left waits for another one left, so the way must come back to where it was.
+        while met.insert(index) {
+            index = self.needs.get(index)?.iter().copied().find(|need| !self.is_placed(*need))?;
+        }
+        Some(index)
     }
-    waves
 }
 
 /// The files that a file mentions.

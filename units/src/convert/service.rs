@@ -37,14 +37,15 @@ impl<'a> Work<'a> {
         start
     }
 
-    /// The lines that make the service tell when it is ready; the file's own `NotifyAccess=` stays if the
-    /// supervisor may tell.
+    /// The lines that make the service tell when it is ready; the file's own `NotifyAccess=` stays, since all of
+    /// them let the main process tell, which the supervisor is.
     pub(super) fn notifies(&mut self) {
         self.draft.set(SERVICE, "Type", "notify");
         match self.setting("NotifyAccess") {
-            Some(access) if matches!(&*access.text, "all" | "main" | "exec") => {}
+            // For a service of this type systemd takes `none` for `main`.
+            Some(access) if matches!(&*access.text, "all" | "main" | "exec" | "none") => {}
             Some(access) => {
-                let text = format!("`NotifyAccess={}` keeps the service from ever being ready", brief(&access));
+                let text = format!("`NotifyAccess={}` is nothing systemd knows", brief(&access));
                 self.error(&access, text, "use `all`, or leave it out");
             }
             None => self.service("NotifyAccess", "all"),
@@ -87,9 +88,7 @@ impl<'a> Work<'a> {
         }
         let Some(command) = values::since_reset(&commands).first() else { return };
         let hint = match self.file.name.kind {
-            crate::UnitKind::Container => {
-                "use `Exec=` in [Container], or `ExecStartPre=`, or `Type=oneshot`"
-            }
+            crate::UnitKind::Container => "use `Exec=` in [Container], or `ExecStartPre=`, or `Type=oneshot`",
             _ => "use `ExecStartPre=` or `ExecStartPost=`",
         };
         let fault = crate::Diagnostic::error(

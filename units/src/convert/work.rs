@@ -150,12 +150,7 @@ impl<'a> Work<'a> {
     }
 
     /// As [`Self::resource_of`], with the keys of `[Unit]` that tie the two services.
-    pub(super) fn provided(
-        &mut self,
-        name: &str,
-        at: &Value<'_>,
-        ties: &[&'static str],
-    ) -> Option<String> {
+    pub(super) fn provided(&mut self, name: &str, at: &Value<'_>, ties: &[&'static str]) -> Option<String> {
         match self.neighbours.resource(name, at) {
             Ok((service, resource)) => {
                 for key in ties {
