@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Write;
 
+use pontoon_generator::Listener;
 use rustix::fs::{Mode, OFlags, open};
 
 use crate::options::Options;
@@ -38,18 +39,6 @@ impl Log {
         self.line(3, text);
     }
 
-    /// Something that likely means not what was meant.
-    pub fn warning(&mut self, text: &str) {
-        self.line(4, text);
-    }
-
-    /// What is being done, if asked for.
-    pub fn debug(&mut self, text: &str) {
-        if self.verbose {
-            self.line(7, text);
-        }
-    }
-
     /// Text as it is.
     pub fn plain(&mut self, text: &str) {
         let _ = writeln!(std::io::stderr(), "{text}");
@@ -74,5 +63,17 @@ impl Log {
             }
         }
         self.plain(&line);
+    }
+}
+
+impl Listener for Log {
+    fn warning(&mut self, text: &str) {
+        self.line(4, text);
+    }
+
+    fn debug(&mut self, text: &str) {
+        if self.verbose {
+            self.line(7, text);
+        }
     }
 }

@@ -4,22 +4,20 @@
 //! file means is decided by `pontoon-units`; here directories are read, texts written and faults told. It
 //! links none of the engine, waits for nothing, and whatever a file holds, it goes on with the next.
 
-mod engine;
+mod journal;
 mod log;
 mod options;
-mod original;
 mod output;
-mod read;
-mod walk;
 
 use std::env;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use pontoon_units::search::{self, Manager, Surroundings};
-use pontoon_units::{Conversion, Settings, Severity, convert};
+use pontoon_generator::Listener as _;
+use pontoon_units::search::Manager;
+use pontoon_units::{Conversion, Diagnostic, Settings, Severity, convert};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use journal::Journal;
 use log::Log;
 use options::{Asked, Options};
 
@@ -60,19 +58,18 @@ fn run(options: &Options, log: &mut Log) -> bool {
         true => Manager::User { uid: rustix::process::getuid().as_raw() },
         false => Manager::System,
     };
-    let surroundings = surroundings(manager, log);
-    let directories = search::directories(manager, &surroundings);
-    let sources = walk::sources(manager, &directories, log);
+    let directories = pontoon_generator::directories(manager, log);
+    let sources = pontoon_generator::sources(manager, &directories, log);
     if sources.is_empty() {
         let names: Vec<_> =
             directories.iter().map(|directory| directory.path.display().to_string()).collect();
         log.debug(&format!("No files parsed from [{}]", names.join(" ")));
         return true;
     }
-    let settings = Settings { user: options.user, engine: engine::program() };
+    let settings = Settings { user: options.user, engine: pontoon_generator::program() };
     let conversion = convert(&sources, &settings);
-    tell(&conversion, log);
-    let whole = !conversion.diagnostics.has_errors();
+    tell(&conversion, options, log);
+    let whole = !conversion.has_errors();
     match &options.output {
         Some(directory) => {
             log.debug(&format!("Starting pontoon-generator, output to: {}", directory.display()));
@@ -82,37 +79,27 @@ fn run(options: &Options, log: &mut Log) -> bool {
     }
 }
 
-/// What the environment says, read once.
-fn surroundings(manager: Manager, log: &mut Log) -> Surroundings {
-    let path = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let unit_directories = env::var("QUADLET_UNIT_DIRS").ok().filter(|list| !list.is_empty());
-    for entry in unit_directories.iter().flat_map(|list| list.split(':')) {
-        if !Path::new(entry).is_absolute() {
-            log.warning(&format!("QUADLET_UNIT_DIRS: `{entry}` is not an absolute path, ignoring it"));
+/// Tells every fault of every file: to the journal under the service's name, where it is running already, else to
+/// the log.
+fn tell(conversion: &Conversion, options: &Options, log: &mut Log) {
+    let mut journal = options.kernel_log.then(|| Journal::open(options.user)).flatten();
+    for service in &conversion.services {
+        for fault in &service.faults {
+            if !journal.as_mut().is_some_and(|journal| journal.tell(&service.name, fault)) {
+                tell_log(fault, log);
+            }
         }
     }
-    let found = Surroundings {
-        shared_taken: unit_directories.is_none() && original::is_at_work(manager, log),
-        unit_directories,
-        runtime: path("XDG_RUNTIME_DIR"),
-        config: path("XDG_CONFIG_HOME"),
-        home: path("HOME"),
-    };
-    let homeless = found.config.is_none() && found.home.is_none() && found.unit_directories.is_none();
-    if homeless && manager != Manager::System {
-        log.warning("neither XDG_CONFIG_HOME nor HOME is set: the user's own directory is not searched");
+    for fault in &conversion.stray {
+        tell_log(fault, log);
     }
-    found
 }
 
-/// Tells every fault of every file.
-fn tell(conversion: &Conversion, log: &mut Log) {
-    for fault in &conversion.diagnostics {
-        let hint = fault.hint.as_ref().map(|hint| format!("; hint: {hint}")).unwrap_or_default();
-        match fault.severity {
-            Severity::Error => log.error(&format!("{fault}{hint}")),
-            Severity::Warning => log.warning(&format!("{fault}{hint}")),
-        }
+fn tell_log(fault: &Diagnostic, log: &mut Log) {
+    let text = fault.with_its_hint();
+    match fault.severity {
+        Severity::Error => log.error(&text),
+        Severity::Warning => log.warning(&text),
     }
 }
 

@@ -10,27 +10,33 @@ use std::path::{Path, PathBuf};
 
 use pontoon_units::search::Manager;
 
-use crate::log::Log;
-
 /// Where systemd looks for generators, first to last.
 const PLACES: [&str; 5] =
     ["run/systemd", "etc/systemd", "usr/local/lib/systemd", "usr/lib/systemd", "lib/systemd"];
 
-/// Whether systemd runs Podman's generator for this manager.
-pub fn is_at_work(manager: Manager, log: &mut Log) -> bool {
-    let Some(path) = find(Path::new("/"), manager).filter(|path| !is_ourselves(path)) else { return false };
-    log.debug(&format!("{} is installed: containers/systemd is left to it", path.display()));
-    true
+/// Podman's generator as it is installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Original {
+    /// Where it lies, or where it is masked.
+    pub path: PathBuf,
+    /// Whether systemd runs it.
+    pub at_work: bool,
 }
 
-/// The generator that systemd would run below some root.
-fn find(root: &Path, manager: Manager) -> Option<PathBuf> {
+/// Finds Podman's generator for a manager.
+pub fn find(manager: Manager) -> Option<Original> {
+    find_below(Path::new("/"), manager).filter(|found| !is_ourselves(&found.path))
+}
+
+/// Finds what systemd would run below some root.
+fn find_below(root: &Path, manager: Manager) -> Option<Original> {
     let below = match manager {
         Manager::System => "system-generators/podman-system-generator",
         Manager::User { .. } => "user-generators/podman-user-generator",
     };
     let mut places = PLACES.iter().map(|place| root.join(place).join(below));
-    places.find(|path| path.symlink_metadata().is_ok()).filter(|path| is_run(path))
+    let path = places.find(|path| path.symlink_metadata().is_ok())?;
+    Some(Original { at_work: is_run(&path), path })
 }
 
 /// Whether systemd runs a generator of this path.
@@ -71,10 +77,10 @@ mod tests {
     #[test]
     fn it_is_at_work_where_it_is_installed_for_that_manager() {
         let root = root("installed");
-        assert_eq!(find(&root, USER), None);
+        assert_eq!(find_below(&root, USER), None);
         let path = install(&root);
-        assert_eq!(find(&root, USER), Some(path));
-        assert_eq!(find(&root, Manager::System), None);
+        assert_eq!(find_below(&root, USER), Some(Original { path, at_work: true }));
+        assert_eq!(find_below(&root, Manager::System), None);
         fs::remove_dir_all(root).unwrap();
     }
 
@@ -84,10 +90,10 @@ mod tests {
         install(&root);
         let mask = root.join("etc/systemd/user-generators/podman-user-generator");
         symlink("/dev/null", &mask).unwrap();
-        assert_eq!(find(&root, USER), None);
+        assert!(!find_below(&root, USER).unwrap().at_work);
         fs::remove_file(&mask).unwrap();
         fs::write(&mask, "").unwrap();
-        assert_eq!(find(&root, USER), None);
+        assert!(!find_below(&root, USER).unwrap().at_work);
         fs::remove_dir_all(root).unwrap();
     }
 
@@ -96,7 +102,7 @@ mod tests {
         let root = root("plain");
         let path = install(&root);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        assert_eq!(find(&root, USER), None);
+        assert!(!find_below(&root, USER).unwrap().at_work);
         fs::remove_dir_all(root).unwrap();
     }
 }

@@ -13,9 +13,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use pontoon_units::parallel;
-use pontoon_units::{Conversion, Link, Service};
+use pontoon_units::{Conversion, Link, Service, Severity};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, mkdirat, openat, readlinkat, renameat, symlinkat, unlinkat};
 use rustix::io::Errno;
+
+use pontoon_generator::Listener as _;
 
 use crate::log::Log;
 
@@ -118,11 +120,14 @@ impl Output {
     }
 
     fn service(&self, service: &Service, header: &str, temporary: &str) -> Result<(), WriteError> {
-        self.replace(&service.name, [header, &service.text], temporary)
+        // Who looks at the unit sees what its author should know.
+        let warnings = service.faults.iter().filter(|fault| fault.severity == Severity::Warning);
+        let warnings: String = warnings.map(|fault| format!("# {}\n", fault.with_its_hint())).collect();
+        self.replace(&service.name, [header, &warnings, &service.text], temporary)
             .map_err(|source| WriteError::Service { name: service.name.clone(), source })
     }
 
-    fn replace(&self, name: &str, parts: [&str; 2], temporary: &str) -> io::Result<()> {
+    fn replace(&self, name: &str, parts: [&str; 3], temporary: &str) -> io::Result<()> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let mode = Mode::from_raw_mode(0o644);
         let create = || openat(&self.handle, temporary, flags, mode);

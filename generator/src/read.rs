@@ -2,12 +2,13 @@
 //!
 //! A name ending in `.container` may be a pipe, a device, a gigabyte or gone: nothing here waits or fails.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::os::fd::BorrowedFd;
+use std::path::Path;
 
 use pontoon_units::Content;
 use pontoon_units::parse::MAX_SIZE;
-use rustix::fs::{FileType, Mode, OFlags, fstat, major, minor, openat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, major, minor, openat};
 use rustix::io::{Errno, read, retry_on_intr};
 
 /// `/dev/null`, as major and minor number.
@@ -23,6 +24,14 @@ pub fn content(directory: BorrowedFd<'_>, name: &CStr, regular: bool) -> Content
     match try_content(directory, name, regular) {
         Ok(content) => content,
         Err(errno) => Content::Unreadable(std::io::Error::from(errno).to_string()),
+    }
+}
+
+/// What the file of a path holds.
+pub fn file(path: &Path) -> Content {
+    match CString::new(path.as_os_str().as_encoded_bytes()) {
+        Ok(name) => content(CWD, &name, false),
+        Err(_) => Content::Unreadable("its name holds a NUL byte".to_owned()),
     }
 }
 

@@ -17,14 +17,14 @@ use pontoon_units::{Content, DropIn, Source, UnitKind};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, openat, statat};
 use rustix::io::Errno;
 
-use crate::log::Log;
+use crate::listener::Listener;
 use crate::read;
 
 /// No hierarchy of unit files is deeper; each level holds a descriptor.
 const DEEPEST: usize = 64;
 
 /// All unit files that count, with their drop-ins.
-pub fn sources(manager: Manager, directories: &[SearchDirectory], log: &mut Log) -> Vec<Source> {
+pub fn sources(manager: Manager, directories: &[SearchDirectory], log: &mut dyn Listener) -> Vec<Source> {
     let mut walk = Walk {
         manager,
         users: users_directories(directories),
@@ -46,6 +46,12 @@ pub fn sources(manager: Manager, directories: &[SearchDirectory], log: &mut Log)
     let mut sources = parallel::map(&walk.found, |_, found| found.read());
     walk.attach_drop_ins(&mut sources);
     sources
+}
+
+/// The unit files of one directory and what lies below it, with their drop-ins.
+pub fn sources_of(directory: &Path, log: &mut dyn Listener) -> Vec<Source> {
+    let directory = SearchDirectory { path: directory.to_owned(), leave: Leave::Nothing };
+    sources(Manager::System, &[directory], log)
 }
 
 /// A unit file that counts, not read yet.
@@ -86,7 +92,7 @@ struct Walk<'a> {
     found: Vec<Found>,
     /// Directories of drop-ins by name, in order of precedence.
     drop_ins: HashMap<String, Vec<DropInDirectory>>,
-    log: &'a mut Log,
+    log: &'a mut dyn Listener,
 }
 
 impl Walk<'_> {
@@ -257,11 +263,18 @@ fn open_directory(at: impl AsFd, name: &CStr) -> rustix::io::Result<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    struct Silent;
+
+    impl Listener for Silent {
+        fn warning(&mut self, _: &str) {}
+    }
+
     use std::os::unix::fs::symlink;
 
     fn names(manager: Manager, leave: Leave, path: &Path) -> Vec<String> {
         let directories = [SearchDirectory { path: path.to_owned(), leave }];
-        let found = sources(manager, &directories, &mut Log::to_stderr());
+        let found = sources(manager, &directories, &mut Silent);
         found.into_iter().map(|source| source.name).collect()
     }
 

@@ -73,6 +73,14 @@ impl Diagnostic {
         Self { place, severity: Severity::Warning, text: text.into(), hint: None }
     }
 
+    /// The fault with its hint, on one line.
+    pub fn with_its_hint(&self) -> String {
+        match &self.hint {
+            None => self.to_string(),
+            Some(hint) => format!("{self}; hint: {}", hint.replace(char::is_control, " ")),
+        }
+    }
+
     /// The same fault with a hint.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {

@@ -6,7 +6,7 @@
 //!
 //! The way through: [`parse()`] makes a [`Unit`] out of bytes and never fails, [`Source`] names a file with its
 //! drop-ins, [`convert()`] ties many sources together and yields one [`Service`] per file, a failing one
-//! where the file has a fault. [`check()`] is the same for somebody who only wants the faults.
+//! where the file has a fault.
 
 pub mod convert;
 pub mod csv;
@@ -23,7 +23,7 @@ pub mod values;
 pub mod vocabulary;
 pub mod words;
 
-pub use convert::{Content, Conversion, DropIn, Link, Service, Settings, Source, check, convert};
+pub use convert::{Content, Conversion, DropIn, Link, Service, Settings, Source, convert};
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use kind::UnitKind;
 pub use parse::parse;

@@ -51,7 +51,7 @@ fn sources(directory: &Path) -> Vec<Source> {
 
 fn render(conversion: &Conversion) -> String {
     let mut text = String::new();
-    for fault in &conversion.diagnostics {
+    for fault in conversion.faults() {
         writeln!(text, "{fault}").unwrap();
         if let Some(hint) = &fault.hint {
             writeln!(text, "  hint: {hint}").unwrap();

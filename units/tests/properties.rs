@@ -27,7 +27,7 @@ fn convert_bytes(name: &str, text: &[u8]) -> Conversion {
 
 /// The command that starts the one service of a conversion.
 fn start(conversion: &Conversion) -> Vec<String> {
-    assert!(!conversion.diagnostics.has_errors(), "{:?}", conversion.diagnostics);
+    assert!(!conversion.has_errors(), "{:?}", conversion);
     let service = conversion.services.first().unwrap();
     let mut lines = service.text.lines().filter_map(|line| line.strip_prefix("ExecStart="));
     let command = words(lines.next().unwrap());
@@ -130,7 +130,7 @@ proptest! {
     fn any_bytes_give_a_service_and_the_same_one_again(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         let one = convert_bytes("web.container", &bytes);
         prop_assert_eq!(one.services.len(), 1);
-        prop_assert_eq!(one.services[0].stub, one.diagnostics.has_errors());
+        prop_assert_eq!(one.services[0].stub, one.has_errors());
         prop_assert_eq!(one, convert_bytes("web.container", &bytes));
     }
 }
@@ -213,7 +213,7 @@ fn a_file_of_a_million_faults_is_read_in_bounded_time() {
             text.extend_from_slice(line.as_bytes());
         }
         let conversion = convert_bytes("web.container", &text);
-        assert!(conversion.diagnostics.iter().count() <= 101, "{line:?}");
+        assert!(conversion.faults().count() <= 101, "{line:?}");
     }
     let sections: String = (0..100_000).map(|number| format!("[{number}]\n")).collect();
     assert!(convert_bytes("web.container", sections.as_bytes()).services[0].stub);

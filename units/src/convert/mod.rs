@@ -30,7 +30,7 @@ mod work;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::kind::UnitKind;
 use crate::parallel;
 use claims::Claims;
@@ -107,6 +107,8 @@ pub struct Service {
     pub links: Vec<Link>,
     /// Whether it is a stand-in that fails and says why.
     pub stub: bool,
+    /// What is wrong with the file.
+    pub faults: Diagnostics,
 }
 
 /// What came of a set of files.
@@ -114,8 +116,20 @@ pub struct Service {
 pub struct Conversion {
     /// The services, those that others refer to first.
     pub services: Vec<Service>,
-    /// What was wrong, file by file.
-    pub diagnostics: Diagnostics,
+    /// What is wrong with files that no service stands for.
+    pub stray: Diagnostics,
+}
+
+impl Conversion {
+    /// What is wrong, file by file.
+    pub fn faults(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.services.iter().flat_map(|service| &service.faults).chain(&self.stray)
+    }
+
+    /// Whether a file could not be converted.
+    pub fn has_errors(&self) -> bool {
+        self.faults().any(|fault| fault.severity == Severity::Error)
+    }
 }
 
 /// Converts unit files.
@@ -159,9 +173,11 @@ pub fn convert(sources: &[Source], settings: &Settings) -> Conversion {
                 text: outcome.text,
                 links,
                 stub: outcome.faults.has_errors(),
+                faults: outcome.faults,
             });
+        } else {
+            conversion.stray.append(outcome.faults);
         }
-        conversion.diagnostics.append(outcome.faults);
     }
     conversion
 }
@@ -229,9 +245,4 @@ fn tie_pods(
             (outcome.text, _) = service(file, neighbours, settings, Diagnostics::new(), members);
         }
     }
-}
-
-/// Tells what is wrong with unit files, without keeping what they become.
-pub fn check(sources: &[Source], settings: &Settings) -> Diagnostics {
-    convert(sources, settings).diagnostics
 }

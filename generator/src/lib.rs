@@ -1,0 +1,19 @@
+//! Directories of unit files: where they are, what lies in them, and what a manager makes of it.
+//!
+//! What a file means is decided by `pontoon-units`; here directories are walked and files read. Shared by the
+//! generator and by `pontoon quadlet`, so that both see the same files in the same order. Prints nothing: what
+//! happens on the way is told to a [`Listener`].
+
+mod engine;
+mod listener;
+mod original;
+mod read;
+mod surroundings;
+mod walk;
+
+pub use engine::program;
+pub use listener::Listener;
+pub use original::{Original, find as find_original};
+pub use read::file as read_file;
+pub use surroundings::{directories, surroundings};
+pub use walk::{sources, sources_of};

@@ -1,0 +1,46 @@
+//! What the environment says about places.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use pontoon_units::search::{self, Manager, SearchDirectory, Surroundings};
+
+use crate::listener::Listener;
+use crate::original;
+
+/// The directories that a manager's unit files are looked for in, in order of precedence.
+pub fn directories(manager: Manager, listener: &mut dyn Listener) -> Vec<SearchDirectory> {
+    search::directories(manager, &surroundings(manager, listener))
+}
+
+/// What the environment says, read once.
+pub fn surroundings(manager: Manager, listener: &mut dyn Listener) -> Surroundings {
+    let path = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let unit_directories = env::var("QUADLET_UNIT_DIRS").ok().filter(|list| !list.is_empty());
+    for entry in unit_directories.iter().flat_map(|list| list.split(':')) {
+        if !Path::new(entry).is_absolute() {
+            listener.warning(&format!("QUADLET_UNIT_DIRS: `{entry}` is not an absolute path, ignoring it"));
+        }
+    }
+    let found = Surroundings {
+        shared_taken: unit_directories.is_none() && original_is_at_work(manager, listener),
+        unit_directories,
+        runtime: path("XDG_RUNTIME_DIR"),
+        config: path("XDG_CONFIG_HOME"),
+        home: path("HOME"),
+    };
+    let homeless = found.config.is_none() && found.home.is_none() && found.unit_directories.is_none();
+    if homeless && manager != Manager::System {
+        listener.warning("neither XDG_CONFIG_HOME nor HOME is set: the user's own directory is not searched");
+    }
+    found
+}
+
+/// Whether Podman's own generator writes the units of the directories that both know.
+fn original_is_at_work(manager: Manager, listener: &mut dyn Listener) -> bool {
+    let found = original::find(manager).filter(|found| found.at_work);
+    if let Some(found) = &found {
+        listener.debug(&format!("{} is installed: containers/systemd is left to it", found.path.display()));
+    }
+    found.is_some()
+}
