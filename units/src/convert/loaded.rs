@@ -14,21 +14,21 @@ use crate::values::{since_reset, unquoted_line, unquoted_scalar};
 
 /// A file that was read.
 #[derive(Debug)]
-pub(super) struct Loaded {
-    pub(super) name: FileName,
-    pub(super) path: Arc<str>,
-    pub(super) unit: Unit,
-    pub(super) faults: Diagnostics,
+pub(crate) struct Loaded {
+    pub(crate) name: FileName,
+    pub(crate) path: Arc<str>,
+    pub(crate) unit: Unit,
+    pub(crate) faults: Diagnostics,
     /// The service it becomes; nothing if no service can have the name it asks for.
-    pub(super) service: Option<String>,
+    pub(crate) service: Option<String>,
     /// Where that name is decided.
-    pub(super) service_place: Place,
-    pub(super) masked: bool,
+    pub(crate) service_place: Place,
+    pub(crate) masked: bool,
 }
 
 impl Loaded {
     /// Parses a source; nothing if its name is not that of a unit file.
-    pub(super) fn read(source: &Source) -> Option<Self> {
+    pub(crate) fn read(source: &Source) -> Option<Self> {
         let name = FileName::new(&source.name)?;
         let (mut unit, mut faults) = read_content(&source.path, &source.content);
         for drop_in in &source.drop_ins {
@@ -53,7 +53,7 @@ impl Loaded {
     }
 
     /// The directory that relative paths in the file begin at.
-    pub(super) fn directory(&self) -> &str {
+    pub(crate) fn directory(&self) -> &str {
         match self.path.rsplit_once('/') {
             Some(("", _)) | None => "/",
             Some((directory, _)) => directory,
@@ -61,14 +61,14 @@ impl Loaded {
     }
 
     /// Where to point when a section as a whole is at fault.
-    pub(super) fn section_place(&self, section: &str) -> Place {
+    pub(crate) fn section_place(&self, section: &str) -> Place {
         self.unit
             .section(section)
             .map_or_else(|| Place::start_of(&self.path), |section| section.place.clone())
     }
 
     /// What the container, pod, volume or network is called, or the image.
-    pub(super) fn resource(&self) -> String {
+    pub(crate) fn resource(&self) -> String {
         let keys: &[&str] = match self.name.kind {
             UnitKind::Container => &["ContainerName"],
             UnitKind::Volume => &["VolumeName"],
@@ -87,7 +87,7 @@ impl Loaded {
     }
 
     /// The same as other files must write it; nothing if only systemd knows.
-    pub(super) fn resource_for_others(&self, service: &str) -> Option<String> {
+    pub(crate) fn resource_for_others(&self, service: &str) -> Option<String> {
         let resource = self.resource();
         if self.name.kind != UnitKind::Container {
             return Some(resource);

@@ -3,7 +3,7 @@
 //! Knows no disk: `..` is cut off without asking whether it follows a link.
 
 /// A path without `.`, `..`, doubled or final slashes.
-pub(super) fn clean(path: &str) -> String {
+pub(crate) fn clean(path: &str) -> String {
     let absolute = path.starts_with('/');
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
@@ -28,22 +28,22 @@ pub(super) fn clean(path: &str) -> String {
 }
 
 /// A path as seen from a directory.
-pub(super) fn absolute(directory: &str, path: &str) -> String {
+pub(crate) fn absolute(directory: &str, path: &str) -> String {
     if path.starts_with('/') { path.to_owned() } else { clean(&format!("{directory}/{path}")) }
 }
 
 /// Whether a path begins with something systemd expands.
-pub(super) fn is_expanded(path: &str) -> bool {
+pub(crate) fn is_expanded(path: &str) -> bool {
     path.strip_prefix('%').is_some_and(|rest| !rest.is_empty() && !rest.starts_with('%'))
 }
 
 /// A path that may begin with something systemd expands, and is left alone then.
-pub(super) fn absolute_unless_expanded(directory: &str, path: &str) -> String {
+pub(crate) fn absolute_unless_expanded(directory: &str, path: &str) -> String {
     if is_expanded(path) { path.to_owned() } else { absolute(directory, path) }
 }
 
 /// The directory a path lies in.
-pub(super) fn parent(path: &str) -> &str {
+pub(crate) fn parent(path: &str) -> &str {
     match path.rsplit_once('/') {
         Some(("", _)) => "/",
         Some((parent, _)) => parent,
