@@ -5,8 +5,10 @@
 //! happens on the way is told to a [`Listener`].
 
 mod engine;
+pub mod install;
 mod listener;
 mod original;
+pub mod plan;
 mod read;
 mod surroundings;
 mod walk;

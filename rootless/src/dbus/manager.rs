@@ -112,15 +112,7 @@ pub fn start_scope(bus: &Bus, request: &ScopeRequest<'_>) -> Result<(), ManagerE
 
 /// Asks for the scope and waits for the end of the job.
 async fn scope_job(link: &Link, request: &ScopeRequest<'_>) -> zbus::Result<String> {
-    // Before the job is made, so that its end is not missed.
-    let rule = MatchRule::builder()
-        .msg_type(zbus::message::Type::Signal)
-        .path(PATH)
-        .interface(INTERFACE)
-        .member("JobRemoved")
-        .build()?;
-    let mut removed = MessageStream::for_match_rule(rule, &link.connection, None).await?;
-    link.call(MANAGER, "Subscribe", &()).await?;
+    let mut removed = job_ends(link).await?;
     let mut properties: Vec<(&str, Variant<'_>)> = vec![
         ("Description", Variant::from(request.description)),
         ("PIDs", Variant::from(request.pids.to_vec())),
@@ -134,8 +126,25 @@ async fn scope_job(link: &Link, request: &ScopeRequest<'_>) -> zbus::Result<Stri
     let auxiliary: Vec<(&str, Vec<(&str, Variant<'_>)>)> = Vec::new();
     let arguments = (request.name, "fail", properties, auxiliary);
     let answer = link.call(MANAGER, "StartTransientUnit", &arguments).await?;
-    let job: OwnedObjectPath = answer.body().deserialize()?;
-    while let Some(message) = poll_fn(|context| Pin::new(&mut removed).poll_next(context)).await {
+    end_of_job(&mut removed, answer.body().deserialize()?).await
+}
+
+/// The ends of all jobs from now on; asked for before a job is made, so that its end is not missed.
+async fn job_ends(link: &Link) -> zbus::Result<MessageStream> {
+    let rule = MatchRule::builder()
+        .msg_type(zbus::message::Type::Signal)
+        .path(PATH)
+        .interface(INTERFACE)
+        .member("JobRemoved")
+        .build()?;
+    let removed = MessageStream::for_match_rule(rule, &link.connection, None).await?;
+    link.call(MANAGER, "Subscribe", &()).await?;
+    Ok(removed)
+}
+
+/// Waits for the end of a job and gives its result.
+async fn end_of_job(ends: &mut MessageStream, job: OwnedObjectPath) -> zbus::Result<String> {
+    while let Some(message) = poll_fn(|context| Pin::new(&mut *ends).poll_next(context)).await {
         let body = message?.body();
         let (_, path, _, result): (u32, OwnedObjectPath, String, String) = body.deserialize()?;
         if path == job {
@@ -174,4 +183,79 @@ async fn active_state(link: &Link, unit: &str) -> zbus::Result<String> {
     let value = link.call(properties, "Get", &("org.freedesktop.systemd1.Unit", "ActiveState")).await?;
     let value: OwnedVariant = value.body().deserialize()?;
     String::try_from(value)
+}
+
+/// What is to be done with a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnitDeed {
+    /// Stop it and start it again; a stopped one is started.
+    Restart,
+    /// Stop it.
+    Stop,
+}
+
+/// Does something with a unit and waits until it is done.
+///
+/// # Errors
+/// [`ManagerError`]; a job that fails is one.
+pub fn change_unit(bus: &Bus, unit: &str, deed: UnitDeed) -> Result<(), ManagerError> {
+    let (word, method) = match deed {
+        UnitDeed::Restart => ("restart", "RestartUnit"),
+        UnitDeed::Stop => ("stop", "StopUnit"),
+    };
+    let tried = format!("{word} `{unit}`");
+    let job = async |link: &Link| {
+        let mut ends = job_ends(link).await?;
+        let answer = link.call(MANAGER, method, &(unit, "replace")).await?;
+        end_of_job(&mut ends, answer.body().deserialize()?).await
+    };
+    match ask(bus, &tried, job)? {
+        Ok(result) if result == "done" => Ok(()),
+        Ok(result) => Err(ManagerError::Job { deed: tried, result }),
+        Err(source) => Err(ManagerError::Call { deed: tried, source }),
+    }
+}
+
+/// What a manager knows of a unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitState {
+    /// Its name.
+    pub name: String,
+    /// `loaded`, `not-found`, `masked`, ….
+    pub load: String,
+    /// `active`, `inactive`, `failed`, ….
+    pub active: String,
+    /// `running`, `exited`, `dead`, ….
+    pub sub: String,
+}
+
+/// A unit as the manager lists it: name, description, load, active and sub state, follower, object, job, its type, its object.
+type Listed = (String, String, String, String, String, String, OwnedObjectPath, u32, String, OwnedObjectPath);
+
+fn states(listed: Vec<Listed>) -> Vec<UnitState> {
+    let state = |(name, _, load, active, sub, ..): Listed| UnitState { name, load, active, sub };
+    listed.into_iter().map(state).collect()
+}
+
+/// The units that a manager has in memory.
+///
+/// # Errors
+/// [`ManagerError`].
+pub fn loaded_units(bus: &Bus) -> Result<Vec<UnitState>, ManagerError> {
+    let deed = "list the units";
+    let list = async |link: &Link| link.call(MANAGER, "ListUnits", &()).await?.body().deserialize();
+    let listed = ask(bus, deed, list)?;
+    listed.map(states).map_err(|source| ManagerError::Call { deed: deed.to_owned(), source })
+}
+
+/// Units by name, in the order of the names, whether they are in memory or not.
+///
+/// # Errors
+/// [`ManagerError`].
+pub fn units_named(bus: &Bus, names: &[&str]) -> Result<Vec<UnitState>, ManagerError> {
+    let deed = "ask for the states of units";
+    let list =
+        async |link: &Link| link.call(MANAGER, "ListUnitsByNames", &(names,)).await?.body().deserialize();
+    let listed = ask(bus, deed, list)?;
+    listed.map(states).map_err(|source| ManagerError::Call { deed: deed.to_owned(), source })
 }

@@ -14,4 +14,7 @@ mod tests;
 pub use bus::{Bus, BusError};
 pub use fault::Fault;
 pub use linger::{LingerError, linger_status, lingers, set_linger};
-pub use manager::{ManagerError, ScopeRequest, daemon_reload, start_scope, unit_active_state};
+pub use manager::{
+    ManagerError, ScopeRequest, UnitDeed, UnitState, change_unit, daemon_reload, loaded_units, start_scope,
+    unit_active_state, units_named,
+};
