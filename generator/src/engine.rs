@@ -20,8 +20,11 @@ pub fn program() -> String {
     beside.and_then(|path| path.into_os_string().into_string().ok()).unwrap_or_else(|| USUAL.to_owned())
 }
 
-/// `PREFIX/bin/pontoon` for a generator anywhere in `PREFIX/lib` or `PREFIX/libexec`.
+/// `PREFIX/bin/pontoon` for a generator anywhere in `PREFIX/lib` or `PREFIX/libexec`, or the program itself.
 fn beside(own: &Path) -> Option<PathBuf> {
+    if own.file_name().is_some_and(|name| name == "pontoon") {
+        return Some(own.to_owned());
+    }
     let library = own.ancestors().skip(1).find(|path| path.ends_with("lib") || path.ends_with("libexec"))?;
     Some(library.parent()?.join("bin/pontoon"))
 }
@@ -41,5 +44,6 @@ mod tests {
         check("/usr/local/libexec/pontoon/pontoon-generator", Some("/usr/local/bin/pontoon"));
         check("/opt/x/lib/systemd/user-generators/pontoon-user-generator", Some("/opt/x/bin/pontoon"));
         check("/home/me/target/debug/pontoon-generator", None);
+        check("/opt/x/bin/pontoon", Some("/opt/x/bin/pontoon"));
     }
 }

@@ -48,10 +48,9 @@ pub fn sources(manager: Manager, directories: &[SearchDirectory], log: &mut dyn 
     sources
 }
 
-/// The unit files of one directory and what lies below it, with their drop-ins.
-pub fn sources_of(directory: &Path, log: &mut dyn Listener) -> Vec<Source> {
-    let directory = SearchDirectory { path: directory.to_owned(), leave: Leave::Nothing };
-    sources(Manager::System, &[directory], log)
+/// The unit files of one directory, with all that lies below it or with its drop-ins alone.
+pub fn sources_of(directory: &Path, leave: Leave, log: &mut dyn Listener) -> Vec<Source> {
+    sources(Manager::System, &[SearchDirectory { path: directory.to_owned(), leave }], log)
 }
 
 /// A unit file that counts, not read yet.
@@ -144,6 +143,7 @@ impl Walk<'_> {
                 Leave::Nothing => false,
                 Leave::Users => text == "users",
                 Leave::Numbers => search::is_number(&text),
+                Leave::Below => !text.ends_with(".d"),
             };
             if left {
                 continue;
@@ -228,7 +228,7 @@ fn configuration_files(directory: &OwnedFd) -> Vec<CString> {
 /// The directories that users' own units lie in, links resolved.
 fn users_directories(directories: &[SearchDirectory]) -> Vec<PathBuf> {
     let users = directories.iter().filter_map(|directory| match directory.leave {
-        Leave::Nothing => None,
+        Leave::Nothing | Leave::Below => None,
         Leave::Users => Some(directory.path.join("users")),
         Leave::Numbers => Some(directory.path.clone()),
     });

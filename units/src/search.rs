@@ -41,6 +41,8 @@ pub enum Leave {
     Users,
     /// Directories named by a number, which belong to single users.
     Numbers,
+    /// All but those with drop-ins.
+    Below,
 }
 
 /// A directory to search with everything below it.

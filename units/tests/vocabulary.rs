@@ -32,7 +32,7 @@ fn a_boolean_becomes_a_switch_and_nothing_else_does() {
     for key in SECTIONS.into_iter().filter_map(vocabulary::keys_of).flatten() {
         match key.emit {
             Emit::Switch(_) | Emit::IfTrue(_) => assert_eq!(key.form, Form::Boolean, "{}", key.name),
-            Emit::Own => {}
+            Emit::Own(_) => {}
             _ => assert_ne!(key.form, Form::Boolean, "{}", key.name),
         }
     }

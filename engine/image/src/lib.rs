@@ -41,7 +41,8 @@ pub use policy::{Origin, Policy, PolicyError};
 pub use reference::{InvalidReference, Reference};
 pub use registries::{RegistriesConf, RegistriesError, RegistriesPaths, Unhonoured};
 pub use registry::{
-    ClientOptions, ProxySettings, RegistryClient, RegistryError, RegistrySource, TransportError,
+    ClientOptions, FetchError, Fetched, ProxySettings, RegistryClient, RegistryError, RegistrySource,
+    TransportError, fetch,
 };
 pub use rootfs::open_tar;
 pub use short_name::{ShortNameError, is_short_name, resolve_short_name};

@@ -95,7 +95,7 @@ impl<'a> Work<'a> {
     ) {
         for key in vocabulary::keys(self.file.name.kind) {
             match key.emit {
-                Emit::Own => own(self, key, line),
+                Emit::Own(_) => own(self, key, line),
                 _ => line.push_key(key, &self.values, &mut self.faults),
             }
         }

@@ -40,6 +40,23 @@ pub enum Form {
 }
 
 impl Form {
+    /// What a value looks like, in words.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Scalar => "one text; the last line counts, an empty one unsets it",
+            Self::ScalarOrEmpty => "one text; the last line counts, even an empty one",
+            Self::List => "each line is one value; an empty line discards those before it",
+            Self::Words => "words, quoted where they hold blanks; an empty line discards those before it",
+            Self::Command => {
+                "words as on a command line, with escapes; an empty line discards those before it"
+            }
+            Self::LastCommand => "words as on a command line, with escapes; the last line counts",
+            Self::Pairs => "NAME=VALUE words; a later one of a name counts, an empty line discards all",
+            Self::Boolean => "true or false; the last line counts",
+            Self::Number => "a whole number or, for owners, a name; the last line counts",
+        }
+    }
+
     /// Whether a second assignment adds to the first instead of replacing it.
     pub fn repeatable(self) -> bool {
         matches!(self, Self::List | Self::Words | Self::Command | Self::Pairs)
@@ -61,8 +78,23 @@ pub enum Emit {
     Switch(&'static str),
     /// A boolean: these words if true, nothing if false.
     IfTrue(&'static [&'static str]),
-    /// The converter of the type deals with it, at this point of the command line.
-    Own,
+    /// The converter of the type deals with it, at this point of the command line; what comes of it in words.
+    Own(&'static str),
+}
+
+impl Emit {
+    /// What a key becomes, in words.
+    pub fn in_words(self) -> String {
+        match self {
+            Self::Separate(option) => format!("`{option} VALUE`"),
+            Self::Joined(option) => format!("`{option}=VALUE`"),
+            Self::Prefixed(option, prefix) => format!("`{option} {prefix}VALUE`"),
+            Self::Lowered(option) => format!("`{option} VALUE`, in small letters"),
+            Self::Switch(option) => format!("`{option}` if true, `{option}=false` if false"),
+            Self::IfTrue(words) => format!("`{}` if true", words.join(" ")),
+            Self::Own(words) => words.to_owned(),
+        }
+    }
 }
 
 /// One key.
@@ -101,7 +133,7 @@ pub const QUADLET_SECTION: &str = "Quadlet";
 static QUADLET: [Key; 1] = [key(
     "DefaultDependencies",
     Form::Boolean,
-    Emit::Own,
+    Emit::Own("whether the service has `Wants=` and `After=` for that"),
     "5.3",
     "whether the service waits for the network to be online",
     "false",
