@@ -144,14 +144,20 @@ async fn job_ends(link: &Link) -> zbus::Result<MessageStream> {
 
 /// Waits for the end of a job and gives its result.
 async fn end_of_job(ends: &mut MessageStream, job: OwnedObjectPath) -> zbus::Result<String> {
-    while let Some(message) = poll_fn(|context| Pin::new(&mut *ends).poll_next(context)).await {
-        let body = message?.body();
-        let (_, path, _, result): (u32, OwnedObjectPath, String, String) = body.deserialize()?;
-        if path == job {
+    loop {
+        let (ended, result) = next_end(ends).await?;
+        if ended == job {
             return Ok(result);
         }
     }
-    Err(zbus::Error::InvalidReply)
+}
+
+/// Waits for the end of any job and gives the job and its result.
+async fn next_end(ends: &mut MessageStream) -> zbus::Result<(OwnedObjectPath, String)> {
+    let message = poll_fn(|context| Pin::new(&mut *ends).poll_next(context)).await;
+    let body = message.ok_or(zbus::Error::InvalidReply)??.body();
+    let (_, path, _, result): (u32, OwnedObjectPath, String, String) = body.deserialize()?;
+    Ok((path, result))
 }
 
 /// Reloads the manager's unit files (and runs its generators).
@@ -194,26 +200,62 @@ pub enum UnitDeed {
     Stop,
 }
 
-/// Does something with a unit and waits until it is done.
+/// Does something with units and waits until all of it is done; the manager keeps their order.
+///
+/// Gives what went wrong, unit by unit; a job that does not end well is one.
 ///
 /// # Errors
-/// [`ManagerError`]; a job that fails is one.
-pub fn change_unit(bus: &Bus, unit: &str, deed: UnitDeed) -> Result<(), ManagerError> {
+/// [`ManagerError::Bus`] if the manager cannot be reached at all.
+pub fn change_units(bus: &Bus, units: &[&str], deed: UnitDeed) -> Result<Vec<ManagerError>, ManagerError> {
     let (word, method) = match deed {
         UnitDeed::Restart => ("restart", "RestartUnit"),
         UnitDeed::Stop => ("stop", "StopUnit"),
     };
-    let tried = format!("{word} `{unit}`");
-    let job = async |link: &Link| {
+    let tried = |unit: &str| format!("{word} `{unit}`");
+    let all = async |link: &Link| {
         let mut ends = job_ends(link).await?;
-        let answer = link.call(MANAGER, method, &(unit, "replace")).await?;
-        end_of_job(&mut ends, answer.body().deserialize()?).await
+        let mut jobs: Vec<(&str, OwnedObjectPath)> = Vec::new();
+        let mut errors = Vec::new();
+        for unit in units {
+            match link.call(MANAGER, method, &(unit, "replace")).await {
+                Ok(answer) => jobs.push((unit, answer.body().deserialize()?)),
+                Err(err) => {
+                    errors.push(ManagerError::Call { deed: tried(unit), source: Fault::from(&err) });
+                }
+            }
+        }
+        while !jobs.is_empty() {
+            let (ended, result) = next_end(&mut ends).await?;
+            let Some(index) = jobs.iter().position(|(_, job)| *job == ended) else { continue };
+            let (unit, _) = jobs.swap_remove(index);
+            if result != "done" {
+                errors.push(ManagerError::Job { deed: tried(unit), result });
+            }
+        }
+        Ok(errors)
     };
-    match ask(bus, &tried, job)? {
-        Ok(result) if result == "done" => Ok(()),
-        Ok(result) => Err(ManagerError::Job { deed: tried, result }),
-        Err(source) => Err(ManagerError::Call { deed: tried, source }),
-    }
+    let deed = format!("{word} units");
+    ask(bus, &deed, all)?.map_err(|source| ManagerError::Call { deed, source })
+}
+
+/// The commands that a service runs to start, as the manager has them: specifiers expanded, variables not.
+///
+/// # Errors
+/// [`ManagerError`].
+pub fn start_commands(bus: &Bus, unit: &str) -> Result<Vec<Vec<String>>, ManagerError> {
+    /// Path, words, whether failure counts, four times, a pid, how it ended.
+    type Command = (String, Vec<String>, bool, u64, u64, u64, u64, u32, i32, i32);
+    let deed = format!("read the commands of `{unit}`");
+    let read = async |link: &Link| {
+        let object = link.call(MANAGER, "GetUnit", &(unit,)).await?;
+        let object: OwnedObjectPath = object.body().deserialize()?;
+        let properties = (SERVICE, object.as_str(), "org.freedesktop.DBus.Properties");
+        let value = link.call(properties, "Get", &("org.freedesktop.systemd1.Service", "ExecStart")).await?;
+        let value: OwnedVariant = value.body().deserialize()?;
+        let commands: Vec<Command> = value.try_into()?;
+        Ok(commands.into_iter().map(|(_, words, ..)| words).collect())
+    };
+    ask(bus, &deed, read)?.map_err(|source| ManagerError::Call { deed, source })
 }
 
 /// What a manager knows of a unit.

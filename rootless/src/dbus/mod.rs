@@ -15,6 +15,6 @@ pub use bus::{Bus, BusError};
 pub use fault::Fault;
 pub use linger::{LingerError, linger_status, lingers, set_linger};
 pub use manager::{
-    ManagerError, ScopeRequest, UnitDeed, UnitState, change_unit, daemon_reload, loaded_units, start_scope,
-    unit_active_state, units_named,
+    ManagerError, ScopeRequest, UnitDeed, UnitState, change_units, daemon_reload, loaded_units,
+    start_commands, start_scope, unit_active_state, units_named,
 };

@@ -8,10 +8,9 @@ use crate::vocabulary::Key;
 
 /// Writes the service.
 pub(super) fn convert(work: &mut Work<'_>) {
-    if work.list("ImageTag").is_empty() && !work.file.faults.has_errors() {
-        let fault =
-            Diagnostic::error(work.file.section_place("Build"), "there is no `ImageTag=` to name the image");
-        work.faults.push(fault.with_hint("add a line such as `ImageTag=localhost/shop:latest`"));
+    if work.list("ImageTag").is_empty() {
+        let hint = "add a line such as `ImageTag=localhost/shop:latest`";
+        work.lacks("ImageTag", "there is no `ImageTag=` to name the image", hint);
     }
     let context = context(work);
     let mut build = work.command(&["build"]);

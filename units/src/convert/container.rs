@@ -7,7 +7,6 @@ use super::command::CommandLine;
 use super::service::Start;
 use super::work::Work;
 use super::{mount, references, userns};
-use crate::diagnostic::Diagnostic;
 use crate::vocabulary::Key;
 
 /// What the deprecated `VolatileTmp=` stands for.
@@ -105,13 +104,11 @@ fn require_image(work: &mut Work<'_>) {
         (Some(_), Some(root)) => {
             work.error(&root, "`Rootfs=` and `Image=` exclude each other", "remove one of the two");
         }
-        // A file that could not be read, or is not understood, may well name its image.
-        (None, None) if !work.file.faults.has_errors() => {
-            let section = work.file.name.kind.section();
-            let fault = Diagnostic::error(work.file.section_place(section), "there is no `Image=` to run");
-            let hint = "add a line such as `Image=docker.io/library/nginx:1.27` to [Container]";
-            work.faults.push(fault.with_hint(hint));
-        }
+        (None, None) => work.lacks(
+            "Image",
+            "there is no `Image=` to run",
+            "add a line such as `Image=docker.io/library/nginx:1.27` to [Container]",
+        ),
         _ => {}
     }
 }

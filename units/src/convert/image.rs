@@ -3,7 +3,6 @@
 use super::command::CommandLine;
 use super::references;
 use super::work::Work;
-use crate::diagnostic::Diagnostic;
 use crate::vocabulary::Key;
 
 /// Writes the service of an image.
@@ -23,11 +22,9 @@ pub(super) fn convert_artifact(work: &mut Work<'_>) {
 }
 
 fn pull(work: &mut Work<'_>, words: &[&str], what: &'static str) {
-    if work.scalar(what).is_none() && !work.file.faults.has_errors() {
-        let place = work.file.section_place(work.file.name.kind.section());
-        let fault = Diagnostic::error(place, format!("there is no `{what}=` to pull"));
-        work.faults
-            .push(fault.with_hint(format!("add `{what}=` with the whole name, its registry included")));
+    if work.scalar(what).is_none() {
+        let hint = format!("add `{what}=` with the whole name, its registry included");
+        work.lacks(what, &format!("there is no `{what}=` to pull"), &hint);
     }
     let mut line = work.command(words);
     work.rows(&mut line, |work, key, line| own(work, key, line, what));

@@ -4,16 +4,15 @@ use super::command::CommandLine;
 use super::service::Start;
 use super::work::Work;
 use super::{paths, references, userns};
-use crate::diagnostic::Diagnostic;
 use crate::vocabulary::Key;
 
 /// Writes the service.
 pub(super) fn convert(work: &mut Work<'_>) {
     let start = work.start();
     let files: Vec<String> = work.words("Yaml").iter().map(|file| work.path(&file.text)).collect();
-    if files.is_empty() && !work.file.faults.has_errors() {
-        let fault = Diagnostic::error(work.file.section_place("Kube"), "there is no `Yaml=` to play");
-        work.faults.push(fault.with_hint("add a line such as `Yaml=shop.yaml`; it lies beside this file"));
+    if files.is_empty() {
+        let hint = "add a line such as `Yaml=shop.yaml`; it lies beside this file";
+        work.lacks("Yaml", "there is no `Yaml=` to play", hint);
     }
     work.service_missing(&[("KillMode", "mixed")]);
     work.service("Environment", "PODMAN_SYSTEMD_UNIT=%n");

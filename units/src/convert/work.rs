@@ -121,6 +121,21 @@ impl<'a> Work<'a> {
         self.values.boolean(name, &mut self.faults)
     }
 
+    /// Notes that a key that must be there is not; not if it may be one that could not be read or is misspelt.
+    pub(super) fn lacks(&mut self, key: &str, text: &str, hint: &str) {
+        let section = self.file.name.kind.section();
+        let known = vocabulary::keys(self.file.name.kind);
+        let is_meant = |written: &str| {
+            known.iter().all(|row| row.name != written)
+                && crate::suggest::nearest(written, known.iter().map(|row| row.name)) == Some(key)
+        };
+        let misspelt = self.file.unit.entries(section).any(|entry| is_meant(&entry.key));
+        if !misspelt && !self.file.faults.has_errors() {
+            let fault = Diagnostic::error(self.file.section_place(section), text);
+            self.faults.push(fault.with_hint(hint));
+        }
+    }
+
     /// Adds a line to `[Service]`.
     pub(super) fn service(&mut self, key: &'static str, value: impl Into<Cow<'a, str>>) {
         self.draft.add(SERVICE, key, value);

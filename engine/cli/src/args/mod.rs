@@ -14,6 +14,7 @@ mod help;
 mod image;
 mod linger;
 mod objects;
+mod quadlet;
 mod reader;
 mod refused;
 mod run;
@@ -33,6 +34,11 @@ pub use image::{
 };
 pub use linger::LingerArgs;
 pub use objects::{ExistsArgs, InspectArgs, InspectContainersArgs, InspectType};
+pub use quadlet::{
+    FaultFormat, QuadletAdoptArgs, QuadletApplyArgs, QuadletCheckArgs, QuadletConvertArgs,
+    QuadletExplainArgs, QuadletInstallArgs, QuadletListArgs, QuadletPlanArgs, QuadletPrintArgs,
+    QuadletRmArgs, WhoseArgs,
+};
 pub use run::{ContainerOptions, CreateArgs, FixedOptions, PlatformOptions, RegistryOptions, RunArgs};
 pub use suggest::similar;
 pub use system::{InfoArgs, UnshareArgs, VersionArgs};
@@ -108,6 +114,28 @@ pub enum Command {
     VolumeRm(VolumeRmArgs),
     /// `volume exists`
     VolumeExists(ExistsArgs),
+    /// `quadlet adopt`
+    QuadletAdopt(QuadletAdoptArgs),
+    /// `quadlet apply`
+    QuadletApply(QuadletApplyArgs),
+    /// `quadlet check`
+    QuadletCheck(QuadletCheckArgs),
+    /// `quadlet convert`
+    QuadletConvert(QuadletConvertArgs),
+    /// `quadlet explain`
+    QuadletExplain(QuadletExplainArgs),
+    /// `quadlet install`
+    QuadletInstall(QuadletInstallArgs),
+    /// `quadlet list`
+    QuadletList(QuadletListArgs),
+    /// `quadlet plan`
+    QuadletPlan(QuadletPlanArgs),
+    /// `quadlet print`
+    QuadletPrint(QuadletPrintArgs),
+    /// `quadlet release`
+    QuadletRelease(QuadletAdoptArgs),
+    /// `quadlet rm`
+    QuadletRm(QuadletRmArgs),
     /// `unshare`
     Unshare(UnshareArgs),
     /// `info`

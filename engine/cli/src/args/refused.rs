@@ -29,7 +29,6 @@ const COMMANDS: &[&str] = &[
     "play",
     "pod",
     "push",
-    "quadlet",
     "rename",
     "restart",
     "save",
@@ -286,7 +285,6 @@ const GROUPS: &[&str] = &[
     "network",
     "play",
     "pod",
-    "quadlet",
     "secret",
     "system",
 ];

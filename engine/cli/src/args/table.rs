@@ -34,6 +34,7 @@ pub(super) const GROUPS: &[Group] = &[
     Group { name: "container", about: "Manage containers" },
     Group { name: "image", about: "Manage images" },
     Group { name: "linger", about: "Let a user's services outlive the last session" },
+    Group { name: "quadlet", about: "Check, convert and install unit files" },
     Group { name: "volume", about: "Manage volumes" },
 ];
 
@@ -136,6 +137,65 @@ pub(super) const ENTRIES: &[Entry] = &[
         InspectImagesArgs,
         Command::ImageInspect
     ),
+    row!(
+        "quadlet adopt",
+        "Make the services of containers/systemd instead of Podman's generator",
+        "[options]",
+        QuadletAdoptArgs,
+        Command::QuadletAdopt
+    ),
+    row!(
+        "quadlet apply",
+        "Reload the unit files and restart the services they change",
+        "[options]",
+        QuadletApplyArgs,
+        Command::QuadletApply
+    ),
+    row!(
+        "quadlet check",
+        "Tell all that is wrong with unit files",
+        "[options] [FILE|DIRECTORY...]",
+        QuadletCheckArgs,
+        Command::QuadletCheck
+    ),
+    row!(
+        "quadlet convert",
+        "Show the services that unit files become",
+        "[options] FILE|DIRECTORY...",
+        QuadletConvertArgs,
+        Command::QuadletConvert
+    ),
+    row!(
+        "quadlet explain",
+        "Tell what keys mean",
+        "[options] [KEY|SECTION...]",
+        QuadletExplainArgs,
+        Command::QuadletExplain
+    ),
+    row!(
+        "quadlet install",
+        "Install unit files",
+        "[options] PATH|URL...",
+        QuadletInstallArgs,
+        Command::QuadletInstall
+    ),
+    row!("quadlet list", "List unit files", "[options]", QuadletListArgs, Command::QuadletList),
+    row!(
+        "quadlet plan",
+        "Show what reloading the unit files would change",
+        "[options]",
+        QuadletPlanArgs,
+        Command::QuadletPlan
+    ),
+    row!("quadlet print", "Print a unit file", "[options] FILE", QuadletPrintArgs, Command::QuadletPrint),
+    row!(
+        "quadlet release",
+        "Leave containers/systemd to Podman's generator again",
+        "[options]",
+        QuadletAdoptArgs,
+        Command::QuadletRelease
+    ),
+    row!("quadlet rm", "Remove unit files", "[options] NAME...", QuadletRmArgs, Command::QuadletRm),
     row!("volume create", "Create a volume", "[options] [NAME]", VolumeCreateArgs, Command::VolumeCreate),
     row!(
         "volume exists",
@@ -193,6 +253,8 @@ const ALIASES: &[(&str, &str)] = &[
     ("image rm", "rmi"),
     ("image tag", "tag"),
     ("image untag", "untag"),
+    ("quadlet cat", "quadlet print"),
+    ("quadlet ls", "quadlet list"),
     ("system info", "info"),
     ("volume list", "volume ls"),
     ("volume remove", "volume rm"),

@@ -100,6 +100,7 @@ explained!(
     pontoon_cli::view::FilterError,
     pontoon_image::ArchiveError,
     pontoon_cli::time::TimeError,
+    pontoon_generator::install::InstallError,
     pontoon_lifecycle::pull::ImportError,
     pontoon_lifecycle::pull::LoadError,
     pontoon_lifecycle::pull::PullNamedError,
@@ -108,12 +109,14 @@ explained!(
     pontoon_lifecycle::volume::VolumeDeedError,
     pontoon_rootless::dbus::BusError,
     pontoon_rootless::dbus::LingerError,
+    pontoon_rootless::dbus::ManagerError,
     pontoon_rootless::userns::UserNamespaceError,
     pontoon_storage::FileError,
     pontoon_storage::OpenError,
 );
 
 plain!(
+    pontoon_image::FetchError,
     pontoon_image::RegistriesError,
     pontoon_lifecycle::acquire::AcquireError,
     pontoon_image::InvalidReference,

@@ -9,6 +9,7 @@ mod inspect;
 mod list;
 mod logs;
 mod pull;
+mod quadlet;
 mod run;
 mod system;
 mod volume;
@@ -85,6 +86,17 @@ pub fn dispatch(invocation: Invocation) -> Result<ExitStatus, Failure> {
         Command::VolumeInspect(args) => volume::inspect(&context, &args),
         Command::VolumeRm(args) => volume::remove(&context, &args),
         Command::VolumeExists(args) => volume::exists(&context, &args.name),
+        Command::QuadletAdopt(args) => quadlet::adopt(&args),
+        Command::QuadletApply(args) => quadlet::apply(&context, &args),
+        Command::QuadletCheck(args) => quadlet::check(&args),
+        Command::QuadletConvert(args) => quadlet::convert(&args),
+        Command::QuadletExplain(args) => quadlet::explain(&args),
+        Command::QuadletInstall(args) => quadlet::install(&context, &args),
+        Command::QuadletList(args) => quadlet::list(&args),
+        Command::QuadletPlan(args) => quadlet::plan(&context, &args),
+        Command::QuadletPrint(args) => quadlet::print(&args),
+        Command::QuadletRelease(args) => quadlet::release(&args),
+        Command::QuadletRm(args) => quadlet::remove(&args),
         Command::Unshare(args) => system::unshare(&context, &args),
         Command::Info(args) => system::info(&context, &args),
         Command::Version(args) => system::version(&args),

@@ -1,6 +1,6 @@
 //! `--filter KEY=VALUE` of lists.
 
-use super::{images, ps, volume};
+use super::{images, ps, quadlets, volume};
 
 /// One `--filter`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +49,7 @@ impl FilterError {
 const CONTAINER_FILTERS: &[&str] =
     &["ancestor", "before", "exited", "id", "label", "name", "network", "since", "status", "volume"];
 const IMAGE_FILTERS: &[&str] = &["before", "dangling", "id", "label", "reference", "since"];
+const QUADLET_FILTERS: &[&str] = &["name", "pod", "status"];
 const VOLUME_FILTERS: &[&str] = &["anonymous", "dangling", "driver", "label", "name"];
 
 impl Filter {
@@ -78,6 +79,11 @@ impl Filter {
 
     fn unknown(&self, known: &'static [&'static str]) -> FilterError {
         FilterError::Unknown { key: self.key.clone(), known }
+    }
+
+    /// Whether the value, a regular expression, is found in a text.
+    fn matches(&self, text: &str) -> Result<bool, FilterError> {
+        Ok(regex_lite::Regex::new(&self.value).map_err(|_| self.wrong_value())?.is_match(text))
     }
 
     fn flag(&self) -> Result<bool, FilterError> {
@@ -132,7 +138,13 @@ pub fn containers(rows: Vec<ps::Row>, filters: &[Filter]) -> Result<Vec<ps::Row>
         passes(filters, |filter| {
             Ok(match filter.key.as_str() {
                 "id" => row.id.starts_with(&filter.value),
-                "name" => row.names.iter().any(|name| matches_pattern(name, &filter.value)),
+                "name" => {
+                    let mut any = false;
+                    for name in &row.names {
+                        any |= filter.matches(name)?;
+                    }
+                    any
+                }
                 "label" => has_label(&row.labels, &filter.value),
                 "label!" => !has_label(&row.labels, &filter.value),
                 "status" => match filter.value.as_str() {
@@ -203,7 +215,7 @@ pub fn volumes(rows: Vec<volume::Row>, filters: &[Filter]) -> Result<Vec<volume:
     keep(rows, |row| {
         passes(filters, |filter| {
             Ok(match filter.key.as_str() {
-                "name" => matches_pattern(&row.name, &filter.value),
+                "name" => filter.matches(&row.name)?,
                 "driver" => filter.value == "local",
                 "dangling" => (row.containers == 0) == filter.flag()?,
                 "anonymous" => row.anonymous == filter.flag()?,
@@ -235,21 +247,20 @@ fn has_label(labels: &std::collections::BTreeMap<String, String>, wanted: &str) 
     }
 }
 
-/// Whether the name holds the pattern; `^` and `$` bind it to the beginning and the end, `*` is anything.
-fn matches_pattern(name: &str, pattern: &str) -> bool {
-    let (from_start, pattern) = match pattern.strip_prefix('^') {
-        Some(rest) => (true, rest),
-        None => (false, pattern),
-    };
-    let (to_end, pattern) = match pattern.strip_suffix('$') {
-        Some(rest) => (true, rest),
-        None => (false, pattern),
-    };
-    // In a regular expression it is `.*`.
-    let pattern = pattern.replace(".*", "*");
-    let start = if from_start { "" } else { "*" };
-    let end = if to_end { "" } else { "*" };
-    glob(name, &format!("{start}{pattern}{end}"))
+/// Keeps the unit files that pass.
+pub fn quadlets(rows: Vec<quadlets::Row>, filters: &[Filter]) -> Result<Vec<quadlets::Row>, FilterError> {
+    for filter in filters {
+        if !QUADLET_FILTERS.contains(&filter.key.as_str()) {
+            return Err(filter.unknown(QUADLET_FILTERS));
+        }
+    }
+    keep(rows, |row| {
+        passes(filters, |filter| match filter.key.as_str() {
+            "name" => filter.matches(&row.name),
+            "pod" => Ok(row.pod == filter.value),
+            _ => Ok(row.status == filter.value || row.status.split('/').any(|word| word == filter.value)),
+        })
+    })
 }
 
 /// Whether an image's full name is what somebody may have written: with or without registry and tag, `*` is anything.

@@ -6,13 +6,17 @@
 use std::time::SystemTime;
 
 pub mod container;
+pub mod faults;
 pub mod filter;
 mod host_config;
 pub mod image;
 pub mod images;
 pub mod info;
+pub mod keys;
+pub mod plan;
 pub mod port;
 pub mod ps;
+pub mod quadlets;
 pub mod version;
 pub mod volume;
 
