@@ -1,6 +1,6 @@
-//! Names of users of the host.
+//! Names of users and groups of the host.
 //!
-//! `/etc/passwd` first, since reading it costs a tenth of a millisecond; users from elsewhere (LDAP, homed) by `getent`,
+//! `/etc/passwd` and `/etc/group` first, since reading it costs a tenth of a millisecond; users from elsewhere (LDAP, homed) by `getent`,
 //! which asks whatever the host has set up, also from a static program.
 
 use std::fs;
@@ -31,17 +31,31 @@ pub fn by_name(name: &str) -> Option<HostUser> {
     lookup(name, |user| user.name == name)
 }
 
+/// Finds the number of the group with a name.
+#[must_use]
+pub fn group_id(name: &str) -> Option<u32> {
+    find("group", name, |line| {
+        let mut fields = line.split(':');
+        (fields.next()? == name).then(|| fields.nth(1)?.parse().ok())?
+    })
+}
+
 fn lookup(key: &str, wanted: impl Fn(&HostUser) -> bool) -> Option<HostUser> {
-    let find = |text: &str| text.lines().filter_map(parse).find(|it| wanted(it));
-    let local = fs::read_to_string("/etc/passwd").ok().and_then(|text| find(&text));
+    find("passwd", key, |line| parse(line).filter(|user| wanted(user)))
+}
+
+/// Looks through a database of names: the host's own file, then whatever else it asks.
+fn find<T>(database: &str, key: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+    let first = |text: &str| text.lines().find_map(&read);
+    let local = fs::read_to_string(format!("/etc/{database}")).ok().and_then(|text| first(&text));
     local.or_else(|| {
         let program = crate::helper::find("getent", "libc-bin").ok()?;
         let output = Command::new(program)
-            .args(["passwd", "--", key])
+            .args([database, "--", key])
             .stdin(Stdio::null())
             .stderr(Stdio::null())
             .output();
-        find(std::str::from_utf8(&output.ok()?.stdout).ok()?)
+        first(std::str::from_utf8(&output.ok()?.stdout).ok()?)
     })
 }
 

@@ -157,6 +157,12 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
         hard_limits: (getrlimit(Resource::Nofile).maximum, getrlimit(Resource::Nproc).maximum),
         hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         devices: if request.privileged { host_devices() } else { Vec::new() },
+        missing_devices: request
+            .devices
+            .iter()
+            .filter(|device| device.optional && !device.host.exists())
+            .map(|device| device.host.clone())
+            .collect(),
         thermal: thermal_directories(),
         streams: known.streams,
     };

@@ -193,6 +193,9 @@ pub struct DeviceRequest {
     pub container: String,
     /// `r`, `w`, `m`.
     pub permissions: String,
+    /// Where the host has no such device, the container does without (`AddDevice=-PATH` of a unit file).
+    #[serde(default)]
+    pub optional: bool,
 }
 
 /// `--security-opt seccomp=`.

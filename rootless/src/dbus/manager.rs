@@ -9,10 +9,10 @@ use zbus::{MatchRule, MessageStream, OwnedObjectPath, OwnedVariant, Variant};
 use super::bus::Link;
 use super::{Bus, BusError, Fault};
 
-const SERVICE: &str = "org.freedesktop.systemd1";
+pub(super) const SERVICE: &str = "org.freedesktop.systemd1";
 const PATH: &str = "/org/freedesktop/systemd1";
 const INTERFACE: &str = "org.freedesktop.systemd1.Manager";
-const MANAGER: (&str, &str, &str) = (SERVICE, PATH, INTERFACE);
+pub(super) const MANAGER: (&str, &str, &str) = (SERVICE, PATH, INTERFACE);
 
 /// A scope to be made around running processes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl ManagerError {
 }
 
 /// Does something over the bus and tells what was tried if it fails.
-fn ask<T>(
+pub(super) fn ask<T>(
     bus: &Bus,
     deed: &str,
     act: impl AsyncFnOnce(&Link) -> zbus::Result<T>,
@@ -130,7 +130,7 @@ async fn scope_job(link: &Link, request: &ScopeRequest<'_>) -> zbus::Result<Stri
 }
 
 /// The ends of all jobs from now on; asked for before a job is made, so that its end is not missed.
-async fn job_ends(link: &Link) -> zbus::Result<MessageStream> {
+pub(super) async fn job_ends(link: &Link) -> zbus::Result<MessageStream> {
     let rule = MatchRule::builder()
         .msg_type(zbus::message::Type::Signal)
         .path(PATH)

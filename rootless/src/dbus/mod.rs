@@ -8,6 +8,7 @@ mod bus;
 mod fault;
 mod linger;
 mod manager;
+mod target;
 #[cfg(test)]
 mod tests;
 
@@ -18,3 +19,4 @@ pub use manager::{
     ManagerError, ScopeRequest, UnitDeed, UnitState, change_units, daemon_reload, loaded_units,
     start_commands, start_scope, unit_active_state, units_named,
 };
+pub use target::{Target, settled};

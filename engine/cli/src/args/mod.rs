@@ -37,7 +37,7 @@ pub use objects::{ExistsArgs, InspectArgs, InspectContainersArgs, InspectType};
 pub use quadlet::{
     FaultFormat, QuadletAdoptArgs, QuadletApplyArgs, QuadletCheckArgs, QuadletConvertArgs,
     QuadletExplainArgs, QuadletInstallArgs, QuadletListArgs, QuadletPlanArgs, QuadletPrintArgs,
-    QuadletRmArgs, WhoseArgs,
+    QuadletRmArgs, QuadletWaitNetworkArgs, WhoseArgs,
 };
 pub use run::{ContainerOptions, CreateArgs, FixedOptions, PlatformOptions, RegistryOptions, RunArgs};
 pub use suggest::similar;
@@ -136,6 +136,8 @@ pub enum Command {
     QuadletRelease(QuadletAdoptArgs),
     /// `quadlet rm`
     QuadletRm(QuadletRmArgs),
+    /// `quadlet wait-network`
+    QuadletWaitNetwork(QuadletWaitNetworkArgs),
     /// `unshare`
     Unshare(UnshareArgs),
     /// `info`

@@ -159,3 +159,11 @@ pub struct QuadletAdoptArgs {
     #[arg(long)]
     pub no_reload: bool,
 }
+
+/// `quadlet wait-network`
+#[derive(Debug, Args)]
+pub struct QuadletWaitNetworkArgs {
+    /// The most seconds to wait; 0 not to wait at all
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub timeout: u32,
+}

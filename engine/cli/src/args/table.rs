@@ -196,6 +196,13 @@ pub(super) const ENTRIES: &[Entry] = &[
         Command::QuadletRelease
     ),
     row!("quadlet rm", "Remove unit files", "[options] NAME...", QuadletRmArgs, Command::QuadletRm),
+    row!(
+        "quadlet wait-network",
+        "Wait until the network of the system is online",
+        "[options]",
+        QuadletWaitNetworkArgs,
+        Command::QuadletWaitNetwork
+    ),
     row!("volume create", "Create a volume", "[options] [NAME]", VolumeCreateArgs, Command::VolumeCreate),
     row!(
         "volume exists",

@@ -97,6 +97,7 @@ pub fn dispatch(invocation: Invocation) -> Result<ExitStatus, Failure> {
         Command::QuadletPrint(args) => quadlet::print(&args),
         Command::QuadletRelease(args) => quadlet::release(&args),
         Command::QuadletRm(args) => quadlet::remove(&args),
+        Command::QuadletWaitNetwork(args) => quadlet::wait_network(&args),
         Command::Unshare(args) => system::unshare(&context, &args),
         Command::Info(args) => system::info(&context, &args),
         Command::Version(args) => system::version(&args),

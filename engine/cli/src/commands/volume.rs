@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use pontoon_lifecycle::record::{ContainerRecord, VolumeRecord};
 use pontoon_lifecycle::volume::{self, VolumeDeedError};
+use pontoon_rootless::names;
 use pontoon_storage::{FindVolumeError, Store, VolumeEntry, VolumeError};
 
 use super::{Context, Failure};
@@ -41,7 +42,8 @@ pub fn create(context: &Context, args: &VolumeCreateArgs) -> Result<ExitStatus, 
                 ),
             ));
         }
-        record.options.push((name.to_owned(), value.to_owned()));
+        let value = if name == "o" { with_ids(value)? } else { value.to_owned() };
+        record.options.push((name.to_owned(), value));
     }
     if record.bound().is_none()
         && record.tmpfs().is_none()
@@ -56,6 +58,27 @@ pub fn create(context: &Context, args: &VolumeCreateArgs) -> Result<ExitStatus, 
     let name = volume::create(&context.host, &store, args.name.as_deref(), &record, args.ignore)?;
     output::line(&name)?;
     Ok(ExitStatus::Success)
+}
+
+/// Mount options with the names of owners replaced by their ids: unit files may name them.
+fn with_ids(options: &str) -> Result<String, Failure> {
+    let id = |option: &str| {
+        let (kind, name) = option.split_once('=')?;
+        let found = match kind {
+            "uid" => names::by_name(name).map(|user| user.uid),
+            "gid" => names::group_id(name),
+            _ => return None,
+        };
+        if name.parse::<u32>().is_ok() {
+            return None;
+        }
+        let what = if kind == "uid" { "user" } else { "group" };
+        let missing = || Failure::new(format!("there is no {what} `{name}` on this host"), None);
+        Some(found.map(|id| format!("{kind}={id}")).ok_or_else(missing))
+    };
+    let words: Result<Vec<String>, Failure> =
+        options.split(',').map(|option| id(option).unwrap_or_else(|| Ok(option.to_owned()))).collect();
+    Ok(words?.join(","))
 }
 
 fn rows(store: &Store) -> Result<Vec<view::Row>, Failure> {

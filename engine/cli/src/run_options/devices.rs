@@ -5,8 +5,12 @@ use pontoon_lifecycle::request::DeviceRequest;
 use super::error::Fault;
 use super::{Host, mounts};
 
-/// `HOST[:CONTAINER[:rwm]]` or `HOST:rwm`.
+/// `HOST[:CONTAINER[:rwm]]` or `HOST:rwm`; after a dash, a device that may be missing.
 pub(super) fn read(text: &str, host: &Host) -> Result<DeviceRequest, Fault> {
+    let (text, optional) = match text.strip_prefix('-') {
+        Some(rest) => (rest, true),
+        None => (text, false),
+    };
     let parts: Vec<&str> = text.split(':').collect();
     let (device, inside, permissions) = match parts.as_slice() {
         [device] => (*device, *device, "rwm"),
@@ -39,5 +43,5 @@ pub(super) fn read(text: &str, host: &Host) -> Result<DeviceRequest, Fault> {
         return Err(Fault::invalid("the path in the container must be absolute"));
     }
     let host = mounts::host_path(device, host)?;
-    Ok(DeviceRequest { host, container: inside, permissions: permissions.to_owned() })
+    Ok(DeviceRequest { host, container: inside, permissions: permissions.to_owned(), optional })
 }

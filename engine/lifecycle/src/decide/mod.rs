@@ -69,6 +69,8 @@ pub struct Facts<'a> {
     pub hostname: String,
     /// Device nodes of the host, for `--privileged`.
     pub devices: Vec<PathBuf>,
+    /// Devices that were asked for, may be missing, and are.
+    pub missing_devices: Vec<PathBuf>,
     /// Directories of the processors' thermal counters, which tell one container what another does.
     pub thermal: Vec<String>,
     /// What the payload's streams are.

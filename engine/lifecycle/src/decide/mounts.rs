@@ -48,7 +48,8 @@ pub(super) fn decide(
         );
     }
     mounts.extend(facts.devices.iter().map(|path| device(path.clone(), None, None, "rwm")));
-    mounts.extend(request.devices.iter().map(asked_device));
+    let there = |device: &&DeviceRequest| !facts.missing_devices.contains(&device.host);
+    mounts.extend(request.devices.iter().filter(there).map(asked_device));
     if request.read_only && request.read_only_tmpfs != Some(false) {
         for path in ["/run", "/tmp", "/var/tmp"] {
             if !is_asked(path) {

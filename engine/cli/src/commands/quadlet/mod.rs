@@ -9,6 +9,7 @@ mod list;
 mod plan;
 mod remove;
 mod restart;
+mod wait_network;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ pub use install::install;
 pub use list::{list, print};
 pub use plan::{apply, plan};
 pub use remove::remove;
+pub use wait_network::wait_network;
 
 /// Whose unit files a command is about.
 #[derive(Debug, Clone, Copy)]
