@@ -20,6 +20,8 @@ bindir := $(DESTDIR)$(PREFIX)/bin
 libexecdir := $(DESTDIR)$(PREFIX)/libexec/pontoon
 unitdir := $(DESTDIR)$(PREFIX)/lib/systemd
 docdir := $(DESTDIR)$(PREFIX)/share/doc/pontoon
+mandir := $(DESTDIR)$(PREFIX)/share/man
+sharedir := $(DESTDIR)$(PREFIX)/share
 
 UNITS := pontoon-user-wait-network-online.service
 
@@ -44,6 +46,11 @@ install: $(if $(NOBUILD),,build)
 	for unit in $(UNITS); do \
 	    sed 's|@PREFIX@|$(PREFIX)|g' packaging/$$unit >$(unitdir)/user/$$unit && chmod 644 $(unitdir)/user/$$unit || exit 1; \
 	done
+	install -D -m 644 -t $(mandir)/man5 packaging/man/pontoon-quadlet.5
+	for pair in bash:bash-completion/completions/pontoon zsh:zsh/site-functions/_pontoon fish:fish/vendor_completions.d/pontoon.fish; do \
+	    install -d $(sharedir)/$$(dirname $${pair#*:}) && \
+	    $(STATIC)/pontoon completion $${pair%%:*} >$(sharedir)/$${pair#*:} && chmod 644 $(sharedir)/$${pair#*:} || exit 1; \
+	done
 	install -D -m 644 -t $(docdir) LICENSE LICENSE-APACHE LICENSE-MIT
 
 uninstall:
@@ -51,6 +58,8 @@ uninstall:
 	rm -rf $(libexecdir) $(docdir)
 	rm -f $(unitdir)/system-generators/pontoon-system-generator $(unitdir)/user-generators/pontoon-user-generator
 	for unit in $(UNITS); do rm -f $(unitdir)/user/$$unit; done
+	rm -f $(mandir)/man5/pontoon-quadlet.5 $(sharedir)/bash-completion/completions/pontoon
+	rm -f $(sharedir)/zsh/site-functions/_pontoon $(sharedir)/fish/vendor_completions.d/pontoon.fish
 
 # An ordinary user on a machine booted by systemd sees it on that machine; everybody else in a test host.
 demo: build
@@ -78,10 +87,13 @@ fmt-check:
 lint:
 	$(CARGO) clippy --locked --workspace --all-targets --all-features -- -D warnings
 
+# Real directories of unit files with what Podman's generator makes of them; compared with where they are at hand.
+CORPUS ?= $(wildcard ../shared/corpus.tar.xz)
+
 # The rooms' own tests meet real programs, which are installed if it may be.
 unit:
 	$(CARGO) run --quiet --locked -p pontoon-tests -- peers
-	$(CARGO) test --locked --workspace
+	PONTOON_CORPUS=$(abspath $(CORPUS)) $(CARGO) test --locked --workspace
 
 # What tests put into containers; static, like everything that has to run in any image.
 .PHONY: payload

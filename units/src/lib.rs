@@ -13,6 +13,7 @@ pub mod csv;
 pub mod diagnostic;
 pub mod kind;
 pub mod lint;
+pub mod manual;
 pub mod names;
 pub mod parallel;
 pub mod parse;
