@@ -5,6 +5,7 @@
 #   make demo       the main job, shown: a file becomes a running service
 #   make check      everything that must hold: format, lints, unit tests, end-to-end tests
 #   make bench      our times beside Podman's, as ratios
+#   make fuzz       random input for what reads text of anybody; SECONDS=60 for each target
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -108,6 +109,22 @@ e2e: build
 
 bench: build
 	$(CARGO) run --quiet --locked -p pontoon-tests -- bench
+
+# What cargo-fuzz would do, with the stable toolchain: coverage without a sanitizer, there is no unsafe code in these rooms.
+SECONDS ?= 60
+FUZZ_FLAGS := -C passes=sancov-module -C llvm-args=-sanitizer-coverage-level=4 \
+    -C llvm-args=-sanitizer-coverage-inline-8bit-counters -C llvm-args=-sanitizer-coverage-pc-table -C codegen-units=1
+.PHONY: fuzz
+fuzz:
+	mkdir -p $(TARGET_DIR)/fuzz/seeds
+	find units/tests/golden -type f ! -name expected -exec cp -t $(TARGET_DIR)/fuzz/seeds {} +
+	for target in parse words convert; do \
+	    mkdir -p $(TARGET_DIR)/fuzz/$$target && \
+	    RUSTFLAGS="$(FUZZ_FLAGS)" $(CARGO) run --quiet --release --target $(HOST_TRIPLE) --target-dir $(TARGET_DIR)/fuzz/build \
+	        --manifest-path tests/fuzz/Cargo.toml --bin $$target -- \
+	        -max_total_time=$(SECONDS) -timeout=5 -rss_limit_mb=512 -max_len=4096 -print_final_stats=1 \
+	        -artifact_prefix=$(TARGET_DIR)/fuzz/ $(TARGET_DIR)/fuzz/$$target $(TARGET_DIR)/fuzz/seeds || exit 1; \
+	done
 
 # Test hosts that were killed are swept at the next boot; this throws away what is cached for them, too.
 clean-testhost:

@@ -11,11 +11,11 @@ mod original;
 pub mod plan;
 mod read;
 mod surroundings;
+mod trust;
 mod walk;
 
 pub use engine::program;
 pub use listener::Listener;
 pub use original::{Original, find as find_original};
-pub use read::file as read_file;
 pub use surroundings::{directories, surroundings};
 pub use walk::{sources, sources_of};

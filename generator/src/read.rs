@@ -2,14 +2,15 @@
 //!
 //! A name ending in `.container` may be a pipe, a device, a gigabyte or gone: nothing here waits or fails.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::os::fd::BorrowedFd;
-use std::path::Path;
 
 use pontoon_units::Content;
 use pontoon_units::parse::MAX_SIZE;
-use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, major, minor, openat};
+use rustix::fs::{FileType, Mode, OFlags, fstat, major, minor, openat};
 use rustix::io::{Errno, read, retry_on_intr};
+
+use crate::trust::Trust;
 
 /// `/dev/null`, as major and minor number.
 const NULL_DEVICE: (u32, u32) = (1, 3);
@@ -19,28 +20,25 @@ const FIRST: usize = 16 * 1024;
 
 /// What a file of a directory holds.
 ///
-/// `regular` is what the directory says of it; then nobody need ask again.
-pub fn content(directory: BorrowedFd<'_>, name: &CStr, regular: bool) -> Content {
-    match try_content(directory, name, regular) {
+/// `regular` is what the directory says of it; then nobody need ask again, unless it matters whose it is.
+pub fn content(directory: BorrowedFd<'_>, name: &CStr, regular: bool, trust: Trust) -> Content {
+    match try_content(directory, name, regular, trust) {
         Ok(content) => content,
         Err(errno) => Content::Unreadable(std::io::Error::from(errno).to_string()),
     }
 }
 
-/// What the file of a path holds.
-pub fn file(path: &Path) -> Content {
-    match CString::new(path.as_os_str().as_encoded_bytes()) {
-        Ok(name) => content(CWD, &name, false),
-        Err(_) => Content::Unreadable("its name holds a NUL byte".to_owned()),
-    }
-}
-
-fn try_content(directory: BorrowedFd<'_>, name: &CStr, regular: bool) -> Result<Content, Errno> {
+fn try_content(
+    directory: BorrowedFd<'_>,
+    name: &CStr,
+    regular: bool,
+    trust: Trust,
+) -> Result<Content, Errno> {
     // Without NONBLOCK, opening a pipe waits for somebody to write into it.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let flags = if regular { flags | OFlags::NOFOLLOW } else { flags };
     let file = openat(directory, name, flags, Mode::empty())?;
-    if !regular {
+    if !regular || trust.is_strict() {
         let about = fstat(&file)?;
         match FileType::from_raw_mode(about.st_mode) {
             FileType::RegularFile => {}
@@ -49,6 +47,9 @@ fn try_content(directory: BorrowedFd<'_>, name: &CStr, regular: bool) -> Result<
             }
             FileType::Directory => return Ok(Content::Unreadable("it is a directory".to_owned())),
             _ => return Ok(Content::Unreadable("it is not a regular file".to_owned())),
+        }
+        if let Some(reason) = trust.refusal(&about) {
+            return Ok(Content::Unreadable(reason));
         }
     }
     let mut first = [0; FIRST];

@@ -1,6 +1,7 @@
 //! What the environment says about places.
 
 use std::env;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use pontoon_units::search::{self, Manager, SearchDirectory, Surroundings};
@@ -25,7 +26,7 @@ pub fn surroundings(manager: Manager, listener: &mut dyn Listener) -> Surroundin
     let found = Surroundings {
         shared_taken: unit_directories.is_none() && original_is_at_work(manager, listener),
         unit_directories,
-        runtime: path("XDG_RUNTIME_DIR"),
+        runtime: path("XDG_RUNTIME_DIR").filter(|runtime| is_own(runtime, manager, listener)),
         config: path("XDG_CONFIG_HOME"),
         home: path("HOME"),
     };
@@ -43,4 +44,18 @@ fn original_is_at_work(manager: Manager, listener: &mut dyn Listener) -> bool {
         listener.debug(&format!("{} is installed: containers/systemd is left to it", found.path.display()));
     }
     found.is_some()
+}
+
+/// Whether a runtime directory is the user's; after `su` it is often that of somebody else.
+fn is_own(runtime: &Path, manager: Manager, listener: &mut dyn Listener) -> bool {
+    let Manager::User { uid } = manager else { return true };
+    match std::fs::metadata(runtime) {
+        Ok(about) if about.uid() != uid => {
+            let text =
+                format!("XDG_RUNTIME_DIR: {} belongs to uid {}, ignoring it", runtime.display(), about.uid());
+            listener.warning(&text);
+            false
+        }
+        _ => true,
+    }
 }

@@ -12,13 +12,14 @@ use std::sync::Arc;
 
 use pontoon_units::names::FileName;
 use pontoon_units::parallel;
-use pontoon_units::search::{self, Leave, Manager, SearchDirectory};
+use pontoon_units::search::{self, Leave, Manager, SearchDirectory, Writers};
 use pontoon_units::{Content, DropIn, Source, UnitKind};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, openat, statat};
 use rustix::io::Errno;
 
 use crate::listener::Listener;
 use crate::read;
+use crate::trust::Trust;
 
 /// No hierarchy of unit files is deeper; each level holds a descriptor.
 const DEEPEST: usize = 64;
@@ -27,6 +28,7 @@ const DEEPEST: usize = 64;
 pub fn sources(manager: Manager, directories: &[SearchDirectory], log: &mut dyn Listener) -> Vec<Source> {
     let mut walk = Walk {
         manager,
+        trust: Trust::new(Writers::Anybody, manager),
         users: users_directories(directories),
         entered: HashSet::new(),
         seen: HashSet::new(),
@@ -35,6 +37,7 @@ pub fn sources(manager: Manager, directories: &[SearchDirectory], log: &mut dyn 
         log,
     };
     for directory in directories {
+        walk.trust = Trust::new(directory.writers, manager);
         let path = fs::canonicalize(&directory.path).unwrap_or_else(|_| directory.path.clone());
         let name = CString::new(path.as_os_str().as_encoded_bytes()).unwrap_or_default();
         match open_directory(CWD, &name) {
@@ -50,7 +53,11 @@ pub fn sources(manager: Manager, directories: &[SearchDirectory], log: &mut dyn 
 
 /// The unit files of one directory, with all that lies below it or with its drop-ins alone.
 pub fn sources_of(directory: &Path, leave: Leave, log: &mut dyn Listener) -> Vec<Source> {
-    sources(Manager::System, &[SearchDirectory { path: directory.to_owned(), leave }], log)
+    sources(
+        Manager::System,
+        &[SearchDirectory { path: directory.to_owned(), writers: Writers::Anybody, leave }],
+        log,
+    )
 }
 
 /// A unit file that counts, not read yet.
@@ -58,6 +65,7 @@ struct Found {
     directory: Arc<OwnedFd>,
     file: CString,
     regular: bool,
+    trust: Trust,
     name: String,
     path: Arc<str>,
 }
@@ -67,7 +75,7 @@ impl Found {
         let content = if self.file.to_str().is_err() {
             Content::Unreadable("its name is not UTF-8".to_owned())
         } else {
-            read::content(self.directory.as_fd(), &self.file, self.regular)
+            read::content(self.directory.as_fd(), &self.file, self.regular, self.trust)
         };
         Source { name: self.name.clone(), path: Arc::clone(&self.path), content, drop_ins: Vec::new() }
     }
@@ -77,11 +85,14 @@ impl Found {
 struct DropInDirectory {
     handle: OwnedFd,
     path: PathBuf,
+    trust: Trust,
     files: Option<Vec<CString>>,
 }
 
 struct Walk<'a> {
     manager: Manager,
+    /// Whose files count where the walk is.
+    trust: Trust,
     /// Where users' own units lie, links resolved.
     users: Vec<PathBuf>,
     /// Device and inode of every directory entered.
@@ -99,6 +110,10 @@ impl Walk<'_> {
     fn enter(&mut self, handle: OwnedFd, path: &Path, leave: Leave, depth: usize) {
         let Ok(about) = fstat(&handle) else { return };
         if !self.entered.insert((about.st_dev, about.st_ino)) {
+            return;
+        }
+        if let Some(reason) = self.trust.refusal(&about) {
+            self.log.warning(&format!("{}: {reason}, not searched", path.display()));
             return;
         }
         if depth > DEEPEST {
@@ -163,7 +178,12 @@ impl Walk<'_> {
                 }
             };
             if text.ends_with(".d") {
-                let directory = DropInDirectory { handle: opened, path: inner, files: None };
+                if let Some(reason) = fstat(&opened).ok().and_then(|about| self.trust.refusal(&about)) {
+                    self.log.warning(&format!("{}: {reason}, not searched", inner.display()));
+                    continue;
+                }
+                let directory =
+                    DropInDirectory { handle: opened, path: inner, trust: self.trust, files: None };
                 self.drop_ins.entry(text.into_owned()).or_default().push(directory);
             } else {
                 self.enter(opened, &inner, Leave::Nothing, depth + 1);
@@ -184,7 +204,15 @@ impl Walk<'_> {
         let path: Arc<str> = Arc::from(path.join(name).to_string_lossy());
         self.log.debug(&format!("Loading source unit file {path}"));
         let directory = Arc::clone(directory);
-        self.found.push(Found { directory, file: file.to_owned(), regular, name: name.to_owned(), path });
+        let trust = self.trust;
+        self.found.push(Found {
+            directory,
+            file: file.to_owned(),
+            regular,
+            trust,
+            name: name.to_owned(),
+            path,
+        });
     }
 
     /// Adds to every unit file what is to be added to it.
@@ -208,7 +236,10 @@ impl Walk<'_> {
                         let drop_in = contents.entry(path).or_insert_with_key(|path| {
                             let path: Arc<str> = Arc::from(path.to_string_lossy());
                             self.log.debug(&format!("Loading source drop-in file {path}"));
-                            Rc::new(DropIn { path, content: read::content(handle, &file, false) })
+                            Rc::new(DropIn {
+                                path,
+                                content: read::content(handle, &file, false, directory.trust),
+                            })
                         });
                         chosen.insert(file, Rc::clone(drop_in));
                     }
@@ -270,10 +301,10 @@ mod tests {
         fn warning(&mut self, _: &str) {}
     }
 
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     fn names(manager: Manager, leave: Leave, path: &Path) -> Vec<String> {
-        let directories = [SearchDirectory { path: path.to_owned(), leave }];
+        let directories = [SearchDirectory { path: path.to_owned(), writers: Writers::Anybody, leave }];
         let found = sources(manager, &directories, &mut Silent);
         found.into_iter().map(|source| source.name).collect()
     }
@@ -314,5 +345,35 @@ mod tests {
         let me = Manager::User { uid: 1000 };
         assert_eq!(names(me, Leave::Numbers, &units.join("users")), ["all.container", "team.container"]);
         fs::remove_dir_all(units.parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn what_anybody_may_write_does_not_count_where_all_users_read() {
+        let root = std::env::temp_dir().join(format!("pontoon-walk-{}-trust", std::process::id()));
+        let write = |name: &str, mode| {
+            let path = root.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, "").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        write("good.container", 0o644);
+        write("open.container", 0o666);
+        write("good.container.d/open.conf", 0o666);
+        write("open/inside.container", 0o644);
+        write("open.container.d/x.conf", 0o644);
+        for open in ["open", "open.container.d"] {
+            fs::set_permissions(root.join(open), fs::Permissions::from_mode(0o777)).unwrap();
+        }
+        let manager = Manager::User { uid: rustix::process::getuid().as_raw() };
+        let directory = |writers| [SearchDirectory { path: root.clone(), writers, leave: Leave::Nothing }];
+        let found = sources(manager, &directory(Writers::Root), &mut Silent);
+        let refused = Content::Unreadable("anybody may write to it".to_owned());
+        let names: Vec<_> =
+            found.iter().map(|source| (source.name.as_str(), source.content == refused)).collect();
+        assert_eq!(names, [("good.container", false), ("open.container", true)]);
+        assert_eq!(found[0].drop_ins[0].content, refused);
+        assert!(found[1].drop_ins.is_empty());
+        assert_eq!(sources(manager, &directory(Writers::Anybody), &mut Silent).len(), 3);
+        fs::remove_dir_all(&root).unwrap();
     }
 }

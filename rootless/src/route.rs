@@ -10,6 +10,8 @@ use rustix::net::{
 
 /// `RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE`: changes of routes are told.
 const ROUTE_GROUPS: u32 = 0x40 | 0x400;
+/// The end of the answer to a request.
+const NLMSG_DONE: u16 = 3;
 const RTM_NEWROUTE: u16 = 24;
 const RTM_GETROUTE: u16 = 26;
 /// `NLM_F_REQUEST | NLM_F_DUMP`
@@ -21,12 +23,14 @@ const RT_TABLE_MAIN: u8 = 254;
 const HEADER: usize = 16;
 const ROUTE: usize = 12;
 
-/// Waits until there is a default route, IPv4 or IPv6; returns at once if there is one.
+/// Waits until there is a default route, IPv4 or IPv6; returns at once if there is one. `begin` is called if there is
+/// none yet.
 ///
 /// # Errors
 /// The kernel's error, if it tells nothing of routes.
-pub fn wait_for_default() -> io::Result<()> {
+pub fn wait_for_default(begin: impl FnOnce()) -> io::Result<()> {
     let socket = open()?;
+    let mut begin = Some(begin);
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let length = match recv(&socket, &mut buffer, RecvFlags::empty()) {
@@ -39,8 +43,15 @@ pub fn wait_for_default() -> io::Result<()> {
             Err(rustix::io::Errno::INTR) => continue,
             Err(errno) => return Err(errno.into()),
         };
-        if has_default(buffer.get(..length).unwrap_or(&[])) {
-            return Ok(());
+        let mut all_told = false;
+        for message in Messages(buffer.get(..length).unwrap_or(&[])) {
+            if is_default(message) {
+                return Ok(());
+            }
+            all_told |= kind(message) == Some(NLMSG_DONE);
+        }
+        if let Some(begin) = begin.take_if(|_| all_told) {
+            begin();
         }
     }
 }
@@ -66,26 +77,34 @@ fn ask(socket: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether one of the messages tells of a default route that leads somewhere.
-fn has_default(mut messages: &[u8]) -> bool {
-    while let Some(length) = messages.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes)) {
-        let length = usize::try_from(length).unwrap_or(usize::MAX);
-        let Some(message) = messages.get(..length).filter(|it| it.len() >= HEADER) else { return false };
-        if is_default(message) {
-            return true;
-        }
+/// The messages in what was received.
+struct Messages<'b>(&'b [u8]);
+
+impl<'b> Iterator for Messages<'b> {
+    type Item = &'b [u8];
+
+    fn next(&mut self) -> Option<&'b [u8]> {
+        let length = usize::try_from(u32::from_ne_bytes(*self.0.first_chunk()?)).ok()?;
+        let message = self.0.get(..length).filter(|it| it.len() >= HEADER)?;
         // Messages begin at multiples of four.
-        messages = messages.get(length.next_multiple_of(4)..).unwrap_or(&[]);
+        self.0 = self.0.get(length.next_multiple_of(4)..).unwrap_or(&[]);
+        Some(message)
     }
-    false
 }
 
+fn kind(message: &[u8]) -> Option<u16> {
+    message.get(4..6).map(|bytes| u16::from_ne_bytes([bytes[0], bytes[1]]))
+}
+
+/// Whether a message tells of a default route that leads somewhere.
 fn is_default(message: &[u8]) -> bool {
-    let kind = message.get(4..6).map(|bytes| u16::from_ne_bytes([bytes[0], bytes[1]]));
     let [_, destination, _, _, table, _, _, route, ..] = message.get(HEADER..).unwrap_or(&[]) else {
         return false;
     };
-    kind == Some(RTM_NEWROUTE) && *destination == 0 && *table == RT_TABLE_MAIN && *route == RTN_UNICAST
+    kind(message) == Some(RTM_NEWROUTE)
+        && *destination == 0
+        && *table == RT_TABLE_MAIN
+        && *route == RTN_UNICAST
 }
 
 #[cfg(test)]
@@ -99,6 +118,10 @@ mod tests {
         bytes.extend([2, destination, 0, 0, table, 0, 0, route, 0, 0, 0, 0]);
         bytes.resize(32, 0);
         bytes
+    }
+
+    fn has_default(bytes: &[u8]) -> bool {
+        Messages(bytes).any(is_default)
     }
 
     #[test]

@@ -45,11 +45,22 @@ pub enum Leave {
     Below,
 }
 
+/// Who may have written what lies in a search directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writers {
+    /// Whoever could: the directory is a user's own, or was named by whoever asks.
+    Anybody,
+    /// Root alone, or the user whose units are made: the directory is the system's.
+    Root,
+}
+
 /// A directory to search with everything below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchDirectory {
     /// Where.
     pub path: PathBuf,
+    /// Whose files count there.
+    pub writers: Writers,
     /// What directly below it is not entered.
     pub leave: Leave,
 }
@@ -64,36 +75,37 @@ const OWN: &str = "pontoon/systemd";
 /// A user's own directory comes before the one for all users, and nobody gets another user's.
 pub fn directories(manager: Manager, surroundings: &Surroundings) -> Vec<SearchDirectory> {
     let mut found = Vec::new();
-    let mut push = |path: PathBuf, leave| found.push(SearchDirectory { path, leave });
+    let mut push = |path: PathBuf, writers, leave| found.push(SearchDirectory { path, writers, leave });
     if let Some(list) = &surroundings.unit_directories {
         for path in list.split(':').map(Path::new).filter(|path| path.is_absolute()) {
-            push(path.to_owned(), Leave::Nothing);
+            push(path.to_owned(), Writers::Anybody, Leave::Nothing);
         }
         return found;
     }
     let names: &[&str] = if surroundings.shared_taken { &[OWN] } else { &[OWN, SHARED] };
-    let mut each = |base: &Path, below: &str, leave| {
+    let mut each = |base: &Path, below: &str, writers, leave| {
         for name in names {
-            push(if below.is_empty() { base.join(name) } else { base.join(name).join(below) }, leave);
+            let path = if below.is_empty() { base.join(name) } else { base.join(name).join(below) };
+            push(path, writers, leave);
         }
     };
     match manager {
         Manager::System => {
             for base in ["/run", "/etc", "/usr/share"] {
-                each(Path::new(base), "", Leave::Users);
+                each(Path::new(base), "", Writers::Root, Leave::Users);
             }
         }
         Manager::User { uid } => {
             if let Some(runtime) = &surroundings.runtime {
-                each(runtime, "", Leave::Nothing);
+                each(runtime, "", Writers::Anybody, Leave::Nothing);
             }
             let config = surroundings.config.clone();
             if let Some(config) = config.or_else(|| Some(surroundings.home.as_ref()?.join(".config"))) {
-                each(&config, "", Leave::Nothing);
+                each(&config, "", Writers::Anybody, Leave::Nothing);
             }
             for base in ["/etc", "/usr/share"] {
-                each(Path::new(base), &format!("users/{uid}"), Leave::Nothing);
-                each(Path::new(base), "users", Leave::Numbers);
+                each(Path::new(base), &format!("users/{uid}"), Writers::Root, Leave::Nothing);
+                each(Path::new(base), "users", Writers::Root, Leave::Numbers);
             }
         }
     }

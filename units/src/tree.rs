@@ -2,6 +2,7 @@
 //!
 //! Knows neither sections nor keys by meaning; values are text as written, continuations joined.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::diagnostic::Place;
@@ -138,5 +139,30 @@ impl Unit {
             own.comments.extend(section.comments);
             own.lines.extend(section.lines);
         }
+    }
+}
+
+impl fmt::Display for Unit {
+    /// The text again: comments where they were, each assignment on one line.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, section) in self.sections.iter().enumerate() {
+            if index > 0 {
+                writeln!(out)?;
+            }
+            for comment in &section.comments {
+                writeln!(out, "{comment}")?;
+            }
+            // Only the comments of a file without sections have a section without a name.
+            if !section.name.is_empty() {
+                writeln!(out, "[{}]", section.name)?;
+            }
+            for line in &section.lines {
+                match line {
+                    Line::Comment(comment) => writeln!(out, "{comment}")?,
+                    Line::Entry(entry) => writeln!(out, "{}={}", entry.key, entry.value)?,
+                }
+            }
+        }
+        Ok(())
     }
 }

@@ -9,7 +9,10 @@ pub(super) fn overview() -> String {
     let mut text = String::from(
         "Rootless containers as systemd services\n\nUsage: pontoon [options] COMMAND\n\nCommands:\n",
     );
-    let single: Vec<&Entry> = table::ENTRIES.iter().filter(|entry| !entry.path.contains(' ')).collect();
+    let single: Vec<&Entry> = table::ENTRIES
+        .iter()
+        .filter(|entry| !entry.path.contains(' ') && !entry.path.starts_with('_'))
+        .collect();
     let groups = table::GROUPS.iter().map(|group| (group.name, group.about));
     let mut rows: Vec<(&str, &str)> =
         single.iter().map(|entry| (entry.path, entry.about)).chain(groups).collect();
@@ -23,16 +26,21 @@ pub(super) fn overview() -> String {
 /// What `pontoon volume --help` and the like print.
 pub(super) fn group(name: &str, about: &str) -> String {
     let mut text = format!("{about}\n\nUsage: pontoon {name} COMMAND\n\nCommands:\n");
-    let mut rows: Vec<(&str, &str)> = table::ENTRIES
-        .iter()
-        .filter_map(|entry| {
-            let own = entry.path.strip_prefix(name)?.strip_prefix(' ')?;
-            Some((own, entry.about))
-        })
-        .collect();
+    let rows = commands_of(name);
+    let mut rows: Vec<(&str, &str)> =
+        rows.iter().map(|(own, about)| (own.as_str(), about.as_str())).collect();
     rows.sort_unstable();
     write_rows(&mut text, &rows);
     text
+}
+
+/// The commands of a group, without the group's word, and what they do.
+pub(super) fn commands_of(group: &str) -> Vec<(String, String)> {
+    let own = |entry: &Entry| {
+        let own = entry.path.strip_prefix(group)?.strip_prefix(' ')?;
+        Some((own.to_owned(), entry.about.to_owned()))
+    };
+    table::ENTRIES.iter().filter_map(own).collect()
 }
 
 fn write_rows(text: &mut String, rows: &[(&str, &str)]) {

@@ -6,6 +6,7 @@
 
 use std::ffi::OsString;
 
+mod complete;
 mod container;
 mod error;
 mod flags;
@@ -23,6 +24,7 @@ mod system;
 mod table;
 mod volume;
 
+pub use complete::{Candidate, CompleteArgs, CompletionArgs, Named, Next, next as next_word, starting_with};
 pub use container::{
     ExecArgs, KillArgs, LogsArgs, PortArgs, PsArgs, PsSort, RmArgs, StartArgs, StopArgs, WaitArgs,
 };
@@ -138,6 +140,10 @@ pub enum Command {
     QuadletRm(QuadletRmArgs),
     /// `quadlet wait-network`
     QuadletWaitNetwork(QuadletWaitNetworkArgs),
+    /// `completion`
+    Completion(CompletionArgs),
+    /// `__complete`
+    Complete(CompleteArgs),
     /// `unshare`
     Unshare(UnshareArgs),
     /// `info`

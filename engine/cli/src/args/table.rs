@@ -2,7 +2,7 @@
 
 use super::error::ArgsError;
 use super::global::GlobalOptions;
-use super::reader::read;
+use super::reader::{parser, read};
 use super::suggest::similar;
 use super::*;
 
@@ -16,6 +16,8 @@ pub(super) struct Entry {
     pub(super) usage: &'static str,
     /// Reads what follows its words.
     pub(super) read: Reader,
+    /// Makes the parser of its options.
+    pub(super) parser: fn(&Entry) -> clap::Command,
 }
 
 /// Reads what follows the words of a command.
@@ -49,6 +51,7 @@ macro_rules! row {
                 let (globals, args) = read::<$args>(entry, words)?;
                 Ok((globals, $wrap(args)))
             },
+            parser: |entry| parser::<$args>(entry),
         }
     };
 }
@@ -107,6 +110,14 @@ pub(super) const ENTRIES: &[Entry] = &[
         UnshareArgs,
         Command::Unshare
     ),
+    row!(
+        "completion",
+        "Print the completion script of a shell",
+        "SHELL",
+        CompletionArgs,
+        Command::Completion
+    ),
+    row!("__complete", "Tell a shell what may come next", "[WORD...]", CompleteArgs, Command::Complete),
     row!("info", "Tell about the host and the store", "[options]", InfoArgs, Command::Info),
     row!("version", "Tell the version", "[options]", VersionArgs, Command::Version),
     row!(
@@ -312,11 +323,16 @@ fn help_about(words: &[String]) -> ArgsError {
     }
 }
 
+/// Whether a word needs another one to be a command.
+pub(super) fn is_group(name: &str) -> bool {
+    group(name).is_some()
+}
+
 fn group(name: &str) -> Option<&'static Group> {
     GROUPS.iter().find(|group| group.name == name)
 }
 
-fn entry(path: &str) -> Option<&'static Entry> {
+pub(super) fn entry(path: &str) -> Option<&'static Entry> {
     let path = ALIASES.iter().find(|(alias, _)| *alias == path).map_or(path, |(_, path)| path);
     ENTRIES.iter().find(|entry| entry.path == path)
 }

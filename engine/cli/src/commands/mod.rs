@@ -1,5 +1,6 @@
 //! The commands: each reads its arguments, has the deed done, and says what came of it.
 
+mod complete;
 mod control;
 mod exec;
 mod failure;
@@ -98,6 +99,8 @@ pub fn dispatch(invocation: Invocation) -> Result<ExitStatus, Failure> {
         Command::QuadletRelease(args) => quadlet::release(&args),
         Command::QuadletRm(args) => quadlet::remove(&args),
         Command::QuadletWaitNetwork(args) => quadlet::wait_network(&args),
+        Command::Completion(args) => complete::completion(&args),
+        Command::Complete(args) => complete::complete(&context, &args),
         Command::Unshare(args) => system::unshare(&context, &args),
         Command::Info(args) => system::info(&context, &args),
         Command::Version(args) => system::version(&args),

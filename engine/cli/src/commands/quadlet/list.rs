@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use pontoon_cli::args::{QuadletListArgs, QuadletPrintArgs};
+use pontoon_cli::args::{QuadletListArgs, QuadletPrintArgs, WhoseArgs};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::view::filter::{self, Filter};
 use pontoon_cli::view::quadlets::{self, Row};
@@ -56,6 +56,12 @@ fn rows(ground: Ground) -> Vec<Row> {
         .collect();
     rows.sort_by(|one, other| one.name.cmp(&other.name));
     rows
+}
+
+/// The names of the unit files that the caller's manager reads.
+pub fn unit_files() -> Vec<String> {
+    let whose = WhoseArgs { user: false, system: false };
+    Ground::of(whose).sources().into_iter().map(|source| source.name).collect()
 }
 
 /// What the manager says of services, by name: `active/running`.

@@ -31,8 +31,7 @@ pub fn wait_network(args: &QuadletWaitNetworkArgs) -> Result<ExitStatus, Failure
             pontoon_cli::message::print_warning(&format!("{error}{cause}"));
         }
     }
-    output::err("waiting for a default route\n");
-    route::wait_for_default()?;
+    route::wait_for_default(|| output::err("waiting for a default route\n"))?;
     Ok(ExitStatus::Success)
 }
 
