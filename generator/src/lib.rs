@@ -18,4 +18,4 @@ pub use engine::program;
 pub use listener::Listener;
 pub use original::{Original, find as find_original};
 pub use surroundings::{directories, surroundings};
-pub use walk::{sources, sources_of};
+pub use walk::{Found, find, sources, sources_of};

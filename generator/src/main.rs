@@ -10,16 +10,19 @@ mod options;
 mod output;
 
 use std::env;
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
-use pontoon_generator::Listener as _;
+use pontoon_generator::{Found, Listener as _};
 use pontoon_units::search::Manager;
-use pontoon_units::{Conversion, Diagnostic, Settings, Severity, convert};
+use pontoon_units::{Diagnostic, Diagnostics, Files, Link, Position, Service, Settings, Severity};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use journal::Journal;
 use log::Log;
 use options::{Asked, Options};
+use output::{WriteError, Writer};
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args_os().collect();
@@ -59,40 +62,108 @@ fn run(options: &Options, log: &mut Log) -> bool {
         false => Manager::System,
     };
     let directories = pontoon_generator::directories(manager, log);
-    let sources = pontoon_generator::sources(manager, &directories, log);
-    if sources.is_empty() {
+    let found = pontoon_generator::find(manager, &directories, log);
+    if found.is_empty() {
         let names: Vec<_> =
             directories.iter().map(|directory| directory.path.display().to_string()).collect();
         log.debug(&format!("No files parsed from [{}]", names.join(" ")));
         return true;
     }
     let settings = Settings { user: options.user, engine: pontoon_generator::program() };
-    let conversion = convert(&sources, &settings);
-    tell(&conversion, options, log);
-    let whole = !conversion.has_errors();
-    match &options.output {
+    let files = Files::load(&found, Found::read);
+    let whole = match &options.output {
         Some(directory) => {
             log.debug(&format!("Starting pontoon-generator, output to: {}", directory.display()));
-            output::write(directory, &options.program, &conversion, log) && whole
+            write(directory, &files, &settings, options, log)
         }
-        None => output::print(&conversion, log) && whole,
+        None => print(&files, &settings, options, log),
+    };
+    // The program is about to end, which frees them faster.
+    std::mem::forget((files, found));
+    whole
+}
+
+/// What is to be told of a service.
+struct Report {
+    position: Position,
+    name: String,
+    links: Vec<Link>,
+    faults: Diagnostics,
+    errors: Vec<WriteError>,
+}
+
+/// Writes each service as soon as it is made.
+fn write(directory: &Path, files: &Files, settings: &Settings, options: &Options, log: &mut Log) -> bool {
+    let writer = match Writer::open(directory, &options.program) {
+        Ok(writer) => writer,
+        Err(error) => {
+            log.error(&error.with_cause());
+            return false;
+        }
+    };
+    let reports = Mutex::new(Vec::new());
+    let stray = files.convert(settings, &|worker, position, service| {
+        let errors = writer.write(worker, &service);
+        if options.verbose || !service.faults.is_empty() || !errors.is_empty() {
+            let Service { name, links, faults, .. } = service;
+            // A worker that panicked ends the program anyhow.
+            let mut reports = reports.lock().unwrap_or_else(PoisonError::into_inner);
+            reports.push(Report { position, name, links, faults, errors });
+        }
+    });
+    let mut reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
+    reports.sort_by_key(|report| report.position);
+    for report in &reports {
+        log.debug(&format!("writing \"{}\"", directory.join(&report.name).display()));
+        for link in &report.links {
+            let name = directory.join(&link.name);
+            log.debug(&format!("Creating symlink {} -> {}", name.display(), link.target));
+        }
     }
+    let told = reports.iter().map(|report| (report.name.as_str(), &report.faults));
+    let mut whole = tell(told, &stray, options, log);
+    for error in reports.iter().flat_map(|report| &report.errors) {
+        log.error(&error.with_cause());
+        whole = false;
+    }
+    whole
+}
+
+/// Prints all services in their order.
+fn print(files: &Files, settings: &Settings, options: &Options, log: &mut Log) -> bool {
+    let services = Mutex::new(Vec::new());
+    let stray = files.convert(settings, &|_, position, service| {
+        services.lock().unwrap_or_else(PoisonError::into_inner).push((position, service));
+    });
+    let mut services = services.into_inner().unwrap_or_else(PoisonError::into_inner);
+    services.sort_by_key(|(position, _)| *position);
+    let told = services.iter().map(|(_, service)| (service.name.as_str(), &service.faults));
+    let whole = tell(told, &stray, options, log);
+    output::print(services.iter().map(|(_, service)| service), log) && whole
 }
 
 /// Tells every fault of every file: to the journal under the service's name, where it is running already, else to
-/// the log.
-fn tell(conversion: &Conversion, options: &Options, log: &mut Log) {
+/// the log. False if one of them is an error.
+fn tell<'a>(
+    services: impl Iterator<Item = (&'a str, &'a Diagnostics)>,
+    stray: &Diagnostics,
+    options: &Options,
+    log: &mut Log,
+) -> bool {
     let mut journal = options.kernel_log.then(|| Journal::open(options.user)).flatten();
-    for service in &conversion.services {
-        for fault in &service.faults {
-            if !journal.as_mut().is_some_and(|journal| journal.tell(&service.name, fault)) {
+    let mut whole = !stray.has_errors();
+    for (name, faults) in services {
+        whole &= !faults.has_errors();
+        for fault in faults {
+            if !journal.as_mut().is_some_and(|journal| journal.tell(name, fault)) {
                 tell_log(fault, log);
             }
         }
     }
-    for fault in &conversion.stray {
+    for fault in stray {
         tell_log(fault, log);
     }
+    whole
 }
 
 fn tell_log(fault: &Diagnostic, log: &mut Log) {

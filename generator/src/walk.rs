@@ -7,11 +7,9 @@ use std::ffi::{CStr, CString};
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::sync::Arc;
 
 use pontoon_units::names::FileName;
-use pontoon_units::parallel;
 use pontoon_units::search::{self, Leave, Manager, SearchDirectory, Writers};
 use pontoon_units::{Content, DropIn, Source, UnitKind};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, openat, statat};
@@ -26,6 +24,11 @@ const DEEPEST: usize = 64;
 
 /// All unit files that count, with their drop-ins.
 pub fn sources(manager: Manager, directories: &[SearchDirectory], log: &mut dyn Listener) -> Vec<Source> {
+    find(manager, directories, log).iter().map(Found::read).collect()
+}
+
+/// Finds all unit files that count; reading them is left to whoever wants them.
+pub fn find(manager: Manager, directories: &[SearchDirectory], log: &mut dyn Listener) -> Vec<Found> {
     let mut walk = Walk {
         manager,
         trust: Trust::new(Writers::Anybody, manager),
@@ -46,9 +49,8 @@ pub fn sources(manager: Manager, directories: &[SearchDirectory], log: &mut dyn 
             Err(errno) => walk.cannot_search(&path, errno),
         }
     }
-    let mut sources = parallel::map(&walk.found, |_, found| found.read());
-    walk.attach_drop_ins(&mut sources);
-    sources
+    walk.attach_drop_ins();
+    walk.found
 }
 
 /// The unit files of one directory, with all that lies below it or with its drop-ins alone.
@@ -61,23 +63,27 @@ pub fn sources_of(directory: &Path, leave: Leave, log: &mut dyn Listener) -> Vec
 }
 
 /// A unit file that counts, not read yet.
-struct Found {
+#[derive(Debug)]
+pub struct Found {
     directory: Arc<OwnedFd>,
     file: CString,
     regular: bool,
     trust: Trust,
     name: String,
     path: Arc<str>,
+    drop_ins: Vec<Arc<DropIn>>,
 }
 
 impl Found {
-    fn read(&self) -> Source {
+    /// Reads it.
+    pub fn read(&self) -> Source {
         let content = if self.file.to_str().is_err() {
             Content::Unreadable("its name is not UTF-8".to_owned())
         } else {
             read::content(self.directory.as_fd(), &self.file, self.regular, self.trust)
         };
-        Source { name: self.name.clone(), path: Arc::clone(&self.path), content, drop_ins: Vec::new() }
+        let drop_ins = self.drop_ins.iter().map(|drop_in| DropIn::clone(drop_in)).collect();
+        Source { name: self.name.clone(), path: Arc::clone(&self.path), content, drop_ins }
     }
 }
 
@@ -205,47 +211,49 @@ impl Walk<'_> {
         self.log.debug(&format!("Loading source unit file {path}"));
         let directory = Arc::clone(directory);
         let trust = self.trust;
+        let name = name.to_owned();
         self.found.push(Found {
             directory,
             file: file.to_owned(),
             regular,
             trust,
-            name: name.to_owned(),
+            name,
             path,
+            drop_ins: Vec::new(),
         });
     }
 
     /// Adds to every unit file what is to be added to it.
-    fn attach_drop_ins(&mut self, sources: &mut [Source]) {
+    fn attach_drop_ins(&mut self) {
         if self.drop_ins.is_empty() {
             return;
         }
-        let mut contents: HashMap<PathBuf, Rc<DropIn>> = HashMap::new();
-        for source in sources {
-            let Some(name) = FileName::new(&source.name) else { continue };
+        let mut contents: HashMap<PathBuf, Arc<DropIn>> = HashMap::new();
+        for found in &mut self.found {
+            let Some(name) = FileName::new(&found.name) else { continue };
             // Of one file name only the most specific counts; all are added in the order of their names.
-            let mut chosen: BTreeMap<CString, Rc<DropIn>> = BTreeMap::new();
+            let mut chosen: BTreeMap<CString, Arc<DropIn>> = BTreeMap::new();
             for directory in name.drop_in_directories() {
                 for directory in self.drop_ins.get_mut(&directory).into_iter().flatten() {
-                    let handle = directory.handle.as_fd();
-                    let files = directory.files.get_or_insert_with(|| configuration_files(&directory.handle));
-                    for file in
-                        files.iter().filter(|file| !chosen.contains_key(*file)).cloned().collect::<Vec<_>>()
-                    {
-                        let path = directory.path.join(&*file.to_string_lossy());
+                    let DropInDirectory { handle, path, trust, files } = directory;
+                    for file in files.get_or_insert_with(|| configuration_files(handle)) {
+                        if chosen.contains_key(file) {
+                            continue;
+                        }
+                        let path = path.join(&*file.to_string_lossy());
                         let drop_in = contents.entry(path).or_insert_with_key(|path| {
                             let path: Arc<str> = Arc::from(path.to_string_lossy());
                             self.log.debug(&format!("Loading source drop-in file {path}"));
-                            Rc::new(DropIn {
+                            Arc::new(DropIn {
                                 path,
-                                content: read::content(handle, &file, false, directory.trust),
+                                content: read::content(handle.as_fd(), file, false, *trust),
                             })
                         });
-                        chosen.insert(file, Rc::clone(drop_in));
+                        chosen.insert(file.clone(), Arc::clone(drop_in));
                     }
                 }
             }
-            source.drop_ins = chosen.into_values().map(|drop_in| DropIn::clone(&drop_in)).collect();
+            found.drop_ins = chosen.into_values().collect();
         }
     }
 }

@@ -359,19 +359,24 @@ fn the_wait_for_the_network_follows_events_and_ends() {
         || host.entry("alice").limit(Duration::from_secs(20)).sh(&format!("systemctl --user restart {unit}"));
     // Nobody asks for the target here and a default route is there.
     assert_eq!(Manager::of(host, "root").property("network-online.target", "ActiveState"), "inactive");
-    let has_route = host.root("ip route show default").ok().text().to_owned();
-    if has_route.is_empty() {
-        host.root("ip route add default dev lo").ok();
-    }
+    host.root(
+        "ip route show default >/tmp/routes; ip -6 route show default >/tmp/routes6; grep -q . /tmp/routes",
+    )
+    .ok();
+    let cut =
+        || host.root("ip route del default; ip -6 route del default; ! ip route show default | grep .").ok();
+    let join = || {
+        host.root("ip route add $(head -1 /tmp/routes); while read -r route; do ip -6 route add $route; done </tmp/routes6; true")
+            .ok()
+    };
     restart().ok();
     assert_eq!(alice.property(unit, "ActiveState"), "active");
     // Without a route: until there is one.
-    let there = host.root("ip route show default").ok().text().to_owned();
-    host.root("ip route del default").ok();
+    cut();
     host.alice(&format!("systemctl --user restart --no-block {unit}")).ok();
     alice.until_logged(unit, "waiting for a default route");
     assert_eq!(alice.property(unit, "ActiveState"), "activating");
-    host.root(&format!("ip route add {}", there.lines().next().unwrap())).ok();
+    join();
     alice.until_property(unit, "ActiveState", "active");
     // While the system works towards the target: until it is reached.
     host.write("root", "/run/systemd/system/slow-network.service", "[Unit]\nBefore=network-online.target\n[Service]\nType=oneshot\nExecStart=sh -c 'until [ -e /run/network-is-up ]; do sleep 0.1; done'\n");
@@ -389,7 +394,7 @@ fn the_wait_for_the_network_follows_events_and_ends() {
     host.root("systemctl stop network-online.target; rm -r /run/systemd/system/network-online.target.d /run/systemd/system/slow-network.service /run/network-is-up; systemctl daemon-reload").ok();
     // It can be switched off.
     host.alice(&format!("mkdir -p ~/.config/systemd/user/{unit}.d && printf '[Service]\\nEnvironment=PONTOON_NETWORK_WAIT=0\\n' >~/.config/systemd/user/{unit}.d/off.conf; systemctl --user daemon-reload")).ok();
-    host.root("ip route del default").ok();
+    cut();
     restart().ok();
     host.alice(&format!("rm -r ~/.config/systemd/user/{unit}.d; systemctl --user daemon-reload")).ok();
     // It ends by itself, with a word.
@@ -398,7 +403,7 @@ fn the_wait_for_the_network_follows_events_and_ends() {
         ended.stderr.contains("the network is not online after 1 seconds; services start without it"),
         "{ended:?}"
     );
-    host.root(&format!("ip route add {}", there.lines().next().unwrap())).ok();
+    join();
 }
 
 #[test]

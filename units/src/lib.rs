@@ -25,7 +25,7 @@ pub mod values;
 pub mod vocabulary;
 pub mod words;
 
-pub use convert::{Content, Conversion, DropIn, Link, Service, Settings, Source, convert};
+pub use convert::{Content, Conversion, DropIn, Files, Link, Position, Service, Settings, Source, convert};
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use kind::UnitKind;
 pub use lint::{World, lint};

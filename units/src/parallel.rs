@@ -3,6 +3,7 @@
 //! Knows nothing of what the jobs do; the results come in the order of the jobs, so nothing shows that they
 //! were done side by side.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// Below this a thread costs more than it saves.
@@ -10,6 +11,9 @@ const WORTH_IT: usize = 64;
 
 /// More workers only wait for each other in one directory.
 const MOST_WORKERS: usize = 4;
+
+/// How many jobs a worker takes at a time: a thread takes a while to come up, and the others go on meanwhile.
+const BATCH: usize = 16;
 
 /// Does one job for each item, with the number of the worker that does it.
 pub fn map<T: Sync, R: Send>(items: &[T], job: impl Fn(usize, &T) -> R + Sync) -> Vec<R> {
@@ -20,22 +24,44 @@ pub fn map<T: Sync, R: Send>(items: &[T], job: impl Fn(usize, &T) -> R + Sync) -
     if workers < 2 {
         return items.iter().map(|item| job(0, item)).collect();
     }
-    let job = &job;
-    let size = items.len().div_ceil(workers);
-    thread::scope(|scope| {
-        let running: Vec<_> = items
-            .chunks(size)
-            .enumerate()
-            .map(|(worker, chunk)| {
-                let all = move || chunk.iter().map(|item| job(worker, item)).collect::<Vec<_>>();
-                // Where no thread is to be had, the work is done here.
-                thread::Builder::new().spawn_scoped(scope, all).map_err(|_| all())
-            })
+    let next = AtomicUsize::new(0);
+    let batches = items.chunks(BATCH);
+    let work = |worker: usize| {
+        let mut done = Vec::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(batch) = batches.clone().nth(number) else { return done };
+            done.push((number, batch.iter().map(|item| job(worker, item)).collect::<Vec<_>>()));
+        }
+    };
+    let mut done = thread::scope(|scope| {
+        let work = &work;
+        // Where no thread is to be had, the others do its work.
+        let helpers: Vec<_> = (1..workers)
+            .filter_map(|worker| thread::Builder::new().spawn_scoped(scope, move || work(worker)).ok())
             .collect();
-        let done = running.into_iter().map(|worker| match worker {
-            Ok(worker) => worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            Err(results) => results,
-        });
-        done.flatten().collect()
-    })
+        let mut done = work(0);
+        for helper in helpers {
+            done.extend(helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        done
+    });
+    done.sort_unstable_by_key(|(number, _)| *number);
+    done.into_iter().flat_map(|(_, results)| results).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::map;
+
+    #[test]
+    fn results_come_in_the_order_of_the_jobs() {
+        for count in [0, 1, 63, 64, 65, 1000] {
+            let items: Vec<usize> = (0..count).collect();
+            assert_eq!(
+                map(&items, |_, item| item * 2),
+                items.iter().map(|item| item * 2).collect::<Vec<_>>()
+            );
+        }
+    }
 }

@@ -16,6 +16,8 @@ pub(super) struct Claims {
     pub(super) links: Vec<Link>,
     /// What is wrong with what it asks for.
     pub(super) faults: Diagnostics,
+    /// Whether the service of its name is made of it; of several that ask for one, the first tells of the others.
+    pub(super) owns_service: bool,
 }
 
 /// An alias somebody asks for.
@@ -35,14 +37,15 @@ pub(super) fn settle(files: &[Loaded]) -> Vec<Claims> {
         let mut own = Claims::default();
         if let Some(service) = file.service.as_deref().filter(|_| !file.masked) {
             let first = *owners.entry(service).or_insert(index);
+            own.owns_service = first == index;
             if let Some(earlier) = files.get(first).filter(|_| first != index) {
                 for (index, one, other) in [(index, file, earlier), (first, earlier, file)] {
                     let text = format!("`{service}` is also what {} becomes", other.path);
                     told.push((index, one.service_place.clone(), text));
                 }
             }
-            if file.unit.section(INSTALL).is_some() {
-                own.links = install::wanted(&file.unit, service, &mut own.faults);
+            own.links.clone_from(&file.wanted);
+            if file.unit.last(INSTALL, "Alias").is_some() {
                 for alias in install::aliases(&file.unit, service, &mut own.faults) {
                     let name = alias.link.name.clone();
                     wishes.push(Wish { name, file: index, place: alias.value.place() });

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{Content, Source};
+use super::{Content, Link, Source, install};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::kind::UnitKind;
 use crate::names::{self, FileName};
@@ -24,6 +24,10 @@ pub(crate) struct Loaded {
     /// Where that name is decided.
     pub(crate) service_place: Place,
     pub(crate) masked: bool,
+    /// The links that make the service wanted.
+    pub(crate) wanted: Vec<Link>,
+    /// The names of other files that it mentions.
+    pub(crate) mentions: Vec<String>,
 }
 
 impl Loaded {
@@ -47,8 +51,14 @@ impl Loaded {
             service: None,
             service_place: Place::start_of(&source.path),
             masked,
+            wanted: Vec::new(),
+            mentions: Vec::new(),
         };
         loaded.name_service();
+        if let Some(service) = loaded.service.as_ref().filter(|_| !masked) {
+            loaded.wanted = install::wanted(&loaded.unit, service, &mut loaded.faults);
+        }
+        loaded.mentions = mentions(&loaded.unit, loaded.name.kind);
         Some(loaded)
     }
 
@@ -134,6 +144,21 @@ impl Loaded {
             self.faults.push(bad_name(fault, &service));
         }
     }
+}
+
+/// The keys that may name another file, in whatever section of ours.
+const REFERRING: [&str; 5] = ["Image", "Mount", "Network", "Pod", "Volume"];
+
+/// The names of files in a file's own section. What such a name means, and whether it is allowed, is found out when
+/// the file is converted; one too many costs nothing.
+fn mentions(unit: &Unit, kind: UnitKind) -> Vec<String> {
+    let referring = unit.entries(kind.section()).filter(|entry| REFERRING.contains(&entry.key.as_str()));
+    let parts = referring.flat_map(|entry| entry.value.split([':', ',', '=', '"', '\'', ' ', '\t']));
+    let mut names: Vec<String> =
+        parts.filter(|part| UnitKind::of_file_name(part).is_some()).map(str::to_owned).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// Says what it is in a name that systemd does not take.

@@ -27,8 +27,8 @@ mod userns;
 mod volume;
 mod work;
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::kind::UnitKind;
@@ -136,50 +136,136 @@ impl Conversion {
 ///
 /// The order of the sources decides nothing but the order of the output.
 pub fn convert(sources: &[Source], settings: &Settings) -> Conversion {
-    let files: Vec<Loaded> =
-        parallel::map(sources, |_, source| Loaded::read(source)).into_iter().flatten().collect();
-    let claims = claims::settle(&files);
-    let mut neighbours = Neighbours::new(&files);
-    let mut outcomes: Vec<Option<Outcome>> = files.iter().map(|_| None).collect();
-    // Files of one wave know nothing of each other's fate, so they can be converted side by side.
-    for wave in order::waves(&files) {
-        let jobs: Vec<(usize, &Loaded, &Claims)> = wave
-            .into_iter()
-            .filter_map(|index| Some((index, files.get(index)?, claims.get(index)?)))
-            .filter(|(_, file, _)| !file.masked)
-            .collect();
-        let made = parallel::map(&jobs, |_, (_, file, claims)| one(file, claims, &neighbours, settings));
-        for ((index, _, _), outcome) in jobs.into_iter().zip(made) {
-            neighbours.settle(index, outcome.faults.errors().next());
-            if let Some(place) = outcomes.get_mut(index) {
-                *place = Some(outcome);
+    let services = Mutex::new(Vec::new());
+    let stray = Files::load(sources, Source::clone).convert(settings, &|_, position, service| {
+        // A worker that panicked takes the whole conversion with it anyhow.
+        services.lock().unwrap_or_else(PoisonError::into_inner).push((position, service));
+    });
+    let mut services = services.into_inner().unwrap_or_else(PoisonError::into_inner);
+    services.sort_by_key(|(position, _)| *position);
+    Conversion { services: services.into_iter().map(|(_, service)| service).collect(), stray }
+}
+
+/// Where a service stands among all: those that others refer to come first.
+pub type Position = (u8, usize);
+
+/// Somebody who takes services as they are made, with the number of the worker that made them.
+pub type Taker<'t> = dyn Fn(usize, Position, Service) + Sync + 't;
+
+/// Unit files that were read, with what each of them claims.
+#[derive(Debug)]
+pub struct Files {
+    files: Vec<Loaded>,
+    claims: Vec<Claims>,
+}
+
+impl Files {
+    /// Reads unit files side by side.
+    pub fn load<I: Sync>(items: &[I], read: impl Fn(&I) -> Source + Sync) -> Self {
+        let files: Vec<Loaded> =
+            parallel::map(items, |_, item| Loaded::read(&read(item))).into_iter().flatten().collect();
+        let claims = claims::settle(&files);
+        Self { files, claims }
+    }
+
+    /// Converts them and gives away each service as soon as it is made, in no order; gives back what is wrong with
+    /// files that no service stands for.
+    pub fn convert(&self, settings: &Settings, take: &Taker<'_>) -> Diagnostics {
+        let mut neighbours = Neighbours::new(&self.files);
+        let mut pods = Vec::new();
+        let mut stray = Diagnostics::new();
+        // Files of one wave know nothing of each other's fate, so they can be converted side by side.
+        for wave in order::waves(&self.files) {
+            let made = parallel::map(&wave, |worker, index| {
+                let (Some(file), Some(claims)) = (self.files.get(*index), self.claims.get(*index)) else {
+                    return Made::Masked;
+                };
+                if file.masked {
+                    return Made::Masked;
+                }
+                let outcome = one(file, claims, &neighbours, settings);
+                let fault = outcome.faults.errors().next().map(ToString::to_string);
+                match (&fault, file.name.kind) {
+                    // Which containers start with it is not known yet.
+                    (None, UnitKind::Pod) => Made::Pod(outcome),
+                    _ => Made::Service(fault, self.give(worker, *index, outcome, take)),
+                }
+            });
+            for (index, made) in wave.into_iter().zip(made) {
+                match made {
+                    Made::Masked => {}
+                    Made::Pod(outcome) => {
+                        neighbours.settle(index, None);
+                        pods.push((index, outcome));
+                    }
+                    Made::Service(fault, faults) => {
+                        neighbours.settle(index, fault);
+                        stray.append(faults);
+                    }
+                }
             }
         }
-    }
-    tie_pods(&files, &neighbours, settings, &mut outcomes);
-    let mut order: Vec<usize> = (0..files.len()).collect();
-    order.sort_by_key(|index| files.get(*index).map(|file| file.name.kind.rank()));
-    let mut conversion = Conversion::default();
-    let mut made = HashSet::new();
-    let mut claims: Vec<Option<Claims>> = claims.into_iter().map(Some).collect();
-    for index in order {
-        let Some(file) = files.get(index) else { continue };
-        let Some(outcome) = outcomes.get_mut(index).and_then(Option::take) else { continue };
-        let links = claims.get_mut(index).and_then(Option::take).unwrap_or_default().links;
-        if let Some(name) = file.service.as_ref().filter(|name| made.insert(name.as_str())) {
-            conversion.services.push(Service {
-                name: name.clone(),
-                source: Arc::clone(&file.path),
-                text: outcome.text,
-                links,
-                stub: outcome.faults.has_errors(),
-                faults: outcome.faults,
-            });
-        } else {
-            conversion.stray.append(outcome.faults);
+        for (index, outcome) in self.tie_pods(&neighbours, settings, pods) {
+            stray.append(self.give(0, index, outcome, take));
         }
+        stray
     }
-    conversion
+
+    /// Gives away a service; gives back the faults of a file that none stands for.
+    fn give(&self, worker: usize, index: usize, outcome: Outcome, take: &Taker<'_>) -> Diagnostics {
+        let (Some(file), Some(claims)) = (self.files.get(index), self.claims.get(index)) else {
+            return outcome.faults;
+        };
+        let Some(name) = file.service.as_ref().filter(|_| claims.owns_service) else { return outcome.faults };
+        let service = Service {
+            name: name.clone(),
+            source: Arc::clone(&file.path),
+            text: outcome.text,
+            links: claims.links.clone(),
+            stub: outcome.faults.has_errors(),
+            faults: outcome.faults,
+        };
+        take(worker, (file.name.kind.rank(), index), service);
+        Diagnostics::new()
+    }
+
+    /// Has each pod start its containers, now that it is known which of them can be started.
+    ///
+    /// A pod must be converted before its containers, which fail with it, so its text is written once more.
+    fn tie_pods(
+        &self,
+        neighbours: &Neighbours<'_>,
+        settings: &Settings,
+        mut pods: Vec<(usize, Outcome)>,
+    ) -> Vec<(usize, Outcome)> {
+        if pods.is_empty() {
+            return pods;
+        }
+        let mut members: HashMap<String, Vec<&str>> = HashMap::new();
+        let converted = self.files.iter().enumerate().filter(|(index, _)| neighbours.is_converted(*index));
+        for (_, file) in converted {
+            if let (Some(pod), Some(service)) = (pod::started_by(file), file.service.as_deref()) {
+                members.entry(pod).or_default().push(service);
+            }
+        }
+        for (index, outcome) in &mut pods {
+            let Some(file) = self.files.get(*index) else { continue };
+            if let Some(members) = members.get(&file.name.full) {
+                (outcome.text, _) = service(file, neighbours, settings, Diagnostics::new(), members);
+            }
+        }
+        pods
+    }
+}
+
+/// What came of one file of a wave.
+enum Made {
+    /// Nothing is to come of it.
+    Masked,
+    /// A pod without its containers.
+    Pod(Outcome),
+    /// A service, given away: its first error if it has one, and the faults of a file that none stands for.
+    Service(Option<String>, Diagnostics),
 }
 
 /// What became of one file.
@@ -221,28 +307,4 @@ fn service(
         UnitKind::Build => build::convert(&mut work),
     }
     work.finish()
-}
-
-/// Has each pod start its containers, now that it is known which of them can be started.
-///
-/// A pod must be converted before its containers, which fail with it, so its text is written once more.
-fn tie_pods(
-    files: &[Loaded],
-    neighbours: &Neighbours<'_>,
-    settings: &Settings,
-    outcomes: &mut [Option<Outcome>],
-) {
-    let mut members: HashMap<String, Vec<&str>> = HashMap::new();
-    let converted = files.iter().enumerate().filter(|(index, _)| neighbours.is_converted(*index));
-    for (_, file) in converted {
-        if let (Some(pod), Some(service)) = (pod::started_by(file), file.service.as_deref()) {
-            members.entry(pod).or_default().push(service);
-        }
-    }
-    for (file, outcome) in files.iter().zip(outcomes).filter(|(file, _)| file.name.kind == UnitKind::Pod) {
-        let outcome = outcome.as_mut().filter(|outcome| !outcome.faults.has_errors());
-        if let (Some(outcome), Some(members)) = (outcome, members.get(&file.name.full)) {
-            (outcome.text, _) = service(file, neighbours, settings, Diagnostics::new(), members);
-        }
-    }
 }

@@ -40,9 +40,9 @@ impl<'f> Neighbours<'f> {
     }
 
     /// Notes what became of a file: its first error, if it has one.
-    pub(super) fn settle(&mut self, index: usize, fault: Option<&Diagnostic>) {
+    pub(super) fn settle(&mut self, index: usize, fault: Option<String>) {
         if let Some(fate) = self.fates.get_mut(index) {
-            *fate = fault.map_or(Fate::Converted, |fault| Fate::Failed(fault.to_string()));
+            *fate = fault.map_or(Fate::Converted, Fate::Failed);
         }
     }
 

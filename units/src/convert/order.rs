@@ -1,15 +1,10 @@
 //! In which order files are converted: each after those it refers to.
 //!
-//! Knows only which names a file mentions. What a mention means, and whether it is allowed, is found out when
-//! the file is converted; a mention too many costs nothing.
+//! Knows only which names a file mentions.
 
 use std::collections::{HashMap, HashSet};
 
 use super::loaded::Loaded;
-use crate::kind::UnitKind;
-
-/// The keys that may name another file, in whatever section of ours.
-const REFERRING: [&str; 5] = ["Image", "Mount", "Network", "Pod", "Volume"];
 
 /// The indices of the files, wave by wave: the files of one wave need nothing of each other.
 ///
@@ -100,15 +95,5 @@ impl Graph<'_> {
 
 /// The files that a file mentions.
 fn mentions(file: &Loaded, by_name: &HashMap<&str, usize>) -> Vec<usize> {
-    let mut found: Vec<usize> = file
-        .unit
-        .entries(file.name.kind.section())
-        .filter(|entry| REFERRING.contains(&entry.key.as_str()))
-        .flat_map(|entry| entry.value.split([':', ',', '=', '"', '\'', ' ', '\t']))
-        .filter(|part| UnitKind::of_file_name(part).is_some())
-        .filter_map(|part| by_name.get(part).copied())
-        .collect();
-    found.sort_unstable();
-    found.dedup();
-    found
+    file.mentions.iter().filter_map(|name| by_name.get(name.as_str()).copied()).collect()
 }
