@@ -116,8 +116,8 @@ FUZZ_FLAGS := -C passes=sancov-module -C llvm-args=-sanitizer-coverage-level=4 \
     -C llvm-args=-sanitizer-coverage-inline-8bit-counters -C llvm-args=-sanitizer-coverage-pc-table -C codegen-units=1
 .PHONY: fuzz
 fuzz:
-	mkdir -p $(TARGET_DIR)/fuzz/seeds
-	find units/tests/golden -type f ! -name expected -exec cp -t $(TARGET_DIR)/fuzz/seeds {} +
+	rm -rf $(TARGET_DIR)/fuzz/seeds && mkdir -p $(TARGET_DIR)/fuzz/seeds
+	find units/tests/golden -type f ! -name expected -exec cp --backup=numbered -t $(TARGET_DIR)/fuzz/seeds {} +
 	for target in parse words convert; do \
 	    mkdir -p $(TARGET_DIR)/fuzz/$$target && \
 	    RUSTFLAGS="$(FUZZ_FLAGS)" $(CARGO) run --quiet --release --target $(HOST_TRIPLE) --target-dir $(TARGET_DIR)/fuzz/build \

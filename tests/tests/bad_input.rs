@@ -300,7 +300,7 @@ fn a_syntax_error_in_a_unit_is_told_with_its_place() {
         ("noassign", "[Container]\nImage=localhost/x\njust words\n", "noassign.container:3:1"),
         ("quote", "[Container]\nImage=localhost/x\nExec=sh \"-c\n", "quote.container:3"),
         ("noimage", "[Container]\nExec=true\n", "noimage.container"),
-        ("badport", "[Container]\nImage=localhost/x\nUserNS=bogus\n", "badport.container:3"),
+        ("group", "[Container]\nImage=localhost/x\nGroup=1\n", "group.container:3"),
     ] {
         manager.add(&format!("{name}.container"), text);
         manager.systemctl(&format!("start {name}")).refused();

@@ -221,7 +221,7 @@ fn a_broken_file_becomes_a_unit_that_tells_what_is_wrong_and_spares_its_neighbou
     // Something that cannot work yet is named, not dropped.
     alice.add("later.container", "[Container]\nImage=localhost/x\nHealthCmd=true\n");
     alice.systemctl("start later").refused();
-    alice.until_logged("later", "HealthCmd");
+    alice.until_logged("later", "--health-cmd");
     alice.stop("neighbour");
     for name in ["neighbour", "broken", "later"] {
         alice.remove(&format!("{name}.container"));

@@ -113,7 +113,9 @@ impl Parser<'_> {
                 Diagnostic::error(self.place(line, column), "the line continues, but nothing follows")
                     .with_hint("remove the backslash at its end");
             self.faults.push(fault);
-            self.line(&logical.text, &logical.segments);
+            // A backslash at the end of a value would let it go on in the service, too.
+            let whole = logical.text.trim_end_matches(|part: char| part == '\\' || part.is_whitespace());
+            self.line(whole, &logical.segments);
         }
         self.finish();
     }
@@ -177,7 +179,7 @@ impl Parser<'_> {
             return;
         };
         section.lines.extend(self.comments.drain(..).map(Line::Comment));
-        let value = value.trim_start().to_owned();
+        let value = value.trim().to_owned();
         section.lines.push(Line::Entry(Entry { key, value, place, first, rest }));
     }
 

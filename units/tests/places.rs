@@ -128,3 +128,12 @@ fn faults_never_number_more_than_anybody_reads() {
     assert_eq!(faults.iter().count(), 101);
     assert!(faults.iter().all(|fault| fault.severity == Severity::Error));
 }
+
+#[test]
+fn a_value_that_goes_on_into_nothing_does_not_go_on_in_the_service() {
+    for text in ["[A]\nB=c \\\\\n", "[A]\nB=c \\\n# comment\n", "[A]\nB=c \\\u{b}\\\n\r"] {
+        let (unit, faults) = parse(&Arc::from("x.container"), text.as_bytes());
+        assert!(faults.has_errors(), "{text:?}");
+        assert_eq!(unit.last("A", "B").unwrap().value, "c", "{text:?}");
+    }
+}

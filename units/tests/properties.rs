@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use pontoon_units::words::{Splitting, split};
 use pontoon_units::{
-    Content, Conversion, Emit, Form, Settings, Source, UnitKind, convert, parse, quote, vocabulary,
+    Content, Conversion, Emit, Form, Section, Settings, Source, Unit, UnitKind, convert, parse, quote,
+    vocabulary,
 };
 use proptest::prelude::*;
 
@@ -29,7 +30,9 @@ fn convert_bytes(name: &str, text: &[u8]) -> Conversion {
 fn start(conversion: &Conversion) -> Vec<String> {
     assert!(!conversion.has_errors(), "{:?}", conversion);
     let service = conversion.services.first().unwrap();
-    let mut lines = service.text.lines().filter_map(|line| line.strip_prefix("ExecStart="));
+    // A pod is made before it is started.
+    let key = if service.text.contains("\nExecStartPre=") { "ExecStartPre=" } else { "ExecStart=" };
+    let mut lines = service.text.lines().filter_map(|line| line.strip_prefix(key));
     let command = words(lines.next().unwrap());
     assert_eq!(lines.next(), None, "a second command in\n{}", service.text);
     command
@@ -38,6 +41,25 @@ fn start(conversion: &Conversion) -> Vec<String> {
 /// The section headers of a text as systemd reads it: a line also ends at a carriage return or a NUL.
 fn headers(text: &str) -> Vec<&str> {
     text.split(['\n', '\r', '\0']).map(str::trim).filter(|line| line.starts_with('[')).collect()
+}
+
+/// The least that a file of each type must say.
+const SMALLEST: [(UnitKind, &str); 8] = [
+    (UnitKind::Container, "Image=example.org/image\n"),
+    (UnitKind::Pod, ""),
+    (UnitKind::Kube, "Yaml=web.yaml\n"),
+    (UnitKind::Volume, ""),
+    (UnitKind::Network, ""),
+    (UnitKind::Image, "Image=example.org/image\n"),
+    (UnitKind::Build, "ImageTag=localhost/image\nSetWorkingDirectory=/context\n"),
+    (UnitKind::Artifact, "Artifact=example.org/artifact\n"),
+];
+
+/// Sections, keys and values of a file, without their places.
+fn content(unit: &Unit) -> Vec<(String, Vec<(String, String)>)> {
+    let entries =
+        |section: &Section| section.entries().map(|entry| (entry.key.clone(), entry.value.clone())).collect();
+    unit.sections.iter().map(|section| (section.name.clone(), entries(section))).collect()
 }
 
 /// A value that can stand after `Key=` as it is: on one line, with nothing that is trimmed, joined or unquoted.
@@ -74,26 +96,39 @@ proptest! {
 
     #[test]
     fn any_text_of_a_one_value_key_becomes_exactly_one_word(value in plain_value()) {
-        let bare = start(&convert_bytes("web.container", b"[Container]\nImage=example.org/image\n"));
-        for key in vocabulary::keys(UnitKind::Container) {
-            let single = matches!(key.form, Form::Scalar | Form::ScalarOrEmpty | Form::List);
-            let expected = match key.emit {
-                Emit::Separate(option) => vec![option.to_owned(), value.clone()],
-                Emit::Joined(option) => vec![format!("{option}={value}")],
-                Emit::Prefixed(option, prefix) => vec![option.to_owned(), format!("{prefix}{value}")],
-                _ => continue,
-            };
-            // A container has an image or a root, not both.
-            if !single || key.name == "Rootfs" {
-                continue;
+        for (kind, base) in SMALLEST {
+            let section = kind.section();
+            let name = format!("web.{}", kind.extension());
+            let smallest = format!("[{section}]\n{base}");
+            let bare = start(&convert_bytes(&name, smallest.as_bytes()));
+            for key in vocabulary::keys(kind) {
+                let single = matches!(key.form, Form::Scalar | Form::ScalarOrEmpty | Form::List);
+                let expected = match key.emit {
+                    Emit::Separate(option) => vec![option.to_owned(), value.clone()],
+                    Emit::Joined(option) => vec![format!("{option}={value}")],
+                    Emit::Prefixed(option, prefix) => vec![option.to_owned(), format!("{prefix}{value}")],
+                    _ => continue,
+                };
+                // What another driver of volumes means is the driver's business.
+                if !single || (kind == UnitKind::Volume && key.name == "Driver" && value == "image") {
+                    continue;
+                }
+                let conversion = convert_bytes(&name, format!("{smallest}{}={value}\n", key.name).as_bytes());
+                let command = start(&conversion);
+                prop_assert_eq!(command.len(), bare.len() + expected.len());
+                let is_there = command.windows(expected.len()).any(|words| words == expected);
+                prop_assert!(is_there, "{}: {:?}", key.name, command);
+                prop_assert_eq!(headers(&conversion.services[0].text).len(), 3);
             }
-            let text = format!("[Container]\nImage=example.org/image\n{}={value}\n", key.name);
-            let conversion = convert_bytes("web.container", text.as_bytes());
-            let command = start(&conversion);
-            prop_assert_eq!(command.len(), bare.len() + expected.len());
-            prop_assert!(command.windows(expected.len()).any(|words| words == expected), "{:?}", command);
-            prop_assert_eq!(headers(&conversion.services[0].text).len(), 3);
         }
+    }
+
+    #[test]
+    fn text_survives_being_parsed_and_printed(text in "(\\[[A-Z][a-z]{0,3}\\]|[#;]?[A-Za-z= \\\\]{0,12}|\\PC{0,12}|\n|\t){0,24}") {
+        let file: Arc<str> = Arc::from("web.container");
+        let (unit, _) = parse(&file, text.as_bytes());
+        let (again, _) = parse(&file, unit.to_string().as_bytes());
+        prop_assert_eq!(content(&again), content(&unit), "{}", unit);
     }
 
     #[test]

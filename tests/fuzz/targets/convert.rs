@@ -10,23 +10,32 @@ use pontoon_units::{Content, Settings, Source, UnitKind, convert, parse};
 /// The sections a service may have beside those of its file.
 const OURS: [&str; 3] = ["Unit", "Service", "X-Quadlet"];
 
-fuzz_target!(|texts: Vec<Vec<u8>>| {
-    let sources: Vec<Source> = texts
-        .iter()
+/// The type of a file by the section it has.
+fn kind(text: &[u8]) -> UnitKind {
+    let has = |kind: &UnitKind| {
+        let header = format!("[{}]", kind.section());
+        text.windows(header.len()).any(|window| window == header.as_bytes())
+    };
+    UnitKind::ALL.into_iter().find(has).unwrap_or(UnitKind::Container)
+}
+
+/// Files divided by a byte that no text holds, so that a seed is a file.
+fuzz_target!(|bytes: &[u8]| {
+    let sources: Vec<Source> = bytes
+        .split(|byte| *byte == 0xff)
         .take(16)
         .enumerate()
         .map(|(index, text)| {
-            let kind = UnitKind::ALL[index % UnitKind::ALL.len()];
-            let name = format!("{}.{}", ["a", "b"][index / UnitKind::ALL.len()], kind.extension());
+            let name = format!("{}.{}", ["a", "b", "data", "web"][index % 4], kind(text).extension());
             Source {
-                path: Arc::from(format!("/units/{name}")),
+                path: Arc::from(format!("/units/{index}/{name}")),
                 name,
-                content: Content::Text(text.clone()),
+                content: Content::Text(text.to_vec()),
                 drop_ins: Vec::new(),
             }
         })
         .collect();
-    let settings = Settings { user: texts.len() % 2 == 0, engine: "/usr/bin/pontoon".to_owned() };
+    let settings = Settings { user: bytes.len() % 2 == 0, engine: "/usr/bin/pontoon".to_owned() };
     let conversion = convert(&sources, &settings);
     for service in &conversion.services {
         let source = sources.iter().find(|source| source.path == service.source).expect("its file");

@@ -7,6 +7,10 @@ use pontoon_units::quote;
 use pontoon_units::words::{Splitting, split};
 
 fuzz_target!(|text: &str| {
+    // A line that holds one is refused before it is split.
+    if text.contains('\0') {
+        return;
+    }
     for splitting in [Splitting::Command, Splitting::Plain] {
         match split(text, splitting) {
             Err(fault) => assert!(text.is_char_boundary(fault.offset())),
