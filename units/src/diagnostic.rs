@@ -104,12 +104,16 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// So many faults of one file are told; a hostile file could have a million.
+/// So many errors and so many warnings of one file are told; a hostile file could have a million.
 const ENOUGH: usize = 100;
 
 /// Faults in the order they were met.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Diagnostics(Vec<Diagnostic>);
+pub struct Diagnostics {
+    list: Vec<Diagnostic>,
+    errors: usize,
+    warnings: usize,
+}
 
 impl Diagnostics {
     /// Nothing wrong so far.
@@ -117,49 +121,63 @@ impl Diagnostics {
         Self::default()
     }
 
-    /// Adds a fault, unless the very same one was told already or there are too many.
-    pub fn push(&mut self, fault: Diagnostic) {
-        if self.0.len() == ENOUGH {
-            let place = fault.place;
-            self.0.push(Diagnostic::error(place, "too many faults, the rest is not told"));
-        } else if self.0.len() < ENOUGH && !self.0.contains(&fault) {
-            self.0.push(fault);
+    /// Adds a fault, unless the very same one was told already or there are too many of its kind.
+    pub fn push(&mut self, mut fault: Diagnostic) {
+        let (count, what) = match fault.severity {
+            Severity::Error => (&mut self.errors, "errors"),
+            Severity::Warning => (&mut self.warnings, "warnings"),
+        };
+        if *count > ENOUGH || self.list.contains(&fault) {
+            return;
         }
+        if *count == ENOUGH {
+            fault.text = format!("too many {what}, the rest is not told");
+            fault.hint = None;
+        }
+        *count += 1;
+        self.list.push(fault);
     }
 
-    /// Whether no further fault will be told, so that looking for more is a waste.
+    /// Whether no further error will be told, so that looking for more is a waste.
     pub fn is_full(&self) -> bool {
-        self.0.len() > ENOUGH
+        self.errors > ENOUGH
+    }
+
+    /// Whether no further warning will be told.
+    pub fn is_full_of_warnings(&self) -> bool {
+        self.warnings > ENOUGH
     }
 
     /// Adds all faults of another file.
     pub fn append(&mut self, other: Self) {
-        self.0.extend(other.0);
+        self.errors += other.errors;
+        self.warnings += other.warnings;
+        self.list.extend(other.list);
     }
 
     /// Whether anything forbids the conversion.
     pub fn has_errors(&self) -> bool {
-        self.errors().next().is_some()
+        self.errors > 0
     }
 
     /// The errors alone.
     pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
-        self.0.iter().filter(|fault| fault.severity == Severity::Error)
+        self.list.iter().filter(|fault| fault.severity == Severity::Error)
     }
 
     /// All faults.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
-        self.0.iter()
+        self.list.iter()
     }
 
     /// Whether there is no fault at all.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 
     /// The faults ordered by place, so that a reader goes through a file once.
     pub fn sort(&mut self) {
-        self.0.sort_by(|one, other| (&one.place, &one.text).cmp(&(&other.place, &other.text)));
+        self.list.sort_by(|one, other| (&one.place, &one.text).cmp(&(&other.place, &other.text)));
     }
 }
 
@@ -168,7 +186,7 @@ impl<'a> IntoIterator for &'a Diagnostics {
     type IntoIter = std::slice::Iter<'a, Diagnostic>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
+        self.list.iter()
     }
 }
 
@@ -177,6 +195,6 @@ impl IntoIterator for Diagnostics {
     type IntoIter = std::vec::IntoIter<Diagnostic>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.list.into_iter()
     }
 }

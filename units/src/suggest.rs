@@ -7,17 +7,18 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     let length = word.chars().count();
     // A third of the letters wrong is still a slip; more is another word.
     let limit = (length / 3).clamp(1, 3);
+    let bytes = word.len();
+    let word = word.to_lowercase();
     candidates
         .into_iter()
-        .filter(|candidate| candidate.len().abs_diff(word.len()) <= limit)
-        .map(|candidate| (distance(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
-        .filter(|(distance, _)| *distance <= limit)
+        .filter(|candidate| candidate.len().abs_diff(bytes) <= limit)
+        .filter_map(|candidate| Some((distance(&word, &candidate.to_lowercase(), limit)?, candidate)))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
 
-/// How many letters must be added, removed, replaced or swapped with their neighbour.
-fn distance(one: &str, other: &str) -> usize {
+/// How many letters must be added, removed, replaced or swapped with their neighbour; nothing if more than `limit`.
+fn distance(one: &str, other: &str, limit: usize) -> Option<usize> {
     let other: Vec<char> = other.chars().collect();
     let at = |row: &[usize], column: usize| row.get(column).copied().unwrap_or(usize::MAX / 2);
     let mut before_last: Vec<usize> = Vec::new();
@@ -35,8 +36,12 @@ fn distance(one: &str, other: &str) -> usize {
             }
             current.push(best);
         }
+        // It can only grow, but for a swap, which looks two rows back.
+        if current.iter().chain(&last).all(|distance| *distance > limit) {
+            return None;
+        }
         previous = Some(letter);
         before_last = std::mem::replace(&mut last, current);
     }
-    last.last().copied().unwrap_or(0)
+    last.last().copied().filter(|distance| *distance <= limit)
 }

@@ -137,3 +137,52 @@ fn a_value_that_goes_on_into_nothing_does_not_go_on_in_the_service() {
         assert_eq!(unit.last("A", "B").unwrap().value, "c", "{text:?}");
     }
 }
+
+/// What a file in some directory becomes.
+fn in_directory(directory: &str, name: &str, text: &str) -> pontoon_units::Service {
+    let source = pontoon_units::Source {
+        name: name.to_owned(),
+        path: Arc::from(format!("{directory}/{name}")),
+        content: pontoon_units::Content::Text(text.as_bytes().to_vec()),
+        drop_ins: Vec::new(),
+    };
+    let settings = pontoon_units::Settings { user: false, engine: "/usr/bin/pontoon".to_owned() };
+    pontoon_units::convert(&[source], &settings).services.remove(0)
+}
+
+#[test]
+fn the_name_of_a_directory_is_nothing_to_be_expanded() {
+    let text = "[Container]\nImage=localhost/x\nVolume=./$a:/a\nEnvironmentFile=b\n";
+    let service = in_directory("/50%/$HOME", "x.container", text);
+    for line in ["SourcePath=/50%%/$HOME/x.container", "RequiresMountsFor=/50%%/$HOME/$a"] {
+        assert!(service.text.contains(line), "{}", service.text);
+    }
+    assert!(service.text.contains("-v /50%%/$$HOME/$a:/a --env-file /50%%/$$HOME/b"), "{}", service.text);
+    let kube = in_directory("/50%", "x.kube", "[Kube]\nYaml=x.yaml\nSetWorkingDirectory=yaml\n");
+    assert!(kube.text.contains("WorkingDirectory=/50%%\n"), "{}", kube.text);
+}
+
+#[test]
+fn the_name_of_a_directory_never_becomes_a_line() {
+    for directory in ["/a\nExecStartPre=/bin/evil", "/a\\\rb"] {
+        for (name, text) in [
+            ("x.kube", "[Kube]\nYaml=x.yaml\nSetWorkingDirectory=unit\n"),
+            ("x.build", "[Build]\nImageTag=a\nSetWorkingDirectory=unit\n"),
+            ("x.container", "[Container]\nImage=a\nVolume=./b:/c\n"),
+        ] {
+            let service = in_directory(directory, name, text);
+            assert!(service.stub && !service.text.contains("\nExecStartPre="), "{}", service.text);
+        }
+    }
+}
+
+#[test]
+fn many_warnings_are_no_error_and_hide_none() {
+    let ports: String = (1..=150).map(|port| format!("PublishPort=\"80{port:03}:80\"\n")).collect();
+    let service = in_directory("/a", "x.container", &format!("[Container]\nImage=localhost/x\n{ports}"));
+    assert!(!service.stub, "{}", service.text);
+    assert_eq!(service.faults.iter().count(), 101);
+    let service =
+        in_directory("/a", "x.container", &format!("[Container]\nImage=localhost/x\n{ports}Nonsense=1\n"));
+    assert!(service.stub && service.text.contains("unknown key `Nonsense=`"), "{}", service.text);
+}

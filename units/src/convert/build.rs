@@ -84,30 +84,31 @@ fn context(work: &mut Work<'_>) -> Option<String> {
         }
         _ => Asked::Context(mode.text.to_string()),
     };
-    let directory = match &asked {
-        Asked::Unit => work.file.directory().to_owned(),
+    let (directory, last_word) = match &asked {
+        Asked::Unit => (work.directory_in_unit(), work.directory_in_command()),
         Asked::File => {
             let Some(file) = &file else {
                 let text = "`SetWorkingDirectory=file` needs a `File=` beside it";
                 work.error(&mode, text, "add `File=`, or write `SetWorkingDirectory=unit`");
                 return None;
             };
-            paths::parent(&work.path(&file.text)).to_owned()
+            let in_unit = paths::absolute_unless_expanded(&work.directory_in_unit(), &file.text);
+            (paths::parent(&in_unit).to_owned(), paths::parent(&work.path(&file.text)).to_owned())
         }
         Asked::Context(context) if context.starts_with('/') || is_address(context) => {
             return Some(context.clone());
         }
-        Asked::Context(_) => work.file.directory().to_owned(),
+        Asked::Context(context) => (work.directory_in_unit(), context.clone()),
     };
     match (asked, own_directory) {
         (_, Some(own)) => (!stands_alone).then_some(own),
-        (Asked::Context(context), None) => {
+        (Asked::Context(_), None) => {
             work.service("WorkingDirectory", directory);
-            Some(context)
+            Some(last_word)
         }
         (Asked::Unit | Asked::File, None) => {
-            work.service("WorkingDirectory", directory.clone());
-            (!stands_alone).then_some(directory)
+            work.service("WorkingDirectory", directory);
+            (!stands_alone).then_some(last_word)
         }
     }
 }

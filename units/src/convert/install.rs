@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use super::{INSTALL, Link, paths};
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::names;
 use crate::tree::{Entry, Unit};
 use crate::values::{self, Value};
 use crate::words::Splitting;
@@ -13,6 +14,9 @@ use crate::words::Splitting;
 /// The keys that make the service wanted, with the directories the links lie in.
 const WANTED: [(&str, &str); 3] =
     [("WantedBy", "wants"), ("RequiredBy", "requires"), ("UpheldBy", "upholds")];
+
+/// So many links a file may ask for.
+const MOST_LINKS: usize = 1000;
 
 /// An alias and where it is asked for.
 pub(super) struct Alias<'u> {
@@ -35,6 +39,13 @@ pub(super) fn wanted(unit: &Unit, service: &str, faults: &mut Diagnostics) -> Ve
     let mut links = BTreeSet::new();
     for (key, directory) in WANTED {
         for word in words(unit, key, faults) {
+            if links.len() >= MOST_LINKS {
+                faults.push(Diagnostic::error(word.place(), format!("more than {MOST_LINKS} links")));
+                return links.into_iter().collect();
+            }
+            if faults.is_full_of_warnings() {
+                break;
+            }
             if word.text.contains('/') || word.text.is_empty() {
                 let text = format!(
                     "`{}` is not the name of a unit, no link is made",
@@ -56,20 +67,38 @@ pub(super) fn wanted(unit: &Unit, service: &str, faults: &mut Diagnostics) -> Ve
 pub(super) fn aliases<'u>(unit: &'u Unit, service: &str, faults: &mut Diagnostics) -> Vec<Alias<'u>> {
     let mut found = Vec::new();
     for value in words(unit, "Alias", faults) {
+        if found.len() >= MOST_LINKS {
+            faults.push(Diagnostic::error(value.place(), format!("more than {MOST_LINKS} aliases")));
+            break;
+        }
         let name = paths::clean(&value.text);
-        if name.starts_with('/') || name == "." || name == ".." || name.starts_with("../") {
-            let text =
-                format!("the alias `{}` lies outside, no link is made", crate::parse::brief(&value.text));
-            faults.push(Diagnostic::warning(value.place(), text));
+        if name == service {
             continue;
         }
-        if name == service {
+        if let Some(reason) = refusal(&name) {
+            if faults.is_full_of_warnings() {
+                break;
+            }
+            let text = format!("the alias `{}` {reason}, no link is made", crate::parse::brief(&value.text));
+            faults.push(Diagnostic::warning(value.place(), text));
             continue;
         }
         let target = format!("{}{service}", "../".repeat(name.matches('/').count()));
         found.push(Alias { link: Link { name, target }, value });
     }
     found
+}
+
+/// Why a path cannot be the alias of a service, or would be in the way of others.
+fn refusal(name: &str) -> Option<&'static str> {
+    if name.starts_with('/') || name == "." || name == ".." || name.starts_with("../") {
+        return Some("lies outside");
+    }
+    let (parents, own) = name.rsplit_once('/').unwrap_or(("", name));
+    if !own.ends_with(".service") || !names::is_unit_name(own) {
+        return Some("is not the name of a service");
+    }
+    parents.split('/').any(|parent| parent.ends_with(".service")).then_some("lies below a service")
 }
 
 /// The words of all assignments to a key since the last empty one.

@@ -72,8 +72,11 @@ fn own(work: &mut Work<'_>, key: &Key, play: &mut CommandLine, files: &[String])
 fn working_directory(work: &mut Work<'_>, files: &[String]) {
     let Some(mode) = work.scalar("SetWorkingDirectory") else { return };
     let directory = match (mode.text.to_ascii_lowercase().as_str(), files) {
-        ("unit", _) => work.file.directory().to_owned(),
-        ("yaml", [file]) => paths::parent(file).to_owned(),
+        ("unit", _) => work.directory_in_unit(),
+        ("yaml", [_]) => {
+            let file = work.words("Yaml").first().map(|file| file.text.to_string()).unwrap_or_default();
+            paths::parent(&paths::absolute_unless_expanded(&work.directory_in_unit(), &file)).to_owned()
+        }
         ("yaml", _) => {
             let text = "`SetWorkingDirectory=yaml` needs exactly one `Yaml=`";
             work.error(&mode, text, "use `SetWorkingDirectory=unit`, or one file only");

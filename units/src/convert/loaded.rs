@@ -5,12 +5,14 @@
 use std::sync::Arc;
 
 use super::{Content, Link, Source, install};
-use crate::diagnostic::{Diagnostic, Diagnostics, Place};
+use crate::csv;
+use crate::diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 use crate::kind::UnitKind;
 use crate::names::{self, FileName};
 use crate::parse;
-use crate::tree::Unit;
-use crate::values::{since_reset, unquoted_line, unquoted_scalar};
+use crate::tree::{Entry, Unit};
+use crate::values::{since_reset, split_entry, unquoted_line, unquoted_scalar};
+use crate::words::Splitting;
 
 /// A file that was read.
 #[derive(Debug)]
@@ -19,8 +21,12 @@ pub(crate) struct Loaded {
     pub(crate) path: Arc<str>,
     pub(crate) unit: Unit,
     pub(crate) faults: Diagnostics,
-    /// The service it becomes; nothing if no service can have the name it asks for.
+    /// What is wrong with drop-ins that do not count.
+    pub(crate) left_out: Vec<Diagnostic>,
+    /// The service it becomes; nothing if no service can have the name its own name gives.
     pub(crate) service: Option<String>,
+    /// Whether that is the name it asks for.
+    pub(crate) gets_its_name: bool,
     /// Where that name is decided.
     pub(crate) service_place: Place,
     pub(crate) masked: bool,
@@ -35,8 +41,16 @@ impl Loaded {
     pub(crate) fn read(source: &Source) -> Option<Self> {
         let name = FileName::new(&source.name)?;
         let (mut unit, mut faults) = read_content(&source.path, &source.content);
+        let mut left_out = Vec::new();
         for drop_in in &source.drop_ins {
             let (added, more) = read_content(&drop_in.path, &drop_in.content);
+            // As the original has it: what cannot be understood does not count, and the unit does without.
+            if let Some(fault) = more.errors().next() {
+                let text = format!("this file is left out: {}", fault.text);
+                faults.push(Diagnostic { severity: Severity::Warning, text: text.clone(), ..fault.clone() });
+                left_out.push(Diagnostic { text, ..fault.clone() });
+                continue;
+            }
             unit.merge(added);
             for fault in more {
                 faults.push(fault);
@@ -48,7 +62,9 @@ impl Loaded {
             path: Arc::clone(&source.path),
             unit,
             faults,
+            left_out,
             service: None,
+            gets_its_name: true,
             service_place: Place::start_of(&source.path),
             masked,
             wanted: Vec::new(),
@@ -134,6 +150,7 @@ impl Loaded {
             }
             let text = format!("`{}` cannot be the name of a service", parse::brief(&service));
             self.faults.push(bad_name(Diagnostic::error(value.place(), text), &service));
+            self.gets_its_name = false;
         }
         let service = format!("{}.service", self.name.service_base());
         if names::is_unit_name(&service) {
@@ -146,16 +163,35 @@ impl Loaded {
     }
 }
 
-/// The keys that may name another file, in whatever section of ours.
-const REFERRING: [&str; 5] = ["Image", "Mount", "Network", "Pod", "Volume"];
-
-/// The names of files in a file's own section. What such a name means, and whether it is allowed, is found out when
-/// the file is converted; one too many costs nothing.
+/// The names of files that a file refers to, as they will be found when it is converted.
 fn mentions(unit: &Unit, kind: UnitKind) -> Vec<String> {
-    let referring = unit.entries(kind.section()).filter(|entry| REFERRING.contains(&entry.key.as_str()));
-    let parts = referring.flat_map(|entry| entry.value.split([':', ',', '=', '"', '\'', ' ', '\t']));
-    let mut names: Vec<String> =
-        parts.filter(|part| UnitKind::of_file_name(part).is_some()).map(str::to_owned).collect();
+    let Some(section) = unit.section(kind.section()) else { return Vec::new() };
+    let mut names = Vec::new();
+    let mut add = |name: &str| {
+        if UnitKind::of_file_name(name).is_some() {
+            names.push(name.to_owned());
+        }
+    };
+    for key in ["Image", "Pod"] {
+        if let Some(entry) = section.last(key) {
+            add(&unquoted_scalar(entry).text);
+        }
+    }
+    for key in ["Network", "Volume", "Mount"] {
+        let entries: Vec<&Entry> = section.entries().filter(|entry| entry.key == key).collect();
+        for entry in since_reset(&entries) {
+            if key != "Mount" {
+                let value = unquoted_line(entry, &mut Diagnostics::new());
+                add(value.text.split(':').next().unwrap_or(""));
+                continue;
+            }
+            for word in split_entry(entry, Splitting::Command, &mut Diagnostics::new()) {
+                for field in csv::read(&word.text).unwrap_or_default() {
+                    add(field.split_once('=').map_or("", |(_, value)| value));
+                }
+            }
+        }
+    }
     names.sort_unstable();
     names.dedup();
     names

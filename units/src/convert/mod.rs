@@ -27,7 +27,7 @@ mod userns;
 mod volume;
 mod work;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
@@ -174,6 +174,13 @@ impl Files {
         let mut neighbours = Neighbours::new(&self.files);
         let mut pods = Vec::new();
         let mut stray = Diagnostics::new();
+        let mut told = HashSet::new();
+        for fault in self.files.iter().flat_map(|file| &file.left_out) {
+            // A drop-in may be one of many files.
+            if told.insert(fault) {
+                stray.push(fault.clone());
+            }
+        }
         // Files of one wave know nothing of each other's fate, so they can be converted side by side.
         for wave in order::waves(&self.files) {
             let made = parallel::map(&wave, |worker, index| {

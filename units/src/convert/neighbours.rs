@@ -14,9 +14,14 @@ use crate::values::Value;
 #[derive(Debug)]
 pub(super) struct Neighbours<'f> {
     files: HashMap<&'f str, (usize, &'f Loaded)>,
+    /// The names by type, in order, to look for what a missing one may have been.
+    names: HashMap<UnitKind, Vec<&'f str>>,
     /// What became of each file so far.
     fates: Vec<Fate>,
 }
+
+/// Among more files nobody looks for a name alike: it would take longer than anybody waits.
+const SURVEYED: usize = 300;
 
 /// What became of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +41,13 @@ impl<'f> Neighbours<'f> {
         for (index, file) in files.iter().enumerate() {
             all.entry(file.name.full.as_str()).or_insert((index, file));
         }
-        Self { files: all, fates: vec![Fate::Waiting; files.len()] }
+        let mut names: HashMap<UnitKind, Vec<&str>> = HashMap::new();
+        for file in files {
+            names.entry(file.name.kind).or_default().push(&file.name.full);
+        }
+        // The order of a directory is no order; the smallest name decides between equals.
+        names.values_mut().for_each(|names| names.sort_unstable());
+        Self { files: all, names, fates: vec![Fate::Waiting; files.len()] }
     }
 
     /// Notes what became of a file: its first error, if it has one.
@@ -98,12 +109,9 @@ impl<'f> Neighbours<'f> {
     fn missing(&self, name: &str, at: &Value<'_>) -> Box<Diagnostic> {
         let fault =
             Diagnostic::error(at.place(), format!("there is no file `{}`", crate::parse::brief(name)));
-        let kind = UnitKind::of_file_name(name);
-        let others = self.files.keys().copied();
-        let mut alike: Vec<&str> = others.filter(|other| UnitKind::of_file_name(other) == kind).collect();
-        // The order of a hash map is no order; the smallest name decides between equals.
-        alike.sort_unstable();
-        Box::new(match suggest::nearest(name, alike) {
+        let alike = UnitKind::of_file_name(name).and_then(|kind| self.names.get(&kind));
+        let alike = alike.filter(|names| names.len() <= SURVEYED).map_or(&[][..], Vec::as_slice);
+        Box::new(match suggest::nearest(name, alike.iter().copied()) {
             Some(near) => fault.with_hint(format!("did you mean `{near}`?")),
             None => fault.with_hint("it must lie in one of the directories that are searched"),
         })

@@ -59,18 +59,15 @@ pub(super) fn source(
     value: &Value<'_>,
     kinds: &[UnitKind],
 ) -> Option<String> {
-    let path = match source.starts_with('.') {
-        true => paths::absolute(work.file.directory(), source),
-        false => source.to_owned(),
-    };
-    if path.starts_with('/') {
-        work.draft.add(UNIT, "RequiresMountsFor", quote::join([&path]));
-        return Some(path);
+    if source.starts_with(['.', '/']) {
+        let needed = paths::absolute(&work.directory_in_unit(), source);
+        work.draft.add(UNIT, "RequiresMountsFor", quote::join([&needed]));
+        return Some(paths::absolute(&work.directory_in_command(), source));
     }
-    if UnitKind::of_file_name(&path).is_some_and(|kind| kinds.contains(&kind)) {
-        return work.resource_of(&path, value);
+    if UnitKind::of_file_name(source).is_some_and(|kind| kinds.contains(&kind)) {
+        return work.resource_of(source, value);
     }
-    Some(path)
+    Some(source.to_owned())
 }
 
 /// All `Network=` lines: `--network`, with networks and containers of other files resolved.
@@ -109,7 +106,15 @@ pub(super) fn networks(work: &mut Work<'_>, line: &mut CommandLine) {
 /// The image that `Image=` stands for, with a word of warning if its registry is left to chance.
 pub(super) fn image(work: &mut Work<'_>, value: &Value<'_>) -> Option<String> {
     match UnitKind::of_file_name(&value.text) {
-        Some(UnitKind::Image | UnitKind::Build) => work.resource_of(&value.text, value),
+        Some(UnitKind::Build) => {
+            let tag = work.resource_of(&value.text, value)?;
+            // A build may be named after a file that pulls it.
+            match UnitKind::of_file_name(&tag) {
+                Some(UnitKind::Image) => work.resource_of(&tag, value),
+                _ => Some(tag),
+            }
+        }
+        Some(UnitKind::Image) => work.resource_of(&value.text, value),
         _ => {
             warn_of_short_name(work, value);
             Some(value.text.to_string())

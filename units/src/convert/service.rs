@@ -55,7 +55,7 @@ impl<'a> Work<'a> {
     /// Lets the service have a tree of cgroups of its own; the file may name the controllers.
     pub(super) fn delegates(&mut self) {
         match self.setting("Delegate") {
-            Some(value) if values::truth(&value.text) == Some(false) => {
+            Some(value) if systemd_truth(&value.text) == Some(false) => {
                 if self.scalar("CgroupsMode").is_none_or(|mode| mode.text == "split") {
                     self.error(
                         &value,
@@ -65,7 +65,7 @@ impl<'a> Work<'a> {
                 }
             }
             // The controllers by name.
-            Some(value) if values::truth(&value.text).is_none() => {}
+            Some(value) if systemd_truth(&value.text).is_none() => {}
             _ => self.service("Delegate", "yes"),
         }
     }
@@ -102,6 +102,15 @@ impl<'a> Work<'a> {
     pub(super) fn setting(&self, key: &str) -> Option<Value<'a>> {
         let entry = self.file.unit.last(SERVICE, key)?;
         Some(values::unquoted_scalar(entry)).filter(|value| !value.text.is_empty())
+    }
+}
+
+/// Whether a word means yes or no to systemd, which knows more of them than the original.
+fn systemd_truth(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "y" | "t" => Some(true),
+        "n" | "f" => Some(false),
+        _ => values::truth(text),
     }
 }
 

@@ -10,8 +10,9 @@ use super::draft::Draft;
 use super::loaded::Loaded;
 use super::neighbours::Neighbours;
 use super::{INSTALL, SERVICE, Settings, UNIT, dependencies, paths};
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::kind::UnitKind;
+use crate::quote;
 use crate::tree::Section;
 use crate::values::{Value, Values};
 use crate::vocabulary::{self, Emit, Key, QUADLET_SECTION};
@@ -52,8 +53,13 @@ impl<'a> Work<'a> {
             let online = if settings.user { USER_NETWORK_ONLINE } else { NETWORK_ONLINE };
             draft.add_on_top(UNIT, &[("Wants", online), ("After", online)]);
         }
-        if let Some(path) = source_path(&file.path) {
-            draft.add(UNIT, "SourcePath", path);
+        match source_path(&file.path) {
+            Some(path) => draft.add(UNIT, "SourcePath", path),
+            None => {
+                let text = "no unit can hold the name of this file's directory";
+                let fault = Diagnostic::error(Place::start_of(&file.path), text);
+                faults.push(fault.with_hint("rename it without control characters"));
+            }
         }
         draft.add(UNIT, "RequiresMountsFor", "%t/containers");
         for section in [kind.section(), QUADLET_SECTION] {
@@ -180,9 +186,20 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// A path as seen from the unit file's directory, unless it begins with something systemd expands.
+    /// A path as seen from the unit file's directory, for a command; one that begins with something systemd expands is
+    /// left alone.
     pub(super) fn path(&self, text: &str) -> String {
-        paths::absolute_unless_expanded(self.file.directory(), text)
+        paths::absolute_unless_expanded(&quote::literal(self.file.directory()), text)
+    }
+
+    /// The unit file's directory, for a command.
+    pub(super) fn directory_in_command(&self) -> String {
+        quote::literal(self.file.directory())
+    }
+
+    /// The unit file's directory, for a line of the unit, where only specifiers are expanded.
+    pub(super) fn directory_in_unit(&self) -> String {
+        self.file.directory().replace('%', "%%")
     }
 
     /// A name given in the file becomes a positional word, so it must not look like an option.
