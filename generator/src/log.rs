@@ -19,6 +19,7 @@ const KERNEL_LINE: usize = 900;
 pub struct Log {
     kernel: Option<File>,
     verbose: bool,
+    failed: bool,
 }
 
 impl Log {
@@ -26,17 +27,22 @@ impl Log {
     pub fn new(options: &Options) -> Self {
         let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
         let kernel = options.kernel_log.then(|| open("/dev/kmsg", flags, Mode::empty()).ok()).flatten();
-        Self { kernel: kernel.map(File::from), verbose: options.verbose }
+        Self { kernel: kernel.map(File::from), verbose: options.verbose, failed: false }
     }
 
     /// Standard error alone, before the command line is understood.
     pub fn to_stderr() -> Self {
-        Self { kernel: None, verbose: false }
+        Self { kernel: None, verbose: false, failed: false }
     }
 
-    /// Something that kept a file from being converted or written.
-    pub fn error(&mut self, text: &str) {
-        self.line(3, text);
+    /// Notes an error that was told elsewhere.
+    pub fn fails_if(&mut self, failed: bool) {
+        self.failed |= failed;
+    }
+
+    /// Whether an error was told.
+    pub fn failed(&self) -> bool {
+        self.failed
     }
 
     /// Text as it is.
@@ -67,6 +73,11 @@ impl Log {
 }
 
 impl Listener for Log {
+    fn error(&mut self, text: &str) {
+        self.failed = true;
+        self.line(3, text);
+    }
+
     fn warning(&mut self, text: &str) {
         self.line(4, text);
     }

@@ -17,7 +17,6 @@ use std::sync::{Mutex, PoisonError};
 use pontoon_generator::{Found, Listener as _};
 use pontoon_units::search::Manager;
 use pontoon_units::{Diagnostic, Diagnostics, Files, Link, Position, Service, Settings, Severity};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use journal::Journal;
 use log::Log;
@@ -40,23 +39,16 @@ fn main() -> ExitCode {
         log.error("no output directory given");
         return ExitCode::FAILURE;
     }
-    let whole = run(&options, &mut log);
-    if !whole {
+    run(&options, &mut log);
+    let failed = log.failed();
+    if failed {
         log.error("processing encountered some errors");
     }
-    ExitCode::from(u8::from(!whole))
+    ExitCode::from(u8::from(failed))
 }
 
-/// Lets as many directories be open at once as the system allows; a deep tree needs one descriptor for each.
-fn raise_descriptor_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    // Where it cannot be raised, the usual thousand is enough for nearly everybody.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
-}
-
-/// Does all the work; false if anything went wrong.
-fn run(options: &Options, log: &mut Log) -> bool {
-    raise_descriptor_limit();
+/// Does all the work; what goes wrong is told.
+fn run(options: &Options, log: &mut Log) {
     let manager = match options.user {
         true => Manager::User { uid: rustix::process::getuid().as_raw() },
         false => Manager::System,
@@ -67,20 +59,19 @@ fn run(options: &Options, log: &mut Log) -> bool {
         let names: Vec<_> =
             directories.iter().map(|directory| directory.path.display().to_string()).collect();
         log.debug(&format!("No files parsed from [{}]", names.join(" ")));
-        return true;
+        return;
     }
     let settings = Settings { user: options.user, engine: pontoon_generator::program() };
     let files = Files::load(&found, Found::read);
-    let whole = match &options.output {
+    match &options.output {
         Some(directory) => {
             log.debug(&format!("Starting pontoon-generator, output to: {}", directory.display()));
             write(directory, &files, &settings, options, log)
         }
         None => print(&files, &settings, options, log),
-    };
+    }
     // The program is about to end, which frees them faster.
     std::mem::forget((files, found));
-    whole
 }
 
 /// What is to be told of a service.
@@ -93,12 +84,12 @@ struct Report {
 }
 
 /// Writes each service as soon as it is made.
-fn write(directory: &Path, files: &Files, settings: &Settings, options: &Options, log: &mut Log) -> bool {
+fn write(directory: &Path, files: &Files, settings: &Settings, options: &Options, log: &mut Log) {
     let writer = match Writer::open(directory, &options.program) {
         Ok(writer) => writer,
         Err(error) => {
             log.error(&error.with_cause());
-            return false;
+            return;
         }
     };
     let reports = Mutex::new(Vec::new());
@@ -121,16 +112,14 @@ fn write(directory: &Path, files: &Files, settings: &Settings, options: &Options
         }
     }
     let told = reports.iter().map(|report| (report.name.as_str(), &report.faults));
-    let mut whole = tell(told, &stray, options, log);
+    tell(told, &stray, options, log);
     for error in reports.iter().flat_map(|report| &report.errors) {
         log.error(&error.with_cause());
-        whole = false;
     }
-    whole
 }
 
 /// Prints all services in their order.
-fn print(files: &Files, settings: &Settings, options: &Options, log: &mut Log) -> bool {
+fn print(files: &Files, settings: &Settings, options: &Options, log: &mut Log) {
     let services = Mutex::new(Vec::new());
     let stray = files.convert(settings, &|_, position, service| {
         services.lock().unwrap_or_else(PoisonError::into_inner).push((position, service));
@@ -138,32 +127,30 @@ fn print(files: &Files, settings: &Settings, options: &Options, log: &mut Log) -
     let mut services = services.into_inner().unwrap_or_else(PoisonError::into_inner);
     services.sort_by_key(|(position, _)| *position);
     let told = services.iter().map(|(_, service)| (service.name.as_str(), &service.faults));
-    let whole = tell(told, &stray, options, log);
-    output::print(services.iter().map(|(_, service)| service), log) && whole
+    tell(told, &stray, options, log);
+    output::print(services.iter().map(|(_, service)| service), log);
 }
 
 /// Tells every fault of every file: to the journal under the service's name, where it is running already, else to
-/// the log. False if one of them is an error.
+/// the log.
 fn tell<'a>(
     services: impl Iterator<Item = (&'a str, &'a Diagnostics)>,
     stray: &Diagnostics,
     options: &Options,
     log: &mut Log,
-) -> bool {
+) {
     let mut journal = options.kernel_log.then(|| Journal::open(options.user)).flatten();
-    let mut whole = !stray.has_errors();
     for (name, faults) in services {
-        whole &= !faults.has_errors();
         for fault in faults {
-            if !journal.as_mut().is_some_and(|journal| journal.tell(name, fault)) {
-                tell_log(fault, log);
+            match journal.as_mut().is_some_and(|journal| journal.tell(name, fault)) {
+                true => log.fails_if(fault.severity == Severity::Error),
+                false => tell_log(fault, log),
             }
         }
     }
     for fault in stray {
         tell_log(fault, log);
     }
-    whole
 }
 
 fn tell_log(fault: &Diagnostic, log: &mut Log) {

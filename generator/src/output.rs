@@ -16,6 +16,8 @@ use pontoon_units::{Link, Service, Severity};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, mkdirat, openat, readlinkat, renameat, symlinkat, unlinkat};
 use rustix::io::Errno;
 
+use pontoon_generator::Listener as _;
+
 use crate::log::Log;
 
 /// Why something could not be written.
@@ -52,19 +54,15 @@ impl WriteError {
     }
 }
 
-/// Prints services; false if that failed.
-pub fn print<'a>(services: impl Iterator<Item = &'a Service>, log: &mut Log) -> bool {
+/// Prints services.
+pub fn print<'a>(services: impl Iterator<Item = &'a Service>, log: &mut Log) {
     let mut text = String::new();
     for service in services {
         text.push_str(&format!("---{}---\n{}\n", service.name, service.text));
     }
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Ok(()) => true,
-        Err(error) => {
-            log.error(&format!("cannot print: {error}"));
-            false
-        }
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        log.error(&format!("cannot print: {error}"));
     }
 }
 

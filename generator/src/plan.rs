@@ -6,8 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pontoon_units::{Conversion, UnitKind, parse};
 
-/// Services by name, as they are or would be on disk.
-pub type Services = BTreeMap<String, String>;
+/// Services by name.
+pub type Services = BTreeMap<String, Planned>;
+
+/// A service as it is or would be on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// Its text.
+    pub text: String,
+    /// Why it can only fail, if it is a stand-in.
+    pub fault: Option<String>,
+}
 
 /// What happens to a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +38,8 @@ pub struct Change {
     pub fate: Fate,
     /// Whether a service that runs must be restarted for it to count.
     pub needs_restart: bool,
+    /// Why it would fail, if its file cannot be converted.
+    pub fault: Option<String>,
     /// Its text as it is; empty for a new one.
     pub before: String,
     /// Its text as it would be; empty for one that goes.
@@ -37,25 +48,33 @@ pub struct Change {
 
 /// The texts a conversion gives.
 pub fn services(conversion: &Conversion) -> Services {
-    conversion.services.iter().map(|service| (service.name.clone(), service.text.clone())).collect()
+    let planned = conversion.services.iter().map(|service| {
+        let fault = service.faults.errors().next().map(ToString::to_string);
+        (service.name.clone(), Planned { text: service.text.clone(), fault })
+    });
+    planned.collect()
 }
 
 /// What changes between two sets of services, by name.
-pub fn changes(before: &Services, after: &Services) -> Vec<Change> {
-    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    let one = |name: &String| {
-        let (old, new) = (before.get(name), after.get(name));
+pub fn changes<'s>(before: &'s Services, after: &'s Services) -> Vec<Change> {
+    let names: BTreeSet<&'s String> = before.keys().chain(after.keys()).collect();
+    let one = |name: &'s String| {
+        let fault = after.get(name).and_then(|planned| planned.fault.clone());
+        let text = |services: &'s Services| services.get(name).map(|planned| planned.text.as_str());
+        let (old, new) = (text(before), text(after));
         let fate = match (old, new) {
             (None, _) => Fate::Added,
             (_, None) => Fate::Removed,
             (Some(old), Some(new)) if without_comments(old) == without_comments(new) => return None,
             _ => Fate::Changed,
         };
-        let (old, new) = (old.map_or("", String::as_str), new.map_or("", String::as_str));
+        let (old, new) = (old.unwrap_or(""), new.unwrap_or(""));
         Some(Change {
             name: name.clone(),
             fate,
-            needs_restart: fate == Fate::Changed && needs_restart(old, new),
+            // What runs goes on rather than be restarted into a failure.
+            needs_restart: fate == Fate::Changed && fault.is_none() && needs_restart(old, new),
+            fault,
             before: without_comments(old),
             after: without_comments(new),
         })
@@ -106,7 +125,7 @@ mod tests {
     use super::*;
 
     fn one(name: &str, text: &str) -> Services {
-        Services::from([(name.to_owned(), text.to_owned())])
+        Services::from([(name.to_owned(), Planned { text: text.to_owned(), fault: None })])
     }
 
     #[track_caller]
@@ -128,6 +147,14 @@ mod tests {
         let text = "[X-Volume]\n[Service]\nExecStart=/x volume create --ignore data\n";
         check(text, &text.replace("--ignore", "--ignore --opt copy"), Some(false));
         check(text, &text.replace("data", "other"), Some(true));
+    }
+
+    #[test]
+    fn nothing_is_restarted_into_a_failure() {
+        let mut after = one("a.service", "[Service]\nExecStart=/bin/false\n");
+        after.get_mut("a.service").unwrap().fault = Some("a.container:1:1: error: wrong".to_owned());
+        let found = changes(&one("a.service", "[Service]\nExecStart=/bin/true\n"), &after);
+        assert_eq!((found[0].needs_restart, found[0].fault.is_some()), (false, true));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use pontoon_units::search::{self, Leave, Manager, SearchDirectory, Writers};
 use pontoon_units::{Content, DropIn, Source, UnitKind};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, openat, statat};
 use rustix::io::Errno;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::listener::Listener;
 use crate::read;
@@ -29,6 +30,7 @@ pub fn sources(manager: Manager, directories: &[SearchDirectory], log: &mut dyn 
 
 /// Finds all unit files that count; reading them is left to whoever wants them.
 pub fn find(manager: Manager, directories: &[SearchDirectory], log: &mut dyn Listener) -> Vec<Found> {
+    raise_descriptor_limit();
     let mut walk = Walk {
         manager,
         trust: Trust::new(Writers::Anybody, manager),
@@ -51,6 +53,13 @@ pub fn find(manager: Manager, directories: &[SearchDirectory], log: &mut dyn Lis
     }
     walk.attach_drop_ins();
     walk.found
+}
+
+/// Lets as many directories be open at once as the system allows; a deep tree needs one descriptor for each.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it cannot be raised, the usual thousand is enough for nearly everybody.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// The unit files of one directory, with all that lies below it or with its drop-ins alone.
@@ -119,7 +128,7 @@ impl Walk<'_> {
             return;
         }
         if let Some(reason) = self.trust.refusal(&about) {
-            self.log.warning(&format!("{}: {reason}, not searched", path.display()));
+            self.log.error(&format!("{}: {reason}, not searched", path.display()));
             return;
         }
         if depth > DEEPEST {
@@ -149,7 +158,7 @@ impl Walk<'_> {
             if leads_to_directory {
                 if is_unit {
                     let text = format!("{}: is a directory, not a unit file", path.join(&*text).display());
-                    self.log.warning(&text);
+                    self.log.error(&text);
                 }
                 below.push((name, kind));
             } else if is_unit {
@@ -185,7 +194,7 @@ impl Walk<'_> {
             };
             if text.ends_with(".d") {
                 if let Some(reason) = fstat(&opened).ok().and_then(|about| self.trust.refusal(&about)) {
-                    self.log.warning(&format!("{}: {reason}, not searched", inner.display()));
+                    self.log.error(&format!("{}: {reason}, not searched", inner.display()));
                     continue;
                 }
                 let directory =
@@ -205,6 +214,7 @@ impl Walk<'_> {
     /// Takes in a unit file, unless one of its name was met before.
     fn unit(&mut self, directory: &Arc<OwnedFd>, path: &Path, file: &CStr, name: &str, regular: bool) {
         if !self.seen.insert(name.to_owned()) {
+            self.log.shadowed(&path.join(name).to_string_lossy());
             return;
         }
         let path: Arc<str> = Arc::from(path.join(name).to_string_lossy());
@@ -261,7 +271,9 @@ impl Walk<'_> {
 /// The `*.conf` files of a directory.
 fn configuration_files(directory: &OwnedFd) -> Vec<CString> {
     let entries = list(directory).unwrap_or_default();
-    entries.into_iter().map(|(name, _)| name).filter(|name| name.to_bytes().ends_with(b".conf")).collect()
+    let names = entries.into_iter().map(|(name, _)| name);
+    // As for systemd itself, what editors hide while they work is none of them.
+    names.filter(|name| name.to_bytes().ends_with(b".conf") && !name.to_bytes().starts_with(b".")).collect()
 }
 
 /// The directories that users' own units lie in, links resolved.

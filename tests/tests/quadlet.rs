@@ -118,6 +118,16 @@ fn a_check_tells_all_faults_at_once_with_the_line_and_what_to_do() {
     host.write("alice", &format!("{dir}/fine/fine.container"), "[Container]\nImage=x\n");
     host.alice(&format!("pontoon quadlet check {dir}/fine")).ok();
     host.alice(&format!("pontoon quadlet check --strict {dir}/fine")).fails(1);
+    // Of two files of one name in a directory only the first counts.
+    host.write("alice", &format!("{dir}/two/a/x.container"), "[Container]\nImage=example.org/x\n");
+    host.write("alice", &format!("{dir}/two/b/x.container"), "[Container]\nNonsense=1\n");
+    let two = host.alice(&format!("pontoon quadlet check {dir}/two")).ok();
+    assert!(
+        two.stdout.contains("b/x.container:1:1: warning: another file of this name comes first"),
+        "{}",
+        two.stdout
+    );
+    host.alice(&format!("cd {dir}/two && pontoon quadlet check a/x.container b/x.container")).fails(1);
     host.alice("pontoon quadlet check /nowhere").fails(125);
     host.alice(&format!("pontoon quadlet check {dir}/fine/../web.txt || pontoon quadlet check /etc/hosts"))
         .fails(125);
@@ -227,6 +237,25 @@ fn files_are_installed_listed_printed_and_removed() {
 }
 
 #[test]
+fn the_file_that_counts_is_the_one_removed() {
+    let host = host();
+    let dir = host.alice("mktemp -d").ok();
+    let dir = dir.text();
+    for place in ["a/sub", "b"] {
+        host.write("alice", &format!("{dir}/{place}/web.container"), "[Container]\nImage=localhost/x\n");
+    }
+    let remove = || {
+        host.alice(&format!(
+            "QUADLET_UNIT_DIRS={dir}/a:{dir}/b pontoon quadlet rm --reload-systemd=false web.container"
+        ))
+        .ok();
+        host.alice(&format!("cd {dir} && find . -name '*.container'")).ok().stdout
+    };
+    assert_eq!(remove(), "./b/web.container\n");
+    assert_eq!(remove(), "");
+}
+
+#[test]
 fn files_come_from_directories_and_addresses() {
     let host = host();
     let _alone = alone();
@@ -305,6 +334,19 @@ fn a_plan_tells_what_a_reload_changes_and_only_that_is_restarted() {
     assert_ne!(started("planned"), planned);
     assert_eq!(started("calm"), calm);
     assert_eq!(text("pontoon quadlet apply"), "nothing to do\n");
+
+    // What runs is not restarted into a failure.
+    let planned = started("planned");
+    put("planned.container", "Imagee=x\n");
+    let plan = text("pontoon quadlet plan");
+    assert!(plan.contains("changed  planned.service  runs, and could not be started again\n"), "{plan}");
+    assert!(plan.contains("unknown key `Imagee=`"), "{plan}");
+    let applied = host.alice("pontoon quadlet apply").fails(1);
+    assert!(applied.stderr.contains("unknown key `Imagee=`"), "{}", applied.stderr);
+    assert_eq!(
+        (started("planned"), alice.property("planned", "ActiveState")),
+        (planned, "active".to_owned())
+    );
 
     for unit in ["planned", "calm", "keeps-volume"] {
         alice.stop(unit);

@@ -8,16 +8,15 @@ mod application;
 mod bundle;
 mod remove;
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use pontoon_units::UnitKind;
 
-pub use application::applications;
+pub use application::{Application, applications};
 pub use remove::{Removal, removal};
-
-use application::Application;
 
 /// The extension of files that hold several units.
 const BUNDLE: &str = "quadlets";
@@ -153,7 +152,9 @@ pub fn prepare(directory: &Path, request: Request, replace: bool) -> Result<Inst
         },
     };
     let mut files: Vec<Given> = Vec::new();
-    for given in request.files {
+    // A note that comes with the files is of where they were before.
+    let is_note = |name: &str| name.starts_with('.') && name.ends_with(application::EXTENSION);
+    for given in request.files.into_iter().filter(|given| !is_note(&given.name)) {
         let parts = if is_bundle(&given.name) { bundle::split(&given)? } else { vec![given] };
         for part in parts {
             if part.name.contains(['/', '\0', '\n']) || matches!(part.name.as_str(), "" | "." | "..") {
@@ -220,6 +221,8 @@ impl Installation {
 
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create(path)?;
+    // Whatever the caller's umask is, others may read and nobody else may write.
+    file.set_permissions(Permissions::from_mode(0o644))?;
     file.write_all(bytes)?;
     file.sync_all()
 }

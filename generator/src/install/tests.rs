@@ -104,3 +104,14 @@ fn a_member_is_removed_with_its_application_and_nothing_else() {
     removal(&directories, "other.container").unwrap().carry_out().unwrap();
     assert_eq!(place.names(), [""; 0]);
 }
+
+#[test]
+fn a_note_that_comes_along_is_left_behind() {
+    let place = Directory::new("note");
+    let mut given = request(&[(".shop.app", "x.container\n"), ("x.container", "")]);
+    given.directory = Some("shop".to_owned());
+    prepare(&place.0, given, false).unwrap().write().unwrap();
+    assert_eq!(fs::read_to_string(place.0.join(".shop.app")).unwrap(), "x.container\n");
+    assert_eq!(place.names(), [".shop.app", "x.container"]);
+    assert_eq!(fs::metadata(place.0.join("x.container")).unwrap().permissions().mode() & 0o777, 0o644);
+}

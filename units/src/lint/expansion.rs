@@ -1,8 +1,6 @@
 //! `%` and `$`, which systemd expands before the engine sees them.
 
 use super::Lint;
-use crate::tree::Entry;
-use crate::values::since_reset;
 
 /// The letters systemd knows after `%`, man systemd.unit, Specifiers.
 const SPECIFIERS: &str = "aAbBCdDEfgGhHiIjJlLmMnNopPqsStTuUvVwWyYz";
@@ -23,10 +21,9 @@ pub(super) fn look(lint: &mut Lint<'_>) {
             let text = format!("`%{letter}` is nothing that systemd expands");
             lint.warn_at(entry, text, format!("write `%%{letter}` for the text itself"));
         }
-        if has_variables || !RUN_INSIDE.contains(&entry.key.as_str()) || is_overridden(lint, entry) {
-            continue;
-        }
-        if let Some(name) = variable(&entry.value) {
+    }
+    for entry in RUN_INSIDE.into_iter().filter_map(|key| file.unit.last(section, key)) {
+        if let Some(name) = variable(&entry.value).filter(|_| !has_variables) {
             let text = format!("`${name}` is expanded by systemd, which knows no variable of the container");
             lint.warn_at(
                 entry,
@@ -35,13 +32,6 @@ pub(super) fn look(lint: &mut Lint<'_>) {
             );
         }
     }
-}
-
-/// Whether a later assignment makes this one mean nothing.
-fn is_overridden(lint: &Lint<'_>, entry: &Entry) -> bool {
-    let section = lint.file.name.kind.section();
-    let same: Vec<&Entry> = lint.file.unit.entries(section).filter(|other| other.key == entry.key).collect();
-    !since_reset(&same).last().is_some_and(|last| std::ptr::eq(*last, entry))
 }
 
 /// The first letter after a `%` that systemd does not know; what is no letter is left alone by it.

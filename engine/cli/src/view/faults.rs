@@ -17,7 +17,7 @@ pub struct Texts<'s>(HashMap<&'s str, &'s [u8]>);
 
 impl<'s> Texts<'s> {
     /// The texts of unit files and their drop-ins.
-    pub fn of(sources: &'s [Source]) -> Self {
+    pub fn of(sources: impl IntoIterator<Item = &'s Source>) -> Self {
         let mut texts = HashMap::new();
         let mut add = |path: &'s str, content: &'s Content| {
             if let Content::Text(bytes) = content {
@@ -44,7 +44,7 @@ impl<'s> Texts<'s> {
 }
 
 /// The faults for people: each with its line, a mark and what to do.
-pub fn text(faults: &[&Diagnostic], texts: &Texts<'_>) -> String {
+pub fn text(faults: &[Diagnostic], texts: &Texts<'_>) -> String {
     let mut text = String::new();
     for fault in faults {
         // Writing to a string cannot fail.
@@ -84,7 +84,7 @@ fn window(line: &str, column: usize) -> (String, usize) {
 }
 
 /// How many faults there are in how many files, as a line.
-pub fn summary(faults: &[&Diagnostic], files: usize) -> String {
+pub fn summary(faults: &[Diagnostic], files: usize) -> String {
     let errors = faults.iter().filter(|fault| fault.severity == Severity::Error).count();
     let warnings = faults.len() - errors;
     let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
@@ -105,7 +105,7 @@ struct Shown<'a> {
 
 /// The faults for programs: a list of objects with `File`, `Line`, `Column` (from 1, in characters), `Severity`
 /// (`error`, `warning`), `Message` and `Hint` (or null).
-pub fn json(faults: &[&Diagnostic]) -> String {
+pub fn json(faults: &[Diagnostic]) -> String {
     let shown: Vec<Shown<'_>> = faults
         .iter()
         .map(|fault| Shown {
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn a_mark_stands_below_what_is_wrong() {
         let sources = [source("[Container]\n\tImgé=x\n")];
-        let found = text(&[&fault(2, 6)], &Texts::of(&sources));
+        let found = text(&[fault(2, 6)], &Texts::of(&sources));
         assert_eq!(found, "/u/web.container:2:6: error: wrong\n 2 |  Imgé=x\n   |      ^\nhint: mend it\n\n");
     }
 
@@ -152,7 +152,7 @@ mod tests {
     fn a_long_line_is_shown_around_the_mark() {
         let line = format!("{}!{}", "a".repeat(500), "b".repeat(500));
         let sources = [source(&line)];
-        let found = text(&[&fault(1, 501)], &Texts::of(&sources));
+        let found = text(&[fault(1, 501)], &Texts::of(&sources));
         let lines: Vec<&str> = found.lines().collect();
         let mark = lines[2].chars().position(|part| part == '^').unwrap();
         assert_eq!(lines[1].chars().nth(mark), Some('!'));
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn a_place_that_is_not_there_is_no_reason_to_fail() {
         assert_eq!(
-            text(&[&fault(9, 900)], &Texts::default()),
+            text(&[fault(9, 900)], &Texts::default()),
             "/u/web.container:9:900: error: wrong\nhint: mend it\n\n"
         );
     }

@@ -21,6 +21,8 @@ pub struct Entry {
     pub running: bool,
     /// Whether it must be restarted.
     pub restart: bool,
+    /// Why it would fail, if its file cannot be converted.
+    pub fault: Option<String>,
     /// Its text as it is.
     pub before: String,
     /// Its text as it would be.
@@ -45,6 +47,8 @@ pub fn text(entries: &[Entry]) -> String {
     let mut text = String::new();
     for entry in entries {
         let note = match (entry.change, entry.running, entry.restart) {
+            _ if entry.fault.is_some() && entry.running => "runs, and could not be started again",
+            _ if entry.fault.is_some() => "cannot be converted",
             ("stale", ..) => "runs as it was before it was changed, must be restarted",
             (_, true, true) => "runs, must be restarted",
             ("removed", true, false) => "runs, and goes on until it is stopped",
@@ -54,7 +58,9 @@ pub fn text(entries: &[Entry]) -> String {
         // Writing to a string cannot fail.
         let line = format!("{:8} {:width$}  {note}", entry.change, entry.unit);
         let _ = writeln!(text, "{}", line.trim_end());
-        if entry.change == "changed" {
+        if let Some(fault) = &entry.fault {
+            let _ = writeln!(text, "    {fault}");
+        } else if entry.change == "changed" {
             for line in diff(entry).lines() {
                 let _ = writeln!(text, "    {line}");
             }
@@ -78,11 +84,12 @@ struct Shown<'a> {
     running: bool,
     restart: bool,
     diff: String,
+    fault: Option<&'a str>,
 }
 
 /// The plan for programs: a list of objects with `Unit`, `Change` (`added`, `changed`, `removed`, `stale`), `Source`
-/// (a path, empty if it is not known), `Running`, `Restart` (whether `apply` restarts it) and `Diff` (unified, empty
-/// unless changed).
+/// (a path, empty if it is not known), `Running`, `Restart` (whether `apply` restarts it), `Diff` (unified, empty
+/// unless changed) and `Fault` (why it would fail, or null).
 pub fn json(entries: &[Entry]) -> String {
     let shown: Vec<Shown<'_>> = entries
         .iter()
@@ -93,6 +100,7 @@ pub fn json(entries: &[Entry]) -> String {
             running: entry.running,
             restart: entry.restart,
             diff: if entry.change == "changed" { diff(entry) } else { String::new() },
+            fault: entry.fault.as_deref(),
         })
         .collect();
     format!("{}\n", json::pretty(&shown, 2))

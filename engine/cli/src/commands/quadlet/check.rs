@@ -8,32 +8,37 @@ use pontoon_cli::output;
 use pontoon_cli::view::faults::{self, Texts};
 use pontoon_units::{Diagnostic, Severity, World, convert, lint};
 
-use super::{GivenUnits, Ground};
+use super::Ground;
+use super::given::{self, Group};
 use crate::commands::Failure;
 
 /// `pontoon quadlet check`
 pub fn check(args: &QuadletCheckArgs) -> Result<ExitStatus, Failure> {
     let ground = Ground::of(args.whose);
-    let given = match args.paths.is_empty() {
-        true => GivenUnits { sources: ground.sources(), asked: None },
-        false => GivenUnits::read(&args.paths)?,
+    let groups = match args.paths.is_empty() {
+        true => vec![Group::of_manager(ground)],
+        false => given::read(ground, &args.paths)?,
     };
     let settings = ground.settings();
-    let conversion = convert(&given.sources, &settings);
-    let lints = lint(&given.sources, &settings, &Machine::of(ground));
-    let mut found: Vec<&Diagnostic> =
-        conversion.faults().chain(&lints).filter(|fault| given.is_asked(&fault.place.file)).collect();
+    let machine = Machine::of(ground);
+    let mut found: Vec<Diagnostic> = Vec::new();
+    for group in &groups {
+        let conversion = convert(&group.sources, &settings);
+        let lints = lint(&group.sources, &settings, &machine);
+        let faults = conversion.faults().chain(&lints).chain(&group.shadowed);
+        let asked = |fault: &&Diagnostic| group.is_asked(&fault.place.file) || group.shadowed.contains(fault);
+        found.extend(faults.filter(asked).cloned());
+    }
     found.sort_by(|one, other| (&one.place, &one.text).cmp(&(&other.place, &other.text)));
     found.dedup();
     match args.format {
         FaultFormat::Json => output::out(&faults::json(&found))?,
         FaultFormat::Text => {
-            output::out(&faults::text(&found, &Texts::of(&given.sources)))?;
-            let files = given.sources.iter().filter(|source| given.is_asked(&source.path)).count();
-            output::err(&faults::summary(&found, files));
+            output::out(&faults::text(&found, &Texts::of(groups.iter().flat_map(|group| &group.sources))))?;
+            output::err(&faults::summary(&found, groups.iter().map(Group::count).sum()));
         }
     }
-    let is_bad = |fault: &&Diagnostic| args.strict || fault.severity == Severity::Error;
+    let is_bad = |fault: &Diagnostic| args.strict || fault.severity == Severity::Error;
     Ok(if found.iter().any(is_bad) { ExitStatus::No } else { ExitStatus::Success })
 }
 

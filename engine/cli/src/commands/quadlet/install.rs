@@ -25,7 +25,9 @@ pub fn install(context: &Context, args: &QuadletInstallArgs) -> Result<ExitStatu
     for path in &paths {
         output::line(&path.display().to_string())?;
     }
-    tell_faults(ground, &paths.iter().map(|path| path.display().to_string()).collect());
+    // The paths of unit files have their links resolved.
+    let whole = paths.iter().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone()));
+    tell_faults(ground, &whole.map(|path| path.display().to_string()).collect());
     if args.reload_systemd {
         ground.reload()?;
     }
@@ -96,7 +98,7 @@ fn fetch(context: &Context, address: &str) -> Result<Given, Failure> {
 fn tell_faults(ground: Ground, paths: &HashSet<String>) {
     let sources = ground.sources();
     let conversion = convert(&sources, &ground.settings());
-    let found: Vec<&Diagnostic> =
-        conversion.faults().filter(|fault| paths.contains(&*fault.place.file)).collect();
+    let found: Vec<Diagnostic> =
+        conversion.faults().filter(|fault| paths.contains(&*fault.place.file)).cloned().collect();
     output::err(&faults::text(&found, &Texts::of(&sources)));
 }

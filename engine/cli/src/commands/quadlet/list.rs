@@ -8,9 +8,9 @@ use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::view::filter::{self, Filter};
 use pontoon_cli::view::quadlets::{self, Row};
 use pontoon_cli::{message, output};
-use pontoon_generator::install;
+use pontoon_generator::install::{self, Application};
 use pontoon_rootless::dbus::{self, ManagerError};
-use pontoon_units::{Content, Severity, Source, UnitKind, convert, parse};
+use pontoon_units::{Content, Source, UnitKind, convert, parse};
 
 use super::Ground;
 use crate::commands::Failure;
@@ -35,13 +35,18 @@ fn rows(ground: Ground) -> Vec<Row> {
         message::print_warning(&format!("the states of services are not known: {error}{cause}"));
         HashMap::new()
     });
+    let mut applications: HashMap<&Path, Vec<Application>> = HashMap::new();
+    for source in &sources {
+        let directory = directory(source);
+        applications.entry(directory).or_insert_with(|| install::applications(directory));
+    }
     let mut rows: Vec<Row> = sources
         .iter()
         .filter(|source| source.content != Content::Masked)
         .map(|source| {
             let service = services.get(&*source.path);
-            let fault = service
-                .and_then(|service| service.faults.iter().find(|fault| fault.severity == Severity::Error));
+            let faults = service.map_or(&conversion.stray, |service| &service.faults);
+            let fault = faults.errors().find(|fault| service.is_some() || fault.place.file == source.path);
             let unit = service.map_or("", |service| &service.name);
             let state = states.get(unit).cloned().unwrap_or_else(|| "Not loaded".to_owned());
             Row {
@@ -49,7 +54,7 @@ fn rows(ground: Ground) -> Vec<Row> {
                 unit_name: unit.to_owned(),
                 path: source.path.to_string(),
                 status: fault.map_or(state, ToString::to_string),
-                app: application(source),
+                app: application(source, &applications),
                 pod: pod(source),
             }
         })
@@ -74,11 +79,15 @@ fn states(ground: Ground, names: &[&str]) -> Result<HashMap<String, String>, Man
     Ok(known.map(|unit| (unit.name, format!("{}/{}", unit.active, unit.sub))).collect())
 }
 
+fn directory(source: &Source) -> &Path {
+    Path::new(&*source.path).parent().unwrap_or(Path::new("/"))
+}
+
 /// The application a file was installed with.
-fn application(source: &Source) -> String {
-    let directory = Path::new(&*source.path).parent().unwrap_or(Path::new("/"));
-    let found = install::applications(directory).into_iter().find(|it| it.files().contains(&source.name));
-    found.map(|application| application.file_name()).unwrap_or_default()
+fn application(source: &Source, applications: &HashMap<&Path, Vec<Application>>) -> String {
+    let beside = applications.get(directory(source)).map_or(&[][..], Vec::as_slice);
+    let found = beside.iter().find(|application| application.files().contains(&source.name));
+    found.map(Application::file_name).unwrap_or_default()
 }
 
 /// The pod a container belongs to.

@@ -4,6 +4,7 @@ mod adopt;
 mod check;
 mod convert;
 mod explain;
+mod given;
 mod install;
 mod list;
 mod plan;
@@ -12,14 +13,14 @@ mod restart;
 mod wait_network;
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use pontoon_cli::args::WhoseArgs;
 use pontoon_cli::message;
 use pontoon_generator::Listener;
 use pontoon_rootless::dbus::{self, Bus, BusError};
-use pontoon_units::search::{Leave, Manager, SearchDirectory};
-use pontoon_units::{Settings, Source, UnitKind};
+use pontoon_units::search::{Manager, SearchDirectory};
+use pontoon_units::{Settings, Source};
 
 use super::Failure;
 
@@ -121,55 +122,5 @@ struct Warnings;
 impl Listener for Warnings {
     fn warning(&mut self, text: &str) {
         message::print_warning(text);
-    }
-}
-
-/// Unit files given as paths: those asked for, and their neighbours, to which they may refer.
-struct GivenUnits {
-    sources: Vec<Source>,
-    /// The paths asked for; nothing if all are.
-    asked: Option<Vec<PathBuf>>,
-}
-
-impl GivenUnits {
-    /// Reads what paths lead to; a file's neighbours are those beside it.
-    fn read(paths: &[PathBuf]) -> Result<Self, Failure> {
-        let mut given = Self { sources: Vec::new(), asked: Some(Vec::new()) };
-        for path in paths {
-            let whole = path.canonicalize().map_err(|source| {
-                Failure::new(source, None).while_doing(format!("cannot read `{}`", path.display()))
-            })?;
-            if whole.is_dir() {
-                given.add(pontoon_generator::sources_of(&whole, Leave::Nothing, &mut Warnings), |_| true);
-                continue;
-            }
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if UnitKind::of_file_name(name).is_none() {
-                let known = UnitKind::ALL.map(|kind| format!(".{}", kind.extension())).join(", ");
-                let text = format!("`{}` is no unit file", path.display());
-                return Err(Failure::new(text, Some(format!("unit files end in {known}"))));
-            }
-            let directory = std::path::absolute(path)?.parent().unwrap_or(Path::new("/")).to_owned();
-            let beside = pontoon_generator::sources_of(&directory, Leave::Below, &mut Warnings);
-            given.add(beside, |source| source.name == name);
-        }
-        Ok(given)
-    }
-
-    fn add(&mut self, sources: Vec<Source>, is_asked: impl Fn(&Source) -> bool) {
-        for source in sources {
-            if let Some(asked) = self.asked.as_mut().filter(|_| is_asked(&source)) {
-                asked.push(PathBuf::from(&*source.path));
-                asked.extend(source.drop_ins.iter().map(|drop_in| PathBuf::from(&*drop_in.path)));
-            }
-            if !self.sources.iter().any(|known| known.path == source.path) {
-                self.sources.push(source);
-            }
-        }
-    }
-
-    /// Whether a file was asked for.
-    fn is_asked(&self, path: &str) -> bool {
-        self.asked.as_ref().is_none_or(|asked| asked.iter().any(|known| known == Path::new(path)))
     }
 }

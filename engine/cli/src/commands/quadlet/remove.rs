@@ -21,11 +21,11 @@ pub fn remove(args: &QuadletRmArgs) -> Result<ExitStatus, Failure> {
         return Err(Failure::new("`quadlet rm` needs the name of a unit file, or --all", None));
     }
     let services = convert(&sources, &ground.settings()).services;
-    let directories = directories(ground, &sources);
+    let everywhere = directories(ground, &sources);
     let mut gone: Vec<PathBuf> = Vec::new();
     let mut last: Option<Failure> = None;
     for name in &names {
-        let failed = match install::removal(&directories, name) {
+        let failed = match install::removal(&places(&sources, &everywhere, name), name) {
             // A name that went with an application named before is done.
             None if gone.iter().any(|path| path.ends_with(name)) => None,
             None if args.ignore => {
@@ -63,9 +63,17 @@ fn all(ground: Ground, sources: &[Source]) -> Vec<String> {
     sources.iter().filter(is_own).map(|source| source.name.clone()).collect()
 }
 
-/// The directories that unit files lie in.
+/// Where to look for a name: a unit file where the manager finds it, anything else wherever unit files lie.
+fn places(sources: &[Source], everywhere: &[PathBuf], name: &str) -> Vec<PathBuf> {
+    let found = sources.iter().find(|source| source.name == name);
+    let place = found.and_then(|source| PathBuf::from(&*source.path).parent().map(PathBuf::from));
+    place.map_or_else(|| everywhere.to_vec(), |place| vec![place])
+}
+
+/// The directories that unit files lie in, links resolved, as the paths of unit files are.
 fn directories(ground: Ground, sources: &[Source]) -> Vec<PathBuf> {
     let searched = ground.directories().into_iter().map(|directory| directory.path);
+    let searched = searched.map(|path| path.canonicalize().unwrap_or(path));
     let below = sources.iter().filter_map(|source| PathBuf::from(&*source.path).parent().map(PathBuf::from));
     let mut all: Vec<PathBuf> = Vec::new();
     for path in searched.chain(below) {
