@@ -31,11 +31,6 @@ fn own(work: &mut Work<'_>, key: &Key, build: &mut CommandLine) {
                 build.extend(&["--file", &file.text]);
             }
         }
-        "PodmanArgs" => {
-            for word in work.words("PodmanArgs") {
-                build.push(&word.text);
-            }
-        }
         _ => {}
     }
 }

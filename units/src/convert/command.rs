@@ -60,6 +60,7 @@ impl CommandLine {
                 Emit::Joined(option) => self.push(&format!("{option}={text}")),
                 Emit::Prefixed(option, prefix) => self.extend(&[option, &format!("{prefix}{text}")]),
                 Emit::Lowered(option) => self.extend(&[option, &text.to_lowercase()]),
+                Emit::Bare => self.push(text),
                 Emit::Switch(_) | Emit::IfTrue(_) | Emit::Own(_) => {}
             }
         }

@@ -75,7 +75,6 @@ fn own(work: &mut Work<'_>, key: &Key, run: &mut CommandLine, name: &str, start:
         }
         "Mount" => mount::mounts(work, run),
         "Pod" => pod(work, run),
-        "PodmanArgs" => words(work, key, run),
         "Image" => {
             if let Some(image) = work.scalar("Image").and_then(|image| references::image(work, &image)) {
                 run.push(&image);
@@ -86,15 +85,8 @@ fn own(work: &mut Work<'_>, key: &Key, run: &mut CommandLine, name: &str, start:
                 run.extend(&["--rootfs", &root.text]);
             }
         }
-        "Exec" => words(work, key, run),
         // These are words before the sub-command, or part of another key.
         _ => {}
-    }
-}
-
-fn words(work: &mut Work<'_>, key: &Key, run: &mut CommandLine) {
-    for word in work.words(key.name) {
-        run.push(&word.text);
     }
 }
 

@@ -33,11 +33,7 @@ fn pull(work: &mut Work<'_>, words: &[&str], what: &'static str) {
 }
 
 fn own(work: &mut Work<'_>, key: &Key, line: &mut CommandLine, what: &str) {
-    if key.name == "PodmanArgs" {
-        for word in work.words("PodmanArgs") {
-            line.push(&word.text);
-        }
-    } else if let Some(name) = work.scalar(what).filter(|_| key.name == what) {
+    if let Some(name) = work.scalar(what).filter(|_| key.name == what) {
         line.push(&name.text);
     }
 }

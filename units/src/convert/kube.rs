@@ -54,11 +54,6 @@ fn own(work: &mut Work<'_>, key: &Key, play: &mut CommandLine, files: &[String])
                 play.extend(&["--configmap", &work.path(&map.text)]);
             }
         }
-        "PodmanArgs" => {
-            for word in work.words("PodmanArgs") {
-                play.push(&word.text);
-            }
-        }
         "Yaml" => {
             for file in files {
                 play.push(file);

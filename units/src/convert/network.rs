@@ -22,11 +22,6 @@ pub(super) fn convert(work: &mut Work<'_>) {
 fn own(work: &mut Work<'_>, key: &Key, create: &mut CommandLine, name: &str) {
     match key.name {
         "Subnet" => subnets(work, create),
-        "PodmanArgs" => {
-            for word in work.words("PodmanArgs") {
-                create.push(&word.text);
-            }
-        }
         "NetworkName" => {
             if let Some(given) = work.scalar("NetworkName") {
                 work.refuse_dash(&given);

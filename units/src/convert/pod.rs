@@ -60,11 +60,6 @@ fn own(work: &mut Work<'_>, key: &Key, create: &mut CommandLine, name: &str) {
             }
             create.extend(&["--infra-name", &format!("{name}-infra"), "--name", name]);
         }
-        "PodmanArgs" => {
-            for word in work.words("PodmanArgs") {
-                create.push(&word.text);
-            }
-        }
         _ => {}
     }
 }

@@ -42,11 +42,6 @@ fn own(work: &mut Work<'_>, key: &Key, create: &mut CommandLine, shows_image: bo
         }
         "Type" if !shows_image => file_system(work, create),
         "Options" if !shows_image => mount_options(work, create),
-        "PodmanArgs" => {
-            for word in work.words("PodmanArgs") {
-                create.push(&word.text);
-            }
-        }
         "VolumeName" => {
             if let Some(given) = work.scalar("VolumeName") {
                 work.refuse_dash(&given);

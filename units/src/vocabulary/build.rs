@@ -1,34 +1,13 @@
 //! The keys of `[Build]`.
 
 use super::Emit::{Joined, Own, Separate, Switch};
-use super::Form::{Boolean, Command, List, Pairs, Scalar, ScalarOrEmpty};
-use super::{Key, key};
+use super::Form::{Boolean, Command, List, Pairs, Scalar};
+use super::{Key, global_args, key, module, podman_args, service_name};
 
 pub(super) static KEYS: [Key; 28] = [
-    key(
-        "ContainersConfModule",
-        List,
-        Own("`--module=VALUE`, before every sub-command"),
-        "5.2",
-        "containers.conf module to load",
-        "mirror.conf",
-    ),
-    key(
-        "GlobalArgs",
-        Command,
-        Own("its words, before every sub-command"),
-        "5.2",
-        "words between the program and its sub-command",
-        "--log-level=debug",
-    ),
-    key(
-        "ServiceName",
-        ScalarOrEmpty,
-        Own("the name of the service"),
-        "5.3",
-        "name of the service, without `.service`",
-        "shop-build",
-    ),
+    module("5.2"),
+    global_args("5.2"),
+    service_name("5.3"),
     key(
         "SetWorkingDirectory",
         Scalar,
@@ -74,12 +53,5 @@ pub(super) static KEYS: [Key; 28] = [
     key("Secret", Command, Separate("--secret"), "5.2", "secret offered to the build", "id=token,src=token"),
     key("Volume", List, Own("`-v VALUE`"), "5.2", "directory offered to the build", "/srv/cache:/cache"),
     key("File", Scalar, Own("`--file VALUE`"), "5.2", "the Containerfile", "Containerfile"),
-    key(
-        "PodmanArgs",
-        Command,
-        Own("its words, as they are"),
-        "5.2",
-        "further words before the directory",
-        "--squash",
-    ),
+    podman_args("5.2"),
 ];

@@ -1,34 +1,16 @@
 //! The keys of `[Container]`.
 
-use super::Emit::{IfTrue, Joined, Lowered, Own, Prefixed, Separate, Switch};
-use super::Form::{Boolean, Command, LastCommand, List, Number, Pairs, Scalar, ScalarOrEmpty, Words};
-use super::{Key, key};
+use super::Emit::{Bare, IfTrue, Joined, Lowered, Own, Prefixed, Separate, Switch};
+use super::Form::{Boolean, Command, LastCommand, List, Pairs, Scalar, ScalarOrEmpty, Words};
+use super::{
+    Key, global_args, key, module, podman_args, remap_gid, remap_uid, remap_uid_size, remap_users,
+    service_name,
+};
 
 pub(super) static KEYS: [Key; 94] = [
-    key(
-        "ContainersConfModule",
-        List,
-        Own("`--module=VALUE`, before every sub-command"),
-        "4.8",
-        "containers.conf module to load",
-        "gpu.conf",
-    ),
-    key(
-        "GlobalArgs",
-        Command,
-        Own("its words, before every sub-command"),
-        "4.8",
-        "words between the program and its sub-command",
-        "--log-level=debug",
-    ),
-    key(
-        "ServiceName",
-        ScalarOrEmpty,
-        Own("the name of the service"),
-        "5.3",
-        "name of the service, without `.service`",
-        "shop-web",
-    ),
+    module("4.8"),
+    global_args("4.8"),
+    service_name("5.3"),
     key(
         "StartWithPod",
         Boolean,
@@ -190,31 +172,10 @@ pub(super) static KEYS: [Key; 94] = [
     key("GIDMap", Words, Separate("--gidmap"), "4.8", "range of group ids", "0:10000:1000"),
     key("SubUIDMap", Scalar, Separate("--subuidname"), "4.8", "name in /etc/subuid", "alice"),
     key("SubGIDMap", Scalar, Separate("--subgidname"), "4.8", "name in /etc/subgid", "alice"),
-    key(
-        "RemapUsers",
-        Scalar,
-        Own("`--userns VALUE`, or `--uidmap` and `--gidmap`"),
-        "4.4",
-        "deprecated: how ids are mapped",
-        "auto",
-    ),
-    key(
-        "RemapUid",
-        Words,
-        Own("part of `RemapUsers=`"),
-        "4.4",
-        "deprecated: range of user ids",
-        "0:10000:1000",
-    ),
-    key(
-        "RemapGid",
-        Words,
-        Own("part of `RemapUsers=`"),
-        "4.4",
-        "deprecated: range of group ids",
-        "0:10000:1000",
-    ),
-    key("RemapUidSize", Number, Own("part of `RemapUsers=`"), "4.4", "deprecated: how many ids", "4096"),
+    remap_users("4.4"),
+    remap_uid("4.4"),
+    remap_gid("4.4"),
+    remap_uid_size("4.4"),
     key(
         "Volume",
         List,
@@ -312,14 +273,7 @@ pub(super) static KEYS: [Key; 94] = [
         "pod to be part of",
         "shop.pod",
     ),
-    key(
-        "PodmanArgs",
-        Command,
-        Own("its words, as they are"),
-        "4.4",
-        "further words before the image",
-        "--cpus=2",
-    ),
+    podman_args("4.4"),
     key(
         "Image",
         Scalar,
@@ -336,12 +290,5 @@ pub(super) static KEYS: [Key; 94] = [
         "directory to run instead of an image",
         "/srv/rootfs",
     ),
-    key(
-        "Exec",
-        LastCommand,
-        Own("its words, after the image"),
-        "4.4",
-        "arguments, or the command",
-        "sleep 60",
-    ),
+    key("Exec", LastCommand, Bare, "4.4", "arguments, or the command", "sleep 60"),
 ];

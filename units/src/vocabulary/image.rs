@@ -1,34 +1,13 @@
 //! The keys of `[Image]`.
 
 use super::Emit::{Own, Separate, Switch};
-use super::Form::{Boolean, Command, List, Scalar, ScalarOrEmpty};
-use super::{Key, key};
+use super::Form::{Boolean, Scalar};
+use super::{Key, global_args, key, module, podman_args, service_name};
 
 pub(super) static KEYS: [Key; 18] = [
-    key(
-        "ContainersConfModule",
-        List,
-        Own("`--module=VALUE`, before every sub-command"),
-        "4.8",
-        "containers.conf module to load",
-        "mirror.conf",
-    ),
-    key(
-        "GlobalArgs",
-        Command,
-        Own("its words, before every sub-command"),
-        "4.8",
-        "words between the program and its sub-command",
-        "--log-level=debug",
-    ),
-    key(
-        "ServiceName",
-        ScalarOrEmpty,
-        Own("the name of the service"),
-        "5.3",
-        "name of the service, without `.service`",
-        "shop-image",
-    ),
+    module("4.8"),
+    global_args("4.8"),
+    service_name("5.3"),
     key("Arch", Scalar, Separate("--arch"), "4.8", "machine the image is for", "arm64"),
     key("AuthFile", Scalar, Separate("--authfile"), "4.8", "file with credentials", "/etc/auth.json"),
     key("CertDir", Scalar, Separate("--cert-dir"), "4.8", "directory with certificates", "/etc/certs"),
@@ -56,14 +35,7 @@ pub(super) static KEYS: [Key; 18] = [
         "name by which others use the image",
         "localhost/shop:1",
     ),
-    key(
-        "PodmanArgs",
-        Command,
-        Own("its words, as they are"),
-        "4.8",
-        "further words before the image",
-        "--quiet",
-    ),
+    podman_args("4.8"),
     key(
         "Image",
         Scalar,

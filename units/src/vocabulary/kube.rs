@@ -1,34 +1,16 @@
 //! The keys of `[Kube]`.
 
 use super::Emit::{Joined, Own, Separate};
-use super::Form::{Boolean, Command, List, Number, Scalar, ScalarOrEmpty, Words};
-use super::{Key, key};
+use super::Form::{Boolean, List, Scalar, ScalarOrEmpty, Words};
+use super::{
+    Key, global_args, key, module, podman_args, remap_gid, remap_uid, remap_uid_size, remap_users,
+    service_name,
+};
 
 pub(super) static KEYS: [Key; 19] = [
-    key(
-        "ContainersConfModule",
-        List,
-        Own("`--module=VALUE`, before every sub-command"),
-        "4.8",
-        "containers.conf module to load",
-        "gpu.conf",
-    ),
-    key(
-        "GlobalArgs",
-        Command,
-        Own("its words, before every sub-command"),
-        "4.8",
-        "words between the program and its sub-command",
-        "--log-level=debug",
-    ),
-    key(
-        "ServiceName",
-        ScalarOrEmpty,
-        Own("the name of the service"),
-        "5.3",
-        "name of the service, without `.service`",
-        "shop",
-    ),
+    module("4.8"),
+    global_args("4.8"),
+    service_name("5.3"),
     key(
         "SetWorkingDirectory",
         Scalar,
@@ -56,31 +38,10 @@ pub(super) static KEYS: [Key; 19] = [
     key("LogDriver", ScalarOrEmpty, Separate("--log-driver"), "4.5", "where the output goes", "journald"),
     key("LogOpt", Words, Separate("--log-opt"), "5.2", "option of the log driver", "tag=shop"),
     key("UserNS", Scalar, Separate("--userns"), "4.5", "how ids are mapped", "keep-id"),
-    key(
-        "RemapUsers",
-        Scalar,
-        Own("`--userns VALUE`, or `--uidmap` and `--gidmap`"),
-        "4.4",
-        "deprecated: how ids are mapped",
-        "auto",
-    ),
-    key(
-        "RemapUid",
-        Words,
-        Own("part of `RemapUsers=`"),
-        "4.4",
-        "deprecated: range of user ids",
-        "0:10000:1000",
-    ),
-    key(
-        "RemapGid",
-        Words,
-        Own("part of `RemapUsers=`"),
-        "4.4",
-        "deprecated: range of group ids",
-        "0:10000:1000",
-    ),
-    key("RemapUidSize", Number, Own("part of `RemapUsers=`"), "4.4", "deprecated: how many ids", "4096"),
+    remap_users("4.4"),
+    remap_uid("4.4"),
+    remap_gid("4.4"),
+    remap_uid_size("4.4"),
     key("Network", List, Own("`--network VALUE`"), "4.4", "network to be in", "shop.network"),
     key(
         "AutoUpdate",
@@ -92,14 +53,7 @@ pub(super) static KEYS: [Key; 19] = [
     ),
     key("ConfigMap", Words, Own("`--configmap VALUE`"), "4.4", "file with a ConfigMap", "settings.yaml"),
     key("PublishPort", List, Separate("--publish"), "4.4", "port of the host", "8080:80"),
-    key(
-        "PodmanArgs",
-        Command,
-        Own("its words, as they are"),
-        "4.6",
-        "further words before the YAML files",
-        "--no-hosts",
-    ),
+    podman_args("4.6"),
     key(
         "Yaml",
         Words,

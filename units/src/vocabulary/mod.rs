@@ -78,6 +78,8 @@ pub enum Emit {
     Switch(&'static str),
     /// A boolean: these words if true, nothing if false.
     IfTrue(&'static [&'static str]),
+    /// The words of the value as they are.
+    Bare,
     /// The converter of the type deals with it, at this point of the command line; what comes of it in words.
     Own(&'static str),
 }
@@ -92,6 +94,7 @@ impl Emit {
             Self::Lowered(option) => format!("`{option} VALUE`, in small letters"),
             Self::Switch(option) => format!("`{option}` if true, `{option}=false` if false"),
             Self::IfTrue(words) => format!("`{}` if true", words.join(" ")),
+            Self::Bare => "its words, as they are".to_owned(),
             Self::Own(words) => words.to_owned(),
         }
     }
@@ -124,6 +127,48 @@ const fn key(
     example: &'static str,
 ) -> Key {
     Key { name, form, emit, since, meaning, example }
+}
+
+/// The keys that several types share, with the release that gave them to a type.
+const fn module(since: &'static str) -> Key {
+    let becomes = Emit::Own("`--module=VALUE`, before every sub-command");
+    key("ContainersConfModule", Form::List, becomes, since, "containers.conf module to load", "gpu.conf")
+}
+
+const fn global_args(since: &'static str) -> Key {
+    let becomes = Emit::Own("its words, before every sub-command");
+    let meaning = "words between the program and its sub-command";
+    key("GlobalArgs", Form::Command, becomes, since, meaning, "--log-level=debug")
+}
+
+const fn service_name(since: &'static str) -> Key {
+    let becomes = Emit::Own("the name of the service");
+    let meaning = "name of the service, without `.service`";
+    key("ServiceName", Form::ScalarOrEmpty, becomes, since, meaning, "shop")
+}
+
+const fn podman_args(since: &'static str) -> Key {
+    key("PodmanArgs", Form::Command, Emit::Bare, since, "further words after all options", "--log-level=info")
+}
+
+const fn remap_users(since: &'static str) -> Key {
+    let becomes = Emit::Own("`--userns VALUE`, or `--uidmap` and `--gidmap`");
+    key("RemapUsers", Form::Scalar, becomes, since, "deprecated: how ids are mapped", "auto")
+}
+
+const fn remap_uid(since: &'static str) -> Key {
+    let becomes = Emit::Own("part of `RemapUsers=`");
+    key("RemapUid", Form::Words, becomes, since, "deprecated: range of user ids", "0:10000:1000")
+}
+
+const fn remap_gid(since: &'static str) -> Key {
+    let becomes = Emit::Own("part of `RemapUsers=`");
+    key("RemapGid", Form::Words, becomes, since, "deprecated: range of group ids", "0:10000:1000")
+}
+
+const fn remap_uid_size(since: &'static str) -> Key {
+    let becomes = Emit::Own("part of `RemapUsers=`");
+    key("RemapUidSize", Form::Number, becomes, since, "deprecated: how many ids", "4096")
 }
 
 /// The section for what concerns the generator itself, allowed in every type.

@@ -1,34 +1,13 @@
 //! The keys of `[Network]`.
 
 use super::Emit::{Own, Separate, Switch};
-use super::Form::{Boolean, Command, List, Pairs, Scalar, ScalarOrEmpty};
-use super::{Key, key};
+use super::Form::{Boolean, List, Pairs, Scalar};
+use super::{Key, global_args, key, module, podman_args, service_name};
 
 pub(super) static KEYS: [Key; 18] = [
-    key(
-        "ContainersConfModule",
-        List,
-        Own("`--module=VALUE`, before every sub-command"),
-        "4.8",
-        "containers.conf module to load",
-        "gpu.conf",
-    ),
-    key(
-        "GlobalArgs",
-        Command,
-        Own("its words, before every sub-command"),
-        "4.8",
-        "words between the program and its sub-command",
-        "--log-level=debug",
-    ),
-    key(
-        "ServiceName",
-        ScalarOrEmpty,
-        Own("the name of the service"),
-        "5.3",
-        "name of the service, without `.service`",
-        "shop-net",
-    ),
+    module("4.8"),
+    global_args("4.8"),
+    service_name("5.3"),
     key(
         "NetworkDeleteOnStop",
         Boolean,
@@ -70,13 +49,6 @@ pub(super) static KEYS: [Key; 18] = [
     ),
     key("Options", Pairs, Separate("--opt"), "4.4", "option of the driver", "mtu=1400"),
     key("Label", Pairs, Separate("--label"), "4.4", "label of the network", "app=shop"),
-    key(
-        "PodmanArgs",
-        Command,
-        Own("its words, as they are"),
-        "4.6",
-        "further words before the name",
-        "--opt=isolate=true",
-    ),
+    podman_args("4.6"),
     key("NetworkName", Scalar, Own("the name, after all options"), "4.7", "name of the network", "shop"),
 ];

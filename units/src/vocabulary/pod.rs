@@ -1,34 +1,16 @@
 //! The keys of `[Pod]`.
 
 use super::Emit::{Own, Separate};
-use super::Form::{Command, List, Number, Pairs, Scalar, ScalarOrEmpty, Words};
-use super::{Key, key};
+use super::Form::{List, Pairs, Scalar, ScalarOrEmpty, Words};
+use super::{
+    Key, global_args, key, module, podman_args, remap_gid, remap_uid, remap_uid_size, remap_users,
+    service_name,
+};
 
 pub(super) static KEYS: [Key; 29] = [
-    key(
-        "ContainersConfModule",
-        List,
-        Own("`--module=VALUE`, before every sub-command"),
-        "5.0",
-        "containers.conf module to load",
-        "gpu.conf",
-    ),
-    key(
-        "GlobalArgs",
-        Command,
-        Own("its words, before every sub-command"),
-        "5.0",
-        "words between the program and its sub-command",
-        "--log-level=debug",
-    ),
-    key(
-        "ServiceName",
-        ScalarOrEmpty,
-        Own("the name of the service"),
-        "5.3",
-        "name of the service, without `.service`",
-        "shop",
-    ),
+    module("5.0"),
+    global_args("5.0"),
+    service_name("5.3"),
     key(
         "StopTimeout",
         ScalarOrEmpty,
@@ -50,31 +32,10 @@ pub(super) static KEYS: [Key; 29] = [
     key("GIDMap", Words, Separate("--gidmap"), "5.3", "range of group ids", "0:10000:1000"),
     key("SubUIDMap", Scalar, Separate("--subuidname"), "5.3", "name in /etc/subuid", "alice"),
     key("SubGIDMap", Scalar, Separate("--subgidname"), "5.3", "name in /etc/subgid", "alice"),
-    key(
-        "RemapUsers",
-        Scalar,
-        Own("`--userns VALUE`, or `--uidmap` and `--gidmap`"),
-        "5.0",
-        "deprecated: how ids are mapped",
-        "auto",
-    ),
-    key(
-        "RemapUid",
-        Words,
-        Own("part of `RemapUsers=`"),
-        "5.0",
-        "deprecated: range of user ids",
-        "0:10000:1000",
-    ),
-    key(
-        "RemapGid",
-        Words,
-        Own("part of `RemapUsers=`"),
-        "5.0",
-        "deprecated: range of group ids",
-        "0:10000:1000",
-    ),
-    key("RemapUidSize", Number, Own("part of `RemapUsers=`"), "5.0", "deprecated: how many ids", "4096"),
+    remap_users("5.0"),
+    remap_uid("5.0"),
+    remap_gid("5.0"),
+    remap_uid_size("5.0"),
     key("PublishPort", List, Separate("--publish"), "5.0", "port of the host", "8080:80"),
     key("Label", Pairs, Separate("--label"), "5.6", "label of the pod", "app=shop"),
     key("Network", List, Own("`--network VALUE`"), "5.0", "network to be in", "shop.network"),
@@ -89,12 +50,5 @@ pub(super) static KEYS: [Key; 29] = [
     key("HostName", List, Separate("--hostname"), "5.5", "host name inside", "shop"),
     key("Volume", List, Own("`-v VALUE`"), "5.0", "volume or directory of the host", "data.volume:/data"),
     key("PodName", Scalar, Own("`--name VALUE`"), "5.0", "name of the pod", "shop"),
-    key(
-        "PodmanArgs",
-        Command,
-        Own("its words, as they are"),
-        "5.0",
-        "further words at the end of the creation",
-        "--cpus=2",
-    ),
+    podman_args("5.0"),
 ];

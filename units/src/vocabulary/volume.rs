@@ -1,34 +1,13 @@
 //! The keys of `[Volume]`.
 
 use super::Emit::{Own, Separate};
-use super::Form::{Boolean, Command, List, Number, Pairs, Scalar, ScalarOrEmpty};
-use super::{Key, key};
+use super::Form::{Boolean, Number, Pairs, Scalar, ScalarOrEmpty};
+use super::{Key, global_args, key, module, podman_args, service_name};
 
 pub(super) static KEYS: [Key; 16] = [
-    key(
-        "ContainersConfModule",
-        List,
-        Own("`--module=VALUE`, before every sub-command"),
-        "4.8",
-        "containers.conf module to load",
-        "gpu.conf",
-    ),
-    key(
-        "GlobalArgs",
-        Command,
-        Own("its words, before every sub-command"),
-        "4.8",
-        "words between the program and its sub-command",
-        "--log-level=debug",
-    ),
-    key(
-        "ServiceName",
-        ScalarOrEmpty,
-        Own("the name of the service"),
-        "5.3",
-        "name of the service, without `.service`",
-        "shop-data",
-    ),
+    module("4.8"),
+    global_args("4.8"),
+    service_name("5.3"),
     key("UID", ScalarOrEmpty, Separate("--uid"), "6.0", "user that owns the volume", "1000"),
     key("GID", ScalarOrEmpty, Separate("--gid"), "6.0", "group that owns the volume", "1000"),
     key("Driver", ScalarOrEmpty, Separate("--driver"), "4.8", "what provides the volume", "local"),
@@ -54,13 +33,6 @@ pub(super) static KEYS: [Key; 16] = [
     key("Group", Number, Own("`gid=VALUE` in `--opt o=`"), "4.4", "group id in the mount options", "1000"),
     key("Options", Scalar, Own("the rest of `--opt o=`"), "4.4", "mount options", "nodev,noexec"),
     key("Label", Pairs, Separate("--label"), "4.4", "label of the volume", "app=shop"),
-    key(
-        "PodmanArgs",
-        Command,
-        Own("its words, as they are"),
-        "4.6",
-        "further words before the name",
-        "--opt=size=1G",
-    ),
+    podman_args("4.6"),
     key("VolumeName", Scalar, Own("the name, after all options"), "4.7", "name of the volume", "data"),
 ];
