@@ -6,7 +6,7 @@ use crate::host::Host;
 use crate::record::ContainerRecord;
 use crate::status::{self, Status};
 use crate::stop::{self, AskError};
-use crate::{user_namespace, volume};
+use crate::{pause, user_namespace, volume};
 
 /// How to remove.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -88,6 +88,7 @@ pub fn remove(
         if !options.force {
             return Err(RemoveError::Running { name });
         }
+        status.run().inspect(|state| pause::thaw(state));
         match stop::stop(&container, options.timeout) {
             Ok(_) | Err(AskError::NotRunning) => {}
             Err(source) => return Err(RemoveError::Stop { name, source }),
@@ -111,10 +112,10 @@ fn read_record(container: &pontoon_storage::ContainerHandle) -> Result<Container
 }
 
 /// A supervisor answers before its last deeds; its lock says when it is gone.
-fn wait_for_supervisor(container: &pontoon_storage::ContainerHandle) {
+pub fn wait_for_supervisor(container: &pontoon_storage::ContainerHandle) {
     for _ in 0..50 {
         match status::of(container) {
-            Status::Starting | Status::Running(_) => {
+            Status::Starting | Status::Running(_) | Status::Paused(_) => {
                 let moment = rustix::event::Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
                 let _ = rustix::event::poll(&mut [], Some(&moment));
             }

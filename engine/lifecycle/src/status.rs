@@ -15,6 +15,7 @@ use rustix::event::{Timespec, poll};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 
+use crate::pause;
 use crate::record::ContainerRecord;
 
 /// What a container is doing.
@@ -26,6 +27,8 @@ pub enum Status {
     Starting,
     /// Its payload runs.
     Running(RunState),
+    /// Its payload is frozen.
+    Paused(RunState),
     /// Its last run has ended.
     Exited(ExitRecord),
     /// Its supervisor was killed; [`tidy`] makes `Exited` of it, or removes it.
@@ -40,14 +43,24 @@ impl Status {
             Self::Created => "created",
             Self::Starting => "initialized",
             Self::Running(_) => "running",
+            Self::Paused(_) => "paused",
             Self::Exited(_) | Self::Abandoned(_) => "exited",
+        }
+    }
+
+    /// The run that goes on, frozen or not.
+    #[must_use]
+    pub fn run(&self) -> Option<&RunState> {
+        match self {
+            Self::Running(state) | Self::Paused(state) => Some(state),
+            _ => None,
         }
     }
 
     /// Whether a supervisor is at work.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        matches!(self, Self::Starting | Self::Running(_))
+        matches!(self, Self::Starting | Self::Running(_) | Self::Paused(_))
     }
 }
 
@@ -88,7 +101,11 @@ pub fn of(container: &ContainerHandle) -> Status {
         serde_json::from_slice::<RunState>(&bytes).ok()
     };
     if is_locked(run_directory) {
-        return state().map_or(Status::Starting, Status::Running);
+        return match state() {
+            None => Status::Starting,
+            Some(state) if pause::is_frozen(&state) => Status::Paused(state),
+            Some(state) => Status::Running(state),
+        };
     }
     match state() {
         // Between the two looks the supervisor may have ended in good order, which takes the file away.

@@ -1,0 +1,38 @@
+//! Another name for a container.
+
+use pontoon_storage::{Durability, FileError, FindContainerError, RecordError, RenameContainerError, Store};
+
+use crate::list::{self, LookError};
+
+/// Why it keeps its name.
+#[derive(Debug, thiserror::Error)]
+pub enum RenameError {
+    /// It is not there.
+    #[error(transparent)]
+    Look(#[from] LookError),
+    /// The name.
+    #[error(transparent)]
+    Name(#[from] RenameContainerError),
+    /// Its record.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// Its lock.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// It was removed meanwhile.
+    #[error(transparent)]
+    Find(#[from] FindContainerError),
+}
+
+/// Renames a container, whatever it is doing.
+///
+/// # Errors
+/// See [`RenameError`].
+pub fn rename(store: &Store, query: &str, name: &str) -> Result<(), RenameError> {
+    let mut found = list::find(store, query)?;
+    let _lock = found.container.lock()?;
+    store.rename_container(&found.container, name)?;
+    // The store's own entry is what names are looked up by; the record repeats it for whoever reads the record alone.
+    found.record.name = name.to_owned();
+    Ok(found.container.replace_record(&found.record, Durability::Durable)?)
+}

@@ -1,0 +1,159 @@
+//! The processes of a running container, as `/proc` has them.
+
+use std::fs;
+use std::path::Path;
+
+use pontoon_monitor::state::RunState;
+
+/// One process, as the container sees it and as the host does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessInfo {
+    /// Pid in the container.
+    pub pid: u32,
+    /// Pid on the host.
+    pub host_pid: u32,
+    /// Pid of the parent in the container; 0 if that is outside.
+    pub parent: u32,
+    /// Process group, as the container sees it.
+    pub group: u32,
+    /// One letter: `R`, `S`, `D`, `T`, `Z`, ….
+    pub state: char,
+    /// Real and effective user, as the container sees them.
+    pub users: (u32, u32),
+    /// Real and effective group, as the container sees them.
+    pub groups: (u32, u32),
+    /// Effective user on the host.
+    pub host_user: u32,
+    /// Effective group on the host.
+    pub host_group: u32,
+    /// Processor time, in clock ticks.
+    pub cpu_ticks: u64,
+    /// When it was started, in clock ticks after the boot.
+    pub started_ticks: u64,
+    /// Nice value.
+    pub nice: i64,
+    /// Device number of its terminal; 0 for none.
+    pub terminal: u32,
+    /// Memory in use, in KiB.
+    pub resident: u64,
+    /// Address space, in KiB.
+    pub virtual_size: u64,
+    /// Name of the program.
+    pub name: String,
+    /// Program and arguments; empty for a zombie.
+    pub arguments: Vec<String>,
+}
+
+/// The processes of a run, by their pids on the host; those that end meanwhile are left out.
+#[must_use]
+pub fn processes(state: &RunState) -> Vec<ProcessInfo> {
+    let pids = match &state.cgroup {
+        Some(cgroup) => below(Path::new(cgroup)),
+        None => vec![state.pid.cast_unsigned()],
+    };
+    let mut found: Vec<(ProcessInfo, u32)> = pids.into_iter().filter_map(read).collect();
+    found.sort_by_key(|(process, _)| process.host_pid);
+    // A parent is told by its pid in the container; one outside is none of its business.
+    let inner: Vec<(u32, u32)> = found.iter().map(|(process, _)| (process.host_pid, process.pid)).collect();
+    let seen = |host: u32| inner.iter().find(|(known, _)| *known == host).map_or(0, |(_, pid)| *pid);
+    found.iter_mut().for_each(|(process, parent)| process.parent = seen(*parent));
+    found.into_iter().map(|(process, _)| process).collect()
+}
+
+/// The processes of a cgroup and of those below it.
+fn below(cgroup: &Path) -> Vec<u32> {
+    let text = fs::read_to_string(cgroup.join("cgroup.procs")).unwrap_or_default();
+    let mut pids: Vec<u32> = text.lines().filter_map(|line| line.parse().ok()).collect();
+    for entry in fs::read_dir(cgroup).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            pids.extend(below(&entry.path()));
+        }
+    }
+    pids
+}
+
+/// A process and the host's pid of its parent, proc_pid_stat(5), proc_pid_status(5).
+fn read(pid: u32) -> Option<(ProcessInfo, u32)> {
+    let proc = Path::new("/proc").join(pid.to_string());
+    let stat = fs::read_to_string(proc.join("stat")).ok()?;
+    // The name stands in parentheses and may hold any character, these too.
+    let (before, after) = stat.rsplit_once(')')?;
+    let (_, name) = before.split_once('(')?;
+    let fields: Vec<&str> = after.split_ascii_whitespace().collect();
+    let number = |index: usize| fields.get(index).and_then(|field| field.parse::<i64>().ok());
+    let status = fs::read_to_string(proc.join("status")).ok()?;
+    let line = |key: &str| status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(":\t"));
+    let numbers = |key: &str| -> Vec<u32> {
+        line(key)
+            .into_iter()
+            .flat_map(str::split_ascii_whitespace)
+            .filter_map(|word| word.parse().ok())
+            .collect()
+    };
+    let kib =
+        |key: &str| line(key).and_then(|text| text.trim().strip_suffix(" kB")?.parse().ok()).unwrap_or(0);
+    let (users, groups) = (numbers("Uid"), numbers("Gid"));
+    let map = |file: &str| fs::read_to_string(proc.join(file)).unwrap_or_default();
+    let (uid_map, gid_map) = (map("uid_map"), map("gid_map"));
+    let command = fs::read(proc.join("cmdline")).unwrap_or_default();
+    let arguments = command.strip_suffix(b"\0").map(|text| {
+        text.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect()
+    });
+    let process = ProcessInfo {
+        pid: numbers("NSpid").last().copied().unwrap_or(pid),
+        host_pid: pid,
+        parent: 0,
+        group: numbers("NSpgid").last().copied().unwrap_or(0),
+        state: fields.first()?.chars().next()?,
+        users: (inside(*users.first()?, &uid_map), inside(*users.get(1)?, &uid_map)),
+        groups: (inside(*groups.first()?, &gid_map), inside(*groups.get(1)?, &gid_map)),
+        host_user: *users.get(1)?,
+        host_group: *groups.get(1)?,
+        cpu_ticks: u64::try_from(number(11)? + number(12)?).unwrap_or(0),
+        started_ticks: u64::try_from(number(19)?).unwrap_or(0),
+        nice: number(16)?,
+        terminal: u32::try_from(number(4)?).unwrap_or(0),
+        resident: kib("VmRSS"),
+        virtual_size: kib("VmSize"),
+        name: name.to_owned(),
+        arguments: arguments.unwrap_or_default(),
+    };
+    Some((process, u32::try_from(number(1)?).ok()?))
+}
+
+/// An id as the owner of a map sees it, user_namespaces(7); one that is not in it is as it is.
+///
+/// The map shows the ids of our own namespace in its second column.
+fn inside(id: u32, map: &str) -> u32 {
+    let ranges = map.lines().filter_map(|line| {
+        let mut numbers = line.split_ascii_whitespace().map_while(|word| word.parse::<u32>().ok());
+        Some((numbers.next()?, numbers.next()?, numbers.next()?))
+    });
+    ranges
+        .filter_map(|(inner, outer, count)| {
+            let offset = id.checked_sub(outer).filter(|offset| *offset < count)?;
+            inner.checked_add(offset)
+        })
+        .next()
+        .unwrap_or(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_seen_through_the_map() {
+        let map = "         0       1000          1\n         1     100000      65536\n";
+        assert_eq!([1000, 100_000, 100_032, 5].map(|id| inside(id, map)), [0, 1, 33, 5]);
+    }
+
+    #[test]
+    fn we_are_a_process() {
+        let state = RunState { pid: std::process::id().cast_signed(), ..RunState::default() };
+        let found = processes(&state);
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].host_pid, found[0].parent), (std::process::id(), 0));
+        assert!(!found[0].arguments.is_empty() && found[0].resident > 0);
+    }
+}
