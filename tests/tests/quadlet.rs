@@ -371,11 +371,7 @@ fn the_owner_of_a_volume_may_be_named() {
     host.alice("pontoon volume rm systemd-owned").ok();
     alice.add("owned.volume", "[Volume]\nUser=nobody-here\n");
     assert_ne!(alice.systemctl("start owned-volume").code, 0);
-    // By its name: journald may ask for the unit of a process that has ended by then.
-    wait::until_true("the reason in the journal", || {
-        let logged = host.alice("journalctl --user --no-pager -o cat -t owned-volume").stdout;
-        logged.contains("there is no user `nobody-here` on this host")
-    });
+    alice.until_logged("owned-volume", "there is no user `nobody-here` on this host");
     alice.remove("owned.volume");
 }
 

@@ -7,6 +7,7 @@
 pub mod args;
 pub mod exit;
 pub mod format;
+pub mod journal;
 pub mod message;
 pub mod output;
 pub mod progress;

@@ -35,7 +35,14 @@ pub fn error_text(err: &dyn Error, hint: Option<&str>) -> String {
 
 /// Prints an error, its causes and what to do about it on standard error.
 pub fn print_error(err: &dyn Error, hint: Option<&str>) {
-    crate::output::err(&error_text(err, hint));
+    say(&error_text(err, hint), 3);
+}
+
+/// Says something to whoever looks on: under the unit's name if that is the journal, else on standard error.
+fn say(text: &str, priority: u8) {
+    if !crate::journal::tell(text, priority) {
+        crate::output::err(text);
+    }
 }
 
 /// Whether warnings are printed: not with `--log-level=error`.
@@ -51,7 +58,7 @@ pub fn print_warning(text: &str) {
     if !WARNS.load(Ordering::Relaxed) {
         return;
     }
-    crate::output::err(&format!("warning: {}\n", one_paragraph(text)));
+    say(&format!("warning: {}\n", one_paragraph(text)), 4);
 }
 
 /// Keeps a message one readable paragraph: further lines are indented, and control characters, which may come

@@ -258,3 +258,93 @@ pub struct PortArgs {
     #[arg(value_name = "CONTAINER", num_args = 0..=2, required_unless_present_any = ["all", "latest"])]
     pub words: Vec<String>,
 }
+
+/// `pause`, `unpause`
+#[derive(Debug, Args)]
+pub struct PauseArgs {
+    /// Names or ids
+    #[arg(value_name = "CONTAINER", required_unless_present_any = ["all", "latest", "cidfile"])]
+    pub containers: Vec<String>,
+    /// Take all containers that can be
+    #[arg(short, long, conflicts_with = "containers")]
+    pub all: bool,
+    /// Read the container's id from a file
+    #[arg(long, value_name = "FILE")]
+    pub cidfile: Vec<PathBuf>,
+    /// Take the container created last
+    #[arg(short, long)]
+    pub latest: bool,
+}
+
+/// `restart`
+#[derive(Debug, Args)]
+pub struct RestartArgs {
+    /// Names or ids
+    #[arg(value_name = "CONTAINER", required_unless_present_any = ["all", "latest", "running", "cidfile"])]
+    pub containers: Vec<String>,
+    /// Restart all containers
+    #[arg(short, long, conflicts_with = "containers")]
+    pub all: bool,
+    /// Read the container's id from a file
+    #[arg(long, value_name = "FILE")]
+    pub cidfile: Vec<PathBuf>,
+    /// Take the container created last
+    #[arg(short, long)]
+    pub latest: bool,
+    /// Restart all containers that run
+    #[arg(long, conflicts_with = "containers")]
+    pub running: bool,
+    /// Seconds until a container that does not stop is killed; -1 waits for ever
+    #[arg(short, long, value_name = "SECONDS", alias = "timeout")]
+    pub time: Option<i64>,
+}
+
+/// `rename`
+#[derive(Debug, Args)]
+pub struct RenameArgs {
+    /// Name or id
+    #[arg(value_name = "CONTAINER", required = true)]
+    pub container: String,
+    /// The new name
+    #[arg(value_name = "NAME", required = true)]
+    pub name: String,
+}
+
+/// `top`
+#[derive(Debug, Args)]
+pub struct TopArgs {
+    /// Name or id, then columns
+    #[arg(value_name = "CONTAINER [COLUMN...]", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<String>,
+    /// Take the container created last
+    #[arg(short, long)]
+    pub latest: bool,
+    /// List the columns there are
+    #[arg(long)]
+    pub list_descriptors: bool,
+}
+
+/// `container prune`, `volume prune`
+#[derive(Debug, Args)]
+pub struct PruneArgs {
+    /// Remove only what matches KEY=VALUE
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub filter: Vec<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub force: bool,
+}
+
+/// `image prune`
+#[derive(Debug, Args)]
+pub struct ImagePruneArgs {
+    /// Remove all images that no container uses, not only those without a name
+    #[arg(short, long)]
+    pub all: bool,
+    /// Remove only what matches KEY=VALUE
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub filter: Vec<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub force: bool,
+}

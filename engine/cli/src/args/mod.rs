@@ -26,7 +26,8 @@ mod volume;
 
 pub use complete::{Candidate, CompleteArgs, CompletionArgs, Named, Next, next as next_word, starting_with};
 pub use container::{
-    ExecArgs, KillArgs, LogsArgs, PortArgs, PsArgs, PsSort, RmArgs, StartArgs, StopArgs, WaitArgs,
+    ExecArgs, ImagePruneArgs, KillArgs, LogsArgs, PauseArgs, PortArgs, PruneArgs, PsArgs, PsSort, RenameArgs,
+    RestartArgs, RmArgs, StartArgs, StopArgs, TopArgs, WaitArgs,
 };
 pub use error::ArgsError;
 pub(crate) use flags::split_list;
@@ -144,6 +145,22 @@ pub enum Command {
     Completion(CompletionArgs),
     /// `__complete`
     Complete(CompleteArgs),
+    /// `pause`
+    Pause(PauseArgs),
+    /// `unpause`
+    Unpause(PauseArgs),
+    /// `restart`
+    Restart(RestartArgs),
+    /// `rename`
+    Rename(RenameArgs),
+    /// `top`
+    Top(TopArgs),
+    /// `container prune`
+    ContainerPrune(PruneArgs),
+    /// `image prune`
+    ImagePrune(ImagePruneArgs),
+    /// `volume prune`
+    VolumePrune(PruneArgs),
     /// `unshare`
     Unshare(UnshareArgs),
     /// `info`

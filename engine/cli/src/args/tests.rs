@@ -211,8 +211,8 @@ fn unknown_commands_get_a_suggestion() {
         "`pontoon build` is not supported yet -> `pontoon --help` lists the commands there are",
     );
     check_error(
-        &["image", "prune"],
-        "`pontoon image prune` is not supported yet -> `pontoon --help` lists the commands there are",
+        &["image", "sign"],
+        "`pontoon image sign` is not supported yet -> `pontoon --help` lists the commands there are",
     );
     check_error(
         &["system", "prune"],

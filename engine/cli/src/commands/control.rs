@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use pontoon_lifecycle::list::{self, LookError};
+use pontoon_lifecycle::pause;
 use pontoon_lifecycle::remove::{self, RemoveError, RemoveOptions};
 use pontoon_lifecycle::status::Status;
 use pontoon_lifecycle::stop::{self as ask, AskError};
@@ -15,17 +16,21 @@ use pontoon_cli::output;
 use pontoon_cli::run_options::parse_signal;
 
 /// Which containers are meant.
-struct Selection<'a> {
-    command: &'static str,
-    names: &'a [String],
-    cidfiles: &'a [PathBuf],
-    all: bool,
-    latest: bool,
-    ignore: bool,
+pub(super) struct Selection<'a> {
+    pub(super) command: &'static str,
+    pub(super) names: &'a [String],
+    pub(super) cidfiles: &'a [PathBuf],
+    pub(super) all: bool,
+    pub(super) latest: bool,
+    pub(super) ignore: bool,
 }
 
 impl Selection<'_> {
-    fn resolve(&self, store: &Store, wanted: impl Fn(&Status) -> bool) -> Result<Vec<String>, Failure> {
+    pub(super) fn resolve(
+        &self,
+        store: &Store,
+        wanted: impl Fn(&Status) -> bool,
+    ) -> Result<Vec<String>, Failure> {
         let mut names = self.names.to_vec();
         for path in self.cidfiles {
             match std::fs::read_to_string(path) {
@@ -54,7 +59,7 @@ impl Selection<'_> {
 }
 
 /// Does a deed for each name; says each failure, and ends with the worst.
-fn for_each(
+pub(super) fn for_each(
     names: &[String],
     mut deed: impl FnMut(&str) -> Result<Option<String>, Failure>,
 ) -> Result<ExitStatus, Failure> {
@@ -74,7 +79,7 @@ fn for_each(
 }
 
 /// Seconds of `--time`; a negative number waits for ever, as far as a clock goes.
-fn seconds(time: Option<i64>) -> Option<u32> {
+pub(super) fn seconds(time: Option<i64>) -> Option<u32> {
     time.map(|it| if it < 0 { u32::MAX } else { u32::try_from(it).unwrap_or(u32::MAX) })
 }
 
@@ -100,6 +105,7 @@ pub fn stop(context: &Context, args: &StopArgs) -> Result<ExitStatus, Failure> {
             other => other?,
         };
         if found.status.is_alive() {
+            found.status.run().inspect(|state| pause::thaw(state));
             match ask::stop(&found.container, seconds(args.time)) {
                 Ok(_) | Err(AskError::NotRunning) => {}
                 Err(err) => {

@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use nix::sys::signal::Signal;
 use pontoon_lifecycle::exec::{self, ExecRequest};
 use pontoon_lifecycle::list;
+use pontoon_lifecycle::status::Status;
 use rustix::fs::{Mode, OFlags};
 
 use super::{Context, Failure, foreground};
@@ -39,6 +40,10 @@ pub fn exec(context: &Context, args: &ExecArgs) -> Result<ExitStatus, Failure> {
             format!("container `{name}` is not running"),
             Some(format!("start it first: pontoon start {name}")),
         ));
+    }
+    if matches!(found.status, Status::Paused(_)) {
+        let hint = format!("let it go on first: pontoon unpause {name}");
+        return Err(Failure::new(format!("container `{name}` is paused"), Some(hint)));
     }
     let request = ExecRequest {
         command,

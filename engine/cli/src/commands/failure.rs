@@ -97,6 +97,8 @@ explained!(
     pontoon_lifecycle::create::CreateError,
     pontoon_lifecycle::host::HostError,
     pontoon_lifecycle::list::LookError,
+    pontoon_lifecycle::pause::PauseError,
+    pontoon_cli::view::top::ColumnError,
     pontoon_cli::view::FilterError,
     pontoon_image::ArchiveError,
     pontoon_cli::time::TimeError,
@@ -116,6 +118,7 @@ explained!(
 );
 
 plain!(
+    pontoon_lifecycle::rename::RenameError,
     pontoon_image::FetchError,
     pontoon_image::RegistriesError,
     pontoon_lifecycle::acquire::AcquireError,

@@ -1,12 +1,13 @@
 //! `images`, `rmi`, `tag`, `untag`, `image exists`.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use pontoon_image::Reference;
 use pontoon_lifecycle::create::image_config;
 use pontoon_lifecycle::record::ContainerRecord;
 use pontoon_lifecycle::remove::{self, RemoveOptions};
-use pontoon_storage::{FindImageError, ImageRecord, RemoveImageError, Store, TagError};
+use pontoon_storage::{FindImageError, ImageId, ImageRecord, RemoveImageError, Store, TagError};
 
 use super::{Context, Failure, pull};
 use pontoon_cli::args::{ImagesArgs, RmiArgs, TagArgs, UntagArgs};
@@ -32,6 +33,30 @@ pub fn users(store: &Store, id: &str) -> Result<Vec<String>, Failure> {
         }
     }
     Ok(users)
+}
+
+/// An image that nothing uses.
+pub struct Leftover {
+    /// Its id.
+    pub id: ImageId,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// When it was made.
+    pub created: Option<SystemTime>,
+}
+
+/// The images that no container uses: those without a name, or all of them.
+pub fn leftovers(store: &Store, all: bool) -> Result<Vec<Leftover>, Failure> {
+    let containers = store.list_containers()?.containers;
+    let is_used = |image: &ImageRecord| containers.iter().any(|it| it.image.as_ref() == Some(&image.id));
+    let images =
+        store.list_images()?.into_iter().filter(|image| (all || image.names.is_empty()) && !is_used(image));
+    let leftover = |image: ImageRecord| Leftover {
+        labels: image_config(store, &image).map(|it| it.config.labels).unwrap_or_default(),
+        created: created(&image),
+        id: image.id,
+    };
+    Ok(images.map(leftover).collect())
 }
 
 /// `pontoon images`

@@ -202,10 +202,9 @@ fn environment(found: &Found, config: Option<&ImageConfig>) -> Vec<String> {
 
 fn state(status: &Status) -> StateFacts {
     let (state, pid, exit_code, started_at, finished_at) = rows::state(status);
-    let (monitor_pid, cgroup_path) = match status {
-        Status::Running(state) => (state.monitor_pid, state.cgroup.clone().unwrap_or_default()),
-        _ => (0, String::new()),
-    };
+    let (monitor_pid, cgroup_path) = status
+        .run()
+        .map_or((0, String::new()), |state| (state.monitor_pid, state.cgroup.clone().unwrap_or_default()));
     let (oom_killed, error) = match status {
         Status::Exited(exit) => (exit.oom_killed, exit.error.clone().unwrap_or_default()),
         _ => (false, String::new()),

@@ -147,6 +147,7 @@ pub fn state(status: &Status) -> (ps::State, i32, i32, Option<SystemTime>, Optio
         Status::Created => (ps::State::Created, 0, 0, None, None),
         Status::Starting => (ps::State::Initialized, 0, 0, None, None),
         Status::Running(state) => (ps::State::Running, state.pid, 0, moment(state.started_at), None),
+        Status::Paused(state) => (ps::State::Paused, state.pid, 0, moment(state.started_at), None),
         // One that could not be started keeps the state it had, as with Podman.
         Status::Exited(exit) if exit.started_at == 0 => (ps::State::Created, 0, exit.code, None, None),
         Status::Exited(exit) => {

@@ -9,10 +9,15 @@ mod image;
 mod inspect;
 mod list;
 mod logs;
+mod pause;
+mod prune;
 mod pull;
 mod quadlet;
+mod rename;
+mod restart;
 mod run;
 mod system;
+mod top;
 mod volume;
 
 use pontoon_lifecycle::host::Host;
@@ -101,6 +106,14 @@ pub fn dispatch(invocation: Invocation) -> Result<ExitStatus, Failure> {
         Command::QuadletWaitNetwork(args) => quadlet::wait_network(&args),
         Command::Completion(args) => complete::completion(&args),
         Command::Complete(args) => complete::complete(&context, &args),
+        Command::Pause(args) => pause::pause(&context, &args),
+        Command::Unpause(args) => pause::unpause(&context, &args),
+        Command::Restart(args) => restart::restart(&context, &args),
+        Command::Rename(args) => rename::rename(&context, &args),
+        Command::Top(args) => top::top(&context, &args),
+        Command::ContainerPrune(args) => prune::containers(&context, &args),
+        Command::ImagePrune(args) => prune::images(&context, &args),
+        Command::VolumePrune(args) => prune::volumes(&context, &args),
         Command::Unshare(args) => system::unshare(&context, &args),
         Command::Info(args) => system::info(&context, &args),
         Command::Version(args) => system::version(&args),

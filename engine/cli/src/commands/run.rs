@@ -132,6 +132,19 @@ fn wanted(store: &Store, args: &StartArgs) -> Result<Vec<String>, Failure> {
     Ok(names)
 }
 
+/// Starts a container that is there, and goes on without it.
+pub fn start_detached(context: &Context, store: &Store, name: &str) -> Result<(), Failure> {
+    let args = StartArgs {
+        containers: Vec::new(),
+        all: false,
+        attach: false,
+        interactive: false,
+        latest: false,
+        sig_proxy: None,
+    };
+    start_one(context, store, name, &args).map(drop)
+}
+
 fn start_one(context: &Context, store: &Store, name: &str, args: &StartArgs) -> Result<ExitStatus, Failure> {
     let found = list::find(store, name)?;
     start::hasten(found.record.request.cgroups);

@@ -82,6 +82,7 @@ fn gather(context: &Context) -> Result<Info, Failure> {
     let store = context.store()?;
     let listing = list::list(&store)?;
     let running = listing.containers.iter().filter(|it| matches!(it.status, Status::Running(_))).count();
+    let paused = listing.containers.iter().filter(|it| matches!(it.status, Status::Paused(_))).count();
     let environment: Environment = context.host.environment.iter().collect();
     let registries =
         RegistriesConf::read(&RegistriesPaths::standard(&environment, context.host.is_rootless()))?;
@@ -102,9 +103,9 @@ fn gather(context: &Context) -> Result<Info, Failure> {
             config_file: conf.file.map(|it| it.display().to_string()).unwrap_or_default(),
             container_store: ContainerStore {
                 number: listing.containers.len(),
-                paused: 0,
+                paused,
                 running,
-                stopped: listing.containers.len() - running,
+                stopped: listing.containers.len() - running - paused,
             },
             graph_driver_name: "overlay".to_owned(),
             graph_options: options,

@@ -344,7 +344,7 @@ fn state(facts: &StateFacts) -> State {
         oci_version: "1.2.0",
         status: facts.state.word(),
         running: facts.state == ps::State::Running,
-        paused: false,
+        paused: facts.state == ps::State::Paused,
         restarting: false,
         oom_killed: facts.oom_killed,
         dead: false,

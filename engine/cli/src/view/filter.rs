@@ -1,6 +1,10 @@
 //! `--filter KEY=VALUE` of lists.
 
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
 use super::{images, ps, quadlets, volume};
+use crate::time::parse_since;
 
 /// One `--filter`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -245,6 +249,30 @@ fn has_label(labels: &std::collections::BTreeMap<String, String>, wanted: &str) 
         Some((key, value)) => labels.get(key).is_some_and(|known| known == value),
         None => labels.contains_key(wanted),
     }
+}
+
+const PRUNE_FILTERS: &[&str] = &["label", "label!", "until"];
+
+/// Checks the filters of what prunes, even where there is nothing to prune.
+pub fn check_prune(filters: &[Filter]) -> Result<(), FilterError> {
+    match filters.iter().find(|filter| !PRUNE_FILTERS.contains(&filter.key.as_str())) {
+        Some(filter) => Err(filter.unknown(PRUNE_FILTERS)),
+        None => Ok(()),
+    }
+}
+
+/// Whether something of such labels and age may be removed.
+pub fn may_be_pruned(
+    filters: &[Filter],
+    labels: &BTreeMap<String, String>,
+    created: SystemTime,
+    now: SystemTime,
+) -> Result<bool, FilterError> {
+    passes(filters, |filter| match filter.key.as_str() {
+        "label" => Ok(has_label(labels, &filter.value)),
+        "label!" => Ok(!has_label(labels, &filter.value)),
+        _ => Ok(created < parse_since(&filter.value, now).map_err(|_| filter.wrong_value())?),
+    })
 }
 
 /// Keeps the unit files that pass.

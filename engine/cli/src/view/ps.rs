@@ -66,6 +66,8 @@ pub enum State {
     Initialized,
     /// It runs.
     Running,
+    /// It is frozen.
+    Paused,
     /// It has been told to stop.
     Stopping,
     /// It has ended.
@@ -81,6 +83,7 @@ impl State {
             Self::Created => "created",
             Self::Initialized => "initialized",
             Self::Running => "running",
+            Self::Paused => "paused",
             Self::Stopping => "stopping",
             Self::Exited => "exited",
             Self::Removing => "removing",
@@ -318,6 +321,7 @@ pub fn status(row: &Row, now: SystemTime) -> String {
         (State::Created, ..) => "Created".to_owned(),
         (State::Initialized, ..) => "Initialized".to_owned(),
         (State::Stopping, ..) => "Stopping".to_owned(),
+        (State::Paused, ..) => "Paused".to_owned(),
         (State::Removing, ..) => "Removing".to_owned(),
     }
 }

@@ -1,0 +1,14 @@
+//! `rename`.
+
+use pontoon_lifecycle::rename;
+
+use super::{Context, Failure};
+use pontoon_cli::args::RenameArgs;
+use pontoon_cli::exit::ExitStatus;
+
+/// `pontoon rename`
+pub fn rename(context: &Context, args: &RenameArgs) -> Result<ExitStatus, Failure> {
+    rename::rename(&context.store()?, &args.container, &args.name)
+        .map_err(|err| Failure::from(err).while_doing(format!("cannot rename `{}`", args.container)))?;
+    Ok(ExitStatus::Success)
+}

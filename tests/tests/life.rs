@@ -1,0 +1,163 @@
+//! The life of a container beyond start and stop: frozen, restarted, renamed, looked into, swept away.
+#![cfg(feature = "e2e")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
+use pontoon_tests::{B, TestHost, alone, host_with_busybox, wait};
+
+/// A container of alice's that stays until it is stopped; it is removed at the end of the test.
+struct Sleeper<'h> {
+    host: &'h TestHost,
+    name: String,
+}
+
+impl<'h> Sleeper<'h> {
+    fn run(host: &'h TestHost, name: &str, options: &str) -> Self {
+        host.alice(&format!("pontoon run -d --name {name} --stop-timeout 0 {options} {B} sleep 10000")).ok();
+        Self { host, name: name.to_owned() }
+    }
+
+    /// One field of `inspect`.
+    fn inspect(&self, template: &str) -> String {
+        self.host
+            .alice(&format!("pontoon inspect --format '{template}' {}", self.name))
+            .ok()
+            .text()
+            .to_owned()
+    }
+}
+
+impl Drop for Sleeper<'_> {
+    fn drop(&mut self) {
+        let _ = self.host.alice(&format!("pontoon rm -f -i -t 0 {}", self.name));
+    }
+}
+
+#[test]
+fn a_paused_container_does_nothing_until_it_may_go_on() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let script = "i=0; while :; do i=$((i+1)); echo $i >/tmp/count; done";
+    host.alice(&format!("pontoon run -d --name busy --stop-timeout 0 {B} sh -c '{script}'")).ok();
+    let busy = Sleeper { host, name: "busy".to_owned() };
+    let merged = format!("/proc/{}/root/tmp/count", busy.inspect("{{.State.Pid}}"));
+    let count = || host.root(&format!("cat {merged}")).stdout;
+    wait::until_true("the payload to count", || !count().is_empty());
+    assert_eq!(host.alice("pontoon pause busy").ok().stdout, "busy\n");
+    let frozen = count();
+    assert_eq!(busy.inspect("{{.State.Status}} {{.State.Paused}} {{.State.Running}}"), "paused true false");
+    assert_eq!(
+        host.alice("pontoon ps -a --filter status=paused --format '{{.Names}} {{.Status}}'").ok().stdout,
+        "busy Paused\n"
+    );
+    let refused = host.alice("pontoon exec busy true").fails(125);
+    assert!(refused.stderr.contains("pontoon unpause busy"), "{}", refused.stderr);
+    host.alice("pontoon pause busy").fails(125);
+    assert_eq!(count(), frozen);
+    host.alice("pontoon unpause --all").ok();
+    wait::until_true("the payload to go on", || count() != frozen);
+    host.alice("pontoon unpause busy").fails(125);
+    assert_eq!(busy.inspect("{{.State.Status}}"), "running");
+}
+
+#[test]
+fn a_paused_container_can_be_stopped_and_removed() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let first = Sleeper::run(host, "iced", "");
+    host.alice("pontoon pause iced && pontoon stop iced").ok();
+    assert_eq!(first.inspect("{{.State.Status}}"), "exited");
+    host.alice("pontoon start iced && pontoon pause iced && pontoon rm -f iced").ok();
+    host.alice("pontoon container exists iced").fails(1);
+    let refused = host.alice("pontoon pause iced").fails(125);
+    assert!(refused.stderr.contains("iced"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_restart_is_a_new_run_of_the_same_container() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let again = Sleeper::run(host, "again", "");
+    host.alice("pontoon exec again sh -c 'echo kept >/kept'").ok();
+    let (id, pid) = (again.inspect("{{.Id}}"), again.inspect("{{.State.Pid}}"));
+    assert_eq!(host.alice("pontoon restart -t 0 again").ok().stdout, "again\n");
+    assert_eq!(again.inspect("{{.Id}} {{.State.Status}}"), format!("{id} running"));
+    assert_ne!(again.inspect("{{.State.Pid}}"), pid);
+    assert_eq!(host.alice("pontoon exec again cat /kept").ok().text(), "kept");
+    host.alice("pontoon stop again && pontoon restart again").ok();
+    assert_eq!(again.inspect("{{.State.Status}}"), "running");
+    host.alice("pontoon stop again && pontoon restart --running").ok();
+    assert_eq!(again.inspect("{{.State.Status}}"), "exited");
+    let _gone = Sleeper::run(host, "gone", "--rm");
+    let refused = host.alice("pontoon restart gone").fails(125);
+    assert!(refused.stderr.contains("is removed when it stops"), "{}", refused.stderr);
+    assert_eq!(host.alice("pontoon container exists gone").code, 0);
+}
+
+#[test]
+fn a_name_is_given_to_one_container_at_a_time() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let one = Sleeper::run(host, "one", "");
+    let id = one.inspect("{{.Id}}");
+    host.alice("pontoon rename one other").ok();
+    let other = Sleeper { host, name: "other".to_owned() };
+    assert_eq!(other.inspect("{{.Id}} {{.Name}} {{.State.Status}}"), format!("{id} other running"));
+    host.alice("pontoon container exists one").fails(1);
+    let second = Sleeper::run(host, "one", "");
+    let taken = host.alice("pontoon rename one other").fails(125);
+    assert!(taken.stderr.contains("other"), "{}", taken.stderr);
+    host.alice("pontoon rename one 'no name'").fails(125);
+    host.alice("pontoon rename nobody anything").fails(125);
+    drop(second);
+    assert_eq!(other.inspect("{{.State.Status}}"), "running");
+}
+
+#[test]
+fn processes_are_seen_as_the_container_sees_them() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let script = "sleep 9999 & exec sleep 10000";
+    host.alice(&format!("pontoon run -d --name seen --stop-timeout 0 -u 33:33 {B} sh -c '{script}'")).ok();
+    let seen = Sleeper { host, name: "seen".to_owned() };
+    let top = |columns: &str| {
+        let table = host.alice(&format!("pontoon top seen {columns}")).ok().stdout;
+        table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+    };
+    wait::until_true("both processes", || top("comm") == ["COMMAND", "sleep", "sleep"]);
+    let usual = top("");
+    assert_eq!(usual[0], "USER PID PPID %CPU ELAPSED TTY TIME COMMAND");
+    assert!(usual[1].starts_with("33 1 0 ") && usual[1].ends_with("sleep 10000"), "{usual:?}");
+    assert!(usual[2].starts_with("33 2 1 ") && usual[2].ends_with("sleep 9999"), "{usual:?}");
+    assert_eq!(top("pid,ppid args"), ["PID PPID COMMAND", "1 0 sleep 10000", "2 1 sleep 9999"]);
+    assert_eq!(top("hpid")[1], seen.inspect("{{.State.Pid}}"));
+    let wrong = host.alice("pontoon top seen -ef").fails(125);
+    assert!(wrong.stderr.contains("the columns are args, comm,"), "{}", wrong.stderr);
+    host.alice("pontoon stop seen").ok();
+    host.alice("pontoon top seen").fails(125);
+}
+
+#[test]
+fn only_what_nothing_uses_is_swept_away() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let runs = Sleeper::run(host, "runs", "-v runs-data:/d");
+    host.alice(&format!("pontoon create --name ended --label keep=no -v ended-data:/d {B}")).ok();
+    host.alice(&format!("pontoon create --name labelled --label keep=yes {B}")).ok();
+    host.alice("pontoon volume create loose").ok();
+    let ended = host.alice("pontoon inspect --format '{{.Id}}' ended").ok().text().to_owned();
+    assert!(host.alice("echo n | pontoon container prune").ok().stdout.ends_with("[y/N] "));
+    host.alice("pontoon container prune -f --filter until=24h").ok().prints("");
+    host.alice("pontoon container prune -f --filter nonsense=1").fails(125);
+    assert_eq!(host.alice("pontoon container prune -f --filter label!=keep=yes").ok().text(), ended);
+    host.alice("pontoon container exists labelled && pontoon container exists runs").ok();
+    let volumes = host.alice("echo y | pontoon volume prune").ok().stdout;
+    assert!(volumes.ends_with("ended-data\nloose\n") && !volumes.contains("runs-data"), "{volumes}");
+    host.alice(&format!("pontoon tag {B} localhost/swept:1 && pontoon image prune -f")).ok().prints("");
+    host.alice("pontoon image prune -a -f").ok();
+    assert!(host.alice("pontoon images -q").ok().stdout.lines().count() >= 1, "what runs keeps its image");
+    assert_eq!(runs.inspect("{{.State.Status}}"), "running");
+    host.alice("pontoon rm labelled; pontoon untag localhost/swept:1").ok();
+    drop(runs);
+    host.alice("pontoon volume rm runs-data").ok();
+    host.alice(&format!("pontoon pull -q {B}")).ok();
+}
