@@ -161,3 +161,37 @@ fn only_what_nothing_uses_is_swept_away() {
     host.alice("pontoon volume rm runs-data").ok();
     host.alice(&format!("pontoon pull -q {B}")).ok();
 }
+
+#[test]
+fn what_a_container_uses_is_told() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    host.alice(&format!("pontoon run -d --name eater --stop-timeout 0 {B} sh -c 'while :; do :; done'")).ok();
+    let eater = Sleeper { host, name: "eater".to_owned() };
+    let idle = Sleeper::run(host, "idle", "--network none");
+    let field = |name: &str, field: &str| {
+        let shown =
+            host.alice(&format!("pontoon stats --no-stream --format '{{{{.{field}}}}}' {name}")).ok().stdout;
+        shown.trim_end().to_owned()
+    };
+    let percent = |name: &str| field(name, "CPUPerc").trim_end_matches('%').parse::<f64>().expect("a number");
+    wait::until_true("processor time", || percent("eater") > 20.0);
+    assert!(percent("idle") < 20.0);
+    assert_eq!((field("idle", "PIDS").as_str(), field("idle", "NetIO").as_str()), ("1", "-- / --"));
+    assert_eq!(field("eater", "ID"), eater.inspect("{{.Id}}")[..12]);
+    let heading = host.alice("pontoon stats --no-stream").ok().stdout;
+    let words = heading.lines().next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(words, "ID NAME CPU % MEM USAGE / LIMIT MEM % NET IO BLOCK IO PIDS CPU TIME AVG CPU %");
+    let json =
+        host.alice("pontoon stats --no-stream --format json | jq -r '.[] | select(.name==\"idle\") | .pids'");
+    assert_eq!(json.ok().text(), "1");
+    // Two looks, the second of them about the time between.
+    let twice =
+        host.alice("timeout 3 pontoon stats -i 1 --format '{{.Name}} {{.CPUPerc}}' eater || true").stdout;
+    assert!(twice.lines().filter(|line| line.starts_with("eater ")).count() >= 2, "{twice}");
+    host.alice("pontoon stats --no-stream nobody").fails(125);
+    host.alice("pontoon stop idle").ok();
+    host.alice("pontoon stats --no-stream idle").fails(125);
+    assert!(host.alice("pontoon stats --all --no-stream").ok().stdout.contains("idle"));
+    drop(idle);
+}

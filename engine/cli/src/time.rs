@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 mod human;
 mod parse;
 
-pub use human::{ago, duration_words, size_words, spaced_size_words};
+pub use human::{ago, duration_words, precise_size_words, size_words, spaced_size_words};
 pub use parse::{TimeError, parse_duration, parse_since};
 
 /// Nanoseconds since 1970, negative before it.

@@ -22,5 +22,6 @@ pub mod status;
 pub mod stop;
 pub mod storage_conf;
 pub mod top;
+pub mod usage;
 pub mod user_namespace;
 pub mod volume;

@@ -85,8 +85,8 @@ fn named(path: &str) -> Named {
         Some(("image", _)) => Named::Image,
         Some(("volume", _)) => Named::Volume,
         None => match path {
-            "start" | "stop" | "restart" | "pause" | "unpause" | "rename" | "top" | "kill" | "rm"
-            | "logs" | "exec" | "wait" | "port" | "inspect" => Named::Container,
+            "start" | "stop" | "restart" | "pause" | "unpause" | "rename" | "stats" | "top" | "kill"
+            | "rm" | "logs" | "exec" | "wait" | "port" | "inspect" => Named::Container,
             "run" | "create" | "rmi" | "tag" | "untag" | "pull" | "images" => Named::Image,
             _ => Named::File,
         },

@@ -324,6 +324,35 @@ pub struct TopArgs {
     pub list_descriptors: bool,
 }
 
+/// `stats`
+#[derive(Debug, Args)]
+pub struct StatsArgs {
+    /// Names or ids; without any, all that run
+    #[arg(value_name = "CONTAINER")]
+    pub containers: Vec<String>,
+    /// Show containers that do not run, too
+    #[arg(short, long, conflicts_with = "containers")]
+    pub all: bool,
+    /// `json`, `table …` or a Go template
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<String>,
+    /// Seconds between two looks
+    #[arg(short, long, value_name = "SECONDS", default_value_t = 5)]
+    pub interval: i32,
+    /// Take the container created last
+    #[arg(short, long, conflicts_with = "containers")]
+    pub latest: bool,
+    /// Do not clear the screen between two looks
+    #[arg(long)]
+    pub no_reset: bool,
+    /// Look once
+    #[arg(long)]
+    pub no_stream: bool,
+    /// Show whole ids
+    #[arg(long, alias = "notruncate")]
+    pub no_trunc: bool,
+}
+
 /// `container prune`, `volume prune`
 #[derive(Debug, Args)]
 pub struct PruneArgs {

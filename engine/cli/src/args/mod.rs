@@ -27,7 +27,7 @@ mod volume;
 pub use complete::{Candidate, CompleteArgs, CompletionArgs, Named, Next, next as next_word, starting_with};
 pub use container::{
     ExecArgs, ImagePruneArgs, KillArgs, LogsArgs, PauseArgs, PortArgs, PruneArgs, PsArgs, PsSort, RenameArgs,
-    RestartArgs, RmArgs, StartArgs, StopArgs, TopArgs, WaitArgs,
+    RestartArgs, RmArgs, StartArgs, StatsArgs, StopArgs, TopArgs, WaitArgs,
 };
 pub use error::ArgsError;
 pub(crate) use flags::split_list;
@@ -153,6 +153,8 @@ pub enum Command {
     Restart(RestartArgs),
     /// `rename`
     Rename(RenameArgs),
+    /// `stats`
+    Stats(StatsArgs),
     /// `top`
     Top(TopArgs),
     /// `container prune`

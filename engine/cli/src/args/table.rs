@@ -73,6 +73,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     row!("restart", "Restart containers", "[options] CONTAINER...", RestartArgs, Command::Restart),
     row!("pause", "Freeze the processes of containers", "[options] CONTAINER...", PauseArgs, Command::Pause),
     row!("unpause", "Let frozen containers go on", "[options] CONTAINER...", PauseArgs, Command::Unpause),
+    row!("stats", "Show what containers use", "[options] [CONTAINER...]", StatsArgs, Command::Stats),
     row!("rename", "Give a container another name", "CONTAINER NAME", RenameArgs, Command::Rename),
     row!(
         "top",
@@ -290,6 +291,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("container rm", "rm"),
     ("container run", "run"),
     ("container start", "start"),
+    ("container stats", "stats"),
     ("container stop", "stop"),
     ("container top", "top"),
     ("container unpause", "unpause"),

@@ -16,6 +16,7 @@ mod quadlet;
 mod rename;
 mod restart;
 mod run;
+mod stats;
 mod system;
 mod top;
 mod volume;
@@ -110,6 +111,7 @@ pub fn dispatch(invocation: Invocation) -> Result<ExitStatus, Failure> {
         Command::Unpause(args) => pause::unpause(&context, &args),
         Command::Restart(args) => restart::restart(&context, &args),
         Command::Rename(args) => rename::rename(&context, &args),
+        Command::Stats(args) => stats::stats(&context, &args),
         Command::Top(args) => top::top(&context, &args),
         Command::ContainerPrune(args) => prune::containers(&context, &args),
         Command::ImagePrune(args) => prune::images(&context, &args),

@@ -34,36 +34,43 @@ pub fn ago(moment: SystemTime, now: SystemTime) -> String {
 
 /// A size in decimal units with three digits: `2.18MB`, `11.8kB`, `0B`.
 pub fn size_words(bytes: u64) -> String {
-    let (number, unit) = scaled(bytes);
+    let (number, unit) = scaled(bytes, 3);
     format!("{number}{unit}")
 }
 
 /// The same with a space, as in the list of images: `2.18 MB`.
 pub fn spaced_size_words(bytes: u64) -> String {
-    let (number, unit) = scaled(bytes);
+    let (number, unit) = scaled(bytes, 3);
     format!("{number} {unit}")
 }
 
-fn scaled(bytes: u64) -> (String, &'static str) {
+/// A size in decimal units with four digits, as `stats` has it: `2.183MB`.
+pub fn precise_size_words(bytes: u64) -> String {
+    let (number, unit) = scaled(bytes, 4);
+    format!("{number}{unit}")
+}
+
+fn scaled(bytes: u64, digits: usize) -> (String, &'static str) {
     const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
-    // All 64-bit sizes fit: the precision of f64 is far beyond three digits.
-    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+    // All 64-bit sizes fit: the precision of f64 is far beyond a few digits.
+    #[expect(clippy::cast_precision_loss, reason = "few digits are shown")]
     let mut rest = bytes as f64;
     let mut unit = 0;
     while rest >= 1000.0 && unit + 1 < UNITS.len() {
         rest /= 1000.0;
         unit += 1;
     }
-    (three_digits(rest), UNITS.get(unit).copied().unwrap_or("B"))
+    (significant(rest, digits), UNITS.get(unit).copied().unwrap_or("B"))
 }
 
-/// Three significant digits without trailing zeros, as C's `%.3g` below a thousand.
-fn three_digits(number: f64) -> String {
-    let places = match number {
-        small if small < 9.995 => 2,
-        middle if middle < 99.95 => 1,
-        _ => 0,
-    };
+/// So many significant digits without trailing zeros, as C's `%g` below a thousand.
+fn significant(number: f64, digits: usize) -> String {
+    // A number that is rounded up to the next power of ten has one place less.
+    let whole = [10.0, 100.0, 1000.0].iter().filter(|limit| number >= **limit).count() + 1;
+    let fits =
+        |places: usize| format!("{number:.places$}").trim_matches('-').split('.').next().map_or(0, str::len);
+    let places = digits.saturating_sub(whole);
+    let places = if fits(places) > whole { places.saturating_sub(1) } else { places };
     let text = format!("{number:.places$}");
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }

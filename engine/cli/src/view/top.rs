@@ -144,7 +144,7 @@ fn terminal(device: u32) -> String {
 }
 
 /// A time as Go writes it: `1h2m3.5s`.
-fn go_duration(seconds: f64) -> String {
+pub(crate) fn go_duration(seconds: f64) -> String {
     let whole = seconds as u64;
     let (hours, minutes) = (whole / 3600, whole / 60 % 60);
     let rest = seconds - (whole - whole % 60) as f64;

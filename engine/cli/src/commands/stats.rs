@@ -1,0 +1,97 @@
+//! `stats`.
+
+use std::collections::HashMap;
+use std::time::{Instant, SystemTime};
+
+use pontoon_lifecycle::list;
+use pontoon_lifecycle::usage::{self, Usage};
+use pontoon_storage::Store;
+use rustix::event::{Timespec, poll};
+
+use super::{Context, Failure};
+use pontoon_cli::args::StatsArgs;
+use pontoon_cli::exit::ExitStatus;
+use pontoon_cli::output;
+use pontoon_cli::time::from_nanos;
+use pontoon_cli::view::stats::{self as view, Row};
+
+/// Clears a terminal and goes to its beginning, console_codes(4).
+const CLEAR: &str = "\x1b[2J\x1b[H";
+
+/// What was used at the last look, by id.
+type Looks = HashMap<String, (Usage, Instant)>;
+
+/// `pontoon stats`
+pub fn stats(context: &Context, args: &StatsArgs) -> Result<ExitStatus, Failure> {
+    if args.interval < 1 {
+        return Err(Failure::new(
+            format!("`--interval {}` is too short: at least 1 second", args.interval),
+            None,
+        ));
+    }
+    let store = context.store()?;
+    let clears = !args.no_stream && !args.no_reset && rustix::termios::isatty(rustix::stdio::stdout());
+    let mut looks = Looks::new();
+    loop {
+        let rows = look(&store, args, &mut looks)?;
+        let text = view::text(&rows, args.format.as_deref(), args.no_trunc)?;
+        output::out(&if clears { format!("{CLEAR}{text}") } else { text })?;
+        if args.no_stream {
+            return Ok(ExitStatus::Success);
+        }
+        let span = Timespec { tv_sec: i64::from(args.interval), tv_nsec: 0 };
+        // No descriptor, so only the time, or a signal, ends it.
+        let _ = poll(&mut [], Some(&span));
+    }
+}
+
+fn look(store: &Store, args: &StatsArgs, looks: &mut Looks) -> Result<Vec<Row>, Failure> {
+    let mut listing = list::list(store)?.containers;
+    if args.latest {
+        listing = listing.pop().into_iter().collect();
+    }
+    let mut chosen = Vec::new();
+    for name in &args.containers {
+        let found = list::find(store, name)?;
+        if found.status.run().is_none() {
+            let hint = format!("start it first: pontoon start {name}");
+            return Err(Failure::new(format!("container `{name}` is not running"), Some(hint)));
+        }
+        chosen.push(found.record.id);
+    }
+    let is_chosen = |id: &String| chosen.is_empty() || chosen.contains(id);
+    let rows = listing.iter().filter(|summary| is_chosen(&summary.record.id)).filter_map(|summary| {
+        let (id, name) = (summary.record.id.clone(), summary.record.name.clone());
+        let Some(state) = summary.status.run() else {
+            // One that does not run uses nothing, and is shown only if all are.
+            return args.all.then(|| row(id, name, Usage::default(), 0.0, 0.0));
+        };
+        let (now, used) = (Instant::now(), usage::of(state));
+        let age = SystemTime::now().duration_since(from_nanos(state.started_at)).unwrap_or_default();
+        let average = share(used.cpu, age.as_secs_f64());
+        let current = looks.insert(id.clone(), (used, now)).map_or(average, |(before, then)| {
+            share(used.cpu.saturating_sub(before.cpu), now.duration_since(then).as_secs_f64())
+        });
+        Some(row(id, name, used, current, average))
+    });
+    Ok(rows.collect())
+}
+
+/// Percent of one processor.
+fn share(microseconds: u64, seconds: f64) -> f64 {
+    if seconds > 0.0 { microseconds as f64 / 10_000.0 / seconds } else { 0.0 }
+}
+
+fn row(id: String, name: String, used: Usage, cpu: f64, average_cpu: f64) -> Row {
+    Row {
+        id,
+        name,
+        cpu,
+        average_cpu,
+        cpu_seconds: used.cpu as f64 / 1_000_000.0,
+        memory: (used.memory, used.memory_limit),
+        network: used.network,
+        block: used.block,
+        pids: used.pids,
+    }
+}

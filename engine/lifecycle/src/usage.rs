@@ -1,0 +1,92 @@
+//! What a running container has used so far, as its cgroup and its network namespace count it.
+
+use std::fs;
+use std::path::Path;
+
+use pontoon_monitor::state::RunState;
+
+use crate::top;
+
+/// What was used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Processor time, in microseconds.
+    pub cpu: u64,
+    /// Memory in use, in bytes.
+    pub memory: u64,
+    /// The most memory it may use, in bytes; the host's if it has no limit.
+    pub memory_limit: u64,
+    /// Processes and threads.
+    pub pids: u64,
+    /// Bytes received and sent, without the loopback interface.
+    pub network: (u64, u64),
+    /// Bytes read from and written to devices.
+    pub block: (u64, u64),
+}
+
+/// Reads what a run has used. Where a controller is not delegated, memory is that of the processes, and what nobody
+/// counts is 0.
+#[must_use]
+pub fn of(state: &RunState) -> Usage {
+    let cgroup = state.cgroup.as_deref().map(Path::new);
+    let read = |file: &str| cgroup.and_then(|path| fs::read_to_string(path.join(file)).ok());
+    let number = |file: &str| read(file).and_then(|text| text.trim().parse().ok());
+    let host_memory = || {
+        let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+        let kib = text
+            .lines()
+            .find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse().ok());
+        kib.map_or(0, |kib: u64| kib.saturating_mul(1024))
+    };
+    let processes = || top::processes(state);
+    Usage {
+        cpu: read("cpu.stat").and_then(|text| field(&text, "usage_usec")).unwrap_or(0),
+        memory: number("memory.current")
+            .unwrap_or_else(|| processes().iter().map(|process| process.resident.saturating_mul(1024)).sum()),
+        memory_limit: number("memory.max").unwrap_or_else(host_memory),
+        pids: number("pids.current").unwrap_or_else(|| u64::try_from(processes().len()).unwrap_or(0)),
+        network: fs::read_to_string(format!("/proc/{}/net/dev", state.pid))
+            .map_or((0, 0), |text| network(&text)),
+        block: read("io.stat").map_or((0, 0), |text| block(&text)),
+    }
+}
+
+/// The number behind a word, one pair a line.
+fn field(text: &str, key: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix(key)?.trim().parse().ok())
+}
+
+/// Bytes in and out of all interfaces but the loopback, proc_pid_net(5).
+fn network(text: &str) -> (u64, u64) {
+    let counts = text.lines().filter_map(|line| {
+        let (name, rest) = line.split_once(':')?;
+        let numbers: Vec<u64> = rest.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect();
+        (name.trim() != "lo").then_some((*numbers.first()?, *numbers.get(8)?))
+    });
+    counts.fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1))
+}
+
+/// Bytes read and written of all devices, cgroup v2 `io.stat`.
+fn block(text: &str) -> (u64, u64) {
+    let sum = |key: &str| -> u64 {
+        text.split_ascii_whitespace().filter_map(|word| word.strip_prefix(key)?.parse::<u64>().ok()).sum()
+    };
+    (sum("rbytes="), sum("wbytes="))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_summed_up() {
+        let text = "Inter-|   Receive\n face |bytes\n    lo: 9 1 0 0 0 0 0 0 9 1 0 0 0 0 0 0\n  eth0: 100 1 0 0 0 0 0 0 20 1 0 0 0 0 0 0\n tap0:1 1 0 0 0 0 0 0 2 1 0 0 0 0 0 0\n";
+        assert_eq!(network(text), (101, 22));
+        assert_eq!(block("8:0 rbytes=10 wbytes=1 rios=3\n8:16 rbytes=5 wbytes=2\n"), (15, 3));
+        assert_eq!(field("usage_usec 42\nuser_usec 1\n", "usage_usec"), Some(42));
+        assert_eq!(
+            (network(""), block("nonsense rbytes=x"), field("", "usage_usec")),
+            ((0, 0), (0, 0), None)
+        );
+    }
+}
