@@ -195,3 +195,41 @@ fn what_a_container_uses_is_told() {
     assert!(host.alice("pontoon stats --all --no-stream").ok().stdout.contains("idle"));
     drop(idle);
 }
+
+#[test]
+fn states_are_waited_for() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    host.alice(&format!("pontoon create --name later --stop-timeout 0 {B} sleep 10000")).ok();
+    let _later = Sleeper { host, name: "later".to_owned() };
+    assert_eq!(host.alice("pontoon wait --condition created later").ok().text(), "-1");
+    let waits = host.alice("(sleep 0.5; pontoon start later) >/dev/null 2>&1 & timeout 20 pontoon wait --condition paused,running -i 50ms later");
+    assert_eq!(waits.ok().text(), "-1");
+    let waits = host.alice(
+        "(sleep 0.5; pontoon pause later) >/dev/null 2>&1 & timeout 20 pontoon wait --condition paused later",
+    );
+    assert_eq!(waits.ok().text(), "-1");
+    let waits = host.alice("(sleep 0.5; pontoon stop later) >/dev/null 2>&1 & timeout 20 pontoon wait later");
+    assert_eq!(waits.ok().text(), "137");
+    let unknown = host.alice("pontoon wait --condition happy later").fails(125);
+    assert!(unknown.stderr.contains("the states are configured, created,"), "{}", unknown.stderr);
+    assert_eq!(host.alice("pontoon wait --ignore nobody").ok().text(), "-1");
+}
+
+#[test]
+fn a_detached_process_runs_on_in_the_container() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _keeper = Sleeper::run(host, "keeper", "");
+    let pid = host
+        .alice("pontoon exec -d keeper sh -c 'sleep 0.3; echo done >/done; exec sleep 5000'")
+        .ok()
+        .text()
+        .to_owned();
+    wait::until_true("its work", || host.alice("pontoon exec keeper cat /done").stdout == "done\n");
+    assert!(host.root(&format!("ps -o args= -p {pid}")).ok().stdout.contains("sleep 5000"));
+    host.alice("pontoon exec -d -t keeper true").fails(125);
+    host.alice("pontoon exec -d keeper /nowhere").fails(127);
+    host.alice("pontoon stop keeper").ok();
+    assert_eq!(host.root(&format!("ps -o args= -p {pid}")).stdout, "");
+}

@@ -231,14 +231,14 @@ pub struct WaitArgs {
     /// Names or ids
     #[arg(value_name = "CONTAINER", required_unless_present_any = ["latest"])]
     pub containers: Vec<String>,
-    /// States to wait for: created, running, stopped, exited, removing, …
-    #[arg(long, value_name = "STATE,...")]
+    /// States to wait for, any of them; the default is stopped
+    #[arg(long, value_name = "STATE,...", value_delimiter = ',')]
     pub condition: Vec<String>,
     /// A container that does not exist is no error
     #[arg(long)]
     pub ignore: bool,
-    /// Podman's interval between looks; we wait for the event
-    #[arg(short, long, value_name = "DURATION", hide = true)]
+    /// Time between two looks, for states that nothing tells of; the default is 250ms
+    #[arg(short, long, value_name = "DURATION")]
     pub interval: Option<String>,
     /// Take the container created last
     #[arg(short, long)]

@@ -1,4 +1,4 @@
-//! `stop`, `kill`, `rm`, `wait`: deeds on containers that are named, or all of them.
+//! `stop`, `kill`, `rm`: deeds on containers that are named, or all of them.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use pontoon_lifecycle::stop::{self as ask, AskError};
 use pontoon_storage::{FindContainerError, Store};
 
 use super::{Context, Failure};
-use pontoon_cli::args::{KillArgs, RmArgs, StopArgs, WaitArgs};
+use pontoon_cli::args::{KillArgs, RmArgs, StopArgs};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
 use pontoon_cli::run_options::parse_signal;
@@ -83,7 +83,7 @@ pub(super) fn seconds(time: Option<i64>) -> Option<u32> {
     time.map(|it| if it < 0 { u32::MAX } else { u32::try_from(it).unwrap_or(u32::MAX) })
 }
 
-fn is_missing(err: &LookError) -> bool {
+pub(super) fn is_missing(err: &LookError) -> bool {
     matches!(err, LookError::Find(FindContainerError::NotFound { .. }))
 }
 
@@ -172,44 +172,6 @@ pub fn rm(context: &Context, args: &RmArgs) -> Result<ExitStatus, Failure> {
                 _ => ExitStatus::OurFault,
             };
             Err(Failure { status, ..Failure::from(err) })
-        }
-    })
-}
-
-/// `pontoon wait`
-pub fn wait(context: &Context, args: &WaitArgs) -> Result<ExitStatus, Failure> {
-    if let Some(other) = args.condition.iter().find(|it| !matches!(it.as_str(), "stopped" | "exited")) {
-        return Err(Failure::new(
-            format!("`wait --condition {other}` is not supported yet"),
-            Some("`stopped` and `exited` are".to_owned()),
-        ));
-    }
-    let store = context.store()?;
-    let selection = Selection {
-        command: "wait",
-        names: &args.containers,
-        cidfiles: &[],
-        all: false,
-        latest: args.latest,
-        ignore: args.ignore,
-    };
-    let names = selection.resolve(&store, |_| true)?;
-    for_each(&names, |name| {
-        let found = match list::find(&store, name) {
-            Err(err) if args.ignore && is_missing(&err) => return Ok(Some("-1".to_owned())),
-            other => other?,
-        };
-        if found.status.is_alive()
-            && let Ok(Some(code)) = ask::wait(&found.container)
-        {
-            return Ok(Some(code.to_string()));
-        }
-        match list::find(&store, name).map(|it| it.status) {
-            Ok(Status::Exited(exit)) => Ok(Some(exit.code.to_string())),
-            Ok(_) => Ok(Some("0".to_owned())),
-            // It ended and was removed before we could ask.
-            Err(err) if is_missing(&err) => Ok(Some("0".to_owned())),
-            Err(err) => Err(err.into()),
         }
     })
 }

@@ -11,13 +11,18 @@ use rustix::fs::{Mode, OFlags};
 use super::{Context, Failure, foreground};
 use pontoon_cli::args::ExecArgs;
 use pontoon_cli::exit::ExitStatus;
+use pontoon_cli::output;
 use pontoon_cli::run_options::exec_env;
 use pontoon_cli::terminal::{set_window_size, window_size};
 
 /// `pontoon exec`
 pub fn exec(context: &Context, args: &ExecArgs) -> Result<ExitStatus, Failure> {
-    if args.detach {
-        return Err(Failure::new("`--detach` of `exec` is not supported yet", None));
+    if args.detach && args.tty {
+        let hint = "nobody would hold the terminal; leave one of them out";
+        return Err(Failure::new(
+            "`--detach` and `--tty` of `exec` exclude each other",
+            Some(hint.to_owned()),
+        ));
     }
     if args.preserve_fds > 0 {
         return Err(Failure::new("`--preserve-fds` is not supported yet", None));
@@ -53,11 +58,19 @@ pub fn exec(context: &Context, args: &ExecArgs) -> Result<ExitStatus, Failure> {
         tty: args.tty,
         privileged: args.privileged,
     };
-    let null = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
         .map_err(std::io::Error::from)?;
     let stdin = if args.interactive { rustix::stdio::stdin() } else { null.as_fd() };
-    let streams = [stdin, rustix::stdio::stdout(), rustix::stdio::stderr()];
+    let streams = match args.detach {
+        true => [null.as_fd(); 3],
+        false => [stdin, rustix::stdio::stdout(), rustix::stdio::stderr()],
+    };
     let executing = exec::exec(&found.container, request, streams)?;
+    if args.detach {
+        // The supervisor keeps it; its pid on the host is all there is to know it by.
+        output::line(&executing.pid.to_string())?;
+        return Ok(ExitStatus::Success);
+    }
     if let Some(terminal) = &executing.terminal {
         let resize = || {
             if let Some(size) = window_size(rustix::stdio::stdin()) {

@@ -20,6 +20,7 @@ mod stats;
 mod system;
 mod top;
 mod volume;
+mod wait;
 
 use pontoon_lifecycle::host::Host;
 use pontoon_storage::Store;
@@ -71,7 +72,7 @@ pub fn dispatch(invocation: Invocation) -> Result<ExitStatus, Failure> {
         Command::Stop(args) => control::stop(&context, &args),
         Command::Kill(args) => control::kill(&context, &args),
         Command::Rm(args) => control::rm(&context, &args),
-        Command::Wait(args) => control::wait(&context, &args),
+        Command::Wait(args) => wait::wait(&context, &args),
         Command::Ps(args) => list::ps(&context, &args),
         Command::Logs(args) => logs::logs(&context, &args),
         Command::Exec(args) => exec::exec(&context, &args),
