@@ -233,3 +233,30 @@ fn a_detached_process_runs_on_in_the_container() {
     host.alice("pontoon stop keeper").ok();
     assert_eq!(host.root(&format!("ps -o args= -p {pid}")).stdout, "");
 }
+
+#[test]
+fn deeds_are_done_to_those_that_pass_a_filter() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let red = Sleeper::run(host, "red", "--label colour=red");
+    let blue = Sleeper::run(host, "blue", "--label colour=blue");
+    let state = |it: &Sleeper<'_>| it.inspect("{{.State.Status}}");
+    let red_id = red.inspect("{{.Id}}");
+    assert_eq!(host.alice("pontoon pause --filter label=colour=red").ok().text(), red_id);
+    assert_eq!((state(&red).as_str(), state(&blue).as_str()), ("paused", "running"));
+    host.alice("pontoon unpause --filter name=red").ok();
+    assert_eq!(host.alice("pontoon stop -f label=colour=red --filter label=colour=blue").ok().stdout, "");
+    host.alice("pontoon stop -f label=colour=red").ok();
+    assert_eq!((state(&red).as_str(), state(&blue).as_str()), ("exited", "running"));
+    let before = blue.inspect("{{.State.StartedAt}}");
+    assert_eq!(host.alice("pontoon start -f label=colour").ok().text(), red_id);
+    host.alice("pontoon restart --filter label=colour=blue").ok();
+    assert_ne!(blue.inspect("{{.State.StartedAt}}"), before);
+    assert_eq!(host.alice("pontoon rm -f --filter label=colour=red").ok().text(), red_id);
+    host.alice("pontoon container inspect red").fails(125);
+    assert_eq!(state(&blue), "running");
+    assert!(
+        host.alice("pontoon stop -f shape=round").fails(125).stderr.contains("the filters are ancestor,")
+    );
+    host.alice("pontoon stop -f name=blue blue").fails(125);
+}

@@ -8,11 +8,14 @@ use clap::{ArgAction, Args, ValueEnum};
 #[derive(Debug, Args)]
 pub struct StartArgs {
     /// Names or ids
-    #[arg(value_name = "CONTAINER", required_unless_present_any = ["all", "latest"])]
+    #[arg(value_name = "CONTAINER", required_unless_present_any = ["all", "latest", "filter"])]
     pub containers: Vec<String>,
     /// Start all containers
     #[arg(long, conflicts_with = "containers")]
     pub all: bool,
+    /// Take those that pass, in any state in which it can be done: KEY=VALUE, as in `ps`
+    #[arg(short, long, value_name = "KEY=VALUE", conflicts_with = "containers")]
+    pub filter: Vec<String>,
     /// Show what the container writes
     #[arg(short, long)]
     pub attach: bool,
@@ -31,11 +34,14 @@ pub struct StartArgs {
 #[derive(Debug, Args)]
 pub struct StopArgs {
     /// Names or ids
-    #[arg(value_name = "CONTAINER", required_unless_present_any = ["all", "latest", "cidfile"])]
+    #[arg(value_name = "CONTAINER", required_unless_present_any = ["all", "latest", "cidfile", "filter"])]
     pub containers: Vec<String>,
     /// Stop all running containers
     #[arg(short, long, conflicts_with = "containers")]
     pub all: bool,
+    /// Take those that pass, in any state in which it can be done: KEY=VALUE, as in `ps`
+    #[arg(short, long, value_name = "KEY=VALUE", conflicts_with = "containers")]
+    pub filter: Vec<String>,
     /// Read the container's id from a file
     #[arg(long, value_name = "FILE")]
     pub cidfile: Vec<PathBuf>,
@@ -74,11 +80,14 @@ pub struct KillArgs {
 #[derive(Debug, Args)]
 pub struct RmArgs {
     /// Names or ids
-    #[arg(value_name = "CONTAINER", required_unless_present_any = ["all", "latest", "cidfile"])]
+    #[arg(value_name = "CONTAINER", required_unless_present_any = ["all", "latest", "cidfile", "filter"])]
     pub containers: Vec<String>,
     /// Remove all containers
     #[arg(short, long, conflicts_with = "containers")]
     pub all: bool,
+    /// Take those that pass, in any state in which it can be done: KEY=VALUE, as in `ps`
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "containers")]
+    pub filter: Vec<String>,
     /// Read the container's id from a file
     #[arg(long, value_name = "FILE")]
     pub cidfile: Vec<PathBuf>,
@@ -263,11 +272,14 @@ pub struct PortArgs {
 #[derive(Debug, Args)]
 pub struct PauseArgs {
     /// Names or ids
-    #[arg(value_name = "CONTAINER", required_unless_present_any = ["all", "latest", "cidfile"])]
+    #[arg(value_name = "CONTAINER", required_unless_present_any = ["all", "latest", "cidfile", "filter"])]
     pub containers: Vec<String>,
     /// Take all containers that can be
     #[arg(short, long, conflicts_with = "containers")]
     pub all: bool,
+    /// Take those that pass, in any state in which it can be done: KEY=VALUE, as in `ps`
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "containers")]
+    pub filter: Vec<String>,
     /// Read the container's id from a file
     #[arg(long, value_name = "FILE")]
     pub cidfile: Vec<PathBuf>,
@@ -280,11 +292,14 @@ pub struct PauseArgs {
 #[derive(Debug, Args)]
 pub struct RestartArgs {
     /// Names or ids
-    #[arg(value_name = "CONTAINER", required_unless_present_any = ["all", "latest", "running", "cidfile"])]
+    #[arg(value_name = "CONTAINER", required_unless_present_any = ["all", "latest", "running", "cidfile", "filter"])]
     pub containers: Vec<String>,
     /// Restart all containers
     #[arg(short, long, conflicts_with = "containers")]
     pub all: bool,
+    /// Take those that pass, in any state in which it can be done: KEY=VALUE, as in `ps`
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "containers")]
+    pub filter: Vec<String>,
     /// Read the container's id from a file
     #[arg(long, value_name = "FILE")]
     pub cidfile: Vec<PathBuf>,

@@ -215,9 +215,8 @@ const CONTAINER: &[Refused] = &[
 
 /// Options of the other commands.
 const OTHERS: &[(&str, &[Refused])] = &[
-    ("start", &[("--detach-keys", NO_DETACH), ("--filter", None), ("-f", None)]),
-    ("stop", &[("--filter", None), ("-f", None)]),
-    ("rm", &[("--filter", None), ("--depend", None)]),
+    ("start", &[("--detach-keys", NO_DETACH)]),
+    ("rm", &[("--depend", None)]),
     (
         "ps",
         &[
@@ -255,9 +254,6 @@ const OTHERS: &[(&str, &[Refused])] = &[
     ("import", &[("--signature-policy", None)]),
     ("load", &[("--signature-policy", None)]),
     ("unshare", &[("--rootless-netns", None)]),
-    ("pause", &[("--filter", None)]),
-    ("unpause", &[("--filter", None)]),
-    ("restart", &[("--filter", None)]),
     ("image prune", &[("--build-cache", None), ("--external", None)]),
     ("volume create", &[("--uid", None), ("--gid", None)]),
 ];

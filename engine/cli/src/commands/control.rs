@@ -1,5 +1,6 @@
 //! `stop`, `kill`, `rm`: deeds on containers that are named, or all of them.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use pontoon_lifecycle::list::{self, LookError};
@@ -9,17 +10,20 @@ use pontoon_lifecycle::status::Status;
 use pontoon_lifecycle::stop::{self as ask, AskError};
 use pontoon_storage::{FindContainerError, Store};
 
+use super::list::{ImageFacts, row};
 use super::{Context, Failure};
 use pontoon_cli::args::{KillArgs, RmArgs, StopArgs};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
 use pontoon_cli::run_options::parse_signal;
+use pontoon_cli::view::filter::{self, Filter};
 
 /// Which containers are meant.
 pub(super) struct Selection<'a> {
     pub(super) command: &'static str,
     pub(super) names: &'a [String],
     pub(super) cidfiles: &'a [PathBuf],
+    pub(super) filters: &'a [String],
     pub(super) all: bool,
     pub(super) latest: bool,
     pub(super) ignore: bool,
@@ -42,8 +46,16 @@ impl Selection<'_> {
                 }
             }
         }
-        if self.all || self.latest {
+        if self.all || self.latest || !self.filters.is_empty() {
             let mut listing = list::list(store)?.containers;
+            let filters = Filter::parse_all(self.filters)?;
+            if !filters.is_empty() {
+                let mut images = ImageFacts::new(store);
+                let rows = listing.iter().map(|it| row(it, &mut images)).collect();
+                let passed: HashSet<String> =
+                    filter::containers(rows, &filters)?.into_iter().map(|it| it.id).collect();
+                listing.retain(|it| passed.contains(&it.record.id));
+            }
             if self.latest {
                 listing = listing.pop().into_iter().collect();
             }
@@ -94,6 +106,7 @@ pub fn stop(context: &Context, args: &StopArgs) -> Result<ExitStatus, Failure> {
         command: "stop",
         names: &args.containers,
         cidfiles: &args.cidfile,
+        filters: &args.filter,
         all: args.all,
         latest: args.latest,
         ignore: args.ignore,
@@ -125,6 +138,7 @@ pub fn kill(context: &Context, args: &KillArgs) -> Result<ExitStatus, Failure> {
         command: "kill",
         names: &args.containers,
         cidfiles: &args.cidfile,
+        filters: &[],
         all: args.all,
         latest: args.latest,
         ignore: false,
@@ -150,6 +164,7 @@ pub fn rm(context: &Context, args: &RmArgs) -> Result<ExitStatus, Failure> {
         command: "rm",
         names: &args.containers,
         cidfiles: &args.cidfile,
+        filters: &args.filter,
         all: args.all,
         latest: args.latest,
         // Podman's --force takes a container that is not there as removed.

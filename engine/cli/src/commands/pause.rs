@@ -30,6 +30,7 @@ fn set(
         command,
         names: &args.containers,
         cidfiles: &args.cidfile,
+        filters: &args.filter,
         all: args.all,
         latest: args.latest,
         ignore: false,

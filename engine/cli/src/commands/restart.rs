@@ -17,6 +17,7 @@ pub fn restart(context: &Context, args: &RestartArgs) -> Result<ExitStatus, Fail
         command: "restart",
         names: &args.containers,
         cidfiles: &args.cidfile,
+        filters: &args.filter,
         all: args.all || args.running,
         latest: args.latest,
         ignore: false,

@@ -9,6 +9,7 @@ use pontoon_lifecycle::status;
 use pontoon_monitor::plan::StreamPlan;
 use pontoon_storage::{ImageRecord, Store};
 
+use super::control::Selection;
 use super::{Context, Failure, foreground, pull};
 use pontoon_cli::args::{ContainerOptions, CreateArgs, RunArgs, StartArgs};
 use pontoon_cli::exit::ExitStatus;
@@ -82,7 +83,16 @@ pub fn create(context: &Context, args: &CreateArgs) -> Result<ExitStatus, Failur
 /// `pontoon start`
 pub fn start(context: &Context, args: &StartArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
-    let names = wanted(&store, args)?;
+    let selection = Selection {
+        command: "start",
+        names: &args.containers,
+        cidfiles: &[],
+        filters: &args.filter,
+        all: args.all,
+        latest: args.latest,
+        ignore: false,
+    };
+    let names = selection.resolve(&store, |status| !status.is_alive())?;
     if args.attach && names.len() > 1 {
         return Err(Failure::new("one container at a time can be attached to", None));
     }
@@ -112,31 +122,12 @@ pub fn start(context: &Context, args: &StartArgs) -> Result<ExitStatus, Failure>
     last.map_or(Ok(ExitStatus::Success), Err)
 }
 
-fn wanted(store: &Store, args: &StartArgs) -> Result<Vec<String>, Failure> {
-    if !args.all && !args.latest {
-        if args.containers.is_empty() {
-            return Err(Failure::new("`start` needs the name or id of a container", None));
-        }
-        return Ok(args.containers.clone());
-    }
-    let listing = list::list(store)?;
-    let mut names: Vec<_> = listing
-        .containers
-        .into_iter()
-        .filter(|it| !it.status.is_alive() || args.latest)
-        .map(|it| it.record.name)
-        .collect();
-    if args.latest {
-        names = names.pop().into_iter().collect();
-    }
-    Ok(names)
-}
-
 /// Starts a container that is there, and goes on without it.
 pub fn start_detached(context: &Context, store: &Store, name: &str) -> Result<(), Failure> {
     let args = StartArgs {
         containers: Vec::new(),
         all: false,
+        filter: Vec::new(),
         attach: false,
         interactive: false,
         latest: false,

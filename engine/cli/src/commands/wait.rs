@@ -35,6 +35,7 @@ pub fn wait(context: &Context, args: &WaitArgs) -> Result<ExitStatus, Failure> {
         command: "wait",
         names: &args.containers,
         cidfiles: &[],
+        filters: &[],
         all: false,
         latest: args.latest,
         ignore: args.ignore,
