@@ -260,4 +260,11 @@ fn deeds_are_done_to_those_that_pass_a_filter() {
         host.alice("pontoon stop -f shape=round").fails(125).stderr.contains("the filters are ancestor,")
     );
     host.alice("pontoon stop -f name=blue blue").fails(125);
+    for deed in ["start", "stop", "restart", "kill", "rm", "pause", "unpause"] {
+        let nobody = host.alice(&format!("pontoon {deed}")).fails(125).stderr;
+        assert!(
+            nobody.contains(&format!("`{deed}` needs the name or id of a container, or --all")),
+            "{nobody}"
+        );
+    }
 }

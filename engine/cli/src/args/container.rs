@@ -4,18 +4,43 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
 
+/// Which containers a command is about; that there are any is checked where they are looked up.
+#[derive(Debug, Args)]
+pub struct Chosen {
+    /// Names or ids
+    #[arg(value_name = "CONTAINER")]
+    pub containers: Vec<String>,
+    /// Take all containers with which it can be done
+    #[arg(short, long, conflicts_with = "containers")]
+    pub all: bool,
+    /// Read the container's id from a file
+    #[arg(long, value_name = "FILE")]
+    pub cidfile: Vec<PathBuf>,
+    /// Take the container created last
+    #[arg(short, long)]
+    pub latest: bool,
+}
+
+/// Containers chosen by what they are like.
+#[derive(Debug, Default, Args)]
+pub struct Passing {
+    /// Take those that pass, in any state in which it can be done: KEY=VALUE, as in `ps`
+    #[arg(short, long, value_name = "KEY=VALUE", conflicts_with = "containers")]
+    pub filter: Vec<String>,
+}
+
 /// `start`
 #[derive(Debug, Args)]
 pub struct StartArgs {
     /// Names or ids
-    #[arg(value_name = "CONTAINER", required_unless_present_any = ["all", "latest", "filter"])]
+    #[arg(value_name = "CONTAINER")]
     pub containers: Vec<String>,
     /// Start all containers
     #[arg(long, conflicts_with = "containers")]
     pub all: bool,
-    /// Take those that pass, in any state in which it can be done: KEY=VALUE, as in `ps`
-    #[arg(short, long, value_name = "KEY=VALUE", conflicts_with = "containers")]
-    pub filter: Vec<String>,
+    /// Those that pass
+    #[command(flatten)]
+    pub passing: Passing,
     /// Show what the container writes
     #[arg(short, long)]
     pub attach: bool,
@@ -33,24 +58,15 @@ pub struct StartArgs {
 /// `stop`
 #[derive(Debug, Args)]
 pub struct StopArgs {
-    /// Names or ids
-    #[arg(value_name = "CONTAINER", required_unless_present_any = ["all", "latest", "cidfile", "filter"])]
-    pub containers: Vec<String>,
-    /// Stop all running containers
-    #[arg(short, long, conflicts_with = "containers")]
-    pub all: bool,
-    /// Take those that pass, in any state in which it can be done: KEY=VALUE, as in `ps`
-    #[arg(short, long, value_name = "KEY=VALUE", conflicts_with = "containers")]
-    pub filter: Vec<String>,
-    /// Read the container's id from a file
-    #[arg(long, value_name = "FILE")]
-    pub cidfile: Vec<PathBuf>,
+    /// Those that are named
+    #[command(flatten)]
+    pub chosen: Chosen,
+    /// Those that pass
+    #[command(flatten)]
+    pub passing: Passing,
     /// A container that does not exist is no error
     #[arg(short, long)]
     pub ignore: bool,
-    /// Take the container created last
-    #[arg(short, long)]
-    pub latest: bool,
     /// Seconds until a container that does not stop is killed; -1 waits for ever
     #[arg(short, long, value_name = "SECONDS", alias = "timeout")]
     pub time: Option<i64>,
@@ -59,18 +75,9 @@ pub struct StopArgs {
 /// `kill`
 #[derive(Debug, Args)]
 pub struct KillArgs {
-    /// Names or ids
-    #[arg(value_name = "CONTAINER", required_unless_present_any = ["all", "latest", "cidfile"])]
-    pub containers: Vec<String>,
-    /// Signal all running containers
-    #[arg(short, long, conflicts_with = "containers")]
-    pub all: bool,
-    /// Read the container's id from a file
-    #[arg(long, value_name = "FILE")]
-    pub cidfile: Vec<PathBuf>,
-    /// Take the container created last
-    #[arg(short, long)]
-    pub latest: bool,
+    /// Those that are named
+    #[command(flatten)]
+    pub chosen: Chosen,
     /// Name or number of the signal
     #[arg(short, long, value_name = "SIGNAL", default_value = "KILL")]
     pub signal: String,
@@ -79,27 +86,18 @@ pub struct KillArgs {
 /// `rm`
 #[derive(Debug, Args)]
 pub struct RmArgs {
-    /// Names or ids
-    #[arg(value_name = "CONTAINER", required_unless_present_any = ["all", "latest", "cidfile", "filter"])]
-    pub containers: Vec<String>,
-    /// Remove all containers
-    #[arg(short, long, conflicts_with = "containers")]
-    pub all: bool,
+    /// Those that are named
+    #[command(flatten)]
+    pub chosen: Chosen,
     /// Take those that pass, in any state in which it can be done: KEY=VALUE, as in `ps`
     #[arg(long, value_name = "KEY=VALUE", conflicts_with = "containers")]
     pub filter: Vec<String>,
-    /// Read the container's id from a file
-    #[arg(long, value_name = "FILE")]
-    pub cidfile: Vec<PathBuf>,
     /// Stop running containers first; a container that does not exist is no error
     #[arg(short, long)]
     pub force: bool,
     /// A container that does not exist is no error
     #[arg(short, long)]
     pub ignore: bool,
-    /// Take the container created last
-    #[arg(short, long)]
-    pub latest: bool,
     /// Seconds until a container that does not stop is killed; -1 waits for ever
     #[arg(short, long, value_name = "SECONDS", alias = "timeout")]
     pub time: Option<i64>,
@@ -271,41 +269,23 @@ pub struct PortArgs {
 /// `pause`, `unpause`
 #[derive(Debug, Args)]
 pub struct PauseArgs {
-    /// Names or ids
-    #[arg(value_name = "CONTAINER", required_unless_present_any = ["all", "latest", "cidfile", "filter"])]
-    pub containers: Vec<String>,
-    /// Take all containers that can be
-    #[arg(short, long, conflicts_with = "containers")]
-    pub all: bool,
-    /// Take those that pass, in any state in which it can be done: KEY=VALUE, as in `ps`
-    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "containers")]
-    pub filter: Vec<String>,
-    /// Read the container's id from a file
-    #[arg(long, value_name = "FILE")]
-    pub cidfile: Vec<PathBuf>,
-    /// Take the container created last
-    #[arg(short, long)]
-    pub latest: bool,
+    /// Those that are named
+    #[command(flatten)]
+    pub chosen: Chosen,
+    /// Those that pass
+    #[command(flatten)]
+    pub passing: Passing,
 }
 
 /// `restart`
 #[derive(Debug, Args)]
 pub struct RestartArgs {
-    /// Names or ids
-    #[arg(value_name = "CONTAINER", required_unless_present_any = ["all", "latest", "running", "cidfile", "filter"])]
-    pub containers: Vec<String>,
-    /// Restart all containers
-    #[arg(short, long, conflicts_with = "containers")]
-    pub all: bool,
-    /// Take those that pass, in any state in which it can be done: KEY=VALUE, as in `ps`
-    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "containers")]
-    pub filter: Vec<String>,
-    /// Read the container's id from a file
-    #[arg(long, value_name = "FILE")]
-    pub cidfile: Vec<PathBuf>,
-    /// Take the container created last
-    #[arg(short, long)]
-    pub latest: bool,
+    /// Those that are named
+    #[command(flatten)]
+    pub chosen: Chosen,
+    /// Those that pass
+    #[command(flatten)]
+    pub passing: Passing,
     /// Restart all containers that run
     #[arg(long, conflicts_with = "containers")]
     pub running: bool,

@@ -26,8 +26,8 @@ mod volume;
 
 pub use complete::{Candidate, CompleteArgs, CompletionArgs, Named, Next, next as next_word, starting_with};
 pub use container::{
-    ExecArgs, ImagePruneArgs, KillArgs, LogsArgs, PauseArgs, PortArgs, PruneArgs, PsArgs, PsSort, RenameArgs,
-    RestartArgs, RmArgs, StartArgs, StatsArgs, StopArgs, TopArgs, WaitArgs,
+    Chosen, ExecArgs, ImagePruneArgs, KillArgs, LogsArgs, Passing, PauseArgs, PortArgs, PruneArgs, PsArgs,
+    PsSort, RenameArgs, RestartArgs, RmArgs, StartArgs, StatsArgs, StopArgs, TopArgs, WaitArgs,
 };
 pub use error::ArgsError;
 pub(crate) use flags::split_list;

@@ -108,7 +108,7 @@ fn other_commands_take_options_anywhere() {
     match read(&["stop", "web", "-t", "5", "db", "--ignore"]).command {
         Command::Stop(args) => {
             assert_eq!(
-                (args.containers, args.time, args.ignore),
+                (args.chosen.containers, args.time, args.ignore),
                 (vec!["web".to_owned(), "db".to_owned()], Some(5), true)
             );
         }
@@ -248,7 +248,7 @@ fn unknown_options_get_a_suggestion_and_podmans_are_refused_by_name() {
 fn missing_and_surplus_words_are_told() {
     check_error(&["run"], "`pontoon run` needs IMAGE -> see `pontoon run --help`");
     check_error(&["run", "--name"], "`--name` needs a value");
-    check_error(&["stop"], "`pontoon stop` needs CONTAINER -> see `pontoon stop --help`");
+    check_error(&["wait"], "`pontoon wait` needs CONTAINER -> see `pontoon wait --help`");
     check_error(&["ps", "extra"], "`pontoon ps` does not take the word `extra` -> see `pontoon ps --help`");
     check_error(
         &["images", "a", "b"],

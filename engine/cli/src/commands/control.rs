@@ -12,7 +12,7 @@ use pontoon_storage::{FindContainerError, Store};
 
 use super::list::{ImageFacts, row};
 use super::{Context, Failure};
-use pontoon_cli::args::{KillArgs, RmArgs, StopArgs};
+use pontoon_cli::args::{Chosen, KillArgs, RmArgs, StopArgs};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
 use pontoon_cli::run_options::parse_signal;
@@ -29,7 +29,21 @@ pub(super) struct Selection<'a> {
     pub(super) ignore: bool,
 }
 
-impl Selection<'_> {
+impl<'a> Selection<'a> {
+    /// What the words of a command choose.
+    pub(super) fn of(command: &'static str, chosen: &'a Chosen, filters: &'a [String]) -> Self {
+        Self {
+            command,
+            names: &chosen.containers,
+            cidfiles: &chosen.cidfile,
+            filters,
+            all: chosen.all,
+            latest: chosen.latest,
+            ignore: false,
+        }
+    }
+
+    /// Their names or ids; of those that are not named, the ones in a state that is wanted.
     pub(super) fn resolve(
         &self,
         store: &Store,
@@ -64,7 +78,7 @@ impl Selection<'_> {
             );
         } else if names.is_empty() && self.cidfiles.is_empty() {
             let text = format!("`{}` needs the name or id of a container, or --all", self.command);
-            return Err(Failure::new(text, None));
+            return Err(Failure::new(text, Some(format!("see `pontoon {} --help`", self.command))));
         }
         Ok(names)
     }
@@ -102,15 +116,8 @@ pub(super) fn is_missing(err: &LookError) -> bool {
 /// `pontoon stop`
 pub fn stop(context: &Context, args: &StopArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
-    let selection = Selection {
-        command: "stop",
-        names: &args.containers,
-        cidfiles: &args.cidfile,
-        filters: &args.filter,
-        all: args.all,
-        latest: args.latest,
-        ignore: args.ignore,
-    };
+    let selection =
+        Selection { ignore: args.ignore, ..Selection::of("stop", &args.chosen, &args.passing.filter) };
     let names = selection.resolve(&store, Status::is_alive)?;
     for_each(&names, |name| {
         let found = match list::find(&store, name) {
@@ -134,15 +141,7 @@ pub fn stop(context: &Context, args: &StopArgs) -> Result<ExitStatus, Failure> {
 pub fn kill(context: &Context, args: &KillArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
     let signal = parse_signal("--signal", &args.signal)?;
-    let selection = Selection {
-        command: "kill",
-        names: &args.containers,
-        cidfiles: &args.cidfile,
-        filters: &[],
-        all: args.all,
-        latest: args.latest,
-        ignore: false,
-    };
+    let selection = Selection::of("kill", &args.chosen, &[]);
     let names = selection.resolve(&store, Status::is_alive)?;
     for_each(&names, |name| {
         let found = list::find(&store, name)?;
@@ -161,14 +160,9 @@ pub fn rm(context: &Context, args: &RmArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
     remove::sweep(&context.host, &store);
     let selection = Selection {
-        command: "rm",
-        names: &args.containers,
-        cidfiles: &args.cidfile,
-        filters: &args.filter,
-        all: args.all,
-        latest: args.latest,
         // Podman's --force takes a container that is not there as removed.
         ignore: args.ignore || args.force,
+        ..Selection::of("rm", &args.chosen, &args.filter)
     };
     let names = selection.resolve(&store, |_| true)?;
     let options = RemoveOptions {

@@ -26,15 +26,7 @@ fn set(
     frozen: bool,
 ) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
-    let selection = Selection {
-        command,
-        names: &args.containers,
-        cidfiles: &args.cidfile,
-        filters: &args.filter,
-        all: args.all,
-        latest: args.latest,
-        ignore: false,
-    };
+    let selection = Selection::of(command, &args.chosen, &args.passing.filter);
     let wanted = |status: &Status| match status {
         Status::Running(_) => frozen,
         Status::Paused(_) => !frozen,

@@ -14,13 +14,8 @@ use pontoon_cli::exit::ExitStatus;
 pub fn restart(context: &Context, args: &RestartArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
     let selection = Selection {
-        command: "restart",
-        names: &args.containers,
-        cidfiles: &args.cidfile,
-        filters: &args.filter,
-        all: args.all || args.running,
-        latest: args.latest,
-        ignore: false,
+        all: args.chosen.all || args.running,
+        ..Selection::of("restart", &args.chosen, &args.passing.filter)
     };
     let names = selection.resolve(&store, |status| !args.running || status.is_alive())?;
     for_each(&names, |name| {

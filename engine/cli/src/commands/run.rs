@@ -11,7 +11,7 @@ use pontoon_storage::{ImageRecord, Store};
 
 use super::control::Selection;
 use super::{Context, Failure, foreground, pull};
-use pontoon_cli::args::{ContainerOptions, CreateArgs, RunArgs, StartArgs};
+use pontoon_cli::args::{ContainerOptions, CreateArgs, Passing, RunArgs, StartArgs};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::run_options::Lowered;
 use pontoon_cli::{message, output};
@@ -87,7 +87,7 @@ pub fn start(context: &Context, args: &StartArgs) -> Result<ExitStatus, Failure>
         command: "start",
         names: &args.containers,
         cidfiles: &[],
-        filters: &args.filter,
+        filters: &args.passing.filter,
         all: args.all,
         latest: args.latest,
         ignore: false,
@@ -127,7 +127,7 @@ pub fn start_detached(context: &Context, store: &Store, name: &str) -> Result<()
     let args = StartArgs {
         containers: Vec::new(),
         all: false,
-        filter: Vec::new(),
+        passing: Passing::default(),
         attach: false,
         interactive: false,
         latest: false,
