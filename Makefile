@@ -24,7 +24,8 @@ docdir := $(DESTDIR)$(PREFIX)/share/doc/pontoon
 mandir := $(DESTDIR)$(PREFIX)/share/man
 sharedir := $(DESTDIR)$(PREFIX)/share
 
-UNITS := pontoon-user-wait-network-online.service
+USER_UNITS := pontoon-user-wait-network-online.service pontoon-restart.service
+SYSTEM_UNITS := pontoon-restart.service
 
 .PHONY: all build install uninstall demo check unit e2e bench fmt lint clean-testhost
 
@@ -41,12 +42,15 @@ install: $(if $(NOBUILD),,build)
 	install -D -m 755 -t $(bindir) $(STATIC)/pontoon
 	install -D -m 755 -t $(libexecdir) $(STATIC)/pontoon-monitor
 	install -D -m 755 $(STATIC)/pontoon-generator $(libexecdir)/pontoon-generator
-	install -d $(unitdir)/system-generators $(unitdir)/user-generators $(unitdir)/user
+	install -d $(unitdir)/system-generators $(unitdir)/user-generators $(unitdir)/user/default.target.wants \
+	    $(unitdir)/system/multi-user.target.wants
 	ln -sfr $(libexecdir)/pontoon-generator $(unitdir)/system-generators/pontoon-system-generator
 	ln -sfr $(libexecdir)/pontoon-generator $(unitdir)/user-generators/pontoon-user-generator
-	for unit in $(UNITS); do \
-	    sed 's|@PREFIX@|$(PREFIX)|g' packaging/$$unit >$(unitdir)/user/$$unit && chmod 644 $(unitdir)/user/$$unit || exit 1; \
+	for unit in $(addprefix user/,$(USER_UNITS)) $(addprefix system/,$(SYSTEM_UNITS)); do \
+	    sed 's|@PREFIX@|$(PREFIX)|g' packaging/$${unit#*/} >$(unitdir)/$$unit && chmod 644 $(unitdir)/$$unit || exit 1; \
 	done
+	ln -sf ../pontoon-restart.service $(unitdir)/user/default.target.wants/
+	ln -sf ../pontoon-restart.service $(unitdir)/system/multi-user.target.wants/
 	install -D -m 644 -t $(mandir)/man5 packaging/man/pontoon-quadlet.5
 	for pair in bash:bash-completion/completions/pontoon zsh:zsh/site-functions/_pontoon fish:fish/vendor_completions.d/pontoon.fish; do \
 	    install -d $(sharedir)/$$(dirname $${pair#*:}) && \
@@ -58,7 +62,9 @@ uninstall:
 	rm -f $(bindir)/pontoon
 	rm -rf $(libexecdir) $(docdir)
 	rm -f $(unitdir)/system-generators/pontoon-system-generator $(unitdir)/user-generators/pontoon-user-generator
-	for unit in $(UNITS); do rm -f $(unitdir)/user/$$unit; done
+	for unit in $(addprefix user/,$(USER_UNITS)) $(addprefix system/,$(SYSTEM_UNITS)); do rm -f $(unitdir)/$$unit; done
+	rm -f $(unitdir)/user/default.target.wants/pontoon-restart.service
+	rm -f $(unitdir)/system/multi-user.target.wants/pontoon-restart.service
 	rm -f $(mandir)/man5/pontoon-quadlet.5 $(sharedir)/bash-completion/completions/pontoon
 	rm -f $(sharedir)/zsh/site-functions/_pontoon $(sharedir)/fish/vendor_completions.d/pontoon.fish
 

@@ -234,15 +234,16 @@ fn map_from_outside(target: Pid, maps: &IdMaps, ready: OwnedFd, said: OwnedFd) -
     }
 }
 
-/// Takes on id 0 of the namespace that the process is in, and drops the supplementary groups of outside where that is allowed.
+/// Takes on id 0 of the namespace that the process is in, and drops the supplementary groups of outside, unless they are to
+/// be kept or must be.
 ///
 /// # Errors
 /// The kernel's error.
-pub fn become_root(single: bool) -> io::Result<()> {
+pub fn become_root(keeps_groups: bool) -> io::Result<()> {
     use rustix::process::{Gid, Uid};
     set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)?;
     set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)?;
-    if !single {
+    if !keeps_groups {
         // With one id mapped, `setgroups` is denied for ever and the groups of outside show as the overflow group.
         set_thread_groups(&[])?;
     }

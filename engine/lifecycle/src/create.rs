@@ -6,16 +6,18 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use pontoon_image::{ConfigError, ImageConfig};
-use pontoon_network::PortError;
+use pontoon_network::{PortError, PortMapping, Protocol, PublishError};
 use pontoon_storage::{
-    ContainerHandle, ContainerId, CreateError as StoreError, Durability, FindImageError, FindVolumeError,
-    ImageRecord, NewContainer, NewVolume, OpenError, Store, VolumeError, VolumeHandle,
+    ContainerHandle, ContainerId, CreateError as StoreError, Durability, FindContainerError, FindImageError,
+    FindVolumeError, ImageRecord, NewContainer, NewVolume, OpenError, RecordError, Store, VolumeError,
+    VolumeHandle,
 };
 
+use crate::health::{self, HealthError};
 use crate::names;
 use crate::record::{ContainerRecord, VolumeRecord, VolumeUse};
 use crate::remove::{self, RemoveError, RemoveOptions};
-use crate::request::{CreateRequest, MountSource};
+use crate::request::{CreateRequest, MountRequest, MountSource};
 use crate::{host::Host, status};
 
 /// Why a container could not be made.
@@ -39,6 +41,9 @@ pub enum CreateError {
         #[source]
         source: ConfigError,
     },
+    /// Its health check.
+    #[error(transparent)]
+    Health(#[from] HealthError),
     /// A random port.
     #[error(transparent)]
     Port(#[from] PortError),
@@ -84,6 +89,21 @@ pub enum CreateError {
         /// Its name.
         zone: String,
     },
+    /// An exposed port that cannot be published.
+    #[error("cannot publish the exposed port `{port}`")]
+    Expose {
+        /// As it is written in the image or the request.
+        port: String,
+        /// The cause.
+        #[source]
+        source: PublishError,
+    },
+    /// A container whose volumes are wanted.
+    #[error("cannot take over the volumes of another container")]
+    VolumesFrom(#[from] FindContainerError),
+    /// Its record.
+    #[error("cannot take over the volumes of another container")]
+    VolumesFromRecord(#[from] RecordError),
     /// The lock of the new container.
     #[error("cannot lock the new container")]
     Lock(#[source] io::Error),
@@ -97,6 +117,7 @@ impl CreateError {
             Self::Store(err) => err.hint(),
             Self::Open(err) => err.hint(),
             Self::Port(err) => err.hint(),
+            Self::Health(err) => err.hint(),
             Self::Replace { source, .. } => source.hint(),
             Self::Cidfile { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
                 Some("remove the file if the container it names is gone".to_owned())
@@ -149,8 +170,13 @@ pub fn create(
 ) -> Result<Created, CreateError> {
     check_sources(&request)?;
     let mut request = request;
-    pontoon_network::resolve_random(&mut request.publish)?;
     let config = image_config(store, image)?;
+    health::plan(&request.health, &config)?;
+    if request.publish_all {
+        publish_exposed(&mut request, &config)?;
+    }
+    pontoon_network::resolve_random(&mut request.publish)?;
+    let inherited = volumes_from(store, &mut request)?;
     if let Some(path) = &request.cidfile
         && path.exists()
     {
@@ -174,6 +200,7 @@ pub fn create(
         anonymous_volumes: Vec::new(),
         of_run,
     };
+    record.volumes = inherited;
     use_volumes(store, &mut record, &config)?;
     let made = claim_and_write(store, &id, image, &mut record);
     let (container, lock) = match made {
@@ -261,6 +288,48 @@ fn check_sources(request: &CreateRequest) -> Result<(), CreateError> {
     }
 }
 
+/// Publishes what the image and the request expose and is not published yet, each to a random port of the host.
+fn publish_exposed(request: &mut CreateRequest, image: &ImageConfig) -> Result<(), CreateError> {
+    for port in image.config.exposed_ports.iter().chain(&request.expose) {
+        let is_published = |it: &PortMapping| {
+            port.split('/').next().and_then(|it| it.parse().ok()) == Some(it.container_port)
+                && port.ends_with("/udp") == (it.protocol == Protocol::Udp)
+        };
+        if !request.publish.iter().any(is_published) {
+            let wrong = |source| CreateError::Expose { port: port.clone(), source };
+            request.publish.push(pontoon_network::parse_publish(port).map_err(wrong)?);
+        }
+    }
+    Ok(())
+}
+
+/// What other containers mount, as far as the request has nothing else in the same place: binds go into the request,
+/// volumes are given back.
+fn volumes_from(store: &Store, request: &mut CreateRequest) -> Result<Vec<VolumeUse>, CreateError> {
+    let mut volumes: Vec<VolumeUse> = Vec::new();
+    for (name, options) in &request.volumes_from.clone() {
+        let other: ContainerRecord = store.find_container(name)?.read_record()?;
+        let changed = |own: &[String]| {
+            let mut all = own.to_vec();
+            all.extend(options.iter().cloned());
+            all
+        };
+        for volume in &other.volumes {
+            if !request.mounts.iter().any(|it| it.target == volume.target) {
+                volumes.retain(|it| it.target != volume.target);
+                volumes.push(VolumeUse { options: changed(&volume.options), ..volume.clone() });
+            }
+        }
+        for mount in other.request.mounts.iter().filter(|it| matches!(it.source, MountSource::Bind(_))) {
+            if !request.mounts.iter().any(|it| it.target == mount.target) {
+                let options = changed(&mount.options);
+                request.mounts.push(MountRequest { options, ..mount.clone() });
+            }
+        }
+    }
+    Ok(volumes)
+}
+
 /// Finds or makes the volumes that the request and the image name.
 fn use_volumes(store: &Store, record: &mut ContainerRecord, image: &ImageConfig) -> Result<(), CreateError> {
     let mounts = record.request.mounts.clone();
@@ -274,7 +343,8 @@ fn use_volumes(store: &Store, record: &mut ContainerRecord, image: &ImageConfig)
     }
     for target in &image.config.volumes {
         let clean = target.trim_end_matches('/');
-        if !mounts.iter().any(|it| it.target.trim_end_matches('/') == clean) {
+        let has = |other: &str| other.trim_end_matches('/') == clean;
+        if !mounts.iter().any(|it| has(&it.target)) && !record.volumes.iter().any(|it| has(&it.target)) {
             let volume = make_anonymous(store, record)?;
             record.volumes.push(used(&volume, target, &[]));
         }

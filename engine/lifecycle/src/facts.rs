@@ -18,7 +18,8 @@ use crate::decide::{self, Caller, DecideError, Decided, Facts};
 use crate::host::Host;
 use crate::overlay::{self, OverlayError};
 use crate::record::{ContainerRecord, VolumeUse};
-use crate::request::{SeccompRequest, UserNsMode};
+use crate::request::{HostsFile, SeccompRequest, UserNsMode};
+use crate::resources::{NoDevice, block_device};
 use crate::user_namespace::{self, EnterError};
 
 /// Where the host may have a profile of its own, the administrator's first.
@@ -70,6 +71,18 @@ pub enum PlanError {
     /// The copy failed.
     #[error("cannot give the image's files the owners that --userns keep-id needs: {0}")]
     ShiftFailed(String),
+    /// A device of a limit.
+    #[error(transparent)]
+    Device(#[from] NoDevice),
+    /// The file that `/etc/hosts` is to begin with.
+    #[error("cannot read `{}`, named by --hosts-file", path.display())]
+    HostsFile {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
     /// The decision.
     #[error(transparent)]
     Decide(#[from] DecideError),
@@ -137,7 +150,10 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
         }
         overlay::Choice::Fuse(program) => RootfsSource::Fuse { program, lower, upper, work },
     };
-    let network = HostFacts::read()?;
+    let mut network = HostFacts::read()?;
+    if let Some(file) = &request.hosts_file {
+        network.hosts = hosts_file(file, rootfs.lower())?;
+    }
     let facts = Facts {
         record: known.record,
         image: known.config,
@@ -156,6 +172,7 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
         own_cgroup: known.own_cgroup,
         hard_limits: (getrlimit(Resource::Nofile).maximum, getrlimit(Resource::Nproc).maximum),
         hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        limits: request.resources.limits(block_device)?,
         devices: if request.privileged { host_devices() } else { Vec::new() },
         missing_devices: request
             .devices
@@ -264,6 +281,23 @@ fn layers(
     match (worker.wait(), all()?) {
         (Some(0), Some(paths)) => Ok(paths),
         _ => Err(PlanError::ShiftFailed(said)),
+    }
+}
+
+/// What `/etc/hosts` begins with. The image's is looked for in its layers, the topmost first: a link is not followed.
+fn hosts_file(file: &HostsFile, lower: &[PathBuf]) -> Result<String, PlanError> {
+    let path = match file {
+        HostsFile::None => None,
+        HostsFile::Path(path) => Some(path.clone()),
+        HostsFile::Image => {
+            let found = lower.iter().map(|it| it.join("etc/hosts")).find(|it| it.symlink_metadata().is_ok());
+            found.filter(|it| it.symlink_metadata().is_ok_and(|it| it.is_file()))
+        }
+    };
+    let Some(path) = path else { return Ok(String::new()) };
+    match std::fs::read(&path) {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(source) => Err(PlanError::HostsFile { path, source }),
     }
 }
 

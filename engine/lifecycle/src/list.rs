@@ -12,6 +12,8 @@ pub struct Summary {
     pub record: ContainerRecord,
     /// What it is doing.
     pub status: Status,
+    /// `healthy`, `unhealthy`, `starting`; empty without a health check.
+    pub health: String,
 }
 
 /// All containers.
@@ -43,8 +45,10 @@ pub fn list(store: &Store) -> Result<Listing, FileError> {
         };
         // Removed meanwhile.
         let Ok(container) = store.container(&entry.id) else { continue };
-        if let Some((_, status)) = status::tidy(store, container, &record) {
-            listing.containers.push(Summary { record, status });
+        if let Some((container, status)) = status::tidy(store, container, &record) {
+            let health = status.run().and_then(|_| status::health(container.run_path()));
+            let health = health.map(|it| it.status).unwrap_or_default();
+            listing.containers.push(Summary { record, status, health });
         }
     }
     Ok(listing)

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::request::CreateRequest;
+use crate::request::{CreateRequest, RestartPolicy};
+use crate::status::Status;
 
 /// A container.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,19 @@ pub struct ContainerRecord {
     /// Whether it was made by `run`, to be started at once.
     #[serde(default)]
     pub of_run: bool,
+}
+
+impl ContainerRecord {
+    /// Whether the container is to be started when the machine is, having ended as it did.
+    #[must_use]
+    pub fn starts_on_boot(&self, status: &Status) -> bool {
+        match self.request.restart {
+            RestartPolicy::Always => true,
+            // One that was never started, or ran when the machine went down, was not stopped by anybody.
+            RestartPolicy::UnlessStopped => !matches!(status, Status::Exited(exit) if exit.stopped),
+            RestartPolicy::No | RestartPolicy::OnFailure { .. } => false,
+        }
+    }
 }
 
 /// A volume that a container uses.

@@ -5,8 +5,13 @@
 
 use std::path::PathBuf;
 
+pub use pontoon_monitor::health::OnFailure;
+pub use pontoon_monitor::restart::RestartPolicy;
 use pontoon_network::PortMapping;
 use serde::{Deserialize, Serialize};
+
+use crate::health::HealthRequest;
+use crate::resources::Resources;
 
 /// Everything `create` and `run` can ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +29,10 @@ pub struct CreateRequest {
     pub replace: bool,
     /// `--rm`: remove the container when it ends.
     pub rm: bool,
+    /// `--rmi`: remove its image then, too, unless something else uses it.
+    pub rmi: bool,
+    /// `--timeout`: seconds that it may run; `None` and 0 are for ever.
+    pub timeout: Option<u32>,
     /// `--pull`.
     pub pull: PullPolicy,
     /// Environment settings in order of effect (files first, then `--env`), resolved by the face. They override the image's.
@@ -32,10 +41,16 @@ pub struct CreateRequest {
     pub default_env: Vec<(String, String)>,
     /// `--unsetenv`: names taken out of what the image sets.
     pub unset_env: Vec<String>,
+    /// `--unsetenv-all`: nothing of what the image and the engine set, but `HOME` and `HOSTNAME`.
+    pub unset_env_all: bool,
+    /// `--env-merge`, as written: settings made of what the image sets.
+    pub env_merge: Vec<String>,
     /// `--user`, as written: `user`, `uid`, `user:group`, …; looked up in the image.
     pub user: Option<String>,
     /// `--group-add`: names or numbers, looked up in the image.
     pub group_add: Vec<String>,
+    /// `--group-add keep-groups`: our own supplementary groups are the payload's.
+    pub keep_groups: bool,
     /// `--workdir`.
     pub workdir: Option<String>,
     /// `--hostname`.
@@ -52,12 +67,27 @@ pub struct CreateRequest {
     pub init: bool,
     /// `--publish`.
     pub publish: Vec<PortMapping>,
+    /// `--publish-all`: publish every exposed port, to a free one of the host.
+    pub publish_all: bool,
     /// `--expose`: single ports with protocol, as `80/tcp`; for `inspect` and `ps`, nothing is opened.
     pub expose: Vec<String>,
     /// `--network`; `None` is the default of the host (pasta, else slirp4netns; as root: see `NetworkMode`).
     pub network: Option<NetworkMode>,
     /// `--add-host`: `name:address`.
     pub add_host: Vec<(String, String)>,
+    /// `--no-hosts`: the container keeps its image's `/etc/hosts`.
+    pub no_hosts: bool,
+    /// `--hosts-file`: what `/etc/hosts` begins with, in place of the host's.
+    pub hosts_file: Option<HostsFile>,
+    /// `--no-hostname`: the container keeps its image's `/etc/hostname`.
+    pub no_hostname: bool,
+    /// `--passwd`: whether a user that the image does not know gets an entry in `/etc/passwd` and `/etc/group`; Podman's
+    /// default is true.
+    pub passwd: Option<bool>,
+    /// `--passwd-entry`: that entry, with `$USERNAME`, `$UID`, `$GID`, `$NAME`, `$HOME`.
+    pub passwd_entry: Option<String>,
+    /// `--group-entry`: the one in `/etc/group`, with `$GROUPNAME`, `$GID`, `$USERLIST`.
+    pub group_entry: Option<String>,
     /// `--dns`, `--dns-search`, `--dns-option`.
     pub dns: Vec<String>,
     /// Search domains.
@@ -66,6 +96,8 @@ pub struct CreateRequest {
     pub dns_option: Vec<String>,
     /// `--volume` and `--mount`, in order.
     pub mounts: Vec<MountRequest>,
+    /// `--volumes-from`: containers whose volumes and binds are mounted here too, with options.
+    pub volumes_from: Vec<(String, Vec<String>)>,
     /// `--device`: host path, container path, permissions.
     pub devices: Vec<DeviceRequest>,
     /// `--cap-add`, upper case with `CAP_`, or `ALL`.
@@ -92,14 +124,16 @@ pub struct CreateRequest {
     pub ulimits: Vec<(String, Option<u64>, Option<u64>)>,
     /// `--shm-size`, in bytes; Podman's default is 64 MiB.
     pub shm_size: Option<u64>,
-    /// `--memory`, in bytes.
-    pub memory: Option<u64>,
-    /// `--pids-limit`; `Some(-1)` or `Some(0)` is unlimited, `None` the default (2048 where it can be applied).
-    pub pids_limit: Option<i64>,
+    /// Limits of memory, processors, processes and devices.
+    pub resources: Resources,
     /// `--cgroups`.
     pub cgroups: CgroupMode,
     /// `--userns`.
     pub userns: UserNsMode,
+    /// `--health-*`.
+    pub health: HealthRequest,
+    /// `--restart`.
+    pub restart: RestartPolicy,
     /// `--sdnotify`.
     pub sdnotify: SdNotifyMode,
     /// `--log-driver`; `None` is the default (journald where there is one, else k8s-file).
@@ -126,6 +160,18 @@ pub struct CreateRequest {
     pub systemd_unit: Option<String>,
     /// The whole command line, for `inspect`'s `CreateCommand`.
     pub create_command: Vec<String>,
+}
+
+/// `--hosts-file`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HostsFile {
+    /// A file of the host.
+    Path(PathBuf),
+    /// The image's own.
+    Image,
+    /// Nothing.
+    None,
 }
 
 /// `--pull`.
@@ -253,6 +299,8 @@ pub enum SdNotifyMode {
     Container,
     /// We notify as soon as the payload runs.
     Conmon,
+    /// We notify when a health check has passed.
+    Healthy,
     /// Nobody notifies.
     Ignore,
 }

@@ -6,8 +6,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use pontoon_monitor::health::HealthRecord;
 use pontoon_monitor::state::{
-    ExitRecord, LOCK_FILE, PAYLOAD_CGROUP, RunState, STATE_FILE, SUPERVISOR_CGROUP,
+    ExitRecord, HEALTH_FILE, LOCK_FILE, PAYLOAD_CGROUP, RunState, STATE_FILE, SUPERVISOR_CGROUP,
 };
 use pontoon_rootless::cgroup::Cgroup;
 use pontoon_storage::{ContainerHandle, Durability, Store};
@@ -117,6 +118,12 @@ pub fn of(container: &ContainerHandle) -> Status {
     }
 }
 
+/// What health checks have said of a container in its last run; `None` if it has none.
+#[must_use]
+pub fn health(run_directory: &Path) -> Option<HealthRecord> {
+    serde_json::from_slice(&std::fs::read(run_directory.join(HEALTH_FILE)).ok()?).ok()
+}
+
 /// Cleans up after a supervisor that was killed: ends what it left running, and notes the end, or removes the container if
 /// it was not to stay. Gives what the container is doing now; `None` if it is gone.
 pub fn tidy(
@@ -145,6 +152,8 @@ pub fn tidy(
         finished_at: pontoon_monitor::time::now(),
         oom_killed: false,
         error: Some("the supervisor was killed".to_owned()),
+        restarts: state.restarts,
+        stopped: false,
     };
     let _ = container.write_exit(&exit, Durability::Durable);
     let _ = std::fs::remove_file(container.run_path().join(STATE_FILE));

@@ -65,6 +65,17 @@ fn exit_code(reply: Option<Reply>) -> Option<i32> {
     }
 }
 
+/// Runs its health check, or waits for the one that runs. Gives the check's exit code; `None` if the container ended.
+///
+/// # Errors
+/// See [`AskError`].
+pub fn check_health(container: &ContainerHandle) -> Result<Option<i32>, AskError> {
+    match ask(container, &Request::Check)? {
+        Some(Reply::Failed(report)) => Err(AskError::Refused(report.chain)),
+        reply => Ok(exit_code(reply)),
+    }
+}
+
 /// A descriptor that becomes readable when the container has ended.
 ///
 /// # Errors

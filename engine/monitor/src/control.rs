@@ -44,6 +44,8 @@ pub enum Request {
     /// Run a process in the container. Three descriptors come with it unless it has a terminal. Answered by
     /// [`Reply::Started`] (with the terminal's master side, if it has one), then by [`Reply::Exited`].
     Exec(Box<Process>),
+    /// Run the health check that is due, or wait for the one that runs; answered by [`Reply::Exited`] with its exit code.
+    Check,
     /// Set the size of the container's terminal.
     Resize {
         /// Rows.

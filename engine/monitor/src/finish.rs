@@ -3,13 +3,14 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use pontoon_monitor::health::{HealthPlan, HealthRecord};
 use pontoon_monitor::plan::MonitorPlan;
 use pontoon_monitor::state::{self, ExitRecord};
 use pontoon_network::NetworkSession;
 use pontoon_rootless::cgroup::Cgroup;
 use pontoon_rootless::sys::{self, CloneFlags, Cloned};
 use pontoon_rootless::userns::become_root;
-use pontoon_storage::{Durability, Store, StorePaths, VolumeError};
+use pontoon_storage::{Durability, Store, StorePaths, VolumeError, write_record_atomically};
 use rustix::process::{Signal, WaitOptions, pidfd_send_signal, waitpid};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
@@ -40,6 +41,15 @@ pub fn was_oom_killed(cgroup: &Cgroup) -> bool {
     events.lines().any(|it| it.strip_prefix("oom_kill ").is_some_and(|count| count.trim() != "0"))
 }
 
+/// Remembers how a run ended that another one follows. If we are killed before that, this is what is known.
+pub fn note_end(plan: &MonitorPlan, exit: &ExitRecord) {
+    let _ = std::fs::remove_file(plan.run_directory.join(state::STATE_FILE));
+    let _ = open_store(plan).and_then(|store| {
+        let container = store.find_container(&plan.id).map_err(|err| err.to_string())?;
+        container.write_exit(exit, Durability::Volatile).map_err(|err| err.to_string())
+    });
+}
+
 /// Remembers how the run ended, or removes the container if it is not to stay. What is slow (deleting the files) is left
 /// for [`delete_files`].
 pub fn settle(plan: &MonitorPlan, exit: &ExitRecord) -> Vec<String> {
@@ -65,12 +75,27 @@ pub fn settle(plan: &MonitorPlan, exit: &ExitRecord) -> Vec<String> {
                 let _ = store.remove_volume(volume, || users(&store, name));
             }
         }
+        if let Some(image) = &plan.remove_image {
+            remove_unused_image(&store, image);
+        }
         Ok(())
     });
     if let Err(failure) = outcome {
         failures.push(failure);
     }
     failures
+}
+
+/// Removes an image unless a container has come to use it.
+fn remove_unused_image(store: &Store, id: &str) {
+    let Ok(image) = store.find_image(id) else { return };
+    let is_used = store
+        .list_containers()
+        .map_or(true, |all| all.containers.iter().any(|it| it.image.as_ref() == Some(&image.id)));
+    if !is_used {
+        // The store looks again, with its lock.
+        let _ = store.remove_image(&image.id, true);
+    }
 }
 
 /// Ids of the containers whose records name a volume.
@@ -133,6 +158,20 @@ pub fn delete_files(plan: &MonitorPlan, user_namespace: Option<BorrowedFd<'_>>) 
             let _ = waitpid(Some(pid), WaitOptions::empty());
         }
         Err(_) => {}
+    }
+}
+
+/// Writes what health checks have said: to a directory of the user's, or beside the other runtime files.
+pub fn note_health(plan: &MonitorPlan, health: &HealthPlan, record: &HealthRecord) {
+    let Ok(bytes) = serde_json::to_vec(record) else { return };
+    let write = |directory: &Path, name: &str| {
+        if let Ok(directory) = std::fs::File::open(directory) {
+            let _ = write_record_atomically(directory.as_fd(), name, &bytes, Durability::Volatile);
+        }
+    };
+    write(&plan.run_directory, state::HEALTH_FILE);
+    if let Some(directory) = &health.log_directory {
+        write(directory, &format!("{}-{}", plan.id, state::HEALTH_FILE));
     }
 }
 

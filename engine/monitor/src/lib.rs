@@ -4,7 +4,9 @@
 //! registry.
 
 pub mod control;
+pub mod health;
 pub mod notify;
 pub mod plan;
+pub mod restart;
 pub mod state;
 pub mod time;

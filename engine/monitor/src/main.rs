@@ -3,31 +3,36 @@
 //! Small, with a single thread, never polling. It is given a plan on a descriptor and executes it; it knows no command line
 //! of a user, no image and no registry. Under the name `pontoon-init` it is a container's first process (`--init`).
 
+mod check;
 mod finish;
 mod fuse;
 mod init;
 mod launch;
 mod output;
+mod pause;
 mod relay;
 mod seal;
 mod supervise;
+mod timers;
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use pontoon_monitor::notify::Notifier;
 use pontoon_monitor::plan::{self, MonitorPlan, NotifyPlan, Received};
+use pontoon_monitor::restart::Backoff;
 use pontoon_monitor::state::{self, ExitRecord, FailureReport, Report, RunState};
 use pontoon_monitor::{control, time};
 use pontoon_rootless::sys::inherited_fd;
 use pontoon_storage::{Durability, write_record_atomically};
 
 use crate::launch::{Begun, LaunchError, launch};
-use crate::supervise::Supervisor;
+use crate::supervise::{Halt, Supervisor};
 
 /// What the words of our command line say.
 #[derive(Debug, Default)]
@@ -99,56 +104,103 @@ fn read_arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments, 
     Ok(arguments)
 }
 
-/// One run, from the plan to the exit code.
-fn supervise(received: Received, report: Option<OwnedFd>, terminal: Option<OwnedFd>) -> i32 {
+/// The container's runs, from the plan to the last exit code: one, unless its policy wants more.
+fn supervise(received: Received, report: Option<OwnedFd>, mut terminal: Option<OwnedFd>) -> i32 {
     let Received { plan, filter } = received;
     let manager = match plan.notify {
         NotifyPlan::Ignore => None,
-        NotifyPlan::Monitor | NotifyPlan::Container => Notifier::from_environment(),
+        NotifyPlan::Monitor | NotifyPlan::Healthy | NotifyPlan::Container => Notifier::from_environment(),
     };
     let mut reporter = Reporter { pipe: report.map(File::from) };
-    let mut begun = Begun::default();
-    let prepared = prepare(&plan);
-    let started_at = time::now();
-    let launched = prepared.and_then(|(signals, control)| {
-        Ok((launch(&plan, filter, &mut begun, manager.as_ref())?, signals, control))
-    });
-    let (mut launched, signals, control) = match launched {
-        Ok(launched) => launched,
-        Err(err) => return fail(&plan, &err, begun, &mut reporter),
+    let (signals, control) = match prepare(&plan) {
+        Ok(prepared) => prepared,
+        Err(err) => return fail(&plan, &err, Begun::default(), &mut reporter, 0),
     };
-    let pid = launched.running.pid.as_raw_nonzero().get();
-    note_start(&plan, pid, started_at, launched.cgroup.as_ref().map(|it| it.0.path().display().to_string()));
-    if let Some(manager) = &manager {
-        let ready =
-            if plan.notify == NotifyPlan::Monitor { "\nREADY=1\nSTATUS=container is running" } else { "" };
-        manager.tell(&format!("MAINPID={}{ready}", std::process::id()));
+    let mut backoff = Backoff::default();
+    for restarts in 0.. {
+        let mut begun = Begun::default();
+        let started_at = time::now();
+        let launched = launch(&plan, filter.clone(), &mut begun, manager.as_ref());
+        let mut launched = match launched {
+            Ok(launched) => launched,
+            Err(err) => return fail(&plan, &err, begun, &mut reporter, restarts),
+        };
+        let pid = launched.running.pid.as_raw_nonzero().get();
+        let cgroup = launched.cgroup.as_ref().map(|it| it.0.path().display().to_string());
+        note_start(&plan, RunState { pid, monitor_pid: own_pid(), started_at, cgroup, restarts });
+        if restarts == 0 {
+            tell_manager(&plan, manager.as_ref());
+            reporter.tell(&Report::Started { pid });
+            finish::note_first_use(&plan);
+        }
+        let looker_on = reporter.pipe.as_ref().map(AsFd::as_fd);
+        let client = terminal.take();
+        let supervisor =
+            Supervisor::new(&plan, &mut launched, manager.as_ref(), &signals, &control, client, looker_on);
+        let mut ended = supervisor.map(Supervisor::run).ok();
+        let code = ended.as_ref().map_or(125, |it| it.code);
+        let halt = ended.as_ref().map_or(Halt { by_signal: true, ..Halt::default() }, |it| it.halt);
+        let oom_killed = launched.cgroup.as_ref().is_some_and(|it| finish::was_oom_killed(&it.0));
+        finish::undo_outside(
+            launched.network.take(),
+            begun.rootfs.as_ref(),
+            launched.cgroup.as_ref().map(|it| &it.0),
+        );
+        let mut exit = ExitRecord {
+            code,
+            started_at,
+            finished_at: time::now(),
+            oom_killed,
+            error: None,
+            restarts,
+            stopped: halt.by_command,
+        };
+        if is_to_go_on(&plan, &exit, halt) {
+            let run = Duration::from_nanos(exit.finished_at.saturating_sub(exit.started_at));
+            let delay = if halt.for_restart { Duration::ZERO } else { backoff.after(run) };
+            finish::note_end(&plan, &exit);
+            if let Some(ended) = &mut ended {
+                ended.tell();
+                terminal = ended.client.take();
+            }
+            match pause::before_restart(delay, code, &signals, &control) {
+                pause::Outcome::GoOn => continue,
+                pause::Outcome::Stop { by_command } => exit.stopped = by_command,
+            }
+        }
+        finish::settle(&plan, &exit);
+        if let Some(mut ended) = ended {
+            ended.tell();
+        }
+        reporter.tell(&Report::Exited { code });
+        drop(reporter);
+        finish::delete_files(&plan, launched.user_namespace.as_ref().map(AsFd::as_fd));
+        return code;
     }
-    reporter.tell(&Report::Started { pid });
-    finish::note_first_use(&plan);
-    let looker_on = reporter.pipe.as_ref().map(AsFd::as_fd);
-    let supervisor =
-        Supervisor::new(&plan, &mut launched, manager.as_ref(), signals, control, terminal, looker_on);
-    let ended = match supervisor {
-        Ok(supervisor) => Some(supervisor.run()),
-        Err(_) => None,
+    125
+}
+
+/// Whether another run follows.
+fn is_to_go_on(plan: &MonitorPlan, exit: &ExitRecord, halt: Halt) -> bool {
+    let is_stopped = halt.by_command || halt.by_signal;
+    !is_stopped && (halt.for_restart || plan.restart.wants_another(exit.code, exit.restarts))
+}
+
+fn own_pid() -> i32 {
+    std::process::id().cast_signed()
+}
+
+/// Tells the service manager which process is the service, and that it is ready unless that comes later.
+fn tell_manager(plan: &MonitorPlan, manager: Option<&Notifier>) {
+    let Some(manager) = manager else { return };
+    // Without a check that could pass, nothing better than running can be waited for.
+    let is_ready = match plan.notify {
+        NotifyPlan::Monitor => true,
+        NotifyPlan::Healthy => plan.health.is_none(),
+        NotifyPlan::Ignore | NotifyPlan::Container => false,
     };
-    let code = ended.as_ref().map_or(125, |it| it.code);
-    let oom_killed = launched.cgroup.as_ref().is_some_and(|it| finish::was_oom_killed(&it.0));
-    finish::undo_outside(
-        launched.network.take(),
-        begun.rootfs.as_ref(),
-        launched.cgroup.as_ref().map(|it| &it.0),
-    );
-    let exit = ExitRecord { code, started_at, finished_at: time::now(), oom_killed, error: None };
-    finish::settle(&plan, &exit);
-    if let Some(ended) = ended {
-        ended.tell();
-    }
-    reporter.tell(&Report::Exited { code });
-    drop(reporter);
-    finish::delete_files(&plan, launched.user_namespace.as_ref().map(AsFd::as_fd));
-    code
+    let ready = if is_ready { "\nREADY=1\nSTATUS=container is running" } else { "" };
+    manager.tell(&format!("MAINPID={}{ready}", std::process::id()));
 }
 
 /// What must stand before the first process is made: orphans come to us, signals wait to be read, clients can connect.
@@ -179,9 +231,7 @@ fn prepare(plan: &MonitorPlan) -> Result<(SignalFd, OwnedFd), LaunchError> {
 }
 
 /// Leaves word for other commands that, and how, the container runs.
-fn note_start(plan: &MonitorPlan, pid: i32, started_at: u64, cgroup: Option<String>) {
-    let monitor_pid = std::process::id().cast_signed();
-    let state = RunState { pid, monitor_pid, started_at, cgroup };
+fn note_start(plan: &MonitorPlan, state: RunState) {
     if let Ok(directory) = File::open(&plan.run_directory) {
         let write = |name: &str, bytes: serde_json::Result<Vec<u8>>| {
             if let Ok(bytes) = bytes {
@@ -192,20 +242,20 @@ fn note_start(plan: &MonitorPlan, pid: i32, started_at: u64, cgroup: Option<Stri
         write(state::STATE_FILE, serde_json::to_vec(&state));
     }
     if let Some(path) = &plan.pidfile {
-        let _ = finish::write_pidfile(path, pid);
+        let _ = finish::write_pidfile(path, state.pid);
     }
     if let Some(path) = &plan.monitor_pidfile {
-        let _ = finish::write_pidfile(path, monitor_pid);
+        let _ = finish::write_pidfile(path, state.monitor_pid);
     }
 }
 
 /// The container could not be started: undoes what was begun, and says why.
-fn fail(plan: &MonitorPlan, err: &LaunchError, begun: Begun, reporter: &mut Reporter) -> i32 {
+fn fail(plan: &MonitorPlan, err: &LaunchError, begun: Begun, reporter: &mut Reporter, restarts: u32) -> i32 {
     let report = FailureReport::new(err, err.hint(), err.exit_code());
     let code = report.code;
     finish::undo_outside(begun.network, begun.rootfs.as_ref(), begun.cgroup.as_ref());
     let error = Some(report.chain.join(": "));
-    let exit = ExitRecord { code, started_at: 0, finished_at: time::now(), oom_killed: false, error };
+    let exit = ExitRecord { code, finished_at: time::now(), error, restarts, ..ExitRecord::default() };
     finish::settle(plan, &exit);
     reporter.fail(plan, report);
     // The container's user namespace is gone, and nothing in it has run: the files are ours.

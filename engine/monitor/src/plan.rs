@@ -6,10 +6,14 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use pontoon_network::NetworkPlan;
+use pontoon_rootless::cgroup::{Cgroup, CgroupError};
 use pontoon_rootless::sys::SockFilter;
 use pontoon_runtime::plan::Plan;
 use rustix::fs::MemfdFlags;
 use serde::{Deserialize, Serialize};
+
+use crate::health::HealthPlan;
+use crate::restart::RestartPolicy;
 
 /// Everything that was decided about one run of one container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +50,18 @@ pub struct MonitorPlan {
     pub stop_timeout: u32,
     /// Remove it when it has ended, with these anonymous volumes.
     pub remove: Option<Vec<String>>,
+    /// Remove this image, by its id, when the container is removed, unless something else uses it.
+    #[serde(default)]
+    pub remove_image: Option<String>,
+    /// Its health checks.
+    #[serde(default)]
+    pub health: Option<HealthPlan>,
+    /// Whether it is started anew when it ends.
+    #[serde(default)]
+    pub restart: RestartPolicy,
+    /// Seconds that it may run.
+    #[serde(default)]
+    pub timeout: Option<u32>,
     /// Volumes that need no first copy once it runs.
     pub first_used_volumes: Vec<String>,
     /// Where the pid of its first process is written.
@@ -83,6 +99,9 @@ pub struct Limit {
     pub value: String,
     /// The option that asks for it; `None` is a default, which is left out where it cannot be applied.
     pub option: Option<String>,
+    /// What is written instead where the group has no such file.
+    #[serde(default)]
+    pub otherwise: Option<Box<Limit>>,
 }
 
 /// Controllers of cgroup v2.
@@ -95,6 +114,12 @@ pub enum Controller {
     Pids,
     /// Processor time.
     Cpu,
+    /// Which processors and memory nodes.
+    Cpuset,
+    /// Block devices.
+    Io,
+    /// Any other.
+    Other,
 }
 
 impl Controller {
@@ -105,8 +130,44 @@ impl Controller {
             Self::Memory => "memory",
             Self::Pids => "pids",
             Self::Cpu => "cpu",
+            Self::Cpuset => "cpuset",
+            Self::Io => "io",
+            Self::Other => "matching",
         }
     }
+
+    /// The controller that a file of a group belongs to.
+    #[must_use]
+    pub fn of(file: &str) -> Self {
+        match file.split('.').next().unwrap_or(file) {
+            "memory" => Self::Memory,
+            "pids" => Self::Pids,
+            "cpu" => Self::Cpu,
+            "cpuset" => Self::Cpuset,
+            "io" => Self::Io,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Writes limits, in order. Those that are only defaults are left out where they cannot be applied.
+///
+/// # Errors
+/// See [`CgroupError`].
+pub fn apply(limits: &[Limit], cgroup: &Cgroup) -> Result<(), CgroupError> {
+    for limit in limits {
+        let limit = match &limit.otherwise {
+            Some(other) if !cgroup.path().join(&limit.file).exists() => other,
+            _ => limit,
+        };
+        let option = limit.option.as_deref();
+        let written =
+            cgroup.set_limit(limit.controller.name(), &limit.file, &limit.value, option.unwrap_or_default());
+        if option.is_some() {
+            written?;
+        }
+    }
+    Ok(())
 }
 
 /// Where output is kept.
@@ -139,6 +200,8 @@ pub enum NotifyPlan {
     Ignore,
     /// The supervisor, as soon as the payload runs.
     Monitor,
+    /// The supervisor, when a health check has passed.
+    Healthy,
     /// The payload, through a socket at `/run/notify/notify.sock` that lets only harmless fields pass.
     Container,
 }

@@ -8,6 +8,8 @@ pub const LOCK_FILE: &str = "monitor.lock";
 pub const STATE_FILE: &str = "state.json";
 /// The first process as it was planned, for processes that join.
 pub const PROCESS_FILE: &str = "process.json";
+/// What health checks have said: a [`crate::health::HealthRecord`].
+pub const HEALTH_FILE: &str = "healthcheck.log";
 /// The control socket.
 pub const CONTROL_SOCKET: &str = "ctl";
 /// Name of the supervisor's cgroup, with the short id behind it.
@@ -32,6 +34,9 @@ pub struct RunState {
     pub started_at: u64,
     /// Its cgroup's directory.
     pub cgroup: Option<String>,
+    /// How often its supervisor has started it anew.
+    #[serde(default)]
+    pub restarts: u32,
 }
 
 /// How a run ended.
@@ -47,6 +52,12 @@ pub struct ExitRecord {
     pub oom_killed: bool,
     /// Why it did not start.
     pub error: Option<String>,
+    /// How often its supervisor had started it anew.
+    #[serde(default)]
+    pub restarts: u32,
+    /// Whether somebody stopped it, by a command.
+    #[serde(default)]
+    pub stopped: bool,
 }
 
 /// What a supervisor tells the one who spawned it, a JSON text a line.

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal as NixSignal;
 use nix::sys::signalfd::SignalFd;
 use pontoon_monitor::control::{self, Reply, Request};
+use pontoon_monitor::health::{Health, OnFailure, Outcome, Verdict};
 use pontoon_monitor::notify::{self, Notifier};
-use pontoon_monitor::plan::MonitorPlan;
+use pontoon_monitor::plan::{MonitorPlan, NotifyPlan};
 use pontoon_monitor::state::FailureReport;
 use pontoon_runtime::plan::Process;
 use pontoon_runtime::start::{self, StandardStreams};
@@ -15,13 +17,13 @@ use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, pidfd_send_signal, wait};
-use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
-};
 
+use crate::check::Checking;
+use crate::finish;
 use crate::launch::Launched;
 use crate::output::Stream;
 use crate::relay::{OutputPipe, Relayed, Terminal};
+use crate::timers::{Alarm, Timers};
 
 const SIGNALS: u64 = 0;
 const TIMER: u64 = 1;
@@ -32,6 +34,7 @@ const TERMINAL_CLIENT: u64 = 5;
 const OUTPUT: u64 = 6;
 const COPY: u64 = 8;
 const LOOKER_ON: u64 = 10;
+const CHECK: u64 = 11;
 const CLIENTS: u64 = 100;
 
 /// A connection to the control socket.
@@ -53,9 +56,9 @@ pub struct Supervisor<'a> {
     launched: &'a mut Launched,
     manager: Option<&'a Notifier>,
     epoll: OwnedFd,
-    signals: SignalFd,
-    timer: OwnedFd,
-    control: OwnedFd,
+    signals: &'a SignalFd,
+    timers: Timers,
+    control: &'a OwnedFd,
     outputs: [Option<OutputPipe>; 2],
     terminal: Option<Terminal>,
     clients: BTreeMap<u64, Client>,
@@ -63,6 +66,23 @@ pub struct Supervisor<'a> {
     joined: BTreeMap<i32, Joined>,
     ended: Option<i32>,
     report: Option<BorrowedFd<'a>>,
+    started: Instant,
+    health: Option<Health<'a>>,
+    checking: Option<Checking>,
+    /// Clients that wait for the outcome of a check.
+    askers: Vec<u64>,
+    halt: Halt,
+}
+
+/// Why a run ends, as far as it does not end by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Halt {
+    /// Somebody stopped it, by a command.
+    pub by_command: bool,
+    /// We were told to end, by a signal or by what a health check says.
+    pub by_signal: bool,
+    /// It is to be started anew, whatever its policy says.
+    pub for_restart: bool,
 }
 
 /// Connections that wait for the end, and the end.
@@ -70,13 +90,17 @@ pub struct Supervisor<'a> {
 pub struct Ended {
     /// Exit code.
     pub code: i32,
+    /// Why, if not by itself.
+    pub halt: Halt,
+    /// The client of its terminal.
+    pub client: Option<OwnedFd>,
     waiting: Vec<OwnedFd>,
 }
 
 impl Ended {
     /// Tells everybody who waits.
-    pub fn tell(self) {
-        for client in self.waiting {
+    pub fn tell(&mut self) {
+        for client in std::mem::take(&mut self.waiting) {
             let _ = control::send(&client, &Reply::Exited { code: self.code }, &[]);
         }
     }
@@ -89,14 +113,20 @@ impl<'a> Supervisor<'a> {
         plan: &'a MonitorPlan,
         launched: &'a mut Launched,
         manager: Option<&'a Notifier>,
-        signals: SignalFd,
-        control: OwnedFd,
+        signals: &'a SignalFd,
+        control: &'a OwnedFd,
         client: Option<OwnedFd>,
         report: Option<BorrowedFd<'a>>,
     ) -> Result<Self, Errno> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        let timer =
-            timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
+        let mut timers = Timers::new()?;
+        if let Some(seconds) = plan.timeout {
+            timers.set(Alarm::RunTime, Duration::from_secs(seconds.into()));
+        }
+        let health = plan.health.as_ref().map(Health::new);
+        if health.as_ref().is_some_and(|it| it.check().interval > 0) {
+            timers.set(Alarm::Check, Duration::ZERO);
+        }
         let copy = plan.streams.foreground && !(launched.log.is_journal() && stdout_is_journal());
         let outputs = launched.output.take().map_or([None, None], |(out, err)| {
             let pipe = |pipe, stream| Some(OutputPipe { pipe, stream, copy });
@@ -109,7 +139,7 @@ impl<'a> Supervisor<'a> {
             manager,
             epoll,
             signals,
-            timer,
+            timers,
             control,
             outputs,
             terminal,
@@ -118,9 +148,14 @@ impl<'a> Supervisor<'a> {
             joined: BTreeMap::new(),
             ended: None,
             report,
+            started: Instant::now(),
+            health,
+            checking: None,
+            askers: Vec::new(),
+            halt: Halt::default(),
         };
         supervisor.watch(supervisor.signals.as_fd(), SIGNALS, EventFlags::IN)?;
-        supervisor.watch(supervisor.timer.as_fd(), TIMER, EventFlags::IN)?;
+        supervisor.watch(supervisor.timers.fd(), TIMER, EventFlags::IN)?;
         supervisor.watch(supervisor.control.as_fd(), CONTROL, EventFlags::IN)?;
         if let Some(socket) = &supervisor.launched.notify {
             supervisor.watch(socket.as_fd(), NOTIFY, EventFlags::IN)?;
@@ -142,6 +177,7 @@ impl<'a> Supervisor<'a> {
                 supervisor.watch(client.as_fd(), TERMINAL_CLIENT, EventFlags::IN)?;
             }
         }
+        supervisor.note_health();
         Ok(supervisor)
     }
 
@@ -174,7 +210,7 @@ impl<'a> Supervisor<'a> {
     fn happened(&mut self, token: u64, flags: EventFlags) {
         match token {
             SIGNALS => self.read_signals(),
-            TIMER => self.time_is_up(),
+            TIMER => self.alarms(),
             CONTROL => self.accept(),
             NOTIFY => {
                 if let (Some(socket), Some(manager)) = (&self.launched.notify, self.manager) {
@@ -186,6 +222,7 @@ impl<'a> Supervisor<'a> {
             OUTPUT | 7 => self.output((token - OUTPUT) as usize),
             COPY | 9 => self.copy_is_ready((token - COPY) as usize),
             LOOKER_ON => self.let_go(),
+            CHECK => self.check_output(),
             client => self.hear(client),
         }
     }
@@ -195,7 +232,10 @@ impl<'a> Supervisor<'a> {
             match NixSignal::try_from(signal.ssi_signo.cast_signed()) {
                 Ok(NixSignal::SIGCHLD) => self.reap(),
                 // systemd, or a person, wants it to end.
-                Ok(NixSignal::SIGTERM | NixSignal::SIGINT) => self.stop(None),
+                Ok(NixSignal::SIGTERM | NixSignal::SIGINT) => {
+                    self.halt.by_signal = true;
+                    self.stop(None);
+                }
                 Ok(other) => {
                     let _ = self.kill(other as i32);
                 }
@@ -225,6 +265,8 @@ impl<'a> Supervisor<'a> {
     fn child_ended(&mut self, pid: Pid, code: i32) {
         if pid == self.launched.running.pid {
             self.ended = Some(code);
+        } else if self.checking.as_ref().is_some_and(|it| it.pid == pid) {
+            self.check_ended(code);
         } else if let Some(joined) = self.joined.remove(&pid.as_raw_nonzero().get()) {
             self.reply(joined.client, &Reply::Exited { code }, &[]);
         }
@@ -245,9 +287,21 @@ impl<'a> Supervisor<'a> {
             return self.time_is_up();
         }
         let _ = self.kill(self.plan.stop_signal);
-        let value = Timespec { tv_sec: i64::from(timeout), tv_nsec: 0 };
-        let once = Itimerspec { it_interval: Timespec { tv_sec: 0, tv_nsec: 0 }, it_value: value };
-        let _ = timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &once);
+        self.timers.set(Alarm::Kill, Duration::from_secs(timeout.into()));
+    }
+
+    fn alarms(&mut self) {
+        while let Some(alarm) = self.timers.next_due() {
+            match alarm {
+                Alarm::Kill | Alarm::RunTime => self.time_is_up(),
+                Alarm::Check => self.begin_check(),
+                Alarm::CheckTimeout => {
+                    if let Some(checking) = &mut self.checking {
+                        checking.kill();
+                    }
+                }
+            }
+        }
     }
 
     fn time_is_up(&mut self) {
@@ -255,9 +309,81 @@ impl<'a> Supervisor<'a> {
         if let Some((cgroup, _)) = &self.launched.cgroup {
             let _ = cgroup.kill();
         }
-        let never = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let off = Itimerspec { it_interval: never, it_value: never };
-        let _ = timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &off);
+        self.timers.cancel(Alarm::Kill);
+    }
+
+    /// Runs the check that is due, unless one runs.
+    fn begin_check(&mut self) {
+        let Some(health) = &self.health else { return };
+        if self.checking.is_some() || self.ended.is_some() {
+            return;
+        }
+        let (own, namespaces) = (&self.plan.container.process, &self.plan.container.namespaces);
+        match Checking::begin(self.launched, own, namespaces, health.check()) {
+            Ok(checking) => {
+                let _ = self.watch(checking.output(), CHECK, EventFlags::IN);
+                self.timers.set(Alarm::CheckTimeout, checking.timeout);
+                self.checking = Some(checking);
+            }
+            Err(outcome) => self.judge(outcome),
+        }
+    }
+
+    fn check_output(&mut self) {
+        let Some(checking) = &mut self.checking else { return };
+        if !checking.read() {
+            let _ = epoll::delete(&self.epoll, checking.output());
+        }
+    }
+
+    fn check_ended(&mut self, code: i32) {
+        let Some(checking) = self.checking.take() else { return };
+        self.timers.cancel(Alarm::CheckTimeout);
+        let _ = epoll::delete(&self.epoll, checking.output());
+        self.judge(checking.outcome(code));
+    }
+
+    /// Notes an outcome, and does what follows from it.
+    fn judge(&mut self, outcome: Outcome) {
+        let code = outcome.exit_code;
+        let Some(health) = &mut self.health else { return };
+        let verdict = health.take(outcome, self.started.elapsed());
+        let interval = health.check().interval;
+        self.note_health();
+        for asker in std::mem::take(&mut self.askers) {
+            self.reply(asker, &Reply::Exited { code }, &[]);
+        }
+        if interval > 0 {
+            self.timers.set(Alarm::Check, Duration::from_nanos(interval));
+        }
+        match verdict {
+            Verdict::Nothing | Verdict::Unhealthy(OnFailure::None) => {}
+            Verdict::Healthy => {
+                if self.plan.notify == NotifyPlan::Healthy
+                    && let Some(manager) = self.manager
+                {
+                    manager.tell("READY=1\nSTATUS=container is healthy");
+                }
+            }
+            Verdict::Unhealthy(OnFailure::Kill) => {
+                let _ = self.kill(Signal::KILL.as_raw());
+            }
+            Verdict::Unhealthy(OnFailure::Stop) => {
+                self.halt.by_signal = true;
+                self.stop(None);
+            }
+            Verdict::Unhealthy(OnFailure::Restart) => {
+                self.halt.for_restart = true;
+                self.stop(None);
+            }
+        }
+    }
+
+    /// Leaves word for other commands how the container is.
+    fn note_health(&self) {
+        if let (Some(health), Some(plan)) = (&self.health, &self.plan.health) {
+            finish::note_health(self.plan, plan, health.record());
+        }
     }
 
     fn output(&mut self, index: usize) {
@@ -376,10 +502,24 @@ impl<'a> Supervisor<'a> {
         match request {
             Request::Stop { timeout } => {
                 client.waits = true;
+                self.halt.by_command = true;
                 self.stop(timeout);
             }
             Request::Wait => client.waits = true,
+            Request::Check if self.health.is_none() => {
+                let chain = vec!["the container has no health check".to_owned()];
+                let report = FailureReport { chain, hint: None, code: 125 };
+                self.reply(token, &Reply::Failed(report), &[]);
+            }
+            Request::Check => {
+                self.askers.push(token);
+                self.begin_check();
+            }
             Request::Kill { signal } => {
+                self.halt.by_command |= [Signal::KILL, Signal::TERM, Signal::INT, Signal::QUIT]
+                    .map(Signal::as_raw)
+                    .contains(&signal)
+                    || signal == self.plan.stop_signal;
                 let reply = match self.kill(signal) {
                     Ok(()) => Reply::Done,
                     Err(err) => Reply::Failed(FailureReport {
@@ -447,7 +587,8 @@ impl<'a> Supervisor<'a> {
         self.launched.log.finish();
         self.reap();
         let waiting = self.clients.into_values().filter(|it| it.waits).map(|it| it.socket).collect();
-        Ended { code: self.ended.unwrap_or(125), waiting }
+        let client = self.terminal.and_then(|it| it.client);
+        Ended { code: self.ended.unwrap_or(125), halt: self.halt, client, waiting }
     }
 }
 

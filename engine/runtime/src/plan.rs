@@ -69,6 +69,16 @@ pub enum RootfsSource {
     },
 }
 
+impl RootfsSource {
+    /// Its read-only directories, the topmost first.
+    #[must_use]
+    pub fn lower(&self) -> &[PathBuf] {
+        match self {
+            Self::Overlay { lower, .. } | Self::Fuse { lower, .. } => lower,
+        }
+    }
+}
+
 /// Which namespaces are new. The mount, pid, ipc and uts namespaces always are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Namespaces {
@@ -180,8 +190,11 @@ pub struct Process {
     pub user: String,
     /// More groups, names or numbers.
     pub groups: Vec<String>,
-    /// Login name for the entry that `/etc/passwd` gets if it has none for the user; `None` makes no entry.
-    pub entry: Option<String>,
+    /// Our own supplementary groups stay, in place of those of the user database.
+    #[serde(default)]
+    pub keep_groups: bool,
+    /// The entry that `/etc/passwd` gets if it has none for the user; `None` makes no entry.
+    pub entry: Option<Entry>,
     /// Capabilities if the user is root inside.
     pub root_capabilities: Capabilities,
     /// Capabilities for any other user.
@@ -198,6 +211,19 @@ pub struct Process {
     pub terminal: bool,
     /// Put a small init before it, which reaps orphans and forwards signals.
     pub init: bool,
+}
+
+/// What a user that the image does not know is called in its user database.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Login name.
+    pub name: String,
+    /// The line of `/etc/passwd`, with `$USERNAME`, `$UID`, `$GID`, `$NAME` and `$HOME`; `None` is the usual one.
+    #[serde(default)]
+    pub passwd: Option<String>,
+    /// The line of `/etc/group`, with `$GROUPNAME`, `$GID` and `$USERLIST`; `None` is the usual one.
+    #[serde(default)]
+    pub group: Option<String>,
 }
 
 /// One resource limit.

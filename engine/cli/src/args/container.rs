@@ -372,3 +372,14 @@ pub struct ImagePruneArgs {
     #[arg(short, long)]
     pub force: bool,
 }
+
+/// `healthcheck run`
+#[derive(Debug, Args)]
+pub struct HealthcheckRunArgs {
+    /// Name or id
+    #[arg(value_name = "CONTAINER", required = true)]
+    pub container: String,
+    /// A failed check is no error
+    #[arg(long)]
+    pub ignore_result: bool,
+}

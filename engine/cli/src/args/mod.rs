@@ -26,8 +26,9 @@ mod volume;
 
 pub use complete::{Candidate, CompleteArgs, CompletionArgs, Named, Next, next as next_word, starting_with};
 pub use container::{
-    Chosen, ExecArgs, ImagePruneArgs, KillArgs, LogsArgs, Passing, PauseArgs, PortArgs, PruneArgs, PsArgs,
-    PsSort, RenameArgs, RestartArgs, RmArgs, StartArgs, StatsArgs, StopArgs, TopArgs, WaitArgs,
+    Chosen, ExecArgs, HealthcheckRunArgs, ImagePruneArgs, KillArgs, LogsArgs, Passing, PauseArgs, PortArgs,
+    PruneArgs, PsArgs, PsSort, RenameArgs, RestartArgs, RmArgs, StartArgs, StatsArgs, StopArgs, TopArgs,
+    WaitArgs,
 };
 pub use error::ArgsError;
 pub(crate) use flags::split_list;
@@ -42,7 +43,10 @@ pub use quadlet::{
     QuadletExplainArgs, QuadletInstallArgs, QuadletListArgs, QuadletPlanArgs, QuadletPrintArgs,
     QuadletRmArgs, QuadletWaitNetworkArgs, WhoseArgs,
 };
-pub use run::{ContainerOptions, CreateArgs, FixedOptions, PlatformOptions, RegistryOptions, RunArgs};
+pub use run::{
+    ContainerOptions, CreateArgs, FixedOptions, HealthOptions, PlatformOptions, RegistryOptions,
+    ResourceOptions, RunArgs,
+};
 pub use suggest::similar;
 pub use system::{InfoArgs, UnshareArgs, VersionArgs};
 pub use volume::{VolumeCreateArgs, VolumeInspectArgs, VolumeLsArgs, VolumeRmArgs};
@@ -163,6 +167,8 @@ pub enum Command {
     ImagePrune(ImagePruneArgs),
     /// `volume prune`
     VolumePrune(PruneArgs),
+    /// `healthcheck run`
+    HealthcheckRun(HealthcheckRunArgs),
     /// `unshare`
     Unshare(UnshareArgs),
     /// `info`

@@ -73,6 +73,112 @@ pub struct RegistryOptions {
     pub disable_content_trust: bool,
 }
 
+/// How much of the host a container may use, as words.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct ResourceOptions {
+    /// Share of block devices' time, 10 to 1000
+    #[arg(long, value_name = "WEIGHT")]
+    pub blkio_weight: Option<String>,
+    /// Share of one block device's time
+    #[arg(long, value_name = "DEVICE:WEIGHT")]
+    pub blkio_weight_device: Vec<String>,
+    /// Write to a file of the container's control group
+    #[arg(long, value_name = "FILE=VALUE")]
+    pub cgroup_conf: Vec<String>,
+    /// Period of processor time, in microseconds
+    #[arg(long, value_name = "MICROSECONDS")]
+    pub cpu_period: Option<String>,
+    /// Processor time in a period, in microseconds
+    #[arg(long, value_name = "MICROSECONDS")]
+    pub cpu_quota: Option<String>,
+    /// Share of processor time, 2 to 262144
+    #[arg(short = 'c', long, value_name = "SHARES")]
+    pub cpu_shares: Option<String>,
+    /// How many processors' time, as 1.5
+    #[arg(long, value_name = "NUMBER")]
+    pub cpus: Option<String>,
+    /// Which processors, as 0-2,5
+    #[arg(long, value_name = "LIST")]
+    pub cpuset_cpus: Option<String>,
+    /// Which memory nodes, as 0-2,5
+    #[arg(long, value_name = "LIST")]
+    pub cpuset_mems: Option<String>,
+    /// Bytes in a second that may be read from a block device
+    #[arg(long, value_name = "DEVICE:RATE")]
+    pub device_read_bps: Vec<String>,
+    /// Reads in a second from a block device
+    #[arg(long, value_name = "DEVICE:RATE")]
+    pub device_read_iops: Vec<String>,
+    /// Bytes in a second that may be written to a block device
+    #[arg(long, value_name = "DEVICE:RATE")]
+    pub device_write_bps: Vec<String>,
+    /// Writes in a second to a block device
+    #[arg(long, value_name = "DEVICE:RATE")]
+    pub device_write_iops: Vec<String>,
+    /// Memory limit, in bytes or with b, k, m, g
+    #[arg(short, long, value_name = "SIZE")]
+    pub memory: Option<String>,
+    /// Memory that is reclaimed last
+    #[arg(long, value_name = "SIZE")]
+    pub memory_reservation: Option<String>,
+    /// Limit of memory and swap together; -1 is no limit
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
+    pub memory_swap: Option<String>,
+    /// Highest number of processes; -1 is no limit
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub pids_limit: Option<String>,
+}
+
+/// Health checks, as words.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct HealthOptions {
+    /// Command that tells whether the container is well: a line for a shell, a JSON list of words, or `none`
+    #[arg(long, value_name = "COMMAND", aliases = ["healthcheck-command"])]
+    pub health_cmd: Option<String>,
+    /// Time between two checks, or `disable`
+    #[arg(long, value_name = "DURATION", aliases = ["healthcheck-interval"])]
+    pub health_interval: Option<String>,
+    /// Where outcomes are kept: local, or a directory
+    #[arg(long, value_name = "WHERE")]
+    pub health_log_destination: Option<String>,
+    /// Outcomes that are kept; 0 is all
+    #[arg(long, value_name = "N")]
+    pub health_max_log_count: Option<String>,
+    /// Bytes of each output that are kept; 0 is all
+    #[arg(long, value_name = "BYTES")]
+    pub health_max_log_size: Option<String>,
+    /// What becomes of an unhealthy container: none, kill, restart or stop
+    #[arg(long, value_name = "WHAT")]
+    pub health_on_failure: Option<String>,
+    /// Failures in a row that make it unhealthy
+    #[arg(long, value_name = "N", aliases = ["healthcheck-retries"])]
+    pub health_retries: Option<String>,
+    /// Time at the start in which failures do not count
+    #[arg(long, value_name = "DURATION", aliases = ["healthcheck-start-period"])]
+    pub health_start_period: Option<String>,
+    /// Command that tells whether the container is up; other checks wait for it
+    #[arg(long, value_name = "COMMAND")]
+    pub health_startup_cmd: Option<String>,
+    /// Time between two startup checks
+    #[arg(long, value_name = "DURATION")]
+    pub health_startup_interval: Option<String>,
+    /// Failures until the container is restarted; 0 waits for ever
+    #[arg(long, value_name = "N")]
+    pub health_startup_retries: Option<String>,
+    /// Successes until the container counts as up
+    #[arg(long, value_name = "N")]
+    pub health_startup_success: Option<String>,
+    /// Time that a startup check may take
+    #[arg(long, value_name = "DURATION")]
+    pub health_startup_timeout: Option<String>,
+    /// Time that a check may take
+    #[arg(long, value_name = "DURATION", aliases = ["healthcheck-timeout"])]
+    pub health_timeout: Option<String>,
+    /// Switch the image's health check off
+    #[arg(long)]
+    pub no_healthcheck: bool,
+}
+
 /// Options that `run` and `create` share, as words.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct ContainerOptions {
@@ -118,18 +224,27 @@ pub struct ContainerOptions {
     /// Read environment variables from a file
     #[arg(long, value_name = "FILE")]
     pub env_file: Vec<PathBuf>,
+    /// Set a variable that the image sets, with ${NAME} of the image's in its value
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub env_merge: Vec<String>,
     /// Take the host's whole environment
     #[arg(long)]
     pub env_host: bool,
     /// Note ports the container listens on, without publishing them
     #[arg(long, value_name = "PORT[/PROTOCOL],...")]
     pub expose: Vec<String>,
-    /// Add groups
+    /// Add groups; keep-groups keeps the caller's
     #[arg(long, value_name = "GROUP,...")]
     pub group_add: Vec<String>,
+    /// Line of /etc/group for a group that the image does not know
+    #[arg(long, value_name = "LINE")]
+    pub group_entry: Option<String>,
     /// Host name inside
     #[arg(short = 'h', long, value_name = "NAME")]
     pub hostname: Option<String>,
+    /// What /etc/hosts begins with: a file, `image` or `none`
+    #[arg(long, value_name = "FILE", conflicts_with = "no_hosts")]
+    pub hosts_file: Option<String>,
     /// Take the host's proxy variables
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
     pub http_proxy: Option<bool>,
@@ -151,9 +266,6 @@ pub struct ContainerOptions {
     /// Option of the log driver
     #[arg(long, value_name = "KEY=VALUE")]
     pub log_opt: Vec<String>,
-    /// Memory limit, in bytes or with b, k, m, g
-    #[arg(short, long, value_name = "SIZE")]
-    pub memory: Option<String>,
     /// Mount something: type=bind|volume|tmpfs,source=…,target=…
     #[arg(long, value_name = "KEY=VALUE,...")]
     pub mount: Vec<String>,
@@ -163,21 +275,33 @@ pub struct ContainerOptions {
     /// Network: pasta, slirp4netns, host, none
     #[arg(long, value_name = "MODE[:OPTION,...]", alias = "net")]
     pub network: Vec<String>,
+    /// Keep the image's /etc/hostname
+    #[arg(long)]
+    pub no_hostname: bool,
+    /// Keep the image's /etc/hosts
+    #[arg(long, conflicts_with = "add_host")]
+    pub no_hosts: bool,
     /// Readiness of the container to be killed when memory is short, -1000 to 1000
     #[arg(long, value_name = "N")]
     pub oom_score_adj: Option<String>,
+    /// Give a user that the image does not know an entry in /etc/passwd and /etc/group; the default is true
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
+    pub passwd: Option<bool>,
+    /// Line of /etc/passwd for a user that the image does not know
+    #[arg(long, value_name = "LINE")]
+    pub passwd_entry: Option<String>,
     /// Write the process id of the container's first process to this file
     #[arg(long, value_name = "FILE")]
     pub pidfile: Option<PathBuf>,
-    /// Highest number of processes; -1 is no limit
-    #[arg(long, value_name = "N")]
-    pub pids_limit: Option<String>,
     /// Take away most of the confinement
     #[arg(long)]
     pub privileged: bool,
     /// Publish ports to the host
     #[arg(short, long, value_name = "[[IP:][HOST]:]PORT[/PROTOCOL]")]
     pub publish: Vec<String>,
+    /// Publish all exposed ports to random ones of the host
+    #[arg(short = 'P', long)]
+    pub publish_all: bool,
     /// When to pull: always, missing, never or newer
     #[arg(long, value_name = "POLICY")]
     pub pull: Option<String>,
@@ -193,13 +317,16 @@ pub struct ContainerOptions {
     /// Remove a container of the same name first
     #[arg(long)]
     pub replace: bool,
-    /// Only `no`: systemd restarts services
+    /// When to start the container anew: no, always, on-failure[:N] or unless-stopped
     #[arg(long, value_name = "POLICY")]
     pub restart: Option<String>,
     /// Remove the container when it ends
     #[arg(long)]
     pub rm: bool,
-    /// Who tells systemd that the service is ready: container, conmon or ignore
+    /// Remove the image, too, when the container ends, unless another one uses it
+    #[arg(long)]
+    pub rmi: bool,
+    /// Who tells systemd that the service is ready: container, conmon, healthy or ignore
     #[arg(long, value_name = "WHO")]
     pub sdnotify: Option<String>,
     /// no-new-privileges, seccomp=…, mask=…, unmask=…, label=disable
@@ -217,6 +344,9 @@ pub struct ContainerOptions {
     /// Kernel parameters of the container's namespaces
     #[arg(long, value_name = "KEY=VALUE,...")]
     pub sysctl: Vec<String>,
+    /// Seconds that the container may run
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<String>,
     /// Mount a tmpfs
     #[arg(long, value_name = "PATH[:OPTION,...]")]
     pub tmpfs: Vec<String>,
@@ -235,6 +365,9 @@ pub struct ContainerOptions {
     /// Take a variable out of the image's environment
     #[arg(long, value_name = "NAME")]
     pub unsetenv: Vec<String>,
+    /// Take out all that the image and the engine set
+    #[arg(long)]
+    pub unsetenv_all: bool,
     /// User and group, by name or number
     #[arg(short, long, value_name = "USER[:GROUP]")]
     pub user: Option<String>,
@@ -244,10 +377,19 @@ pub struct ContainerOptions {
     /// Mount a volume or a path of the host
     #[arg(short, long, value_name = "[SOURCE:]TARGET[:OPTION,...]")]
     pub volume: Vec<String>,
+    /// Mount what other containers mount
+    #[arg(long, value_name = "CONTAINER[:OPTION,...]")]
+    pub volumes_from: Vec<String>,
     /// Working directory inside
     #[arg(short, long, value_name = "DIR")]
     pub workdir: Option<String>,
 
+    /// How its health is checked.
+    #[command(flatten)]
+    pub health: HealthOptions,
+    /// What it may use.
+    #[command(flatten)]
+    pub resources: ResourceOptions,
     /// Which platform of the image.
     #[command(flatten)]
     pub platform: PlatformOptions,
@@ -266,18 +408,12 @@ pub struct FixedOptions {
     /// Control group namespace
     #[arg(long, hide = true)]
     pub cgroupns: Option<String>,
-    /// Health check command
-    #[arg(long, hide = true, alias = "healthcheck-command")]
-    pub health_cmd: Option<String>,
     /// Volumes of the image
     #[arg(long, hide = true)]
     pub image_volume: Option<String>,
     /// IPC namespace
     #[arg(long, hide = true)]
     pub ipc: Option<String>,
-    /// No health checks
-    #[arg(long, hide = true)]
-    pub no_healthcheck: bool,
     /// PID namespace
     #[arg(long, hide = true)]
     pub pid: Option<String>,

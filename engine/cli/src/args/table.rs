@@ -34,6 +34,7 @@ pub(super) struct Group {
 /// The groups.
 pub(super) const GROUPS: &[Group] = &[
     Group { name: "container", about: "Manage containers" },
+    Group { name: "healthcheck", about: "Check the health of containers" },
     Group { name: "image", about: "Manage images" },
     Group { name: "linger", about: "Let a user's services outlive the last session" },
     Group { name: "quadlet", about: "Check, convert and install unit files" },
@@ -160,6 +161,13 @@ pub(super) const ENTRIES: &[Entry] = &[
         "[options] CONTAINER...",
         InspectContainersArgs,
         Command::ContainerInspect
+    ),
+    row!(
+        "healthcheck run",
+        "Run the health check of a container",
+        "[options] CONTAINER",
+        HealthcheckRunArgs,
+        Command::HealthcheckRun
     ),
     row!(
         "image exists",

@@ -91,7 +91,7 @@ fn values_may_be_joined_apart_or_begin_with_a_dash() {
     ]);
     assert_eq!(args.container.name.as_deref(), Some("b"));
     assert_eq!(args.container.env, ["A=1", "B=2"]);
-    assert_eq!(args.container.pids_limit.as_deref(), Some("-1"));
+    assert_eq!(args.container.resources.pids_limit.as_deref(), Some("-1"));
     assert_eq!(args.container.volume, ["/a:/b"]);
     let args = run(&["run", "--name", "--rm", "--entrypoint=", "--label", "", "image"]);
     assert_eq!(args.container.name.as_deref(), Some("--rm"));
@@ -230,7 +230,7 @@ fn unknown_options_get_a_suggestion_and_podmans_are_refused_by_name() {
         &["create", "--rootfs", "/x"],
         "`--rootfs` is not supported yet -> make an image of the directory with `tar … | pontoon import - NAME`",
     );
-    check_error(&["run", "-P", "x"], "`-P` is not supported yet -> name the ports with --publish");
+    check_error(&["run", "--ip", "1.2.3.4", "x"], "`--ip` is not supported yet");
     check_error(
         &["run", "--volum=/x", "x"],
         "unknown option `--volum` of `pontoon run` -> did you mean `--volume`?",

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use pontoon_image::ImageConfig;
 use pontoon_lifecycle::create::image_config;
 use pontoon_lifecycle::decide::{DEFAULT_STOP_TIMEOUT, default_log_driver, log_path, signal_number};
+use pontoon_lifecycle::health;
 use pontoon_lifecycle::list::{self, Found, LookError};
 use pontoon_lifecycle::request::{LogDriver, MountSource};
-use pontoon_lifecycle::status::Status;
+use pontoon_lifecycle::status::{self, Status};
 use pontoon_monitor::state::PROCESS_FILE;
 use pontoon_runtime::capabilities::{self, CapSet};
 use pontoon_runtime::plan::Process;
@@ -173,7 +174,8 @@ fn facts<'a>(
             .collect(),
         stop_signal: stop_signal.unwrap_or(15),
         stop_timeout: request.stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
-        state: state(&found.status),
+        healthcheck: config.as_ref().and_then(|it| health::effective(&request.health, it)),
+        state: state(found),
         mounts: mounts(found),
         effective_caps: cap_names.clone(),
         bounding_caps: cap_names,
@@ -200,7 +202,8 @@ fn environment(found: &Found, config: Option<&ImageConfig>) -> Vec<String> {
     settings.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
 }
 
-fn state(status: &Status) -> StateFacts {
+fn state(found: &Found) -> StateFacts {
+    let status = &found.status;
     let (state, pid, exit_code, started_at, finished_at) = rows::state(status);
     let (monitor_pid, cgroup_path) = status
         .run()
@@ -211,7 +214,20 @@ fn state(status: &Status) -> StateFacts {
     };
     let cgroup_path =
         cgroup_path.strip_prefix(pontoon_rootless::cgroup::MOUNT).unwrap_or(&cgroup_path).to_owned();
-    StateFacts { state, pid, monitor_pid, exit_code, oom_killed, error, started_at, finished_at, cgroup_path }
+    StateFacts {
+        state,
+        pid,
+        monitor_pid,
+        exit_code,
+        oom_killed,
+        error,
+        started_at,
+        finished_at,
+        health: status::health(found.container.run_path()),
+        restarts: rows::restarts(status),
+        stopped: matches!(status, Status::Exited(exit) if exit.stopped),
+        cgroup_path,
+    }
 }
 
 fn mounts(found: &Found) -> Vec<Mount> {

@@ -14,7 +14,7 @@ use pontoon_cli::args::{PortArgs, PsArgs};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::time::from_nanos;
 use pontoon_cli::view::filter::{self, Filter};
-use pontoon_cli::view::{ListOptions, port, ps};
+use pontoon_cli::view::{ListOptions, policy_word, port, ps};
 use pontoon_cli::{message, output};
 
 /// `pontoon ps`
@@ -131,6 +131,11 @@ pub fn row(summary: &Summary, images: &mut ImageFacts<'_>) -> ps::Row {
         ports: record.request.publish.clone(),
         exposed: image.exposed.into_iter().chain(record.request.expose.iter().cloned()).collect(),
         labels,
+        annotations: record.request.annotations.iter().cloned().collect(),
+        health: summary.health.clone(),
+        restarts: restarts(&summary.status),
+        restart_policy: policy_word(record.request.restart),
+        starts_on_boot: record.starts_on_boot(&summary.status),
         mounts: mount_targets(record),
         volumes: record.volumes.iter().map(|it| it.name.clone()).collect(),
         networks: vec![network_word(record).to_owned()],
@@ -154,6 +159,15 @@ pub fn state(status: &Status) -> (ps::State, i32, i32, Option<SystemTime>, Optio
             (ps::State::Exited, 0, exit.code, moment(exit.started_at), moment(exit.finished_at))
         }
         Status::Abandoned(state) => (ps::State::Exited, 0, 137, moment(state.started_at), None),
+    }
+}
+
+/// How often the last run, or the one that goes on, was a restart by the policy.
+pub fn restarts(status: &Status) -> u32 {
+    match status {
+        Status::Running(state) | Status::Paused(state) | Status::Abandoned(state) => state.restarts,
+        Status::Exited(exit) => exit.restarts,
+        Status::Created | Status::Starting => 0,
     }
 }
 

@@ -5,6 +5,7 @@ mod control;
 mod exec;
 mod failure;
 mod foreground;
+mod healthcheck;
 mod image;
 mod inspect;
 mod list;
@@ -117,6 +118,7 @@ pub fn dispatch(invocation: Invocation) -> Result<ExitStatus, Failure> {
         Command::ContainerPrune(args) => prune::containers(&context, &args),
         Command::ImagePrune(args) => prune::images(&context, &args),
         Command::VolumePrune(args) => prune::volumes(&context, &args),
+        Command::HealthcheckRun(args) => healthcheck::run(&context, &args),
         Command::Unshare(args) => system::unshare(&context, &args),
         Command::Info(args) => system::info(&context, &args),
         Command::Version(args) => system::version(&args),

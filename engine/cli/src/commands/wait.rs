@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pontoon_lifecycle::list;
-use pontoon_lifecycle::status::Status;
+use pontoon_lifecycle::status::{self, Status};
 use pontoon_lifecycle::stop as ask;
 use pontoon_storage::Store;
 use rustix::event::{Timespec, poll};
@@ -15,7 +15,17 @@ use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::time::parse_duration;
 
 /// The states that can be waited for.
-const STATES: [&str; 7] = ["configured", "created", "exited", "initialized", "paused", "running", "stopped"];
+const STATES: [&str; 9] = [
+    "configured",
+    "created",
+    "exited",
+    "healthy",
+    "initialized",
+    "paused",
+    "running",
+    "stopped",
+    "unhealthy",
+];
 
 /// What is printed for a container that has not ended, or is not there.
 const NO_CODE: i32 = -1;
@@ -85,7 +95,11 @@ fn until(
             Err(err) if ignore && is_missing(&err) => return Ok(NO_CODE),
             other => other?,
         };
-        if states.iter().any(|state| is_in(&found.status, state)) {
+        let health = found.status.run().and_then(|_| status::health(found.container.run_path()));
+        let is_so = |state: &String| {
+            is_in(&found.status, state) || health.as_ref().is_some_and(|it| it.status == *state)
+        };
+        if states.iter().any(is_so) {
             return Ok(match found.status {
                 Status::Exited(exit) => exit.code,
                 _ => NO_CODE,

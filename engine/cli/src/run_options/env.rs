@@ -41,6 +41,14 @@ pub fn exec_env(
     read(settings, files, host)
 }
 
+/// `NAME=VALUE` of `--env-merge`.
+pub(super) fn merged(text: &str) -> Result<String, Fault> {
+    match text.split_once('=') {
+        Some((name, _)) if !name.is_empty() => Ok(text.to_owned()),
+        _ => Err(Fault::invalid("it must be NAME=VALUE")),
+    }
+}
+
 /// What comes from the host without being named, and gives way to what the image sets.
 pub(super) fn defaults(all: bool, proxies: bool, host: &Host) -> Vec<(String, String)> {
     let is_proxy =

@@ -6,9 +6,8 @@ use crate::args::FixedOptions;
 
 /// Refuses all other values by name.
 pub(super) fn check(options: &FixedOptions) -> Result<(), OptionError> {
-    let rows: [(&'static str, Option<&String>, &[&str]); 8] = [
+    let rows: [(&'static str, Option<&String>, &[&str]); 7] = [
         ("--cgroupns", options.cgroupns.as_ref(), &["", "private"]),
-        ("--health-cmd", options.health_cmd.as_ref(), &["", "none"]),
         ("--image-volume", options.image_volume.as_ref(), &["", "anonymous", "bind"]),
         ("--ipc", options.ipc.as_ref(), &["", "private", "shareable"]),
         ("--pid", options.pid.as_ref(), &["", "private"]),

@@ -1,4 +1,4 @@
-//! `--ulimit`, `--pids-limit`, `--oom-score-adj`, `--sysctl`.
+//! `--ulimit`, `--oom-score-adj`, `--sysctl`.
 
 use super::error::Fault;
 
@@ -49,14 +49,6 @@ fn limit(text: &str) -> Result<Option<u64>, Fault> {
             Ok(number) if !text.starts_with('+') => Ok(Some(number)),
             _ => Err(Fault::invalid(format!("`{number}` is neither a number nor `unlimited`"))),
         },
-    }
-}
-
-/// How many processes; -1 and 0 are no limit.
-pub(super) fn pids(text: &str) -> Result<i64, Fault> {
-    match text.parse() {
-        Ok(number) if number >= -1 => Ok(number),
-        _ => Err(Fault::invalid("it must be a number, or -1 for no limit")),
     }
 }
 

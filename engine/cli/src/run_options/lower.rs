@@ -1,16 +1,20 @@
 //! All options of one command line, put together.
 
-use pontoon_lifecycle::request::{CreateRequest, NetworkMode};
+use pontoon_lifecycle::request::{CreateRequest, NetworkMode, RestartPolicy};
 
 use super::error::{each, each_listed, listed, optional};
 use super::{
-    Host, Lowered, OptionError, devices, entrypoint, env, fixed, labels, limits, logs, modes, mounts, names,
+    Host, Lowered, OptionError, devices, entrypoint, env, fixed, health, labels, limits, logs, modes, mounts,
+    names,
 };
-use super::{network, ports, security, signal, size, userns};
+use super::{network, ports, resources, security, signal, size, userns};
 use crate::args::ContainerOptions;
 
 /// The variable by which Podman's units tell their own name.
 const UNIT_VARIABLE: &str = "PODMAN_SYSTEMD_UNIT";
+
+/// The word of `--group-add` that stands for our own groups.
+const KEEP_GROUPS: &str = "keep-groups";
 
 /// Reads the options of one container.
 pub(super) fn lower(
@@ -28,9 +32,9 @@ pub(super) fn lower(
     identity(&mut request, options, host)?;
     process(&mut request, options, host)?;
     confinement(&mut request, options)?;
-    resources(&mut request, options)?;
+    usage(&mut request, options)?;
     surroundings(&mut request, options, host)?;
-    supervision(&mut request, options)?;
+    supervision(&mut request, options, host)?;
     let warnings = warnings(&request);
     Ok(Lowered { request, warnings })
 }
@@ -42,7 +46,8 @@ fn identity(request: &mut CreateRequest, options: &ContainerOptions, host: &Host
     }
     request.name = optional("--name", options.name.as_ref(), names::read)?;
     request.replace = options.replace;
-    request.rm = options.rm;
+    request.rm = options.rm || options.rmi;
+    request.rmi = options.rmi;
     request.labels = labels::read_labels(&options.label, &options.label_file)?;
     request.annotations = each("--annotation", &options.annotation, labels::annotation)?;
     request.cidfile.clone_from(&options.cidfile);
@@ -58,8 +63,24 @@ fn process(request: &mut CreateRequest, options: &ContainerOptions, host: &Host)
     request.env = env::read(&options.env, &options.env_file, host)?;
     request.default_env = env::defaults(options.env_host, options.http_proxy.unwrap_or(true), host);
     request.unset_env.clone_from(&options.unsetenv);
+    request.unset_env_all = options.unsetenv_all;
     request.user = optional("--user", options.user.as_ref(), names::user)?;
     request.group_add = each_listed("--group-add", &options.group_add, names::group)?;
+    request.keep_groups = request.group_add.iter().any(|it| it == KEEP_GROUPS);
+    if request.keep_groups {
+        if request.group_add.len() > 1 {
+            let other = request.group_add.iter().find(|it| *it != KEEP_GROUPS).cloned().unwrap_or_default();
+            return Err(OptionError::Conflict {
+                one: format!("--group-add {KEEP_GROUPS}"),
+                other: format!("--group-add {other}"),
+            });
+        }
+        request.group_add.clear();
+    }
+    request.env_merge = each("--env-merge", &options.env_merge, env::merged)?;
+    request.passwd = options.passwd;
+    request.passwd_entry = optional("--passwd-entry", options.passwd_entry.as_ref(), names::entry)?;
+    request.group_entry = optional("--group-entry", options.group_entry.as_ref(), names::entry)?;
     request.workdir = optional("--workdir", options.workdir.as_ref(), names::workdir)?;
     request.interactive = options.interactive;
     request.tty = options.tty;
@@ -86,11 +107,10 @@ fn confinement(request: &mut CreateRequest, options: &ContainerOptions) -> Resul
 }
 
 /// What the container may use.
-fn resources(request: &mut CreateRequest, options: &ContainerOptions) -> Result<(), OptionError> {
+fn usage(request: &mut CreateRequest, options: &ContainerOptions) -> Result<(), OptionError> {
     request.ulimits = each_listed("--ulimit", &options.ulimit, limits::ulimit)?;
-    request.memory = optional("--memory", options.memory.as_ref(), size::limit)?;
+    request.resources = resources::read(&options.resources)?;
     request.shm_size = optional("--shm-size", options.shm_size.as_ref(), size::read)?;
-    request.pids_limit = optional("--pids-limit", options.pids_limit.as_ref(), limits::pids)?;
     request.oom_score_adj = optional("--oom-score-adj", options.oom_score_adj.as_ref(), limits::oom_score)?;
     request.cgroups = optional("--cgroups", options.cgroups.as_ref(), modes::cgroups)?.unwrap_or_default();
     Ok(())
@@ -105,10 +125,15 @@ fn surroundings(
     request.mounts = mounts::read_all(options, host)?;
     request.devices = each("--device", &options.device, |value| devices::read(value, host))?;
     request.network = network::read(&options.network, host)?;
+    request.volumes_from = each("--volumes-from", &options.volumes_from, mounts::volumes_from)?;
+    request.publish_all = options.publish_all;
     request.publish = ports::publish(&options.publish)?;
     request.expose = each_listed("--expose", &options.expose, ports::expose)?.concat();
     request.hostname = optional("--hostname", options.hostname.as_ref(), names::hostname)?;
     request.add_host = each_listed("--add-host", &options.add_host, network::added_host)?;
+    request.hosts_file = options.hosts_file.as_ref().map(|it| names::hosts_file(it, host));
+    request.no_hosts = options.no_hosts;
+    request.no_hostname = options.no_hostname;
     request.dns = each_listed("--dns", &options.dns, network::dns_server)?;
     request.dns_search = listed(&options.dns_search);
     request.dns_option = listed(&options.dns_option);
@@ -116,14 +141,23 @@ fn surroundings(
 }
 
 /// How the container is pulled, watched, logged and stopped.
-fn supervision(request: &mut CreateRequest, options: &ContainerOptions) -> Result<(), OptionError> {
+fn supervision(
+    request: &mut CreateRequest,
+    options: &ContainerOptions,
+    host: &Host,
+) -> Result<(), OptionError> {
     request.pull = optional("--pull", options.pull.as_ref(), modes::pull)?.unwrap_or_default();
     request.sdnotify =
         optional("--sdnotify", options.sdnotify.as_ref(), modes::sdnotify)?.unwrap_or_default();
-    optional("--restart", options.restart.as_ref(), modes::restart)?;
+    request.restart = optional("--restart", options.restart.as_ref(), modes::restart)?.unwrap_or_default();
+    if request.rm && request.restart != RestartPolicy::No {
+        return Err(OptionError::Conflict { one: "--rm".to_owned(), other: "--restart".to_owned() });
+    }
+    request.health = health::read(&options.health, host)?;
     request.log_driver = optional("--log-driver", options.log_driver.as_ref(), logs::driver)?.flatten();
     request.log_opts = each("--log-opt", &options.log_opt, logs::option)?;
     request.stop_signal = optional("--stop-signal", options.stop_signal.as_ref(), signal::read)?;
+    request.timeout = optional("--timeout", options.timeout.as_ref(), modes::stop_timeout)?;
     request.stop_timeout = optional("--stop-timeout", options.stop_timeout.as_ref(), modes::stop_timeout)?;
     Ok(())
 }

@@ -16,6 +16,7 @@ mod env;
 mod error;
 mod files;
 mod fixed;
+mod health;
 mod labels;
 mod limits;
 mod logs;
@@ -26,6 +27,7 @@ mod mounts;
 mod names;
 mod network;
 mod ports;
+mod resources;
 mod security;
 mod signal;
 mod size;
@@ -33,8 +35,10 @@ mod userns;
 
 pub use env::exec_env;
 pub use error::OptionError;
+pub use health::read as health;
 pub use labels::{parse_label, read_labels};
 pub use names::check_name;
+pub use resources::read as resources;
 pub use signal::{parse_signal, signal_name};
 pub use size::parse_size;
 

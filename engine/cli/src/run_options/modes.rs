@@ -1,6 +1,6 @@
 //! Options that choose one of a few ways: `--pull`, `--cgroups`, `--sdnotify`, `--restart`; and `--stop-timeout`.
 
-use pontoon_lifecycle::request::{CgroupMode, PullPolicy, SdNotifyMode};
+use pontoon_lifecycle::request::{CgroupMode, PullPolicy, RestartPolicy, SdNotifyMode};
 
 use super::error::Fault;
 
@@ -32,22 +32,30 @@ pub(super) fn sdnotify(text: &str) -> Result<SdNotifyMode, Fault> {
         "container" => Ok(SdNotifyMode::Container),
         "conmon" => Ok(SdNotifyMode::Conmon),
         "ignore" => Ok(SdNotifyMode::Ignore),
-        "healthy" => {
-            Err(Fault::not_supported().hint("there are no health checks yet; `conmon` is ready at once"))
-        }
-        _ => Err(Fault::invalid("it must be one of: container, conmon, ignore")),
+        "healthy" => Ok(SdNotifyMode::Healthy),
+        _ => Err(Fault::invalid("it must be one of: container, conmon, healthy, ignore")),
     }
 }
 
-/// `--restart`: there is only one restarter, and it is systemd.
-pub(super) fn restart(text: &str) -> Result<(), Fault> {
-    let policy = text.split(':').next().unwrap_or(text);
+/// `--restart`
+pub(super) fn restart(text: &str) -> Result<RestartPolicy, Fault> {
+    let (policy, most) = match text.split_once(':') {
+        Some((policy, most)) => (policy, Some(most)),
+        None => (text, None),
+    };
+    let retries = match most {
+        None => None,
+        Some(number) if policy == "on-failure" => Some(
+            number.parse().map_err(|_| Fault::invalid("after `on-failure:` stands a number of restarts"))?,
+        ),
+        Some(_) => return Err(Fault::invalid("only `on-failure` takes a number of restarts")),
+    };
     match policy {
-        "" | "no" | "never" => Ok(()),
-        "always" | "on-failure" | "unless-stopped" => {
-            Err(Fault::not_supported().hint("write a .container file with Restart= in its [Service] section"))
-        }
-        _ => Err(Fault::invalid("it must be `no`")),
+        "" | "no" | "never" => Ok(RestartPolicy::No),
+        "always" => Ok(RestartPolicy::Always),
+        "on-failure" => Ok(RestartPolicy::OnFailure { retries }),
+        "unless-stopped" => Ok(RestartPolicy::UnlessStopped),
+        _ => Err(Fault::invalid("it must be one of: no, always, on-failure, on-failure:N, unless-stopped")),
     }
 }
 

@@ -10,6 +10,19 @@ use super::mount_words::{self, Family};
 use super::{Host, OptionError, names};
 use crate::args::ContainerOptions;
 
+/// `CONTAINER[:OPTION,...]` of `--volumes-from`.
+pub(super) fn volumes_from(text: &str) -> Result<(String, Vec<String>), Fault> {
+    let (name, options) = text.split_once(':').unwrap_or((text, ""));
+    let options: Vec<String> = options.split(',').filter(|it| !it.is_empty()).map(str::to_owned).collect();
+    if name.is_empty() {
+        return Err(Fault::invalid("it must be CONTAINER or CONTAINER:OPTION,..."));
+    }
+    if let Some(wrong) = options.iter().find(|it| !matches!(it.as_str(), "ro" | "rw" | "z")) {
+        return Err(Fault::invalid(format!("`{wrong}` is none of ro, rw, z")));
+    }
+    Ok((name.to_owned(), options))
+}
+
 /// Reads all mounts, in the order volumes, mounts, tmpfs; no two may want the same place.
 pub(super) fn read_all(options: &ContainerOptions, host: &Host) -> Result<Vec<MountRequest>, OptionError> {
     let mut mounts = each("--volume", &options.volume, |text| volume(text, host))?;

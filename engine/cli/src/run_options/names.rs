@@ -1,7 +1,11 @@
 //! `--name`, `--user`, `--group-add`, `--hostname`, `--workdir`, `--tz`, `--umask`.
 
-use super::OptionError;
+use std::path::Path;
+
+use pontoon_lifecycle::request::HostsFile;
+
 use super::error::Fault;
+use super::{Host, OptionError};
 
 /// Longest host name the kernel takes.
 const MAX_HOSTNAME: usize = 64;
@@ -41,8 +45,24 @@ pub(super) fn user(text: &str) -> Result<String, Fault> {
 pub(super) fn group(text: &str) -> Result<String, Fault> {
     match text {
         "" => Err(Fault::invalid("the name of the group is missing")),
-        "keep-groups" => Err(Fault::not_supported().hint("name the groups")),
         _ => Ok(text.to_owned()),
+    }
+}
+
+/// A line of a user database.
+pub(super) fn entry(text: &str) -> Result<String, Fault> {
+    if text.is_empty() || text.contains(['\n', '\0']) {
+        return Err(Fault::invalid("it must be one line"));
+    }
+    Ok(text.to_owned())
+}
+
+/// `--hosts-file`: a file, or one of two words.
+pub(super) fn hosts_file(text: &str, host: &Host) -> HostsFile {
+    match text {
+        "image" => HostsFile::Image,
+        "none" => HostsFile::None,
+        path => HostsFile::Path(host.directory.as_deref().unwrap_or(Path::new("/")).join(path)),
     }
 }
 

@@ -10,6 +10,8 @@ use pontoon_lifecycle::request::{
 
 use super::*;
 use crate::args::{Command, parse};
+use pontoon_lifecycle::request::RestartPolicy;
+use pontoon_lifecycle::resources::DeviceRate;
 
 fn host() -> Host {
     let env = [
@@ -342,7 +344,7 @@ fn sizes_have_units() {
         ("1t", 1 << 40),
         ("7 m", 7 << 20),
     ] {
-        assert_eq!(request(&["--memory", value]).memory, Some(expected), "{value}");
+        assert_eq!(request(&["--memory", value]).resources.memory, Some(expected), "{value}");
         assert_eq!(parse_size("--memory", value).unwrap(), expected);
     }
     for wrong in [
@@ -421,8 +423,8 @@ fn limits_are_checked() {
     ] {
         check_refused("--ulimit", value, expected);
     }
-    assert_eq!(request(&["--pids-limit", "-1"]).pids_limit, Some(-1));
-    assert_eq!(request(&["--pids-limit=100"]).pids_limit, Some(100));
+    assert_eq!(request(&["--pids-limit", "-1"]).resources.pids_limit, Some(-1));
+    assert_eq!(request(&["--pids-limit=100"]).resources.pids_limit, Some(100));
     check_refused("--pids-limit", "-5", "it must be a number");
     check_refused("--pids-limit", "many", "it must be a number");
     assert_eq!(request(&["--oom-score-adj", "-500"]).oom_score_adj, Some(-500));
@@ -556,7 +558,7 @@ fn ways_are_chosen_by_name() {
     assert_eq!(request(&["--cgroups", "no-conmon"]).cgroups, CgroupMode::NoConmon);
     check_refused("--cgroups", "bogus", "it must be one of");
     assert_eq!(request(&["--sdnotify=conmon"]).sdnotify, SdNotifyMode::Conmon);
-    check_refused("--sdnotify", "healthy", "not supported yet");
+    assert_eq!(request(&["--sdnotify=healthy"]).sdnotify, SdNotifyMode::Healthy);
     check_refused("--sdnotify", "bogus", "it must be one of");
     assert_eq!(request(&["--log-driver", "journald"]).log_driver, Some(LogDriver::Journald));
     assert_eq!(request(&["--log-driver", ""]).log_driver, None);
@@ -579,12 +581,6 @@ fn ways_are_chosen_by_name() {
             ..request(&[])
         }
     );
-    check_refused(
-        "--restart",
-        "on-failure:3",
-        "`--restart=on-failure:3` is not supported yet -> write a .container",
-    );
-    check_refused("--restart", "bogus", "it must be `no`");
 }
 
 #[test]
@@ -598,20 +594,13 @@ fn options_for_our_one_way_are_taken_and_others_refused() {
         "private",
         "--systemd=false",
     ]);
-    request(&[
-        "--no-healthcheck",
-        "--health-cmd",
-        "none",
-        "--image-volume=anonymous",
-        "--disable-content-trust",
-    ]);
+    request(&["--no-healthcheck", "--image-volume=anonymous", "--disable-content-trust"]);
     check_refused(
         "--ipc",
         "host",
         "`--ipc=host` is not supported yet -> --ipc takes `private` or `shareable`",
     );
     check_refused("--pid", "host", "not supported yet");
-    check_refused("--health-cmd", "curl localhost", "not supported yet");
     check_refused("--systemd", "always", "not supported yet");
 }
 
@@ -699,7 +688,33 @@ fn names_and_places_are_checked() {
         ("--user", ":", "USER:GROUP"),
         ("--user", "a:b:c", "USER:GROUP"),
         ("--user", "a:", "USER:GROUP"),
-        ("--group-add", "keep-groups", "not supported yet"),
+        ("--timeout", "-1", "number of seconds"),
+        ("--env-merge", "x", "NAME=VALUE"),
+        ("--passwd-entry", "", "one line"),
+        ("--volumes-from", ":ro", "it must be CONTAINER"),
+        ("--volumes-from", "x:bind", "`bind` is none of ro, rw, z"),
+        ("--cpus", "0", "a number of processors"),
+        ("--cpus", "1e3", "a number of processors"),
+        ("--cpu-quota", "999", "at least 1000 microseconds"),
+        ("--cpu-period", "2000000", "from 1000 to 1000000"),
+        ("--cpu-shares", "1", "from 2 to 262144"),
+        ("--cpuset-cpus", "2-1", "list of numbers and ranges"),
+        ("--cpuset-mems", "a", "list of numbers and ranges"),
+        ("--blkio-weight", "5", "from 10 to 1000"),
+        ("--blkio-weight-device", "/dev/sda", "DEVICE:NUMBER"),
+        ("--device-read-bps", "sda:1mb", "a path below /dev"),
+        ("--device-write-iops", "/dev/sda:0", "operations in a second"),
+        ("--cgroup-conf", "cgroup.procs=1", "not limits"),
+        ("--cgroup-conf", "../x.y=1", "FILE=VALUE"),
+        ("--restart", "sometimes", "one of: no, always"),
+        ("--restart", "always:3", "only `on-failure`"),
+        ("--restart", "on-failure:x", "a number of restarts"),
+        ("--health-cmd", " ", "the command is empty"),
+        ("--health-interval", "5", "a duration"),
+        ("--health-timeout", "10ms", "at least 1s"),
+        ("--health-retries", "0", "at least 1"),
+        ("--health-on-failure", "panic", "one of: none, kill"),
+        ("--health-log-destination", "/nonexistent", "a directory that is there"),
         ("--stop-timeout", "-1", "number of seconds"),
         ("--dns", "bogus", "no IP address"),
         ("--add-host", "foo", "NAME:ADDRESS"),
@@ -710,6 +725,12 @@ fn names_and_places_are_checked() {
         check_refused(option, value, expected);
     }
     assert_eq!(refusal(&["--replace"]), "`--replace` needs `--name`");
+    assert_eq!(refusal(&["--memory-swap", "1g"]), "`--memory-swap` needs `--memory`");
+    assert!(refusal(&["-m", "1g", "--memory-swap", "1m"]).contains("at least --memory"));
+    assert!(refusal(&["-m", "1m", "--memory-reservation", "1g"]).contains("at most --memory"));
+    assert!(refusal(&["--cpus", "1", "--cpu-quota", "5000"]).contains("cannot be used together"));
+    assert!(refusal(&["--rm", "--restart", "always"]).contains("cannot be used together"));
+    assert!(refusal(&["--group-add", "keep-groups,wheel"]).contains("cannot be used together"));
 }
 
 #[test]
@@ -724,4 +745,41 @@ fn a_relative_path_needs_a_working_directory() {
     let host = Host { directory: None, ..host() };
     let err = lowered_on(&["-v", "./x:/y"], &host).unwrap_err();
     assert!(err.to_string().ends_with("the path is relative and the working directory cannot be told"));
+}
+
+#[test]
+fn limits_are_numbers_of_the_kernel() {
+    let resources = |line: &[&str]| request(line).resources;
+    let cpus = resources(&["--cpus", "1.5"]);
+    assert_eq!((cpus.cpu_quota, cpus.cpu_period), (Some(150_000), Some(100_000)));
+    let memory = resources(&["-m", "1g", "--memory-swap", "-1"]);
+    assert_eq!((memory.memory, memory.memory_swap), (Some(1 << 30), Some(-1)));
+    let rates = resources(&["--device-read-bps", "/dev/sda:1mb"]).device_read_bps;
+    assert_eq!(rates, [DeviceRate { path: "/dev/sda".into(), rate: 1 << 20 }]);
+}
+
+#[test]
+fn a_health_check_has_dockers_form() {
+    let test = |text: &str| request(&["--health-cmd", text]).health.test.unwrap_or_default();
+    for (text, expected) in [
+        ("curl -f localhost || exit 1", vec!["CMD-SHELL", "curl -f localhost || exit 1"]),
+        ("CMD-SHELL true", vec!["CMD-SHELL", "true"]),
+        ("CMD a  b", vec!["CMD", "a", "b"]),
+        (r#"["a", "b c"]"#, vec!["CMD", "a", "b c"]),
+        (r#"["CMD", "a"]"#, vec!["CMD", "a"]),
+        (r#"["a b"]"#, vec!["CMD-SHELL", "a b"]),
+        ("none", vec!["NONE"]),
+    ] {
+        assert_eq!(test(text), expected, "{text}");
+    }
+    assert_eq!(request(&["--no-healthcheck"]).health.test, Some(words(&["NONE"])));
+    assert_eq!(request(&["--health-interval=disable"]).health.interval, Some(0));
+}
+
+#[test]
+fn restart_policies_have_podmans_words() {
+    let policy = |text: &str| request(&["--restart", text]).restart;
+    assert_eq!(policy("no"), RestartPolicy::No);
+    assert_eq!(policy("on-failure:3"), RestartPolicy::OnFailure { retries: Some(3) });
+    assert_eq!(policy("unless-stopped"), RestartPolicy::UnlessStopped);
 }

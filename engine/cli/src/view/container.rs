@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use pontoon_image::HealthConfig;
+use pontoon_lifecycle::health::{DEFAULT_LOG, HealthRequest};
 use pontoon_lifecycle::request::CreateRequest;
+use pontoon_monitor::health::HealthRecord;
 use serde::Serialize;
 
 use super::host_config::HostConfig;
@@ -52,6 +55,8 @@ pub struct Facts<'a> {
     pub stop_signal: i32,
     /// Seconds until it is killed.
     pub stop_timeout: u32,
+    /// Its health check, with every default filled in.
+    pub healthcheck: Option<HealthConfig>,
     /// What it is doing.
     pub state: StateFacts,
     /// Its mounts.
@@ -97,6 +102,12 @@ pub struct StateFacts {
     pub started_at: Option<SystemTime>,
     /// When it ended last.
     pub finished_at: Option<SystemTime>,
+    /// What health checks have said in its last run.
+    pub health: Option<HealthRecord>,
+    /// How often its supervisor has started it anew.
+    pub restarts: u32,
+    /// Whether somebody stopped it.
+    pub stopped: bool,
     /// Its cgroup, from the root of cgroups on; empty if it does not run.
     pub cgroup_path: String,
 }
@@ -214,9 +225,12 @@ struct State {
     error: String,
     started_at: WireTime,
     finished_at: WireTime,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health: Option<HealthRecord>,
     cgroup_path: String,
     checkpointed_at: WireTime,
     restored_at: WireTime,
+    stopped_by_user: bool,
 }
 
 #[derive(Serialize)]
@@ -270,7 +284,14 @@ struct Config<'a> {
     labels: NullIfEmpty<BTreeMap<String, String>>,
     annotations: BTreeMap<String, String>,
     stop_signal: String,
-    healthcheck_on_failure_action: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    healthcheck: Option<&'a HealthConfig>,
+    healthcheck_on_failure_action: String,
+    health_log_destination: String,
+    healthcheck_max_log_count: usize,
+    healthcheck_max_log_size: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    startup_health_check: Option<StartupCheck>,
     create_command: &'a [String],
     #[serde(skip_serializing_if = "String::is_empty")]
     timezone: String,
@@ -281,6 +302,35 @@ struct Config<'a> {
     #[serde(rename = "sdNotifyMode")]
     sd_notify_mode: String,
     exposed_ports: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// The check that comes first, as Podman shows it.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct StartupCheck {
+    test: Vec<String>,
+    interval: u64,
+    timeout: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    retries: u32,
+    #[serde(skip_serializing_if = "is_zero")]
+    successes: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+fn startup_check(health: &HealthRequest) -> Option<StartupCheck> {
+    let default = 30_000_000_000;
+    Some(StartupCheck {
+        test: health.startup_test.clone()?,
+        interval: health.startup_interval.unwrap_or(default),
+        timeout: health.startup_timeout.unwrap_or(default),
+        retries: health.startup_retries.unwrap_or(0),
+        successes: health.startup_successes.unwrap_or(0),
+    })
 }
 
 fn shown<'a>(facts: &'a Facts<'a>) -> Shown<'a> {
@@ -312,7 +362,7 @@ fn shown<'a>(facts: &'a Facts<'a>) -> Shown<'a> {
         conmon_pid_file: written(request.conmon_pidfile.as_ref()),
         pid_file: written(request.pidfile.as_ref()),
         name: facts.name,
-        restart_count: 0,
+        restart_count: facts.state.restarts,
         driver: &facts.graph.name,
         mount_label: "",
         process_label: "",
@@ -333,8 +383,8 @@ fn shown<'a>(facts: &'a Facts<'a>) -> Shown<'a> {
         lock_number: 0,
         config: config(facts),
         host_config: HostConfig::new(facts),
-        use_image_hosts: false,
-        use_image_hostname: false,
+        use_image_hosts: request.no_hosts,
+        use_image_hostname: request.no_hostname,
     }
 }
 
@@ -354,9 +404,11 @@ fn state(facts: &StateFacts) -> State {
         error: facts.error.clone(),
         started_at: WireTime(rfc3339_or_never(facts.started_at)),
         finished_at: WireTime(rfc3339_or_never(facts.finished_at)),
+        health: facts.health.clone(),
         cgroup_path: facts.cgroup_path.clone(),
         checkpointed_at: never(),
         restored_at: never(),
+        stopped_by_user: facts.stopped,
     }
 }
 
@@ -386,6 +438,7 @@ fn network_settings(facts: &Facts<'_>) -> NetworkSettings {
 
 fn config<'a>(facts: &'a Facts<'a>) -> Config<'a> {
     let request = facts.request;
+    let health = &request.health;
     let published = bindings(&request.publish).into_keys();
     let exposed_ports =
         facts.exposed.iter().cloned().chain(published).map(|port| (port, BTreeMap::new())).collect();
@@ -409,13 +462,21 @@ fn config<'a>(facts: &'a Facts<'a>) -> Config<'a> {
         labels: NullIfEmpty(facts.labels.clone()),
         annotations: request.annotations.iter().cloned().collect(),
         stop_signal: signal_name(facts.stop_signal),
-        healthcheck_on_failure_action: "none",
+        healthcheck: facts.healthcheck.as_ref(),
+        healthcheck_on_failure_action: super::host_config::word(&health.on_failure),
+        health_log_destination: health
+            .log_directory
+            .as_ref()
+            .map_or_else(|| "local".to_owned(), |path| path.display().to_string()),
+        healthcheck_max_log_count: health.max_log_count.unwrap_or(DEFAULT_LOG.0),
+        healthcheck_max_log_size: health.max_log_size.unwrap_or(DEFAULT_LOG.1),
+        startup_health_check: startup_check(health),
         create_command: &request.create_command,
         timezone: request.timezone.clone().unwrap_or_default(),
         umask: format!("{:04o}", request.umask.unwrap_or(0o022)),
-        timeout: 0,
+        timeout: request.timeout.unwrap_or(0),
         stop_timeout: facts.stop_timeout,
-        passwd: true,
+        passwd: request.passwd != Some(false),
         sd_notify_mode: super::host_config::word(&request.sdnotify),
         exposed_ports,
     }

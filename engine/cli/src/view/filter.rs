@@ -50,8 +50,28 @@ impl FilterError {
     }
 }
 
-const CONTAINER_FILTERS: &[&str] =
-    &["ancestor", "before", "exited", "id", "label", "name", "network", "since", "status", "volume"];
+const CONTAINER_FILTERS: &[&str] = &[
+    "ancestor",
+    "annotation",
+    "before",
+    "command",
+    "exited",
+    "health",
+    "id",
+    "label",
+    "name",
+    "network",
+    "restart-policy",
+    "should-start-on-boot",
+    "since",
+    "status",
+    "until",
+    "volume",
+];
+/// Values of the filter `health`.
+const HEALTH: [&str; 4] = ["starting", "healthy", "unhealthy", "none"];
+/// Values of the filter `restart-policy`.
+const POLICIES: [&str; 4] = ["no", "always", "on-failure", "unless-stopped"];
 const IMAGE_FILTERS: &[&str] = &["before", "dangling", "id", "label", "reference", "since"];
 const QUADLET_FILTERS: &[&str] = &["name", "pod", "status"];
 const VOLUME_FILTERS: &[&str] = &["anonymous", "dangling", "driver", "label", "name"];
@@ -169,6 +189,22 @@ pub fn containers(rows: Vec<ps::Row>, filters: &[Filter]) -> Result<Vec<ps::Row>
                 "network" => row.networks.contains(&filter.value),
                 "before" => row.created < created(filter)?,
                 "since" => row.created > created(filter)?,
+                "annotation" => has_label(&row.annotations, &filter.value),
+                "command" => row.command.first().is_some_and(|word| *word == filter.value),
+                "health" => match filter.value.as_str() {
+                    "none" => row.health.is_empty(),
+                    known if HEALTH.contains(&known) => row.health == known,
+                    _ => return Err(filter.wrong_value()),
+                },
+                "restart-policy" if POLICIES.contains(&filter.value.as_str()) => {
+                    row.restart_policy == filter.value
+                }
+                "restart-policy" => return Err(filter.wrong_value()),
+                "should-start-on-boot" => row.starts_on_boot == filter.flag()?,
+                "until" => {
+                    let moment = parse_since(&filter.value, std::time::SystemTime::now());
+                    row.created <= moment.map_err(|_| filter.wrong_value())?
+                }
                 _ => return Err(filter.unknown(CONTAINER_FILTERS)),
             })
         })

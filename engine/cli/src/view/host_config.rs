@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use pontoon_lifecycle::request::{MountRequest, MountSource, SeccompRequest, UserNsMode};
+use pontoon_lifecycle::request::{
+    MountRequest, MountSource, RestartPolicy as Policy, SeccompRequest, UserNsMode,
+};
+use pontoon_lifecycle::resources::{DeviceRate, Resources};
 use serde::Serialize;
 
 use super::container::Facts;
@@ -28,7 +31,7 @@ pub(super) struct HostConfig {
     auto_remove_image: bool,
     annotations: BTreeMap<String, String>,
     volume_driver: &'static str,
-    volumes_from: Option<()>,
+    volumes_from: Option<Vec<String>>,
     cap_add: Vec<String>,
     cap_drop: Vec<String>,
     dns: Vec<String>,
@@ -56,27 +59,27 @@ pub(super) struct HostConfig {
     isolation: &'static str,
     cpu_shares: u64,
     memory: u64,
-    nano_cpus: u64,
+    nano_cpus: i64,
     cgroup_parent: &'static str,
     blkio_weight: u64,
-    blkio_weight_device: Option<()>,
-    blkio_device_read_bps: Option<()>,
-    blkio_device_write_bps: Option<()>,
+    blkio_weight_device: NullIfEmpty<BTreeMap<String, u64>>,
+    blkio_device_read_bps: NullIfEmpty<BTreeMap<String, u64>>,
+    blkio_device_write_bps: NullIfEmpty<BTreeMap<String, u64>>,
     #[serde(rename = "BlkioDeviceReadIOps")]
-    blkio_device_read_iops: Option<()>,
+    blkio_device_read_iops: NullIfEmpty<BTreeMap<String, u64>>,
     #[serde(rename = "BlkioDeviceWriteIOps")]
-    blkio_device_write_iops: Option<()>,
+    blkio_device_write_iops: NullIfEmpty<BTreeMap<String, u64>>,
     cpu_period: u64,
     cpu_quota: i64,
     cpu_realtime_period: u64,
     cpu_realtime_runtime: i64,
-    cpuset_cpus: &'static str,
-    cpuset_mems: &'static str,
+    cpuset_cpus: String,
+    cpuset_mems: String,
     devices: Vec<Device>,
     disk_quota: u64,
     kernel_memory: u64,
     memory_reservation: u64,
-    memory_swap: u64,
+    memory_swap: i64,
     memory_swappiness: u64,
     oom_kill_disable: bool,
     init: bool,
@@ -88,7 +91,7 @@ pub(super) struct HostConfig {
     io_maximum_iops: u64,
     #[serde(rename = "IOMaximumBandwidth")]
     io_maximum_bandwidth: u64,
-    cgroup_conf: Option<()>,
+    cgroup_conf: NullIfEmpty<BTreeMap<String, String>>,
 }
 
 #[derive(Serialize)]
@@ -139,6 +142,7 @@ const SHM_SIZE: u64 = 65_536_000;
 impl HostConfig {
     pub(super) fn new(facts: &Facts<'_>) -> Self {
         let request = facts.request;
+        let resources = &request.resources;
         let log_option = |key: &str| {
             request.log_opts.iter().rev().find(|(known, _)| known == key).map(|(_, value)| value.clone())
         };
@@ -160,12 +164,19 @@ impl HostConfig {
             },
             network_mode: facts.network_mode.to_owned(),
             port_bindings: bindings(&request.publish),
-            restart_policy: RestartPolicy { name: "no", maximum_retry_count: 0 },
+            restart_policy: RestartPolicy {
+                name: super::policy_word(request.restart),
+                maximum_retry_count: match request.restart {
+                    Policy::OnFailure { retries } => retries.unwrap_or(0),
+                    _ => 0,
+                },
+            },
             auto_remove: request.rm,
-            auto_remove_image: false,
+            auto_remove_image: request.rmi,
             annotations: request.annotations.iter().cloned().collect(),
             volume_driver: "",
-            volumes_from: None,
+            volumes_from: (!request.volumes_from.is_empty())
+                .then(|| request.volumes_from.iter().map(|(name, _)| name.clone()).collect()),
             cap_add: request.cap_add.clone(),
             cap_drop: request.cap_drop.clone(),
             dns: request.dns.clone(),
@@ -183,7 +194,7 @@ impl HostConfig {
             oom_score_adj: request.oom_score_adj.unwrap_or(0),
             pid_mode: PRIVATE,
             privileged: request.privileged,
-            publish_all_ports: false,
+            publish_all_ports: request.publish_all,
             readonly_rootfs: request.read_only,
             security_opt: security_opt(facts),
             tmpfs: request.mounts.iter().filter_map(tmpfs).collect(),
@@ -196,39 +207,59 @@ impl HostConfig {
             runtime: "oci",
             console_size: [0, 0],
             isolation: "",
-            cpu_shares: 0,
-            memory: request.memory.unwrap_or(0),
-            nano_cpus: 0,
+            cpu_shares: resources.cpu_shares.unwrap_or(0),
+            memory: resources.memory.unwrap_or(0),
+            nano_cpus: nano_cpus(resources),
             cgroup_parent: "",
-            blkio_weight: 0,
-            blkio_weight_device: None,
-            blkio_device_read_bps: None,
-            blkio_device_write_bps: None,
-            blkio_device_read_iops: None,
-            blkio_device_write_iops: None,
-            cpu_period: 0,
-            cpu_quota: 0,
+            blkio_weight: resources.blkio_weight.unwrap_or(0),
+            blkio_weight_device: rates(&resources.blkio_weight_device),
+            blkio_device_read_bps: rates(&resources.device_read_bps),
+            blkio_device_write_bps: rates(&resources.device_write_bps),
+            blkio_device_read_iops: rates(&resources.device_read_iops),
+            blkio_device_write_iops: rates(&resources.device_write_iops),
+            cpu_period: resources.cpu_period.unwrap_or(0),
+            cpu_quota: resources.cpu_quota.unwrap_or(0),
             cpu_realtime_period: 0,
             cpu_realtime_runtime: 0,
-            cpuset_cpus: "",
-            cpuset_mems: "",
+            cpuset_cpus: resources.cpuset_cpus.clone(),
+            cpuset_mems: resources.cpuset_mems.clone(),
             devices: devices(facts),
             disk_quota: 0,
             kernel_memory: 0,
-            memory_reservation: 0,
-            memory_swap: 0,
+            memory_reservation: resources.memory_reservation.unwrap_or(0),
+            memory_swap: memory_swap(resources),
             memory_swappiness: 0,
             oom_kill_disable: false,
             init: request.init,
-            pids_limit: request.pids_limit.unwrap_or(0),
+            pids_limit: resources.pids_limit.unwrap_or(0),
             ulimits: request.ulimits.iter().map(ulimit).collect(),
             cpu_count: 0,
             cpu_percent: 0,
             io_maximum_iops: 0,
             io_maximum_bandwidth: 0,
-            cgroup_conf: None,
+            cgroup_conf: NullIfEmpty(resources.cgroup_conf.iter().cloned().collect()),
         }
     }
+}
+
+/// Processors, in thousand-millionths.
+fn nano_cpus(resources: &Resources) -> i64 {
+    match (resources.cpu_quota, resources.cpu_period) {
+        (Some(quota), Some(period)) if quota > 0 && period > 0 => {
+            i64::try_from(i128::from(quota) * 1_000_000_000 / i128::from(period)).unwrap_or(i64::MAX)
+        }
+        _ => 0,
+    }
+}
+
+/// Where only memory is limited, as much swap may be used again.
+fn memory_swap(resources: &Resources) -> i64 {
+    let twice = resources.memory.map(|it| i64::try_from(it.saturating_mul(2)).unwrap_or(i64::MAX));
+    resources.memory_swap.or(twice).unwrap_or(0)
+}
+
+fn rates(devices: &[DeviceRate]) -> NullIfEmpty<BTreeMap<String, u64>> {
+    NullIfEmpty(devices.iter().map(|it| (it.path.display().to_string(), it.rate)).collect())
 }
 
 fn bind(mount: &super::container::Mount) -> Option<String> {

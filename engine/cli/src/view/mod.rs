@@ -66,3 +66,14 @@ fn inspection<T: serde::Serialize>(
 
 #[cfg(test)]
 mod tests;
+
+/// Podman's word for a restart policy.
+pub fn policy_word(policy: pontoon_lifecycle::request::RestartPolicy) -> &'static str {
+    use pontoon_lifecycle::request::RestartPolicy;
+    match policy {
+        RestartPolicy::No => "no",
+        RestartPolicy::Always => "always",
+        RestartPolicy::OnFailure { .. } => "on-failure",
+        RestartPolicy::UnlessStopped => "unless-stopped",
+    }
+}

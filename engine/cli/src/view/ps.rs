@@ -42,6 +42,16 @@ pub struct Row {
     pub exposed: Vec<String>,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// Its annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// `healthy`, `unhealthy`, `starting`; empty without a health check.
+    pub health: String,
+    /// How often it was started anew.
+    pub restarts: u32,
+    /// `no`, `always`, `on-failure`, `unless-stopped`.
+    pub restart_policy: &'static str,
+    /// Whether it is started when the machine is.
+    pub starts_on_boot: bool,
     /// Paths of its mounts in the container.
     pub mounts: Vec<String>,
     /// Names of the volumes it uses, for filters.
@@ -233,7 +243,7 @@ impl<'a> TemplateRow<'a> {
             pid: row.pid,
             pod: "",
             pod_name: "",
-            restarts: 0,
+            restarts: row.restarts,
             running_for: created,
             started_at: unix_or_never(row.started_at),
             state: row.state.word(),
@@ -314,6 +324,9 @@ impl<'a> JsonRow<'a> {
 pub fn status(row: &Row, now: SystemTime) -> String {
     let since = |moment: SystemTime| duration_words(now.duration_since(moment).unwrap_or_default());
     match (row.state, row.started_at, row.finished_at) {
+        (State::Running, Some(started), _) if !row.health.is_empty() => {
+            format!("Up {} ({})", since(started), row.health)
+        }
         (State::Running, Some(started), _) => format!("Up {}", since(started)),
         (State::Exited, _, Some(finished)) => format!("Exited ({}) {}", row.exit_code, ago(finished, now)),
         (State::Exited, _, None) => format!("Exited ({})", row.exit_code),

@@ -3,15 +3,14 @@
 //! Pure: nothing is opened, made or asked here, so every decision can be tested without a kernel and printed by `--dry-run`.
 
 mod confinement;
+mod environment;
 mod mounts;
 mod process;
 
 use std::path::{Path, PathBuf};
 
 use pontoon_image::ImageConfig;
-use pontoon_monitor::plan::{
-    CgroupPlan, Controller, Limit, LogPlan, MonitorPlan, NotifyPlan, RunFile, StreamPlan,
-};
+use pontoon_monitor::plan::{CgroupPlan, Limit, LogPlan, MonitorPlan, NotifyPlan, RunFile, StreamPlan};
 use pontoon_network::{HostFacts, Mode, NetworkPlan, NetworkRequest, PlanError};
 use pontoon_rootless::idmap::IdMaps;
 use pontoon_rootless::sys::SockFilter;
@@ -20,13 +19,12 @@ use pontoon_runtime::plan::{Namespaces, Plan, Rootfs, RootfsSource};
 use pontoon_runtime::seccomp::{CompileError, Profile};
 use pontoon_storage::StorePaths;
 
+use crate::health::HealthError;
 use crate::record::ContainerRecord;
 use crate::request::{CreateRequest, LogDriver, NetworkMode, SdNotifyMode, UserNsMode};
 
 pub use process::signal_number;
 
-/// Podman's default limit on processes; applied where the controller is there.
-const DEFAULT_PIDS: i64 = 2048;
 /// Podman's default time between the stop signal and the kill, in seconds.
 pub const DEFAULT_STOP_TIMEOUT: u32 = 10;
 
@@ -71,6 +69,8 @@ pub struct Facts<'a> {
     pub devices: Vec<PathBuf>,
     /// Devices that were asked for, may be missing, and are.
     pub missing_devices: Vec<PathBuf>,
+    /// Limits of its resources.
+    pub limits: Vec<Limit>,
     /// Directories of the processors' thermal counters, which tell one container what another does.
     pub thermal: Vec<String>,
     /// What the payload's streams are.
@@ -136,8 +136,11 @@ pub enum DecideError {
     #[error("{option} cannot be applied: the container has no cgroup of its own here")]
     NoCgroup {
         /// The option.
-        option: &'static str,
+        option: String,
     },
+    /// A health check.
+    #[error(transparent)]
+    Health(#[from] HealthError),
     /// A kernel setting that would change the host's.
     #[error("the kernel setting `{name}` belongs to the host's network, which the container shares")]
     HostSysctl {
@@ -156,6 +159,7 @@ impl DecideError {
             }
             Self::Capability(err) => err.hint(),
             Self::Network(err) => err.hint(),
+            Self::Health(err) => err.hint(),
             Self::NoCgroup { .. } => Some(
                 "run it from a session with a systemd user manager (`loginctl enable-linger`, then log in through ssh or a \
                  console), or in a unit with Delegate=yes"
@@ -226,6 +230,10 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
         stop_signal,
         stop_timeout: request.stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
         remove: request.rm.then(|| facts.record.anonymous_volumes.clone()),
+        remove_image: request.rmi.then(|| facts.record.image_id.clone()),
+        health: crate::health::plan(&request.health, facts.image)?,
+        restart: request.restart,
+        timeout: request.timeout.filter(|it| *it > 0),
         first_used_volumes: facts.fresh_volumes,
         pidfile: request.pidfile.clone(),
         monitor_pidfile: request.conmon_pidfile.clone(),
@@ -274,6 +282,7 @@ fn notify(facts: &Facts<'_>) -> NotifyPlan {
     match facts.record.request.sdnotify {
         _ if !facts.has_manager => NotifyPlan::Ignore,
         SdNotifyMode::Container => NotifyPlan::Container,
+        SdNotifyMode::Healthy => NotifyPlan::Healthy,
         SdNotifyMode::Conmon => NotifyPlan::Monitor,
         SdNotifyMode::Ignore => NotifyPlan::Ignore,
     }
@@ -282,11 +291,14 @@ fn notify(facts: &Facts<'_>) -> NotifyPlan {
 /// The files that every container finds in place of the image's.
 fn files(facts: &Facts<'_>, network: &NetworkPlan, hostname: &str) -> Vec<RunFile> {
     let file = |name: &str, text: String| RunFile { name: name.to_owned(), text };
-    let mut files = vec![
-        file("hosts", network.hosts.clone()),
-        file("hostname", format!("{hostname}\n")),
-        file(".containerenv", container_environment(facts)),
-    ];
+    let request = &facts.record.request;
+    let mut files = vec![file(".containerenv", container_environment(facts))];
+    if !request.no_hosts {
+        files.push(file("hosts", network.hosts.clone()));
+    }
+    if !request.no_hostname {
+        files.push(file("hostname", format!("{hostname}\n")));
+    }
     files.extend(network.resolv_conf.as_ref().map(|text| file("resolv.conf", text.clone())));
     files
 }
@@ -349,33 +361,13 @@ pub fn log_path(request: &CreateRequest, directory: &Path) -> PathBuf {
 }
 
 fn cgroup(facts: &Facts<'_>) -> Result<CgroupPlan, DecideError> {
-    let request = &facts.record.request;
-    let mut limits = Vec::new();
-    let mut limit = |controller, file: &str, value: String, option: Option<&'static str>| {
-        limits.push(Limit { controller, file: file.to_owned(), value, option: option.map(str::to_owned) });
-    };
-    if let Some(bytes) = request.memory {
-        limit(Controller::Memory, "memory.max", bytes.to_string(), Some("--memory"));
-        // As much swap again, as Podman has it; not every kernel counts swap.
-        limit(Controller::Memory, "memory.swap.max", bytes.to_string(), None);
+    if facts.own_cgroup {
+        return Ok(CgroupPlan { own: true, limits: facts.limits.clone() });
     }
-    match request.pids_limit {
-        Some(count) if count > 0 => {
-            limit(Controller::Pids, "pids.max", count.to_string(), Some("--pids-limit"))
-        }
-        Some(_) => limit(Controller::Pids, "pids.max", "max".to_owned(), None),
-        None => limit(Controller::Pids, "pids.max", DEFAULT_PIDS.to_string(), None),
+    match facts.limits.iter().find_map(|it| it.option.clone()) {
+        Some(option) => Err(DecideError::NoCgroup { option }),
+        None => Ok(CgroupPlan { own: false, limits: Vec::new() }),
     }
-    if !facts.own_cgroup {
-        if request.memory.is_some() {
-            return Err(DecideError::NoCgroup { option: "--memory" });
-        }
-        if request.pids_limit.is_some_and(|it| it > 0) {
-            return Err(DecideError::NoCgroup { option: "--pids-limit" });
-        }
-        limits.clear();
-    }
-    Ok(CgroupPlan { own: facts.own_cgroup, limits })
 }
 
 /// Id maps that a request asks for, from what the user is granted.

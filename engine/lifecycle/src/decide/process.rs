@@ -1,8 +1,9 @@
 //! What runs, as whom, with which environment.
 
-use pontoon_runtime::plan::{Process, Rlimit};
+use pontoon_runtime::plan::{Entry, Process, Rlimit};
 
 use super::confinement::Confinement;
+use super::environment::{self, Settings};
 use super::{DecideError, Facts};
 use crate::request::UserNsMode;
 
@@ -28,7 +29,12 @@ pub(super) fn decide(
         create_cwd,
         user: user(facts),
         groups: request.group_add.clone(),
-        entry: Some(entry_name(facts)),
+        keep_groups: request.keep_groups,
+        entry: (request.passwd != Some(false)).then(|| Entry {
+            name: entry_name(facts),
+            passwd: request.passwd_entry.clone(),
+            group: request.group_entry.clone(),
+        }),
         root_capabilities: confinement.root_capabilities,
         user_capabilities: confinement.user_capabilities,
         no_new_privileges: request.no_new_privileges,
@@ -58,35 +64,46 @@ fn arguments(facts: &Facts<'_>) -> Result<Vec<String>, DecideError> {
     Ok(arguments)
 }
 
+/// What the engine sets, what comes from the host unasked, what the image sets, and what was asked for; later settings win.
 fn environment(facts: &Facts<'_>, hostname: &str) -> Vec<String> {
     let request = &facts.record.request;
-    let mut settings: Vec<(String, String)> =
-        vec![("PATH".to_owned(), DEFAULT_PATH.to_owned()), ("container".to_owned(), "podman".to_owned())];
-    let mut set = |name: &str, value: &str| match settings.iter_mut().find(|it| it.0 == name) {
-        Some(setting) => value.clone_into(&mut setting.1),
-        None => settings.push((name.to_owned(), value.to_owned())),
-    };
-    if request.tty {
-        set("TERM", "xterm");
+    let mut settings = Settings::default();
+    if !request.unset_env_all {
+        settings.set("PATH", DEFAULT_PATH);
+        settings.set("container", "podman");
+        if request.tty {
+            settings.set("TERM", "xterm");
+        }
     }
-    set("HOSTNAME", hostname);
-    for (name, value) in &request.default_env {
-        set(name, value);
+    settings.set("HOSTNAME", hostname);
+    if !request.unset_env_all {
+        for (name, value) in &request.default_env {
+            settings.set(name, value);
+        }
+        for (name, value) in facts.image.environment() {
+            if !request.unset_env.contains(&name) {
+                settings.set(&name, &value);
+            }
+        }
     }
-    for (name, value) in facts.image.environment() {
-        if !request.unset_env.contains(&name) {
-            set(&name, &value);
+    for text in &request.env_merge {
+        // One that the image does not set has nothing to be merged with, as in Podman.
+        if let Some((name, words)) = text.split_once('=')
+            && settings.get(name).is_some()
+        {
+            let value = environment::expand(words, |name| settings.get(name));
+            settings.set(name, &value);
         }
     }
     if super::notify(facts) == pontoon_monitor::plan::NotifyPlan::Container {
         let (directory, name) =
             (pontoon_monitor::state::NOTIFY_DIRECTORY, pontoon_monitor::state::NOTIFY_NAME);
-        set("NOTIFY_SOCKET", &format!("{directory}/{name}"));
+        settings.set("NOTIFY_SOCKET", &format!("{directory}/{name}"));
     }
     for (name, value) in &request.env {
-        set(name, value);
+        settings.set(name, value);
     }
-    settings.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
+    settings.into_strings()
 }
 
 fn user(facts: &Facts<'_>) -> String {

@@ -35,7 +35,8 @@ pub(super) fn look_up_identity_in(root: &OwnedFd, process: &Process) -> Result<I
 /// Gives a user that the image does not know an entry in `/etc/passwd`, and its group one in `/etc/group`: many programs
 /// want a name and a home directory. A file that is missing, or no regular file, is left alone.
 pub(super) fn add_entries(root: &OwnedFd, process: &Process, identity: &mut Identity) {
-    let Some(name) = &process.entry else { return };
+    let Some(entry) = &process.entry else { return };
+    let name = &entry.name;
     let (uid, gid) = (identity.uid, identity.gid);
     let append = |path: &str, line: String| {
         let is_file = paths::open(root, path, OFlags::PATH)
@@ -47,7 +48,11 @@ pub(super) fn add_entries(root: &OwnedFd, process: &Process, identity: &mut Iden
         }
     };
     if !identity.known && uid != 0 {
-        append("/etc/passwd", format!("{name}:*:{uid}:{gid}:container user:{}:/bin/sh\n", process.cwd));
+        let form = entry.passwd.as_deref().unwrap_or("$USERNAME:*:$UID:$GID:$NAME:$HOME:/bin/sh");
+        let (uid, gid) = (uid.to_string(), gid.to_string());
+        let values =
+            [("$USERNAME", name.as_str()), ("$UID", &uid), ("$GID", &gid), ("$NAME", "container user")];
+        append("/etc/passwd", filled(form, &[&values[..], &[("$HOME", &process.cwd)]].concat()));
         identity.home.clone_from(&process.cwd);
     }
     if !identity.known_group && gid != 0 {
@@ -56,8 +61,17 @@ pub(super) fn add_entries(root: &OwnedFd, process: &Process, identity: &mut Iden
         } else {
             (name.clone(), name.clone())
         };
-        append("/etc/group", format!("{group}:x:{gid}:{member}\n"));
+        let form = entry.group.as_deref().unwrap_or("$GROUPNAME:x:$GID:$USERLIST");
+        let gid = gid.to_string();
+        append("/etc/group", filled(form, &[("$GROUPNAME", &group), ("$GID", &gid), ("$USERLIST", &member)]));
     }
+}
+
+/// A line of a user database, with its placeholders filled in.
+fn filled(form: &str, values: &[(&str, &str)]) -> String {
+    let mut line = values.iter().fold(form.to_owned(), |line, (name, value)| line.replace(name, value));
+    line.push('\n');
+    line
 }
 
 /// Puts the standard streams in place: a terminal, or the given descriptors.
@@ -116,7 +130,7 @@ pub(super) fn confine_and_exec(
         // Loading a filter needs CAP_SYS_ADMIN here, so it comes before the capabilities go.
         load_filter(filter)?;
     }
-    become_user(&identity, &process.user)?;
+    become_user(&identity, process)?;
     set_capability_sets(capabilities)?;
     enter_working_directory(&process.cwd)?;
     // Nobody in the container may look into us, or open our program through /proc, before we are what they are
@@ -190,16 +204,17 @@ fn drop_bounding(capabilities: Capabilities) -> Result<(), Failure> {
     Ok(())
 }
 
-fn become_user(identity: &Identity, name: &str) -> Result<(), Failure> {
+fn become_user(identity: &Identity, process: &Process) -> Result<(), Failure> {
     let unmapped = |id: u32| {
         move |err| match err {
             Errno::INVAL => Failure { step: Step::UnmappedId, subject: id.to_string(), errno: 0 },
-            err => Failure::new(Step::Identity, name, err),
+            err => Failure::new(Step::Identity, process.user.as_str(), err),
         }
     };
     set_keep_capabilities(true).map_err(|err| Failure::new(Step::Capabilities, "", err))?;
     let groups: Vec<Gid> = identity.groups.iter().map(|it| Gid::from_raw(*it)).collect();
-    match set_thread_groups(&groups) {
+    let set = if process.keep_groups { Ok(()) } else { set_thread_groups(&groups) };
+    match set {
         Ok(()) => {}
         // A namespace with one id has setgroups denied; the group itself is all there can be.
         Err(Errno::PERM) if identity.groups.iter().all(|it| *it == identity.gid) => {}

@@ -77,7 +77,7 @@ fn run(
     socket: &OwnedFd,
 ) -> Result<Never, Failure> {
     if let Some(maps) = &namespaces.user {
-        become_root(maps.is_single()).map_err(|err| {
+        become_root(maps.is_single() || process.keep_groups).map_err(|err| {
             Failure::new(Step::BecomeRoot, "", Errno::from_io_error(&err).unwrap_or(Errno::PERM))
         })?;
     }

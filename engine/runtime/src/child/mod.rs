@@ -56,8 +56,7 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
     let sources = mounts::open_sources(&plan.mounts)?;
     message::expect(&socket, MAPPED)?;
     if let Some(maps) = &plan.namespaces.user {
-        let single = maps.is_single();
-        become_root(single).map_err(|err| {
+        become_root(maps.is_single() || plan.process.keep_groups).map_err(|err| {
             Failure::new(Step::BecomeRoot, "", Errno::from_io_error(&err).unwrap_or(Errno::PERM))
         })?;
         // Changing ids has closed us to the supervisor and to the network's helper, who must still find our namespaces in

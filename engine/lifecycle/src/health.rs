@@ -1,0 +1,210 @@
+//! Health checks: what was asked for and what the image has, put together.
+
+use std::path::PathBuf;
+
+use pontoon_image::{HealthConfig, ImageConfig};
+use pontoon_monitor::health::{Check, HealthPlan, OnFailure, Startup};
+use serde::{Deserialize, Serialize};
+
+/// Podman's time between two checks and for one check, in nanoseconds.
+const DEFAULT_TIME: u64 = 30_000_000_000;
+/// Podman's number of failures that make a container unhealthy.
+const DEFAULT_RETRIES: u32 = 3;
+/// Podman's number of outcomes that are kept, and the length of each, in bytes.
+pub const DEFAULT_LOG: (usize, usize) = (5, 500);
+
+/// `--health-*`; times are nanoseconds, and what is not said is the image's, or the default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HealthRequest {
+    /// `--health-cmd` in Docker's form: `NONE`, or `CMD` and words, or `CMD-SHELL` and one line.
+    pub test: Option<Vec<String>>,
+    /// `--health-interval`; 0 runs the check on demand only.
+    pub interval: Option<u64>,
+    /// `--health-timeout`.
+    pub timeout: Option<u64>,
+    /// `--health-start-period`.
+    pub start_period: Option<u64>,
+    /// `--health-retries`.
+    pub retries: Option<u32>,
+    /// `--health-startup-cmd`, as `test`.
+    pub startup_test: Option<Vec<String>>,
+    /// `--health-startup-interval`.
+    pub startup_interval: Option<u64>,
+    /// `--health-startup-timeout`.
+    pub startup_timeout: Option<u64>,
+    /// `--health-startup-retries`; 0 waits for ever.
+    pub startup_retries: Option<u32>,
+    /// `--health-startup-success`.
+    pub startup_successes: Option<u32>,
+    /// `--health-on-failure`.
+    pub on_failure: OnFailure,
+    /// `--health-log-destination`: a directory in place of the container's own.
+    pub log_directory: Option<PathBuf>,
+    /// `--health-max-log-count`; 0 is all.
+    pub max_log_count: Option<usize>,
+    /// `--health-max-log-size`, in bytes; 0 is all.
+    pub max_log_size: Option<usize>,
+}
+
+/// Why a container cannot be checked as asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HealthError {
+    /// Something about a check, and there is none.
+    #[error("{option} says something about a health check, and neither the options nor the image have one")]
+    NoCheck {
+        /// The option.
+        option: &'static str,
+    },
+    /// Without a command.
+    #[error("the health check of the image has no command")]
+    NoCommand,
+}
+
+impl HealthError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some("give a check with --health-cmd (HealthCmd= in a unit)".to_owned())
+    }
+}
+
+/// The check that a container has, in Docker's form, with every default filled in; `None` if it has none.
+#[must_use]
+pub fn effective(request: &HealthRequest, image: &ImageConfig) -> Option<HealthConfig> {
+    let own = image.config.healthcheck.as_ref();
+    let test = request.test.clone().or_else(|| own.map(|it| it.test.clone()))?;
+    if test.first().is_none_or(|it| it.eq_ignore_ascii_case("none")) {
+        return None;
+    }
+    let time = |asked: Option<u64>, image: Option<i64>, default: u64| {
+        let nanos = asked.or_else(|| image.and_then(|it| u64::try_from(it).ok()).filter(|it| *it > 0));
+        i64::try_from(nanos.unwrap_or(default)).unwrap_or(i64::MAX)
+    };
+    Some(HealthConfig {
+        test,
+        interval: time(request.interval, own.map(|it| it.interval), DEFAULT_TIME),
+        timeout: time(request.timeout, own.map(|it| it.timeout), DEFAULT_TIME),
+        start_period: time(request.start_period, own.map(|it| it.start_period), 0),
+        start_interval: 0,
+        retries: request
+            .retries
+            .map(i64::from)
+            .or_else(|| own.map(|it| it.retries).filter(|it| *it > 0))
+            .unwrap_or(DEFAULT_RETRIES.into()),
+    })
+}
+
+/// What the supervisor does.
+///
+/// # Errors
+/// See [`HealthError`].
+pub fn plan(request: &HealthRequest, image: &ImageConfig) -> Result<Option<HealthPlan>, HealthError> {
+    let Some(config) = effective(request, image) else {
+        let is_off = request.test.is_some();
+        return match idle_option(request).filter(|_| !is_off) {
+            Some(option) => Err(HealthError::NoCheck { option }),
+            None => Ok(None),
+        };
+    };
+    let nanos = |time: i64| u64::try_from(time).unwrap_or(0);
+    let startup = match &request.startup_test {
+        Some(test) => Some(Startup {
+            check: Check {
+                args: arguments(test).ok_or(HealthError::NoCommand)?,
+                interval: request.startup_interval.unwrap_or(DEFAULT_TIME),
+                timeout: request.startup_timeout.unwrap_or(DEFAULT_TIME),
+            },
+            retries: request.startup_retries.unwrap_or(0),
+            successes: request.startup_successes.unwrap_or(0),
+        }),
+        None => None,
+    };
+    let (count, size) = DEFAULT_LOG;
+    Ok(Some(HealthPlan {
+        check: Check {
+            args: arguments(&config.test).ok_or(HealthError::NoCommand)?,
+            interval: nanos(config.interval),
+            timeout: nanos(config.timeout),
+        },
+        retries: u32::try_from(config.retries).unwrap_or(DEFAULT_RETRIES),
+        start_period: nanos(config.start_period),
+        startup,
+        on_failure: request.on_failure,
+        log_directory: request.log_directory.clone(),
+        max_log_count: request.max_log_count.unwrap_or(count),
+        max_log_size: request.max_log_size.unwrap_or(size),
+    }))
+}
+
+/// An option that only makes sense with a check.
+fn idle_option(request: &HealthRequest) -> Option<&'static str> {
+    [
+        ("--health-startup-cmd", request.startup_test.is_some()),
+        ("--health-on-failure", request.on_failure != OnFailure::None),
+    ]
+    .into_iter()
+    .find(|(_, is_set)| *is_set)
+    .map(|(option, _)| option)
+}
+
+/// Docker's form as program and arguments. Words without a keyword in front are a command, too.
+fn arguments(test: &[String]) -> Option<Vec<String>> {
+    let (keyword, rest) = test.split_first()?;
+    let words = match keyword.to_ascii_uppercase().as_str() {
+        "CMD" => rest.to_vec(),
+        "CMD-SHELL" => {
+            let line = rest.join(" ");
+            if line.is_empty() { Vec::new() } else { vec!["/bin/sh".to_owned(), "-c".to_owned(), line] }
+        }
+        _ => test.to_vec(),
+    };
+    Some(words).filter(|it| !it.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split(' ').map(str::to_owned).collect()
+    }
+
+    fn image(test: &str) -> ImageConfig {
+        let mut image = ImageConfig::default();
+        image.config.healthcheck =
+            Some(HealthConfig { test: words(test), interval: 5, retries: 7, ..HealthConfig::default() });
+        image
+    }
+
+    #[test]
+    fn the_image_has_a_check_that_options_change() {
+        let request = HealthRequest { timeout: Some(9), ..HealthRequest::default() };
+        let plan = plan(&request, &image("CMD true")).unwrap().unwrap();
+        assert_eq!(plan.check, Check { args: words("true"), interval: 5, timeout: 9 });
+        assert_eq!(plan.retries, 7);
+    }
+
+    #[test]
+    fn a_check_can_be_switched_off() {
+        let request = HealthRequest { test: Some(words("NONE")), ..HealthRequest::default() };
+        assert_eq!(plan(&request, &image("CMD true")), Ok(None));
+        assert_eq!(plan(&HealthRequest::default(), &image("NONE")), Ok(None));
+        assert_eq!(plan(&HealthRequest::default(), &ImageConfig::default()), Ok(None));
+    }
+
+    #[test]
+    fn a_line_is_given_to_a_shell() {
+        let request = HealthRequest { test: Some(words("CMD-SHELL a b")), ..HealthRequest::default() };
+        let plan = plan(&request, &ImageConfig::default()).unwrap().unwrap();
+        assert_eq!(plan.check.args, ["/bin/sh", "-c", "a b"]);
+        assert_eq!((plan.check.interval, plan.retries), (DEFAULT_TIME, 3));
+    }
+
+    #[test]
+    fn what_needs_a_check_says_so() {
+        let request = HealthRequest { on_failure: OnFailure::Kill, ..HealthRequest::default() };
+        let err = plan(&request, &ImageConfig::default()).unwrap_err();
+        assert_eq!(err, HealthError::NoCheck { option: "--health-on-failure" });
+    }
+}

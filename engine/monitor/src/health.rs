@@ -1,0 +1,268 @@
+//! Health checks: what is run when, and what its outcomes make of a container.
+//!
+//! The rules are those of podman-run(1): failures count from the end of the start period on (a success ends it early), as
+//! many as `retries` in a row make a container unhealthy, one success makes it healthy again. A startup check comes before
+//! all others until it has passed often enough.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What is checked, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthPlan {
+    /// The check.
+    pub check: Check,
+    /// Failures in a row that make the container unhealthy.
+    pub retries: u32,
+    /// Time after the start in which failures do not count, in nanoseconds.
+    pub start_period: u64,
+    /// The check that comes first.
+    pub startup: Option<Startup>,
+    /// What becomes of a container that is unhealthy.
+    pub on_failure: OnFailure,
+    /// A directory for the log, in place of the container's runtime directory.
+    pub log_directory: Option<std::path::PathBuf>,
+    /// Outcomes that are kept; 0 is all of them.
+    pub max_log_count: usize,
+    /// Bytes of each output that are kept; 0 is all of them, up to [`MAX_OUTPUT`].
+    pub max_log_size: usize,
+}
+
+/// A command that tells whether a container is well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// Program and arguments.
+    pub args: Vec<String>,
+    /// Time between two runs, in nanoseconds; 0 runs it on demand only.
+    pub interval: u64,
+    /// Time that it may take, in nanoseconds.
+    pub timeout: u64,
+}
+
+/// A check for the time until a container is up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Startup {
+    /// The check.
+    pub check: Check,
+    /// Failures until the container is restarted; 0 waits for ever.
+    pub retries: u32,
+    /// Successes until the container counts as up.
+    pub successes: u32,
+}
+
+/// `--health-on-failure`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// Nothing but the status changes.
+    #[default]
+    None,
+    /// It is killed.
+    Kill,
+    /// It is started anew.
+    Restart,
+    /// It is stopped.
+    Stop,
+}
+
+/// Output that is kept of one check at most, however much is asked for.
+pub const MAX_OUTPUT: usize = 64 << 10;
+
+/// Most outcomes that are kept where all are asked for.
+const MAX_COUNT: usize = 1000;
+
+/// What checks have said; Podman's form.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct HealthRecord {
+    /// `starting`, `healthy` or `unhealthy`.
+    pub status: String,
+    /// Failures since the last success.
+    pub failing_streak: u32,
+    /// The last outcomes, the oldest first.
+    pub log: VecDeque<Outcome>,
+}
+
+/// One outcome.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Outcome {
+    /// When it began, RFC 3339.
+    pub start: String,
+    /// When it ended.
+    pub end: String,
+    /// Exit code; -1 if it took too long.
+    pub exit_code: i32,
+    /// What it wrote.
+    pub output: String,
+}
+
+/// What follows from an outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing.
+    Nothing,
+    /// The container is healthy, and was not before.
+    Healthy,
+    /// The container is unhealthy, and something is to be done about it.
+    Unhealthy(OnFailure),
+}
+
+/// The state of a container's health.
+#[derive(Debug)]
+pub struct Health<'a> {
+    plan: &'a HealthPlan,
+    record: HealthRecord,
+    starting_up: Option<(&'a Startup, u32, u32)>,
+}
+
+impl<'a> Health<'a> {
+    /// A container that has just been started.
+    #[must_use]
+    pub fn new(plan: &'a HealthPlan) -> Self {
+        Self {
+            plan,
+            record: HealthRecord { status: "starting".to_owned(), ..HealthRecord::default() },
+            starting_up: plan.startup.as_ref().map(|it| (it, 0, 0)),
+        }
+    }
+
+    /// The check that is due.
+    #[must_use]
+    pub fn check(&self) -> &'a Check {
+        self.starting_up.map_or(&self.plan.check, |(startup, _, _)| &startup.check)
+    }
+
+    /// What has been said so far.
+    #[must_use]
+    pub fn record(&self) -> &HealthRecord {
+        &self.record
+    }
+
+    /// Takes an outcome. `running_for` is how long the container has been running when the check ended.
+    pub fn take(&mut self, mut outcome: Outcome, running_for: Duration) -> Verdict {
+        let passed = outcome.exit_code == 0;
+        let size = if self.plan.max_log_size == 0 { MAX_OUTPUT } else { self.plan.max_log_size };
+        outcome.output.truncate(outcome.output.floor_char_boundary(size));
+        self.record.log.push_back(outcome);
+        let count = if self.plan.max_log_count == 0 { MAX_COUNT } else { self.plan.max_log_count };
+        while self.record.log.len() > count {
+            self.record.log.pop_front();
+        }
+        if let Some((startup, successes, failures)) = &mut self.starting_up {
+            return if passed {
+                *successes += 1;
+                if *successes >= startup.successes.max(1) {
+                    self.starting_up = None;
+                }
+                Verdict::Nothing
+            } else {
+                *failures += 1;
+                *successes = 0;
+                let used_up = startup.retries > 0 && *failures >= startup.retries;
+                if used_up { Verdict::Unhealthy(OnFailure::Restart) } else { Verdict::Nothing }
+            };
+        }
+        if passed {
+            self.record.failing_streak = 0;
+            let before = std::mem::replace(&mut self.record.status, "healthy".to_owned());
+            return if before == "healthy" { Verdict::Nothing } else { Verdict::Healthy };
+        }
+        let excused =
+            self.record.status == "starting" && running_for < Duration::from_nanos(self.plan.start_period);
+        if excused {
+            return Verdict::Nothing;
+        }
+        self.record.failing_streak += 1;
+        if self.record.failing_streak < self.plan.retries.max(1) {
+            return Verdict::Nothing;
+        }
+        "unhealthy".clone_into(&mut self.record.status);
+        Verdict::Unhealthy(self.plan.on_failure)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> HealthPlan {
+        HealthPlan {
+            check: Check { args: vec!["regular".to_owned()], interval: 1, timeout: 1 },
+            retries: 2,
+            start_period: 10_000_000_000,
+            startup: None,
+            on_failure: OnFailure::Kill,
+            log_directory: None,
+            max_log_count: 2,
+            max_log_size: 3,
+        }
+    }
+
+    fn outcome(exit_code: i32) -> Outcome {
+        Outcome { exit_code, output: "äöü".to_owned(), ..Outcome::default() }
+    }
+
+    #[test]
+    fn failures_count_after_the_start_period_and_in_a_row() {
+        let plan = plan();
+        let mut health = Health::new(&plan);
+        let mut take = |code, seconds| {
+            let verdict = health.take(outcome(code), Duration::from_secs(seconds));
+            (verdict, health.record.status.clone(), health.record.failing_streak)
+        };
+        assert_eq!(take(1, 1), (Verdict::Nothing, "starting".to_owned(), 0));
+        assert_eq!(take(1, 11), (Verdict::Nothing, "starting".to_owned(), 1));
+        assert_eq!(take(0, 12), (Verdict::Healthy, "healthy".to_owned(), 0));
+        assert_eq!(take(0, 13), (Verdict::Nothing, "healthy".to_owned(), 0));
+        assert_eq!(take(1, 14), (Verdict::Nothing, "healthy".to_owned(), 1));
+        assert_eq!(take(7, 15), (Verdict::Unhealthy(OnFailure::Kill), "unhealthy".to_owned(), 2));
+        assert_eq!(take(0, 16), (Verdict::Healthy, "healthy".to_owned(), 0));
+    }
+
+    #[test]
+    fn a_success_ends_the_start_period() {
+        let plan = plan();
+        let mut health = Health::new(&plan);
+        assert_eq!(health.take(outcome(0), Duration::from_secs(1)), Verdict::Healthy);
+        assert_eq!(health.take(outcome(1), Duration::from_secs(2)), Verdict::Nothing);
+        assert_eq!(health.record().failing_streak, 1);
+    }
+
+    #[test]
+    fn little_is_kept() {
+        let plan = plan();
+        let mut health = Health::new(&plan);
+        for code in 1..=5 {
+            health.take(outcome(code), Duration::ZERO);
+        }
+        let kept: Vec<_> = health.record().log.iter().map(|it| (it.exit_code, it.output.as_str())).collect();
+        assert_eq!(kept, [(4, "ä"), (5, "ä")]);
+    }
+
+    #[test]
+    fn a_startup_check_comes_first() {
+        let startup = Check { args: vec!["startup".to_owned()], interval: 1, timeout: 1 };
+        let plan = HealthPlan {
+            startup: Some(Startup { check: startup, retries: 2, successes: 2 }),
+            start_period: 0,
+            ..plan()
+        };
+        let mut health = Health::new(&plan);
+        let take = |health: &mut Health<'_>, code| health.take(outcome(code), Duration::ZERO);
+        for code in [0, 1, 0] {
+            assert_eq!(take(&mut health, code), Verdict::Nothing);
+            assert_eq!(health.check().args, ["startup"]);
+        }
+        assert_eq!(take(&mut health, 0), Verdict::Nothing);
+        assert_eq!(
+            (health.check().args[0].as_str(), health.record().status.as_str()),
+            ("regular", "starting")
+        );
+        let mut health = Health::new(&plan);
+        assert_eq!(take(&mut health, 1), Verdict::Nothing);
+        assert_eq!(take(&mut health, 1), Verdict::Unhealthy(OnFailure::Restart));
+    }
+}

@@ -1,0 +1,91 @@
+//! The time between two runs of a container: whoever wants something from it is heard.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use nix::sys::signalfd::SignalFd;
+use pontoon_monitor::control::{self, Reply, Request};
+use pontoon_monitor::state::FailureReport;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{SocketFlags, accept_with};
+use rustix::process::{WaitOptions, wait};
+
+/// How the pause came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The time is over.
+    GoOn,
+    /// The container is not wanted any more.
+    Stop {
+        /// Somebody said so by a command; else we were told to end.
+        by_command: bool,
+    },
+}
+
+/// Waits. A container that is stopped meanwhile stays as it is; its last exit code is told to who stopped it.
+pub fn before_restart(delay: Duration, code: i32, signals: &SignalFd, control: &OwnedFd) -> Outcome {
+    let end = Instant::now() + delay;
+    let mut clients: Vec<OwnedFd> = Vec::new();
+    loop {
+        // What the last run left to us is buried here.
+        while matches!(wait(WaitOptions::NOHANG), Ok(Some(_))) {}
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Outcome::GoOn;
+        }
+        let mut fds = vec![
+            PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(control.as_fd(), PollFlags::IN),
+        ];
+        fds.extend(clients.iter().map(|it| PollFd::from_borrowed_fd(it.as_fd(), PollFlags::IN)));
+        let timeout = Timespec::try_from(left).ok();
+        if poll(&mut fds, timeout.as_ref()).is_err() {
+            continue;
+        }
+        let ready: Vec<bool> = fds.iter().skip(2).map(|it| !it.revents().is_empty()).collect();
+        while let Ok(Some(signal)) = signals.read_signal() {
+            if matches!(
+                Signal::try_from(signal.ssi_signo.cast_signed()),
+                Ok(Signal::SIGTERM | Signal::SIGINT)
+            ) {
+                return Outcome::Stop { by_command: false };
+            }
+        }
+        let mut kept = Vec::new();
+        for (client, is_ready) in clients.into_iter().zip(ready) {
+            if !is_ready {
+                kept.push(client);
+            } else if let Ok(Some((request, _))) = control::receive::<Request>(&client) {
+                let outcome = answer(&client, &request, code);
+                if outcome != Outcome::GoOn {
+                    return outcome;
+                }
+                kept.push(client);
+            }
+        }
+        clients = kept;
+        while let Ok(client) = accept_with(control, SocketFlags::CLOEXEC) {
+            clients.push(client);
+        }
+    }
+}
+
+fn answer(client: &OwnedFd, request: &Request, code: i32) -> Outcome {
+    match request {
+        Request::Stop { .. } => {
+            let _ = control::send(client, &Reply::Exited { code }, &[]);
+            return Outcome::Stop { by_command: true };
+        }
+        // It has ended, and that is what is waited for.
+        Request::Wait => {
+            let _ = control::send(client, &Reply::Exited { code }, &[]);
+        }
+        _ => {
+            let chain = vec!["the container is not running: it is about to be started again".to_owned()];
+            let hint = Some("try again in a moment, or stop it".to_owned());
+            let _ = control::send(client, &Reply::Failed(FailureReport { chain, hint, code: 125 }), &[]);
+        }
+    }
+    Outcome::GoOn
+}

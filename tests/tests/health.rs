@@ -1,0 +1,213 @@
+//! Containers that look after themselves: health checks, restart policies, limits of time.
+#![cfg(feature = "e2e")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
+use pontoon_tests::{B, TestHost, alone, host_with_busybox, wait};
+
+/// A container of alice's; it is removed at the end of the test.
+struct Container<'h> {
+    host: &'h TestHost,
+    name: String,
+}
+
+impl<'h> Container<'h> {
+    fn run(host: &'h TestHost, name: &str, options: &str, command: &str) -> Self {
+        host.entry("alice")
+            .env("COMMAND", command)
+            .sh(&format!("pontoon run -d --name {name} --stop-timeout 0 {options} {B} sh -c \"$COMMAND\""))
+            .ok();
+        Self { host, name: name.to_owned() }
+    }
+
+    fn inspect(&self, template: &str) -> String {
+        let shown = self.host.alice(&format!("pontoon inspect --format '{template}' {}", self.name));
+        shown.ok().text().to_owned()
+    }
+
+    fn becomes(&self, template: &str, expected: &str) {
+        wait::until(&format!("{template} of {} to be {expected}", self.name), || {
+            let now = self.inspect(template);
+            if now == expected { Ok(()) } else { Err(now) }
+        });
+    }
+}
+
+impl Drop for Container<'_> {
+    fn drop(&mut self) {
+        let _ = self.host.alice(&format!("pontoon rm -f -i -t 0 {}", self.name));
+    }
+}
+
+const HEALTH: &str = "{{.State.Health.Status}} {{.State.Health.FailingStreak}}";
+
+#[test]
+fn health_follows_the_check() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let options = "--health-cmd 'cat /ill && exit 1 || echo fine' --health-interval 50ms --health-retries 2";
+    let sick = Container::run(host, "sick", options, "sleep 10000");
+    sick.becomes(HEALTH, "healthy 0");
+    let shown = host.alice("pontoon ps --filter health=healthy --format '{{.Names}} {{.Status}}'").ok();
+    assert!(
+        shown.stdout.starts_with("sick Up ") && shown.stdout.ends_with("(healthy)\n"),
+        "{}",
+        shown.stdout
+    );
+    host.alice("pontoon healthcheck run sick").ok().prints("");
+    host.alice("pontoon exec sick sh -c 'echo bad >/ill'").ok();
+    host.alice("timeout 30 pontoon wait --condition unhealthy sick").ok();
+    assert!(sick.inspect("{{.State.Health.Status}}").starts_with("unhealthy"));
+    let run = host.alice("pontoon healthcheck run sick").fails(1);
+    assert_eq!(run.stdout, "unhealthy\n");
+    host.alice("pontoon healthcheck run --ignore-result sick").ok();
+    let log = sick.inspect("{{json .State.Health.Log}}");
+    assert!(log.contains(r#""ExitCode":1,"Output":"bad\n""#), "{log}");
+    host.alice("pontoon exec sick rm /ill").ok();
+    sick.becomes("{{.State.Health.Status}}", "healthy");
+    assert_eq!(
+        sick.inspect("{{.Config.Healthcheck.Test}} {{.Config.Healthcheck.Retries}}").split(' ').next_back(),
+        Some("2")
+    );
+    host.alice("pontoon stop sick").ok();
+    let stopped = host.alice("pontoon healthcheck run sick").fails(125);
+    assert!(stopped.stderr.contains("only one that runs can be checked"), "{}", stopped.stderr);
+}
+
+#[test]
+fn a_check_that_takes_too_long_fails_and_its_flood_is_cut() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let options = "--health-cmd 'yes' --health-timeout 1s --health-retries 1 --health-interval disable";
+    let slow = Container::run(host, "slow", options, "sleep 10000");
+    assert_eq!(slow.inspect(HEALTH), "starting 0");
+    host.alice("pontoon healthcheck run slow").fails(1);
+    assert_eq!(slow.inspect(HEALTH), "unhealthy 1");
+    let log = slow.inspect("{{range .State.Health.Log}}{{.ExitCode}} {{len .Output}}{{end}}");
+    assert_eq!(log, "-1 500");
+    wait::until_true("the check to be gone", || {
+        !host.alice("pontoon top slow comm").ok().stdout.contains("yes")
+    });
+}
+
+#[test]
+fn an_unhealthy_container_gets_what_was_asked_for() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let options = |action: &str| {
+        format!("--health-cmd false --health-retries 1 --health-interval 50ms --health-on-failure {action}")
+    };
+    let killed = Container::run(host, "killed", &options("kill"), "sleep 10000");
+    killed.becomes("{{.State.Status}} {{.State.ExitCode}}", "exited 137");
+    let stopped = Container::run(host, "stopped", &options("stop"), "trap 'exit 3' TERM; sleep 10000 & wait");
+    stopped.becomes("{{.State.Status}}", "exited");
+    let again = Container::run(host, "again", &options("restart"), "sleep 10000");
+    wait::until_true("restarts", || {
+        again.inspect("{{.RestartCount}}").parse().is_ok_and(|count: u32| count > 1)
+    });
+    let none = Container::run(host, "none", &options("none"), "sleep 10000");
+    none.becomes("{{.State.Health.Status}} {{.State.Status}}", "unhealthy running");
+    let failed = host.alice(&format!("pontoon create --health-on-failure kill {B}")).fails(125);
+    assert!(failed.stderr.contains("--health-cmd"), "{}", failed.stderr);
+}
+
+#[test]
+fn a_startup_check_comes_first() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let options = "--health-cmd true --health-interval 50ms --health-startup-cmd 'test -e /up' \
+                   --health-startup-interval 50ms";
+    let slow = Container::run(host, "starts", options, "sleep 10000");
+    wait::until_true("some checks", || {
+        slow.inspect("{{len .State.Health.Log}}").parse().is_ok_and(|count: u32| count >= 3)
+    });
+    assert_eq!(slow.inspect(HEALTH), "starting 0");
+    host.alice("pontoon exec starts touch /up").ok();
+    slow.becomes(HEALTH, "healthy 0");
+}
+
+#[test]
+fn a_service_is_ready_when_it_is_healthy() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let unit = format!(
+        "[Container]\nImage={B}\nContainerName=fit\nExec=sh -c 'sleep 1; touch /up; sleep 10000'\nNotify=healthy\n\
+         HealthCmd=test -e /up\nHealthInterval=100ms\nHealthRetries=100\n"
+    );
+    host.entry("alice").env("UNIT", &unit)
+        .sh("mkdir -p ~/.config/containers/systemd && printf %s \"$UNIT\" >~/.config/containers/systemd/fit.container").ok();
+    host.alice("systemctl --user daemon-reload && systemctl --user start fit.service").ok();
+    host.alice("pontoon exec fit test -e /up").ok();
+    let fit = Container { host, name: "fit".to_owned() };
+    assert_eq!(fit.inspect("{{.State.Health.Status}}"), "healthy");
+    host.alice("systemctl --user stop fit; rm ~/.config/containers/systemd/fit.container; systemctl --user daemon-reload").ok();
+}
+
+#[test]
+fn policies_say_what_is_started_anew() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let twice = Container::run(host, "twice", "--restart on-failure:2", "echo run; exit 7");
+    twice.becomes("{{.State.Status}} {{.State.ExitCode}} {{.RestartCount}}", "exited 7 2");
+    assert_eq!(host.alice("pontoon logs twice").ok().stdout, "run\nrun\nrun\n");
+    let fine = Container::run(host, "fine", "--restart on-failure", "exit 0");
+    fine.becomes("{{.State.Status}} {{.RestartCount}}", "exited 0");
+    // What was written stays, and a container that is stopped stays stopped.
+    let always = Container::run(
+        host,
+        "always",
+        "--restart always",
+        "echo x >>/count; test $(wc -l </count) -gt 2 && sleep 10000",
+    );
+    wait::until_true("the third run", || {
+        host.alice("pontoon exec always wc -l /count").stdout.starts_with('3')
+    });
+    assert_eq!(always.inspect("{{.RestartCount}} {{.HostConfig.RestartPolicy.Name}}"), "2 always");
+    host.alice("pontoon stop always").ok();
+    wait::rest(std::time::Duration::from_millis(500));
+    assert_eq!(always.inspect("{{.State.Status}} {{.State.StoppedByUser}}"), "exited true");
+    // One that is killed by another than us goes on.
+    host.alice("pontoon start always").ok();
+    let pid = always.inspect("{{.State.Pid}}");
+    host.root(&format!("kill -9 {pid}")).ok();
+    wait::until_true("a new process", || {
+        !["0".to_owned(), pid.clone()].contains(&always.inspect("{{.State.Pid}}"))
+    });
+    // Between two runs it can be stopped and removed.
+    let loops = Container::run(host, "loops", "--restart always", "exit 1");
+    wait::until_true("a pause", || loops.inspect("{{.RestartCount}}").parse().is_ok_and(|it: u32| it >= 3));
+    host.alice("timeout 20 pontoon stop loops").ok();
+    assert_eq!(loops.inspect("{{.State.Status}}"), "exited");
+    host.alice("pontoon start loops && timeout 20 pontoon rm -f loops").ok();
+}
+
+#[test]
+fn what_was_not_stopped_is_started_with_the_machine() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let shown = |filter: &str| {
+        let list = host.alice(&format!("pontoon ps -a --filter {filter} --format '{{{{.Names}}}}'")).ok();
+        let mut names: Vec<String> = list.stdout.lines().map(str::to_owned).collect();
+        names.sort();
+        names.join(" ")
+    };
+    let always = Container::run(host, "r-always", "--restart always", "sleep 10000");
+    let _unless = Container::run(host, "r-unless", "--restart unless-stopped", "sleep 10000");
+    let _stopped = Container::run(host, "r-stopped", "--restart unless-stopped", "sleep 10000");
+    let _never = Container::run(host, "r-never", "", "sleep 10000");
+    assert_eq!(shown("restart-policy=unless-stopped"), "r-stopped r-unless");
+    host.alice("pontoon stop r-always r-stopped").ok();
+    assert_eq!(shown("should-start-on-boot=true"), "r-always r-unless");
+    // What the manager does at a boot.
+    host.alice("systemctl --user restart pontoon-restart.service").ok();
+    always.becomes("{{.State.Status}}", "running");
+    assert_eq!(shown("name=r- --filter status=running"), "r-always r-never r-unless");
+}
+
+#[test]
+fn a_run_can_be_limited_in_time() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let started = std::time::Instant::now();
+    host.alice(&format!("pontoon run --rm --timeout 1 {B} sleep 10000")).fails(137);
+    assert!(started.elapsed() < std::time::Duration::from_secs(30));
+}
