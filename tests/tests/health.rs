@@ -174,6 +174,7 @@ fn policies_say_what_is_started_anew() {
     });
     // Between two runs it can be stopped and removed.
     let loops = Container::run(host, "loops", "--restart always", "exit 1");
+    loops.becomes("{{.State.Status}} {{.State.Restarting}}", "restarting true");
     wait::until_true("a pause", || loops.inspect("{{.RestartCount}}").parse().is_ok_and(|it: u32| it >= 3));
     host.alice("timeout 20 pontoon stop loops").ok();
     assert_eq!(loops.inspect("{{.State.Status}}"), "exited");

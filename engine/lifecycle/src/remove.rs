@@ -4,7 +4,7 @@ use pontoon_storage::{FileError, FindContainerError, RecordError, RemoveContaine
 
 use crate::host::Host;
 use crate::record::ContainerRecord;
-use crate::status::{self, Status};
+use crate::status;
 use crate::stop::{self, AskError};
 use crate::{pause, user_namespace, volume};
 
@@ -115,7 +115,7 @@ fn read_record(container: &pontoon_storage::ContainerHandle) -> Result<Container
 pub fn wait_for_supervisor(container: &pontoon_storage::ContainerHandle) {
     for _ in 0..50 {
         match status::of(container) {
-            Status::Starting | Status::Running(_) | Status::Paused(_) => {
+            alive if alive.is_alive() => {
                 let moment = rustix::event::Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
                 let _ = rustix::event::poll(&mut [], Some(&moment));
             }

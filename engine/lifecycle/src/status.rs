@@ -30,6 +30,8 @@ pub enum Status {
     Running(RunState),
     /// Its payload is frozen.
     Paused(RunState),
+    /// Its last run has ended, and its supervisor is about to start the next one.
+    Restarting(ExitRecord),
     /// Its last run has ended.
     Exited(ExitRecord),
     /// Its supervisor was killed; [`tidy`] makes `Exited` of it, or removes it.
@@ -45,6 +47,7 @@ impl Status {
             Self::Starting => "initialized",
             Self::Running(_) => "running",
             Self::Paused(_) => "paused",
+            Self::Restarting(_) => "restarting",
             Self::Exited(_) | Self::Abandoned(_) => "exited",
         }
     }
@@ -61,7 +64,7 @@ impl Status {
     /// Whether a supervisor is at work.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        matches!(self, Self::Starting | Self::Running(_) | Self::Paused(_))
+        matches!(self, Self::Starting | Self::Running(_) | Self::Paused(_) | Self::Restarting(_))
     }
 }
 
@@ -103,7 +106,13 @@ pub fn of(container: &ContainerHandle) -> Status {
     };
     if is_locked(run_directory) {
         return match state() {
-            None => Status::Starting,
+            None => match container.read_exit::<ExitRecord>() {
+                Ok(Some(exit)) if exit.another_follows => Status::Restarting(exit),
+                // The supervisor's last deeds are done; it has only to go.
+                Ok(Some(exit)) => Status::Exited(exit),
+                // A start makes it forget how it ended before.
+                _ => Status::Starting,
+            },
             Some(state) if pause::is_frozen(&state) => Status::Paused(state),
             Some(state) => Status::Running(state),
         };
@@ -153,7 +162,7 @@ pub fn tidy(
         oom_killed: false,
         error: Some("the supervisor was killed".to_owned()),
         restarts: state.restarts,
-        stopped: false,
+        ..ExitRecord::default()
     };
     let _ = container.write_exit(&exit, Durability::Durable);
     let _ = std::fs::remove_file(container.run_path().join(STATE_FILE));

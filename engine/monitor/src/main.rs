@@ -153,12 +153,13 @@ fn supervise(received: Received, report: Option<OwnedFd>, mut terminal: Option<O
             oom_killed,
             error: None,
             restarts,
+            another_follows: false,
             stopped: halt.by_command,
         };
         if is_to_go_on(&plan, &exit, halt) {
             let run = Duration::from_nanos(exit.finished_at.saturating_sub(exit.started_at));
             let delay = if halt.for_restart { Duration::ZERO } else { backoff.after(run) };
-            finish::note_end(&plan, &exit);
+            finish::note_end(&plan, &ExitRecord { another_follows: true, ..exit.clone() });
             if let Some(ended) = &mut ended {
                 ended.tell();
                 terminal = ended.client.take();

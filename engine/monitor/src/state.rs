@@ -55,6 +55,9 @@ pub struct ExitRecord {
     /// How often its supervisor had started it anew.
     #[serde(default)]
     pub restarts: u32,
+    /// Whether its supervisor is about to start it anew.
+    #[serde(default)]
+    pub another_follows: bool,
     /// Whether somebody stopped it, by a command.
     #[serde(default)]
     pub stopped: bool,

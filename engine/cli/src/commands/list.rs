@@ -151,6 +151,9 @@ pub fn state(status: &Status) -> (ps::State, i32, i32, Option<SystemTime>, Optio
     match status {
         Status::Created => (ps::State::Created, 0, 0, None, None),
         Status::Starting => (ps::State::Initialized, 0, 0, None, None),
+        Status::Restarting(exit) => {
+            (ps::State::Restarting, 0, exit.code, moment(exit.started_at), moment(exit.finished_at))
+        }
         Status::Running(state) => (ps::State::Running, state.pid, 0, moment(state.started_at), None),
         Status::Paused(state) => (ps::State::Paused, state.pid, 0, moment(state.started_at), None),
         // One that could not be started keeps the state it had, as with Podman.
@@ -166,7 +169,7 @@ pub fn state(status: &Status) -> (ps::State, i32, i32, Option<SystemTime>, Optio
 pub fn restarts(status: &Status) -> u32 {
     match status {
         Status::Running(state) | Status::Paused(state) | Status::Abandoned(state) => state.restarts,
-        Status::Exited(exit) => exit.restarts,
+        Status::Exited(exit) | Status::Restarting(exit) => exit.restarts,
         Status::Created | Status::Starting => 0,
     }
 }

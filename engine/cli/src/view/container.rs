@@ -395,7 +395,7 @@ fn state(facts: &StateFacts) -> State {
         status: facts.state.word(),
         running: facts.state == ps::State::Running,
         paused: facts.state == ps::State::Paused,
-        restarting: false,
+        restarting: facts.state == ps::State::Restarting,
         oom_killed: facts.oom_killed,
         dead: false,
         pid: facts.pid,

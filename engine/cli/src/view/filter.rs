@@ -211,8 +211,17 @@ pub fn containers(rows: Vec<ps::Row>, filters: &[Filter]) -> Result<Vec<ps::Row>
     })
 }
 
-const STATES: [&str; 8] =
-    ["created", "initialized", "running", "stopping", "exited", "removing", "paused", "unknown"];
+const STATES: [&str; 9] = [
+    "created",
+    "initialized",
+    "running",
+    "stopping",
+    "restarting",
+    "exited",
+    "removing",
+    "paused",
+    "unknown",
+];
 
 /// Keeps the images that pass.
 pub fn images(rows: Vec<images::Row>, filters: &[Filter]) -> Result<Vec<images::Row>, FilterError> {

@@ -80,6 +80,8 @@ pub enum State {
     Paused,
     /// It has been told to stop.
     Stopping,
+    /// It has ended, and is about to be started again.
+    Restarting,
     /// It has ended.
     Exited,
     /// It is being removed.
@@ -95,6 +97,7 @@ impl State {
             Self::Running => "running",
             Self::Paused => "paused",
             Self::Stopping => "stopping",
+            Self::Restarting => "restarting",
             Self::Exited => "exited",
             Self::Removing => "removing",
         }
@@ -329,6 +332,10 @@ pub fn status(row: &Row, now: SystemTime) -> String {
         }
         (State::Running, Some(started), _) => format!("Up {}", since(started)),
         (State::Exited, _, Some(finished)) => format!("Exited ({}) {}", row.exit_code, ago(finished, now)),
+        (State::Restarting, _, Some(finished)) => {
+            format!("Restarting ({}) {}", row.exit_code, ago(finished, now))
+        }
+        (State::Restarting, _, None) => format!("Restarting ({})", row.exit_code),
         (State::Exited, _, None) => format!("Exited ({})", row.exit_code),
         (State::Running, None, _) => "Up".to_owned(),
         (State::Created, ..) => "Created".to_owned(),
