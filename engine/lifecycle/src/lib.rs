@@ -3,10 +3,12 @@
 //! It knows no command-line syntax and writes to no terminal; a face turns its errors and reports into words.
 
 pub mod acquire;
+pub mod commit;
 pub mod create;
 pub mod decide;
 pub mod exec;
 pub mod facts;
+pub mod files;
 pub mod health;
 pub mod host;
 pub mod list;
@@ -14,6 +16,7 @@ mod names;
 pub mod overlay;
 pub mod pause;
 pub mod pull;
+pub mod reach;
 pub mod record;
 pub mod remove;
 pub mod rename;

@@ -12,5 +12,6 @@ pub mod plan;
 pub mod seccomp;
 pub mod start;
 mod tree;
+pub mod visit;
 
 pub use message::{Failure, Step};

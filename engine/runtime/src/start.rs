@@ -58,7 +58,7 @@ pub enum StartError {
 }
 
 impl StartError {
-    fn child(failure: Failure) -> Self {
+    pub(crate) fn child(failure: Failure) -> Self {
         let cause = (failure.errno != 0).then(|| io::Error::from_raw_os_error(failure.errno));
         Self::Child(failure, cause)
     }
@@ -290,6 +290,6 @@ fn kill_and_reap(process: &OwnedFd) {
     let _ = waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED);
 }
 
-fn report_socket() -> io::Result<(OwnedFd, OwnedFd)> {
+pub(crate) fn report_socket() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)
 }

@@ -36,6 +36,8 @@
 //! A thing is made in `tmp/`, made durable, renamed to its place without replacing, and named last. It is unnamed
 //! first, renamed into `trash/`, and deleted last. So at every moment a name leads to a whole thing.
 
+mod archive;
+mod changes;
 mod containers;
 mod copy;
 mod dir;
@@ -52,9 +54,12 @@ mod sweep;
 mod tar;
 #[cfg(test)]
 mod testing;
+mod transfer;
 mod unpack;
 mod volumes;
 
+pub use archive::{ArchiveError, ArchiveForm, write_archive};
+pub use changes::{Change, ChangeKind, changes};
 pub use containers::{
     ContainerEntry, ContainerHandle, ContainerList, CreateError, FindContainerError, NewContainer,
     RemoveContainerError, RenameContainerError,
@@ -74,5 +79,9 @@ pub use shift::{IdRange, IdShift, ShiftError};
 pub use store::{OpenError, Store, StorePaths};
 pub use sweep::{SweepReport, TrashReport};
 pub use tar::TarError;
-pub use unpack::{Ownership, UnpackError, UnpackOptions, UnpackReport, UnpackedLayer, XattrMode};
+pub use transfer::{Transfer, TransferError, transfer};
+pub use unpack::extract_archive;
+pub use unpack::{
+    ExtractOptions, Ownership, UnpackError, UnpackOptions, UnpackReport, UnpackedLayer, XattrMode,
+};
 pub use volumes::{CopyUp, FindVolumeError, NewVolume, VolumeEntry, VolumeError, VolumeHandle, VolumeList};

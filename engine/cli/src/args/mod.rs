@@ -9,6 +9,7 @@ use std::ffi::OsString;
 mod complete;
 mod container;
 mod error;
+mod files;
 mod flags;
 mod global;
 mod help;
@@ -31,6 +32,7 @@ pub use container::{
     WaitArgs,
 };
 pub use error::ArgsError;
+pub use files::{CommitArgs, CpArgs, DiffArgs, ExportArgs};
 pub(crate) use flags::split_list;
 pub use global::{GlobalOptions, LogLevel};
 pub use image::{
@@ -169,6 +171,18 @@ pub enum Command {
     VolumePrune(PruneArgs),
     /// `healthcheck run`
     HealthcheckRun(HealthcheckRunArgs),
+    /// `commit`
+    Commit(CommitArgs),
+    /// `cp`
+    Cp(CpArgs),
+    /// `diff`
+    Diff(DiffArgs),
+    /// `container diff`
+    ContainerDiff(DiffArgs),
+    /// `image diff`
+    ImageDiff(DiffArgs),
+    /// `export`
+    Export(ExportArgs),
     /// `unshare`
     Unshare(UnshareArgs),
     /// `info`

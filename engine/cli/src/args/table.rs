@@ -170,6 +170,42 @@ pub(super) const ENTRIES: &[Entry] = &[
         Command::HealthcheckRun
     ),
     row!(
+        "commit",
+        "Make an image of a container",
+        "[options] CONTAINER [IMAGE]",
+        CommitArgs,
+        Command::Commit
+    ),
+    row!(
+        "cp",
+        "Copy files between a container and the host",
+        "[options] [CONTAINER:]SOURCE [CONTAINER:]TARGET",
+        CpArgs,
+        Command::Cp
+    ),
+    row!("diff", "Show what a container has changed", "[options] CONTAINER|IMAGE", DiffArgs, Command::Diff),
+    row!(
+        "container diff",
+        "Show what a container has changed",
+        "[options] CONTAINER",
+        DiffArgs,
+        Command::ContainerDiff
+    ),
+    row!(
+        "image diff",
+        "Show what an image's topmost layer changes",
+        "[options] IMAGE",
+        DiffArgs,
+        Command::ImageDiff
+    ),
+    row!(
+        "export",
+        "Write a container's files as an archive",
+        "[options] CONTAINER",
+        ExportArgs,
+        Command::Export
+    ),
+    row!(
         "image exists",
         "Tell by the exit code whether an image exists",
         "IMAGE",
@@ -285,8 +321,11 @@ pub(super) const ENTRIES: &[Entry] = &[
 
 /// Other spellings: what may be written, and the first spelling of the same command.
 const ALIASES: &[(&str, &str)] = &[
+    ("container commit", "commit"),
+    ("container cp", "cp"),
     ("container create", "create"),
     ("container exec", "exec"),
+    ("container export", "export"),
     ("container kill", "kill"),
     ("container list", "ps"),
     ("container logs", "logs"),

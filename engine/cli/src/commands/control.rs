@@ -84,6 +84,24 @@ impl<'a> Selection<'a> {
     }
 }
 
+/// The one container that a command is about.
+pub(super) fn one(
+    command: &str,
+    name: Option<&String>,
+    latest: bool,
+    store: &Store,
+) -> Result<String, Failure> {
+    if let Some(name) = name {
+        return Ok(name.clone());
+    }
+    if !latest {
+        let text = format!("`{command}` needs the name or id of a container");
+        return Err(Failure::new(text, Some(format!("see `pontoon {command} --help`"))));
+    }
+    let newest = list::list(store)?.containers.pop();
+    newest.map(|it| it.record.id).ok_or_else(|| Failure::new("there is no container", None))
+}
+
 /// Does a deed for each name; says each failure, and ends with the worst.
 pub(super) fn for_each(
     names: &[String],

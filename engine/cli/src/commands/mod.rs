@@ -1,7 +1,11 @@
 //! The commands: each reads its arguments, has the deed done, and says what came of it.
 
+mod changes;
+mod commit;
 mod complete;
 mod control;
+mod cp;
+mod diff;
 mod exec;
 mod failure;
 mod foreground;
@@ -119,6 +123,12 @@ pub fn dispatch(invocation: Invocation) -> Result<ExitStatus, Failure> {
         Command::ImagePrune(args) => prune::images(&context, &args),
         Command::VolumePrune(args) => prune::volumes(&context, &args),
         Command::HealthcheckRun(args) => healthcheck::run(&context, &args),
+        Command::Commit(args) => commit::commit(&context, &args),
+        Command::Cp(args) => cp::cp(&context, &args),
+        Command::Diff(args) => diff::any(&context, &args),
+        Command::ContainerDiff(args) => diff::container(&context, &args),
+        Command::ImageDiff(args) => diff::image(&context, &args),
+        Command::Export(args) => cp::export(&context, &args),
         Command::Unshare(args) => system::unshare(&context, &args),
         Command::Info(args) => system::info(&context, &args),
         Command::Version(args) => system::version(&args),

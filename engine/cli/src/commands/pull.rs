@@ -20,7 +20,7 @@ use pontoon_rootless::idmap::IdMaps;
 use pontoon_storage::{FindImageError, ImageRecord, Store};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{Context, Failure};
+use super::{Context, Failure, changes};
 use pontoon_cli::args::{ImportArgs, LoadArgs, PlatformOptions, PullArgs, RegistryOptions};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::progress::PullProgress;
@@ -88,7 +88,7 @@ impl Wishes {
 }
 
 /// Starts a child for work that needs mapped ids; what it fails with, it says itself.
-fn worker(
+pub(super) fn worker(
     context: &Context,
     work: impl FnOnce(Option<&IdMaps>) -> Result<i32, Failure>,
 ) -> Result<Worker, Failure> {
@@ -112,7 +112,7 @@ fn worker(
 }
 
 /// Waits for a worker, and tells a service manager meanwhile.
-fn attend(worker: Worker, what: &str) -> i32 {
+pub(super) fn attend(worker: Worker, what: &str) -> i32 {
     let manager = Notifier::from_environment();
     loop {
         let mut fds = [PollFd::from_borrowed_fd(worker.ended_fd().as_fd(), PollFlags::IN)];
@@ -127,7 +127,7 @@ fn attend(worker: Worker, what: &str) -> i32 {
     }
 }
 
-fn ended(code: i32) -> ExitStatus {
+pub(super) fn ended(code: i32) -> ExitStatus {
     if code == 0 { ExitStatus::Success } else { ExitStatus::OurFault }
 }
 
@@ -319,11 +319,13 @@ pub fn import(context: &Context, args: &ImportArgs) -> Result<ExitStatus, Failur
         Some(name) => Some(Reference::parse(&local_name(name))?),
         None => None,
     };
+    let mut config = RunConfig::default();
+    changes::apply(&mut config, &args.change)?;
     let host = Platform::host();
     let request = ImportRequest {
         source: args.path.clone(),
         name,
-        config: changes(&args.change)?,
+        config,
         message: args.message.clone(),
         platform: Platform::new(
             args.os.as_deref().unwrap_or(&host.os),
@@ -355,53 +357,4 @@ pub fn local_name(name: &str) -> String {
     let first = name.split('/').next().unwrap_or_default();
     let has_registry = name.contains('/') && (first.contains(['.', ':']) || first == "localhost");
     if has_registry { name.to_owned() } else { format!("localhost/{name}") }
-}
-
-/// `--change`: instructions of a Containerfile that say how the image runs.
-fn changes(instructions: &[String]) -> Result<RunConfig, Failure> {
-    let mut config = RunConfig::default();
-    for text in instructions {
-        let (word, rest) = match text.split_once([' ', '=']) {
-            Some((word, rest)) => (word.to_ascii_uppercase(), rest.trim()),
-            None => (text.to_ascii_uppercase(), ""),
-        };
-        let invalid =
-            |reason: &str| Failure::new(format!("cannot understand `--change {text}`: {reason}"), None);
-        let pair = || {
-            let (name, value) = rest.split_once(['=', ' ']).ok_or_else(|| invalid("NAME=VALUE is wanted"))?;
-            Ok::<_, Failure>((name.to_owned(), value.trim_matches('"').to_owned()))
-        };
-        match word.as_str() {
-            "CMD" => config.cmd = Some(command(rest)),
-            "ENTRYPOINT" => config.entrypoint = Some(command(rest)),
-            "ENV" => {
-                let (name, value) = pair()?;
-                config.env.push(format!("{name}={value}"));
-            }
-            "LABEL" => {
-                let (name, value) = pair()?;
-                config.labels.insert(name, value);
-            }
-            "EXPOSE" => config.exposed_ports.extend(
-                rest.split_whitespace()
-                    .map(|port| if port.contains('/') { port.to_owned() } else { format!("{port}/tcp") }),
-            ),
-            "USER" => rest.clone_into(&mut config.user),
-            "WORKDIR" => rest.clone_into(&mut config.working_dir),
-            "VOLUME" => config.volumes.extend(command(rest)),
-            "STOPSIGNAL" => config.stop_signal = Some(rest.to_owned()),
-            _ => {
-                return Err(invalid(
-                    "the instructions are CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME, WORKDIR",
-                ));
-            }
-        }
-    }
-    Ok(config)
-}
-
-/// A JSON list of words, or a line for the shell.
-fn command(text: &str) -> Vec<String> {
-    serde_json::from_str(text)
-        .unwrap_or_else(|_| vec!["/bin/sh".to_owned(), "-c".to_owned(), text.to_owned()])
 }

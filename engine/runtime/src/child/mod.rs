@@ -4,6 +4,7 @@
 //! memory, but it logs nothing and takes no lock; a failure goes back over the socket as step, subject and errno.
 
 mod confine;
+mod files;
 mod join;
 mod mounts;
 mod rootfs;
@@ -21,6 +22,7 @@ use crate::message::{self, Failure, GO, MAPPED, Report, Step};
 use crate::plan::Plan;
 use crate::start::{Extras, StandardStreams};
 
+pub(crate) use files::{enter_files, mount_files};
 pub(crate) use join::join;
 
 /// Everything that the first process needs besides the plan.

@@ -85,6 +85,16 @@ pub(super) fn make_all(
     make_dev_links(root)
 }
 
+/// Makes only what is mounted from the host, for work on the files of a container that does not run.
+pub(super) fn make_binds(root: &OwnedFd, plan: &Plan, sources: Vec<Option<OwnedFd>>) -> Result<(), Failure> {
+    for (mount, source) in plan.mounts.iter().zip(sources) {
+        if matches!(mount.source, MountSource::Bind { .. }) && source.is_some() {
+            make(root, mount, source, &Identity::default(), &[])?;
+        }
+    }
+    Ok(())
+}
+
 fn make(
     root: &OwnedFd,
     mount: &Mount,
@@ -281,7 +291,7 @@ fn write_sysctls(proc: &OwnedFd, sysctls: &[(String, String)]) -> Result<(), Fai
     Ok(())
 }
 
-/// The links that programs expect in `/dev`, which is a fresh tmpfs of ours. Without one (no `/dev` mount) there are none.
+/// The links that programs expect in `/dev`, if that is a fresh file system of ours. Without one (no `/dev` mount) there are none.
 fn make_dev_links(root: &OwnedFd) -> Result<(), Failure> {
     let dev = match open_real_directory(root, "/dev") {
         Ok(dev) => dev,

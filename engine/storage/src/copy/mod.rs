@@ -3,8 +3,8 @@
 //! Both sides are entered by handles, no link is followed and no mount is entered, so a process that changes the source
 //! meanwhile can spoil the copy and nothing else.
 
-mod data;
-mod xattr;
+pub(crate) mod data;
+pub(crate) mod xattr;
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +26,9 @@ const RESOLVE: ResolveFlags = ResolveFlags::BENEATH
     .union(ResolveFlags::NO_MAGICLINKS)
     .union(ResolveFlags::NO_XDEV);
 
+/// The same for trees that people choose: what is mounted in them belongs to them.
+const CROSSING: ResolveFlags = RESOLVE.difference(ResolveFlags::NO_XDEV);
+
 /// What a copy keeps and what it changes.
 pub(crate) trait Rules {
     /// The owner of the copy; `None` when there is none for it.
@@ -34,6 +37,21 @@ pub(crate) trait Rules {
     fn group(&self, gid: u32) -> Option<u32>;
     /// Whether whiteouts and overlayfs's attributes are kept: the copy is a layer itself.
     fn keeps_overlay(&self) -> bool;
+    /// What becomes of what has a name that the copy wants.
+    fn existing(&self) -> Existing {
+        Existing::Unexpected
+    }
+}
+
+/// What becomes of what is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Existing {
+    /// The copy is new, so it is an error.
+    Unexpected,
+    /// Directories take in what the source's have, other things are replaced; none of the two takes the other's place.
+    Merged,
+    /// The same, and one may take the other's place.
+    Replaced,
 }
 
 /// A tree could not be copied.
@@ -61,11 +79,40 @@ enum Step {
     Finish(Vec<u8>),
 }
 
-/// Copies what lies in `source` into the empty directory `target`, which gets the source's owner, mode and attributes.
+/// Copies an open file, under a name of its own.
+pub(crate) fn copy_file(
+    source: BorrowedFd<'_>,
+    target: BorrowedFd<'_>,
+    new_name: &[u8],
+    rules: &dyn Rules,
+) -> Result<(), CopyError> {
+    let mut copy = Copy { source, target, rules, linked: HashMap::new() };
+    copy.open_file(source, target, new_name, new_name)
+}
+
+/// Copies what lies in `source` into the directory `target`, which gets the source's owner, mode and attributes.
 pub(crate) fn copy_tree(
     source: BorrowedFd<'_>,
     target: BorrowedFd<'_>,
     rules: &dyn Rules,
+) -> Result<(), CopyError> {
+    walk(source, target, rules, true)
+}
+
+/// The same, but the target itself stays as it is.
+pub(crate) fn copy_contents(
+    source: BorrowedFd<'_>,
+    target: BorrowedFd<'_>,
+    rules: &dyn Rules,
+) -> Result<(), CopyError> {
+    walk(source, target, rules, false)
+}
+
+fn walk(
+    source: BorrowedFd<'_>,
+    target: BorrowedFd<'_>,
+    rules: &dyn Rules,
+    with_root: bool,
 ) -> Result<(), CopyError> {
     let mut copy = Copy { source, target, rules, linked: HashMap::new() };
     let mut steps = vec![Step::Enter(Vec::new())];
@@ -73,11 +120,13 @@ pub(crate) fn copy_tree(
         match step {
             Step::Enter(path) => {
                 let (from, to) = copy.open_both(&path)?;
-                steps.push(Step::Finish(path.clone()));
+                if with_root || !path.is_empty() {
+                    steps.push(Step::Finish(path.clone()));
+                }
                 let entries = crate::dir::list(from.as_fd()).map_err(failed("list", &path))?;
                 for entry in entries {
                     let below = joined(&path, &entry.name);
-                    if copy.entry(from.as_fd(), to.as_fd(), &entry.name, &below)? {
+                    if copy.entry(from.as_fd(), &entry.name, to.as_fd(), &entry.name, &below)? {
                         steps.push(Step::Enter(below));
                     }
                 }
@@ -105,10 +154,14 @@ fn failed(deed: &'static str, path: &[u8]) -> impl FnOnce(Errno) -> FileError {
 }
 
 /// Opens a directory below a root, without following anything.
-fn open_below(root: BorrowedFd<'_>, path: &[u8]) -> rustix::io::Result<OwnedFd> {
+pub(crate) fn open_below(root: BorrowedFd<'_>, path: &[u8]) -> rustix::io::Result<OwnedFd> {
+    open_with(root, path, RESOLVE)
+}
+
+fn open_with(root: BorrowedFd<'_>, path: &[u8], resolve: ResolveFlags) -> rustix::io::Result<OwnedFd> {
     let path: &[u8] = if path.is_empty() { b"." } else { path };
     loop {
-        match rustix::fs::openat2(root, path, DIRECTORY, Mode::empty(), RESOLVE) {
+        match rustix::fs::openat2(root, path, DIRECTORY, Mode::empty(), resolve) {
             Err(Errno::AGAIN | Errno::INTR) => {}
             other => return other,
         }
@@ -133,8 +186,9 @@ struct Copy<'a> {
 
 impl Copy<'_> {
     fn open_both(&self, path: &[u8]) -> Result<(OwnedFd, OwnedFd), FileError> {
-        let from = open_below(self.source, path).map_err(failed("open", path))?;
-        let to = open_below(self.target, path).map_err(failed("open the copy of", path))?;
+        let resolve = if self.rules.existing() == Existing::Unexpected { RESOLVE } else { CROSSING };
+        let from = open_with(self.source, path, resolve).map_err(failed("open", path))?;
+        let to = open_with(self.target, path, resolve).map_err(failed("open the copy of", path))?;
         Ok((from, to))
     }
 
@@ -142,8 +196,9 @@ impl Copy<'_> {
     fn entry(
         &mut self,
         from: BorrowedFd<'_>,
-        to: BorrowedFd<'_>,
         name: &[u8],
+        to: BorrowedFd<'_>,
+        new_name: &[u8],
         path: &[u8],
     ) -> Result<bool, CopyError> {
         let stat = match rustix::fs::statat(from, name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -153,19 +208,22 @@ impl Copy<'_> {
         };
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => {
-                rustix::fs::mkdirat(to, name, Mode::RWXU).map_err(failed("make the copy of", path))?;
+                self.making(to, new_name, true, || rustix::fs::mkdirat(to, new_name, Mode::RWXU))
+                    .map_err(failed("make the copy of", path))?;
                 return Ok(true);
             }
-            FileType::RegularFile => self.file(from, to, name, path, &stat)?,
+            FileType::RegularFile => self.file(from, name, to, new_name, path, &stat)?,
             FileType::Symlink => {
                 let link = rustix::fs::readlinkat(from, name, Vec::new()).map_err(failed("read", path))?;
-                rustix::fs::symlinkat(link.as_c_str(), to, name).map_err(failed("make the copy of", path))?;
-                self.named_metadata(to, name, &stat, path)?;
+                self.making(to, new_name, false, || rustix::fs::symlinkat(link.as_c_str(), to, new_name))
+                    .map_err(failed("make the copy of", path))?;
+                self.named_metadata(to, new_name, &stat, path)?;
             }
             FileType::CharacterDevice if stat.st_rdev == 0 && !self.rules.keeps_overlay() => {}
             kind => {
-                match rustix::fs::mknodat(to, name, kind, Mode::RUSR | Mode::WUSR, stat.st_rdev) {
-                    Ok(()) => self.named_metadata(to, name, &stat, path)?,
+                let make = || rustix::fs::mknodat(to, new_name, kind, Mode::RUSR | Mode::WUSR, stat.st_rdev);
+                match self.making(to, new_name, false, make) {
+                    Ok(_) => self.named_metadata(to, new_name, &stat, path)?,
                     // Who may not make devices had none to copy, unless somebody else put them there.
                     Err(Errno::PERM) if matches!(kind, FileType::CharacterDevice | FileType::BlockDevice) => {
                     }
@@ -176,11 +234,35 @@ impl Copy<'_> {
         Ok(false)
     }
 
+    /// Makes something new; what has its name goes first, as far as the rules allow.
+    fn making<T>(
+        &self,
+        to: BorrowedFd<'_>,
+        name: &[u8],
+        is_directory: bool,
+        make: impl Fn() -> rustix::io::Result<T>,
+    ) -> rustix::io::Result<Option<T>> {
+        match make() {
+            Err(Errno::EXIST) if self.rules.existing() != Existing::Unexpected => {}
+            other => return other.map(Some),
+        }
+        let there = rustix::fs::statat(to, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        match (is_directory, FileType::from_raw_mode(there.st_mode) == FileType::Directory) {
+            (true, true) => return Ok(None),
+            (false, false) => rustix::fs::unlinkat(to, name, AtFlags::empty())?,
+            _ if self.rules.existing() == Existing::Replaced => crate::remove::remove_below(to, name)?,
+            (true, false) => return Err(Errno::NOTDIR),
+            (false, true) => return Err(Errno::ISDIR),
+        }
+        make().map(Some)
+    }
+
     fn file(
         &mut self,
         from: BorrowedFd<'_>,
-        to: BorrowedFd<'_>,
         name: &[u8],
+        to: BorrowedFd<'_>,
+        new_name: &[u8],
         path: &[u8],
         stat: &Stat,
     ) -> Result<(), CopyError> {
@@ -194,23 +276,43 @@ impl Copy<'_> {
                 None => (&b""[..], first.as_slice()),
             };
             let parent = open_below(self.target, parent).map_err(failed("open the copy of", first))?;
-            rustix::fs::linkat(parent, first_name, to, name, AtFlags::empty())
-                .map_err(failed("link the copy of", path))?;
+            let link = || rustix::fs::linkat(&parent, first_name, to, new_name, AtFlags::empty());
+            self.making(to, new_name, false, link).map_err(failed("link the copy of", path))?;
             return Ok(());
         }
         // A pipe put in its place must not keep us waiting.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let source = rustix::fs::openat(from, name, flags, Mode::empty()).map_err(failed("open", path))?;
-        let stat = rustix::fs::fstat(&source).map_err(failed("look at", path))?;
+        self.open_file(source.as_fd(), to, new_name, path)
+    }
+
+    fn open_file(
+        &mut self,
+        source: BorrowedFd<'_>,
+        to: BorrowedFd<'_>,
+        new_name: &[u8],
+        path: &[u8],
+    ) -> Result<(), CopyError> {
+        let stat = rustix::fs::fstat(source).map_err(failed("look at", path))?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(failed("copy what was put in the place of", path)(Errno::INVAL).into());
+            return Err(failed("copy, as a regular file,", path)(Errno::INVAL).into());
         }
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let target = rustix::fs::openat(to, name, flags, Mode::RUSR | Mode::WUSR)
-            .map_err(failed("make the copy of", path))?;
+        let make = || rustix::fs::openat(to, new_name, flags, Mode::RUSR | Mode::WUSR);
+        let made = match self.making(to, new_name, false, make) {
+            // Something is mounted there, which cannot be replaced but can be written.
+            Err(Errno::BUSY) => {
+                let flags =
+                    OFlags::TRUNC | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+                rustix::fs::openat(to, new_name, flags, Mode::empty()).map(Some)
+            }
+            other => other,
+        };
+        let target = made.map_err(failed("make the copy of", path))?;
+        let target = target.ok_or_else(|| failed("make the copy of", path)(Errno::EXIST))?;
         let size = u64::try_from(stat.st_size).unwrap_or(0);
-        data::copy(source.as_fd(), target.as_fd(), size).map_err(failed("copy", path))?;
-        self.finish(source.as_fd(), target.as_fd(), &stat, path)?;
+        data::copy(source, target.as_fd(), size).map_err(failed("copy", path))?;
+        self.finish(source, target.as_fd(), &stat, path)?;
         if stat.st_nlink > 1 {
             self.linked.insert((stat.st_dev, stat.st_ino), path.to_vec());
         }

@@ -42,6 +42,28 @@ pub(super) fn copy(from: BorrowedFd<'_>, to: BorrowedFd<'_>, rules: &dyn Rules) 
     Ok(())
 }
 
+/// The attributes that an archive carries: file capabilities, access control lists and those of programs.
+pub(crate) fn list(from: BorrowedFd<'_>) -> rustix::io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let names = match read(|buffer| rustix::fs::flistxattr(from, buffer)) {
+        Err(Errno::NOTSUP) => return Ok(Vec::new()),
+        other => other?,
+    };
+    let mut found = Vec::new();
+    for name in names.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        let ours = name.starts_with(b"user.overlay.") || name.starts_with(b"user.fuseoverlayfs.");
+        let wanted =
+            matches!(name, b"security.capability" | b"system.posix_acl_access" | b"system.posix_acl_default")
+                || (name.starts_with(b"user.") && !ours);
+        if wanted {
+            match read(|buffer| rustix::fs::fgetxattr(from, name, buffer)) {
+                Err(Errno::NODATA) => {}
+                other => found.push((name.to_vec(), other?)),
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// Calls until the answer fits.
 fn read(mut call: impl FnMut(&mut [u8]) -> rustix::io::Result<usize>) -> rustix::io::Result<Vec<u8>> {
     let mut buffer = vec![0_u8; 1024];

@@ -9,6 +9,7 @@ mod header;
 mod pax;
 mod source;
 mod sparse;
+pub(crate) mod write;
 
 #[cfg(test)]
 pub(crate) mod build;

@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use rustix::fs::{AtFlags, Gid, Mode, Timespec, Timestamps, Uid, XattrFlags};
 use rustix::io::Errno;
 
-use super::{Ownership, UnpackError, Unpacking, error};
+use super::{UnpackError, Unpacking, error};
 use crate::tar::{Entry, Kind};
 
 /// Times to set: both are the archive's one.
@@ -31,8 +31,8 @@ fn may_be_set(name: &[u8], kind: Kind) -> bool {
 impl Unpacking<'_> {
     /// Gives an open file or directory its owner, mode and attributes.
     pub(super) fn open_metadata(&mut self, entry: &Entry, fd: BorrowedFd<'_>) -> Result<(), UnpackError> {
-        if self.options.ownership == Ownership::Keep {
-            rustix::fs::fchown(fd, Some(Uid::from_raw(entry.uid)), Some(Gid::from_raw(entry.gid)))
+        if let Some((uid, gid)) = self.options.ownership.of(entry) {
+            rustix::fs::fchown(fd, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
                 .map_err(chown_failed(entry))?;
         }
         rustix::fs::fchmod(fd, Mode::from_raw_mode(entry.mode))
@@ -67,8 +67,8 @@ impl Unpacking<'_> {
     /// Gives something that cannot be opened (a link, a pipe, a device) its owner, mode and times.
     pub(super) fn named_metadata(&mut self, entry: &Entry, name: &[u8]) -> Result<(), UnpackError> {
         let here = self.tree.here();
-        if self.options.ownership == Ownership::Keep {
-            let (uid, gid) = (Some(Uid::from_raw(entry.uid)), Some(Gid::from_raw(entry.gid)));
+        if let Some((uid, gid)) = self.options.ownership.of(entry) {
+            let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
             rustix::fs::chownat(here, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)
                 .map_err(chown_failed(entry))?;
         }

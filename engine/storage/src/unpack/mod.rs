@@ -10,15 +10,16 @@ mod metadata;
 mod path;
 mod times;
 mod tree;
-mod whiteout;
+pub(crate) mod whiteout;
 
 #[cfg(test)]
 mod tests;
 
 use std::io::Read;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::fs::Mode;
+use rustix::fs::{FileType, Mode, Stat};
+use rustix::io::Errno;
 
 pub use error::UnpackError;
 use times::DirectoryTimes;
@@ -42,6 +43,19 @@ pub enum Ownership {
     Keep,
     /// All belong to the caller, for users who have no range of ids.
     SquashToCaller,
+    /// All belong to this user and group.
+    Give(u32, u32),
+}
+
+impl Ownership {
+    /// The owner that an entry gets; `None` leaves it the caller's.
+    fn of(self, entry: &Entry) -> Option<(u32, u32)> {
+        match self {
+            Self::Keep => Some((entry.uid, entry.gid)),
+            Self::SquashToCaller => None,
+            Self::Give(uid, gid) => Some((uid, gid)),
+        }
+    }
 }
 
 /// Which attributes tell overlayfs of opaque directories.
@@ -60,6 +74,46 @@ pub struct UnpackOptions {
     pub ownership: Ownership,
     /// Which attributes tell overlayfs of opaque directories.
     pub xattr_mode: XattrMode,
+}
+
+/// How to unpack an archive that is no layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExtractOptions {
+    /// Whose files the entries become.
+    pub ownership: Ownership,
+    /// Whether an entry for the root gives the target directory its mode and owner.
+    pub with_root: bool,
+    /// Whether a directory may take the place of something else, and the other way round.
+    pub overwrite: bool,
+}
+
+/// Unpacks an archive into a directory that is there; names mean nothing but themselves.
+///
+/// # Errors
+/// See [`UnpackError`]; what was unpacked until then stays.
+pub fn extract_archive(
+    archive: impl Read,
+    target: BorrowedFd<'_>,
+    options: ExtractOptions,
+) -> Result<UnpackReport, UnpackError> {
+    // The attributes of overlayfs play no part.
+    let unpack = UnpackOptions { ownership: options.ownership, xattr_mode: XattrMode::User };
+    let mut unpacking = Unpacking {
+        tree: Tree::new(target, unpack),
+        times: DirectoryTimes::new(target),
+        report: UnpackReport::default(),
+        root: None,
+        opaque: false,
+        options: unpack,
+        plain: Some(options),
+    };
+    let mut reader = Reader::new(archive);
+    while let Some(entry) = reader.next_entry()? {
+        unpacking.entry(&entry, &mut reader)?;
+    }
+    let (_, archive_size) = reader.finish()?;
+    unpacking.times.apply(&unpacking.tree).at("set the times of directories in", ".")?;
+    Ok(UnpackReport { archive_size, ..unpacking.report })
 }
 
 /// What was done and what was left out.
@@ -125,6 +179,7 @@ impl Store {
             root: None,
             opaque: false,
             options,
+            plain: None,
         };
         let mut reader = Reader::new(archive);
         while let Some(entry) = reader.next_entry()? {
@@ -163,6 +218,8 @@ struct Unpacking<'a> {
     root: Option<RootAttributes>,
     opaque: bool,
     options: UnpackOptions,
+    /// The archive is no layer.
+    plain: Option<ExtractOptions>,
 }
 
 impl Unpacking<'_> {
@@ -172,13 +229,34 @@ impl Unpacking<'_> {
             return Err(UnpackError::TooManyEntries { limit: MAX_ENTRIES });
         }
         let Some(place) = path::split(&entry.path).map_err(|fault| fault.of(entry))? else {
+            if self.plain.is_some_and(|it| !it.with_root) {
+                return Ok(());
+            }
             return self.root_entry(entry);
         };
+        if let Some(plain) = self.plain {
+            if !plain.overwrite {
+                self.must_not_swap(entry, &place)?;
+            }
+            return self.make(entry, &place, reader);
+        }
         match whiteout::meaning(&place).map_err(|fault| fault.of(entry))? {
             whiteout::Meaning::Ignored => Ok(()),
             whiteout::Meaning::Opaque => self.make_opaque(entry, &place.parent),
             whiteout::Meaning::Hides(name) => self.hide(entry, &place.parent, name),
             whiteout::Meaning::Entry => self.make(entry, &place, reader),
+        }
+    }
+
+    /// Refuses a directory in the place of something else, and the other way round.
+    fn must_not_swap(&mut self, entry: &Entry, place: &path::Place) -> Result<(), UnpackError> {
+        self.tree.enter(&place.parent).map_err(error::failed("make the directory of", entry))?;
+        let there = self.tree.stat(&place.name).map_err(error::failed("look at", entry))?;
+        let is_directory = |stat: Stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+        match (there.map(is_directory), entry.kind == Kind::Directory) {
+            (Some(true), false) => Err(error::failed("replace by", entry)(Errno::ISDIR)),
+            (Some(false), true) => Err(error::failed("replace by", entry)(Errno::NOTDIR)),
+            _ => Ok(()),
         }
     }
 
@@ -192,8 +270,8 @@ impl Unpacking<'_> {
         self.times.remember(b".", entry.mtime).map_err(error::failed("remember the time of", entry))?;
         self.root = Some(RootAttributes {
             mode: entry.mode,
-            uid: if self.options.ownership == Ownership::Keep { entry.uid } else { 0 },
-            gid: if self.options.ownership == Ownership::Keep { entry.gid } else { 0 },
+            uid: self.options.ownership.of(entry).map_or(0, |it| it.0),
+            gid: self.options.ownership.of(entry).map_or(0, |it| it.1),
         });
         Ok(())
     }

@@ -13,9 +13,9 @@ use super::path::{Fault, Place};
 use super::{UnpackError, Unpacking, XattrMode, error};
 use crate::tar::Entry;
 
-const PREFIX: &[u8] = b".wh.";
+pub(crate) const PREFIX: &[u8] = b".wh.";
 const META_PREFIX: &[u8] = b".wh..wh.";
-const OPAQUE: &[u8] = b".wh..wh..opq";
+pub(crate) const OPAQUE: &[u8] = b".wh..wh..opq";
 
 /// What an entry's name means.
 #[derive(Debug, PartialEq, Eq)]
@@ -84,8 +84,13 @@ fn is_opaque(dir: BorrowedFd<'_>, mode: XattrMode) -> rustix::io::Result<bool> {
     }
 }
 
+/// Whether a directory of an upper layer hides all that lower layers have in it, whoever mounted it.
+pub(crate) fn is_marked_opaque(dir: BorrowedFd<'_>) -> rustix::io::Result<bool> {
+    Ok(is_opaque(dir, XattrMode::User)? || is_opaque(dir, XattrMode::Trusted)?)
+}
+
 /// Whether what lies there is a whiteout that was made here. Devices 0:0 of archives are never made.
-pub(super) fn is_one(parent: BorrowedFd<'_>, name: &[u8], stat: &Stat) -> rustix::io::Result<bool> {
+pub(crate) fn is_one(parent: BorrowedFd<'_>, name: &[u8], stat: &Stat) -> rustix::io::Result<bool> {
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::CharacterDevice => Ok(stat.st_rdev == 0),
         FileType::RegularFile if stat.st_size == 0 => {

@@ -1,0 +1,84 @@
+//! `commit`: a container becomes an image.
+
+use pontoon_image::{Reference, RunConfig};
+use pontoon_lifecycle::commit::{self, CommitRequest};
+use pontoon_lifecycle::create::image_config;
+use pontoon_lifecycle::list::{self, Found};
+use pontoon_storage::Store;
+
+use super::changes::apply;
+use super::pull::local_name;
+use super::{Context, Failure, list as rows};
+use pontoon_cli::args::CommitArgs;
+use pontoon_cli::exit::ExitStatus;
+use pontoon_cli::output;
+
+/// `pontoon commit`
+pub fn commit(context: &Context, args: &CommitArgs) -> Result<ExitStatus, Failure> {
+    if let Some(format) = args.format.as_deref().filter(|it| *it != "oci") {
+        let hint = "images are kept in the format of the OCI; other engines read it".to_owned();
+        return Err(Failure::new(format!("`--format={format}` is not supported yet"), Some(hint)));
+    }
+    let store = context.store()?;
+    let found = list::find(&store, &args.container)?;
+    let name = match &args.image {
+        Some(name) => Some(Reference::parse(&local_name(name))?),
+        None => None,
+    };
+    let mut config = config(&store, &found, args.include_volumes)?;
+    apply(&mut config, &args.change)?;
+    let request = CommitRequest {
+        name,
+        author: args.author.clone().filter(|it| !it.is_empty()),
+        message: args.message.clone().unwrap_or_default(),
+        config,
+        squash: args.squash,
+        pause: args.pause,
+        now: pontoon_cli::time::unix_or_never(Some(std::time::SystemTime::now())),
+    };
+    let id = commit::commit(&context.host, &store, &found, &request).map_err(|err| {
+        Failure::from(err).while_doing(format!("cannot make an image of container `{}`", args.container))
+    })?;
+    if let Some(path) = &args.iidfile {
+        std::fs::write(path, format!("sha256:{id}"))
+            .map_err(|err| Failure::from(err).while_doing(format!("cannot write `{}`", path.display())))?;
+    }
+    output::line(&id)?;
+    Ok(ExitStatus::Success)
+}
+
+/// What the container runs, as its image's configuration and its own options have it.
+fn config(store: &Store, found: &Found, with_volumes: bool) -> Result<RunConfig, Failure> {
+    let image = store.find_image(&found.record.image_id)?;
+    let mut config = image_config(store, &image)?.config;
+    let request = &found.record.request;
+    let (entry, words) = rows::command(&found.record, config.entrypoint.as_ref(), config.cmd.as_ref());
+    config.entrypoint = (!entry.is_empty()).then_some(entry);
+    config.cmd = (!words.is_empty()).then_some(words);
+    for (name, value) in &request.env {
+        super::changes::set_env(&mut config, name, value);
+    }
+    config.labels.extend(request.labels.iter().cloned());
+    if let Some(user) = &request.user {
+        config.user.clone_from(user);
+    }
+    if let Some(directory) = &request.workdir {
+        config.working_dir.clone_from(directory);
+    }
+    for port in &request.expose {
+        if !config.exposed_ports.contains(port) {
+            config.exposed_ports.push(port.clone());
+        }
+    }
+    if let Some(signal) = request.stop_signal {
+        config.stop_signal = Some(pontoon_cli::run_options::signal_name(signal));
+    }
+    if with_volumes {
+        for volume in &found.record.volumes {
+            if !config.volumes.contains(&volume.target) {
+                config.volumes.push(volume.target.clone());
+            }
+        }
+    }
+    Ok(config)
+}

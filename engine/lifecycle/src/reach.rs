@@ -1,0 +1,193 @@
+//! Reaching the files of a container, running or not, for work that is done in a child.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+
+use pontoon_monitor::plan::StreamPlan;
+use pontoon_monitor::state::{FailureReport, RunState};
+use pontoon_runtime::plan::{MountSource, Plan, RootfsSource};
+use pontoon_runtime::start::StartError;
+use pontoon_runtime::visit::{self, Place, Visitor};
+use pontoon_storage::{FileError, FindImageError, OpenError, Store};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use crate::create::{CreateError, image_config};
+use crate::exec::Causes;
+use crate::facts::{self, Known, PlanError};
+use crate::host::Host;
+use crate::list::Found;
+use crate::record::ContainerRecord;
+use crate::request::NetworkMode;
+use crate::status;
+
+/// Why the files could not be reached, or what went wrong with them.
+#[derive(Debug, thiserror::Error)]
+pub enum ReachError {
+    /// It cannot be told what they are.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// Its image.
+    #[error(transparent)]
+    Image(#[from] FindImageError),
+    /// Its image's configuration.
+    #[error(transparent)]
+    Config(#[from] CreateError),
+    /// Its directories.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Its runtime directory.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The child.
+    #[error("cannot reach the container's files")]
+    Visit(#[from] StartError),
+    /// Something around it.
+    #[error("cannot reach the container's files")]
+    Io(#[from] io::Error),
+    /// Another command has it.
+    #[error("the container is being started or used by another command")]
+    Busy,
+    /// Its root file system is served by a program only while it runs.
+    #[error("the container's files are served by fuse-overlayfs, which runs only while the container does")]
+    Fuse,
+    /// The child was killed.
+    #[error("the process at work on the container's files was killed")]
+    Killed,
+    /// What the work said.
+    #[error("{}", .0.chain.first().map_or("the work failed", String::as_str))]
+    Work(FailureReport, #[source] Option<Causes>),
+}
+
+impl ReachError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Plan(err) => err.hint(),
+            Self::Config(err) => err.hint(),
+            Self::File(err) => err.hint(),
+            Self::Open(err) => err.hint(),
+            Self::Visit(err) => err.hint(),
+            Self::Fuse => Some("start it first".to_owned()),
+            Self::Busy => Some("try again in a moment".to_owned()),
+            Self::Work(report, _) => report.hint.clone(),
+            Self::Image(_) | Self::Io(_) | Self::Killed => None,
+        }
+    }
+}
+
+/// A child at work on a container's files.
+#[derive(Debug)]
+pub struct Reached {
+    visitor: Visitor,
+    said: OwnedFd,
+    /// Keeps the container from being started while its files are put together by us.
+    _claim: Option<OwnedFd>,
+}
+
+/// What work gives.
+pub type WorkResult = Result<(), Box<dyn std::error::Error>>;
+
+/// Lets `work` run in a child that sees the container's files; it is given a handle of their root. Called with a single
+/// thread only.
+///
+/// # Errors
+/// See [`ReachError`].
+pub fn reach(
+    host: &Host,
+    store: &Store,
+    found: &Found,
+    work: impl FnOnce(&OwnedFd) -> WorkResult,
+) -> Result<Reached, ReachError> {
+    let (said, say) = pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from)?;
+    let reporting = |root: &OwnedFd| match work(root) {
+        Ok(()) => 0,
+        Err(err) => {
+            let report = FailureReport::new(err.as_ref(), None, 125);
+            if let Ok(text) = serde_json::to_vec(&report) {
+                let _ = File::from(say).write_all(&text);
+            }
+            1
+        }
+    };
+    let visitor = match found.status.run().map(process_of) {
+        Some(process) => {
+            let process = process?;
+            let place = Place::Running { process: process.as_fd(), user_namespace: host.is_rootless() };
+            visit::visit(place, reporting)?
+        }
+        None => {
+            let (plan, claim) = at_rest(host, store, found)?;
+            let visitor = visit::visit(Place::AtRest { plan: &plan }, reporting)?;
+            return Ok(Reached { visitor, said, _claim: Some(claim) });
+        }
+    };
+    Ok(Reached { visitor, said, _claim: None })
+}
+
+impl Reached {
+    /// Waits for the work.
+    ///
+    /// # Errors
+    /// See [`ReachError`].
+    pub fn wait(self) -> Result<(), ReachError> {
+        let code = self.visitor.wait()?;
+        match code {
+            Some(0) => Ok(()),
+            None => Err(ReachError::Killed),
+            Some(_) => {
+                let mut text = Vec::new();
+                File::from(self.said).read_to_end(&mut text)?;
+                let report: FailureReport = serde_json::from_slice(&text).unwrap_or_default();
+                let causes = Causes::of(report.chain.get(1..).unwrap_or_default());
+                Err(ReachError::Work(report, causes))
+            }
+        }
+    }
+}
+
+/// The first process, held so that its number cannot come to mean another.
+fn process_of(state: &RunState) -> io::Result<OwnedFd> {
+    let pid = Pid::from_raw(state.pid).ok_or(io::ErrorKind::NotFound)?;
+    Ok(pidfd_open(pid, PidfdFlags::empty())?)
+}
+
+/// What is mounted in a container that does not run, and the lock that keeps it from being started.
+fn at_rest(host: &Host, store: &Store, found: &Found) -> Result<(Plan, OwnedFd), ReachError> {
+    found.container.open_run_dir(store)?;
+    let claim = status::claim(found.container.run_path())?.ok_or(ReachError::Busy)?;
+    let image = store.find_image(&found.record.image_id)?;
+    let config = image_config(store, &image)?;
+    found.container.make_overlay_dirs(image.root)?;
+    // Whatever the network needs is not needed here.
+    let mut record: ContainerRecord = found.record.clone();
+    record.request.network = Some(NetworkMode::None);
+    record.request.publish.clear();
+    record.request.sysctls.clear();
+    record.request.resources = crate::resources::Resources::default();
+    let known = Known {
+        record: &record,
+        image: &image,
+        config: &config,
+        directory: found.container.path(),
+        run_directory: found.container.run_path(),
+        own_cgroup: false,
+        streams: StreamPlan { interactive: false, foreground: false },
+    };
+    let mut plan = facts::plan(host, store, &known)?.plan.container;
+    if matches!(plan.rootfs.source, RootfsSource::Fuse { .. }) {
+        return Err(ReachError::Fuse);
+    }
+    plan.mounts.retain_mut(|mount| match &mut mount.source {
+        // The first copy is made when the container is started.
+        MountSource::Bind { path, first_copy, .. } => {
+            *first_copy = None;
+            mount.give_to_user = false;
+            !path.starts_with(found.container.run_path())
+        }
+        _ => false,
+    });
+    Ok((plan, claim))
+}

@@ -1,0 +1,46 @@
+//! The container's files without its processes, for work that is done on them from outside.
+
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use pontoon_rootless::userns::become_root;
+use rustix::io::Errno;
+use rustix::process::DumpableBehavior;
+use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
+
+use super::{confine, mounts, rootfs};
+use crate::message::{self, Failure, MAPPED, Step};
+use crate::plan::Plan;
+
+/// Enters the mount namespace (and the user namespace) of a running container.
+pub(crate) fn enter_files(process: BorrowedFd<'_>, user_namespace: bool) -> Result<OwnedFd, Failure> {
+    let failed = |err| Failure::new(Step::Namespaces, "", err);
+    // The container's processes must not be able to touch us (CVE-2016-9962); they cannot see us either, since we stay in
+    // our own pid namespace.
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed)?;
+    let mut kinds = ThreadNameSpaceType::MOUNT;
+    kinds.set(ThreadNameSpaceType::USER, user_namespace);
+    move_into_thread_name_spaces(process, kinds).map_err(failed)?;
+    if user_namespace {
+        become_its_root()?;
+    }
+    confine::root_of_this_namespace()
+}
+
+/// Puts together what a container that does not run would see. Runs in a mount namespace of its own, and in a user namespace
+/// whose ids the parent maps meanwhile, if the plan has one.
+pub(crate) fn mount_files(plan: &Plan, socket: &OwnedFd) -> Result<OwnedFd, Failure> {
+    let sources = mounts::open_sources(&plan.mounts)?;
+    message::expect(socket, MAPPED)?;
+    if plan.namespaces.user.is_some() {
+        become_its_root()?;
+    }
+    let root = rootfs::mount(&plan.rootfs, socket)?;
+    mounts::make_binds(&root, plan, sources)?;
+    Ok(root)
+}
+
+/// What the user may read on the host by her groups she may copy.
+fn become_its_root() -> Result<(), Failure> {
+    become_root(true)
+        .map_err(|err| Failure::new(Step::BecomeRoot, "", Errno::from_io_error(&err).unwrap_or(Errno::PERM)))
+}
