@@ -181,9 +181,8 @@ fn at_rest(host: &Host, store: &Store, found: &Found) -> Result<(Plan, OwnedFd),
         return Err(ReachError::Fuse);
     }
     plan.mounts.retain_mut(|mount| match &mut mount.source {
-        // The first copy is made when the container is started.
-        MountSource::Bind { path, first_copy, .. } => {
-            *first_copy = None;
+        MountSource::Bind { path, .. } => {
+            // Its user gets it when the container is started.
             mount.give_to_user = false;
             !path.starts_with(found.container.run_path())
         }

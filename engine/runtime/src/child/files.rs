@@ -35,7 +35,8 @@ pub(crate) fn mount_files(plan: &Plan, socket: &OwnedFd) -> Result<OwnedFd, Fail
         become_its_root()?;
     }
     let root = rootfs::mount(&plan.rootfs, socket)?;
-    mounts::make_binds(&root, plan, sources)?;
+    let identity = confine::look_up_identity_in(&root, &plan.process)?;
+    mounts::make_binds(&root, plan, sources, &identity)?;
     Ok(root)
 }
 

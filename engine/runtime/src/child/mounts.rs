@@ -86,10 +86,15 @@ pub(super) fn make_all(
 }
 
 /// Makes only what is mounted from the host, for work on the files of a container that does not run.
-pub(super) fn make_binds(root: &OwnedFd, plan: &Plan, sources: Vec<Option<OwnedFd>>) -> Result<(), Failure> {
+pub(super) fn make_binds(
+    root: &OwnedFd,
+    plan: &Plan,
+    sources: Vec<Option<OwnedFd>>,
+    identity: &Identity,
+) -> Result<(), Failure> {
     for (mount, source) in plan.mounts.iter().zip(sources) {
-        if matches!(mount.source, MountSource::Bind { .. }) && source.is_some() {
-            make(root, mount, source, &Identity::default(), &[])?;
+        if matches!(mount.source, MountSource::Bind { .. }) {
+            make(root, mount, source, identity, &[])?;
         }
     }
     Ok(())

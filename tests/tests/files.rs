@@ -1,0 +1,227 @@
+//! Files into containers, out of them, and what containers have changed: cp, export, diff, commit.
+#![cfg(feature = "e2e")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
+use pontoon_tests::{B, Output, TestHost, alone, host_with_busybox};
+
+/// A container called `box`, run by user 1000:33, and a directory of alice's with a file, a tree and links.
+struct Fixture {
+    host: &'static TestHost,
+}
+
+impl Fixture {
+    fn new(options: &str) -> Self {
+        let host = host_with_busybox();
+        let new = Self { host };
+        new.sh("rm -rf ~/w; mkdir -p ~/w/d/sub; cd ~/w; echo f >f; chmod 640 f; echo g >d/sub/g; ln -s f link; ln -s d dlink").ok();
+        let script =
+            "cd /tmp; mkdir dir; echo old >file; ln -s file flink; ln -s dir dlink; exec sleep 10000";
+        host.entry("alice")
+            .env("SCRIPT", script)
+            .sh(&format!(
+                "pontoon run -d --name box --stop-timeout 0 -u 1000:33 {options} {B} sh -c \"$SCRIPT\""
+            ))
+            .ok();
+        pontoon_tests::wait::until_true("the container's files", || {
+            host.alice("pontoon exec box test -L /tmp/dlink").code == 0
+        });
+        new
+    }
+
+    fn sh(&self, script: &str) -> Output {
+        self.host.alice(&format!("cd ~/w 2>/dev/null; {script}"))
+    }
+
+    fn inside(&self, script: &str) -> String {
+        self.host
+            .entry("alice")
+            .env("SCRIPT", script)
+            .sh("pontoon exec -u 0 box sh -c \"$SCRIPT\"")
+            .ok()
+            .text()
+            .to_owned()
+    }
+
+    #[track_caller]
+    fn refuses(&self, command: &str, reason: &str) {
+        let refused = self.sh(command).fails(125);
+        assert!(refused.stderr.contains(reason), "{command}: {}", refused.stderr);
+    }
+}
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        let _ = self.host.alice("pontoon rm -f -i -t 0 box other; rm -rf ~/w");
+    }
+}
+
+#[test]
+fn files_come_in_as_the_rules_of_podman_have_it() {
+    let _alone = alone();
+    let it = Fixture::new("");
+    it.sh("pontoon cp f box:/tmp/new").ok().prints("");
+    assert_eq!(it.inside("stat -c '%u:%g %a' /tmp/new; cat /tmp/new"), "1000:33 640\nf");
+    it.sh("pontoon cp f box:/tmp/flink && pontoon cp f box:/tmp/dir && pontoon cp f box:/tmp/dlink").ok();
+    assert_eq!(it.inside("cat /tmp/file; ls /tmp/dir; readlink /tmp/flink"), "f\nf\nfile");
+    it.sh("pontoon cp d box:/tmp/tree && pontoon cp d box:/tmp/dir && pontoon cp d/. box:/tmp/dir").ok();
+    assert_eq!(
+        it.inside("cd /tmp; find tree dir | sort"),
+        "dir\ndir/d\ndir/d/sub\ndir/d/sub/g\ndir/f\ndir/sub\ndir/sub/g\ntree\ntree/sub\ntree/sub/g"
+    );
+    it.sh("pontoon cp link box:/tmp/l && pontoon cp dlink box:/tmp/dl").ok();
+    assert_eq!(it.inside("cd /tmp; stat -c %F l dl; ls dl"), "regular file\ndirectory\nsub");
+    it.sh("pontoon cp -a=false f box:/tmp/raw && pontoon cp f box:/etc/hosts").ok();
+    assert_eq!(it.inside("stat -c %u:%g /tmp/raw; cat /etc/hosts"), "0:0\nf");
+    it.refuses("pontoon cp d box:/tmp/file", "a directory cannot be copied over it");
+    it.refuses("pontoon cp f box:/tmp/none/", "does not exist");
+    it.refuses("pontoon cp f box:/tmp/no/such", "cannot open `/tmp/no`");
+    it.refuses("pontoon cp missing box:/tmp/x", "missing");
+    it.refuses("pontoon cp f nobody:/tmp/x", "nobody");
+    it.refuses("pontoon cp f g", "neither of the two is in a container");
+    it.refuses("pontoon cp f box:", "has no path");
+    it.refuses("mkfifo p; pontoon cp p box:/tmp/p", "neither a regular file nor a directory");
+    it.sh("mkdir -p t/file; pontoon cp t/. box:/tmp").fails(125);
+    it.sh("pontoon cp --overwrite t/. box:/tmp").ok();
+    assert_eq!(it.inside("stat -c %F /tmp/file"), "directory");
+}
+
+#[test]
+fn files_go_out_and_belong_to_the_caller() {
+    let _alone = alone();
+    let it = Fixture::new("--userns keep-id");
+    it.inside("echo x >/tmp/dir/x; chown -R 5:5 /tmp/dir; chmod 600 /tmp/dir/x");
+    it.sh("pontoon cp box:/etc/passwd . && pontoon cp box:/tmp/dir out && pontoon cp box:/tmp/dir out").ok();
+    it.sh("pontoon cp box:/tmp/dir/. flat && pontoon cp box:/tmp/flink l").ok();
+    it.sh("find out flat passwd l | sort; stat -c '%U %a' out/x passwd")
+        .ok()
+        .prints("flat\nflat/x\nl\nout\nout/dir\nout/dir/x\nout/x\npasswd\nalice 600\nalice 644");
+    it.refuses("pontoon cp box:/etc/passwd nd/", "does not exist");
+    it.refuses("pontoon cp box:/tmp/dir passwd", "a directory cannot be copied over it");
+    it.refuses("pontoon cp box:/nothing .", "cannot open `/nothing`");
+    it.refuses("pontoon cp box:/dev/zero .", "neither a regular file nor a directory");
+    // A link of the container's leads to the container's own files.
+    it.inside("ln -s /etc/hostname /tmp/trap; ln -s ../../../../../../etc/hostname /tmp/climb");
+    it.sh("pontoon cp box:/tmp/trap t1 && pontoon cp box:/tmp/climb t2 && cat t1 t2").ok();
+    let id = it.inside("hostname");
+    it.sh("cat t1 t2").ok().prints(&format!("{id}\n{id}"));
+}
+
+#[test]
+fn archives_go_through_pipes() {
+    let _alone = alone();
+    let it = Fixture::new("");
+    it.sh("tar c d f | pontoon cp - box:/tmp/dir").ok();
+    assert_eq!(
+        it.inside("cd /tmp/dir; find . | sort; stat -c %u f"),
+        ".\n./d\n./d/sub\n./d/sub/g\n./f\n1000"
+    );
+    it.sh("pontoon cp box:/tmp/dir - | tar t | sort")
+        .ok()
+        .prints("dir/\ndir/d/\ndir/d/sub/\ndir/d/sub/g\ndir/f");
+    it.sh("pontoon cp box:/etc/passwd - | tar xO").ok().says("root:");
+    it.refuses("tar c d | pontoon cp - box:/tmp/file", "is not a directory");
+    it.refuses("echo no archive | pontoon cp - box:/tmp", "cannot copy `-`");
+    // Out of the archive's directory leads nothing.
+    it.refuses("tar cP --transform 's,f,../up,' f | pontoon cp - box:/tmp/dir", "climbs");
+}
+
+#[test]
+fn containers_exchange_files() {
+    let _alone = alone();
+    let it = Fixture::new("");
+    it.sh(&format!("pontoon create --name other -u 33 -v files-vol:/data {B} true")).ok();
+    it.sh("pontoon cp box:/tmp/file box:/tmp/copy").ok();
+    assert_eq!(it.inside("cat /tmp/copy"), "old");
+    it.sh("pontoon cp box:/tmp/file other:/etc && pontoon cp box:/tmp/file other:/data/f && pontoon cp box:/tmp other:/t").ok();
+    it.sh("pontoon cp other:/etc/file - | tar xO; pontoon cp other:/t/flink got; cat got")
+        .ok()
+        .prints("old\nold");
+    it.refuses("pontoon cp box:/none other:/x", "cannot open `/none`");
+    it.refuses("pontoon cp box:/tmp other:/etc/passwd", "a directory cannot be copied over it");
+    // What came into a volume is in the volume, beside what the image has there.
+    let seen =
+        it.sh(&format!("pontoon run --rm -v files-vol:/data {B} sh -c 'cat /data/f; ls /data | wc -l'")).ok();
+    assert!(seen.stdout.starts_with("old\n") && !seen.stdout.ends_with("\n1\n"), "{}", seen.stdout);
+    it.sh("pontoon rm other && pontoon volume rm files-vol").ok();
+}
+
+#[test]
+fn a_container_at_rest_has_its_files_too() {
+    let _alone = alone();
+    let it = Fixture::new("");
+    it.sh("pontoon stop -t 0 box >stopped && pontoon cp f box:/tmp/late && pontoon cp box:/tmp/file back && cat back")
+        .ok()
+        .prints("old");
+    it.sh("pontoon export box | tar t | grep -c '^tmp/late$'").ok().prints("1");
+    it.sh("pontoon start box").ok();
+    assert_eq!(it.inside("cat /tmp/late"), "f");
+    it.sh("pontoon pause box && pontoon cp box:/tmp/late paused && pontoon unpause box && cat paused")
+        .ok()
+        .prints("f");
+}
+
+#[test]
+fn changes_are_listed() {
+    let _alone = alone();
+    let it = Fixture::new("");
+    it.inside("rm /etc/group; echo x >>/etc/passwd; mkdir /new; rm -r /var; mkdir /var");
+    let list = it.sh("pontoon diff box").ok().stdout;
+    for line in ["C /etc", "C /etc/passwd", "D /etc/group", "A /new", "A /tmp/file", "C /tmp"] {
+        assert!(list.lines().any(|it| it == line), "{line} in {list}");
+    }
+    assert!(
+        !list.contains("/etc/hosts") && !list.contains("/proc") && !list.contains("containerenv"),
+        "{list}"
+    );
+    let json = it.sh("pontoon container diff --format json box").ok().stdout;
+    assert!(json.contains("\"deleted\": [") && json.contains("\"/etc/group\""), "{json}");
+    it.sh(&format!("pontoon image diff {B}")).ok().says("A /");
+    it.refuses("pontoon diff nothing", "nothing");
+    it.refuses("pontoon diff", "needs the name or id");
+}
+
+#[test]
+fn an_image_is_made_of_a_container() {
+    let _alone = alone();
+    let it = Fixture::new("-e FROM=options -l colour=blue");
+    it.inside("rm /etc/group; echo kept >/kept; chown 5:6 /kept; rm -r /var; mkdir /var; echo v >/var/v");
+    let id = it
+        .sh("pontoon commit -c 'ENV A=b' -c 'CMD [\"cat\", \"/kept\"]' -a Alice -m words --pause box made")
+        .ok();
+    assert_eq!(id.text().len(), 64);
+    it.sh("pontoon run --rm made").ok().prints("kept");
+    it.sh("pontoon run --rm made sh -c 'stat -c %u:%g /kept; test ! -e /etc/group; ls /var; echo $A $FROM'")
+        .ok()
+        .prints("5:6\nv\nb options");
+    let shown = it.sh(
+        "pontoon image inspect --format '{{.Author}} {{.Config.User}} {{index .Labels \"colour\"}} {{.Comment}}' made",
+    );
+    assert!(shown.ok().stdout.starts_with("Alice 1000:33 blue"));
+    // The layers below are shared, not copied.
+    let layers = |image: &str| {
+        it.sh(&format!("pontoon image inspect --format '{{{{len .RootFS.Layers}}}}' {image}"))
+            .ok()
+            .text()
+            .parse::<u32>()
+            .unwrap()
+    };
+    assert_eq!(layers("made"), layers(B) + 1);
+    it.sh("pontoon commit -q --squash box flat").ok();
+    assert_eq!(layers("flat"), 1);
+    it.sh("pontoon run --rm flat cat /kept /var/v").ok().prints("kept\nv");
+    // Others read it.
+    it.sh("pontoon stop box && pontoon commit --iidfile id box made && cat id").ok().says("sha256:");
+    it.refuses("pontoon commit box 'Not A Name'", "Not A Name");
+    it.refuses("pontoon commit --change 'RUN x' box", "the instructions are");
+    it.sh("pontoon rm box && pontoon rmi -f made flat").ok();
+}
+
+#[test]
+fn what_cannot_be_read_outside_is_not_read_for_others() {
+    let _alone = alone();
+    let it = Fixture::new("");
+    // A file of the host's root stays unreadable to alice's container tools.
+    it.host.root("install -m 600 /dev/null /srv/secret && echo s >/srv/secret").ok();
+    it.refuses("pontoon cp /srv/secret box:/tmp/x", "cannot open `/srv/secret`");
+    it.refuses("pontoon cp box:/etc/passwd /srv/x", "cannot make the copy");
+}
