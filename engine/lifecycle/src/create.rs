@@ -18,7 +18,11 @@ use crate::names;
 use crate::record::{ContainerRecord, VolumeRecord, VolumeUse};
 use crate::remove::{self, RemoveError, RemoveOptions};
 use crate::request::{CreateRequest, MountRequest, MountSource};
+use crate::secret::{self, UseError};
 use crate::{host::Host, status};
+
+/// The variable in which the service manager names the directory of credentials (systemd.exec(5)).
+pub(crate) const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
 /// Why a container could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +45,9 @@ pub enum CreateError {
         #[source]
         source: ConfigError,
     },
+    /// Its secrets.
+    #[error(transparent)]
+    Secret(#[from] UseError),
     /// Its health check.
     #[error(transparent)]
     Health(#[from] HealthError),
@@ -118,6 +125,7 @@ impl CreateError {
             Self::Open(err) => err.hint(),
             Self::Port(err) => err.hint(),
             Self::Health(err) => err.hint(),
+            Self::Secret(err) => err.hint(),
             Self::Replace { source, .. } => source.hint(),
             Self::Cidfile { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
                 Some("remove the file if the container it names is gone".to_owned())
@@ -177,6 +185,7 @@ pub fn create(
     }
     pontoon_network::resolve_random(&mut request.publish)?;
     let inherited = volumes_from(store, &mut request)?;
+    let secrets = secret::find(store, &request)?;
     if let Some(path) = &request.cidfile
         && path.exists()
     {
@@ -198,6 +207,7 @@ pub fn create(
         request,
         volumes: Vec::new(),
         anonymous_volumes: Vec::new(),
+        secrets,
         of_run,
     };
     record.volumes = inherited;
@@ -214,6 +224,15 @@ pub fn create(
             return Err(err);
         }
     };
+    let credentials = std::env::var_os(CREDENTIALS);
+    // A credential that is not there yet may be when the container is started.
+    match secret::provide(store, &record, container.path(), credentials.as_deref()) {
+        Ok(_) | Err(UseError::NoCredentials { .. } | UseError::Credential { .. }) => {}
+        Err(err) => {
+            let _ = store.remove_container(container);
+            return Err(err.into());
+        }
+    }
     if let Some(path) = &record.request.cidfile
         && let Err(source) = write_new(path, &record.id)
     {
@@ -262,6 +281,7 @@ pub fn preview(
         request,
         volumes,
         anonymous_volumes: Vec::new(),
+        secrets: Vec::new(),
         of_run: true,
     }
 }

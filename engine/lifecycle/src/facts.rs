@@ -1,5 +1,6 @@
 //! The facts that a decision is made from: read here, once, and passed as values.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -14,12 +15,14 @@ use pontoon_runtime::seccomp::{Profile, ProfileError};
 use pontoon_storage::{FileError, FindImageError, IdRange, IdShift, ImageRecord, ShiftError, Store};
 use rustix::process::{Resource, getrlimit};
 
+use crate::create::CREDENTIALS;
 use crate::decide::{self, Caller, DecideError, Decided, Facts};
 use crate::host::Host;
 use crate::overlay::{self, OverlayError};
 use crate::record::{ContainerRecord, VolumeUse};
 use crate::request::{HostsFile, SeccompRequest, UserNsMode};
 use crate::resources::{NoDevice, block_device};
+use crate::secret::{self, UseError};
 use crate::user_namespace::{self, EnterError};
 
 /// Where the host may have a profile of its own, the administrator's first.
@@ -71,6 +74,9 @@ pub enum PlanError {
     /// The copy failed.
     #[error("cannot give the image's files the owners that --userns keep-id needs: {0}")]
     ShiftFailed(String),
+    /// A secret.
+    #[error(transparent)]
+    Secret(#[from] UseError),
     /// A device of a limit.
     #[error(transparent)]
     Device(#[from] NoDevice),
@@ -102,6 +108,7 @@ impl PlanError {
             Self::Helper(err) => Some(err.hint()),
             Self::Shift(err) => err.hint(),
             Self::Decide(err) => err.hint(),
+            Self::Secret(err) => err.hint(),
             _ => None,
         }
     }
@@ -172,6 +179,12 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
         own_cgroup: known.own_cgroup,
         hard_limits: (getrlimit(Resource::Nofile).maximum, getrlimit(Resource::Nproc).maximum),
         hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        secret_env: secret::provide(
+            store,
+            known.record,
+            known.directory,
+            host.variable(CREDENTIALS).map(OsStr::new),
+        )?,
         limits: request.resources.limits(block_device)?,
         devices: if request.privileged { host_devices() } else { Vec::new() },
         missing_devices: request

@@ -22,6 +22,7 @@ pub mod remove;
 pub mod rename;
 pub mod request;
 pub mod resources;
+pub mod secret;
 pub mod start;
 pub mod status;
 pub mod stop;

@@ -26,6 +26,9 @@ pub struct ContainerRecord {
     pub volumes: Vec<VolumeUse>,
     /// Volumes that nobody named; they go with it.
     pub anonymous_volumes: Vec<String>,
+    /// The secrets it uses, in the order of the request: their copies lie in its directory under these numbers.
+    #[serde(default)]
+    pub secrets: Vec<SecretCopy>,
     /// Whether it was made by `run`, to be started at once.
     #[serde(default)]
     pub of_run: bool,
@@ -42,6 +45,18 @@ impl ContainerRecord {
             RestartPolicy::No | RestartPolicy::OnFailure { .. } => false,
         }
     }
+}
+
+/// A secret that a container uses: as it was when the container was made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretCopy {
+    /// The secret's id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// A credential of the service manager's that is read at every start, in place of a copy.
+    #[serde(default)]
+    pub credential: Option<String>,
 }
 
 /// A volume that a container uses.

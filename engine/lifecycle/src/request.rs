@@ -96,6 +96,8 @@ pub struct CreateRequest {
     pub dns_option: Vec<String>,
     /// `--volume` and `--mount`, in order.
     pub mounts: Vec<MountRequest>,
+    /// `--secret`, in order.
+    pub secrets: Vec<SecretUse>,
     /// `--volumes-from`: containers whose volumes and binds are mounted here too, with options.
     pub volumes_from: Vec<(String, Vec<String>)>,
     /// `--device`: host path, container path, permissions.
@@ -228,6 +230,37 @@ pub enum MountSource {
     Anonymous,
     /// A tmpfs.
     Tmpfs,
+}
+
+/// `--secret`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretUse {
+    /// Name or id of the secret.
+    pub name: String,
+    /// Where it is seen.
+    pub place: SecretPlace,
+}
+
+/// Where a secret is seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecretPlace {
+    /// In a file.
+    Mount {
+        /// Path in the container; one that is not absolute is below `/run/secrets`.
+        target: String,
+        /// Its owner.
+        uid: u32,
+        /// Its group.
+        gid: u32,
+        /// Its mode.
+        mode: u32,
+    },
+    /// In a variable of the environment.
+    Env {
+        /// Its name.
+        name: String,
+    },
 }
 
 /// `--device`.

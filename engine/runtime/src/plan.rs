@@ -117,6 +117,9 @@ pub struct Mount {
     /// Everything in it is given to the container's user first (`U`).
     #[serde(default)]
     pub give_to_user: bool,
+    /// The file itself is given to this user and group of the container first.
+    #[serde(default)]
+    pub owner: Option<(u32, u32)>,
 }
 
 /// Mount propagation, see mount_namespaces(7).

@@ -15,6 +15,7 @@
 //! ROOT/containers/HEX/{record.json,exit.json,upper/,work/,rootfs/}
 //! ROOT/containers/names/NAME               a link whose text is the container's id
 //! ROOT/volumes/NAME/{record.json,_data/,needs-copy-up}
+//! ROOT/secrets/NAME/{record.json,data}
 //! ROOT/tmp/*                               being made; a directory without a living lock is a leftover
 //! ROOT/trash/*                             being deleted
 //! RUN/containers/HEX/                      what a reboot may forget
@@ -48,6 +49,7 @@ mod layers;
 mod lock;
 mod record;
 mod remove;
+mod secrets;
 mod shift;
 mod store;
 mod sweep;
@@ -75,6 +77,7 @@ pub use layers::{LayerError, LayerMeta};
 pub use lock::{ContainerLock, LayerLease, PullLock, VolumeLock};
 pub use record::{Durability, RecordError, read_record, write_record_atomically};
 pub use remove::remove_tree;
+pub use secrets::{MAX_SECRET, SecretData, SecretError, SecretRecord};
 pub use shift::{IdRange, IdShift, ShiftError};
 pub use store::{OpenError, Store, StorePaths};
 pub use sweep::{SweepReport, TrashReport};

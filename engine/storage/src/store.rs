@@ -95,6 +95,7 @@ pub struct Store {
     containers: OnceLock<Place>,
     container_names: OnceLock<Place>,
     volumes: OnceLock<Place>,
+    secrets: OnceLock<Place>,
     tmp: OnceLock<Place>,
     trash: OnceLock<Place>,
 }
@@ -117,6 +118,7 @@ impl Store {
             containers: OnceLock::new(),
             container_names: OnceLock::new(),
             volumes: OnceLock::new(),
+            secrets: OnceLock::new(),
             tmp: OnceLock::new(),
             trash: OnceLock::new(),
         })
@@ -180,6 +182,10 @@ impl Store {
         below(&self.volumes, &self.root, "volumes")
     }
 
+    pub(crate) fn secrets(&self) -> Result<&Place, FileError> {
+        below(&self.secrets, &self.root, "secrets")
+    }
+
     pub(crate) fn tmp(&self) -> Result<&Place, FileError> {
         below(&self.tmp, &self.root, "tmp")
     }
@@ -227,6 +233,12 @@ impl Temporary {
             Err(Errno::EXIST | Errno::NOTEMPTY) => Ok(false),
             Err(errno) => Err(FileError::new("move into place", parent.path.join(name), errno)),
         }
+    }
+
+    /// Changes places with a directory that is there, which is then deleted in the temporary one's stead.
+    pub fn exchange_with(&self, parent: &Place, name: &str) -> Result<(), FileError> {
+        rustix::fs::renameat_with(&self.tmp, &self.name, &parent.fd, name, RenameFlags::EXCHANGE)
+            .at("replace", parent.path.join(name))
     }
 
     /// Leaves the directory in `tmp/` for the next sweep to find.

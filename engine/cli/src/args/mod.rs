@@ -20,6 +20,7 @@ mod quadlet;
 mod reader;
 mod refused;
 mod run;
+mod secret;
 mod suggest;
 mod system;
 mod table;
@@ -49,6 +50,7 @@ pub use run::{
     ContainerOptions, CreateArgs, FixedOptions, HealthOptions, PlatformOptions, RegistryOptions,
     ResourceOptions, RunArgs,
 };
+pub use secret::{SecretCreateArgs, SecretInspectArgs, SecretLsArgs, SecretRmArgs};
 pub use suggest::similar;
 pub use system::{InfoArgs, UnshareArgs, VersionArgs};
 pub use volume::{VolumeCreateArgs, VolumeInspectArgs, VolumeLsArgs, VolumeRmArgs};
@@ -183,6 +185,16 @@ pub enum Command {
     ImageDiff(DiffArgs),
     /// `export`
     Export(ExportArgs),
+    /// `secret create`
+    SecretCreate(SecretCreateArgs),
+    /// `secret exists`
+    SecretExists(ExistsArgs),
+    /// `secret inspect`
+    SecretInspect(SecretInspectArgs),
+    /// `secret ls`
+    SecretLs(SecretLsArgs),
+    /// `secret rm`
+    SecretRm(SecretRmArgs),
     /// `unshare`
     Unshare(UnshareArgs),
     /// `info`

@@ -25,7 +25,6 @@ const COMMANDS: &[&str] = &[
     "push",
     "save",
     "search",
-    "secret",
     "system",
     "umount",
     "unmount",
@@ -147,7 +146,6 @@ const CONTAINER: &[Refused] = &[
     ("--retry", None),
     ("--retry-delay", None),
     ("--rootfs", Some("make an image of the directory with `tar … | pontoon import - NAME`")),
-    ("--secret", None),
     ("--shm-size-systemd", None),
     ("--storage-opt", None),
     ("--subgidname", None),
@@ -203,10 +201,8 @@ const OTHERS: &[(&str, &[Refused])] = &[
 ];
 
 /// Those of them that another word must follow.
-const GROUPS: &[&str] = &[
-    "artifact", "farm", "generate", "kube", "machine", "manifest", "network", "play", "pod", "secret",
-    "system",
-];
+const GROUPS: &[&str] =
+    &["artifact", "farm", "generate", "kube", "machine", "manifest", "network", "play", "pod", "system"];
 
 /// Tells whether a word is one of Podman's that begin commands of two words, none of which we have.
 pub(super) fn group(word: &str) -> bool {

@@ -329,6 +329,9 @@ pub struct ContainerOptions {
     /// Who tells systemd that the service is ready: container, conmon, healthy or ignore
     #[arg(long, value_name = "WHO")]
     pub sdnotify: Option<String>,
+    /// Show a secret in a file, or in a variable (type=env)
+    #[arg(long, value_name = "NAME[,KEY=VALUE,...]")]
+    pub secret: Vec<String>,
     /// no-new-privileges, seccomp=…, mask=…, unmask=…, label=disable
     #[arg(long, value_name = "OPTION")]
     pub security_opt: Vec<String>,

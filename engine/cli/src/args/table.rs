@@ -38,6 +38,7 @@ pub(super) const GROUPS: &[Group] = &[
     Group { name: "image", about: "Manage images" },
     Group { name: "linger", about: "Let a user's services outlive the last session" },
     Group { name: "quadlet", about: "Check, convert and install unit files" },
+    Group { name: "secret", about: "Manage secrets" },
     Group { name: "volume", about: "Manage volumes" },
 ];
 
@@ -285,6 +286,23 @@ pub(super) const ENTRIES: &[Entry] = &[
         QuadletWaitNetworkArgs,
         Command::QuadletWaitNetwork
     ),
+    row!("secret create", "Keep a secret", "[options] NAME FILE|-", SecretCreateArgs, Command::SecretCreate),
+    row!(
+        "secret exists",
+        "Tell by the exit code whether a secret exists",
+        "SECRET",
+        ExistsArgs,
+        Command::SecretExists
+    ),
+    row!(
+        "secret inspect",
+        "Show what is known of secrets",
+        "[options] SECRET...",
+        SecretInspectArgs,
+        Command::SecretInspect
+    ),
+    row!("secret ls", "List secrets", "[options]", SecretLsArgs, Command::SecretLs),
+    row!("secret rm", "Remove secrets", "[options] SECRET...", SecretRmArgs, Command::SecretRm),
     row!("volume create", "Create a volume", "[options] [NAME]", VolumeCreateArgs, Command::VolumeCreate),
     row!(
         "volume exists",
@@ -353,6 +371,8 @@ const ALIASES: &[(&str, &str)] = &[
     ("image untag", "untag"),
     ("quadlet cat", "quadlet print"),
     ("quadlet ls", "quadlet list"),
+    ("secret list", "secret ls"),
+    ("secret remove", "secret rm"),
     ("system info", "info"),
     ("volume list", "volume ls"),
     ("volume remove", "volume rm"),

@@ -117,6 +117,7 @@ explained!(
     pontoon_rootless::userns::UserNamespaceError,
     pontoon_storage::FileError,
     pontoon_storage::OpenError,
+    pontoon_storage::SecretError,
 );
 
 plain!(

@@ -7,7 +7,8 @@ use pontoon_lifecycle::create::image_config;
 use pontoon_lifecycle::decide::{DEFAULT_STOP_TIMEOUT, default_log_driver, log_path, signal_number};
 use pontoon_lifecycle::health;
 use pontoon_lifecycle::list::{self, Found, LookError};
-use pontoon_lifecycle::request::{LogDriver, MountSource};
+use pontoon_lifecycle::record::ContainerRecord;
+use pontoon_lifecycle::request::{CreateRequest, LogDriver, MountSource, SecretPlace};
 use pontoon_lifecycle::status::{self, Status};
 use pontoon_monitor::state::PROCESS_FILE;
 use pontoon_runtime::capabilities::{self, CapSet};
@@ -19,7 +20,7 @@ use pontoon_cli::args::{InspectArgs, InspectContainersArgs, InspectImagesArgs, I
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
 use pontoon_cli::time::from_nanos;
-use pontoon_cli::view::container::{Facts, GraphDriver, Mount, StateFacts, text as container_text};
+use pontoon_cli::view::container::{Facts, GraphDriver, Mount, Secret, StateFacts, text as container_text};
 use pontoon_cli::view::image;
 use pontoon_cli::view::volume::inspect_text as volume_text;
 
@@ -157,7 +158,11 @@ fn facts<'a>(
         command: entry.iter().chain(&words).cloned().collect(),
         entrypoint: (!entry.is_empty()).then_some(entry),
         words: (!words.is_empty()).then_some(words),
-        env: process.as_ref().map_or_else(|| environment(found, config.as_ref()), |it| it.env.clone()),
+        env: process.as_ref().map_or_else(
+            || environment(found, config.as_ref()),
+            |it| it.env.iter().filter(|it| !is_secret(request, it)).cloned().collect(),
+        ),
+        secrets: secrets(record),
         workdir: request
             .workdir
             .clone()
@@ -192,6 +197,31 @@ fn facts<'a>(
         cgroup_manager: rows::cgroup_word(record),
         size: with_size.then(|| rows::size(store, record)),
     })
+}
+
+/// Whether a setting of the environment holds a secret, which is not for everybody who may look.
+fn is_secret(request: &CreateRequest, setting: &str) -> bool {
+    let name = setting.split('=').next();
+    request
+        .secrets
+        .iter()
+        .any(|it| matches!(&it.place, SecretPlace::Env { name: secret } if Some(secret.as_str()) == name))
+}
+
+fn secrets(record: &ContainerRecord) -> Vec<Secret> {
+    let pairs = record.secrets.iter().zip(&record.request.secrets);
+    pairs
+        .filter_map(|(copy, used)| match &used.place {
+            SecretPlace::Mount { uid, gid, mode, .. } => Some(Secret {
+                name: copy.name.clone(),
+                id: copy.id.clone(),
+                uid: *uid,
+                gid: *gid,
+                mode: *mode,
+            }),
+            SecretPlace::Env { .. } => None,
+        })
+        .collect()
 }
 
 /// What the environment will be, as far as the record and the image say.

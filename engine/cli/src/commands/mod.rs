@@ -21,6 +21,7 @@ mod quadlet;
 mod rename;
 mod restart;
 mod run;
+mod secret;
 mod stats;
 mod system;
 mod top;
@@ -129,6 +130,11 @@ pub fn dispatch(invocation: Invocation) -> Result<ExitStatus, Failure> {
         Command::ContainerDiff(args) => diff::container(&context, &args),
         Command::ImageDiff(args) => diff::image(&context, &args),
         Command::Export(args) => cp::export(&context, &args),
+        Command::SecretCreate(args) => secret::create(&context, &args),
+        Command::SecretExists(args) => secret::exists(&context, &args.name),
+        Command::SecretInspect(args) => secret::inspect(&context, &args),
+        Command::SecretLs(args) => secret::list(&context, &args),
+        Command::SecretRm(args) => secret::remove(&context, &args),
         Command::Unshare(args) => system::unshare(&context, &args),
         Command::Info(args) => system::info(&context, &args),
         Command::Version(args) => system::version(&args),

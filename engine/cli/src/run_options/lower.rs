@@ -7,7 +7,7 @@ use super::{
     Host, Lowered, OptionError, devices, entrypoint, env, fixed, health, labels, limits, logs, modes, mounts,
     names,
 };
-use super::{network, ports, resources, security, signal, size, userns};
+use super::{network, ports, resources, secrets, security, signal, size, userns};
 use crate::args::ContainerOptions;
 
 /// The variable by which Podman's units tell their own name.
@@ -125,6 +125,7 @@ fn surroundings(
     request.mounts = mounts::read_all(options, host)?;
     request.devices = each("--device", &options.device, |value| devices::read(value, host))?;
     request.network = network::read(&options.network, host)?;
+    request.secrets = each("--secret", &options.secret, secrets::read)?;
     request.volumes_from = each("--volumes-from", &options.volumes_from, mounts::volumes_from)?;
     request.publish_all = options.publish_all;
     request.publish = ports::publish(&options.publish)?;

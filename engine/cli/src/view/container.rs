@@ -41,6 +41,8 @@ pub struct Facts<'a> {
     pub words: Option<Vec<String>>,
     /// Environment of the payload, `NAME=value`.
     pub env: Vec<String>,
+    /// Secrets that it sees in files.
+    pub secrets: Vec<Secret>,
     /// Working directory of the payload.
     pub workdir: String,
     /// User of the payload, as it was asked for or as the image has it.
@@ -137,6 +139,25 @@ pub struct Mount {
     pub rw: bool,
     /// `rprivate`, …
     pub propagation: String,
+}
+
+/// A secret that a container sees in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Secret {
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    #[serde(rename = "ID")]
+    pub id: String,
+    /// Owner of the file.
+    #[serde(rename = "UID")]
+    pub uid: u32,
+    /// Group of the file.
+    #[serde(rename = "GID")]
+    pub gid: u32,
+    /// Mode of the file.
+    pub mode: u32,
 }
 
 /// How a root file system is put together.
@@ -296,6 +317,8 @@ struct Config<'a> {
     #[serde(skip_serializing_if = "String::is_empty")]
     timezone: String,
     umask: String,
+    #[serde(skip_serializing_if = "<[Secret]>::is_empty")]
+    secrets: &'a [Secret],
     timeout: u32,
     stop_timeout: u32,
     passwd: bool,
@@ -474,6 +497,7 @@ fn config<'a>(facts: &'a Facts<'a>) -> Config<'a> {
         create_command: &request.create_command,
         timezone: request.timezone.clone().unwrap_or_default(),
         umask: format!("{:04o}", request.umask.unwrap_or(0o022)),
+        secrets: &facts.secrets,
         timeout: request.timeout.unwrap_or(0),
         stop_timeout: facts.stop_timeout,
         passwd: request.passwd != Some(false),

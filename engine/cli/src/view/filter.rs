@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use super::{images, ps, quadlets, volume};
+use super::{images, ps, quadlets, secret, volume};
 use crate::time::parse_since;
 
 /// One `--filter`.
@@ -74,6 +74,7 @@ const HEALTH: [&str; 4] = ["starting", "healthy", "unhealthy", "none"];
 const POLICIES: [&str; 4] = ["no", "always", "on-failure", "unless-stopped"];
 const IMAGE_FILTERS: &[&str] = &["before", "dangling", "id", "label", "reference", "since"];
 const QUADLET_FILTERS: &[&str] = &["name", "pod", "status"];
+const SECRET_FILTERS: &[&str] = &["id", "name"];
 const VOLUME_FILTERS: &[&str] = &["anonymous", "dangling", "driver", "label", "name"];
 
 impl Filter {
@@ -250,6 +251,21 @@ pub fn images(rows: Vec<images::Row>, filters: &[Filter]) -> Result<Vec<images::
                 "since" => row.created > created(filter)?,
                 _ => return Err(filter.unknown(IMAGE_FILTERS)),
             })
+        })
+    })
+}
+
+/// Keeps the secrets that pass.
+pub fn secrets(rows: Vec<secret::Row>, filters: &[Filter]) -> Result<Vec<secret::Row>, FilterError> {
+    for filter in filters {
+        if !SECRET_FILTERS.contains(&filter.key.as_str()) {
+            return Err(filter.unknown(SECRET_FILTERS));
+        }
+    }
+    keep(rows, |row| {
+        passes(filters, |filter| match filter.key.as_str() {
+            "name" => filter.matches(&row.name),
+            _ => Ok(row.id.starts_with(&filter.value)),
         })
     })
 }

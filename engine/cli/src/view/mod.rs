@@ -17,6 +17,7 @@ pub mod plan;
 pub mod port;
 pub mod ps;
 pub mod quadlets;
+pub mod secret;
 pub mod stats;
 pub mod top;
 pub mod version;

@@ -439,6 +439,7 @@ fn facts(request: &CreateRequest) -> container::Facts<'_> {
         exposed: vec!["80/tcp".to_owned()],
         stop_signal: 10,
         stop_timeout: 10,
+        secrets: Vec::new(),
         healthcheck: None,
         state: container::StateFacts {
             health: None,

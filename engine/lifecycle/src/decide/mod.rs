@@ -69,6 +69,8 @@ pub struct Facts<'a> {
     pub devices: Vec<PathBuf>,
     /// Devices that were asked for, may be missing, and are.
     pub missing_devices: Vec<PathBuf>,
+    /// Variables with secrets in them.
+    pub secret_env: Vec<(String, String)>,
     /// Limits of its resources.
     pub limits: Vec<Limit>,
     /// Directories of the processors' thermal counters, which tell one container what another does.

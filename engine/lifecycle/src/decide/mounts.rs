@@ -10,10 +10,13 @@ use pontoon_runtime::plan::{Mount, MountSource as Source, Propagation};
 
 use super::{DecideError, Facts};
 use crate::record::VolumeUse;
-use crate::request::{DeviceRequest, MountRequest, MountSource};
+use crate::request::{DeviceRequest, MountRequest, MountSource, SecretPlace};
+use crate::secret;
 
 /// Podman's default size of `/dev/shm`, in bytes.
 const DEFAULT_SHM: u64 = 64 << 20;
+/// Where secrets are seen.
+const SECRETS: &str = "/run/secrets";
 /// Group of terminals, `tty` on every distribution.
 const TTY_GROUP: u32 = 5;
 
@@ -105,6 +108,7 @@ fn plain(source: Source, target: &str) -> Mount {
         noexec: false,
         propagation: Propagation::Private,
         give_to_user: false,
+        owner: None,
     }
 }
 
@@ -179,6 +183,14 @@ fn asked_for(facts: &Facts<'_>) -> Result<Vec<Mount>, DecideError> {
             }
             // These two have become volumes when the container was made.
             MountSource::Volume(_) | MountSource::Anonymous => {}
+        }
+    }
+    for (number, secret) in record.request.secrets.iter().enumerate() {
+        if let SecretPlace::Mount { target, uid, gid, .. } = &secret.place {
+            let target = if target.starts_with('/') { target.clone() } else { format!("{SECRETS}/{target}") };
+            check_target(&target)?;
+            let path = secret::copy_path(facts.directory, number);
+            mounts.push(Mount { noexec: true, owner: Some((*uid, *gid)), ..bind(path, &target) });
         }
     }
     for volume in &record.volumes {

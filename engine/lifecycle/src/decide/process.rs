@@ -103,6 +103,9 @@ fn environment(facts: &Facts<'_>, hostname: &str) -> Vec<String> {
     for (name, value) in &request.env {
         settings.set(name, value);
     }
+    for (name, value) in &facts.secret_env {
+        settings.set(name, value);
+    }
     settings.into_strings()
 }
 

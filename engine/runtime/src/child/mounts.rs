@@ -165,6 +165,9 @@ fn make(
             if mount.give_to_user {
                 tree::give(&mounted, identity.uid, identity.gid).map_err(at(Step::Owner, &mount.target))?;
             }
+            if let Some((uid, gid)) = mount.owner {
+                tree::give(&mounted, uid, gid).map_err(at(Step::Owner, &mount.target))?;
+            }
             set_attributes(&mounted, mount, *recursive).map_err(&failed)?;
             (mounted, target)
         }
@@ -334,6 +337,7 @@ pub(super) fn cover(root: &OwnedFd, plan: &Plan) -> Result<(), Failure> {
                 noexec: true,
                 propagation: Propagation::Private,
                 give_to_user: false,
+                owner: None,
             };
             let options = [("size".to_owned(), "0".to_owned()), ("mode".to_owned(), "755".to_owned())];
             let mounted = new_filesystem("tmpfs", &options, &[], &empty).map_err(&failed)?;

@@ -1,0 +1,80 @@
+//! Commands for secrets.
+
+use clap::Args;
+
+/// `secret create`
+#[derive(Debug, Args)]
+pub struct SecretCreateArgs {
+    /// Name
+    #[arg(value_name = "NAME", required = true)]
+    pub name: String,
+    /// File with the data, `-` for standard input, or, with --env, the variable that holds it
+    #[arg(value_name = "FILE|-", required = true)]
+    pub source: String,
+    /// `file`, or `systemd-credential`: then the second word is the name of a credential of the unit
+    #[arg(short, long, value_name = "DRIVER", default_value = "file")]
+    pub driver: String,
+    /// Option of the driver
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub driver_opts: Vec<String>,
+    /// Take the data from a variable of the environment
+    #[arg(long)]
+    pub env: bool,
+    /// A secret of that name is no error, and stays as it is
+    #[arg(long, conflicts_with = "replace")]
+    pub ignore: bool,
+    /// Set a label
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    pub label: Vec<String>,
+    /// Replace a secret of the same name
+    #[arg(long)]
+    pub replace: bool,
+}
+
+/// `secret inspect`
+#[derive(Debug, Args)]
+pub struct SecretInspectArgs {
+    /// Names or ids
+    #[arg(value_name = "SECRET", required = true)]
+    pub secrets: Vec<String>,
+    /// `json` or a Go template
+    #[arg(short, long, value_name = "FORMAT")]
+    pub format: Option<String>,
+    /// Show it for people
+    #[arg(long)]
+    pub pretty: bool,
+    /// Show the data, too
+    #[arg(long)]
+    pub showsecret: bool,
+}
+
+/// `secret ls`
+#[derive(Debug, Args)]
+pub struct SecretLsArgs {
+    /// Show only secrets that match name=… or id=…
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    pub filter: Vec<String>,
+    /// `json`, `table …` or a Go template
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<String>,
+    /// No headings
+    #[arg(short, long)]
+    pub noheading: bool,
+    /// Show only ids
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// `secret rm`
+#[derive(Debug, Args)]
+pub struct SecretRmArgs {
+    /// Names or ids
+    #[arg(value_name = "SECRET", required_unless_present = "all")]
+    pub secrets: Vec<String>,
+    /// Remove all secrets
+    #[arg(short, long, conflicts_with = "secrets")]
+    pub all: bool,
+    /// A secret that does not exist is no error
+    #[arg(short, long)]
+    pub ignore: bool,
+}

@@ -1,0 +1,159 @@
+//! Secrets of containers: a container gets a copy when it is made, as in Podman, so that it starts as it did before whatever
+//! becomes of the secret. One that the service manager keeps (systemd.exec(5), "CREDENTIALS") is read at every start.
+
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use pontoon_storage::{SecretError, Store};
+
+use crate::record::{ContainerRecord, SecretCopy};
+use crate::request::{CreateRequest, SecretPlace};
+
+/// The driver that keeps secrets in the store.
+pub const FILE_DRIVER: &str = "file";
+/// The driver whose secrets are credentials of the service manager's.
+pub const CREDENTIAL_DRIVER: &str = "systemd-credential";
+/// Option of that driver: the credential's name.
+pub const CREDENTIAL: &str = "credential";
+
+/// Where copies lie in a container's directory.
+const DIRECTORY: &str = "secrets";
+
+/// Why a secret cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum UseError {
+    /// The store.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// A copy.
+    #[error("cannot {deed} the container's copy of secret `{name}`")]
+    Copy {
+        /// What was tried.
+        deed: &'static str,
+        /// The secret.
+        name: String,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// Nobody gave us credentials.
+    #[error("secret `{name}` is a credential of the service manager's, and it gives us none")]
+    NoCredentials {
+        /// The secret.
+        name: String,
+    },
+    /// A credential.
+    #[error("cannot read the credential `{credential}` of secret `{name}`")]
+    Credential {
+        /// The secret.
+        name: String,
+        /// The credential.
+        credential: String,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl UseError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Secret(SecretError::NotFound { query }) => {
+                Some(format!("make it: printf %s VALUE | pontoon secret create {query} -"))
+            }
+            Self::Secret(err) => err.hint(),
+            Self::NoCredentials { .. } => Some(
+                "run the container in a unit that has LoadCredential= or SetCredentialEncrypted=".to_owned(),
+            ),
+            Self::Credential { credential, .. } => {
+                Some(format!("the unit needs LoadCredential={credential}:PATH or the like"))
+            }
+            Self::Copy { .. } => None,
+        }
+    }
+}
+
+/// Looks up the secrets of a request.
+///
+/// # Errors
+/// See [`UseError`].
+pub fn find(store: &Store, request: &CreateRequest) -> Result<Vec<SecretCopy>, UseError> {
+    let look_up = |name: &str| {
+        let secret = store.find_secret(name)?;
+        let credential = (secret.driver == CREDENTIAL_DRIVER).then(|| {
+            let given =
+                secret.options.iter().find(|(key, _)| key == CREDENTIAL).map(|(_, value)| value.clone());
+            given.unwrap_or_else(|| secret.name.clone())
+        });
+        Ok(SecretCopy { id: secret.id, name: secret.name, credential })
+    };
+    request.secrets.iter().map(|it| look_up(&it.name)).collect()
+}
+
+/// Where the copy of the secret with that number lies.
+#[must_use]
+pub fn copy_path(directory: &Path, number: usize) -> PathBuf {
+    directory.join(DIRECTORY).join(number.to_string())
+}
+
+/// Copies the data of a container's secrets into its directory, as far as that was not done before. Gives the values of
+/// those that are seen in variables.
+///
+/// # Errors
+/// See [`UseError`].
+pub fn provide(
+    store: &Store,
+    record: &ContainerRecord,
+    directory: &Path,
+    credentials: Option<&OsStr>,
+) -> Result<Vec<(String, String)>, UseError> {
+    let mut variables = Vec::new();
+    if record.secrets.is_empty() {
+        return Ok(variables);
+    }
+    for (number, (copy, wanted)) in record.secrets.iter().zip(&record.request.secrets).enumerate() {
+        let path = copy_path(directory, number);
+        let failed = |deed| move |source| UseError::Copy { deed, name: copy.name.clone(), source };
+        let mode = match wanted.place {
+            SecretPlace::Mount { mode, .. } => mode,
+            SecretPlace::Env { .. } => 0o400,
+        };
+        if let Some(credential) = &copy.credential {
+            let data = read_credential(&copy.name, credential, credentials)?;
+            write(&path, &data, mode).map_err(failed("write"))?;
+        } else if !path.exists() {
+            let data = store.secret_data(&copy.name)?;
+            write(&path, &data.0, mode).map_err(failed("write"))?;
+        }
+        if let SecretPlace::Env { name } = &wanted.place {
+            let data = std::fs::read(&path).map_err(failed("read"))?;
+            variables.push((name.clone(), String::from_utf8_lossy(&data).into_owned()));
+        }
+    }
+    Ok(variables)
+}
+
+fn read_credential(name: &str, credential: &str, directory: Option<&OsStr>) -> Result<Vec<u8>, UseError> {
+    let directory = directory.ok_or_else(|| UseError::NoCredentials { name: name.to_owned() })?;
+    std::fs::read(Path::new(directory).join(credential)).map_err(|source| UseError::Credential {
+        name: name.to_owned(),
+        credential: credential.to_owned(),
+        source,
+    })
+}
+
+/// Writes a copy beside its place and gives it its name: it may belong to one of the container's users by now.
+fn write(path: &Path, data: &[u8], mode: u32) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let temporary = path.with_extension("new");
+    let _ = std::fs::remove_file(&temporary);
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+    file.write_all(data)?;
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
+    std::fs::rename(&temporary, path)
+}

@@ -1,0 +1,139 @@
+//! Secrets: kept, shown to containers, and to nobody else.
+#![cfg(feature = "e2e")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
+use pontoon_tests::{B, TestHost, alone, host_with_busybox};
+
+/// Takes all secrets away at the end of the test.
+struct Secrets(&'static TestHost);
+
+impl Secrets {
+    fn new() -> Self {
+        let it = Self(host_with_busybox());
+        it.sh("pontoon secret rm --all");
+        it
+    }
+
+    fn sh(&self, script: &str) -> pontoon_tests::Output {
+        self.0.alice(script)
+    }
+}
+
+impl Drop for Secrets {
+    fn drop(&mut self) {
+        let _ = self.0.alice("pontoon rm -f -i -t 0 keeper; pontoon secret rm --all; rm -f ~/s");
+    }
+}
+
+#[test]
+fn secrets_are_kept_listed_replaced_and_removed() {
+    let _alone = alone();
+    let it = Secrets::new();
+    let id = it.sh("printf one | pontoon secret create -l a=b db -").ok().text().to_owned();
+    assert_eq!(id.len(), 25);
+    let taken = it.sh("printf x | pontoon secret create db -").fails(125);
+    assert!(
+        taken.stderr.contains("exists already") && taken.stderr.contains("--replace"),
+        "{}",
+        taken.stderr
+    );
+    it.sh("printf two >~/s; pontoon secret create --replace db ~/s; FROM=three pontoon secret create --env other FROM").ok();
+    it.sh("pontoon secret ls --noheading --format '{{.Name}} {{.Driver}}'")
+        .ok()
+        .prints("db file\nother file");
+    it.sh("pontoon secret ls -q --filter name=other | wc -l").ok().prints("1");
+    it.sh("pontoon secret inspect --format '{{.Spec.Name}} {{.Spec.Driver.Name}} {{.SecretData}}' --showsecret db other")
+        .ok()
+        .prints("db file two\nother file three");
+    assert!(!it.sh("pontoon secret inspect db").ok().stdout.contains("two"));
+    it.sh("pontoon secret exists db").ok();
+    it.sh("find ~/.local/share/pontoon/secrets -type f -perm /077").ok().prints("");
+    it.sh("pontoon secret rm db").ok();
+    it.sh("pontoon secret exists db").fails(1);
+    it.sh("pontoon secret rm db").fails(125);
+    it.sh("pontoon secret rm --ignore db").ok();
+    for (command, reason) in [
+        ("true | pontoon secret create empty -", "from 1 to 512000 bytes"),
+        ("head -c 512001 /dev/zero | pontoon secret create big -", "from 1 to 512000 bytes"),
+        ("printf x | pontoon secret create a/b -", "cannot be a secret's name"),
+        ("printf x | pontoon secret create -d vault v -", "the drivers are file"),
+        ("pontoon secret create --env v NOT_SET", "`NOT_SET` is not set"),
+        ("pontoon secret inspect nothing", "no secret `nothing`"),
+    ] {
+        let refused = it.sh(command).fails(125);
+        assert!(refused.stderr.contains(reason), "{command}: {}", refused.stderr);
+    }
+}
+
+#[test]
+fn containers_see_them_in_files_and_variables() {
+    let _alone = alone();
+    let it = Secrets::new();
+    it.sh("printf hunter2 | pontoon secret create pass -").ok();
+    let run = |options: &str, script: &str| {
+        it.0.entry("alice")
+            .env("SCRIPT", script)
+            .sh(&format!("pontoon run --rm {options} {B} sh -c \"$SCRIPT\""))
+    };
+    run("--secret pass", "cat /run/secrets/pass; echo; stat -c '%u:%g %a' /run/secrets/pass")
+        .ok()
+        .prints("hunter2\n0:0 444");
+    run(
+        "--secret pass,target=/etc/db.pass,uid=33,gid=34,mode=0400 -u 33",
+        "cat /etc/db.pass; stat -c ' %u:%g %a' /etc/db.pass",
+    )
+    .ok()
+    .prints("hunter2 33:34 400");
+    run("--secret pass,target=other --userns keep-id", "cat /run/secrets/other").ok().prints("hunter2");
+    run("--secret pass,type=env --secret pass,type=env,target=DB", "echo $pass $DB")
+        .ok()
+        .prints("hunter2 hunter2");
+    for (options, reason) in [
+        ("--secret none", "no secret `none`"),
+        ("--secret pass,type=file", "the type is `mount` or `env`"),
+        ("--secret pass,type=env,uid=1", "a variable has no uid"),
+        ("--secret pass,colour=red", "`colour` is no key"),
+        ("--secret pass,mode=9", "octal"),
+    ] {
+        let refused = run(options, "true").fails(125);
+        assert!(refused.stderr.contains(reason), "{options}: {}", refused.stderr);
+    }
+}
+
+#[test]
+fn a_container_keeps_the_secret_it_was_made_with_and_tells_nobody() {
+    let _alone = alone();
+    let it = Secrets::new();
+    it.sh("printf hunter2 | pontoon secret create pass -").ok();
+    it.sh(&format!(
+        "pontoon run -d --name keeper --stop-timeout 0 --secret pass --secret pass,type=env,target=DB {B} sleep 10000"
+    ))
+    .ok();
+    it.sh("printf changed | pontoon secret create --replace pass -; pontoon secret rm pass; pontoon restart keeper").ok();
+    it.sh("pontoon exec keeper sh -c 'cat /run/secrets/pass; echo \" $DB\"'").ok().prints("hunter2 hunter2");
+    let shown = it.sh("pontoon inspect keeper; pontoon ps -a --format json; pontoon commit -q keeper told; pontoon image inspect told").ok();
+    assert!(!shown.stdout.contains("hunter2"));
+    assert_eq!(
+        it.sh("pontoon inspect --format '{{(index .Config.Secrets 0).Name}}' keeper").ok().text(),
+        "pass"
+    );
+    it.sh("pontoon export keeper | tar xO | grep -c hunter2 || true").ok().prints("0");
+    it.sh("pontoon rm -f -t 0 keeper && pontoon rmi told").ok();
+    it.sh("grep -r hunter2 ~/.local/share/pontoon /run/user/1000/pontoon || echo gone").ok().prints("gone");
+}
+
+#[test]
+fn credentials_of_the_unit_are_secrets() {
+    let _alone = alone();
+    let it = Secrets::new();
+    it.sh("pontoon secret create -d systemd-credential cred db-pass").ok();
+    let refused = it.sh(&format!("pontoon run --rm --secret cred {B} cat /run/secrets/cred")).fails(125);
+    assert!(refused.stderr.contains("LoadCredential="), "{}", refused.stderr);
+    it.sh("pontoon secret inspect --showsecret cred").ok().says("systemd-credential");
+    it.sh(&format!(
+        "systemd-run --user --wait --collect --pipe -q -p SetCredential=db-pass:sesame \
+         $(command -v pontoon) run --rm --secret cred {B} cat /run/secrets/cred"
+    ))
+    .ok()
+    .prints("sesame");
+}
