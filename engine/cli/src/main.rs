@@ -9,12 +9,16 @@ use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
 
 fn main() -> ExitCode {
-    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    let mut words = std::env::args_os();
+    let name = args::program_name(words.next());
+    let words: Vec<_> = words.collect();
     if args::wants_version(&words) {
-        return finish(output::line(args::VERSION_LINE).map(|()| ExitStatus::Success).map_err(Into::into));
+        return finish(
+            output::line(args::version_line(name)).map(|()| ExitStatus::Success).map_err(Into::into),
+        );
     }
     match args::parse(words) {
-        Ok(invocation) => finish(commands::dispatch(invocation)),
+        Ok(invocation) => finish(commands::dispatch(invocation, name)),
         Err(ArgsError::Help { text }) => {
             finish(output::out(&text).map(|()| ExitStatus::Success).map_err(Into::into))
         }

@@ -193,7 +193,8 @@ pub fn create(
         return Err(CreateError::Cidfile { path: path.clone(), source });
     }
     if let (true, Some(name)) = (request.replace, &request.name) {
-        let options = RemoveOptions { force: true, ignore: true, volumes: true, timeout: None };
+        let options =
+            RemoveOptions { force: true, ignore: true, volumes: true, timeout: None, depend: false };
         remove::remove(host, store, name, options)
             .map_err(|source| CreateError::Replace { name: name.clone(), source: Box::new(source) })?;
     }

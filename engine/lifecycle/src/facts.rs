@@ -23,6 +23,7 @@ use crate::record::{ContainerRecord, VolumeUse};
 use crate::request::{HostsFile, SeccompRequest, UserNsMode};
 use crate::resources::{NoDevice, block_device};
 use crate::secret::{self, UseError};
+use crate::sharing::{self, SharingError};
 use crate::user_namespace::{self, EnterError};
 
 /// Where the host may have a profile of its own, the administrator's first.
@@ -74,6 +75,9 @@ pub enum PlanError {
     /// The copy failed.
     #[error("cannot give the image's files the owners that --userns keep-id needs: {0}")]
     ShiftFailed(String),
+    /// Another container's namespaces.
+    #[error(transparent)]
+    Sharing(#[from] SharingError),
     /// A secret.
     #[error(transparent)]
     Secret(#[from] UseError),
@@ -109,6 +113,7 @@ impl PlanError {
             Self::Shift(err) => err.hint(),
             Self::Decide(err) => err.hint(),
             Self::Secret(err) => err.hint(),
+            Self::Sharing(err) => err.hint(),
             _ => None,
         }
     }
@@ -149,6 +154,7 @@ pub struct Known<'a> {
 pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, PlanError> {
     let request = &known.record.request;
     let (maps, shift) = maps(host, known.record)?;
+    let shared = sharing::find(host, store, request, maps.as_ref())?;
     let lower = layers(host, store, known.image, shift.as_ref())?;
     let (upper, work) = (known.directory.join("upper"), known.directory.join("work"));
     let rootfs = match overlay::choose(host, store)? {
@@ -179,6 +185,7 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
         own_cgroup: known.own_cgroup,
         hard_limits: (getrlimit(Resource::Nofile).maximum, getrlimit(Resource::Nproc).maximum),
         hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        shared,
         secret_env: secret::provide(
             store,
             known.record,

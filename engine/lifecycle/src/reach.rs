@@ -19,7 +19,7 @@ use crate::facts::{self, Known, PlanError};
 use crate::host::Host;
 use crate::list::Found;
 use crate::record::ContainerRecord;
-use crate::request::NetworkMode;
+use crate::request::{NamespaceMode, NetworkMode};
 use crate::status;
 
 /// Why the files could not be reached, or what went wrong with them.
@@ -165,6 +165,8 @@ fn at_rest(host: &Host, store: &Store, found: &Found) -> Result<(Plan, OwnedFd),
     let mut record: ContainerRecord = found.record.clone();
     record.request.network = Some(NetworkMode::None);
     record.request.publish.clear();
+    record.request.pid = NamespaceMode::Private;
+    record.request.uts = NamespaceMode::Private;
     record.request.sysctls.clear();
     record.request.resources = crate::resources::Resources::default();
     let known = Known {

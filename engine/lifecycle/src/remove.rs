@@ -6,7 +6,7 @@ use crate::host::Host;
 use crate::record::ContainerRecord;
 use crate::status;
 use crate::stop::{self, AskError};
-use crate::{pause, user_namespace, volume};
+use crate::{pause, sharing, user_namespace, volume};
 
 /// How to remove.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct RemoveOptions {
     pub ignore: bool,
     /// With its anonymous volumes.
     pub volumes: bool,
+    /// With the containers that share its namespaces.
+    pub depend: bool,
     /// Seconds between the stop signal and the kill; `None` is the container's own.
     pub timeout: Option<u32>,
 }
@@ -32,6 +34,14 @@ pub enum RemoveError {
     Running {
         /// Its name.
         name: String,
+    },
+    /// Others need it.
+    #[error("container `{name}` is needed by {}, which shares its namespaces", by.join(", "))]
+    Needed {
+        /// Its name.
+        name: String,
+        /// The others.
+        by: Vec<String>,
     },
     /// It could not be stopped.
     #[error("cannot stop container `{name}`")]
@@ -56,6 +66,7 @@ impl RemoveError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Running { name } => Some(format!("stop it first (pontoon stop {name}), or use --force")),
+            Self::Needed { .. } => Some("remove those first, or use --depend".to_owned()),
             Self::File(err) => err.hint(),
             _ => None,
         }
@@ -84,6 +95,13 @@ pub fn remove(
         delete_files(host, store);
         return Ok(Some(id));
     };
+    let dependents = sharing::dependents(store, &id, &name);
+    if !dependents.is_empty() && !options.depend {
+        return Err(RemoveError::Needed { name, by: dependents });
+    }
+    for dependent in dependents {
+        remove(host, store, &dependent, RemoveOptions { ignore: true, ..options })?;
+    }
     if status.is_alive() {
         if !options.force {
             return Err(RemoveError::Running { name });

@@ -130,6 +130,12 @@ pub struct CreateRequest {
     pub resources: Resources,
     /// `--cgroups`.
     pub cgroups: CgroupMode,
+    /// `--pid`.
+    pub pid: NamespaceMode,
+    /// `--ipc`; containers cannot share it with each other.
+    pub ipc: NamespaceMode,
+    /// `--uts`.
+    pub uts: NamespaceMode,
     /// `--userns`.
     pub userns: UserNsMode,
     /// `--health-*`.
@@ -176,6 +182,23 @@ pub enum HostsFile {
     None,
 }
 
+impl CreateRequest {
+    /// The containers whose namespaces are shared, each as it was named, and with which option.
+    #[must_use]
+    pub fn sharing(&self) -> Vec<(&'static str, &str)> {
+        let mut found = Vec::new();
+        if let Some(NetworkMode::Container(name)) = &self.network {
+            found.push(("--network", name.as_str()));
+        }
+        for (option, mode) in [("--pid", &self.pid), ("--uts", &self.uts)] {
+            if let NamespaceMode::Container(name) = mode {
+                found.push((option, name.as_str()));
+            }
+        }
+        found
+    }
+}
+
 /// `--pull`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -203,6 +226,8 @@ pub enum NetworkMode {
     Pasta(Vec<String>),
     /// slirp4netns, with its options.
     Slirp4netns(Vec<String>),
+    /// The namespace of another container.
+    Container(String),
     /// A namespace without any set-up at all (`private` as root without bridges is refused before it gets here).
     Private,
 }
@@ -303,6 +328,19 @@ pub enum CgroupMode {
     NoConmon,
     /// No cgroup of its own.
     Disabled,
+}
+
+/// Whose a namespace is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NamespaceMode {
+    /// The container's own.
+    #[default]
+    Private,
+    /// The host's.
+    Host,
+    /// Another container's.
+    Container(String),
 }
 
 /// `--userns`.

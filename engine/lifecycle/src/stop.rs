@@ -76,6 +76,14 @@ pub fn check_health(container: &ContainerHandle) -> Result<Option<i32>, AskError
     }
 }
 
+/// Tells its supervisor something that is only done.
+pub(crate) fn tell(container: &ContainerHandle, request: &Request) -> Result<(), AskError> {
+    match ask(container, request)? {
+        Some(Reply::Failed(report)) => Err(AskError::Refused(report.chain)),
+        _ => Ok(()),
+    }
+}
+
 /// A descriptor that becomes readable when the container has ended.
 ///
 /// # Errors

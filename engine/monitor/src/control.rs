@@ -18,6 +18,7 @@ use rustix::net::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::restart::RestartPolicy;
 use crate::state::FailureReport;
 
 /// Largest packet.
@@ -46,6 +47,8 @@ pub enum Request {
     Exec(Box<Process>),
     /// Run the health check that is due, or wait for the one that runs; answered by [`Reply::Exited`] with its exit code.
     Check,
+    /// Use another restart policy from now on; answered by [`Reply::Done`].
+    Policy(RestartPolicy),
     /// Set the size of the container's terminal.
     Resize {
         /// Rows.

@@ -25,7 +25,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use pontoon_monitor::notify::Notifier;
 use pontoon_monitor::plan::{self, MonitorPlan, NotifyPlan, Received};
-use pontoon_monitor::restart::Backoff;
+use pontoon_monitor::restart::{Backoff, RestartPolicy};
 use pontoon_monitor::state::{self, ExitRecord, FailureReport, Report, RunState};
 use pontoon_monitor::{control, time};
 use pontoon_rootless::sys::inherited_fd;
@@ -117,6 +117,7 @@ fn supervise(received: Received, report: Option<OwnedFd>, mut terminal: Option<O
         Err(err) => return fail(&plan, &err, Begun::default(), &mut reporter, 0),
     };
     let mut backoff = Backoff::default();
+    let mut policy = plan.restart;
     for restarts in 0.. {
         let mut begun = Begun::default();
         let started_at = time::now();
@@ -135,9 +136,18 @@ fn supervise(received: Received, report: Option<OwnedFd>, mut terminal: Option<O
         }
         let looker_on = reporter.pipe.as_ref().map(AsFd::as_fd);
         let client = terminal.take();
-        let supervisor =
-            Supervisor::new(&plan, &mut launched, manager.as_ref(), &signals, &control, client, looker_on);
+        let supervisor = Supervisor::new(
+            &plan,
+            &mut launched,
+            manager.as_ref(),
+            &signals,
+            &control,
+            client,
+            looker_on,
+            policy,
+        );
         let mut ended = supervisor.map(Supervisor::run).ok();
+        policy = ended.as_ref().map_or(policy, |it| it.policy);
         let code = ended.as_ref().map_or(125, |it| it.code);
         let halt = ended.as_ref().map_or(Halt { by_signal: true, ..Halt::default() }, |it| it.halt);
         let oom_killed = launched.cgroup.as_ref().is_some_and(|it| finish::was_oom_killed(&it.0));
@@ -156,7 +166,7 @@ fn supervise(received: Received, report: Option<OwnedFd>, mut terminal: Option<O
             another_follows: false,
             stopped: halt.by_command,
         };
-        if is_to_go_on(&plan, &exit, halt) {
+        if is_to_go_on(policy, &exit, halt) {
             let run = Duration::from_nanos(exit.finished_at.saturating_sub(exit.started_at));
             let delay = if halt.for_restart { Duration::ZERO } else { backoff.after(run) };
             finish::note_end(&plan, &ExitRecord { another_follows: true, ..exit.clone() });
@@ -182,9 +192,9 @@ fn supervise(received: Received, report: Option<OwnedFd>, mut terminal: Option<O
 }
 
 /// Whether another run follows.
-fn is_to_go_on(plan: &MonitorPlan, exit: &ExitRecord, halt: Halt) -> bool {
+fn is_to_go_on(policy: RestartPolicy, exit: &ExitRecord, halt: Halt) -> bool {
     let is_stopped = halt.by_command || halt.by_signal;
-    !is_stopped && (halt.for_restart || plan.restart.wants_another(exit.code, exit.restarts))
+    !is_stopped && (halt.for_restart || policy.wants_another(exit.code, exit.restarts))
 }
 
 fn own_pid() -> i32 {

@@ -10,6 +10,7 @@ use pontoon_monitor::control::{self, Reply, Request};
 use pontoon_monitor::health::{Health, OnFailure, Outcome, Verdict};
 use pontoon_monitor::notify::{self, Notifier};
 use pontoon_monitor::plan::{MonitorPlan, NotifyPlan};
+use pontoon_monitor::restart::RestartPolicy;
 use pontoon_monitor::state::FailureReport;
 use pontoon_runtime::plan::Process;
 use pontoon_runtime::start::{self, StandardStreams};
@@ -72,6 +73,7 @@ pub struct Supervisor<'a> {
     /// Clients that wait for the outcome of a check.
     askers: Vec<u64>,
     halt: Halt,
+    policy: RestartPolicy,
 }
 
 /// Why a run ends, as far as it does not end by itself.
@@ -92,6 +94,8 @@ pub struct Ended {
     pub code: i32,
     /// Why, if not by itself.
     pub halt: Halt,
+    /// The restart policy by now.
+    pub policy: RestartPolicy,
     /// The client of its terminal.
     pub client: Option<OwnedFd>,
     waiting: Vec<OwnedFd>,
@@ -107,6 +111,7 @@ impl Ended {
 }
 
 impl<'a> Supervisor<'a> {
+    #[expect(clippy::too_many_arguments, reason = "what a run consists of, given once")]
     /// Takes hold of everything that can happen. `client` is the attached terminal's byte stream, `report` the pipe to the one
     /// who started us, if that is not systemd.
     pub fn new(
@@ -117,6 +122,7 @@ impl<'a> Supervisor<'a> {
         control: &'a OwnedFd,
         client: Option<OwnedFd>,
         report: Option<BorrowedFd<'a>>,
+        policy: RestartPolicy,
     ) -> Result<Self, Errno> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let mut timers = Timers::new()?;
@@ -153,6 +159,7 @@ impl<'a> Supervisor<'a> {
             checking: None,
             askers: Vec::new(),
             halt: Halt::default(),
+            policy,
         };
         supervisor.watch(supervisor.signals.as_fd(), SIGNALS, EventFlags::IN)?;
         supervisor.watch(supervisor.timers.fd(), TIMER, EventFlags::IN)?;
@@ -515,6 +522,10 @@ impl<'a> Supervisor<'a> {
                 self.askers.push(token);
                 self.begin_check();
             }
+            Request::Policy(policy) => {
+                self.policy = policy;
+                self.reply(token, &Reply::Done, &[]);
+            }
             Request::Kill { signal } => {
                 self.halt.by_command |= [Signal::KILL, Signal::TERM, Signal::INT, Signal::QUIT]
                     .map(Signal::as_raw)
@@ -588,7 +599,7 @@ impl<'a> Supervisor<'a> {
         self.reap();
         let waiting = self.clients.into_values().filter(|it| it.waits).map(|it| it.socket).collect();
         let client = self.terminal.and_then(|it| it.client);
-        Ended { code: self.ended.unwrap_or(125), halt: self.halt, client, waiting }
+        Ended { code: self.ended.unwrap_or(125), halt: self.halt, policy: self.policy, client, waiting }
     }
 }
 

@@ -79,17 +79,42 @@ impl RootfsSource {
     }
 }
 
-/// Which namespaces are new. The mount, pid, ipc and uts namespaces always are.
+/// Which namespaces are new. The mount namespace always is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Namespaces {
     /// Maps of a new user namespace; `None` stays in ours (as root).
     pub user: Option<IdMaps>,
-    /// A network namespace of its own; else the host's.
+    /// A network namespace of its own, or of a container that it joins; else the host's.
     pub network: bool,
+    /// The host's pid namespace.
+    #[serde(default)]
+    pub host_pid: bool,
+    /// The host's ipc namespace.
+    #[serde(default)]
+    pub host_ipc: bool,
+    /// The host's uts namespace.
+    #[serde(default)]
+    pub host_uts: bool,
+    /// Namespaces of a running container, which are joined; with them its user namespace.
+    #[serde(default)]
+    pub joined: Option<JoinedNamespaces>,
     /// Whether we switch the loopback interface on, because no helper does.
     pub loopback_up: bool,
     /// A cgroup namespace of its own.
     pub cgroup: bool,
+}
+
+/// Namespaces of another container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinedNamespaces {
+    /// Its first process, as the host sees it.
+    pub process: i32,
+    /// Its network namespace.
+    pub network: bool,
+    /// Its pid namespace.
+    pub pid: bool,
+    /// Its uts namespace.
+    pub uts: bool,
 }
 
 /// One mount.

@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, pidfd_send_signal, wai
 
 use crate::child::{self, FirstProcess};
 use crate::message::{self, Failure, GO, MAPPED, ROOTFS, Report};
-use crate::plan::{Namespaces, Plan, Process};
+use crate::plan::{JoinedNamespaces, Namespaces, Plan, Process};
 
 /// What the first process gets as its standard streams.
 #[derive(Debug)]
@@ -115,26 +115,58 @@ impl Starting {
         cgroup: Option<BorrowedFd<'_>>,
     ) -> Result<Self, StartError> {
         let (ours, theirs) = report_socket().map_err(StartError::Clone)?;
-        let mut flags = CloneFlags::MOUNT.with(CloneFlags::PID).with(CloneFlags::IPC).with(CloneFlags::UTS);
-        if plan.namespaces.user.is_some() {
-            flags = flags.with(CloneFlags::USER);
-        }
-        if plan.namespaces.network {
-            flags = flags.with(CloneFlags::NETWORK);
-        }
-        match sys::clone(flags, cgroup).map_err(StartError::Clone)? {
+        let flags = new_namespaces(&plan.namespaces);
+        let become_child = |theirs: OwnedFd, streams| {
+            let socket = theirs.try_clone();
+            let failure = child::become_first_process(FirstProcess { plan, extras, streams, socket: theirs });
+            if let Ok(socket) = socket {
+                message::send(&socket, &Report::Failed(failure.clone()));
+            }
+            sys::exit_now(failure.exit_code())
+        };
+        let Some(joined) = &plan.namespaces.joined else {
+            return match sys::clone(flags, cgroup).map_err(StartError::Clone)? {
+                Cloned::Child => {
+                    drop(ours);
+                    become_child(theirs, streams)
+                }
+                Cloned::Parent { pid, pidfd } => {
+                    Ok(Self { pid, child: Some(pidfd), socket: ours, terminal: None })
+                }
+            };
+        };
+        // A process between us and the first one enters what is joined; the first process is our child all the same.
+        match sys::clone(CloneFlags::default(), cgroup).map_err(StartError::Clone)? {
             Cloned::Child => {
                 drop(ours);
-                let socket = theirs.try_clone();
-                let failure =
-                    child::become_first_process(FirstProcess { plan, extras, streams, socket: theirs });
-                if let Ok(socket) = socket {
-                    message::send(&socket, &Report::Failed(failure.clone()));
+                let entered = child::enter_joined(joined, plan.namespaces.user.is_some());
+                let made = entered.and_then(|()| {
+                    sys::clone(flags.with(CloneFlags::PARENT), None).map_err(|err| child::cannot_join(&err))
+                });
+                match made {
+                    Ok(Cloned::Child) => become_child(theirs, streams),
+                    Ok(Cloned::Parent { pidfd, .. }) => {
+                        message::send(&theirs, &Report::Joined(pidfd));
+                        sys::exit_now(0)
+                    }
+                    Err(failure) => {
+                        message::send(&theirs, &Report::Failed(failure.clone()));
+                        sys::exit_now(failure.exit_code())
+                    }
                 }
-                sys::exit_now(failure.exit_code())
             }
-            Cloned::Parent { pid, pidfd } => {
-                Ok(Self { pid, child: Some(pidfd), socket: ours, terminal: None })
+            Cloned::Parent { pidfd: between, .. } => {
+                drop(theirs);
+                let said = message::receive(&ours).map_err(StartError::Socket)?;
+                let _ = waitid(WaitId::PidFd(between.as_fd()), WaitIdOptions::EXITED);
+                match said {
+                    Some(Report::Joined(pidfd)) => {
+                        let pid = pid_of(&pidfd).ok_or(StartError::Vanished)?;
+                        Ok(Self { pid, child: Some(pidfd), socket: ours, terminal: None })
+                    }
+                    Some(Report::Failed(failure)) => Err(StartError::child(failure)),
+                    _ => Err(StartError::Vanished),
+                }
             }
         }
     }
@@ -150,7 +182,8 @@ impl Starting {
     /// # Errors
     /// See [`StartError`].
     pub fn map_ids(&self, namespaces: &Namespaces) -> Result<(), StartError> {
-        if let Some(maps) = &namespaces.user {
+        // One that is joined has its maps.
+        if let (Some(maps), None) = (&namespaces.user, &namespaces.joined) {
             userns::write_maps(self.pid, maps)?;
         }
         self.tell(MAPPED)
@@ -204,6 +237,24 @@ impl Starting {
         let child = self.child.take().ok_or(StartError::Vanished)?;
         Ok(Running { pid: self.pid, pidfd: child, terminal: self.terminal.take() })
     }
+}
+
+/// What the first process does not share with the host or with another container.
+fn new_namespaces(namespaces: &Namespaces) -> CloneFlags {
+    let joined = namespaces.joined.as_ref();
+    let shares = |which: fn(&JoinedNamespaces) -> bool| joined.is_some_and(which);
+    let mut flags = CloneFlags::MOUNT;
+    let mut add = |wanted: bool, flag| {
+        if wanted {
+            flags = flags.with(flag);
+        }
+    };
+    add(namespaces.user.is_some() && joined.is_none(), CloneFlags::USER);
+    add(namespaces.network && !shares(|it| it.network), CloneFlags::NETWORK);
+    add(!namespaces.host_pid && !shares(|it| it.pid), CloneFlags::PID);
+    add(!namespaces.host_uts && !shares(|it| it.uts), CloneFlags::UTS);
+    add(!namespaces.host_ipc, CloneFlags::IPC);
+    flags
 }
 
 impl Drop for Starting {

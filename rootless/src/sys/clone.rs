@@ -25,6 +25,9 @@ impl CloneFlags {
     /// A cgroup namespace.
     pub const CGROUP: Self = Self(libc::CLONE_NEWCGROUP as u64);
 
+    /// The child becomes a child of our own parent.
+    pub const PARENT: Self = Self(libc::CLONE_PARENT as u64);
+
     /// Both sets together.
     #[must_use]
     pub const fn with(self, other: Self) -> Self {
@@ -68,7 +71,8 @@ pub fn clone(flags: CloneFlags, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Cl
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
     args.flags = flags.0 | libc::CLONE_PIDFD as u64;
     args.pidfd = &raw mut pidfd as u64;
-    args.exit_signal = libc::SIGCHLD as u64;
+    // A child of our parent ends with the signal that we end with, and may not name another.
+    args.exit_signal = if flags.0 & CloneFlags::PARENT.0 == 0 { libc::SIGCHLD as u64 } else { 0 };
     if let Some(cgroup) = cgroup {
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = cgroup.as_raw_fd() as u64;

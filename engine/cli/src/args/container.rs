@@ -98,6 +98,9 @@ pub struct RmArgs {
     /// A container that does not exist is no error
     #[arg(short, long)]
     pub ignore: bool,
+    /// Remove the containers that share its namespaces, too
+    #[arg(long)]
+    pub depend: bool,
     /// Seconds until a container that does not stop is killed; -1 waits for ever
     #[arg(short, long, value_name = "SECONDS", alias = "timeout")]
     pub time: Option<i64>,
@@ -382,4 +385,21 @@ pub struct HealthcheckRunArgs {
     /// A failed check is no error
     #[arg(long)]
     pub ignore_result: bool,
+}
+
+/// `update`
+#[derive(Debug, Args)]
+pub struct UpdateArgs {
+    /// Name or id
+    #[arg(value_name = "CONTAINER")]
+    pub container: Option<String>,
+    /// Take the container created last
+    #[arg(short, long, conflicts_with = "container")]
+    pub latest: bool,
+    /// When to start the container anew: no, always, on-failure[:N] or unless-stopped
+    #[arg(long, value_name = "POLICY")]
+    pub restart: Option<String>,
+    /// What it may use.
+    #[command(flatten)]
+    pub resources: super::ResourceOptions,
 }

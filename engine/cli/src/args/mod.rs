@@ -30,7 +30,7 @@ pub use complete::{Candidate, CompleteArgs, CompletionArgs, Named, Next, next as
 pub use container::{
     Chosen, ExecArgs, HealthcheckRunArgs, ImagePruneArgs, KillArgs, LogsArgs, Passing, PauseArgs, PortArgs,
     PruneArgs, PsArgs, PsSort, RenameArgs, RestartArgs, RmArgs, StartArgs, StatsArgs, StopArgs, TopArgs,
-    WaitArgs,
+    UpdateArgs, WaitArgs,
 };
 pub use error::ArgsError;
 pub use files::{CommitArgs, CpArgs, DiffArgs, ExportArgs};
@@ -53,7 +53,9 @@ pub use run::{
 pub use secret::{SecretCreateArgs, SecretInspectArgs, SecretLsArgs, SecretRmArgs};
 pub use suggest::similar;
 pub use system::{InfoArgs, UnshareArgs, VersionArgs};
-pub use volume::{VolumeCreateArgs, VolumeInspectArgs, VolumeLsArgs, VolumeRmArgs};
+pub use volume::{
+    VolumeCreateArgs, VolumeExportArgs, VolumeImportArgs, VolumeInspectArgs, VolumeLsArgs, VolumeRmArgs,
+};
 
 /// A whole command line, understood.
 #[derive(Debug)]
@@ -195,6 +197,12 @@ pub enum Command {
     SecretLs(SecretLsArgs),
     /// `secret rm`
     SecretRm(SecretRmArgs),
+    /// `update`
+    Update(UpdateArgs),
+    /// `volume export`
+    VolumeExport(VolumeExportArgs),
+    /// `volume import`
+    VolumeImport(VolumeImportArgs),
     /// `unshare`
     Unshare(UnshareArgs),
     /// `info`
@@ -209,8 +217,23 @@ pub enum Command {
     LingerStatus(LingerArgs),
 }
 
-/// What `--version` prints, without the line's end.
-pub const VERSION_LINE: &str = concat!("pontoon version ", env!("CARGO_PKG_VERSION"));
+/// What we are called: `podman`, where we stand in for it under its name, or `pontoon`.
+pub fn program_name(word: Option<OsString>) -> &'static str {
+    let word = word.unwrap_or_default();
+    match std::path::Path::new(&word).file_name() {
+        Some(name) if name == "podman" => "podman",
+        _ => "pontoon",
+    }
+}
+
+/// What `--version` prints, without the line's end. Under Podman's name it begins with the version of Podman whose
+/// behaviour we have: scripts compare it.
+pub fn version_line(name: &str) -> &'static str {
+    match name {
+        "podman" => concat!("podman version 5.4.2 (pontoon ", env!("CARGO_PKG_VERSION"), ")"),
+        _ => concat!("pontoon version ", env!("CARGO_PKG_VERSION")),
+    }
+}
 
 /// Tells whether the words (without the program's name) ask for the version and nothing else.
 ///

@@ -28,7 +28,6 @@ const COMMANDS: &[&str] = &[
     "system",
     "umount",
     "unmount",
-    "update",
 ];
 
 /// Commands of groups that we have.
@@ -43,7 +42,6 @@ const GROUPED: &[&str] = &[
     "container runlabel",
     "container umount",
     "container unmount",
-    "container update",
     "image build",
     "image history",
     "image mount",
@@ -56,8 +54,6 @@ const GROUPED: &[&str] = &[
     "image trust",
     "image umount",
     "image unmount",
-    "volume export",
-    "volume import",
     "volume mount",
     "volume reload",
     "volume unmount",
@@ -158,7 +154,6 @@ const CONTAINER: &[Refused] = &[
 /// Options of the other commands.
 const OTHERS: &[(&str, &[Refused])] = &[
     ("start", &[("--detach-keys", NO_DETACH)]),
-    ("rm", &[("--depend", None)]),
     (
         "ps",
         &[

@@ -254,6 +254,9 @@ pub struct ContainerOptions {
     /// Keep standard input open
     #[arg(short, long)]
     pub interactive: bool,
+    /// IPC namespace: private or host
+    #[arg(long, value_name = "MODE")]
+    pub ipc: Option<String>,
     /// Set a label
     #[arg(short, long, value_name = "KEY=VALUE")]
     pub label: Vec<String>,
@@ -272,7 +275,7 @@ pub struct ContainerOptions {
     /// Name of the container
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
-    /// Network: pasta, slirp4netns, host, none
+    /// Network: pasta, slirp4netns, container:NAME, host, none
     #[arg(long, value_name = "MODE[:OPTION,...]", alias = "net")]
     pub network: Vec<String>,
     /// Keep the image's /etc/hostname
@@ -293,6 +296,9 @@ pub struct ContainerOptions {
     /// Write the process id of the container's first process to this file
     #[arg(long, value_name = "FILE")]
     pub pidfile: Option<PathBuf>,
+    /// PID namespace: private, host or container:NAME
+    #[arg(long, value_name = "MODE")]
+    pub pid: Option<String>,
     /// Take away most of the confinement
     #[arg(long)]
     pub privileged: bool,
@@ -377,6 +383,9 @@ pub struct ContainerOptions {
     /// User namespace: host or keep-id[:uid=…,gid=…,size=…]
     #[arg(long, value_name = "MODE")]
     pub userns: Option<String>,
+    /// Host name namespace: private, host or container:NAME
+    #[arg(long, value_name = "MODE")]
+    pub uts: Option<String>,
     /// Mount a volume or a path of the host
     #[arg(short, long, value_name = "[SOURCE:]TARGET[:OPTION,...]")]
     pub volume: Vec<String>,
@@ -414,19 +423,10 @@ pub struct FixedOptions {
     /// Volumes of the image
     #[arg(long, hide = true)]
     pub image_volume: Option<String>,
-    /// IPC namespace
-    #[arg(long, hide = true)]
-    pub ipc: Option<String>,
-    /// PID namespace
-    #[arg(long, hide = true)]
-    pub pid: Option<String>,
     /// Choice of the seccomp profile
     #[arg(long, hide = true)]
     pub seccomp_policy: Option<String>,
     /// systemd inside the container
     #[arg(long, hide = true)]
     pub systemd: Option<String>,
-    /// Host name namespace
-    #[arg(long, hide = true)]
-    pub uts: Option<String>,
 }

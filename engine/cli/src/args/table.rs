@@ -303,6 +303,21 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     row!("secret ls", "List secrets", "[options]", SecretLsArgs, Command::SecretLs),
     row!("secret rm", "Remove secrets", "[options] SECRET...", SecretRmArgs, Command::SecretRm),
+    row!("update", "Change a container's limits", "[options] CONTAINER", UpdateArgs, Command::Update),
+    row!(
+        "volume export",
+        "Write a volume's content as an archive",
+        "[options] VOLUME",
+        VolumeExportArgs,
+        Command::VolumeExport
+    ),
+    row!(
+        "volume import",
+        "Unpack an archive in a volume",
+        "VOLUME [FILE]",
+        VolumeImportArgs,
+        Command::VolumeImport
+    ),
     row!("volume create", "Create a volume", "[options] [NAME]", VolumeCreateArgs, Command::VolumeCreate),
     row!(
         "volume exists",
@@ -360,6 +375,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("container stop", "stop"),
     ("container top", "top"),
     ("container unpause", "unpause"),
+    ("container update", "update"),
     ("container wait", "wait"),
     ("image import", "import"),
     ("image list", "images"),

@@ -1,5 +1,7 @@
 //! Commands for volumes.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 /// `volume create`
@@ -68,4 +70,26 @@ pub struct VolumeRmArgs {
     /// Seconds until a container that does not stop is killed; -1 waits for ever
     #[arg(short, long, value_name = "SECONDS", alias = "timeout")]
     pub time: Option<i64>,
+}
+
+/// `volume export`
+#[derive(Debug, Args)]
+pub struct VolumeExportArgs {
+    /// Name
+    #[arg(value_name = "VOLUME", required = true)]
+    pub volume: String,
+    /// Write to a file, not to standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// `volume import`
+#[derive(Debug, Args)]
+pub struct VolumeImportArgs {
+    /// Name
+    #[arg(value_name = "VOLUME", required = true)]
+    pub volume: String,
+    /// Archive; without one, or with `-`, standard input
+    #[arg(value_name = "FILE")]
+    pub source: Option<PathBuf>,
 }

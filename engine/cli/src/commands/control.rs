@@ -188,6 +188,7 @@ pub fn rm(context: &Context, args: &RmArgs) -> Result<ExitStatus, Failure> {
         ignore: args.ignore || args.force,
         volumes: args.volumes,
         timeout: seconds(args.time),
+        depend: args.depend,
     };
     for_each(&names, |name| match remove::remove(&context.host, &store, name, options) {
         Ok(Some(_)) => Ok(Some(name.to_owned())),

@@ -93,7 +93,7 @@ pub fn export(context: &Context, args: &ExportArgs) -> Result<ExitStatus, Failur
 }
 
 /// An archive on a terminal is nothing that anybody wants to see.
-fn refuse_terminal(command: &str) -> Result<(), Failure> {
+pub(super) fn refuse_terminal(command: &str) -> Result<(), Failure> {
     if rustix::termios::isatty(rustix::stdio::stdout()) {
         let hint = format!("pontoon {command} … >FILE.tar");
         return Err(Failure::new("an archive is not written to a terminal", Some(hint)));

@@ -109,6 +109,7 @@ explained!(
     pontoon_lifecycle::pull::LoadError,
     pontoon_lifecycle::pull::PullNamedError,
     pontoon_lifecycle::remove::RemoveError,
+    pontoon_lifecycle::update::UpdateError,
     pontoon_lifecycle::user_namespace::EnterError,
     pontoon_lifecycle::volume::VolumeDeedError,
     pontoon_rootless::dbus::BusError,

@@ -187,6 +187,7 @@ pub fn network_word(record: &ContainerRecord) -> &'static str {
         None | Some(NetworkMode::Pasta(_)) => "pasta",
         Some(NetworkMode::Host) => "host",
         Some(NetworkMode::None) => "none",
+        Some(NetworkMode::Container(_)) => "container",
         Some(NetworkMode::Private) => "private",
         Some(NetworkMode::Slirp4netns(_)) => "slirp4netns",
     }

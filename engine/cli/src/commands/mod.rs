@@ -25,7 +25,9 @@ mod secret;
 mod stats;
 mod system;
 mod top;
+mod update;
 mod volume;
+mod volume_archive;
 mod wait;
 
 use pontoon_lifecycle::host::Host;
@@ -49,9 +51,9 @@ pub struct Context {
 }
 
 impl Context {
-    fn new(globals: &GlobalOptions, words: Vec<String>) -> Result<Self, Failure> {
+    fn new(globals: &GlobalOptions, words: Vec<String>, name: &str) -> Result<Self, Failure> {
         let host = Host::read(globals.root.clone(), globals.runroot.clone())?;
-        let mut whole = vec!["pontoon".to_owned()];
+        let mut whole = vec![name.to_owned()];
         whole.extend(words);
         Ok(Self { host, option_host: run_options::Host::read(), words: whole })
     }
@@ -66,11 +68,11 @@ impl Context {
 ///
 /// # Errors
 /// What went wrong, with what to do about it and the exit code.
-pub fn dispatch(invocation: Invocation) -> Result<ExitStatus, Failure> {
+pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failure> {
     if invocation.globals.log_level.unwrap_or_default() > LogLevel::Warn {
         message::silence_warnings();
     }
-    let context = Context::new(&invocation.globals, invocation.words)?;
+    let context = Context::new(&invocation.globals, invocation.words, name)?;
     match invocation.command {
         Command::Run(args) => run::run(&context, &args),
         Command::Create(args) => run::create(&context, &args),
@@ -135,6 +137,9 @@ pub fn dispatch(invocation: Invocation) -> Result<ExitStatus, Failure> {
         Command::SecretInspect(args) => secret::inspect(&context, &args),
         Command::SecretLs(args) => secret::list(&context, &args),
         Command::SecretRm(args) => secret::remove(&context, &args),
+        Command::Update(args) => update::update(&context, &args),
+        Command::VolumeExport(args) => volume_archive::export(&context, &args),
+        Command::VolumeImport(args) => volume_archive::import(&context, &args),
         Command::Unshare(args) => system::unshare(&context, &args),
         Command::Info(args) => system::info(&context, &args),
         Command::Version(args) => system::version(&args),

@@ -33,7 +33,8 @@ pub fn containers(context: &Context, args: &PruneArgs) -> Result<ExitStatus, Fai
         {
             continue;
         }
-        let options = RemoveOptions { force: false, ignore: true, volumes: false, timeout: None };
+        let options =
+            RemoveOptions { force: false, ignore: true, volumes: false, timeout: None, depend: false };
         match remove::remove(&context.host, &store, &summary.record.id, options) {
             Ok(Some(id)) => output::line(&id)?,
             Ok(None) => {}

@@ -29,6 +29,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<ExitStatus, Failure> {
     }
     start::hasten(request.cgroups);
     let image = pull::ensure_image(context, &store, &request, &registry(&args.container))?;
+    start_shared(context, &store, &request)?;
     warn_of_linger(context, &request, args.detach);
     let created = create::create(&context.host, &store, request, &image, true)?;
     let (name, id, removes) =
@@ -56,6 +57,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<ExitStatus, Failure> {
                     ignore: true,
                     volumes: true,
                     timeout: None,
+                    depend: false,
                 };
                 let _ = pontoon_lifecycle::remove::remove(&context.host, &store, &id, options);
             }
@@ -148,6 +150,7 @@ fn start_one(context: &Context, store: &Store, name: &str, args: &StartArgs) -> 
         }
         return Ok(ExitStatus::Success);
     }
+    start_shared(context, store, &found.record.request)?;
     let image = store.find_image(&found.record.image_id)?;
     let config = image_config(store, &image)?;
     let Some(lock) = status::claim(found.container.run_path()).or_else(|_| {
@@ -174,6 +177,17 @@ fn start_one(context: &Context, store: &Store, name: &str, args: &StartArgs) -> 
         return foreground::attend(store, &id, started, attached_input, args.sig_proxy != Some(false));
     }
     Ok(ExitStatus::Success)
+}
+
+/// Starts the containers whose namespaces are wanted, as far as they do not run.
+fn start_shared(context: &Context, store: &Store, request: &CreateRequest) -> Result<(), Failure> {
+    for (_, name) in request.sharing() {
+        // What cannot be found is told when it is needed.
+        if list::find(store, name).is_ok_and(|it| !it.status.is_alive()) {
+            start_detached(context, store, name)?;
+        }
+    }
+    Ok(())
 }
 
 fn request(lowered: Lowered) -> CreateRequest {

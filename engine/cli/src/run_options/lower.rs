@@ -1,6 +1,6 @@
 //! All options of one command line, put together.
 
-use pontoon_lifecycle::request::{CreateRequest, NetworkMode, RestartPolicy};
+use pontoon_lifecycle::request::{CreateRequest, NamespaceMode, NetworkMode, RestartPolicy};
 
 use super::error::{each, each_listed, listed, optional};
 use super::{
@@ -35,6 +35,7 @@ pub(super) fn lower(
     usage(&mut request, options)?;
     surroundings(&mut request, options, host)?;
     supervision(&mut request, options, host)?;
+    check_sharing(&request)?;
     let warnings = warnings(&request);
     Ok(Lowered { request, warnings })
 }
@@ -99,6 +100,9 @@ fn confinement(request: &mut CreateRequest, options: &ContainerOptions) -> Resul
     for option in &options.security_opt {
         security::apply(request, option).map_err(|fault| fault.of("--security-opt", option))?;
     }
+    request.pid = optional("--pid", options.pid.as_ref(), modes::namespace)?.unwrap_or_default();
+    request.ipc = optional("--ipc", options.ipc.as_ref(), modes::ipc)?.unwrap_or_default();
+    request.uts = optional("--uts", options.uts.as_ref(), modes::namespace)?.unwrap_or_default();
     request.userns = optional("--userns", options.userns.as_ref(), userns::read)?.unwrap_or_default();
     request.sysctls = each_listed("--sysctl", &options.sysctl, limits::sysctl)?;
     request.read_only = options.read_only;
@@ -161,6 +165,33 @@ fn supervision(
     request.timeout = optional("--timeout", options.timeout.as_ref(), modes::stop_timeout)?;
     request.stop_timeout = optional("--stop-timeout", options.stop_timeout.as_ref(), modes::stop_timeout)?;
     Ok(())
+}
+
+/// What belongs to a namespace is said to the container that has it.
+fn check_sharing(request: &CreateRequest) -> Result<(), OptionError> {
+    let conflict =
+        |option: &str, mode: &str| OptionError::Conflict { one: option.to_owned(), other: mode.to_owned() };
+    if let Some(NetworkMode::Container(name)) = &request.network {
+        let mode = format!("--network container:{name}");
+        for (option, is_set) in [
+            ("--publish", !request.publish.is_empty() || request.publish_all),
+            ("--dns", !request.dns.is_empty()),
+            ("--dns-search", !request.dns_search.is_empty()),
+            ("--dns-option", !request.dns_option.is_empty()),
+            ("--add-host", !request.add_host.is_empty()),
+        ] {
+            if is_set {
+                return Err(conflict(option, &mode));
+            }
+        }
+    }
+    match (&request.uts, &request.hostname) {
+        (NamespaceMode::Private, _) | (_, None) => Ok(()),
+        (NamespaceMode::Host, Some(_)) => Err(conflict("--hostname", "--uts host")),
+        (NamespaceMode::Container(name), Some(_)) => {
+            Err(conflict("--hostname", &format!("--uts container:{name}")))
+        }
+    }
 }
 
 /// What was asked for and has no effect.

@@ -1,7 +1,8 @@
 //! Options that choose one of a few ways: `--pull`, `--cgroups`, `--sdnotify`, `--restart`; and `--stop-timeout`.
 
-use pontoon_lifecycle::request::{CgroupMode, PullPolicy, RestartPolicy, SdNotifyMode};
+use pontoon_lifecycle::request::{CgroupMode, NamespaceMode, PullPolicy, RestartPolicy, SdNotifyMode};
 
+use super::OptionError;
 use super::error::Fault;
 
 /// `--pull`; the words are read as Podman reads them.
@@ -23,6 +24,33 @@ pub(super) fn cgroups(text: &str) -> Result<CgroupMode, Fault> {
         "no-conmon" => Ok(CgroupMode::NoConmon),
         "disabled" => Ok(CgroupMode::Disabled),
         _ => Err(Fault::invalid("it must be one of: enabled, disabled, no-conmon, split")),
+    }
+}
+
+/// `--pid`, `--uts`
+pub(super) fn namespace(text: &str) -> Result<NamespaceMode, Fault> {
+    match text.split_once(':') {
+        None => match text {
+            "" | "private" => Ok(NamespaceMode::Private),
+            "host" => Ok(NamespaceMode::Host),
+            _ => Err(Fault::invalid("it must be one of: private, host, container:NAME")),
+        },
+        Some(("container", name)) if !name.is_empty() => Ok(NamespaceMode::Container(name.to_owned())),
+        Some(("ns", _)) => Err(Fault::not_supported().hint("private, host and container:NAME are")),
+        Some(_) => Err(Fault::invalid("it must be one of: private, host, container:NAME")),
+    }
+}
+
+/// `--ipc`
+pub(super) fn ipc(text: &str) -> Result<NamespaceMode, Fault> {
+    match text {
+        "" | "private" | "shareable" => Ok(NamespaceMode::Private),
+        "host" => Ok(NamespaceMode::Host),
+        "none" => Err(Fault::not_supported().hint("private, shareable and host are")),
+        other if other.starts_with("container:") || other.starts_with("ns:") => {
+            Err(Fault::not_supported().hint("private, shareable and host are"))
+        }
+        _ => Err(Fault::invalid("it must be one of: private, shareable, host")),
     }
 }
 
@@ -57,6 +85,11 @@ pub(super) fn restart(text: &str) -> Result<RestartPolicy, Fault> {
         "unless-stopped" => Ok(RestartPolicy::UnlessStopped),
         _ => Err(Fault::invalid("it must be one of: no, always, on-failure, on-failure:N, unless-stopped")),
     }
+}
+
+/// `--restart` of `update`.
+pub fn restart_policy(text: Option<&String>) -> Result<Option<RestartPolicy>, OptionError> {
+    super::error::optional("--restart", text, restart)
 }
 
 /// `--stop-timeout`, in seconds.

@@ -51,8 +51,13 @@ fn mode(text: &str, host: &Host) -> Result<Option<NetworkMode>, Fault> {
         }
         // For a user, Podman's `private` is what the default is.
         "private" if host.rootless => plain(None),
-        "private" | "bridge" | "container" | "ns" | "pod" => {
-            Err(Fault::not_supported().hint("pasta, slirp4netns, host and none are supported"))
+        "container" => match options {
+            Some(name) if !name.is_empty() => Ok(Some(NetworkMode::Container(name.to_owned()))),
+            _ => Err(Fault::invalid("the container is missing").hint("write it as container:NAME")),
+        },
+        "private" | "bridge" | "ns" | "pod" => {
+            Err(Fault::not_supported()
+                .hint("pasta, slirp4netns, container:NAME, host and none are supported"))
         }
         name if super::names::is_name(name) => Err(Fault::not_supported()
             .hint("networks with names are not there yet; pasta, slirp4netns, host and none are supported")),

@@ -279,6 +279,7 @@ fn networks_are_chosen_by_name() {
             "slirp4netns:mtu=1500,enable_ipv6=true",
             Some(NetworkMode::Slirp4netns(words(&["mtu=1500", "enable_ipv6=true"]))),
         ),
+        ("container:web", Some(NetworkMode::Container("web".to_owned()))),
         ("private", None),
         ("default", None),
         ("", None),
@@ -287,8 +288,11 @@ fn networks_are_chosen_by_name() {
         assert_eq!(request(&["--net", value]).network, expected, "{value}");
     }
     for (value, expected) in [
-        ("bridge", "`--network=bridge` is not supported yet -> pasta, slirp4netns, host and none"),
-        ("container:web", "not supported yet"),
+        (
+            "bridge",
+            "`--network=bridge` is not supported yet -> pasta, slirp4netns, container:NAME, host and none",
+        ),
+        ("container:", "container:NAME"),
         ("ns:/run/ns", "not supported yet"),
         ("mynet", "not supported yet -> networks with names"),
         ("mynet:ip=10.0.0.1", "not supported yet"),
@@ -595,12 +599,9 @@ fn options_for_our_one_way_are_taken_and_others_refused() {
         "--systemd=false",
     ]);
     request(&["--no-healthcheck", "--image-volume=anonymous", "--disable-content-trust"]);
-    check_refused(
-        "--ipc",
-        "host",
-        "`--ipc=host` is not supported yet -> --ipc takes `private` or `shareable`",
-    );
-    check_refused("--pid", "host", "not supported yet");
+    check_refused("--ipc", "container:x", "not supported yet");
+    check_refused("--pid", "ns:/x", "not supported yet");
+    check_refused("--cgroupns", "host", "not supported yet -> --cgroupns takes `private`");
     check_refused("--systemd", "always", "not supported yet");
 }
 

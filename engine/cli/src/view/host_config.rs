@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use pontoon_lifecycle::request::{
-    MountRequest, MountSource, RestartPolicy as Policy, SeccompRequest, UserNsMode,
+    MountRequest, MountSource, NamespaceMode, NetworkMode, RestartPolicy as Policy, SeccompRequest,
+    UserNsMode,
 };
 use pontoon_lifecycle::resources::{DeviceRate, Resources};
 use serde::Serialize;
@@ -44,14 +45,14 @@ pub(super) struct HostConfig {
     cgroups: String,
     links: Option<()>,
     oom_score_adj: i32,
-    pid_mode: &'static str,
+    pid_mode: String,
     privileged: bool,
     publish_all_ports: bool,
     readonly_rootfs: bool,
     security_opt: Vec<String>,
     tmpfs: BTreeMap<String, String>,
     #[serde(rename = "UTSMode")]
-    uts_mode: &'static str,
+    uts_mode: String,
     userns_mode: String,
     shm_size: u64,
     runtime: &'static str,
@@ -162,7 +163,10 @@ impl HostConfig {
                 tag: log_option("tag").unwrap_or_default(),
                 size: log_option("max-size").unwrap_or_else(|| "0B".to_owned()),
             },
-            network_mode: facts.network_mode.to_owned(),
+            network_mode: match &request.network {
+                Some(NetworkMode::Container(name)) => format!("container:{name}"),
+                _ => facts.network_mode.to_owned(),
+            },
             port_bindings: bindings(&request.publish),
             restart_policy: RestartPolicy {
                 name: super::policy_word(request.restart),
@@ -184,7 +188,10 @@ impl HostConfig {
             dns_search: request.dns_search.clone(),
             extra_hosts: request.add_host.iter().map(|(name, address)| format!("{name}:{address}")).collect(),
             group_add: request.group_add.clone(),
-            ipc_mode: "shareable",
+            ipc_mode: match request.ipc {
+                NamespaceMode::Host => "host",
+                _ => "shareable",
+            },
             cgroup: "",
             cgroups: match word(&request.cgroups).as_str() {
                 "enabled" => "default".to_owned(),
@@ -192,13 +199,13 @@ impl HostConfig {
             },
             links: None,
             oom_score_adj: request.oom_score_adj.unwrap_or(0),
-            pid_mode: PRIVATE,
+            pid_mode: mode_word(&request.pid),
             privileged: request.privileged,
             publish_all_ports: request.publish_all,
             readonly_rootfs: request.read_only,
             security_opt: security_opt(facts),
             tmpfs: request.mounts.iter().filter_map(tmpfs).collect(),
-            uts_mode: PRIVATE,
+            uts_mode: mode_word(&request.uts),
             userns_mode: match request.userns {
                 UserNsMode::Host => String::new(),
                 UserNsMode::KeepId { .. } => PRIVATE.to_owned(),
@@ -239,6 +246,14 @@ impl HostConfig {
             io_maximum_bandwidth: 0,
             cgroup_conf: NullIfEmpty(resources.cgroup_conf.iter().cloned().collect()),
         }
+    }
+}
+
+fn mode_word(mode: &NamespaceMode) -> String {
+    match mode {
+        NamespaceMode::Private => PRIVATE.to_owned(),
+        NamespaceMode::Host => "host".to_owned(),
+        NamespaceMode::Container(name) => format!("container:{name}"),
     }
 }
 

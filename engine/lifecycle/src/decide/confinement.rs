@@ -7,7 +7,7 @@ use pontoon_runtime::plan::Capabilities;
 use pontoon_runtime::seccomp::{self, Arch, KernelVersion, Profile};
 
 use super::{DecideError, Facts};
-use crate::request::SeccompRequest;
+use crate::request::{NetworkMode, SeccompRequest};
 
 /// Paths that tell about, or lead to, the host.
 const MASKED: [&str; 13] = [
@@ -101,12 +101,13 @@ fn unmasks(word: &str, path: &str) -> bool {
 
 fn sysctls(facts: &Facts<'_>, network: &NetworkPlan) -> Result<Vec<(String, String)>, DecideError> {
     let mut settings = Vec::new();
-    if network.own_namespace {
+    let shares_network = matches!(facts.record.request.network, Some(NetworkMode::Container(_)));
+    if network.own_namespace && !shares_network {
         // Lets everybody in the container ping without a raw socket; ids beyond the map would be refused.
         settings.push(("net.ipv4.ping_group_range".to_owned(), "0 0".to_owned()));
     }
     for (name, value) in &facts.record.request.sysctls {
-        if name.starts_with("net.") && !network.own_namespace {
+        if name.starts_with("net.") && (!network.own_namespace || shares_network) {
             return Err(DecideError::HostSysctl { name: name.clone() });
         }
         settings.retain(|it| it.0 != *name);

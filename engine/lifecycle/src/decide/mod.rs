@@ -21,7 +21,8 @@ use pontoon_storage::StorePaths;
 
 use crate::health::HealthError;
 use crate::record::ContainerRecord;
-use crate::request::{CreateRequest, LogDriver, NetworkMode, SdNotifyMode, UserNsMode};
+use crate::request::{CreateRequest, LogDriver, NamespaceMode, NetworkMode, SdNotifyMode, UserNsMode};
+use crate::sharing::Shared;
 
 pub use process::signal_number;
 
@@ -69,6 +70,8 @@ pub struct Facts<'a> {
     pub devices: Vec<PathBuf>,
     /// Devices that were asked for, may be missing, and are.
     pub missing_devices: Vec<PathBuf>,
+    /// What is shared with another container.
+    pub shared: Option<Shared>,
     /// Variables with secrets in them.
     pub secret_env: Vec<(String, String)>,
     /// Limits of its resources.
@@ -205,10 +208,14 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
         namespaces: Namespaces {
             user: facts.maps.clone(),
             network: network.own_namespace,
+            host_pid: request.pid == NamespaceMode::Host,
+            host_ipc: request.ipc == NamespaceMode::Host,
+            host_uts: request.uts == NamespaceMode::Host,
+            joined: facts.shared.as_ref().map(|it| it.namespaces.clone()),
             loopback_up: network.loopback_up,
             cgroup: true,
         },
-        hostname: Some(hostname),
+        hostname: (request.uts == NamespaceMode::Private).then_some(hostname),
         mounts,
         masked_paths: confinement.masked,
         readonly_paths: confinement.readonly,
@@ -249,7 +256,8 @@ fn network_plan(facts: &Facts<'_>) -> Result<NetworkPlan, DecideError> {
         None => Mode::Default,
         Some(NetworkMode::Host) => Mode::Host,
         Some(NetworkMode::None) => Mode::None,
-        Some(NetworkMode::Private) => Mode::Private,
+        // Whose it is has set it up.
+        Some(NetworkMode::Private | NetworkMode::Container(_)) => Mode::Private,
         Some(NetworkMode::Pasta(options)) => Mode::Pasta(options.clone()),
         Some(NetworkMode::Slirp4netns(options)) => Mode::Slirp4netns(options.clone()),
     };
@@ -275,7 +283,9 @@ fn short(id: &str) -> String {
 fn hostname(facts: &Facts<'_>, network: &NetworkPlan) -> String {
     match &facts.record.request.hostname {
         Some(name) => name.clone(),
-        None if !network.own_namespace => facts.hostname.clone(),
+        None if !network.own_namespace || facts.record.request.uts == NamespaceMode::Host => {
+            facts.hostname.clone()
+        }
         None => short(&facts.record.id),
     }
 }
@@ -295,13 +305,16 @@ fn files(facts: &Facts<'_>, network: &NetworkPlan, hostname: &str) -> Vec<RunFil
     let file = |name: &str, text: String| RunFile { name: name.to_owned(), text };
     let request = &facts.record.request;
     let mut files = vec![file(".containerenv", container_environment(facts))];
+    let shared = facts.shared.as_ref();
     if !request.no_hosts {
-        files.push(file("hosts", network.hosts.clone()));
+        let theirs = shared.and_then(|it| it.hosts.clone());
+        files.push(file("hosts", theirs.unwrap_or_else(|| network.hosts.clone())));
     }
     if !request.no_hostname {
         files.push(file("hostname", format!("{hostname}\n")));
     }
-    files.extend(network.resolv_conf.as_ref().map(|text| file("resolv.conf", text.clone())));
+    let theirs = shared.and_then(|it| it.resolv_conf.as_ref());
+    files.extend(theirs.or(network.resolv_conf.as_ref()).map(|text| file("resolv.conf", text.clone())));
     files
 }
 

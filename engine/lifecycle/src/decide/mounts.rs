@@ -10,7 +10,7 @@ use pontoon_runtime::plan::{Mount, MountSource as Source, Propagation};
 
 use super::{DecideError, Facts};
 use crate::record::VolumeUse;
-use crate::request::{DeviceRequest, MountRequest, MountSource, SecretPlace};
+use crate::request::{DeviceRequest, MountRequest, MountSource, NamespaceMode, SecretPlace};
 use crate::secret;
 
 /// Podman's default size of `/dev/shm`, in bytes.
@@ -139,15 +139,22 @@ fn kernel_mounts(facts: &Facts<'_>, network: &NetworkPlan) -> Vec<Mount> {
         let source = Source::Bind { path: PathBuf::from("/sys"), recursive: true, first_copy: None };
         Mount { read_only: true, ..hardened(source, "/sys") }
     };
+    let of_host = |path: &str| Source::Bind { path: PathBuf::from(path), recursive: true, first_copy: None };
+    let host_ipc = request.ipc == NamespaceMode::Host;
+    // A new instance shows a namespace, and is given only to whoever owns that.
+    let proc = if request.pid == NamespaceMode::Host { of_host("/proc") } else { Source::Proc };
+    let mqueue = if host_ipc { of_host("/dev/mqueue") } else { Source::Mqueue };
+    let shm =
+        if host_ipc { of_host("/dev/shm") } else { Source::Tmpfs { options: shm_options, copy_up: false } };
     vec![
-        hardened(Source::Proc, "/proc"),
+        hardened(proc, "/proc"),
         Mount { nodev: false, ..tmpfs("/dev", dev_options, false) },
         Mount {
             nodev: false,
             ..hardened(Source::Devpts { gid: is_mapped.then_some(TTY_GROUP) }, "/dev/pts")
         },
-        hardened(Source::Mqueue, "/dev/mqueue"),
-        hardened(Source::Tmpfs { options: shm_options, copy_up: false }, "/dev/shm"),
+        hardened(mqueue, "/dev/mqueue"),
+        hardened(shm, "/dev/shm"),
         sys,
         Mount { read_only: read_only_sys, ..hardened(Source::Cgroup, "/sys/fs/cgroup") },
     ]

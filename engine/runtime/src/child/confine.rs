@@ -22,6 +22,8 @@ use crate::paths;
 use crate::plan::{Capabilities, Process, Rlimit};
 use crate::start::{Extras, StandardStreams};
 
+/// Where a program is looked for if the environment does not say.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Highest capability number that the kernel may know.
 const LAST_CAPABILITY: u32 = 63;
 
@@ -270,7 +272,7 @@ fn exec(process: &Process, identity: &Identity) -> Failure {
     if !environment.iter().any(|it| it.starts_with("HOME=")) {
         environment.push(format!("HOME={}", identity.home));
     }
-    let path = environment.iter().find_map(|it| it.strip_prefix("PATH=")).unwrap_or_default().to_owned();
+    let path = environment.iter().find_map(|it| it.strip_prefix("PATH=")).unwrap_or(DEFAULT_PATH).to_owned();
     let Ok(environment) = strings(&environment).map(CStringArray::new) else { return invalid() };
     if name.is_empty() {
         return Failure::new(Step::CommandNotFound, name, Errno::NOENT);

@@ -5,12 +5,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use pontoon_rootless::sys::{self, CloneFlags, Cloned};
 use pontoon_rootless::userns::become_root;
 use rustix::io::Errno;
-use rustix::process::DumpableBehavior;
+use rustix::process::{DumpableBehavior, Pid, PidfdFlags, pidfd_open};
 use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
 
 use super::{Never, confine, terminal};
 use crate::message::{self, Failure, Report, Step};
-use crate::plan::{Namespaces, Process};
+use crate::plan::{JoinedNamespaces, Namespaces, Process};
 use crate::start::{Extras, StandardStreams};
 
 /// Joins the container whose first process is `target`. Runs in a child of the supervisor; the payload is its child in turn,
@@ -29,14 +29,33 @@ pub(crate) fn join(
     }
 }
 
+/// Enters the namespaces of another container that a new one shares; what is made from here on is in them.
+pub(crate) fn enter_joined(joined: &JoinedNamespaces, user_namespace: bool) -> Result<(), Failure> {
+    let failed = |err| Failure::new(Step::Namespaces, "", err);
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed)?;
+    let pid = Pid::from_raw(joined.process).ok_or(Errno::SRCH).map_err(failed)?;
+    let process = pidfd_open(pid, PidfdFlags::empty()).map_err(failed)?;
+    let mut kinds = ThreadNameSpaceType::empty();
+    kinds.set(ThreadNameSpaceType::USER, user_namespace);
+    kinds.set(ThreadNameSpaceType::NETWORK, joined.network);
+    kinds.set(ThreadNameSpaceType::PROCESS_ID, joined.pid);
+    kinds.set(ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME, joined.uts);
+    move_into_thread_name_spaces(process.as_fd(), kinds).map_err(failed)
+}
+
+/// A process that could not be made in them.
+pub(crate) fn cannot_join(err: &std::io::Error) -> Failure {
+    Failure::new(Step::Namespaces, "", Errno::from_io_error(err).unwrap_or(Errno::IO))
+}
+
 fn enter(target: BorrowedFd<'_>, namespaces: &Namespaces) -> Result<(), Failure> {
     let failed = |err| Failure::new(Step::Namespaces, "", err);
     // From here on the container's processes can see us in /proc; they must not be able to touch us (CVE-2016-9962).
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed)?;
-    let mut kinds = ThreadNameSpaceType::MOUNT
-        | ThreadNameSpaceType::PROCESS_ID
-        | ThreadNameSpaceType::INTER_PROCESS_COMMUNICATION
-        | ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME;
+    let mut kinds = ThreadNameSpaceType::MOUNT;
+    kinds.set(ThreadNameSpaceType::PROCESS_ID, !namespaces.host_pid);
+    kinds.set(ThreadNameSpaceType::INTER_PROCESS_COMMUNICATION, !namespaces.host_ipc);
+    kinds.set(ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME, !namespaces.host_uts);
     kinds.set(ThreadNameSpaceType::USER, namespaces.user.is_some());
     kinds.set(ThreadNameSpaceType::NETWORK, namespaces.network);
     kinds.set(ThreadNameSpaceType::CONTROL_GROUP, namespaces.cgroup);

@@ -23,7 +23,7 @@ use crate::plan::Plan;
 use crate::start::{Extras, StandardStreams};
 
 pub(crate) use files::{enter_files, mount_files};
-pub(crate) use join::join;
+pub(crate) use join::{cannot_join, enter_joined, join};
 
 /// Everything that the first process needs besides the plan.
 pub(crate) struct FirstProcess<'a> {

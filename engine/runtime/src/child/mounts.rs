@@ -158,6 +158,10 @@ fn make(
                 }
                 (None, None) => return Err(failed(Errno::BADF)),
             };
+            if mount.target == "/proc" {
+                // The host's: its settings are those of whoever writes them.
+                write_sysctls(&mounted, sysctls)?;
+            }
             let kind = paths::kind(&mounted).map_err(&failed)?;
             let make = if kind == FileType::Directory { Make::Directory } else { Make::File };
             let target =

@@ -1,0 +1,77 @@
+//! `volume export`, `import`: a volume's content as an archive.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use pontoon_image::{DecompressLimits, rootfs};
+use pontoon_lifecycle::acquire;
+use pontoon_lifecycle::record::VolumeRecord;
+use pontoon_storage::{ArchiveForm, ExtractOptions, VolumeHandle, extract_archive, write_archive};
+
+use super::pull::{attend, ended, worker};
+use super::{Context, Failure};
+use pontoon_cli::args::{VolumeExportArgs, VolumeImportArgs};
+use pontoon_cli::exit::ExitStatus;
+
+/// The volume, and the directory that holds its content.
+fn open(context: &Context, name: &str) -> Result<(VolumeHandle, std::path::PathBuf), Failure> {
+    let volume = context.store()?.find_volume(name)?;
+    let record: VolumeRecord = volume.read_entry()?.record()?;
+    if record.tmpfs().is_some() {
+        let text = format!("volume `{name}` is a tmpfs, which is empty whenever no container uses it");
+        return Err(Failure::new(text, None));
+    }
+    let directory = record.bound().unwrap_or_else(|| volume.data_path());
+    Ok((volume, directory))
+}
+
+/// `pontoon volume export`
+pub fn export(context: &Context, args: &VolumeExportArgs) -> Result<ExitStatus, Failure> {
+    let (_volume, directory) = open(context, &args.volume)?;
+    let failed = |err: Failure| err.while_doing(format!("cannot export volume `{}`", args.volume));
+    let out = match args.output.as_deref().filter(|it| *it != Path::new("-")) {
+        Some(path) => {
+            let made = File::create(path).map_err(|err| {
+                failed(Failure::from(err).while_doing(format!("cannot make `{}`", path.display())))
+            })?;
+            made.into()
+        }
+        None => {
+            super::cp::refuse_terminal("volume export")?;
+            rustix::stdio::stdout().try_clone_to_owned()?
+        }
+    };
+    let work = worker(context, |_| {
+        let directory = File::open(&directory).map_err(|err| failed(err.into()))?;
+        write_archive(directory.as_fd(), None, ArchiveForm::Plain, File::from(out))
+            .map_err(|err| failed(Failure::new(err, None)))?;
+        Ok(0)
+    })?;
+    Ok(ended(attend(work, "nothing")))
+}
+
+/// `pontoon volume import`
+pub fn import(context: &Context, args: &VolumeImportArgs) -> Result<ExitStatus, Failure> {
+    let (volume, directory) = open(context, &args.volume)?;
+    let failed = |err: Failure| err.while_doing(format!("cannot import into volume `{}`", args.volume));
+    let source: Box<dyn Read + Send> = match args.source.as_deref().filter(|it| *it != Path::new("-")) {
+        Some(path) => Box::new(File::open(path).map_err(|err| {
+            failed(Failure::from(err).while_doing(format!("cannot open `{}`", path.display())))
+        })?),
+        None => Box::new(std::io::stdin()),
+    };
+    let work = worker(context, |maps| {
+        let archive = rootfs::open_tar_reader(source, &DecompressLimits::default())
+            .map_err(|err| failed(Failure::new(err, None)))?;
+        let target = File::open(&directory).map_err(|err| failed(err.into()))?;
+        let ownership = acquire::unpack_options(&context.host, maps).ownership;
+        let options = ExtractOptions { ownership, with_root: true, overwrite: true };
+        extract_archive(archive, target.as_fd(), options).map_err(|err| failed(Failure::new(err, None)))?;
+        // What was imported is not to be mixed with what an image has.
+        let _ = volume.mark_used();
+        Ok(0)
+    })?;
+    Ok(ended(attend(work, "nothing")))
+}

@@ -1,0 +1,193 @@
+//! Namespaces of the host's or of another container's, limits that change, and the options that say what a payload finds.
+#![cfg(feature = "e2e")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
+use pontoon_tests::{B, Output, TestHost, alone, host_with_busybox};
+
+/// Removes containers at the end of a test.
+struct Gone<'h>(&'h TestHost, &'static str);
+
+impl Drop for Gone<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.alice(&format!("pontoon rm -f -i -t 0 --depend {}", self.1));
+    }
+}
+
+fn run(options: &str, script: &str) -> Output {
+    host_with_busybox()
+        .entry("alice")
+        .env("SCRIPT", script)
+        .sh(&format!("pontoon run --rm {options} {B} sh -c \"$SCRIPT\""))
+}
+
+#[test]
+fn the_host_s_namespaces_can_be_had() {
+    let host = host_with_busybox();
+    let link = |name: &str| host.alice(&format!("readlink /proc/self/ns/{name}")).ok().text().to_owned();
+    for (option, name) in [("--pid", "pid"), ("--ipc", "ipc"), ("--uts", "uts")] {
+        let seen = run(&format!("{option} host"), &format!("readlink /proc/self/ns/{name}")).ok();
+        assert_eq!(seen.text(), link(name), "{option}");
+        let own = run(&format!("{option} private"), &format!("readlink /proc/self/ns/{name}")).ok();
+        assert_ne!(own.text(), link(name), "{option}");
+    }
+    assert_eq!(run("--uts host", "hostname").ok().text(), host.alice("hostname").ok().text());
+    // The host's processes are seen; its settings stay closed.
+    run("--pid host", "cat /proc/1/comm; echo x >/proc/sysrq-trigger || echo closed").ok().says("systemd");
+    let refused = run("--uts host --hostname x", "true").fails(125);
+    assert!(refused.stderr.contains("cannot be used together"), "{}", refused.stderr);
+    for (option, value) in
+        [("--pid", "ns:/x"), ("--ipc", "container:x"), ("--ipc", "bogus"), ("--uts", "bogus")]
+    {
+        run(&format!("{option} {value}"), "true").fails(125);
+    }
+}
+
+#[test]
+fn a_container_s_namespaces_are_shared() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _gone = Gone(host, "front");
+    host.alice(&format!("pontoon run -d --name front --stop-timeout 0 -p 8088:80 --add-host db:10.1.2.3 {B} sh -c 'while :; do echo front | nc -l -p 80; done'")).ok();
+    let namespace = |name: &str, kind: &str| {
+        host.alice(&format!("pontoon exec {name} readlink /proc/self/ns/{kind}")).ok().text().to_owned()
+    };
+    host.alice(&format!("pontoon run -d --name side --stop-timeout 0 --network container:front --pid container:front --uts container:front {B} sleep 10000")).ok();
+    for kind in ["net", "pid", "uts", "user"] {
+        assert_eq!(namespace("side", kind), namespace("front", kind), "{kind}");
+    }
+    for kind in ["mnt", "ipc", "cgroup"] {
+        assert_ne!(namespace("side", kind), namespace("front", kind), "{kind}");
+    }
+    host.alice(
+        "pontoon exec side sh -c 'nc 127.0.0.1 80 </dev/null; grep db /etc/hosts; ps | grep -c \"nc -l\"'",
+    )
+    .ok()
+    .says("10.1.2.3");
+    assert_eq!(
+        host.alice("pontoon inspect --format '{{.HostConfig.NetworkMode}} {{.HostConfig.PidMode}}' side")
+            .ok()
+            .text(),
+        "container:front container:front"
+    );
+    // One that is needed stays, and comes with those that need it.
+    let needed = host.alice("pontoon rm -f front").fails(125);
+    assert!(
+        needed.stderr.contains("needed by side") && needed.stderr.contains("--depend"),
+        "{}",
+        needed.stderr
+    );
+    host.alice("pontoon stop -t 0 side front && pontoon start side").ok();
+    assert_eq!(namespace("side", "net"), namespace("front", "net"));
+    for (options, reason) in [
+        ("--network container:nobody", "nobody"),
+        ("--network container:front -p 1:1", "cannot be used together"),
+        ("--network container:front --dns 1.1.1.1", "cannot be used together"),
+        ("--network container:front --userns keep-id", "the same --userns"),
+        ("--network container:front --sysctl net.ipv4.ip_forward=1", "belongs to the host's network"),
+        ("--network container:", "container:NAME"),
+    ] {
+        let refused = host.alice(&format!("pontoon run --rm {options} {B} true")).fails(125);
+        assert!(refused.stderr.contains(reason), "{options}: {}", refused.stderr);
+    }
+    host.alice("pontoon rm -f -t 0 --depend front").ok();
+    host.alice("pontoon container exists side").fails(1);
+}
+
+#[test]
+fn environments_and_files_are_as_asked() {
+    run("--unsetenv-all -e A=b", "env | sort | cut -d= -f1 | tr '\\n' ' '").ok().says("A HOME HOSTNAME");
+    run("--env-merge 'PATH=${PATH}:/more' --env-merge NEW=x", "echo $PATH $NEW").ok().says(":/more");
+    run("--no-hostname --no-hosts", "grep -c -e hosts -e hostname /proc/self/mountinfo || true")
+        .ok()
+        .prints("0");
+    run("--hosts-file none --add-host a:1.2.3.4", "cat /etc/hosts").ok().says("1.2.3.4");
+    run("--passwd=false -u 4321", "grep -c 4321 /etc/passwd || true").ok().prints("0");
+    run("--passwd-entry '$USERNAME:x:$UID:$GID:me:/home:/bin/no' --group-entry '$GROUPNAME:y:$GID:$USERLIST' -u 4321:4322", "grep 432 /etc/passwd /etc/group")
+        .ok()
+        .prints("/etc/passwd:4321:x:4321:4322:me:/home:/bin/no\n/etc/group:4322:y:4322:4321");
+    let host = host_with_busybox();
+    let groups = host.alice("id -G").ok().text().split(' ').count();
+    run("--group-add keep-groups", "grep ^Groups: /proc/self/status | wc -w")
+        .ok()
+        .prints(&groups.to_string());
+    // Limits without their controllers are refused by their names.
+    for (option, name) in [
+        ("--cpus 1", "--cpus"),
+        ("--cpuset-cpus 0", "--cpuset-cpus"),
+        ("--memory 1g", "--memory"),
+        ("--cgroup-conf x.y=1", "--cgroup-conf"),
+    ] {
+        let refused = run(option, "true").fails(125);
+        assert!(refused.stderr.contains(name), "{option}: {}", refused.stderr);
+    }
+}
+
+#[test]
+fn volumes_ports_and_images_follow_their_options() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _gone = Gone(host, "giver");
+    host.alice("mkdir -p ~/given && echo bound >~/given/f").ok();
+    host.alice(&format!("pontoon create --name giver -v given-vol:/v -v ~/given:/b --expose 7000 -P {B}"))
+        .ok();
+    run("--volumes-from giver:ro", "cat /b/f; touch /v/x || echo closed").ok().prints("bound\nclosed");
+    let port = host.alice("pontoon port giver").ok();
+    assert!(port.stdout.starts_with("7000/tcp -> 0.0.0.0:"), "{}", port.stdout);
+    // An image goes with its last container only.
+    host.alice("pontoon commit -q giver spare").ok();
+    host.alice("pontoon create --name keeps spare; pontoon run --rmi spare true; pontoon image exists spare")
+        .ok();
+    host.alice("pontoon rm keeps; pontoon run --rmi spare true").ok();
+    host.alice("pontoon image exists spare").fails(1);
+    // A volume's content, out and back.
+    host.alice(&format!(
+        "pontoon run --rm -v given-vol:/v {B} sh -c 'rm -rf /v/*; echo kept >/v/file; chown 5:6 /v/file'"
+    ))
+    .ok();
+    host.alice("pontoon volume export given-vol -o ~/vol.tar && pontoon volume create back && gzip -kf ~/vol.tar && pontoon volume import back ~/vol.tar.gz").ok();
+    run("-v back:/v", "cat /v/file; stat -c %u:%g /v/file").ok().prints("kept\n5:6");
+    host.alice("pontoon volume export given-vol | pontoon volume import back -").ok();
+    host.alice("pontoon volume import nothing ~/vol.tar").fails(125);
+    host.alice("pontoon volume import back ~/given/f").fails(125);
+    host.alice("pontoon rm giver; pontoon volume rm given-vol back; rm -rf ~/given ~/vol.tar*").ok();
+}
+
+#[test]
+fn a_container_is_updated() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _gone = Gone(host, "changed");
+    host.alice(&format!("pontoon run -d --name changed --stop-timeout 0 {B} sleep 10000")).ok();
+    host.alice("pontoon update --restart always changed").ok();
+    let pid = || host.alice("pontoon inspect --format '{{.State.Pid}}' changed").ok().text().to_owned();
+    let first = pid();
+    host.root(&format!("kill -9 {first}")).ok();
+    pontoon_tests::wait::until_true("another run", || !["0".to_owned(), first.clone()].contains(&pid()));
+    assert_eq!(
+        host.alice("pontoon inspect --format '{{.HostConfig.RestartPolicy.Name}}' changed").ok().text(),
+        "always"
+    );
+    let refused = host.alice("pontoon update --cpus 1 changed").fails(125);
+    assert!(refused.stderr.contains("--cpus"), "{}", refused.stderr);
+    host.alice("pontoon stop changed && pontoon update --cpus 1 changed").ok();
+    assert_eq!(
+        host.alice("pontoon inspect --format '{{.HostConfig.NanoCpus}}' changed").ok().text(),
+        "1000000000"
+    );
+    host.alice("pontoon update changed").fails(125);
+    host.alice("pontoon update --restart sometimes changed").fails(125);
+}
+
+#[test]
+fn the_program_answers_to_podman_s_name() {
+    let host = host_with_busybox();
+    host.alice("mkdir -p ~/alias && ln -sf $(command -v pontoon) ~/alias/podman").ok();
+    assert!(host.alice("~/alias/podman --version").ok().stdout.starts_with("podman version 5."));
+    host.alice(&format!("~/alias/podman create --name aliased {B}")).ok();
+    let _gone = Gone(host, "aliased");
+    assert_eq!(
+        host.alice("pontoon inspect --format '{{index .Config.CreateCommand 0}}' aliased").ok().text(),
+        "podman"
+    );
+    host.alice("rm -r ~/alias").ok();
+}
