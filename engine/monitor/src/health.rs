@@ -145,7 +145,8 @@ impl<'a> Health<'a> {
     pub fn take(&mut self, mut outcome: Outcome, running_for: Duration) -> Verdict {
         let passed = outcome.exit_code == 0;
         let size = if self.plan.max_log_size == 0 { MAX_OUTPUT } else { self.plan.max_log_size };
-        outcome.output.truncate(outcome.output.floor_char_boundary(size));
+        let end = (0..=size.min(outcome.output.len())).rev().find(|it| outcome.output.is_char_boundary(*it));
+        outcome.output.truncate(end.unwrap_or(0));
         self.record.log.push_back(outcome);
         let count = if self.plan.max_log_count == 0 { MAX_COUNT } else { self.plan.max_log_count };
         while self.record.log.len() > count {

@@ -477,7 +477,7 @@ impl<'a> Supervisor<'a> {
     }
 
     fn accept(&mut self) {
-        while let Ok(socket) = rustix::net::accept_with(&self.control, rustix::net::SocketFlags::CLOEXEC) {
+        while let Ok(socket) = rustix::net::accept_with(self.control, rustix::net::SocketFlags::CLOEXEC) {
             let token = self.next_client;
             self.next_client += 1;
             if self.watch(socket.as_fd(), token, EventFlags::IN).is_ok() {

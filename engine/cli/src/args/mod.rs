@@ -198,7 +198,7 @@ pub enum Command {
     /// `secret rm`
     SecretRm(SecretRmArgs),
     /// `update`
-    Update(UpdateArgs),
+    Update(Box<UpdateArgs>),
     /// `volume export`
     VolumeExport(VolumeExportArgs),
     /// `volume import`

@@ -303,7 +303,9 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     row!("secret ls", "List secrets", "[options]", SecretLsArgs, Command::SecretLs),
     row!("secret rm", "Remove secrets", "[options] SECRET...", SecretRmArgs, Command::SecretRm),
-    row!("update", "Change a container's limits", "[options] CONTAINER", UpdateArgs, Command::Update),
+    row!("update", "Change a container's limits", "[options] CONTAINER", UpdateArgs, |args| {
+        Command::Update(Box::new(args))
+    }),
     row!(
         "volume export",
         "Write a volume's content as an archive",
