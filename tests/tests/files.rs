@@ -155,7 +155,7 @@ fn a_container_at_rest_has_its_files_too() {
     it.sh("pontoon export box | tar t | grep -c '^tmp/late$'").ok().prints("1");
     it.sh("pontoon start box").ok();
     assert_eq!(it.inside("cat /tmp/late"), "f");
-    it.sh("pontoon pause box && pontoon cp box:/tmp/late paused && pontoon unpause box && cat paused")
+    it.sh("pontoon pause box >p && pontoon cp box:/tmp/late paused && pontoon unpause box >p && cat paused")
         .ok()
         .prints("f");
 }

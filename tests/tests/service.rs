@@ -219,9 +219,9 @@ fn a_broken_file_becomes_a_unit_that_tells_what_is_wrong_and_spares_its_neighbou
     alice.until_logged("broken", "Imagee");
     alice.systemctl("status broken").fails(3).says("broken.container:3:1").says("Imagee");
     // Something that cannot work yet is named, not dropped.
-    alice.add("later.container", "[Container]\nImage=localhost/x\nHealthCmd=true\n");
+    alice.add("later.container", "[Container]\nImage=localhost/x\nSubUIDMap=alice\n");
     alice.systemctl("start later").refused();
-    alice.until_logged("later", "--health-cmd");
+    alice.until_logged("later", "--subuidname");
     alice.stop("neighbour");
     for name in ["neighbour", "broken", "later"] {
         alice.remove(&format!("{name}.container"));

@@ -109,41 +109,41 @@ const GLOBAL: &[Refused] = &[
 const CONTAINER: &[Refused] = &[
     ("--attach", Some("without `-d` the output is attached, with `-i` the input")),
     ("-a", Some("without `-d` the output is attached, with `-i` the input")),
-    ("--cert-dir", None),
+    ("--cert-dir", Some("put the certificates into /etc/containers/certs.d/HOST")),
     ("--cgroup-parent", None),
     ("--chrootdirs", None),
     ("--cpu-rt-period", VERSION_1),
     ("--cpu-rt-runtime", VERSION_1),
-    ("--creds", None),
-    ("--decryption-key", None),
+    ("--creds", Some("`pontoon pull --creds` first, or --authfile")),
+    ("--decryption-key", Some("encrypted images are not read")),
     ("--detach-keys", NO_DETACH),
-    ("--device-cgroup-rule", None),
+    ("--device-cgroup-rule", Some("bind the device with --device; cgroup rules need root")),
     ("--gidmap", None),
     ("--gpus", None),
     ("--hostuser", None),
-    ("--infra-conmon-pidfile", None),
-    ("--init-ctr", None),
-    ("--init-path", None),
-    ("--intel-rdt-closid", None),
-    ("--ip", None),
-    ("--ip6", None),
+    ("--infra-conmon-pidfile", Some("`--conmon-pidfile` writes it")),
+    ("--init-ctr", Some("pods run containers in order")),
+    ("--init-path", Some("pontoon brings its own init")),
+    ("--intel-rdt-closid", Some("only as root with resctrl")),
+    ("--ip", Some("pasta gives the host's address")),
+    ("--ip6", Some("pasta gives the host's address")),
     ("--kernel-memory", VERSION_1),
-    ("--link-local-ip", None),
-    ("--mac-address", None),
+    ("--link-local-ip", Some("Docker's; Podman does nothing with it")),
+    ("--mac-address", Some("pasta gives the host's address")),
     ("--memory-swappiness", VERSION_1),
-    ("--network-alias", None),
+    ("--network-alias", Some("names between containers need networks with names")),
     ("--oom-kill-disable", VERSION_1),
     ("--personality", None),
-    ("--pod", None),
-    ("--pod-id-file", None),
+    ("--pod", Some("pods are not there yet")),
+    ("--pod-id-file", Some("pods are not there yet")),
     ("--preserve-fd", Some("`--preserve-fds N` passes descriptors 3 and up")),
-    ("--rdt-class", None),
+    ("--rdt-class", Some("only as root with resctrl")),
     ("--requires", Some("in a unit, use Requires= and After= instead")),
     ("--retry", None),
     ("--retry-delay", None),
     ("--rootfs", Some("make an image of the directory with `tar … | pontoon import - NAME`")),
     ("--shm-size-systemd", None),
-    ("--storage-opt", None),
+    ("--storage-opt", Some("limits of the root file system need quotas of the file system")),
     ("--subgidname", None),
     ("--subuidname", None),
     ("--uidmap", None),
@@ -198,6 +198,35 @@ const OTHERS: &[(&str, &[Refused])] = &[
 /// Those of them that another word must follow.
 const GROUPS: &[&str] =
     &["artifact", "farm", "generate", "kube", "machine", "manifest", "network", "play", "pod", "system"];
+
+/// The page `REFUSED.md`: every word of Podman's that is refused, and why or what to do instead.
+#[cfg(test)]
+pub(super) fn page() -> String {
+    let mut text = String::from(
+        "# What is refused\n\nPodman's commands and options that Pontoon does not have. They are refused by name, with exit code \
+         125, and never ignored.\nMade from the table that refuses them (`BLESS=1 cargo test -p pontoon-cli refused`).\n",
+    );
+    let why = |instead: &Option<&str>| instead.unwrap_or("not there yet").to_owned();
+    let mut options = |title: &str, rows: &[Refused]| {
+        text.push_str(&format!("\n## {title}\n\n| option | why, or what to do instead |\n|---|---|\n"));
+        let mut rows: Vec<&Refused> = rows.iter().collect();
+        rows.sort_unstable_by_key(|(name, _)| name.trim_start_matches('-'));
+        for (name, instead) in rows {
+            text.push_str(&format!("| `{name}` | {} |\n", why(instead)));
+        }
+    };
+    options("Options of `run` and `create`", CONTAINER);
+    options("Options before the command", GLOBAL);
+    for (command, rows) in OTHERS {
+        options(&format!("Options of `{command}`"), rows);
+    }
+    text.push_str("\n## Commands\n\n");
+    let mut commands: Vec<&str> = COMMANDS.iter().chain(GROUPED).copied().collect();
+    commands.sort_unstable();
+    let words: Vec<String> = commands.iter().map(|it| format!("`{it}`")).collect();
+    text.push_str(&format!("{}.\n", words.join(", ")));
+    text
+}
 
 /// Tells whether a word is one of Podman's that begin commands of two words, none of which we have.
 pub(super) fn group(word: &str) -> bool {

@@ -315,3 +315,14 @@ fn words_that_are_no_text_are_refused() {
     let err = parse(vec![OsString::from("ps"), word]).unwrap_err();
     assert_eq!(err.to_string(), "\"\\xFF\" is not valid UTF-8");
 }
+
+#[test]
+fn the_page_of_what_is_refused_is_up_to_date() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/REFUSED.md");
+    let page = super::refused::page();
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(path, &page).unwrap();
+    }
+    let there = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(there == page, "run `BLESS=1 cargo test -p pontoon-cli refused`");
+}
