@@ -208,8 +208,12 @@ pub fn start(
     let record = &startable.record;
     let place = place(host, record.request.cgroups);
     let streams = match attachment {
-        Attachment::Detached => StreamPlan { interactive: false, foreground: false },
-        Attachment::Foreground { interactive } => StreamPlan { interactive, foreground: true },
+        Attachment::Detached => {
+            StreamPlan { interactive: false, keeps_input: record.request.interactive, foreground: false }
+        }
+        Attachment::Foreground { interactive } => {
+            StreamPlan { interactive, keeps_input: false, foreground: true }
+        }
     };
     let (plan, filter) = plan_for(host, store, &startable, !matches!(place, Place::Nowhere), streams, warn)?;
     let mut command = supervisor(host, &plan, &filter, &startable.lock)?;

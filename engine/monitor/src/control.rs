@@ -47,6 +47,9 @@ pub enum Request {
     Exec(Box<Process>),
     /// Run the health check that is due, or wait for the one that runs; answered by [`Reply::Exited`] with its exit code.
     Check,
+    /// Get a copy of what the payload writes: two pipes come with it, for output and errors. Answered by [`Reply::Done`], with
+    /// a descriptor that leads to its input if it has one, then by [`Reply::Exited`].
+    Attach,
     /// Use another restart policy from now on; answered by [`Reply::Done`].
     Policy(RestartPolicy),
     /// Set the size of the container's terminal.

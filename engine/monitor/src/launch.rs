@@ -83,6 +83,8 @@ pub struct Launched {
     pub cgroup: Option<(Cgroup, OwnedFd)>,
     /// Its output, if it goes through us.
     pub output: Option<(OwnedFd, OwnedFd)>,
+    /// The way to its input, if that is kept open for whoever attaches.
+    pub input: Option<OwnedFd>,
     /// Where its output is kept.
     pub log: Log,
     /// The payload's notify socket.
@@ -117,7 +119,7 @@ pub fn launch(
         NotifyPlan::Container if manager.is_some() => Some(listen_for_payload(&plan.run_directory)?),
         _ => None,
     };
-    let (streams, output) = make_streams(plan)?;
+    let Streams { payload: streams, output, input } = make_streams(plan)?;
     let init = if plan.container.process.init {
         Some(seal::own_program().map_err(LaunchError::io("open our own program"))?)
     } else {
@@ -162,6 +164,7 @@ pub fn launch(
         network: begun.network.take(),
         cgroup,
         output,
+        input,
         log,
         notify,
         extras: Extras { dies_with_parent: false, init: None, ..extras },
@@ -210,26 +213,37 @@ fn listen_for_payload(run_directory: &Path) -> Result<OwnedFd, LaunchError> {
         .map_err(LaunchError::io("make the container's notify socket"))
 }
 
-type Output = Option<(OwnedFd, OwnedFd)>;
+/// The payload's streams, and our ends of them.
+#[derive(Debug, Default)]
+struct Streams {
+    payload: Option<StandardStreams>,
+    output: Option<(OwnedFd, OwnedFd)>,
+    input: Option<OwnedFd>,
+}
 
-/// The payload's streams, and our ends of its output.
-fn make_streams(plan: &MonitorPlan) -> Result<(Option<StandardStreams>, Output), LaunchError> {
+fn make_streams(plan: &MonitorPlan) -> Result<Streams, LaunchError> {
     let failed =
         |err: rustix::io::Errno| LaunchError::io("make the container's standard streams")(err.into());
     if plan.container.process.terminal {
-        return Ok((None, None));
+        return Ok(Streams::default());
     }
     let own = |fd: rustix::fd::BorrowedFd<'_>| rustix::io::fcntl_dupfd_cloexec(fd, 3).map_err(failed);
+    let mut input = None;
     let stdin = if plan.streams.interactive {
         own(rustix::stdio::stdin())?
+    } else if plan.streams.keeps_input {
+        let (read, write) = pipe_with(PipeFlags::CLOEXEC).map_err(failed)?;
+        input = Some(write);
+        read
     } else {
         rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?
     };
     if plan.log == LogPlan::Passthrough {
         let (stdout, stderr) = (own(rustix::stdio::stdout())?, own(rustix::stdio::stderr())?);
-        return Ok((Some(StandardStreams { stdin, stdout, stderr }), None));
+        return Ok(Streams { payload: Some(StandardStreams { stdin, stdout, stderr }), output: None, input });
     }
     let (out_read, stdout) = pipe_with(PipeFlags::CLOEXEC).map_err(failed)?;
     let (err_read, stderr) = pipe_with(PipeFlags::CLOEXEC).map_err(failed)?;
-    Ok((Some(StandardStreams { stdin, stdout, stderr }), Some((out_read, err_read))))
+    let payload = Some(StandardStreams { stdin, stdout, stderr });
+    Ok(Streams { payload, output: Some((out_read, err_read)), input })
 }

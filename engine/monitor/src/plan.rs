@@ -211,6 +211,9 @@ pub enum NotifyPlan {
 pub struct StreamPlan {
     /// Our own standard input is the payload's (`--interactive`); else it gets `/dev/null`.
     pub interactive: bool,
+    /// Its input stays open for whoever attaches.
+    #[serde(default)]
+    pub keeps_input: bool,
     /// Output also goes to our own standard output and error.
     pub foreground: bool,
 }

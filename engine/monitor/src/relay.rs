@@ -27,6 +27,47 @@ pub struct OutputPipe {
     pub copy: bool,
 }
 
+/// Somebody who attached: pipes for a copy of what the payload writes.
+#[derive(Debug)]
+pub struct Tap {
+    /// For its standard output, or its terminal.
+    pub stdout: OwnedFd,
+    /// For its standard error.
+    pub stderr: OwnedFd,
+}
+
+/// All who are attached.
+#[derive(Debug, Default)]
+pub struct Taps(Vec<Tap>);
+
+impl Taps {
+    /// One more.
+    pub fn add(&mut self, tap: Tap) -> Result<(), Errno> {
+        for fd in [&tap.stdout, &tap.stderr] {
+            rustix::fs::fcntl_setfl(fd, rustix::fs::OFlags::NONBLOCK)?;
+        }
+        self.0.push(tap);
+        Ok(())
+    }
+
+    /// Gives everybody a copy. Whoever has gone, or does not read for so long that the pipe is full, is let go: a looker-on
+    /// must not hold the payload up.
+    fn take(&mut self, stream: Stream, bytes: &[u8]) {
+        self.0.retain(|tap| {
+            let to = if stream == Stream::Output { &tap.stdout } else { &tap.stderr };
+            let mut rest = bytes;
+            while !rest.is_empty() {
+                match write(to, rest) {
+                    Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+                    Err(Errno::INTR) => {}
+                    Err(_) => return false,
+                }
+            }
+            true
+        });
+    }
+}
+
 /// What came of a relay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Relayed {
@@ -48,21 +89,21 @@ impl OutputPipe {
     }
 
     /// Relays once.
-    pub fn relay(&mut self, log: &mut Log) -> Relayed {
+    pub fn relay(&mut self, log: &mut Log, taps: &mut Taps) -> Relayed {
         if self.copy && !is_writable(self.copy_target()) {
             return Relayed::Blocked;
         }
-        self.transfer(log).unwrap_or(Relayed::Some)
+        self.transfer(log, taps).unwrap_or(Relayed::Some)
     }
 
     /// Relays what is left when the payload has ended, waiting for the copy's reader. An empty pipe is the end, even if a
     /// descriptor that was passed out of the container still holds it open.
-    pub fn relay_rest(&mut self, log: &mut Log) {
-        while matches!(self.transfer(log), Some(Relayed::Some)) {}
+    pub fn relay_rest(&mut self, log: &mut Log, taps: &mut Taps) {
+        while matches!(self.transfer(log, taps), Some(Relayed::Some)) {}
     }
 
     /// `None` if there is nothing to read now.
-    fn transfer(&mut self, log: &mut Log) -> Option<Relayed> {
+    fn transfer(&mut self, log: &mut Log, taps: &mut Taps) -> Option<Relayed> {
         let mut buffer = [0u8; 16 << 10];
         let room = if self.copy { ATOMIC } else { buffer.len() };
         let buffer = buffer.get_mut(..room)?;
@@ -71,6 +112,7 @@ impl OutputPipe {
             Ok(count) => {
                 let bytes = buffer.get(..count).unwrap_or_default();
                 log.take(self.stream, bytes);
+                taps.take(self.stream, bytes);
                 if self.copy && write_all(self.copy_target(), bytes).is_err() {
                     // Nobody reads any more; the log still does.
                     self.copy = false;
@@ -129,23 +171,24 @@ impl Terminal {
     }
 
     /// From the payload to the log and the client.
-    pub fn output(&mut self, log: &mut Log) -> Relayed {
-        self.transfer(log).unwrap_or(Relayed::Some)
+    pub fn output(&mut self, log: &mut Log, taps: &mut Taps) -> Relayed {
+        self.transfer(log, taps).unwrap_or(Relayed::Some)
     }
 
     /// What is left when the payload has ended.
-    pub fn output_rest(&mut self, log: &mut Log) {
-        while matches!(self.transfer(log), Some(Relayed::Some)) {}
+    pub fn output_rest(&mut self, log: &mut Log, taps: &mut Taps) {
+        while matches!(self.transfer(log, taps), Some(Relayed::Some)) {}
     }
 
     /// `None` if there is nothing to read now.
-    fn transfer(&mut self, log: &mut Log) -> Option<Relayed> {
+    fn transfer(&mut self, log: &mut Log, taps: &mut Taps) -> Option<Relayed> {
         let mut buffer = [0u8; ATOMIC];
         match read(&self.master, &mut buffer) {
             Ok(0) => Some(Relayed::End),
             Ok(count) => {
                 let bytes = buffer.get(..count).unwrap_or_default();
                 log.take(Stream::Output, bytes);
+                taps.take(Stream::Output, bytes);
                 if self.client.as_ref().is_some_and(|client| write_all(client.as_fd(), bytes).is_err()) {
                     self.client = None;
                 }

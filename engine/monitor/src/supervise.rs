@@ -23,7 +23,7 @@ use crate::check::Checking;
 use crate::finish;
 use crate::launch::Launched;
 use crate::output::Stream;
-use crate::relay::{OutputPipe, Relayed, Terminal};
+use crate::relay::{OutputPipe, Relayed, Tap, Taps, Terminal};
 use crate::timers::{Alarm, Timers};
 
 const SIGNALS: u64 = 0;
@@ -72,6 +72,7 @@ pub struct Supervisor<'a> {
     checking: Option<Checking>,
     /// Clients that wait for the outcome of a check.
     askers: Vec<u64>,
+    taps: Taps,
     halt: Halt,
     policy: RestartPolicy,
 }
@@ -158,6 +159,7 @@ impl<'a> Supervisor<'a> {
             health,
             checking: None,
             askers: Vec::new(),
+            taps: Taps::default(),
             halt: Halt::default(),
             policy,
         };
@@ -396,7 +398,7 @@ impl<'a> Supervisor<'a> {
     fn output(&mut self, index: usize) {
         let Some(slot) = self.outputs.get_mut(index) else { return };
         let Some(output) = slot else { return };
-        match output.relay(&mut self.launched.log) {
+        match output.relay(&mut self.launched.log, &mut self.taps) {
             Relayed::Some => {}
             Relayed::End => {
                 if let Some(output) = slot.take() {
@@ -449,7 +451,7 @@ impl<'a> Supervisor<'a> {
         }
         let mut outcome = Relayed::Some;
         if flags.intersects(EventFlags::IN | EventFlags::HUP | EventFlags::ERR) {
-            outcome = terminal.output(&mut self.launched.log);
+            outcome = terminal.output(&mut self.launched.log, &mut self.taps);
         }
         self.update_terminal(outcome);
     }
@@ -522,6 +524,7 @@ impl<'a> Supervisor<'a> {
                 self.askers.push(token);
                 self.begin_check();
             }
+            Request::Attach => self.attach(token, fds),
             Request::Policy(policy) => {
                 self.policy = policy;
                 self.reply(token, &Reply::Done, &[]);
@@ -560,6 +563,27 @@ impl<'a> Supervisor<'a> {
         }
     }
 
+    /// Lets a client see what the payload writes from now on, and write what it reads.
+    fn attach(&mut self, token: u64, fds: Vec<OwnedFd>) {
+        let mut fds = fds.into_iter();
+        let added = match (fds.next(), fds.next()) {
+            (Some(stdout), Some(stderr)) => self.taps.add(Tap { stdout, stderr }),
+            _ => Err(Errno::BADF),
+        };
+        if let Err(err) = added {
+            let cause = std::io::Error::from(err).to_string();
+            let chain = vec!["cannot attach".to_owned(), cause];
+            return self.reply(token, &Reply::Failed(FailureReport { chain, hint: None, code: 125 }), &[]);
+        }
+        let master = self.terminal.as_ref().and_then(|it| it.master.try_clone().ok());
+        let input = master.or_else(|| self.launched.input.as_ref().and_then(|it| it.try_clone().ok()));
+        if let Some(client) = self.clients.get_mut(&token) {
+            client.waits = true;
+        }
+        let input: Vec<_> = input.iter().map(AsFd::as_fd).collect();
+        self.reply(token, &Reply::Done, &input);
+    }
+
     fn exec(&mut self, token: u64, process: &Process, fds: Vec<OwnedFd>) {
         let mut fds = fds.into_iter();
         let streams = match (fds.next(), fds.next(), fds.next()) {
@@ -590,10 +614,10 @@ impl<'a> Supervisor<'a> {
     /// The payload has ended: keeps what it wrote last, and ends what joined it.
     fn finish(mut self) -> Ended {
         for output in self.outputs.iter_mut().flatten() {
-            output.relay_rest(&mut self.launched.log);
+            output.relay_rest(&mut self.launched.log, &mut self.taps);
         }
         if let Some(terminal) = &mut self.terminal {
-            terminal.output_rest(&mut self.launched.log);
+            terminal.output_rest(&mut self.launched.log, &mut self.taps);
         }
         self.launched.log.finish();
         self.reap();

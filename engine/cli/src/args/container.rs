@@ -44,6 +44,9 @@ pub struct StartArgs {
     /// Show what the container writes
     #[arg(short, long)]
     pub attach: bool,
+    /// Keys that leave the container without ending it; the default is ctrl-p,ctrl-q
+    #[arg(long, value_name = "KEY,...")]
+    pub detach_keys: Option<String>,
     /// Give the container our standard input
     #[arg(short, long)]
     pub interactive: bool,
@@ -203,6 +206,9 @@ pub struct ExecArgs {
     /// Run in the background
     #[arg(short, long)]
     pub detach: bool,
+    /// Keys that leave the container without ending it; the default is ctrl-p,ctrl-q
+    #[arg(long, value_name = "KEY,...")]
+    pub detach_keys: Option<String>,
     /// Set an environment variable, or take the host's (NAME, PREFIX*)
     #[arg(short, long, value_name = "NAME[=VALUE]")]
     pub env: Vec<String>,
@@ -402,4 +408,24 @@ pub struct UpdateArgs {
     /// What it may use.
     #[command(flatten)]
     pub resources: super::ResourceOptions,
+}
+
+/// `attach`
+#[derive(Debug, Args)]
+pub struct AttachArgs {
+    /// Name or id
+    #[arg(value_name = "CONTAINER")]
+    pub container: Option<String>,
+    /// Take the container created last
+    #[arg(short, long, conflicts_with = "container")]
+    pub latest: bool,
+    /// Keys that leave the container without ending it; the default is ctrl-p,ctrl-q
+    #[arg(long, value_name = "KEY,...")]
+    pub detach_keys: Option<String>,
+    /// Do not give the container our standard input
+    #[arg(long)]
+    pub no_stdin: bool,
+    /// Pass the signals we receive on to the container; the default is true
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
+    pub sig_proxy: Option<bool>,
 }

@@ -3,7 +3,6 @@
 /// Commands of Podman's that we do not have.
 const COMMANDS: &[&str] = &[
     "artifact",
-    "attach",
     "auto-update",
     "build",
     "buildx",
@@ -32,7 +31,6 @@ const COMMANDS: &[&str] = &[
 
 /// Commands of groups that we have.
 const GROUPED: &[&str] = &[
-    "container attach",
     "container checkpoint",
     "container cleanup",
     "container clone",
@@ -64,7 +62,6 @@ type Refused = (&'static str, Option<&'static str>);
 
 const OWN_RUNTIME: Option<&str> = Some("pontoon is its own runtime and monitor");
 const NO_REMOTE: Option<&str> = Some("pontoon has no service to connect to");
-const NO_DETACH: Option<&str> = Some("a container started with -d runs in the background from the start");
 const VERSION_1: Option<&str> = Some("control groups of version 2 have no such limit");
 
 /// Global options.
@@ -116,7 +113,6 @@ const CONTAINER: &[Refused] = &[
     ("--cpu-rt-runtime", VERSION_1),
     ("--creds", Some("`pontoon pull --creds` first, or --authfile")),
     ("--decryption-key", Some("encrypted images are not read")),
-    ("--detach-keys", NO_DETACH),
     ("--device-cgroup-rule", Some("bind the device with --device; cgroup rules need root")),
     ("--gidmap", None),
     ("--gpus", None),
@@ -153,7 +149,6 @@ const CONTAINER: &[Refused] = &[
 
 /// Options of the other commands.
 const OTHERS: &[(&str, &[Refused])] = &[
-    ("start", &[("--detach-keys", NO_DETACH)]),
     (
         "ps",
         &[
@@ -168,13 +163,7 @@ const OTHERS: &[(&str, &[Refused])] = &[
         ],
     ),
     ("logs", &[("--color", None)]),
-    (
-        "exec",
-        &[
-            ("--detach-keys", NO_DETACH),
-            ("--preserve-fd", Some("`--preserve-fds N` passes descriptors 3 and up")),
-        ],
-    ),
+    ("exec", &[("--preserve-fd", Some("`--preserve-fds N` passes descriptors 3 and up"))]),
     (
         "pull",
         &[

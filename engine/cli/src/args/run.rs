@@ -203,6 +203,9 @@ pub struct ContainerOptions {
     /// Write the monitor's process id to this file
     #[arg(long, value_name = "FILE")]
     pub conmon_pidfile: Option<PathBuf>,
+    /// Keys that leave the container without ending it; the default is ctrl-p,ctrl-q
+    #[arg(long, value_name = "KEY,...")]
+    pub detach_keys: Option<String>,
     /// Give the container a device of the host
     #[arg(long, value_name = "HOST[:CONTAINER[:rwm]]")]
     pub device: Vec<String>,

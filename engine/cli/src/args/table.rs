@@ -164,6 +164,13 @@ pub(super) const ENTRIES: &[Entry] = &[
         Command::ContainerInspect
     ),
     row!(
+        "attach",
+        "See what a container writes, and write what it reads",
+        "[options] CONTAINER",
+        AttachArgs,
+        Command::Attach
+    ),
+    row!(
         "healthcheck run",
         "Run the health check of a container",
         "[options] CONTAINER",
@@ -356,6 +363,7 @@ pub(super) const ENTRIES: &[Entry] = &[
 
 /// Other spellings: what may be written, and the first spelling of the same command.
 const ALIASES: &[(&str, &str)] = &[
+    ("container attach", "attach"),
     ("container commit", "commit"),
     ("container cp", "cp"),
     ("container create", "create"),

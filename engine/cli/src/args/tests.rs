@@ -230,7 +230,10 @@ fn unknown_options_get_a_suggestion_and_podmans_are_refused_by_name() {
         &["create", "--rootfs", "/x"],
         "`--rootfs` is not supported yet -> make an image of the directory with `tar … | pontoon import - NAME`",
     );
-    check_error(&["run", "--ip", "1.2.3.4", "x"], "`--ip` is not supported yet");
+    check_error(
+        &["run", "--ip", "1.2.3.4", "x"],
+        "`--ip` is not supported yet -> pasta gives the host's address",
+    );
     check_error(
         &["run", "--volum=/x", "x"],
         "unknown option `--volum` of `pontoon run` -> did you mean `--volume`?",

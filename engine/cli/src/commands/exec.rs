@@ -10,6 +10,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::{Context, Failure, foreground};
 use pontoon_cli::args::ExecArgs;
+use pontoon_cli::detach_keys::DetachKeys;
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
 use pontoon_cli::run_options::exec_env;
@@ -83,7 +84,13 @@ pub fn exec(context: &Context, args: &ExecArgs) -> Result<ExitStatus, Failure> {
                 resize();
             }
         };
-        foreground::stand_by(executing.ended_fd(), Some(terminal), args.interactive, &on_signal)?;
+        let keys = DetachKeys::read(args.detach_keys.as_deref())?;
+        let ended = executing.ended_fd();
+        if foreground::stand_by(ended, Some(terminal), args.interactive, &on_signal, keys)?
+            == foreground::Outcome::Detached
+        {
+            return Ok(ExitStatus::Success);
+        }
     }
     match executing.wait() {
         Some(code) => Ok(ExitStatus::Payload(u8::try_from(code).unwrap_or(255))),

@@ -11,6 +11,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use super::Failure;
+use pontoon_cli::detach_keys::{DetachKeys, Typed};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::terminal::{RawMode, WindowSize, window_size};
 
@@ -32,6 +33,7 @@ pub fn attend(
     mut started: Started,
     interactive: bool,
     proxies: bool,
+    keys: DetachKeys,
 ) -> Result<ExitStatus, Failure> {
     let container = store.find_container(id).ok();
     let resize = || {
@@ -54,11 +56,11 @@ pub fn attend(
     if terminal.is_some() {
         resize();
     }
-    if stand_by(started.ended_fd().as_fd(), terminal.as_ref(), interactive, &on_signal)?
-        == Outcome::ReaderGone
-    {
+    match stand_by(started.ended_fd().as_fd(), terminal.as_ref(), interactive, &on_signal, keys)? {
         // As a program that writes itself would end. The container goes on.
-        return Ok(ExitStatus::from_signal(Signal::SIGPIPE as i32));
+        Outcome::ReaderGone => return Ok(ExitStatus::from_signal(Signal::SIGPIPE as i32)),
+        Outcome::Detached => return Ok(ExitStatus::Success),
+        Outcome::Ended => {}
     }
     match started.wait() {
         Some(code) => Ok(ExitStatus::Payload(u8::try_from(code).unwrap_or(255))),
@@ -73,6 +75,20 @@ pub enum Outcome {
     Ended,
     /// Nobody reads our output any more.
     ReaderGone,
+    /// The keys for it were typed.
+    Detached,
+}
+
+/// Where the signals that are handed on, and changes of the window's size, are read.
+pub(super) fn proxied_signals() -> Result<SignalFd, Failure> {
+    let mut wanted = SigSet::empty();
+    for signal in PROXIED {
+        wanted.add(signal);
+    }
+    wanted.add(Signal::SIGWINCH);
+    wanted.thread_block().map_err(std::io::Error::from)?;
+    let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+    Ok(SignalFd::with_flags(&wanted, flags).map_err(std::io::Error::from)?)
 }
 
 /// Relays between our terminal and `terminal` (a socket or the master side of one) until `ended` is readable.
@@ -81,15 +97,9 @@ pub fn stand_by(
     terminal: Option<&OwnedFd>,
     interactive: bool,
     on_signal: &dyn Fn(Signal),
+    mut keys: DetachKeys,
 ) -> Result<Outcome, Failure> {
-    let mut wanted = SigSet::empty();
-    for signal in PROXIED {
-        wanted.add(signal);
-    }
-    wanted.add(Signal::SIGWINCH);
-    wanted.thread_block().map_err(std::io::Error::from)?;
-    let signals = SignalFd::with_flags(&wanted, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
-        .map_err(std::io::Error::from)?;
+    let signals = proxied_signals()?;
     let _raw = terminal.filter(|_| interactive).and_then(|_| RawMode::enter(rustix::stdio::stdin()).ok());
     let mut output_open = terminal.is_some();
     let mut input_open = terminal.is_some() && interactive;
@@ -123,7 +133,11 @@ pub fn stand_by(
             output_open = copy(far, rustix::stdio::stdout());
         }
         if input_open && !from_us.is_empty() {
-            input_open = copy(rustix::stdio::stdin(), far);
+            match keys.copy(rustix::stdio::stdin(), far) {
+                Typed::More => {}
+                Typed::End => input_open = false,
+                Typed::Detach => return Ok(Outcome::Detached),
+            }
         }
         if !over.is_empty() {
             // What it wrote last is still in the socket.
@@ -145,7 +159,7 @@ fn is_readable(fd: BorrowedFd<'_>) -> bool {
 }
 
 /// Copies what is there; false at the end of either side.
-fn copy(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> bool {
+pub(super) fn copy(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> bool {
     let mut buffer = [0u8; 4096];
     let count = match rustix::io::read(from, &mut buffer) {
         Ok(0) => return false,

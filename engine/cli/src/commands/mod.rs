@@ -1,5 +1,6 @@
 //! The commands: each reads its arguments, has the deed done, and says what came of it.
 
+mod attach;
 mod changes;
 mod commit;
 mod complete;
@@ -140,6 +141,7 @@ pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failur
         Command::Update(args) => update::update(&context, &args),
         Command::VolumeExport(args) => volume_archive::export(&context, &args),
         Command::VolumeImport(args) => volume_archive::import(&context, &args),
+        Command::Attach(args) => attach::attach(&context, &args),
         Command::Unshare(args) => system::unshare(&context, &args),
         Command::Info(args) => system::info(&context, &args),
         Command::Version(args) => system::version(&args),

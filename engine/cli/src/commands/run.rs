@@ -10,14 +10,16 @@ use pontoon_monitor::plan::StreamPlan;
 use pontoon_storage::{ImageRecord, Store};
 
 use super::control::Selection;
-use super::{Context, Failure, foreground, pull};
+use super::{Context, Failure, attach, foreground, pull};
 use pontoon_cli::args::{ContainerOptions, CreateArgs, Passing, RunArgs, StartArgs};
+use pontoon_cli::detach_keys::DetachKeys;
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::run_options::Lowered;
 use pontoon_cli::{message, output};
 
 /// `pontoon run`
 pub fn run(context: &Context, args: &RunArgs) -> Result<ExitStatus, Failure> {
+    let keys = DetachKeys::read(args.container.detach_keys.as_deref())?;
     if args.preserve_fds > 0 {
         return Err(Failure::new("`--preserve-fds` is not supported yet", None));
     }
@@ -39,7 +41,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<ExitStatus, Failure> {
     let split = created.record.request.cgroups == CgroupMode::Split;
     let startable = Startable::from(created);
     let outcome = if !tty && split && start::is_main_process(&context.host) {
-        let streams = StreamPlan { interactive, foreground: !args.detach };
+        let streams = StreamPlan { interactive, keeps_input: false, foreground: !args.detach };
         start::become_supervisor(&context.host, &store, startable, streams, &message::print_warning)
             .map(|never| match never {})
     } else {
@@ -69,7 +71,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<ExitStatus, Failure> {
         return Ok(ExitStatus::Success);
     }
     let proxies = args.sig_proxy != Some(false);
-    foreground::attend(&store, &id, started, interactive, proxies)
+    foreground::attend(&store, &id, started, interactive, proxies, keys)
 }
 
 /// `pontoon create`
@@ -134,19 +136,18 @@ pub fn start_detached(context: &Context, store: &Store, name: &str) -> Result<()
         interactive: false,
         latest: false,
         sig_proxy: None,
+        detach_keys: None,
     };
     start_one(context, store, name, &args).map(drop)
 }
 
 fn start_one(context: &Context, store: &Store, name: &str, args: &StartArgs) -> Result<ExitStatus, Failure> {
     let found = list::find(store, name)?;
+    let keys = DetachKeys::read(args.detach_keys.as_deref())?;
     start::hasten(found.record.request.cgroups);
     if found.status.is_alive() {
         if args.attach {
-            return Err(Failure::new(
-                format!("container `{name}` runs already, and attaching to it is not supported yet"),
-                Some(format!("see its output with `pontoon logs -f {name}`")),
-            ));
+            return attach::running(&found, args.interactive, args.sig_proxy != Some(false), keys);
         }
         return Ok(ExitStatus::Success);
     }
@@ -174,7 +175,7 @@ fn start_one(context: &Context, store: &Store, name: &str, args: &StartArgs) -> 
     let started = start::start(&context.host, store, startable, attachment, &message::print_warning)
         .map_err(|err| Failure::from(err).while_doing(format!("cannot start container `{name}`")))?;
     if args.attach {
-        return foreground::attend(store, &id, started, attached_input, args.sig_proxy != Some(false));
+        return foreground::attend(store, &id, started, attached_input, args.sig_proxy != Some(false), keys);
     }
     Ok(ExitStatus::Success)
 }
@@ -227,7 +228,8 @@ fn dry_run(
     let record = preview(store, request, &image, &config);
     let directory = store.paths().root.join("containers").join(&record.id);
     let run_directory = start::run_directory(store, &record.id);
-    let streams = StreamPlan { interactive: record.request.interactive, foreground: !detach };
+    let streams =
+        StreamPlan { interactive: record.request.interactive, keeps_input: false, foreground: !detach };
     let known = Known {
         record: &record,
         image: &image,

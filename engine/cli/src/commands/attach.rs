@@ -1,0 +1,147 @@
+//! `attach`, and `start --attach` of a container that runs.
+
+use std::io::Error;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::sys::signal::Signal;
+use pontoon_lifecycle::attach::{self, Attached};
+use pontoon_lifecycle::list::{self, Found};
+use pontoon_lifecycle::status::Status;
+use pontoon_lifecycle::stop;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+
+use super::foreground::{copy, proxied_signals};
+use super::{Context, Failure, control};
+use pontoon_cli::args::AttachArgs;
+use pontoon_cli::detach_keys::{DetachKeys, Typed};
+use pontoon_cli::exit::ExitStatus;
+use pontoon_cli::terminal::{RawMode, set_window_size, window_size};
+
+/// `pontoon attach`
+pub fn attach(context: &Context, args: &AttachArgs) -> Result<ExitStatus, Failure> {
+    let store = context.store()?;
+    let name = control::one("attach", args.container.as_ref(), args.latest, &store)?;
+    let found = list::find(&store, &name)?;
+    let keys = DetachKeys::read(args.detach_keys.as_deref())?;
+    running(&found, !args.no_stdin, args.sig_proxy != Some(false), keys)
+}
+
+/// Attaches to a container that runs, and gives its exit code as ours.
+pub fn running(
+    found: &Found,
+    with_input: bool,
+    proxies: bool,
+    keys: DetachKeys,
+) -> Result<ExitStatus, Failure> {
+    let name = &found.record.name;
+    if !matches!(found.status, Status::Running(_)) {
+        let text =
+            format!("container `{name}` is {}: only one that runs can be attached to", found.status.word());
+        return Err(Failure::new(text, Some(format!("start it first: pontoon start --attach {name}"))));
+    }
+    let attached = attach::attach(&found.container)
+        .map_err(|err| Failure::from(err).while_doing(format!("cannot attach to container `{name}`")))?;
+    match relay(found, &attached, with_input, proxies, keys)? {
+        Over::Detached => Ok(ExitStatus::Success),
+        Over::Behind => {
+            let hint = format!("see all of it with `pontoon logs -f {name}`");
+            Err(Failure::new("the container writes faster than it is read here", Some(hint)))
+        }
+        Over::Ended => match attached.wait() {
+            Some(code) => Ok(ExitStatus::Payload(u8::try_from(code).unwrap_or(255))),
+            None => Err(Failure::new("the container's supervisor was killed", None)),
+        },
+    }
+}
+
+/// How it came to its end.
+enum Over {
+    Ended,
+    Detached,
+    Behind,
+}
+
+fn relay(
+    found: &Found,
+    attached: &Attached,
+    with_input: bool,
+    proxies: bool,
+    mut keys: DetachKeys,
+) -> Result<Over, Failure> {
+    let signals = proxied_signals()?;
+    let is_terminal = found.record.request.tty;
+    let input = attached.input.as_ref().filter(|_| with_input);
+    let resize = || {
+        if let (true, Some(terminal), Some(size)) =
+            (is_terminal, &attached.input, window_size(rustix::stdio::stdin()))
+        {
+            let _ = set_window_size(terminal.as_fd(), size);
+        }
+    };
+    resize();
+    let _raw = input.filter(|_| is_terminal).and_then(|_| RawMode::enter(rustix::stdio::stdin()).ok());
+    let (mut out_open, mut err_open, mut in_open) = (true, true, input.is_some());
+    loop {
+        let ended = attached.ended_fd();
+        let idle = PollFlags::empty();
+        let wanted = |open: bool| if open { PollFlags::IN } else { idle };
+        // A hang-up is told whether asked for or not, so what is over is not looked at again.
+        let mut fds = vec![
+            PollFd::from_borrowed_fd(ended, PollFlags::IN),
+            PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN),
+        ];
+        let mut places = [None; 3];
+        for (place, (open, fd)) in places.iter_mut().zip([
+            (out_open, attached.stdout.as_fd()),
+            (err_open, attached.stderr.as_fd()),
+            (in_open, rustix::stdio::stdin()),
+        ]) {
+            if open {
+                *place = Some(fds.len());
+                fds.push(PollFd::from_borrowed_fd(fd, wanted(open)));
+            }
+        }
+        match poll(&mut fds, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(err) => return Err(Error::from(err).into()),
+        }
+        let is_ready = |place: Option<usize>| {
+            place.and_then(|it| fds.get(it)).is_some_and(|it| !it.revents().is_empty())
+        };
+        let [out_ready, err_ready, in_ready] = places.map(is_ready);
+        let over = fds.first().is_some_and(|it| !it.revents().is_empty());
+        while let Ok(Some(info)) = signals.read_signal() {
+            match Signal::try_from(info.ssi_signo.cast_signed()) {
+                Ok(Signal::SIGWINCH) => resize(),
+                Ok(other) if proxies => {
+                    let _ = stop::kill(&found.container, other as i32);
+                }
+                _ => {}
+            }
+        }
+        if out_ready {
+            out_open = copy(attached.stdout.as_fd(), rustix::stdio::stdout());
+        }
+        if err_ready {
+            err_open = copy(attached.stderr.as_fd(), rustix::stdio::stderr());
+        }
+        if in_ready && let Some(to) = input {
+            match keys.copy(rustix::stdio::stdin(), to.as_fd()) {
+                Typed::More => {}
+                Typed::End => in_open = false,
+                Typed::Detach => return Ok(Over::Detached),
+            }
+        }
+        if !out_open && !err_open {
+            return Ok(if over || ends_soon(ended) { Over::Ended } else { Over::Behind });
+        }
+    }
+}
+
+/// The pipes are closed a moment before the end is told.
+fn ends_soon(ended: BorrowedFd<'_>) -> bool {
+    let patience = rustix::event::Timespec { tv_sec: 10, tv_nsec: 0 };
+    let mut fds = [PollFd::from_borrowed_fd(ended, PollFlags::IN)];
+    matches!(poll(&mut fds, Some(&patience)), Ok(count) if count > 0)
+}

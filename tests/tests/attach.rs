@@ -1,0 +1,84 @@
+//! Attaching to containers that run, and leaving them again.
+#![cfg(feature = "e2e")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
+use pontoon_tests::{B, TestHost, alone, host_with_busybox};
+
+struct Gone<'h>(&'h TestHost, &'static str);
+
+impl Drop for Gone<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.alice(&format!("pontoon rm -f -i -t 0 {}", self.1));
+    }
+}
+
+#[test]
+fn what_is_written_and_read_goes_through() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _gone = Gone(host, "talk");
+    let script = "while read line; do echo got $line; echo err $line >&2; [ $line = end ] && exit 7; done";
+    host.entry("alice")
+        .env("SCRIPT", script)
+        .sh(&format!("pontoon run -d -i --name talk --stop-timeout 0 {B} sh -c \"$SCRIPT\""))
+        .ok();
+    let talk = host.alice("(echo one; echo end; sleep 5) | pontoon attach talk 2>~/err; code=$?; cat ~/err; rm ~/err; exit $code").fails(7);
+    assert_eq!(talk.stdout, "got one\ngot end\nerr one\nerr end\n");
+    let over = host.alice("pontoon attach talk").fails(125);
+    assert!(over.stderr.contains("only one that runs"), "{}", over.stderr);
+    // Two see the same, and the log has it, too.
+    host.alice("pontoon start talk").ok();
+    let both = host.alice("pontoon attach --no-stdin talk >~/a & (sleep 1; echo end) | pontoon attach talk >~/b; wait; cat ~/a ~/b; rm ~/a ~/b").ok();
+    assert!(both.stdout.matches("got end").count() == 2, "{}", both.stdout);
+    assert_eq!(host.alice("pontoon logs talk 2>/dev/null | grep -c 'got end'").ok().text(), "2");
+    // What reads nothing is only looked at.
+    let _other = Gone(host, "mute");
+    host.alice(&format!(
+        "pontoon run -d --name mute --stop-timeout 0 {B} sh -c 'sleep 2; echo said; exit 3'"
+    ))
+    .ok();
+    host.alice("pontoon start --attach mute").fails(3).says("said");
+}
+
+#[test]
+fn keys_leave_a_container_that_goes_on() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _gone = Gone(host, "shell");
+    host.alice(&format!("pontoon run -d -it --name shell --stop-timeout 0 {B} sh")).ok();
+    let typed = |keys: &str, command: &str| {
+        host.entry("alice")
+            .env("KEYS", keys)
+            .env("COMMAND", command)
+            .sh("(sleep 1; printf \"$KEYS\"; sleep 2) | timeout 20 script -qec \"$COMMAND\" /dev/null")
+    };
+    typed("echo a$((1+1))c\\n\\020\\021", "pontoon attach shell").ok().says("a2c");
+    typed("echo b$((1+1))c\\n\\030", "pontoon attach --detach-keys ctrl-x shell").ok().says("b2c");
+    typed("echo e$((1+1))c\\n\\030", "pontoon exec -it --detach-keys ctrl-x shell sh").ok().says("e2c");
+    let _ran = Gone(host, "left");
+    typed("\\030", &format!("pontoon run -it --name left --stop-timeout 0 --detach-keys ctrl-x {B} sh")).ok();
+    for name in ["shell", "left"] {
+        assert_eq!(
+            host.alice(&format!("pontoon inspect --format '{{{{.State.Status}}}}' {name}")).ok().text(),
+            "running"
+        );
+    }
+    typed("exit 5\\n", "pontoon attach shell").fails(5);
+    let wrong = host.alice("pontoon attach --detach-keys bogus shell").fails(125);
+    assert!(wrong.stderr.contains("`bogus` is no key"), "{}", wrong.stderr);
+}
+
+#[test]
+fn who_does_not_read_does_not_hold_the_container_up() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _gone = Gone(host, "loud");
+    host.alice(&format!("pontoon run -d -i --name loud --log-driver none --stop-timeout 0 {B} sh -c 'read go; head -c 20000000 /dev/zero; touch /done; sleep 10000'")).ok();
+    let behind = host.alice(
+        "(sleep 1; echo go; sleep 3) | pontoon attach loud | (sleep 4; wc -c) ; exit ${PIPESTATUS[1]}",
+    );
+    pontoon_tests::wait::until_true("the container to be done", || {
+        host.alice("pontoon exec loud test -e /done").code == 0
+    });
+    assert!(behind.code == 0 || behind.stderr.contains("faster than it is read"), "{}", behind.stderr);
+}
