@@ -46,24 +46,26 @@ fn keys_leave_a_container_that_goes_on() {
     let _alone = alone();
     let _gone = Gone(host, "shell");
     host.alice(&format!("pontoon run -d -it --name shell --stop-timeout 0 {B} sh")).ok();
-    let typed = |keys: &str, command: &str| {
+    let typed = |text: &str, keys: &str, command: &str| {
         host.entry("alice")
+            .env("TEXT", text)
             .env("KEYS", keys)
             .env("COMMAND", command)
-            .sh("(sleep 1; printf \"$KEYS\"; sleep 2) | timeout 20 script -qec \"$COMMAND\" /dev/null")
+            .sh("(sleep 1; printf \"$TEXT\"; sleep 1; printf \"$KEYS\"; sleep 1) | timeout 20 script -qec \"$COMMAND\" /dev/null")
     };
-    typed("echo a$((1+1))c\\n\\020\\021", "pontoon attach shell").ok().says("a2c");
-    typed("echo b$((1+1))c\\n\\030", "pontoon attach --detach-keys ctrl-x shell").ok().says("b2c");
-    typed("echo e$((1+1))c\\n\\030", "pontoon exec -it --detach-keys ctrl-x shell sh").ok().says("e2c");
+    typed("echo a$((1+1))c\\n", "\\020\\021", "pontoon attach shell").ok().says("a2c");
+    typed("echo b$((1+1))c\\n", "\\030", "pontoon attach --detach-keys ctrl-x shell").ok().says("b2c");
+    typed("echo e$((1+1))c\\n", "\\030", "pontoon exec -it --detach-keys ctrl-x shell sh").ok().says("e2c");
     let _ran = Gone(host, "left");
-    typed("\\030", &format!("pontoon run -it --name left --stop-timeout 0 --detach-keys ctrl-x {B} sh")).ok();
+    typed("", "\\030", &format!("pontoon run -it --name left --stop-timeout 0 --detach-keys ctrl-x {B} sh"))
+        .ok();
     for name in ["shell", "left"] {
         assert_eq!(
             host.alice(&format!("pontoon inspect --format '{{{{.State.Status}}}}' {name}")).ok().text(),
             "running"
         );
     }
-    typed("exit 5\\n", "pontoon attach shell").fails(5);
+    typed("exit 5\\n", "", "pontoon attach shell").fails(5);
     let wrong = host.alice("pontoon attach --detach-keys bogus shell").fails(125);
     assert!(wrong.stderr.contains("`bogus` is no key"), "{}", wrong.stderr);
 }
