@@ -84,3 +84,29 @@ fn who_does_not_read_does_not_hold_the_container_up() {
     });
     assert!(behind.code == 0 || behind.stderr.contains("faster than it is read"), "{}", behind.stderr);
 }
+
+#[test]
+fn descriptors_are_handed_on() {
+    let host = host_with_busybox();
+    let run = |options: &str, script: &str| {
+        host.entry("alice")
+            .env("SCRIPT", script)
+            .sh(&format!("pontoon run --rm {options} {B} sh -c \"$SCRIPT\" 3<<<three 4<<<four 5<<<five"))
+    };
+    run("--preserve-fds 2", "cat <&3 <&4; cat <&3; ls /proc/self/fd | tr '\\n' ' '").ok().says("four\nthree");
+    // Nothing but what was asked for, and nothing of ours.
+    run("--preserve-fds 1", "ls /proc/$$/fd | tr '\\n' ' '").ok().prints("0 1 2 3 ");
+    run("", "ls /proc/$$/fd | tr '\\n' ' '").ok().prints("0 1 2 ");
+    let missing = run("--preserve-fds 9", "true").fails(125);
+    assert!(missing.stderr.contains("descriptor 6 is not open"), "{}", missing.stderr);
+    // What the service manager listens on.
+    host.alice(&format!(
+        "exec 3<<<socket; LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web exec pontoon run --rm {B} \
+         sh -c 'echo $LISTEN_PID $LISTEN_FDS $LISTEN_FDNAMES; cat <&3'"
+    ))
+    .ok()
+    .prints("1 1 web\nsocket");
+    host.alice(&format!("LISTEN_PID=1 LISTEN_FDS=7 pontoon run --rm {B} sh -c 'echo none$LISTEN_FDS'"))
+        .ok()
+        .prints("none");
+}

@@ -163,6 +163,7 @@ fn merge(base: Process, request: ExecRequest) -> Process {
         user_capabilities,
         terminal: request.tty,
         init: false,
+        preserve_fds: 0,
         entry: None,
         ..base
     }

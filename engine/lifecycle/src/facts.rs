@@ -186,6 +186,7 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
         hard_limits: (getrlimit(Resource::Nofile).maximum, getrlimit(Resource::Nproc).maximum),
         hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         shared,
+        listen_names: host.variable("LISTEN_FDNAMES").map(str::to_owned),
         secret_env: secret::provide(
             store,
             known.record,

@@ -176,7 +176,13 @@ fn at_rest(host: &Host, store: &Store, found: &Found) -> Result<(Plan, OwnedFd),
         directory: found.container.path(),
         run_directory: found.container.run_path(),
         own_cgroup: false,
-        streams: StreamPlan { interactive: false, keeps_input: false, foreground: false },
+        streams: StreamPlan {
+            interactive: false,
+            keeps_input: false,
+            preserve_fds: 0,
+            listens: false,
+            foreground: false,
+        },
     };
     let mut plan = facts::plan(host, store, &known)?.plan.container;
     if matches!(plan.rootfs.source, RootfsSource::Fuse { .. }) {

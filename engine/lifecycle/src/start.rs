@@ -36,6 +36,15 @@ pub enum Attachment {
     },
 }
 
+/// Descriptors of ours from 3 on that are to be the payload's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Passed {
+    /// How many.
+    pub count: u32,
+    /// Whether they are sockets that the service manager listens on (sd_listen_fds(3)).
+    pub listens: bool,
+}
+
 /// Why it did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -203,17 +212,26 @@ pub fn start(
     store: &Store,
     startable: Startable,
     attachment: Attachment,
+    passed: Passed,
     warn: &dyn Fn(&str),
 ) -> Result<Started, StartError> {
     let record = &startable.record;
     let place = place(host, record.request.cgroups);
     let streams = match attachment {
-        Attachment::Detached => {
-            StreamPlan { interactive: false, keeps_input: record.request.interactive, foreground: false }
-        }
-        Attachment::Foreground { interactive } => {
-            StreamPlan { interactive, keeps_input: false, foreground: true }
-        }
+        Attachment::Detached => StreamPlan {
+            interactive: false,
+            keeps_input: record.request.interactive,
+            preserve_fds: passed.count,
+            listens: passed.listens,
+            foreground: false,
+        },
+        Attachment::Foreground { interactive } => StreamPlan {
+            interactive,
+            keeps_input: false,
+            preserve_fds: passed.count,
+            listens: passed.listens,
+            foreground: true,
+        },
     };
     let (plan, filter) = plan_for(host, store, &startable, !matches!(place, Place::Nowhere), streams, warn)?;
     let mut command = supervisor(host, &plan, &filter, &startable.lock)?;

@@ -50,6 +50,7 @@ impl Checking {
             init: false,
             entry: None,
             create_cwd: false,
+            preserve_fds: 0,
             ..own.clone()
         };
         let target = launched.running.pidfd.as_fd();

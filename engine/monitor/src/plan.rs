@@ -214,6 +214,12 @@ pub struct StreamPlan {
     /// Its input stays open for whoever attaches.
     #[serde(default)]
     pub keeps_input: bool,
+    /// So many more descriptors of ours, from 3 on, are the payload's.
+    #[serde(default)]
+    pub preserve_fds: u32,
+    /// These are sockets that the service manager listens on for it (sd_listen_fds(3)).
+    #[serde(default)]
+    pub listens: bool,
     /// Output also goes to our own standard output and error.
     pub foreground: bool,
 }

@@ -237,6 +237,9 @@ pub struct Process {
     pub oom_score_adj: Option<i32>,
     /// A terminal of its own.
     pub terminal: bool,
+    /// So many descriptors from 3 on stay open.
+    #[serde(default)]
+    pub preserve_fds: u32,
     /// Put a small init before it, which reaps orphans and forwards signals.
     pub init: bool,
 }

@@ -33,6 +33,19 @@ pub fn inherited_fd(number: i32) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
+/// How many descriptors from 3 on the program that started us left open for us, without a gap, at most `most`: ours are all
+/// close-on-exec, theirs cannot be.
+#[must_use]
+pub fn count_inherited(most: u32) -> u32 {
+    let is_theirs = |number: &u32| {
+        // SAFETY: F_GETFD only asks for the flags of a number, whatever it is.
+        let flags = unsafe { libc::fcntl(*number as libc::c_int, libc::F_GETFD) };
+        flags >= 0 && flags & libc::FD_CLOEXEC == 0
+    };
+    let past = (3..3u32.saturating_add(most)).take_while(is_theirs).count();
+    u32::try_from(past).unwrap_or(0)
+}
+
 /// Lets `fd` survive the next `execve`, and gives the number that the new program will find it under.
 ///
 /// # Errors

@@ -14,7 +14,7 @@ mod seccomp;
 
 pub use clone::{CloneFlags, Cloned, clone, exit_now, unshare};
 pub use exec::{CStringArray, exec_fd, exec_path};
-pub use fds::{close_on_exec_from, inherited_fd, keep_across_exec};
+pub use fds::{close_on_exec_from, count_inherited, inherited_fd, keep_across_exec};
 pub use keyring::join_new_session_keyring;
 pub use limits::{pidfd_send_any_signal, reset_signals, set_resource_limit};
 pub use loopback::bring_loopback_up;

@@ -4,7 +4,7 @@ use pontoon_lifecycle::create::{self, image_config, preview};
 use pontoon_lifecycle::facts::{self, Known};
 use pontoon_lifecycle::list;
 use pontoon_lifecycle::request::{CgroupMode, CreateRequest};
-use pontoon_lifecycle::start::{self, Attachment, Startable};
+use pontoon_lifecycle::start::{self, Attachment, Passed, Startable};
 use pontoon_lifecycle::status;
 use pontoon_monitor::plan::StreamPlan;
 use pontoon_storage::{ImageRecord, Store};
@@ -20,9 +20,7 @@ use pontoon_cli::{message, output};
 /// `pontoon run`
 pub fn run(context: &Context, args: &RunArgs) -> Result<ExitStatus, Failure> {
     let keys = DetachKeys::read(args.container.detach_keys.as_deref())?;
-    if args.preserve_fds > 0 {
-        return Err(Failure::new("`--preserve-fds` is not supported yet", None));
-    }
+    let passed = passed(context, args.preserve_fds)?;
     let request = request(args.lower(context.words.clone(), &context.option_host)?);
     let store = context.store()?;
     let _ = store.sweep();
@@ -41,13 +39,19 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<ExitStatus, Failure> {
     let split = created.record.request.cgroups == CgroupMode::Split;
     let startable = Startable::from(created);
     let outcome = if !tty && split && start::is_main_process(&context.host) {
-        let streams = StreamPlan { interactive, keeps_input: false, foreground: !args.detach };
+        let streams = StreamPlan {
+            interactive,
+            keeps_input: false,
+            preserve_fds: passed.count,
+            listens: passed.listens,
+            foreground: !args.detach,
+        };
         start::become_supervisor(&context.host, &store, startable, streams, &message::print_warning)
             .map(|never| match never {})
     } else {
         let attachment =
             if args.detach { Attachment::Detached } else { Attachment::Foreground { interactive } };
-        start::start(&context.host, &store, startable, attachment, &message::print_warning)
+        start::start(&context.host, &store, startable, attachment, passed, &message::print_warning)
     };
     let started = match outcome {
         Ok(started) => started,
@@ -172,12 +176,29 @@ fn start_one(context: &Context, store: &Store, name: &str, args: &StartArgs) -> 
     } else {
         Attachment::Detached
     };
-    let started = start::start(&context.host, store, startable, attachment, &message::print_warning)
-        .map_err(|err| Failure::from(err).while_doing(format!("cannot start container `{name}`")))?;
+    let started =
+        start::start(&context.host, store, startable, attachment, Passed::default(), &message::print_warning)
+            .map_err(|err| Failure::from(err).while_doing(format!("cannot start container `{name}`")))?;
     if args.attach {
         return foreground::attend(store, &id, started, attached_input, args.sig_proxy != Some(false), keys);
     }
     Ok(ExitStatus::Success)
+}
+
+/// The descriptors that the container gets besides its standard streams: as many as are asked for, and the sockets that the
+/// service manager listens on for us.
+fn passed(context: &Context, asked: u32) -> Result<Passed, Failure> {
+    let number = |name: &str| context.host.variable(name).and_then(|it| it.parse::<u32>().ok());
+    let sockets =
+        number("LISTEN_FDS").filter(|_| number("LISTEN_PID") == Some(std::process::id())).unwrap_or(0);
+    let count = asked.max(sockets);
+    let there = pontoon_rootless::sys::count_inherited(count);
+    if there < count {
+        let option = if asked >= sockets { "--preserve-fds" } else { "$LISTEN_FDS" };
+        let text = format!("{option} says {count}, but descriptor {} is not open", 3 + there);
+        return Err(Failure::new(text, Some("open them for us, as in `pontoon … 3<FILE`".to_owned())));
+    }
+    Ok(Passed { count, listens: sockets > 0 })
 }
 
 /// Starts the containers whose namespaces are wanted, as far as they do not run.
@@ -228,8 +249,13 @@ fn dry_run(
     let record = preview(store, request, &image, &config);
     let directory = store.paths().root.join("containers").join(&record.id);
     let run_directory = start::run_directory(store, &record.id);
-    let streams =
-        StreamPlan { interactive: record.request.interactive, keeps_input: false, foreground: !detach };
+    let streams = StreamPlan {
+        interactive: record.request.interactive,
+        keeps_input: false,
+        preserve_fds: 0,
+        listens: false,
+        foreground: !detach,
+    };
     let known = Known {
         record: &record,
         image: &image,

@@ -70,6 +70,8 @@ pub struct Facts<'a> {
     pub devices: Vec<PathBuf>,
     /// Devices that were asked for, may be missing, and are.
     pub missing_devices: Vec<PathBuf>,
+    /// `$LISTEN_FDNAMES` of our environment.
+    pub listen_names: Option<String>,
     /// What is shared with another container.
     pub shared: Option<Shared>,
     /// Variables with secrets in them.

@@ -42,6 +42,7 @@ pub(super) fn decide(
         umask: request.umask.unwrap_or(0o022),
         oom_score_adj: request.oom_score_adj,
         terminal: request.tty,
+        preserve_fds: facts.streams.preserve_fds,
         init: request.init,
     })
 }
@@ -99,6 +100,14 @@ fn environment(facts: &Facts<'_>, hostname: &str) -> Vec<String> {
         let (directory, name) =
             (pontoon_monitor::state::NOTIFY_DIRECTORY, pontoon_monitor::state::NOTIFY_NAME);
         settings.set("NOTIFY_SOCKET", &format!("{directory}/{name}"));
+    }
+    if facts.streams.listens {
+        settings.set("LISTEN_FDS", &facts.streams.preserve_fds.to_string());
+        // The first process, or, behind our init, the second.
+        settings.set("LISTEN_PID", if request.init { "2" } else { "1" });
+        if let Some(names) = &facts.listen_names {
+            settings.set("LISTEN_FDNAMES", names);
+        }
     }
     for (name, value) in &request.env {
         settings.set(name, value);

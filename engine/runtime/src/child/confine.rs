@@ -141,7 +141,8 @@ pub(super) fn confine_and_exec(
     let _ = rustix::process::set_parent_process_death_signal(extras.dies_with_parent.then_some(Signal::KILL));
     // The supervisor blocks signals to read them from a descriptor, and Rust ignores SIGPIPE; the payload starts with neither.
     sys::reset_signals();
-    sys::close_on_exec_from(3).map_err(|err| Failure::new(Step::Exec, "", errno(&err)))?;
+    sys::close_on_exec_from(3 + process.preserve_fds)
+        .map_err(|err| Failure::new(Step::Exec, "", errno(&err)))?;
     if process.no_new_privileges {
         set_no_new_privs(true).map_err(|err| Failure::new(Step::Seccomp, "", err))?;
         if !filter.is_empty() {
