@@ -4,7 +4,7 @@ use pontoon_storage::{FileError, FindContainerError, RecordError, RemoveContaine
 
 use crate::host::Host;
 use crate::record::ContainerRecord;
-use crate::status;
+use crate::status::{self, Status};
 use crate::stop::{self, AskError};
 use crate::{pause, sharing, user_namespace, volume};
 
@@ -112,6 +112,10 @@ pub fn remove(
             Err(source) => return Err(RemoveError::Stop { name, source }),
         }
         wait_for_supervisor(&container);
+    }
+    if status == Status::Created {
+        // Perhaps its supervisor was killed before it could say that it is there.
+        status::stop_scopes(&id);
     }
     {
         // One that its supervisor has removed meanwhile has no lock any more.

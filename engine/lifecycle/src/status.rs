@@ -10,7 +10,7 @@ use pontoon_monitor::health::HealthRecord;
 use pontoon_monitor::state::{
     ExitRecord, HEALTH_FILE, LOCK_FILE, PAYLOAD_CGROUP, RunState, STATE_FILE, SUPERVISOR_CGROUP,
 };
-use pontoon_rootless::cgroup::Cgroup;
+use pontoon_rootless::cgroup::{Cgroup, MOUNT as CGROUPS};
 use pontoon_storage::{ContainerHandle, Durability, Store};
 use rustix::event::{Timespec, poll};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
@@ -154,7 +154,7 @@ pub fn tidy(
         return Some((container, status));
     };
     end_leftovers(&state, container.run_path());
-    stop_scope(container.id().hex());
+    stop_scopes(container.id().hex());
     let exit = ExitRecord {
         code: 137,
         started_at: state.started_at,
@@ -173,12 +173,22 @@ pub fn tidy(
     Some((container, Status::Exited(exit)))
 }
 
-/// A scope whose only process died while systemd made it stays behind empty. Nobody waits for this path to be fast, so the
-/// manager's own program asks.
-fn stop_scope(id: &str) {
-    let manager = if rustix::process::geteuid().is_root() { "--system" } else { "--user" };
+/// Stops the scopes of a container that nobody is in: one whose only process died while systemd made it stays behind empty.
+/// Nobody waits for this path to be fast, so the manager's own program asks.
+pub(crate) fn stop_scopes(id: &str) {
+    let uid = rustix::process::geteuid().as_raw();
+    let (manager, directory) = match uid {
+        0 => ("--system", format!("{CGROUPS}/system.slice")),
+        _ => ("--user", format!("{CGROUPS}/user.slice/user-{uid}.slice/user@{uid}.service/app.slice")),
+    };
+    let prefix = format!("pontoon-{id}");
+    let names = std::fs::read_dir(directory).into_iter().flatten().flatten().map(|it| it.file_name());
+    let scopes: Vec<_> = names.filter(|it| it.to_string_lossy().starts_with(&prefix)).collect();
+    if scopes.is_empty() {
+        return;
+    }
     let mut command = Command::new("systemctl");
-    command.args([manager, "--quiet", "stop", &format!("pontoon-{id}.scope")]);
+    command.args([manager, "--quiet", "stop"]).args(scopes);
     let _ = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
 }
 
