@@ -268,3 +268,20 @@ fn deeds_are_done_to_those_that_pass_a_filter() {
         );
     }
 }
+
+#[test]
+fn a_list_is_shown_again_and_again_and_cleaning_up_is_harmless() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let watched = Sleeper::run(host, "watched", "");
+    let shown = host.alice("timeout 3 pontoon ps --watch 1 --format '{{.Names}}' || true").ok();
+    assert!(shown.stdout.matches("watched").count() >= 2, "{}", shown.stdout);
+    host.alice("pontoon ps --watch 0").fails(125);
+    let runs = host.alice("pontoon container cleanup watched").fails(125);
+    assert!(runs.stderr.contains("nothing to clean up yet"), "{}", runs.stderr);
+    let monitor = watched.inspect("{{.State.ConmonPid}}");
+    host.alice(&format!("kill -9 {monitor}; pontoon container cleanup watched")).ok().prints("watched");
+    assert_eq!(watched.inspect("{{.State.Status}} {{.State.ExitCode}}"), "exited 137");
+    host.alice("pontoon container cleanup --rm watched").ok();
+    host.alice("pontoon container exists watched").fails(1);
+}

@@ -148,6 +148,9 @@ pub struct PsArgs {
     /// Podman's; our records are always in step
     #[arg(long, hide = true)]
     pub sync: bool,
+    /// Show the list again every so many seconds
+    #[arg(short, long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..), conflicts_with_all = ["latest", "quiet"])]
+    pub watch: Option<u32>,
 }
 
 /// `ps --sort`
@@ -428,4 +431,21 @@ pub struct AttachArgs {
     /// Pass the signals we receive on to the container; the default is true
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
     pub sig_proxy: Option<bool>,
+}
+
+/// `container cleanup`
+#[derive(Debug, Args)]
+pub struct CleanupArgs {
+    /// Those that are named
+    #[command(flatten)]
+    pub chosen: Chosen,
+    /// Remove the container, too
+    #[arg(long)]
+    pub rm: bool,
+    /// Remove its image, too, unless another container uses it
+    #[arg(long)]
+    pub rmi: bool,
+    /// Podman's; a container that runs is never touched
+    #[arg(long, hide = true)]
+    pub stopped_only: bool,
 }

@@ -28,9 +28,9 @@ mod volume;
 
 pub use complete::{Candidate, CompleteArgs, CompletionArgs, Named, Next, next as next_word, starting_with};
 pub use container::{
-    AttachArgs, Chosen, ExecArgs, HealthcheckRunArgs, ImagePruneArgs, KillArgs, LogsArgs, Passing, PauseArgs,
-    PortArgs, PruneArgs, PsArgs, PsSort, RenameArgs, RestartArgs, RmArgs, StartArgs, StatsArgs, StopArgs,
-    TopArgs, UpdateArgs, WaitArgs,
+    AttachArgs, Chosen, CleanupArgs, ExecArgs, HealthcheckRunArgs, ImagePruneArgs, KillArgs, LogsArgs,
+    Passing, PauseArgs, PortArgs, PruneArgs, PsArgs, PsSort, RenameArgs, RestartArgs, RmArgs, StartArgs,
+    StatsArgs, StopArgs, TopArgs, UpdateArgs, WaitArgs,
 };
 pub use error::ArgsError;
 pub use files::{CommitArgs, CpArgs, DiffArgs, ExportArgs};
@@ -205,6 +205,8 @@ pub enum Command {
     VolumeImport(VolumeImportArgs),
     /// `attach`
     Attach(AttachArgs),
+    /// `container cleanup`
+    ContainerCleanup(CleanupArgs),
     /// `unshare`
     Unshare(UnshareArgs),
     /// `info`

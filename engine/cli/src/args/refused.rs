@@ -32,7 +32,6 @@ const COMMANDS: &[&str] = &[
 /// Commands of groups that we have.
 const GROUPED: &[&str] = &[
     "container checkpoint",
-    "container cleanup",
     "container clone",
     "container init",
     "container mount",
@@ -158,8 +157,6 @@ const OTHERS: &[(&str, &[Refused])] = &[
             ("--namespace", None),
             ("--pod", None),
             ("-p", None),
-            ("--watch", Some("use watch(1)")),
-            ("-w", Some("use watch(1)")),
         ],
     ),
     ("logs", &[("--color", None)]),

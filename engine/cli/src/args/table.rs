@@ -85,6 +85,13 @@ pub(super) const ENTRIES: &[Entry] = &[
         Command::Top
     ),
     row!(
+        "container cleanup",
+        "Clean up after containers whose supervisors were killed",
+        "[options] CONTAINER...",
+        CleanupArgs,
+        Command::ContainerCleanup
+    ),
+    row!(
         "container prune",
         "Remove containers that do not run",
         "[options]",

@@ -20,18 +20,30 @@ use pontoon_cli::{message, output};
 /// `pontoon ps`
 pub fn ps(context: &Context, args: &PsArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
+    let Some(seconds) = args.watch else { return ps_once(&store, args) };
+    let span = rustix::event::Timespec { tv_sec: seconds.into(), tv_nsec: 0 };
+    loop {
+        // From the top of an empty screen, as Podman does it.
+        output::out("\x1b[2J\x1b[H")?;
+        ps_once(&store, args)?;
+        // No descriptor, so only the time, or a signal, ends it.
+        let _ = rustix::event::poll(&mut [], Some(&span));
+    }
+}
+
+fn ps_once(store: &Store, args: &PsArgs) -> Result<ExitStatus, Failure> {
     let filters = Filter::parse_all(&args.filter)?;
-    let listing = list::list(&store)?;
+    let listing = list::list(store)?;
     for (id, reason) in &listing.broken {
         message::print_warning(&format!("container {id} cannot be shown: {reason}"));
     }
     let count = if args.latest { Some(1) } else { args.last.and_then(|it| usize::try_from(it).ok()) };
     let any_state = args.all || count.is_some() || filters.iter().any(Filter::asks_for_state);
-    let mut images = ImageFacts::new(&store);
+    let mut images = ImageFacts::new(store);
     let mut rows: Vec<_> = listing.containers.iter().map(|it| row(it, &mut images)).collect();
     if args.size {
         for (row, summary) in rows.iter_mut().zip(&listing.containers) {
-            row.size = Some(size(&store, &summary.record));
+            row.size = Some(size(store, &summary.record));
         }
     }
     let mut rows = filter::containers(rows, &filters)?;

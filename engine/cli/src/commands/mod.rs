@@ -2,6 +2,7 @@
 
 mod attach;
 mod changes;
+mod cleanup;
 mod commit;
 mod complete;
 mod control;
@@ -142,6 +143,7 @@ pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failur
         Command::VolumeExport(args) => volume_archive::export(&context, &args),
         Command::VolumeImport(args) => volume_archive::import(&context, &args),
         Command::Attach(args) => attach::attach(&context, &args),
+        Command::ContainerCleanup(args) => cleanup::cleanup(&context, &args),
         Command::Unshare(args) => system::unshare(&context, &args),
         Command::Info(args) => system::info(&context, &args),
         Command::Version(args) => system::version(&args),

@@ -1,0 +1,39 @@
+//! `container cleanup`.
+
+use pontoon_lifecycle::list;
+use pontoon_lifecycle::remove::{self, RemoveOptions};
+
+use super::control::{Selection, for_each};
+use super::{Context, Failure};
+use pontoon_cli::args::CleanupArgs;
+use pontoon_cli::exit::ExitStatus;
+
+/// `pontoon container cleanup`: supervisors clean up after themselves, so this is about those that could not.
+pub fn cleanup(context: &Context, args: &CleanupArgs) -> Result<ExitStatus, Failure> {
+    let store = context.store()?;
+    let names = Selection::of("container cleanup", &args.chosen, &[]).resolve(&store, |it| !it.is_alive())?;
+    for_each(&names, |name| {
+        // Looking is cleaning.
+        let found = list::find(&store, name)?;
+        if found.status.is_alive() {
+            let text =
+                format!("container `{name}` is {}: there is nothing to clean up yet", found.status.word());
+            return Err(Failure::new(text, None));
+        }
+        if args.rm || args.rmi {
+            let options = RemoveOptions { volumes: true, ..RemoveOptions::default() };
+            remove::remove(&context.host, &store, name, options)?;
+        }
+        if args.rmi {
+            let users = store.list_containers()?.containers;
+            let image = store.find_image(&found.record.image_id)?;
+            if !users.iter().any(|it| it.image.as_ref() == Some(&image.id)) {
+                store.remove_image(&image.id, true).map_err(|err| {
+                    let hint = err.hint();
+                    Failure::new(err, hint)
+                })?;
+            }
+        }
+        Ok(Some(name.to_owned()))
+    })
+}
