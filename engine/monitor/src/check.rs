@@ -38,8 +38,8 @@ impl Checking {
     ) -> Result<Self, Outcome> {
         let started = time::now();
         let failed = |text: String, code| Outcome {
-            start: time::rfc3339(started),
-            end: time::rfc3339(time::now()),
+            start: time::rfc3339_z(started),
+            end: time::rfc3339_z(time::now()),
             exit_code: code,
             output: text,
         };
@@ -100,8 +100,8 @@ impl Checking {
         // Something of it may still hold the pipe open, and write without end.
         while self.text.len() < MAX_OUTPUT && is_readable(self.output()) && self.read() {}
         Outcome {
-            start: time::rfc3339(self.started),
-            end: time::rfc3339(time::now()),
+            start: time::rfc3339_z(self.started),
+            end: time::rfc3339_z(time::now()),
             exit_code: if self.took_too_long { -1 } else { code },
             output: String::from_utf8_lossy(&self.text).into_owned(),
         }

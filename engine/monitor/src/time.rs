@@ -19,6 +19,13 @@ pub fn rfc3339(nanoseconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:09}+00:00")
 }
 
+/// The same, with `Z` for UTC, as Go writes it.
+#[must_use]
+pub fn rfc3339_z(nanoseconds: u64) -> String {
+    let text = rfc3339(nanoseconds);
+    format!("{}Z", text.strip_suffix("+00:00").unwrap_or(&text))
+}
+
 /// The Gregorian date of a day counted from 1970-01-01: whole 400-year cycles, then a year that begins in March, so that
 /// the leap day comes last.
 fn civil_date(days: u64) -> (u64, u64, u64) {

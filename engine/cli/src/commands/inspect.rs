@@ -10,6 +10,7 @@ use pontoon_lifecycle::list::{self, Found, LookError};
 use pontoon_lifecycle::record::ContainerRecord;
 use pontoon_lifecycle::request::{CreateRequest, LogDriver, MountSource, SecretPlace};
 use pontoon_lifecycle::status::{self, Status};
+use pontoon_monitor::health::HealthRecord;
 use pontoon_monitor::state::PROCESS_FILE;
 use pontoon_runtime::capabilities::{self, CapSet};
 use pontoon_runtime::plan::Process;
@@ -180,7 +181,7 @@ fn facts<'a>(
         stop_signal: stop_signal.unwrap_or(15),
         stop_timeout: request.stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
         healthcheck: config.as_ref().and_then(|it| health::effective(&request.health, it)),
-        state: state(found),
+        state: state(found, config.as_ref()),
         mounts: mounts(found),
         effective_caps: cap_names.clone(),
         bounding_caps: cap_names,
@@ -226,13 +227,20 @@ fn secrets(record: &ContainerRecord) -> Vec<Secret> {
 
 /// What the environment will be, as far as the record and the image say.
 fn environment(found: &Found, config: Option<&ImageConfig>) -> Vec<String> {
-    let mut settings: BTreeMap<String, String> = BTreeMap::new();
-    settings.extend(config.map(ImageConfig::environment).unwrap_or_default());
-    settings.extend(found.record.request.env.iter().cloned());
+    // In the order in which the settings are made.
+    let mut settings: Vec<(String, String)> = vec![("container".to_owned(), "podman".to_owned())];
+    let image = config.map(ImageConfig::environment).unwrap_or_default();
+    for (name, value) in image.into_iter().chain(found.record.request.env.iter().cloned()) {
+        match settings.iter_mut().find(|it| it.0 == name) {
+            Some(setting) => setting.1 = value,
+            None => settings.push((name, value)),
+        }
+    }
     settings.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
 }
 
-fn state(found: &Found) -> StateFacts {
+fn state(found: &Found, config: Option<&ImageConfig>) -> StateFacts {
+    let is_checked = config.is_some_and(|it| health::effective(&found.record.request.health, it).is_some());
     let status = &found.status;
     let (state, pid, exit_code, started_at, finished_at) = rows::state(status);
     let (monitor_pid, cgroup_path) = status
@@ -253,7 +261,7 @@ fn state(found: &Found) -> StateFacts {
         error,
         started_at,
         finished_at,
-        health: status::health(found.container.run_path()),
+        health: status::health(found.container.run_path()).or_else(|| is_checked.then(HealthRecord::default)),
         restarts: rows::restarts(status),
         stopped: matches!(status, Status::Exited(exit) if exit.stopped),
         cgroup_path,

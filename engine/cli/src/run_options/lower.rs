@@ -35,6 +35,9 @@ pub(super) fn lower(
     usage(&mut request, options)?;
     surroundings(&mut request, options, host)?;
     supervision(&mut request, options, host)?;
+    if request.shm_size.is_some() && request.ipc == NamespaceMode::Host {
+        return Err(OptionError::Conflict { one: "--shm-size".to_owned(), other: "--ipc host".to_owned() });
+    }
     check_sharing(&request)?;
     let warnings = warnings(&request);
     Ok(Lowered { request, warnings })

@@ -324,6 +324,7 @@ struct Config<'a> {
     passwd: bool,
     #[serde(rename = "sdNotifyMode")]
     sd_notify_mode: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     exposed_ports: BTreeMap<String, BTreeMap<String, String>>,
 }
 

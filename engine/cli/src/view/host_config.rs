@@ -63,13 +63,13 @@ pub(super) struct HostConfig {
     nano_cpus: i64,
     cgroup_parent: &'static str,
     blkio_weight: u64,
-    blkio_weight_device: NullIfEmpty<BTreeMap<String, u64>>,
-    blkio_device_read_bps: NullIfEmpty<BTreeMap<String, u64>>,
-    blkio_device_write_bps: NullIfEmpty<BTreeMap<String, u64>>,
+    blkio_weight_device: Vec<WeightDevice>,
+    blkio_device_read_bps: Vec<ThrottleDevice>,
+    blkio_device_write_bps: Vec<ThrottleDevice>,
     #[serde(rename = "BlkioDeviceReadIOps")]
-    blkio_device_read_iops: NullIfEmpty<BTreeMap<String, u64>>,
+    blkio_device_read_iops: Vec<ThrottleDevice>,
     #[serde(rename = "BlkioDeviceWriteIOps")]
-    blkio_device_write_iops: NullIfEmpty<BTreeMap<String, u64>>,
+    blkio_device_write_iops: Vec<ThrottleDevice>,
     cpu_period: u64,
     cpu_quota: i64,
     cpu_realtime_period: u64,
@@ -81,8 +81,9 @@ pub(super) struct HostConfig {
     kernel_memory: u64,
     memory_reservation: u64,
     memory_swap: i64,
-    memory_swappiness: u64,
+    memory_swappiness: i64,
     oom_kill_disable: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     init: bool,
     pids_limit: i64,
     ulimits: Vec<Ulimit>,
@@ -93,6 +94,22 @@ pub(super) struct HostConfig {
     #[serde(rename = "IOMaximumBandwidth")]
     io_maximum_bandwidth: u64,
     cgroup_conf: NullIfEmpty<BTreeMap<String, String>>,
+}
+
+/// A device, and how much of it may be used in a second.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ThrottleDevice {
+    path: String,
+    rate: u64,
+}
+
+/// A device, and its share.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct WeightDevice {
+    path: String,
+    weight: u64,
 }
 
 #[derive(Serialize)]
@@ -219,7 +236,7 @@ impl HostConfig {
             nano_cpus: nano_cpus(resources),
             cgroup_parent: "",
             blkio_weight: resources.blkio_weight.unwrap_or(0),
-            blkio_weight_device: rates(&resources.blkio_weight_device),
+            blkio_weight_device: resources.blkio_weight_device.iter().map(weight_device).collect(),
             blkio_device_read_bps: rates(&resources.device_read_bps),
             blkio_device_write_bps: rates(&resources.device_write_bps),
             blkio_device_read_iops: rates(&resources.device_read_iops),
@@ -235,7 +252,7 @@ impl HostConfig {
             kernel_memory: 0,
             memory_reservation: resources.memory_reservation.unwrap_or(0),
             memory_swap: memory_swap(resources),
-            memory_swappiness: 0,
+            memory_swappiness: -1,
             oom_kill_disable: false,
             init: request.init,
             pids_limit: resources.pids_limit.unwrap_or(0),
@@ -273,8 +290,12 @@ fn memory_swap(resources: &Resources) -> i64 {
     resources.memory_swap.or(twice).unwrap_or(0)
 }
 
-fn rates(devices: &[DeviceRate]) -> NullIfEmpty<BTreeMap<String, u64>> {
-    NullIfEmpty(devices.iter().map(|it| (it.path.display().to_string(), it.rate)).collect())
+fn rates(devices: &[DeviceRate]) -> Vec<ThrottleDevice> {
+    devices.iter().map(|it| ThrottleDevice { path: it.path.display().to_string(), rate: it.rate }).collect()
+}
+
+fn weight_device(device: &DeviceRate) -> WeightDevice {
+    WeightDevice { path: device.path.display().to_string(), weight: device.rate }
 }
 
 fn bind(mount: &super::container::Mount) -> Option<String> {

@@ -118,7 +118,10 @@ fn shown(row: &Row) -> Shown<'_> {
 /// The text of `secret inspect`.
 pub fn inspect_text(rows: &[Row], format: Option<&str>) -> Result<String, TemplateError> {
     let shown: Vec<Shown<'_>> = rows.iter().map(shown).collect();
-    inspection(&shown, format)
+    match format {
+        None | Some("json") => Ok(format!("{}\n", json::pretty(&shown, 4))),
+        format => inspection(&shown, format),
+    }
 }
 
 /// The text of `secret inspect --pretty`.
