@@ -21,6 +21,7 @@ use crate::create::{CreateError, image_config};
 use crate::exec::Causes;
 use crate::host::Host;
 use crate::list::Found;
+use crate::pull::names_of;
 use crate::reach::{ReachError, Reached, reach};
 use crate::user_namespace::{self, EnterError};
 use crate::{acquire, pause};
@@ -232,11 +233,7 @@ fn keep(
         "layers": described,
     }))?;
     let digest = Digest::sha256(&manifest);
-    let (mut names, mut repo_digests) = (Vec::new(), Vec::new());
-    if let Some(reference) = &request.name {
-        names.push(reference.with_default_tag().to_string());
-        repo_digests.push(reference.with_digest(digest.clone()).to_string());
-    }
+    let (names, repo_digests) = names_of(request.name.as_ref(), &digest);
     let image = NewImage {
         manifest: &manifest,
         config: &config,

@@ -51,11 +51,7 @@ pub fn import(
     let config = config(request, &layer.diff_id().to_string())?;
     let manifest = manifest(&config, &layer.diff_id().to_string(), layer.report().archive_size)?;
     let digest = Digest::sha256(&manifest);
-    let (mut names, mut repo_digests) = (Vec::new(), Vec::new());
-    if let Some(reference) = &request.name {
-        names.push(reference.with_default_tag().to_string());
-        repo_digests.push(reference.with_digest(digest.clone()).to_string());
-    }
+    let (names, repo_digests) = names_of(request.name.as_ref(), &digest);
     let image = NewImage {
         manifest: &manifest,
         config: &config,
@@ -100,4 +96,11 @@ fn manifest(config: &[u8], diff_id: &str, archive_size: u64) -> Result<Vec<u8>, 
         "layers": [{"mediaType": OCI_LAYER, "digest": diff_id, "size": archive_size}],
     });
     serde_json::to_vec(&manifest).map_err(|source| ImportError::Json { source })
+}
+
+/// The names of an image that was made here: as it was named, and by its manifest's digest.
+pub(crate) fn names_of(name: Option<&Reference>, digest: &Digest) -> (Vec<String>, Vec<String>) {
+    let tagged = name.map(|it| it.with_default_tag().to_string());
+    let digested = name.map(|it| it.with_digest(digest.clone()).to_string());
+    (tagged.into_iter().collect(), digested.into_iter().collect())
 }

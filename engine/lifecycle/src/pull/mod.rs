@@ -23,6 +23,7 @@ use pontoon_image::{
 use pontoon_storage::{DiffId, ImageId, ImageRecord, NewImage, Store, UnpackOptions};
 
 pub use error::{ImportError, LoadError, PullError, PullNamedError};
+pub(crate) use import::names_of;
 pub use import::{ImportRequest, import};
 pub use load::load;
 pub use named::{PulledName, knows_remote, pull_named};
