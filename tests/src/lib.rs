@@ -29,4 +29,4 @@ pub use enter::Entry;
 pub use host::{BootOptions, TestHost};
 pub use output::Output;
 pub use service::Manager;
-pub use shared::{B, alone, host, host_with_busybox};
+pub use shared::{B, Gone, alone, host, host_with_busybox};

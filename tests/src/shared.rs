@@ -45,3 +45,12 @@ pub fn fresh() -> TestHost {
     image::push(&host, image::MARIADB);
     host
 }
+
+/// Removes a container of alice's at the end of a test, and those that need it.
+pub struct Gone<'h>(pub &'h TestHost, pub &'static str);
+
+impl Drop for Gone<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.alice(&format!("pontoon rm -f -i -t 0 --depend {}", self.1));
+    }
+}

@@ -2,15 +2,7 @@
 #![cfg(feature = "e2e")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
-use pontoon_tests::{B, TestHost, alone, host_with_busybox};
-
-struct Gone<'h>(&'h TestHost, &'static str);
-
-impl Drop for Gone<'_> {
-    fn drop(&mut self) {
-        let _ = self.0.alice(&format!("pontoon rm -f -i -t 0 {}", self.1));
-    }
-}
+use pontoon_tests::{B, Gone, alone, host_with_busybox};
 
 #[test]
 fn what_is_written_and_read_goes_through() {

@@ -137,6 +137,9 @@ fn containers_exchange_files() {
         .ok()
         .prints("old\nold");
     it.refuses("pontoon cp box:/none other:/x", "cannot open `/none`");
+    // The one who stops reading says why, however much is still to come.
+    it.inside("mkdir /tmp/large; head -c 9000000 /dev/zero >/tmp/large/file");
+    it.refuses("pontoon cp box:/tmp/large other:/etc/passwd", "a directory cannot be copied over it");
     it.refuses("pontoon cp box:/tmp other:/etc/passwd", "a directory cannot be copied over it");
     // What came into a volume is in the volume, beside what the image has there.
     let seen =
@@ -153,6 +156,7 @@ fn a_container_at_rest_has_its_files_too() {
         .ok()
         .prints("old");
     it.sh("pontoon export box | tar t | grep -c '^tmp/late$'").ok().prints("1");
+    it.sh("set -o pipefail; pontoon export box | head -c 1 >one").fails(141);
     it.sh("pontoon start box").ok();
     assert_eq!(it.inside("cat /tmp/late"), "f");
     it.sh("pontoon pause box >p && pontoon cp box:/tmp/late paused && pontoon unpause box >p && cat paused")

@@ -130,6 +130,12 @@ fn credentials_of_the_unit_are_secrets() {
     let refused = it.sh(&format!("pontoon run --rm --secret cred {B} cat /run/secrets/cred")).fails(125);
     assert!(refused.stderr.contains("LoadCredential="), "{}", refused.stderr);
     it.sh("pontoon secret inspect --showsecret cred").ok().says("systemd-credential");
+    // Its files are there without the secret.
+    it.sh(&format!(
+        "pontoon create --name keeper --secret cred {B} && pontoon cp keeper:/etc/passwd - | tar xO"
+    ))
+    .ok()
+    .says("root:");
     it.sh(&format!(
         "systemd-run --user --wait --collect --pipe -q -p SetCredential=db-pass:sesame \
          $(command -v pontoon) run --rm --secret cred {B} cat /run/secrets/cred"

@@ -2,16 +2,7 @@
 #![cfg(feature = "e2e")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
-use pontoon_tests::{B, Output, TestHost, alone, host_with_busybox};
-
-/// Removes containers at the end of a test.
-struct Gone<'h>(&'h TestHost, &'static str);
-
-impl Drop for Gone<'_> {
-    fn drop(&mut self) {
-        let _ = self.0.alice(&format!("pontoon rm -f -i -t 0 --depend {}", self.1));
-    }
-}
+use pontoon_tests::{B, Gone, Output, alone, host_with_busybox};
 
 fn run(options: &str, script: &str) -> Output {
     host_with_busybox()
@@ -91,6 +82,12 @@ fn a_container_s_namespaces_are_shared() {
     }
     host.alice("pontoon rm -f -t 0 --depend front").ok();
     host.alice("pontoon container exists side").fails(1);
+    // All of them, in whatever order they are named.
+    let pair = format!(
+        "pontoon create --name front {B} && pontoon create --name side --network container:front {B}"
+    );
+    host.alice(&format!("{pair} && pontoon rm front side && {pair} && pontoon rm -f -t 0 -a")).ok();
+    host.alice("pontoon ps -aq").ok().prints("");
 }
 
 #[test]

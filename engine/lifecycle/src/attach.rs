@@ -1,12 +1,12 @@
 //! Attaching to a running container.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use pontoon_monitor::control::{self, Reply, Request};
 use pontoon_storage::ContainerHandle;
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 
-use crate::stop::{self, AskError};
+use crate::stop::{self, AskError, Ending};
 
 /// What a looker-on may fall behind: the most that a user's pipe may hold without more rights (pipe(7)).
 const PIPE_SIZE: usize = 1 << 20;
@@ -14,7 +14,8 @@ const PIPE_SIZE: usize = 1 << 20;
 /// A container whose output we get.
 #[derive(Debug)]
 pub struct Attached {
-    socket: OwnedFd,
+    /// Its end.
+    pub ending: Ending,
     /// What it writes on its standard output, or on its terminal.
     pub stdout: OwnedFd,
     /// What it writes on its standard error.
@@ -39,25 +40,10 @@ pub fn attach(container: &ContainerHandle) -> Result<Attached, AskError> {
         .map_err(AskError::Talk)?;
     drop((theirs_out, theirs_err));
     match control::receive::<Reply>(&socket).map_err(AskError::Talk)? {
-        Some((Reply::Done, fds)) => Ok(Attached { socket, stdout, stderr, input: fds.into_iter().next() }),
+        Some((Reply::Done, fds)) => {
+            Ok(Attached { ending: Ending::new(socket), stdout, stderr, input: fds.into_iter().next() })
+        }
         Some((Reply::Failed(report), _)) => Err(AskError::Refused(report.chain)),
         _ => Err(AskError::NotRunning),
-    }
-}
-
-impl Attached {
-    /// Readable when the container has ended.
-    #[must_use]
-    pub fn ended_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
-
-    /// Waits for the container's end; `None` if its supervisor went away.
-    #[must_use]
-    pub fn wait(&self) -> Option<i32> {
-        match control::receive::<Reply>(&self.socket) {
-            Ok(Some((Reply::Exited { code }, _))) => Some(code),
-            _ => None,
-        }
     }
 }

@@ -134,7 +134,9 @@ fn with_pipe(
 ) -> Result<String, CommitError> {
     let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from);
     let (read, write) = pipe()?;
-    let archiving = archive(host, store, found, request.squash, write)?;
+    let mut read = Some(read);
+    let archiving = archive(host, store, found, request.squash, write, &mut read)?;
+    let read = read.ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))?;
     let (said, say) = pipe()?;
     let unpacking = user_namespace::spawn(
         host,
@@ -152,8 +154,11 @@ fn with_pipe(
         },
     )?;
     drop((read, say));
-    // If the archive could not be made, what became of its end tells nothing.
-    archiving.wait()?;
+    // If the archive could not be made, what became of its end tells nothing; if it was not read, the reader knows why.
+    let archived = archiving.wait();
+    if !matches!(archived, Ok(()) | Err(ReachError::ReaderGone)) {
+        archived?;
+    }
     let mut text = Vec::new();
     File::from(said).read_to_end(&mut text)?;
     let _ = unpacking.wait();
@@ -181,11 +186,14 @@ fn archive(
     found: &Found,
     whole: bool,
     write: OwnedFd,
+    read: &mut Option<OwnedFd>,
 ) -> Result<Reached, CommitError> {
     // Before the first start there is none.
     let upper = found.container.upper_path();
     let upper = openat(CWD, &upper, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok();
     Ok(reach(host, store, found, |root| {
+        // The child's own copy: while it is open, nobody can be found to have stopped reading.
+        drop(read.take());
         let readable = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let (source, form) = if whole {
             (openat(&without_mounts(root.as_fd())?, ".", readable, Mode::empty())?, ArchiveForm::Plain)

@@ -1,14 +1,14 @@
 //! A process in a running container.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use pontoon_monitor::control::{self, Reply, Request};
 use pontoon_monitor::state::{FailureReport, PROCESS_FILE};
 use pontoon_runtime::plan::Process;
 use pontoon_storage::ContainerHandle;
 
-use crate::stop::{self, AskError};
+use crate::stop::{self, AskError, Ending};
 
 /// What to run, where it differs from the container's first process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -93,7 +93,8 @@ impl ExecError {
 /// A process that was started.
 #[derive(Debug)]
 pub struct Executing {
-    socket: OwnedFd,
+    /// Its end.
+    pub ending: Ending,
     /// Its pid, as the host sees it.
     pub pid: i32,
     /// The master side of its terminal, if it has one.
@@ -118,7 +119,7 @@ pub fn exec(
     control::send(&socket, &process, fds).map_err(AskError::Talk)?;
     match control::receive::<Reply>(&socket).map_err(AskError::Talk)? {
         Some((Reply::Started { pid }, fds)) => {
-            Ok(Executing { socket, pid, terminal: fds.into_iter().next() })
+            Ok(Executing { ending: Ending::new(socket), pid, terminal: fds.into_iter().next() })
         }
         Some((Reply::Failed(report), _)) => {
             let causes = Causes::of(report.chain.get(1..).unwrap_or_default());
@@ -166,22 +167,5 @@ fn merge(base: Process, request: ExecRequest) -> Process {
         preserve_fds: 0,
         entry: None,
         ..base
-    }
-}
-
-impl Executing {
-    /// Its end is readable here.
-    #[must_use]
-    pub fn ended_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
-
-    /// Waits for its end; `None` if the supervisor went away.
-    #[must_use]
-    pub fn wait(&self) -> Option<i32> {
-        match control::receive::<Reply>(&self.socket) {
-            Ok(Some((Reply::Exited { code }, _))) => Some(code),
-            _ => None,
-        }
     }
 }

@@ -10,7 +10,7 @@ use pontoon_network::{FactsError, HostFacts};
 use pontoon_rootless::helper::MissingHelper;
 use pontoon_rootless::idmap::{IdMaps, MapError, to_container, to_host};
 use pontoon_rootless::userns::{Grants, UserNamespaceError};
-use pontoon_runtime::plan::RootfsSource;
+use pontoon_runtime::plan::{Files, Rootfs, RootfsSource};
 use pontoon_runtime::seccomp::{Profile, ProfileError};
 use pontoon_storage::{FileError, FindImageError, IdRange, IdShift, ImageRecord, ShiftError, Store};
 use rustix::process::{Resource, getrlimit};
@@ -153,16 +153,8 @@ pub struct Known<'a> {
 /// See [`PlanError`].
 pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, PlanError> {
     let request = &known.record.request;
-    let (maps, shift) = maps(host, known.record)?;
+    let (rootfs, maps) = root(host, store, known)?;
     let shared = sharing::find(host, store, request, maps.as_ref())?;
-    let lower = layers(host, store, known.image, shift.as_ref())?;
-    let (upper, work) = (known.directory.join("upper"), known.directory.join("work"));
-    let rootfs = match overlay::choose(host, store)? {
-        overlay::Choice::Native => {
-            RootfsSource::Overlay { lower, upper, work, userxattr: host.is_rootless(), volatile: request.rm }
-        }
-        overlay::Choice::Fuse(program) => RootfsSource::Fuse { program, lower, upper, work },
-    };
     let mut network = HostFacts::read()?;
     if let Some(file) = &request.hosts_file {
         network.hosts = hosts_file(file, rootfs.lower())?;
@@ -171,7 +163,7 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
         record: known.record,
         image: known.config,
         maps,
-        caller: Caller { name: host.user.as_ref().map(|it| it.name.as_str()), uid: host.uid, gid: host.gid },
+        caller: caller(host),
         rootfs,
         mount_point: known.directory.join("rootfs"),
         store: store.paths(),
@@ -205,6 +197,34 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
         streams: known.streams,
     };
     Ok(decide::decide(facts)?)
+}
+
+/// Reads what a container's files are put together from.
+///
+/// # Errors
+/// See [`PlanError`].
+pub fn files(host: &Host, store: &Store, known: &Known<'_>) -> Result<Files, PlanError> {
+    let (source, maps) = root(host, store, known)?;
+    let rootfs = Rootfs { source, mount_point: known.directory.join("rootfs"), read_only: false };
+    let fresh = fresh_volumes(store, known.record);
+    Ok(decide::files(known.record, known.config, caller(host), rootfs, maps, &fresh)?)
+}
+
+fn caller(host: &Host) -> Caller<'_> {
+    Caller { name: host.user.as_ref().map(|it| it.name.as_str()), uid: host.uid, gid: host.gid }
+}
+
+/// The root file system, and the ids that it is seen with.
+fn root(host: &Host, store: &Store, known: &Known<'_>) -> Result<(RootfsSource, Option<IdMaps>), PlanError> {
+    let (maps, shift) = maps(host, known.record)?;
+    let lower = layers(host, store, known.image, shift.as_ref())?;
+    let (upper, work) = (known.directory.join("upper"), known.directory.join("work"));
+    let (userxattr, volatile) = (host.is_rootless(), known.record.request.rm);
+    let source = match overlay::choose(host, store)? {
+        overlay::Choice::Native => RootfsSource::Overlay { lower, upper, work, userxattr, volatile },
+        overlay::Choice::Fuse(program) => RootfsSource::Fuse { program, lower, upper, work },
+    };
+    Ok((source, maps))
 }
 
 /// The container's id maps, and how its image's files must be re-owned for them.

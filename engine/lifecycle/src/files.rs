@@ -67,13 +67,26 @@ impl View<'_> {
     }
 }
 
-/// What is copied: an open directory or file.
-#[derive(Debug)]
-struct Source {
-    file: OwnedFd,
+/// What is copied, as far as its place depends on it.
+#[derive(Debug, Clone)]
+struct What {
     is_directory: bool,
     /// Its name, as it was asked for; `None` if only what lies in it is meant.
     name: Option<OsString>,
+}
+
+impl What {
+    fn new(path: &Path, is_directory: bool) -> Self {
+        let contents_only = is_directory && ends_with_dot(path);
+        Self { is_directory, name: path.file_name().filter(|_| !contents_only).map(OsStr::to_owned) }
+    }
+}
+
+/// What is copied, open.
+#[derive(Debug)]
+struct Source {
+    file: OwnedFd,
+    what: What,
 }
 
 /// Opens what is to be copied. A link is followed.
@@ -92,9 +105,7 @@ fn open_source(view: View<'_>, path: &Path) -> Result<Source, Unfit> {
             .map_err(|err| cannot_open(path)(Errno::from_io_error(&err).unwrap_or(Errno::IO)))?,
         _ => view.open(path, OFlags::RDONLY | OFlags::NONBLOCK).map_err(cannot_open(path))?,
     };
-    let contents_only = is_directory && ends_with_dot(path);
-    let name = path.file_name().filter(|_| !contents_only).map(OsStr::to_owned);
-    Ok(Source { file, is_directory, name })
+    Ok(Source { file, what: What::new(path, is_directory) })
 }
 
 fn kind_of(handle: &OwnedFd) -> Result<FileType, Errno> {
@@ -119,14 +130,14 @@ struct Target {
 }
 
 /// Finds the place for a copy, by the rules of podman-cp(1).
-fn find_target(view: View<'_>, path: &Path, source: &Source) -> Result<Target, Unfit> {
+fn find_target(view: View<'_>, path: &Path, what: &What) -> Result<Target, Unfit> {
     let open_directory =
         |path: &Path| view.open(path, OFlags::RDONLY | OFlags::DIRECTORY).map_err(cannot_open(path));
     match view.open(path, OFlags::PATH) {
         Ok(handle) if kind_of(&handle).map_err(cannot_open(path))? == FileType::Directory => {
-            Ok(Target { directory: open_directory(path)?, name: source.name.clone() })
+            Ok(Target { directory: open_directory(path)?, name: what.name.clone() })
         }
-        Ok(_) if source.is_directory => {
+        Ok(_) if what.is_directory => {
             Err(Unfit::place(path, "is a file: a directory cannot be copied over it"))
         }
         Ok(_) if ends_with_slash(path) => Err(Unfit::place(path, "is not a directory")),
@@ -134,7 +145,7 @@ fn find_target(view: View<'_>, path: &Path, source: &Source) -> Result<Target, U
             let (parent, name) = behind_links(view, path)?;
             Ok(Target { directory: open_directory(&parent)?, name: Some(name) })
         }
-        Err(Errno::NOENT) if ends_with_slash(path) && !source.is_directory => {
+        Err(Errno::NOENT) if ends_with_slash(path) && !what.is_directory => {
             Err(Unfit::place(path, "does not exist: a file is copied into a directory that is there"))
         }
         Err(Errno::NOENT) => {
@@ -224,6 +235,20 @@ fn inside(path: &Path) -> PathBuf {
     if path.is_absolute() { path.to_owned() } else { whole.into() }
 }
 
+/// Opens the place in a container, and copies to it.
+fn put(
+    found: &Found,
+    image_user: &str,
+    root: &OwnedFd,
+    source: &Source,
+    to: &Path,
+    options: CopyOptions,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let target = find_target(View::Container(root), to, &source.what)?;
+    let owner = if options.archive { Some(owner_inside(found, image_user, root)?) } else { None };
+    copy(source, &target, owner, options.overwrite)
+}
+
 /// Copies from the host into a container.
 ///
 /// # Errors
@@ -238,10 +263,25 @@ pub fn copy_in(
 ) -> Result<(), ReachError> {
     let source = open_source(View::Host, &absolute(from)).map_err(failed)?;
     let (to, user) = (inside(to), image_user(store, found));
+    reach(host, store, found, |root| put(found, &user, root, &source, &to, options))?.wait()
+}
+
+/// Copies within a container.
+///
+/// # Errors
+/// See [`ReachError`].
+pub fn copy_within(
+    host: &Host,
+    store: &Store,
+    found: &Found,
+    from: &Path,
+    to: &Path,
+    options: CopyOptions,
+) -> Result<(), ReachError> {
+    let (from, to, user) = (inside(from), inside(to), image_user(store, found));
     reach(host, store, found, |root| {
-        let target = find_target(View::Container(root), &to, &source)?;
-        let owner = if options.archive { Some(owner_inside(found, &user, root)?) } else { None };
-        copy(&source, &target, owner, options.overwrite)
+        let source = open_source(View::Container(root), &from)?;
+        put(found, &user, root, &source, &to, options)
     })?
     .wait()
 }
@@ -260,59 +300,13 @@ pub fn copy_out(
 ) -> Result<(), ReachError> {
     let (from, to) = (inside(from), absolute(to));
     // The host's side is opened while we still see it; which place is meant depends on what is copied, so both are.
-    let places = [Kind::File, Kind::Directory].map(|kind| {
-        let source = kind.stand_in(&from)?;
-        find_target(View::Host, &to, &source)
-    });
+    let place = |is_directory| find_target(View::Host, &to, &What::new(&from, is_directory));
+    let (for_file, for_directory) = (place(false), place(true));
     let owner = caller_inside(host, found);
     reach(host, store, found, |root| {
         let source = open_source(View::Container(root), &from)?;
-        let [file, directory] = places;
-        let target = if source.is_directory { directory? } else { file? };
-        copy(&source, &target, Some(owner), options.overwrite)
-    })?
-    .wait()
-}
-
-/// What a source may turn out to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    File,
-    Directory,
-}
-
-impl Kind {
-    /// A source of that kind, to look for its place before it is open.
-    fn stand_in(self, path: &Path) -> Result<Source, Unfit> {
-        let null = openat(CWD, "/dev/null", OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
-        let is_directory = self == Self::Directory;
-        let contents_only = is_directory && ends_with_dot(path);
-        Ok(Source {
-            file: null.map_err(cannot_open(Path::new("/dev/null")))?,
-            is_directory,
-            name: path.file_name().filter(|_| !contents_only).map(OsStr::to_owned),
-        })
-    }
-}
-
-/// Copies within a container.
-///
-/// # Errors
-/// See [`ReachError`].
-pub fn copy_within(
-    host: &Host,
-    store: &Store,
-    found: &Found,
-    from: &Path,
-    to: &Path,
-    options: CopyOptions,
-) -> Result<(), ReachError> {
-    let (from, to, user) = (inside(from), inside(to), image_user(store, found));
-    reach(host, store, found, |root| {
-        let source = open_source(View::Container(root), &from)?;
-        let target = find_target(View::Container(root), &to, &source)?;
-        let owner = if options.archive { Some(owner_inside(found, &user, root)?) } else { None };
-        copy(&source, &target, owner, options.overwrite)
+        let target = if source.what.is_directory { for_directory } else { for_file };
+        copy(&source, &target?, Some(owner), options.overwrite)
     })?
     .wait()
 }
@@ -330,12 +324,14 @@ pub fn copy_between(
 ) -> Result<(), ReachError> {
     let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(io::Error::from);
     let (read, write) = pipe()?;
+    let mut read = Some(read);
     let (from, to, user) = (inside(from), inside(to), image_user(store, target));
-    let name = from.file_name().filter(|_| !ends_with_dot(&from)).map(OsStr::to_owned);
     // One byte in front tells what comes.
     let reader = reach(host, store, source, |root| {
+        // The child's own copy: while it is open, nobody can be found to have stopped reading.
+        drop(read.take());
         let opened = open_source(View::Container(root), &from)?;
-        rustix::io::write(&write, &[u8::from(opened.is_directory)])?;
+        rustix::io::write(&write, &[u8::from(opened.what.is_directory)])?;
         let shown = OsString::from(ENTRY);
         Ok(write_archive(
             opened.file.as_fd(),
@@ -345,23 +341,26 @@ pub fn copy_between(
         )?)
     })?;
     drop(write);
+    let read = read.ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))?;
     let writer = reach(host, store, target, |root| {
         let mut kind = [0];
         if rustix::io::read(&read, &mut kind)? == 0 {
             // The other side says why.
             return Ok(());
         }
-        let is_directory = kind == [1];
-        let (view, file) = (View::Container(root), read.try_clone()?);
-        let stand_in = Source { file, is_directory, name: name.clone() };
-        let place = find_target(view, &to, &stand_in)?;
+        let place = find_target(View::Container(root), &to, &What::new(&from, kind == [1]))?;
         let owner = owner_inside(target, &user, root)?;
         let ownership = if options.archive { Ownership::Give(owner.0, owner.1) } else { Ownership::Keep };
         receive(&place, ownership, options.overwrite, File::from(read.try_clone()?))
     });
     drop(read);
-    reader.wait()?;
-    writer?.wait()
+    let (sent, received) = (reader.wait(), writer?.wait());
+    match sent {
+        // Who stopped reading knows why.
+        Err(ReachError::ReaderGone) => received.and(Err(ReachError::ReaderGone)),
+        Err(err) => Err(err),
+        Ok(()) => received,
+    }
 }
 
 /// The name of the one entry in archives between two of our own processes.
@@ -447,7 +446,7 @@ pub fn archive_of(
     reach(host, store, found, |root| {
         let source = open_source(View::Container(root), &from)?;
         let out = File::from(out);
-        Ok(write_archive(source.file.as_fd(), source.name.as_deref(), ArchiveForm::Plain, out)?)
+        Ok(write_archive(source.file.as_fd(), source.what.name.as_deref(), ArchiveForm::Plain, out)?)
     })?
     .wait()
 }

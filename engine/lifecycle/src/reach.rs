@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use pontoon_monitor::plan::StreamPlan;
 use pontoon_monitor::state::{FailureReport, RunState};
-use pontoon_runtime::plan::{MountSource, Plan, RootfsSource};
+use pontoon_runtime::plan::{Files, RootfsSource};
 use pontoon_runtime::start::StartError;
 use pontoon_runtime::visit::{self, Place, Visitor};
 use pontoon_storage::{FileError, FindImageError, OpenError, Store};
@@ -18,8 +18,6 @@ use crate::exec::Causes;
 use crate::facts::{self, Known, PlanError};
 use crate::host::Host;
 use crate::list::Found;
-use crate::record::ContainerRecord;
-use crate::request::{NamespaceMode, NetworkMode};
 use crate::status;
 
 /// Why the files could not be reached, or what went wrong with them.
@@ -55,6 +53,9 @@ pub enum ReachError {
     /// The child was killed.
     #[error("the process at work on the container's files was killed")]
     Killed,
+    /// What the work writes is not read any more.
+    #[error("what is written is not read to its end")]
+    ReaderGone,
     /// What the work said.
     #[error("{}", .0.chain.first().map_or("the work failed", String::as_str))]
     Work(FailureReport, #[source] Option<Causes>),
@@ -73,7 +74,7 @@ impl ReachError {
             Self::Fuse => Some("start it first".to_owned()),
             Self::Busy => Some("try again in a moment".to_owned()),
             Self::Work(report, _) => report.hint.clone(),
-            Self::Image(_) | Self::Io(_) | Self::Killed => None,
+            Self::Image(_) | Self::Io(_) | Self::Killed | Self::ReaderGone => None,
         }
     }
 }
@@ -85,6 +86,15 @@ pub struct Reached {
     said: OwnedFd,
     /// Keeps the container from being started while its files are put together by us.
     _claim: Option<OwnedFd>,
+}
+
+/// How work ends whose output nobody reads.
+const READER_GONE: i32 = 2;
+
+/// Whether an error, or one of its causes, is that nobody reads any more.
+fn is_broken_pipe(err: &(dyn std::error::Error + 'static)) -> bool {
+    let own = err.downcast_ref::<io::Error>().is_some_and(|it| it.kind() == io::ErrorKind::BrokenPipe);
+    own || err.source().is_some_and(is_broken_pipe)
 }
 
 /// What work gives.
@@ -104,6 +114,7 @@ pub fn reach(
     let (said, say) = pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from)?;
     let reporting = |root: &OwnedFd| match work(root) {
         Ok(()) => 0,
+        Err(err) if is_broken_pipe(err.as_ref()) => READER_GONE,
         Err(err) => {
             let report = FailureReport::new(err.as_ref(), None, 125);
             if let Ok(text) = serde_json::to_vec(&report) {
@@ -119,8 +130,8 @@ pub fn reach(
             visit::visit(place, reporting)?
         }
         None => {
-            let (plan, claim) = at_rest(host, store, found)?;
-            let visitor = visit::visit(Place::AtRest { plan: &plan }, reporting)?;
+            let (files, claim) = at_rest(host, store, found)?;
+            let visitor = visit::visit(Place::AtRest { files: &files }, reporting)?;
             return Ok(Reached { visitor, said, _claim: Some(claim) });
         }
     };
@@ -137,6 +148,7 @@ impl Reached {
         match code {
             Some(0) => Ok(()),
             None => Err(ReachError::Killed),
+            Some(READER_GONE) => Err(ReachError::ReaderGone),
             Some(_) => {
                 let mut text = Vec::new();
                 File::from(self.said).read_to_end(&mut text)?;
@@ -155,46 +167,24 @@ fn process_of(state: &RunState) -> io::Result<OwnedFd> {
 }
 
 /// What is mounted in a container that does not run, and the lock that keeps it from being started.
-fn at_rest(host: &Host, store: &Store, found: &Found) -> Result<(Plan, OwnedFd), ReachError> {
+fn at_rest(host: &Host, store: &Store, found: &Found) -> Result<(Files, OwnedFd), ReachError> {
     found.container.open_run_dir(store)?;
     let claim = status::claim(found.container.run_path())?.ok_or(ReachError::Busy)?;
     let image = store.find_image(&found.record.image_id)?;
     let config = image_config(store, &image)?;
     found.container.make_overlay_dirs(image.root)?;
-    // Whatever the network needs is not needed here.
-    let mut record: ContainerRecord = found.record.clone();
-    record.request.network = Some(NetworkMode::None);
-    record.request.publish.clear();
-    record.request.pid = NamespaceMode::Private;
-    record.request.uts = NamespaceMode::Private;
-    record.request.sysctls.clear();
-    record.request.resources = crate::resources::Resources::default();
     let known = Known {
-        record: &record,
+        record: &found.record,
         image: &image,
         config: &config,
         directory: found.container.path(),
         run_directory: found.container.run_path(),
         own_cgroup: false,
-        streams: StreamPlan {
-            interactive: false,
-            keeps_input: false,
-            preserve_fds: 0,
-            listens: false,
-            foreground: false,
-        },
+        streams: StreamPlan::default(),
     };
-    let mut plan = facts::plan(host, store, &known)?.plan.container;
-    if matches!(plan.rootfs.source, RootfsSource::Fuse { .. }) {
+    let files = facts::files(host, store, &known)?;
+    if matches!(files.rootfs.source, RootfsSource::Fuse { .. }) {
         return Err(ReachError::Fuse);
     }
-    plan.mounts.retain_mut(|mount| match &mut mount.source {
-        MountSource::Bind { path, .. } => {
-            // Its user gets it when the container is started.
-            mount.give_to_user = false;
-            !path.starts_with(found.container.run_path())
-        }
-        _ => false,
-    });
-    Ok((plan, claim))
+    Ok((files, claim))
 }

@@ -4,9 +4,10 @@ use pontoon_storage::{FileError, FindContainerError, RecordError, RemoveContaine
 
 use crate::host::Host;
 use crate::record::ContainerRecord;
+use crate::sharing::Needs;
 use crate::status::{self, Status};
 use crate::stop::{self, AskError};
-use crate::{pause, sharing, user_namespace, volume};
+use crate::{pause, user_namespace, volume};
 
 /// How to remove.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -83,6 +84,20 @@ pub fn remove(
     query: &str,
     options: RemoveOptions,
 ) -> Result<Option<String>, RemoveError> {
+    remove_among(host, store, query, options, &Needs::read(store))
+}
+
+/// The same for one of several: who needs whom was read before.
+///
+/// # Errors
+/// See [`RemoveError`].
+pub fn remove_among(
+    host: &Host,
+    store: &Store,
+    query: &str,
+    options: RemoveOptions,
+    needs: &Needs,
+) -> Result<Option<String>, RemoveError> {
     let container = match store.find_container(query) {
         Err(FindContainerError::NotFound { .. }) if options.ignore => return Ok(None),
         other => other?,
@@ -95,12 +110,14 @@ pub fn remove(
         delete_files(host, store);
         return Ok(Some(id));
     };
-    let dependents = sharing::dependents(store, &id, &name);
+    // Those that were removed since the needs were read need nothing any more.
+    let is_there = |it: &&str| store.find_container(it).is_ok();
+    let dependents: Vec<&str> = needs.dependents(&id, &name).filter(is_there).collect();
     if !dependents.is_empty() && !options.depend {
-        return Err(RemoveError::Needed { name, by: dependents });
+        return Err(RemoveError::Needed { name, by: dependents.into_iter().map(str::to_owned).collect() });
     }
     for dependent in dependents {
-        remove(host, store, &dependent, RemoveOptions { ignore: true, ..options })?;
+        remove_among(host, store, dependent, RemoveOptions { ignore: true, ..options }, needs)?;
     }
     if status.is_alive() {
         if !options.force {

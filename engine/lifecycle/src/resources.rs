@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pontoon_monitor::plan::{Controller, Limit};
+use pontoon_monitor::limits::{Controller, Limit};
 use serde::{Deserialize, Serialize};
 
 /// Podman's default limit on processes; applied where the controller is there.

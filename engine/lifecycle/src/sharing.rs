@@ -123,16 +123,72 @@ pub fn find(
     }))
 }
 
-/// Names of the containers that share namespaces of the one with that id or name.
-#[must_use]
-pub fn dependents(store: &Store, id: &str, name: &str) -> Vec<String> {
-    let Ok(list) = store.list_containers() else { return Vec::new() };
-    let records = list.containers.iter().filter_map(|it| it.record::<ContainerRecord>().ok());
-    records
-        .filter(|it| {
-            let depends = |wanted: &str| wanted == name || (wanted.len() >= 12 && id.starts_with(wanted));
-            it.request.sharing().iter().any(|(_, wanted)| depends(wanted))
-        })
-        .map(|it| it.name)
-        .collect()
+/// Which containers share namespaces of which: read once, however many containers are asked about.
+#[derive(Debug, Default)]
+pub struct Needs(Vec<Need>);
+
+#[derive(Debug)]
+struct Need {
+    id: String,
+    name: String,
+    wants: Vec<String>,
+}
+
+/// Whether somebody who wrote `word` meant the container.
+fn is_meant(word: &str, id: &str, name: &str) -> bool {
+    word == name || (word.len() >= 12 && id.starts_with(word))
+}
+
+impl Needs {
+    /// Reads what all containers want; one whose record cannot be read wants nothing.
+    #[must_use]
+    pub fn read(store: &Store) -> Self {
+        let Ok(list) = store.list_containers() else { return Self::default() };
+        let records = list.containers.iter().filter_map(|it| it.record::<ContainerRecord>().ok());
+        Self(records.filter_map(Need::of).collect())
+    }
+
+    /// Names of the containers that share namespaces of that one.
+    pub fn dependents(&self, id: &str, name: &str) -> impl Iterator<Item = &str> {
+        let needs = move |it: &&Need| it.wants.iter().any(|word| is_meant(word, id, name));
+        self.0.iter().filter(needs).map(|it| it.name.as_str())
+    }
+
+    /// Puts those that need others in front of these, so that they can be removed one after another.
+    pub fn sort_for_removal(&self, words: &mut [String]) {
+        words.sort_by_key(|word| std::cmp::Reverse(self.depth(word, self.0.len())));
+    }
+
+    /// How long the chain of containers is that one needs; `most` ends a chain that is a ring.
+    fn depth(&self, word: &str, most: usize) -> usize {
+        let need = self.0.iter().find(|it| is_meant(word, &it.id, &it.name)).filter(|_| most > 0);
+        need.map_or(0, |it| 1 + it.wants.iter().map(|word| self.depth(word, most - 1)).max().unwrap_or(0))
+    }
+}
+
+impl Need {
+    fn of(record: ContainerRecord) -> Option<Self> {
+        let wants: Vec<String> =
+            record.request.sharing().iter().map(|(_, name)| (*name).to_owned()).collect();
+        (!wants.is_empty()).then_some(Self { id: record.id, name: record.name, wants })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_needs_others_goes_before_them() {
+        let need = |name: &str, wants: &str| Need {
+            id: format!("{name}{}", "0".repeat(64 - name.len())),
+            name: name.to_owned(),
+            wants: vec![wants.to_owned()],
+        };
+        let needs = Needs(vec![need("b", "a"), need("c", "b"), need("ring", "ring")]);
+        let mut names: Vec<String> = ["a", "b", "x", "c", "ring"].iter().map(|it| (*it).to_owned()).collect();
+        needs.sort_for_removal(&mut names);
+        assert_eq!(names, ["ring", "c", "b", "a", "x"]);
+        assert_eq!(needs.dependents(&"f".repeat(64), "a").collect::<Vec<_>>(), ["b"]);
+    }
 }

@@ -1,7 +1,7 @@
 //! Asking a running container something: to stop, to take a signal, to say when it has ended.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use pontoon_monitor::control::{self, Reply, Request};
 use pontoon_storage::ContainerHandle;
@@ -18,6 +18,31 @@ pub enum AskError {
     /// It said why not.
     #[error("{}", .0.join(": "))]
     Refused(Vec<String>),
+}
+
+/// A connection on which a supervisor tells how something ended.
+#[derive(Debug)]
+pub struct Ending(OwnedFd);
+
+impl Ending {
+    pub(crate) fn new(socket: OwnedFd) -> Self {
+        Self(socket)
+    }
+
+    /// Readable when it has ended.
+    #[must_use]
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
+    /// Waits for the end; `None` if the supervisor went away.
+    #[must_use]
+    pub fn wait(&self) -> Option<i32> {
+        match control::receive::<Reply>(&self.0) {
+            Ok(Some((Reply::Exited { code }, _))) => Some(code),
+            _ => None,
+        }
+    }
 }
 
 /// Connects to a container's supervisor.

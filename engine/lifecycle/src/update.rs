@@ -1,7 +1,7 @@
 //! Other limits, and another restart policy, for a container that is there.
 
 use pontoon_monitor::control::Request;
-use pontoon_monitor::plan;
+use pontoon_monitor::limits;
 use pontoon_rootless::cgroup::{Cgroup, CgroupError};
 use pontoon_storage::{Durability, FileError, RecordError};
 
@@ -70,7 +70,7 @@ pub fn update(found: &Found, by: Resources, restart: Option<RestartPolicy>) -> R
         // Of what was not said nothing is written: a limit that was set from outside stays.
         let wanted: Vec<_> = changed.into_iter().filter(|it| it.option.is_some()).collect();
         match (&state.cgroup, wanted.iter().find_map(|it| it.option.clone())) {
-            (Some(path), _) => plan::apply(&wanted, &Cgroup::at(path.into()))?,
+            (Some(path), _) => limits::apply(&wanted, &Cgroup::at(path.into()))?,
             (None, Some(option)) => return Err(DecideError::NoCgroup { option }.into()),
             (None, None) => {}
         }

@@ -5,8 +5,9 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
+use pontoon_monitor::limits;
 use pontoon_monitor::notify::{self, Notifier};
-use pontoon_monitor::plan::{self, LogPlan, MonitorPlan, NotifyPlan};
+use pontoon_monitor::plan::{LogPlan, MonitorPlan, NotifyPlan};
 use pontoon_monitor::state;
 use pontoon_network::{NetworkError, NetworkSession};
 use pontoon_rootless::cgroup::{Cgroup, CgroupError};
@@ -188,7 +189,7 @@ fn make_cgroup(plan: &MonitorPlan) -> Result<Option<(Cgroup, OwnedFd)>, LaunchEr
     base.child(&format!("{}-{short}", state::SUPERVISOR_CGROUP))?.enter(0)?;
     base.enable_controllers();
     let payload = base.child(&format!("{}-{short}", state::PAYLOAD_CGROUP))?;
-    plan::apply(&plan.cgroup.limits, &payload)?;
+    limits::apply(&plan.cgroup.limits, &payload)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let handle = rustix::fs::open(payload.path(), flags, Mode::empty())
         .map_err(|err| LaunchError::io("open the container's cgroup")(err.into()))?;

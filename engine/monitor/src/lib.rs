@@ -5,6 +5,7 @@
 
 pub mod control;
 pub mod health;
+pub mod limits;
 pub mod notify;
 pub mod plan;
 pub mod restart;

@@ -108,6 +108,11 @@ pub fn resolve(user: &str, more: &[String], passwd: &str, group: &str) -> Result
     Ok(Identity { uid, gid, groups, home, known: entry.is_some(), known_group })
 }
 
+/// Looks a user, and more groups, up in the databases below `root`.
+pub(crate) fn look_up_in(root: &OwnedFd, user: &str, more: &[String]) -> Result<Identity, Failure> {
+    resolve(user, more, &read_database_in(root, "/etc/passwd")?, &read_database_in(root, "/etc/group")?)
+}
+
 /// Reads a database file below `root`. One that is missing, or that is no regular file, is empty: a FIFO must not hang us,
 /// and a device must not be opened.
 pub(crate) fn read_database_in(root: &OwnedFd, path: &str) -> Result<String, Failure> {

@@ -28,6 +28,19 @@ pub struct Plan {
     pub process: Process,
 }
 
+/// What a container's files are put together from, for work on them while it does not run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    /// The root file system: the kernel's overlayfs.
+    pub rootfs: Rootfs,
+    /// Maps of a new user namespace; `None` stays in ours (as root).
+    pub user: Option<IdMaps>,
+    /// What is mounted from the host.
+    pub mounts: Vec<Mount>,
+    /// Who gets a volume that is still empty: the container's user, looked up in the container.
+    pub owner: String,
+}
+
 /// Where the root file system comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rootfs {

@@ -13,7 +13,7 @@ use rustix::process::{Signal, WaitId, WaitIdOptions, waitid};
 
 use crate::child;
 use crate::message::{self, MAPPED, Report};
-use crate::plan::Plan;
+use crate::plan::Files;
 use crate::start::{StartError, report_socket};
 
 /// Where the files are.
@@ -28,8 +28,8 @@ pub enum Place<'a> {
     },
     /// In one that does not run: its root file system, and its mounts from the host, are put together for the work.
     AtRest {
-        /// What is mounted; the rest of the plan plays no part. The root file system must be the kernel's overlayfs.
-        plan: &'a Plan,
+        /// What they are.
+        files: &'a Files,
     },
 }
 
@@ -49,7 +49,7 @@ pub fn visit(place: Place<'_>, work: impl FnOnce(&OwnedFd) -> i32) -> Result<Vis
     let (ours, theirs) = report_socket().map_err(StartError::Clone)?;
     let flags = match place {
         Place::Running { .. } => CloneFlags::default(),
-        Place::AtRest { plan } if plan.namespaces.user.is_some() => CloneFlags::MOUNT.with(CloneFlags::USER),
+        Place::AtRest { files } if files.user.is_some() => CloneFlags::MOUNT.with(CloneFlags::USER),
         Place::AtRest { .. } => CloneFlags::MOUNT,
     };
     match sys::clone(flags, None).map_err(StartError::Clone)? {
@@ -58,7 +58,7 @@ pub fn visit(place: Place<'_>, work: impl FnOnce(&OwnedFd) -> i32) -> Result<Vis
             let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
             let root = match place {
                 Place::Running { process, user_namespace } => child::enter_files(process, user_namespace),
-                Place::AtRest { plan } => child::mount_files(plan, &theirs),
+                Place::AtRest { files } => child::mount_files(files, &theirs),
             };
             match root {
                 Ok(root) => {
@@ -77,8 +77,8 @@ pub fn visit(place: Place<'_>, work: impl FnOnce(&OwnedFd) -> i32) -> Result<Vis
         Cloned::Parent { pid, pidfd } => {
             drop(theirs);
             let visitor = Visitor { child: pidfd, socket: ours };
-            if let Place::AtRest { plan } = place {
-                if let Some(maps) = &plan.namespaces.user {
+            if let Place::AtRest { files } = place {
+                if let Some(maps) = &files.user {
                     userns::write_maps(pid, maps)?;
                 }
                 match rustix::net::send(&visitor.socket, &[MAPPED], rustix::net::SendFlags::NOSIGNAL) {
@@ -113,9 +113,7 @@ impl Visitor {
 /// # Errors
 /// [`crate::Step::UnknownUser`] and the like.
 pub fn look_up(root: &OwnedFd, user: &str) -> Result<(u32, u32), crate::Failure> {
-    let passwd = crate::identity::read_database_in(root, "/etc/passwd")?;
-    let group = crate::identity::read_database_in(root, "/etc/group")?;
-    let identity = crate::identity::resolve(user, &[], &passwd, &group)?;
+    let identity = crate::identity::look_up_in(root, user, &[])?;
     Ok((identity.uid, identity.gid))
 }
 

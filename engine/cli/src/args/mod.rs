@@ -50,11 +50,11 @@ pub use run::{
     ContainerOptions, CreateArgs, FixedOptions, HealthOptions, PlatformOptions, RegistryOptions,
     ResourceOptions, RunArgs,
 };
-pub use secret::{SecretCreateArgs, SecretInspectArgs, SecretLsArgs, SecretRmArgs};
+pub use secret::{SecretCreateArgs, SecretInspectArgs, SecretRmArgs};
 pub use suggest::similar;
 pub use system::{InfoArgs, UnshareArgs, VersionArgs};
 pub use volume::{
-    VolumeCreateArgs, VolumeExportArgs, VolumeImportArgs, VolumeInspectArgs, VolumeLsArgs, VolumeRmArgs,
+    LsArgs, VolumeCreateArgs, VolumeExportArgs, VolumeImportArgs, VolumeInspectArgs, VolumeRmArgs,
 };
 
 /// A whole command line, understood.
@@ -120,7 +120,7 @@ pub enum Command {
     /// `volume create`
     VolumeCreate(VolumeCreateArgs),
     /// `volume ls`
-    VolumeLs(VolumeLsArgs),
+    VolumeLs(LsArgs),
     /// `volume inspect`
     VolumeInspect(VolumeInspectArgs),
     /// `volume rm`
@@ -194,7 +194,7 @@ pub enum Command {
     /// `secret inspect`
     SecretInspect(SecretInspectArgs),
     /// `secret ls`
-    SecretLs(SecretLsArgs),
+    SecretLs(LsArgs),
     /// `secret rm`
     SecretRm(SecretRmArgs),
     /// `update`

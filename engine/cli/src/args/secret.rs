@@ -48,23 +48,6 @@ pub struct SecretInspectArgs {
     pub showsecret: bool,
 }
 
-/// `secret ls`
-#[derive(Debug, Args)]
-pub struct SecretLsArgs {
-    /// Show only secrets that match name=… or id=…
-    #[arg(short, long, value_name = "KEY=VALUE")]
-    pub filter: Vec<String>,
-    /// `json`, `table …` or a Go template
-    #[arg(long, value_name = "FORMAT")]
-    pub format: Option<String>,
-    /// No headings
-    #[arg(short, long)]
-    pub noheading: bool,
-    /// Show only ids
-    #[arg(short, long)]
-    pub quiet: bool,
-}
-
 /// `secret rm`
 #[derive(Debug, Args)]
 pub struct SecretRmArgs {

@@ -315,7 +315,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         SecretInspectArgs,
         Command::SecretInspect
     ),
-    row!("secret ls", "List secrets", "[options]", SecretLsArgs, Command::SecretLs),
+    row!("secret ls", "List secrets", "[options]", LsArgs, Command::SecretLs),
     row!("secret rm", "Remove secrets", "[options] SECRET...", SecretRmArgs, Command::SecretRm),
     row!("update", "Change a container's limits", "[options] CONTAINER", UpdateArgs, |args| {
         Command::Update(Box::new(args))
@@ -349,7 +349,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         VolumeInspectArgs,
         Command::VolumeInspect
     ),
-    row!("volume ls", "List volumes", "[options]", VolumeLsArgs, Command::VolumeLs),
+    row!("volume ls", "List volumes", "[options]", LsArgs, Command::VolumeLs),
     row!("volume rm", "Remove volumes", "[options] VOLUME...", VolumeRmArgs, Command::VolumeRm),
     row!(
         "linger enable",

@@ -24,10 +24,10 @@ pub struct VolumeCreateArgs {
     pub opt: Vec<String>,
 }
 
-/// `volume ls`
+/// `volume ls`, `secret ls`
 #[derive(Debug, Args)]
-pub struct VolumeLsArgs {
-    /// Show only volumes that match KEY=VALUE
+pub struct LsArgs {
+    /// Show only what matches KEY=VALUE
     #[arg(short, long, value_name = "KEY=VALUE")]
     pub filter: Vec<String>,
     /// `json`, `table …` or a Go template
@@ -36,7 +36,7 @@ pub struct VolumeLsArgs {
     /// No headings
     #[arg(short, long)]
     pub noheading: bool,
-    /// Show only names
+    /// Show only names, or ids
     #[arg(short, long)]
     pub quiet: bool,
 }

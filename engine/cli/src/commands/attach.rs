@@ -48,7 +48,7 @@ pub fn running(
             let hint = format!("see all of it with `pontoon logs -f {name}`");
             Err(Failure::new("the container writes faster than it is read here", Some(hint)))
         }
-        Over::Ended => match attached.wait() {
+        Over::Ended => match attached.ending.wait() {
             Some(code) => Ok(ExitStatus::Payload(u8::try_from(code).unwrap_or(255))),
             None => Err(Failure::new("the container's supervisor was killed", None)),
         },
@@ -83,7 +83,7 @@ fn relay(
     let _raw = input.filter(|_| is_terminal).and_then(|_| RawMode::enter(rustix::stdio::stdin()).ok());
     let (mut out_open, mut err_open, mut in_open) = (true, true, input.is_some());
     loop {
-        let ended = attached.ended_fd();
+        let ended = attached.ending.fd();
         let idle = PollFlags::empty();
         let wanted = |open: bool| if open { PollFlags::IN } else { idle };
         // A hang-up is told whether asked for or not, so what is over is not looked at again.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use pontoon_lifecycle::list::{self, LookError};
 use pontoon_lifecycle::pause;
 use pontoon_lifecycle::remove::{self, RemoveError, RemoveOptions};
+use pontoon_lifecycle::sharing::Needs;
 use pontoon_lifecycle::status::Status;
 use pontoon_lifecycle::stop::{self as ask, AskError};
 use pontoon_storage::{FindContainerError, Store};
@@ -182,7 +183,9 @@ pub fn rm(context: &Context, args: &RmArgs) -> Result<ExitStatus, Failure> {
         ignore: args.ignore || args.force,
         ..Selection::of("rm", &args.chosen, &args.filter)
     };
-    let names = selection.resolve(&store, |_| true)?;
+    let mut names = selection.resolve(&store, |_| true)?;
+    let needs = Needs::read(&store);
+    needs.sort_for_removal(&mut names);
     let options = RemoveOptions {
         force: args.force,
         ignore: args.ignore || args.force,
@@ -190,7 +193,7 @@ pub fn rm(context: &Context, args: &RmArgs) -> Result<ExitStatus, Failure> {
         timeout: seconds(args.time),
         depend: args.depend,
     };
-    for_each(&names, |name| match remove::remove(&context.host, &store, name, options) {
+    for_each(&names, |name| match remove::remove_among(&context.host, &store, name, options, &needs) {
         Ok(Some(_)) => Ok(Some(name.to_owned())),
         Ok(None) => Ok(None),
         Err(err) => {

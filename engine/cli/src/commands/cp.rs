@@ -6,6 +6,7 @@ use std::path::Path;
 
 use pontoon_lifecycle::files::{self, CopyOptions, split_container};
 use pontoon_lifecycle::list::{self, Found};
+use pontoon_lifecycle::reach::ReachError;
 use pontoon_storage::Store;
 
 use super::{Context, Failure};
@@ -66,8 +67,7 @@ pub fn cp(context: &Context, args: &CpArgs) -> Result<ExitStatus, Failure> {
             return Err(Failure::new("neither of the two is in a container", Some(hint)));
         }
     };
-    done.map_err(|err| Failure::from(err).while_doing(format!("cannot copy `{from}` to `{to}`")))?;
-    Ok(ExitStatus::Success)
+    status_of(done, || format!("cannot copy `{from}` to `{to}`"))
 }
 
 /// `pontoon export`
@@ -75,21 +75,27 @@ pub fn export(context: &Context, args: &ExportArgs) -> Result<ExitStatus, Failur
     let store = context.store()?;
     let found =
         list::find(&store, &super::control::one("export", args.container.as_ref(), args.latest, &store)?)?;
-    let failed = |err: Failure| err.while_doing(format!("cannot export container `{}`", found.record.name));
-    match args.output.as_deref().filter(|it| *it != Path::new("-") && *it != Path::new("/dev/stdout")) {
-        Some(path) => {
-            let file = File::create(path).map_err(|err| {
-                failed(Failure::from(err).while_doing(format!("cannot make `{}`", path.display())))
-            })?;
-            files::export(&context.host, &store, &found, file.as_fd()).map_err(|err| failed(err.into()))?;
-        }
-        None => {
-            refuse_terminal("export")?;
-            files::export(&context.host, &store, &found, rustix::stdio::stdout())
-                .map_err(|err| failed(err.into()))?;
-        }
+    let deed = || format!("cannot export container `{}`", found.record.name);
+    let out =
+        match args.output.as_deref().filter(|it| *it != Path::new("-") && *it != Path::new("/dev/stdout")) {
+            Some(path) => File::create(path)
+                .map_err(|err| Failure::from(err).while_doing(format!("cannot make `{}`", path.display())))?
+                .into(),
+            None => {
+                refuse_terminal("export")?;
+                rustix::stdio::stdout().try_clone_to_owned()?
+            }
+        };
+    status_of(files::export(&context.host, &store, &found, out.as_fd()), deed)
+}
+
+/// Where nobody reads to the end (`export … | head`), we end as a program that writes itself would.
+fn status_of(done: Result<(), ReachError>, deed: impl Fn() -> String) -> Result<ExitStatus, Failure> {
+    match done {
+        Ok(()) => Ok(ExitStatus::Success),
+        Err(ReachError::ReaderGone) => Ok(ExitStatus::from_signal(nix::sys::signal::Signal::SIGPIPE as i32)),
+        Err(err) => Err(Failure::from(err).while_doing(deed())),
     }
-    Ok(ExitStatus::Success)
 }
 
 /// An archive on a terminal is nothing that anybody wants to see.

@@ -85,14 +85,14 @@ pub fn exec(context: &Context, args: &ExecArgs) -> Result<ExitStatus, Failure> {
             }
         };
         let keys = DetachKeys::read(args.detach_keys.as_deref())?;
-        let ended = executing.ended_fd();
+        let ended = executing.ending.fd();
         if foreground::stand_by(ended, Some(terminal), args.interactive, &on_signal, keys)?
             == foreground::Outcome::Detached
         {
             return Ok(ExitStatus::Success);
         }
     }
-    match executing.wait() {
+    match executing.ending.wait() {
         Some(code) => Ok(ExitStatus::Payload(u8::try_from(code).unwrap_or(255))),
         None => Err(Failure::new(format!("container `{name}` has ended"), None).with_code(137)),
     }

@@ -1,13 +1,11 @@
 //! `secret create`, `inspect`, `ls`, `rm`, `exists`.
 
-use std::io::Read;
-use std::time::SystemTime;
-
 use pontoon_lifecycle::secret::{CREDENTIAL, CREDENTIAL_DRIVER, FILE_DRIVER};
 use pontoon_storage::{MAX_SECRET, SecretData, SecretError, SecretRecord, Store};
+use std::io::Read;
 
 use super::{Context, Failure};
-use pontoon_cli::args::{SecretCreateArgs, SecretInspectArgs, SecretLsArgs, SecretRmArgs};
+use pontoon_cli::args::{LsArgs, SecretCreateArgs, SecretInspectArgs, SecretRmArgs};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
 use pontoon_cli::run_options::parse_label;
@@ -92,17 +90,11 @@ fn row(secret: SecretRecord) -> view::Row {
 }
 
 /// `pontoon secret ls`
-pub fn list(context: &Context, args: &SecretLsArgs) -> Result<ExitStatus, Failure> {
+pub fn list(context: &Context, args: &LsArgs) -> Result<ExitStatus, Failure> {
     let filters = Filter::parse_all(&args.filter)?;
     let rows = context.store()?.list_secrets()?.into_iter().map(row).collect();
     let rows = filter::secrets(rows, &filters)?;
-    let options = ListOptions {
-        format: args.format.as_deref(),
-        quiet: args.quiet,
-        no_trunc: true,
-        noheading: args.noheading,
-        now: SystemTime::now(),
-    };
+    let options = ListOptions::of(args);
     output::out(&view::list_text(&rows, &options)?)?;
     Ok(ExitStatus::Success)
 }

@@ -1,14 +1,12 @@
 //! `volume create`, `ls`, `inspect`, `rm`, `exists`.
 
-use std::time::SystemTime;
-
 use pontoon_lifecycle::record::{ContainerRecord, VolumeRecord};
 use pontoon_lifecycle::volume::{self, VolumeDeedError};
 use pontoon_rootless::names;
 use pontoon_storage::{FindVolumeError, Store, VolumeEntry, VolumeError};
 
 use super::{Context, Failure};
-use pontoon_cli::args::{VolumeCreateArgs, VolumeInspectArgs, VolumeLsArgs, VolumeRmArgs};
+use pontoon_cli::args::{LsArgs, VolumeCreateArgs, VolumeInspectArgs, VolumeRmArgs};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::run_options::parse_label;
 use pontoon_cli::time::from_nanos;
@@ -110,17 +108,11 @@ fn row(store: &Store, entry: &VolumeEntry, containers: &[ContainerRecord]) -> Re
 }
 
 /// `pontoon volume ls`
-pub fn list(context: &Context, args: &VolumeLsArgs) -> Result<ExitStatus, Failure> {
+pub fn list(context: &Context, args: &LsArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
     let filters = Filter::parse_all(&args.filter)?;
     let rows = filter::volumes(rows(&store)?, &filters)?;
-    let options = ListOptions {
-        format: args.format.as_deref(),
-        quiet: args.quiet,
-        no_trunc: true,
-        noheading: args.noheading,
-        now: SystemTime::now(),
-    };
+    let options = ListOptions::of(args);
     output::out(&view::list_text(&rows, &options)?)?;
     Ok(ExitStatus::Success)
 }

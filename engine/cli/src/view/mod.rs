@@ -5,6 +5,8 @@
 
 use std::time::SystemTime;
 
+use crate::args::LsArgs;
+
 pub mod container;
 pub mod faults;
 pub mod filter;
@@ -40,6 +42,20 @@ pub struct ListOptions<'a> {
     pub now: SystemTime,
 }
 
+impl<'a> ListOptions<'a> {
+    /// As the options of a plain list say; the time is now.
+    #[must_use]
+    pub fn of(args: &'a LsArgs) -> Self {
+        Self {
+            format: args.format.as_deref(),
+            quiet: args.quiet,
+            no_trunc: true,
+            noheading: args.noheading,
+            now: SystemTime::now(),
+        }
+    }
+}
+
 /// How many digits of an id are shown.
 const SHORT_ID: usize = 12;
 
@@ -65,9 +81,6 @@ fn inspection<T: serde::Serialize>(
     }
 }
 
-#[cfg(test)]
-mod tests;
-
 /// Podman's word for a restart policy.
 pub fn policy_word(policy: pontoon_lifecycle::request::RestartPolicy) -> &'static str {
     use pontoon_lifecycle::request::RestartPolicy;
@@ -78,3 +91,6 @@ pub fn policy_word(policy: pontoon_lifecycle::request::RestartPolicy) -> &'stati
         RestartPolicy::UnlessStopped => "unless-stopped",
     }
 }
+
+#[cfg(test)]
+mod tests;

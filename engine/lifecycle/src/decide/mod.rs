@@ -10,12 +10,13 @@ mod process;
 use std::path::{Path, PathBuf};
 
 use pontoon_image::ImageConfig;
-use pontoon_monitor::plan::{CgroupPlan, Limit, LogPlan, MonitorPlan, NotifyPlan, RunFile, StreamPlan};
+use pontoon_monitor::limits::Limit;
+use pontoon_monitor::plan::{CgroupPlan, LogPlan, MonitorPlan, NotifyPlan, RunFile, StreamPlan};
 use pontoon_network::{HostFacts, Mode, NetworkPlan, NetworkRequest, PlanError};
 use pontoon_rootless::idmap::IdMaps;
 use pontoon_rootless::sys::SockFilter;
 use pontoon_runtime::capabilities::CapError;
-use pontoon_runtime::plan::{Namespaces, Plan, Rootfs, RootfsSource};
+use pontoon_runtime::plan::{Files, Namespaces, Plan, Rootfs, RootfsSource};
 use pontoon_runtime::seccomp::{CompileError, Profile};
 use pontoon_storage::StorePaths;
 
@@ -198,7 +199,7 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
     let confinement = confinement::decide(&facts, &network)?;
     let process = process::decide(&facts, &hostname, &confinement)?;
     let notify = notify(&facts);
-    let files = files(&facts, &network, &hostname);
+    let files = run_files(&facts, &network, &hostname);
     let mounts = mounts::decide(&facts, &network, &files, notify)?;
     let stop_signal = stop_signal(&facts)?;
     let container = Plan {
@@ -252,6 +253,22 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
     Ok(Decided { plan, filter: confinement.filter })
 }
 
+/// Decides what a container's files are put together from; the rest of its plan plays no part.
+///
+/// # Errors
+/// [`DecideError::Target`].
+pub fn files(
+    record: &ContainerRecord,
+    image: &ImageConfig,
+    caller: Caller<'_>,
+    rootfs: Rootfs,
+    maps: Option<IdMaps>,
+    fresh_volumes: &[String],
+) -> Result<Files, DecideError> {
+    let owner = process::user(record, image, maps.is_some(), caller);
+    Ok(Files { rootfs, user: maps, mounts: mounts::from_host(record, fresh_volumes)?, owner })
+}
+
 fn network_plan(facts: &Facts<'_>) -> Result<NetworkPlan, DecideError> {
     let request = &facts.record.request;
     let mode = match &request.network {
@@ -303,7 +320,7 @@ fn notify(facts: &Facts<'_>) -> NotifyPlan {
 }
 
 /// The files that every container finds in place of the image's.
-fn files(facts: &Facts<'_>, network: &NetworkPlan, hostname: &str) -> Vec<RunFile> {
+fn run_files(facts: &Facts<'_>, network: &NetworkPlan, hostname: &str) -> Vec<RunFile> {
     let file = |name: &str, text: String| RunFile { name: name.to_owned(), text };
     let request = &facts.record.request;
     let mut files = vec![file(".containerenv", container_environment(facts))];

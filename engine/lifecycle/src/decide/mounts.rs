@@ -9,7 +9,7 @@ use pontoon_rootless::idmap;
 use pontoon_runtime::plan::{Mount, MountSource as Source, Propagation};
 
 use super::{DecideError, Facts};
-use crate::record::VolumeUse;
+use crate::record::{ContainerRecord, VolumeUse};
 use crate::request::{DeviceRequest, MountRequest, MountSource, NamespaceMode, SecretPlace};
 use crate::secret;
 
@@ -37,7 +37,8 @@ pub(super) fn decide(
     notify: NotifyPlan,
 ) -> Result<Vec<Mount>, DecideError> {
     let request = &facts.record.request;
-    let mut asked = asked_for(facts)?;
+    let mut asked = asked_for(facts.record, &facts.fresh_volumes)?;
+    asked.extend(secrets(facts)?);
     // A mount may lie in another: the shorter path comes first.
     asked.sort_by_key(|it| depth(&it.target));
     let is_asked = |path: &str| asked.iter().any(|it| it.target == path);
@@ -174,9 +175,35 @@ fn asked_device(request: &DeviceRequest) -> Mount {
     device(request.host.clone(), Some(&request.container), None, &request.permissions)
 }
 
+/// What is mounted from the host, without what the engine brings: for work on a container's files.
+pub(super) fn from_host(
+    record: &ContainerRecord,
+    fresh_volumes: &[String],
+) -> Result<Vec<Mount>, DecideError> {
+    let mut mounts = asked_for(record, fresh_volumes)?;
+    mounts.retain(|it| matches!(it.source, Source::Bind { .. }));
+    mounts.sort_by_key(|it| depth(&it.target));
+    // Their user gets them when the container is started.
+    mounts.iter_mut().for_each(|it| it.give_to_user = false);
+    Ok(mounts)
+}
+
+/// The secrets that are seen in files.
+fn secrets(facts: &Facts<'_>) -> Result<Vec<Mount>, DecideError> {
+    let mut mounts = Vec::new();
+    for (number, secret) in facts.record.request.secrets.iter().enumerate() {
+        if let SecretPlace::Mount { target, uid, gid, .. } = &secret.place {
+            let target = if target.starts_with('/') { target.clone() } else { format!("{SECRETS}/{target}") };
+            check_target(&target)?;
+            let path = secret::copy_path(facts.directory, number);
+            mounts.push(Mount { noexec: true, owner: Some((*uid, *gid)), ..bind(path, &target) });
+        }
+    }
+    Ok(mounts)
+}
+
 /// What the request and the image's volumes ask for.
-fn asked_for(facts: &Facts<'_>) -> Result<Vec<Mount>, DecideError> {
-    let record = facts.record;
+fn asked_for(record: &ContainerRecord, fresh_volumes: &[String]) -> Result<Vec<Mount>, DecideError> {
     let mut mounts = Vec::new();
     for request in &record.request.mounts {
         match &request.source {
@@ -192,17 +219,9 @@ fn asked_for(facts: &Facts<'_>) -> Result<Vec<Mount>, DecideError> {
             MountSource::Volume(_) | MountSource::Anonymous => {}
         }
     }
-    for (number, secret) in record.request.secrets.iter().enumerate() {
-        if let SecretPlace::Mount { target, uid, gid, .. } = &secret.place {
-            let target = if target.starts_with('/') { target.clone() } else { format!("{SECRETS}/{target}") };
-            check_target(&target)?;
-            let path = secret::copy_path(facts.directory, number);
-            mounts.push(Mount { noexec: true, owner: Some((*uid, *gid)), ..bind(path, &target) });
-        }
-    }
     for volume in &record.volumes {
         check_target(&volume.target)?;
-        mounts.push(volume_mount(volume, facts.fresh_volumes.contains(&volume.name)));
+        mounts.push(volume_mount(volume, fresh_volumes.contains(&volume.name)));
     }
     Ok(mounts)
 }

@@ -1,10 +1,12 @@
 //! What runs, as whom, with which environment.
 
+use pontoon_image::ImageConfig;
 use pontoon_runtime::plan::{Entry, Process, Rlimit};
 
 use super::confinement::Confinement;
 use super::environment::{self, Settings};
 use super::{DecideError, Facts};
+use crate::record::ContainerRecord;
 use crate::request::UserNsMode;
 
 /// What a container finds where the image says nothing.
@@ -27,7 +29,7 @@ pub(super) fn decide(
         env: environment(facts, hostname),
         cwd: cwd.unwrap_or_else(|| "/".to_owned()),
         create_cwd,
-        user: user(facts),
+        user: user(facts.record, facts.image, facts.maps.is_some(), facts.caller),
         groups: request.group_add.clone(),
         keep_groups: request.keep_groups,
         entry: (request.passwd != Some(false)).then(|| Entry {
@@ -118,22 +120,27 @@ fn environment(facts: &Facts<'_>, hostname: &str) -> Vec<String> {
     settings.into_strings()
 }
 
-fn user(facts: &Facts<'_>) -> String {
-    let request = &facts.record.request;
-    if let Some(user) = &request.user {
+/// Who runs it, where the image has the last word.
+pub(super) fn user(
+    record: &ContainerRecord,
+    image: &ImageConfig,
+    has_maps: bool,
+    caller: super::Caller<'_>,
+) -> String {
+    if let Some(user) = &record.request.user {
         return user.clone();
     }
-    match request.userns {
-        UserNsMode::KeepId { uid, gid, .. } if facts.maps.is_some() => {
-            format!("{}:{}", uid.unwrap_or(facts.caller.uid), gid.unwrap_or(facts.caller.gid))
+    match record.request.userns {
+        UserNsMode::KeepId { uid, gid, .. } if has_maps => {
+            format!("{}:{}", uid.unwrap_or(caller.uid), gid.unwrap_or(caller.gid))
         }
-        _ => facts.image.config.user.clone(),
+        _ => image.config.user.clone(),
     }
 }
 
 /// The login name for a user that the image does not know: the caller's own where it keeps its id, else the number.
 fn entry_name(facts: &Facts<'_>) -> String {
-    let user = user(facts);
+    let user = user(facts.record, facts.image, facts.maps.is_some(), facts.caller);
     let number = user.split(':').next().unwrap_or_default().to_owned();
     match (facts.record.request.userns, facts.caller.name) {
         (UserNsMode::KeepId { .. }, Some(name)) if number == facts.caller.uid.to_string() => name.to_owned(),

@@ -16,7 +16,7 @@ use rustix::thread::{
 };
 
 use super::Never;
-use crate::identity::{self, Identity};
+use crate::identity::Identity;
 use crate::message::{Failure, Step};
 use crate::paths;
 use crate::plan::{Capabilities, Process, Rlimit};
@@ -26,13 +26,6 @@ use crate::start::{Extras, StandardStreams};
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Highest capability number that the kernel may know.
 const LAST_CAPABILITY: u32 = 63;
-
-/// Looks the process's user up in the database below `root`.
-pub(super) fn look_up_identity_in(root: &OwnedFd, process: &Process) -> Result<Identity, Failure> {
-    let passwd = identity::read_database_in(root, "/etc/passwd")?;
-    let group = identity::read_database_in(root, "/etc/group")?;
-    identity::resolve(&process.user, &process.groups, &passwd, &group)
-}
 
 /// Gives a user that the image does not know an entry in `/etc/passwd`, and its group one in `/etc/group`: many programs
 /// want a name and a home directory. A file that is missing, or no regular file, is left alone.

@@ -8,8 +8,9 @@ use rustix::process::DumpableBehavior;
 use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
 
 use super::{confine, mounts, rootfs};
+use crate::identity;
 use crate::message::{self, Failure, MAPPED, Step};
-use crate::plan::Plan;
+use crate::plan::Files;
 
 /// Enters the mount namespace (and the user namespace) of a running container.
 pub(crate) fn enter_files(process: BorrowedFd<'_>, user_namespace: bool) -> Result<OwnedFd, Failure> {
@@ -27,16 +28,16 @@ pub(crate) fn enter_files(process: BorrowedFd<'_>, user_namespace: bool) -> Resu
 }
 
 /// Puts together what a container that does not run would see. Runs in a mount namespace of its own, and in a user namespace
-/// whose ids the parent maps meanwhile, if the plan has one.
-pub(crate) fn mount_files(plan: &Plan, socket: &OwnedFd) -> Result<OwnedFd, Failure> {
-    let sources = mounts::open_sources(&plan.mounts)?;
+/// whose ids the parent maps meanwhile, if there is to be one.
+pub(crate) fn mount_files(files: &Files, socket: &OwnedFd) -> Result<OwnedFd, Failure> {
+    let sources = mounts::open_sources(&files.mounts)?;
     message::expect(socket, MAPPED)?;
-    if plan.namespaces.user.is_some() {
+    if files.user.is_some() {
         become_its_root()?;
     }
-    let root = rootfs::mount(&plan.rootfs, socket)?;
-    let identity = confine::look_up_identity_in(&root, &plan.process)?;
-    mounts::make_binds(&root, plan, sources, &identity)?;
+    let root = rootfs::mount(&files.rootfs, socket)?;
+    let identity = identity::look_up_in(&root, &files.owner, &[])?;
+    mounts::make_all(&root, &files.mounts, &[], sources, &identity)?;
     Ok(root)
 }
 

@@ -9,6 +9,7 @@ use rustix::process::{DumpableBehavior, Pid, PidfdFlags, pidfd_open};
 use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
 
 use super::{Never, confine, terminal};
+use crate::identity;
 use crate::message::{self, Failure, Report, Step};
 use crate::plan::{JoinedNamespaces, Namespaces, Process};
 use crate::start::{Extras, StandardStreams};
@@ -102,7 +103,7 @@ fn run(
     }
     rustix::process::setsid().map_err(|err| Failure::new(Step::Terminal, "", err))?;
     let root = confine::root_of_this_namespace()?;
-    let identity = confine::look_up_identity_in(&root, process)?;
+    let identity = identity::look_up_in(&root, &process.user, &process.groups)?;
     let terminal = if process.terminal {
         let (master, slave) = terminal::open_pair(&root)?;
         message::send(socket, &Report::Terminal(master));

@@ -18,6 +18,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::process::Signal;
 
+use crate::identity;
 use crate::message::{self, Failure, GO, MAPPED, Report, Step};
 use crate::plan::Plan;
 use crate::start::{Extras, StandardStreams};
@@ -81,9 +82,10 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
             .map_err(|err| failed(Errno::from_io_error(&err).unwrap_or(Errno::IO)))?;
     }
     let root = rootfs::mount(&plan.rootfs, &socket)?;
-    let mut identity = confine::look_up_identity_in(&root, &plan.process)?;
+    let mut identity = identity::look_up_in(&root, &plan.process.user, &plan.process.groups)?;
     confine::add_entries(&root, &plan.process, &mut identity);
-    mounts::make_all(&root, plan, sources, &identity)?;
+    mounts::make_all(&root, &plan.mounts, &plan.sysctls, sources, &identity)?;
+    mounts::make_dev_links(&root)?;
     let terminal = if plan.process.terminal {
         let (master, slave) = terminal::open(&root)?;
         message::send(&socket, &Report::Terminal(master));

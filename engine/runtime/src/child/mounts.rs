@@ -72,30 +72,16 @@ fn open_device(path: &Path, number: Option<(u32, u32)>) -> Result<OwnedFd, Failu
     if fits { Ok(node) } else { Err(Failure { step: Step::Device, subject: name.into_owned(), errno: 0 }) }
 }
 
-/// Makes all mounts of the plan, in order.
+/// Makes mounts, in order.
 pub(super) fn make_all(
     root: &OwnedFd,
-    plan: &Plan,
+    mounts: &[Mount],
+    sysctls: &[(String, String)],
     sources: Vec<Option<OwnedFd>>,
     identity: &Identity,
 ) -> Result<(), Failure> {
-    for (mount, source) in plan.mounts.iter().zip(sources) {
-        make(root, mount, source, identity, &plan.sysctls)?;
-    }
-    make_dev_links(root)
-}
-
-/// Makes only what is mounted from the host, for work on the files of a container that does not run.
-pub(super) fn make_binds(
-    root: &OwnedFd,
-    plan: &Plan,
-    sources: Vec<Option<OwnedFd>>,
-    identity: &Identity,
-) -> Result<(), Failure> {
-    for (mount, source) in plan.mounts.iter().zip(sources) {
-        if matches!(mount.source, MountSource::Bind { .. }) {
-            make(root, mount, source, identity, &[])?;
-        }
+    for (mount, source) in mounts.iter().zip(sources) {
+        make(root, mount, source, identity, sysctls)?;
     }
     Ok(())
 }
@@ -304,7 +290,7 @@ fn write_sysctls(proc: &OwnedFd, sysctls: &[(String, String)]) -> Result<(), Fai
 }
 
 /// The links that programs expect in `/dev`, if that is a fresh file system of ours. Without one (no `/dev` mount) there are none.
-fn make_dev_links(root: &OwnedFd) -> Result<(), Failure> {
+pub(super) fn make_dev_links(root: &OwnedFd) -> Result<(), Failure> {
     let dev = match open_real_directory(root, "/dev") {
         Ok(dev) => dev,
         Err(_) => return Ok(()),
