@@ -131,7 +131,7 @@ fn a_service_is_ready_when_it_is_healthy() {
     let _alone = alone();
     let unit = format!(
         "[Container]\nImage={B}\nContainerName=fit\nExec=sh -c 'sleep 1; touch /up; sleep 10000'\nNotify=healthy\n\
-         HealthCmd=test -e /up\nHealthInterval=100ms\nHealthRetries=100\n"
+         HealthCmd=test -e /up\nHealthInterval=100ms\nHealthRetries=30\nHealthOnFailure=kill\n"
     );
     host.entry("alice").env("UNIT", &unit)
         .sh("mkdir -p ~/.config/containers/systemd && printf %s \"$UNIT\" >~/.config/containers/systemd/fit.container").ok();
@@ -139,6 +139,16 @@ fn a_service_is_ready_when_it_is_healthy() {
     host.alice("pontoon exec fit test -e /up").ok();
     let fit = Container { host, name: "fit".to_owned() };
     assert_eq!(fit.inspect("{{.State.Health.Status}}"), "healthy");
+    // The journal says why a service ended that was not well.
+    host.alice("pontoon exec fit rm /up").ok();
+    wait::until("the reason in the journal", || {
+        let journal = host.alice("journalctl --user -u fit -o cat --no-pager").ok().stdout;
+        if journal.contains("`fit` is unhealthy (its check gave 1), so it is killed") {
+            Ok(())
+        } else {
+            Err(journal)
+        }
+    });
     host.alice("systemctl --user stop fit; rm ~/.config/containers/systemd/fit.container; systemctl --user daemon-reload").ok();
 }
 

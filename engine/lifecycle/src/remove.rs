@@ -84,7 +84,11 @@ pub fn remove(
     query: &str,
     options: RemoveOptions,
 ) -> Result<Option<String>, RemoveError> {
-    remove_among(host, store, query, options, &Needs::read(store))
+    // Every start with --replace asks, and nearly always there is nothing: then nobody's needs are read.
+    match store.find_container(query) {
+        Err(FindContainerError::NotFound { .. }) if options.ignore => Ok(None),
+        _ => remove_among(host, store, query, options, &Needs::read(store)),
+    }
 }
 
 /// The same for one of several: who needs whom was read before.

@@ -365,6 +365,10 @@ impl<'a> Supervisor<'a> {
         if interval > 0 {
             self.timers.set(Alarm::Check, Duration::from_nanos(interval));
         }
+        if let Verdict::Unhealthy(action @ (OnFailure::Kill | OnFailure::Stop | OnFailure::Restart)) = verdict
+        {
+            self.tell_unhealthy(action);
+        }
         match verdict {
             Verdict::Nothing | Verdict::Unhealthy(OnFailure::None) => {}
             Verdict::Healthy => {
@@ -386,6 +390,24 @@ impl<'a> Supervisor<'a> {
                 self.stop(None);
             }
         }
+    }
+
+    /// Says, to whoever reads our standard error (in a unit: the journal), why the container comes to an end.
+    fn tell_unhealthy(&self, action: OnFailure) {
+        let done = match action {
+            OnFailure::Stop => "stopped",
+            OnFailure::Restart => "started anew",
+            OnFailure::Kill | OnFailure::None => "killed",
+        };
+        let record = self.health.as_ref().map(Health::record);
+        let last = record.and_then(|it| it.log.back());
+        let (code, output) =
+            last.map_or((0, ""), |it| (it.exit_code, it.output.lines().next().unwrap_or_default()));
+        let said = if output.is_empty() { String::new() } else { format!(": {output}") };
+        let name = &self.plan.name;
+        let text =
+            format!("container `{name}` is unhealthy (its check gave {code}{said}), so it is {done}\n");
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
     }
 
     /// Leaves word for other commands how the container is.
