@@ -408,7 +408,8 @@ fn nothing_stays(test: &TestDir, store: &Store) {
         if left().is_empty() {
             return;
         }
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        let moment = rustix::event::Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
+        rustix::event::poll(&mut [], Some(&moment)).unwrap();
     }
     panic!("left: {:?}", left());
 }
