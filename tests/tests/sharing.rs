@@ -73,7 +73,7 @@ fn a_container_s_namespaces_are_shared() {
         ("--network container:nobody", "nobody"),
         ("--network container:front -p 1:1", "cannot be used together"),
         ("--network container:front --dns 1.1.1.1", "cannot be used together"),
-        ("--network container:front --userns keep-id", "the same --userns"),
+        ("--network container:front --userns keep-id", "--userns container:front"),
         ("--network container:front --sysctl net.ipv4.ip_forward=1", "belongs to the host's network"),
         ("--network container:", "container:NAME"),
     ] {

@@ -14,10 +14,11 @@ use pontoon_storage::{
 };
 
 use crate::health::{self, HealthError};
+use crate::id_maps::{self, IdMapsError};
 use crate::names;
 use crate::record::{ContainerRecord, VolumeRecord, VolumeUse};
 use crate::remove::{self, RemoveError, RemoveOptions};
-use crate::request::{CreateRequest, MountRequest, MountSource};
+use crate::request::{CreateRequest, MountRequest, MountSource, UserNsMode};
 use crate::secret::{self, UseError};
 use crate::{host::Host, status};
 
@@ -111,6 +112,9 @@ pub enum CreateError {
     /// Its record.
     #[error("cannot take over the volumes of another container")]
     VolumesFromRecord(#[from] RecordError),
+    /// Its ids.
+    #[error(transparent)]
+    Ids(#[from] IdMapsError),
     /// The lock of the new container.
     #[error("cannot lock the new container")]
     Lock(#[source] io::Error),
@@ -126,6 +130,7 @@ impl CreateError {
             Self::Port(err) => err.hint(),
             Self::Health(err) => err.hint(),
             Self::Secret(err) => err.hint(),
+            Self::Ids(err) => err.hint(),
             Self::Replace { source, .. } => source.hint(),
             Self::Cidfile { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
                 Some("remove the file if the container it names is gone".to_owned())
@@ -209,7 +214,20 @@ pub fn create(
         volumes: Vec::new(),
         anonymous_volumes: Vec::new(),
         secrets,
+        id_maps: None,
         of_run,
+    };
+    // Until the record tells everybody whose they are, nobody else may choose ids.
+    let _choosing = match &record.request.userns {
+        UserNsMode::Auto(wanted) => {
+            let (maps, lock) = id_maps::choose(host, store, wanted, image, &config)?;
+            record.id_maps = Some(maps);
+            Some(lock)
+        }
+        _ => {
+            id_maps::of(host, store, &record)?;
+            None
+        }
     };
     record.volumes = inherited;
     use_volumes(store, &mut record, &config)?;
@@ -283,6 +301,7 @@ pub fn preview(
         volumes,
         anonymous_volumes: Vec::new(),
         secrets: Vec::new(),
+        id_maps: None,
         of_run: true,
     }
 }

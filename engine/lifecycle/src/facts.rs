@@ -8,8 +8,9 @@ use pontoon_image::ImageConfig;
 use pontoon_monitor::plan::StreamPlan;
 use pontoon_network::{FactsError, HostFacts};
 use pontoon_rootless::helper::MissingHelper;
-use pontoon_rootless::idmap::{IdMaps, MapError, to_container, to_host};
+use pontoon_rootless::idmap::{self, IdMaps, to_container, to_host};
 use pontoon_rootless::userns::{Grants, UserNamespaceError};
+use pontoon_runtime::capabilities::CapSet;
 use pontoon_runtime::plan::{Files, Rootfs, RootfsSource};
 use pontoon_runtime::seccomp::{Profile, ProfileError};
 use pontoon_storage::{FileError, FindImageError, IdRange, IdShift, ImageRecord, ShiftError, Store};
@@ -18,9 +19,10 @@ use rustix::process::{Resource, getrlimit};
 use crate::create::CREDENTIALS;
 use crate::decide::{self, Caller, DecideError, Decided, Facts};
 use crate::host::Host;
+use crate::id_maps::{self, IdMapsError};
 use crate::overlay::{self, OverlayError};
 use crate::record::{ContainerRecord, VolumeUse};
-use crate::request::{HostsFile, SeccompRequest, UserNsMode};
+use crate::request::{HostsFile, SeccompRequest};
 use crate::resources::{NoDevice, block_device};
 use crate::secret::{self, UseError};
 use crate::sharing::{self, SharingError};
@@ -33,18 +35,9 @@ const JOURNAL: &str = "/run/systemd/journal/socket";
 /// Why the facts could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// What the user may map.
+    /// The container's ids.
     #[error(transparent)]
-    Grants(#[from] UserNamespaceError),
-    /// The maps asked for.
-    #[error("cannot keep the user's id in the container")]
-    Maps(#[from] MapError),
-    /// Keeping an id without ids to map others to.
-    #[error("--userns keep-id needs subordinate ids, and none are granted to uid {uid}")]
-    NoRange {
-        /// The user.
-        uid: u32,
-    },
+    Ids(#[from] IdMapsError),
     /// The image.
     #[error(transparent)]
     Image(#[from] FindImageError),
@@ -70,10 +63,10 @@ pub enum PlanError {
     #[error("cannot mount root file systems")]
     Helper(#[from] MissingHelper),
     /// Layers with other owners.
-    #[error("cannot give the image's files the owners that --userns keep-id needs")]
+    #[error("cannot give the image's files the owners that the container's ids need")]
     Shift(#[from] EnterError),
     /// The copy failed.
-    #[error("cannot give the image's files the owners that --userns keep-id needs: {0}")]
+    #[error("cannot give the image's files the owners that the container's ids need: {0}")]
     ShiftFailed(String),
     /// Another container's namespaces.
     #[error(transparent)]
@@ -103,10 +96,7 @@ impl PlanError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Grants(err) => err.hint(),
-            Self::Maps(_) | Self::NoRange { .. } => Some(
-                "grant more: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER".to_owned(),
-            ),
+            Self::Ids(err) => err.hint(),
             Self::File(err) => err.hint(),
             Self::Overlay(err) => err.hint(),
             Self::Helper(err) => Some(err.hint()),
@@ -153,8 +143,8 @@ pub struct Known<'a> {
 /// See [`PlanError`].
 pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, PlanError> {
     let request = &known.record.request;
-    let (rootfs, maps) = root(host, store, known)?;
-    let shared = sharing::find(host, store, request, maps.as_ref())?;
+    let (rootfs, ids) = root(host, store, known)?;
+    let shared = sharing::find(host, store, request, ids.maps.as_ref())?;
     let mut network = HostFacts::read()?;
     if let Some(file) = &request.hosts_file {
         network.hosts = hosts_file(file, rootfs.lower())?;
@@ -162,7 +152,8 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
     let facts = Facts {
         record: known.record,
         image: known.config,
-        maps,
+        maps: ids.maps.clone(),
+        stored: &ids.stored,
         caller: caller(host),
         rootfs,
         mount_point: known.directory.join("rootfs"),
@@ -176,6 +167,7 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
         has_manager: host.variable("NOTIFY_SOCKET").is_some(),
         own_cgroup: known.own_cgroup,
         hard_limits: (getrlimit(Resource::Nofile).maximum, getrlimit(Resource::Nproc).maximum),
+        own_capabilities: if ids.maps.is_some() { CapSet::ALL } else { own_capabilities() },
         hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         shared,
         listen_names: host.variable("LISTEN_FDNAMES").map(str::to_owned),
@@ -204,10 +196,11 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
 /// # Errors
 /// See [`PlanError`].
 pub fn files(host: &Host, store: &Store, known: &Known<'_>) -> Result<Files, PlanError> {
-    let (source, maps) = root(host, store, known)?;
-    let rootfs = Rootfs { source, mount_point: known.directory.join("rootfs"), read_only: false };
+    let (source, ids) = root(host, store, known)?;
+    let rootfs =
+        Rootfs { source, mount_point: known.directory.join("rootfs"), read_only: false, devices: false };
     let fresh = fresh_volumes(store, known.record);
-    Ok(decide::files(known.record, known.config, caller(host), rootfs, maps, &fresh)?)
+    Ok(decide::files(known.record, known.config, caller(host), rootfs, ids.maps, &ids.stored, &fresh)?)
 }
 
 fn caller(host: &Host) -> Caller<'_> {
@@ -215,47 +208,58 @@ fn caller(host: &Host) -> Caller<'_> {
 }
 
 /// The root file system, and the ids that it is seen with.
-fn root(host: &Host, store: &Store, known: &Known<'_>) -> Result<(RootfsSource, Option<IdMaps>), PlanError> {
-    let (maps, shift) = maps(host, known.record)?;
-    let lower = layers(host, store, known.image, shift.as_ref())?;
+fn root(host: &Host, store: &Store, known: &Known<'_>) -> Result<(RootfsSource, Ids), PlanError> {
+    let ids = Ids::read(host, store, known.record)?;
+    let lower = layers(host, store, known.image, ids.shift().as_ref())?;
     let (upper, work) = (known.directory.join("upper"), known.directory.join("work"));
     let (userxattr, volatile) = (host.is_rootless(), known.record.request.rm);
     let source = match overlay::choose(host, store)? {
         overlay::Choice::Native => RootfsSource::Overlay { lower, upper, work, userxattr, volatile },
         overlay::Choice::Fuse(program) => RootfsSource::Fuse { program, lower, upper, work },
     };
-    Ok((source, maps))
+    Ok((source, ids))
 }
 
 /// The container's id maps, and how its image's files must be re-owned for them.
-fn maps(host: &Host, record: &ContainerRecord) -> Result<(Option<IdMaps>, Option<IdShift>), PlanError> {
-    if !host.is_rootless() {
-        return Ok((None, None));
+#[derive(Debug)]
+struct Ids {
+    maps: Option<IdMaps>,
+    /// The map in which layers are stored.
+    stored: IdMaps,
+}
+
+impl Ids {
+    fn read(host: &Host, store: &Store, record: &ContainerRecord) -> Result<Self, IdMapsError> {
+        Ok(Self { maps: id_maps::of(host, store, record)?, stored: id_maps::stored(host)? })
     }
-    let grants = host.grants()?;
-    let maps = decide::maps_for(&record.request, &grants)?;
-    let shift = match record.request.userns {
-        UserNsMode::Host => None,
-        UserNsMode::KeepId { .. } if grants.subuids.is_empty() => {
-            return Err(PlanError::NoRange { uid: host.uid });
-        }
-        UserNsMode::KeepId { .. } => {
-            let stored = grants.maps();
-            let shift =
-                IdShift { uids: shift(&stored.uids, &maps.uids), gids: shift(&stored.gids, &maps.gids) };
-            // Kept as id 0 the map is the default one.
-            (maps != stored).then_some(shift)
-        }
-    };
-    Ok((Some(maps), shift))
+
+    /// Kept as id 0 the user's map is the default one, and files are as they should be.
+    fn shift(&self) -> Option<IdShift> {
+        let (stored, maps) = (&self.stored, self.maps.as_ref()?);
+        let shift = || IdShift {
+            uids: shift(&stored.uids, &maps.uids),
+            gids: shift(&stored.gids, &maps.gids),
+            other_user: unmapped(&stored.uids, &maps.uids),
+            other_group: unmapped(&stored.gids, &maps.gids),
+        };
+        (maps != stored).then(shift)
+    }
+}
+
+/// An id of the default map that the container does not have: files that belong to nobody there get it.
+fn unmapped(stored: &[idmap::IdRange], maps: &[idmap::IdRange]) -> Option<u32> {
+    // If there is one, there is one beside an end of some range.
+    let ends = stored
+        .iter()
+        .map(|it| it.host)
+        .chain(maps.iter().flat_map(|it| [it.host.checked_sub(1), it.host.checked_add(it.size)]).flatten());
+    let mut unknown = ends.filter(|host| to_container(maps, *host).is_none());
+    unknown.find_map(|host| to_container(stored, host))
 }
 
 /// An image's file with id `c` must belong to the host id that `c` stands for in the container; both are seen here through
 /// the default map, in which layers are unpacked.
-fn shift(
-    stored: &[pontoon_rootless::idmap::IdRange],
-    wanted: &[pontoon_rootless::idmap::IdRange],
-) -> Vec<IdRange> {
+fn shift(stored: &[idmap::IdRange], wanted: &[idmap::IdRange]) -> Vec<IdRange> {
     // Cut where either map has an edge, so that every piece is one run on both sides.
     let mut edges: Vec<u32> = Vec::new();
     for it in wanted {
@@ -380,6 +384,14 @@ fn host_devices() -> Vec<PathBuf> {
     devices
 }
 
+/// The capabilities that we ourselves could have: root's own container gets no more. A new user namespace has them all.
+fn own_capabilities() -> CapSet {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let bits = status.lines().find_map(|it| it.strip_prefix("CapBnd:"));
+    let bits = bits.and_then(|it| u64::from_str_radix(it.trim(), 16).ok());
+    bits.map_or(CapSet::ALL, CapSet::from_bits)
+}
+
 fn thermal_directories() -> Vec<String> {
     let Ok(entries) = std::fs::read_dir("/sys/devices/system/cpu") else { return Vec::new() };
     let mut found: Vec<_> = entries
@@ -424,5 +436,8 @@ mod tests {
         assert_eq!(to(0), Some(1));
         assert_eq!(to(999), Some(1000));
         assert_eq!(to(1001), Some(1001));
+        assert_eq!(unmapped(&stored.uids, &wanted.uids), None);
+        let few = IdMaps::keep_id((1000, 1000), (10, 10), Some(100), &subordinate, &subordinate).unwrap();
+        assert_eq!(unmapped(&stored.uids, &few.uids), Some(100));
     }
 }

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 
 use crate::host::Host;
 use crate::list::Found;
-use crate::reach::{ReachError, reach};
+use crate::reach::{self, ReachError, Reached, WorkResult, reach, reach_outside};
 use crate::request::UserNsMode;
 
 /// How to copy.
@@ -208,7 +208,7 @@ fn owner_inside(
 
 /// The ids by which the container knows us, for files that go out.
 fn caller_inside(host: &Host, found: &Found) -> (u32, u32) {
-    match found.record.request.userns {
+    match &found.record.request.userns {
         UserNsMode::KeepId { uid, gid, .. } if host.is_rootless() => {
             (uid.unwrap_or(host.uid), gid.unwrap_or(host.gid))
         }
@@ -261,6 +261,10 @@ pub fn copy_in(
     to: &Path,
     options: CopyOptions,
 ) -> Result<(), ReachError> {
+    if !reach::knows_us(host, store, found)? {
+        let (from, to) = (absolute(from), inside(to));
+        return through_pipe(host, store, (Side::Host, &from), (Side::Container(found), &to), options);
+    }
     let source = open_source(View::Host, &absolute(from)).map_err(failed)?;
     let (to, user) = (inside(to), image_user(store, found));
     reach(host, store, found, |root| put(found, &user, root, &source, &to, options))?.wait()
@@ -299,6 +303,9 @@ pub fn copy_out(
     options: CopyOptions,
 ) -> Result<(), ReachError> {
     let (from, to) = (inside(from), absolute(to));
+    if !reach::knows_us(host, store, found)? {
+        return through_pipe(host, store, (Side::Container(found), &from), (Side::Host, &to), options);
+    }
     // The host's side is opened while we still see it; which place is meant depends on what is copied, so both are.
     let place = |is_directory| find_target(View::Host, &to, &What::new(&from, is_directory));
     let (for_file, for_directory) = (place(false), place(true));
@@ -311,7 +318,7 @@ pub fn copy_out(
     .wait()
 }
 
-/// Copies between two containers: an archive goes through a pipe.
+/// Copies between two containers.
 ///
 /// # Errors
 /// See [`ReachError`].
@@ -322,15 +329,47 @@ pub fn copy_between(
     (target, to): (&Found, &Path),
     options: CopyOptions,
 ) -> Result<(), ReachError> {
+    let (from, to) = (inside(from), inside(to));
+    through_pipe(host, store, (Side::Container(source), &from), (Side::Container(target), &to), options)
+}
+
+/// One end of a copy.
+#[derive(Debug, Clone, Copy)]
+enum Side<'a> {
+    Host,
+    Container(&'a Found),
+}
+
+impl Side<'_> {
+    fn reach(
+        self,
+        host: &Host,
+        store: &Store,
+        work: impl FnOnce(View<'_>) -> WorkResult,
+    ) -> Result<Reached, ReachError> {
+        match self {
+            Self::Host => reach_outside(host, |_| work(View::Host)),
+            Self::Container(found) => reach(host, store, found, |root| work(View::Container(root))),
+        }
+    }
+}
+
+/// Copies where no process sees both sides: an archive goes through a pipe.
+fn through_pipe(
+    host: &Host,
+    store: &Store,
+    (source, from): (Side<'_>, &Path),
+    (target, to): (Side<'_>, &Path),
+    options: CopyOptions,
+) -> Result<(), ReachError> {
     let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(io::Error::from);
     let (read, write) = pipe()?;
     let mut read = Some(read);
-    let (from, to, user) = (inside(from), inside(to), image_user(store, target));
     // One byte in front tells what comes.
-    let reader = reach(host, store, source, |root| {
+    let reader = source.reach(host, store, |view| {
         // The child's own copy: while it is open, nobody can be found to have stopped reading.
         drop(read.take());
-        let opened = open_source(View::Container(root), &from)?;
+        let opened = open_source(view, from)?;
         rustix::io::write(&write, &[u8::from(opened.what.is_directory)])?;
         let shown = OsString::from(ENTRY);
         Ok(write_archive(
@@ -342,15 +381,22 @@ pub fn copy_between(
     })?;
     drop(write);
     let read = read.ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))?;
-    let writer = reach(host, store, target, |root| {
+    let writer = target.reach(host, store, |view| {
         let mut kind = [0];
         if rustix::io::read(&read, &mut kind)? == 0 {
             // The other side says why.
             return Ok(());
         }
-        let place = find_target(View::Container(root), &to, &What::new(&from, kind == [1]))?;
-        let owner = owner_inside(target, &user, root)?;
-        let ownership = if options.archive { Ownership::Give(owner.0, owner.1) } else { Ownership::Keep };
+        let place = find_target(view, to, &What::new(from, kind == [1]))?;
+        let ownership = match (view, target) {
+            // We are root over our own ids.
+            (View::Host, _) | (_, Side::Host) => Ownership::Give(0, 0),
+            (View::Container(root), Side::Container(found)) if options.archive => {
+                let (uid, gid) = owner_inside(found, &image_user(store, found), root)?;
+                Ownership::Give(uid, gid)
+            }
+            _ => Ownership::Keep,
+        };
         receive(&place, ownership, options.overwrite, File::from(read.try_clone()?))
     });
     drop(read);

@@ -12,6 +12,7 @@ pub mod facts;
 pub mod files;
 pub mod health;
 pub mod host;
+pub mod id_maps;
 pub mod list;
 mod names;
 pub mod overlay;

@@ -17,7 +17,9 @@ use crate::create::{CreateError, image_config};
 use crate::exec::Causes;
 use crate::facts::{self, Known, PlanError};
 use crate::host::Host;
+use crate::id_maps::{self, IdMapsError};
 use crate::list::Found;
+use crate::request::UserNsMode;
 use crate::status;
 
 /// Why the files could not be reached, or what went wrong with them.
@@ -26,6 +28,9 @@ pub enum ReachError {
     /// It cannot be told what they are.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// Its ids.
+    #[error(transparent)]
+    Ids(#[from] IdMapsError),
     /// Its image.
     #[error(transparent)]
     Image(#[from] FindImageError),
@@ -67,6 +72,7 @@ impl ReachError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Plan(err) => err.hint(),
+            Self::Ids(err) => err.hint(),
             Self::Config(err) => err.hint(),
             Self::File(err) => err.hint(),
             Self::Open(err) => err.hint(),
@@ -112,21 +118,12 @@ pub fn reach(
     work: impl FnOnce(&OwnedFd) -> WorkResult,
 ) -> Result<Reached, ReachError> {
     let (said, say) = pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from)?;
-    let reporting = |root: &OwnedFd| match work(root) {
-        Ok(()) => 0,
-        Err(err) if is_broken_pipe(err.as_ref()) => READER_GONE,
-        Err(err) => {
-            let report = FailureReport::new(err.as_ref(), None, 125);
-            if let Ok(text) = serde_json::to_vec(&report) {
-                let _ = File::from(say).write_all(&text);
-            }
-            1
-        }
-    };
+    let reporting = reporting(say, work);
     let visitor = match found.status.run().map(process_of) {
         Some(process) => {
             let process = process?;
-            let place = Place::Running { process: process.as_fd(), user_namespace: host.is_rootless() };
+            let user_namespace = id_maps::of(host, store, &found.record)?.is_some();
+            let place = Place::Running { process: process.as_fd(), user_namespace };
             visit::visit(place, reporting)?
         }
         None => {
@@ -136,6 +133,44 @@ pub fn reach(
         }
     };
     Ok(Reached { visitor, said, _claim: None })
+}
+
+/// Lets `work` run in a child that sees the host and is root over our own ids. Called with a single thread only.
+///
+/// # Errors
+/// See [`ReachError`].
+pub fn reach_outside(host: &Host, work: impl FnOnce(&OwnedFd) -> WorkResult) -> Result<Reached, ReachError> {
+    let (said, say) = pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from)?;
+    let maps = host.maps().map_err(IdMapsError::from)?;
+    let visitor = visit::visit(Place::Outside { user: maps.as_ref() }, reporting(say, work))?;
+    Ok(Reached { visitor, said, _claim: None })
+}
+
+/// Whether our own ids are among those of a container, so that who works on its files can reach ours.
+///
+/// # Errors
+/// See [`ReachError`].
+pub fn knows_us(host: &Host, store: &Store, found: &Found) -> Result<bool, ReachError> {
+    if found.record.request.userns == UserNsMode::Host {
+        return Ok(true);
+    }
+    let maps = id_maps::of(host, store, &found.record)?;
+    Ok(maps.is_none_or(|it| it.knows(host.uid, host.gid)))
+}
+
+/// The work, with a way to say what went wrong; gives the exit code of the child.
+fn reporting(say: OwnedFd, work: impl FnOnce(&OwnedFd) -> WorkResult) -> impl FnOnce(&OwnedFd) -> i32 {
+    |root| match work(root) {
+        Ok(()) => 0,
+        Err(err) if is_broken_pipe(err.as_ref()) => READER_GONE,
+        Err(err) => {
+            let report = FailureReport::new(err.as_ref(), None, 125);
+            if let Ok(text) = serde_json::to_vec(&report) {
+                let _ = File::from(say).write_all(&text);
+            }
+            1
+        }
+    }
 }
 
 impl Reached {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use pontoon_rootless::idmap::IdMaps;
 use serde::{Deserialize, Serialize};
 
 use crate::request::{CreateRequest, RestartPolicy};
@@ -29,6 +30,9 @@ pub struct ContainerRecord {
     /// The secrets it uses, in the order of the request: their copies lie in its directory under these numbers.
     #[serde(default)]
     pub secrets: Vec<SecretCopy>,
+    /// Its id maps, where they were chosen for it (`--userns auto`).
+    #[serde(default)]
+    pub id_maps: Option<IdMaps>,
     /// Whether it was made by `run`, to be started at once.
     #[serde(default)]
     pub of_run: bool,

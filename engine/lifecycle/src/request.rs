@@ -8,6 +8,7 @@ use std::path::PathBuf;
 pub use pontoon_monitor::health::OnFailure;
 pub use pontoon_monitor::restart::RestartPolicy;
 use pontoon_network::PortMapping;
+pub use pontoon_rootless::idmap::{Outside, Wish};
 use serde::{Deserialize, Serialize};
 
 use crate::health::HealthRequest;
@@ -190,6 +191,9 @@ impl CreateRequest {
         if let Some(NetworkMode::Container(name)) = &self.network {
             found.push(("--network", name.as_str()));
         }
+        if let UserNsMode::Container(name) = &self.userns {
+            found.push(("--userns", name.as_str()));
+        }
         for (option, mode) in [("--pid", &self.pid), ("--uts", &self.uts)] {
             if let NamespaceMode::Container(name) = mode {
                 found.push((option, name.as_str()));
@@ -343,8 +347,8 @@ pub enum NamespaceMode {
     Container(String),
 }
 
-/// `--userns`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// `--userns`, `--uidmap`, `--gidmap`, `--subuidname`, `--subgidname`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UserNsMode {
     /// The user's default map (rootless: our user is root inside); as root: no user namespace.
@@ -359,6 +363,53 @@ pub enum UserNsMode {
         /// How many ids in all.
         size: Option<u32>,
     },
+    /// The subordinate ids alone, without the calling user's own.
+    NoMap,
+    /// Ids that no other container has.
+    Auto(AutoUserNs),
+    /// Ids one by one; without any the user's default map.
+    Mapped {
+        /// User ids.
+        uids: Vec<Wish>,
+        /// Group ids.
+        gids: Vec<Wish>,
+    },
+    /// What `/etc/subuid` and `/etc/subgid` grant to somebody.
+    Granted {
+        /// Whose user ids.
+        user: String,
+        /// Whose group ids.
+        group: String,
+    },
+    /// The user namespace of another container.
+    Container(String),
+}
+
+/// `--userns auto`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AutoUserNs {
+    /// How many ids; `None` is as many as the image's users need.
+    pub size: Option<u32>,
+    /// User ids that are to be certain ones.
+    pub uids: Vec<Wish>,
+    /// Group ids that are to be certain ones.
+    pub gids: Vec<Wish>,
+}
+
+impl UserNsMode {
+    /// The word for it, without what follows the colon.
+    #[must_use]
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Host => "host",
+            Self::KeepId { .. } => "keep-id",
+            Self::NoMap => "nomap",
+            Self::Auto(_) => "auto",
+            Self::Mapped { .. } | Self::Granted { .. } => "private",
+            Self::Container(_) => "container",
+        }
+    }
 }
 
 /// `--sdnotify`.

@@ -4,8 +4,8 @@ use pontoon_rootless::idmap::IdMaps;
 use pontoon_runtime::plan::JoinedNamespaces;
 use pontoon_storage::{FindContainerError, RecordError, Store};
 
-use crate::decide;
 use crate::host::Host;
+use crate::id_maps;
 use crate::record::ContainerRecord;
 use crate::request::{CreateRequest, NamespaceMode, NetworkMode};
 use crate::status;
@@ -69,7 +69,7 @@ impl SharingError {
         match self {
             Self::Find { .. } => Some("`pontoon ps --all` lists all containers".to_owned()),
             Self::NotRunning { name, .. } => Some(format!("start it first: pontoon start {name}")),
-            Self::OtherIds { .. } => Some("give both the same --userns".to_owned()),
+            Self::OtherIds { name } => Some(format!("add --userns container:{name}")),
             Self::Record(err) => err.hint(),
             Self::Two { .. } => None,
         }
@@ -101,11 +101,7 @@ pub fn find(
     let record: ContainerRecord = container.read_record()?;
     let status = status::of(&container);
     let state = status.run().ok_or_else(|| SharingError::NotRunning { option, name: name.to_owned() })?;
-    let theirs = match (maps, host.grants()) {
-        (Some(_), Ok(grants)) => decide::maps_for(&record.request, &grants).ok(),
-        _ => None,
-    };
-    if theirs.as_ref() != maps {
+    if id_maps::of(host, store, &record).ok().flatten().as_ref() != maps {
         return Err(SharingError::OtherIds { name: name.to_owned() });
     }
     let shares = |mode: &NamespaceMode| matches!(mode, NamespaceMode::Container(_));
@@ -114,6 +110,7 @@ pub fn find(
     Ok(Some(Shared {
         namespaces: JoinedNamespaces {
             process: state.pid,
+            run_directory: container.run_path().to_owned(),
             network,
             pid: shares(&request.pid),
             uts: shares(&request.uts),

@@ -143,8 +143,9 @@ pub fn delete_files(plan: &MonitorPlan, user_namespace: Option<BorrowedFd<'_>>) 
         }
         return;
     };
-    let single =
-        plan.container.namespaces.user.as_ref().is_some_and(pontoon_rootless::idmap::IdMaps::is_single);
+    let namespaces = &plan.container.namespaces;
+    let maps = namespaces.mounter.as_ref().map_or(namespaces.user.as_ref(), |it| it.user.as_ref());
+    let single = maps.is_some_and(pontoon_rootless::idmap::IdMaps::is_single);
     match sys::clone(CloneFlags::default(), None) {
         Ok(Cloned::Child) => {
             let entered = move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::User)).is_ok()

@@ -11,8 +11,8 @@ use pontoon_monitor::plan::{LogPlan, MonitorPlan, NotifyPlan};
 use pontoon_monitor::state;
 use pontoon_network::{NetworkError, NetworkSession};
 use pontoon_rootless::cgroup::{Cgroup, CgroupError};
-use pontoon_rootless::sys::SockFilter;
-use pontoon_runtime::plan::RootfsSource;
+use pontoon_rootless::sys::{self, SockFilter};
+use pontoon_runtime::plan::{Namespaces, RootfsSource};
 use pontoon_runtime::start::{Extras, Running, StandardStreams, StartError, Starting};
 use rustix::fs::{Mode, OFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -35,6 +35,9 @@ pub enum LaunchError {
     /// The root file system by its helper.
     #[error(transparent)]
     Fuse(#[from] fuse::FuseError),
+    /// The container whose namespaces it shares.
+    #[error("the container whose namespaces are shared does not run")]
+    NotRunning,
     /// Anything around them.
     #[error("cannot {deed}")]
     Io {
@@ -58,6 +61,7 @@ impl LaunchError {
             Self::Cgroup(err) => err.hint(),
             Self::Network(err) => err.hint(),
             Self::Fuse(err) => err.hint(),
+            Self::NotRunning => Some("start that one first".to_owned()),
             Self::Io { .. } => None,
         }
     }
@@ -76,7 +80,7 @@ impl LaunchError {
 pub struct Launched {
     /// The payload.
     pub running: Running,
-    /// Its user namespace, to remove its files with when it has ended.
+    /// A user namespace to remove its files in when it has ended.
     pub user_namespace: Option<OwnedFd>,
     /// Its network's helper.
     pub network: Option<NetworkSession>,
@@ -112,6 +116,8 @@ pub fn launch(
     begun: &mut Begun,
     manager: Option<&Notifier>,
 ) -> Result<Launched, LaunchError> {
+    let current = with_current_process(plan)?;
+    let plan = current.as_ref().unwrap_or(plan);
     let log = Log::open(plan).map_err(LaunchError::io("open the log"))?;
     let cgroup = make_cgroup(plan)?;
     begun.cgroup = cgroup.as_ref().map(|it| it.0.clone());
@@ -131,13 +137,13 @@ pub fn launch(
     let mut starting = Starting::begin(&plan.container, &extras, streams, in_cgroup)?;
     starting.map_ids(&plan.container.namespaces)?;
     let pid = starting.pid().as_raw_nonzero().get();
-    // The helper connects the namespace while the process makes its mounts.
-    let connecting = match &plan.network.helper {
-        Some(helper) => {
-            Some(pontoon_network::Starting::begin(helper, pid.cast_unsigned(), &plan.run_directory)?)
-        }
-        None => None,
+    let connect = || {
+        let helper = plan.network.helper.as_ref();
+        let begin = |it| pontoon_network::Starting::begin(it, pid.cast_unsigned(), &plan.run_directory);
+        helper.map(begin).transpose()
     };
+    // The helper connects the namespace while the process makes its mounts, unless it cannot be found before they are made.
+    let connecting = if plan.container.is_watched() { None } else { connect()? };
     let prepared = starting.prepared::<LaunchError>(|pid| match &plan.container.rootfs.source {
         RootfsSource::Fuse { program, lower, upper, work } => {
             let rootfs =
@@ -151,13 +157,11 @@ pub fn launch(
     let connected = connecting.map(pontoon_network::Starting::finish).transpose();
     prepared?;
     begun.network = connected?;
-    let user_namespace = match plan.container.namespaces.user {
-        Some(_) => Some(
-            rustix::fs::open(format!("/proc/{pid}/ns/user"), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-                .map_err(|err| LaunchError::io("open the container's user namespace")(err.into()))?,
-        ),
-        None => None,
-    };
+    if plan.container.is_watched() {
+        begun.network = connect()?.map(pontoon_network::Starting::finish).transpose()?;
+    }
+    let user_namespace = files_namespace(&plan.container.namespaces, pid)
+        .map_err(LaunchError::io("open the container's user namespace"))?;
     let running = starting.go()?;
     Ok(Launched {
         running,
@@ -170,6 +174,30 @@ pub fn launch(
         notify,
         extras: Extras { dies_with_parent: false, init: None, ..extras },
     })
+}
+
+/// The plan with the process that the container whose namespaces are shared has now: it may have been started anew since the
+/// plan was made.
+fn with_current_process(plan: &MonitorPlan) -> Result<Option<MonitorPlan>, LaunchError> {
+    let Some(joined) = &plan.container.namespaces.joined else { return Ok(None) };
+    let state = fs::read(joined.run_directory.join(state::STATE_FILE)).map_err(io::Error::other);
+    let state = state.and_then(|it| serde_json::from_slice::<state::RunState>(&it).map_err(io::Error::other));
+    let process = state.map_err(|_| LaunchError::NotRunning)?.pid;
+    let mut plan = plan.clone();
+    if let Some(joined) = &mut plan.container.namespaces.joined {
+        joined.process = process;
+    }
+    Ok(Some(plan))
+}
+
+/// The user namespace that has all ids of the container's files, and ours: its own, or the one above it.
+fn files_namespace(namespaces: &Namespaces, pid: i32) -> io::Result<Option<OwnedFd>> {
+    if namespaces.user.is_none() || namespaces.mounter.as_ref().is_some_and(|it| it.user.is_none()) {
+        return Ok(None);
+    }
+    let own =
+        rustix::fs::open(format!("/proc/{pid}/ns/user"), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    Ok(Some(if namespaces.mounter.is_some() { sys::parent_namespace(&own)? } else { own }))
 }
 
 /// Moves us aside into `supervisor` and makes `payload` beside it, with its limits: a group that has sub-groups with

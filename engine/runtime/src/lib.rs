@@ -3,6 +3,7 @@
 //! It knows no image and no store: the plan names directories, numbers and words, and everything was decided before.
 //! It must be called from a program with a single thread.
 
+mod between;
 pub mod capabilities;
 mod child;
 pub mod identity;

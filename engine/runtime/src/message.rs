@@ -40,6 +40,8 @@ pub enum Step {
     Mount,
     /// The image has a symbolic link where a directory must be.
     SymlinkTarget,
+    /// A link has led into `/proc`.
+    ProcTarget,
     /// A device node that is not the device it should be.
     Device,
     /// The first copy into a volume or tmpfs.
@@ -81,7 +83,7 @@ pub enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 27] = [
+    const ALL: [Self; 28] = [
         Self::Wait,
         Self::BecomeRoot,
         Self::Namespaces,
@@ -90,6 +92,7 @@ impl Step {
         Self::MountTarget,
         Self::Mount,
         Self::SymlinkTarget,
+        Self::ProcTarget,
         Self::Device,
         Self::Copy,
         Self::Owner,
@@ -184,6 +187,9 @@ impl fmt::Display for Failure {
             Step::MountTarget => write!(f, "cannot make the mount point `{subject}` in the container"),
             Step::Mount => write!(f, "cannot mount `{subject}` in the container"),
             Step::SymlinkTarget => write!(f, "the image has something other than a directory at `{subject}`"),
+            Step::ProcTarget => {
+                write!(f, "nothing can be mounted at `{subject}`: a link of the image leads into /proc there")
+            }
             Step::Device => write!(f, "`{subject}` is not the device that it should be"),
             Step::Copy => write!(f, "cannot copy the image's content at `{subject}` into the volume"),
             Step::Owner => write!(f, "cannot give what is mounted at `{subject}` to the container's user"),

@@ -28,6 +28,28 @@ pub struct Plan {
     pub process: Process,
 }
 
+impl Plan {
+    /// Whether processes of another container see the first process while it is set up, and would look for the host in it.
+    /// (A program that serves the root file system has to find it in /proc, seen or not.)
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        self.namespaces.joined.as_ref().is_some_and(|it| it.pid)
+            && !matches!(self.rootfs.source, RootfsSource::Fuse { .. })
+    }
+
+    /// What its files are put together from.
+    #[must_use]
+    pub fn files(&self) -> Files {
+        Files {
+            rootfs: self.rootfs.clone(),
+            user: self.namespaces.user.clone(),
+            mounter: self.namespaces.mounter.clone(),
+            mounts: self.mounts.clone(),
+            owner: self.process.user.clone(),
+        }
+    }
+}
+
 /// What a container's files are put together from, for work on them while it does not run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Files {
@@ -35,6 +57,8 @@ pub struct Files {
     pub rootfs: Rootfs,
     /// Maps of a new user namespace; `None` stays in ours (as root).
     pub user: Option<IdMaps>,
+    /// Who puts them together, where those ids do not include ours.
+    pub mounter: Option<Mounter>,
     /// What is mounted from the host.
     pub mounts: Vec<Mount>,
     /// Who gets a volume that is still empty: the container's user, looked up in the container.
@@ -50,6 +74,9 @@ pub struct Rootfs {
     pub mount_point: PathBuf,
     /// Whether it is read-only once everything is in place.
     pub read_only: bool,
+    /// Whether device nodes in it are devices. What an image brings along never is, unless somebody gives it everything.
+    #[serde(default)]
+    pub devices: bool,
 }
 
 /// Ways to make a root file system of layers.
@@ -97,6 +124,9 @@ impl RootfsSource {
 pub struct Namespaces {
     /// Maps of a new user namespace; `None` stays in ours (as root).
     pub user: Option<IdMaps>,
+    /// Who puts the files together, where those ids do not include ours.
+    #[serde(default)]
+    pub mounter: Option<Mounter>,
     /// A network namespace of its own, or of a container that it joins; else the host's.
     pub network: bool,
     /// The host's pid namespace.
@@ -117,11 +147,30 @@ pub struct Namespaces {
     pub cgroup: bool,
 }
 
+/// A process that has our own ids and puts a container's files together, because nobody in the container could reach
+/// them. The container's user namespace is made below its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mounter {
+    /// Maps of its user namespace; `None` stays in ours (as root).
+    pub user: Option<IdMaps>,
+}
+
+impl Mounter {
+    /// A container's maps, told by ids that the process has.
+    #[must_use]
+    pub fn told(&self, maps: &IdMaps) -> IdMaps {
+        self.user.as_ref().map_or_else(|| maps.clone(), |own| maps.within(own))
+    }
+}
+
 /// Namespaces of another container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JoinedNamespaces {
     /// Its first process, as the host sees it.
     pub process: i32,
+    /// Its runtime directory, where its supervisor says which process that is by now.
+    #[serde(default)]
+    pub run_directory: PathBuf,
     /// Its network namespace.
     pub network: bool,
     /// Its pid namespace.

@@ -11,6 +11,7 @@ use pontoon_rootless::userns::{self, UserNamespaceError};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 
+use crate::between::{self, Way};
 use crate::child::{self, FirstProcess};
 use crate::message::{self, Failure, GO, MAPPED, ROOTFS, Report};
 use crate::plan::{JoinedNamespaces, Namespaces, Plan, Process};
@@ -116,59 +117,34 @@ impl Starting {
     ) -> Result<Self, StartError> {
         let (ours, theirs) = report_socket().map_err(StartError::Clone)?;
         let flags = new_namespaces(&plan.namespaces);
-        let become_child = |theirs: OwnedFd, streams| {
-            let socket = theirs.try_clone();
-            let failure = child::become_first_process(FirstProcess { plan, extras, streams, socket: theirs });
-            if let Ok(socket) = socket {
-                message::send(&socket, &Report::Failed(failure.clone()));
-            }
-            sys::exit_now(failure.exit_code())
+        let become_child = |theirs: OwnedFd, opened, streams| {
+            let first = FirstProcess { plan, extras, opened, streams, socket: &theirs };
+            let failure = child::become_first_process(first);
+            message::send(&theirs, &Report::Failed(failure.clone()));
+            failure.exit_code()
         };
-        let Some(joined) = &plan.namespaces.joined else {
+        let Namespaces { user, mounter, joined, .. } = &plan.namespaces;
+        if joined.is_none() && mounter.is_none() {
             return match sys::clone(flags, cgroup).map_err(StartError::Clone)? {
                 Cloned::Child => {
                     drop(ours);
-                    become_child(theirs, streams)
+                    sys::exit_now(become_child(theirs, None, streams))
                 }
                 Cloned::Parent { pid, pidfd } => {
                     Ok(Self { pid, child: Some(pidfd), socket: ours, terminal: None })
                 }
             };
-        };
-        // A process between us and the first one enters what is joined; the first process is our child all the same.
-        match sys::clone(CloneFlags::default(), cgroup).map_err(StartError::Clone)? {
-            Cloned::Child => {
-                drop(ours);
-                let entered = child::enter_joined(joined, plan.namespaces.user.is_some());
-                let made = entered.and_then(|()| {
-                    sys::clone(flags.with(CloneFlags::PARENT), None).map_err(|err| child::cannot_join(&err))
-                });
-                match made {
-                    Ok(Cloned::Child) => become_child(theirs, streams),
-                    Ok(Cloned::Parent { pidfd, .. }) => {
-                        message::send(&theirs, &Report::Joined(pidfd));
-                        sys::exit_now(0)
-                    }
-                    Err(failure) => {
-                        message::send(&theirs, &Report::Failed(failure.clone()));
-                        sys::exit_now(failure.exit_code())
-                    }
-                }
-            }
-            Cloned::Parent { pidfd: between, .. } => {
-                drop(theirs);
-                let said = message::receive(&ours).map_err(StartError::Socket)?;
-                let _ = waitid(WaitId::PidFd(between.as_fd()), WaitIdOptions::EXITED);
-                match said {
-                    Some(Report::Joined(pidfd)) => {
-                        let pid = pid_of(&pidfd).ok_or(StartError::Vanished)?;
-                        Ok(Self { pid, child: Some(pidfd), socket: ours, terminal: None })
-                    }
-                    Some(Report::Failed(failure)) => Err(StartError::child(failure)),
-                    _ => Err(StartError::Vanished),
-                }
-            }
         }
+        let way = Way { joined: joined.as_ref(), mounter: mounter.as_ref(), user: user.as_ref(), flags };
+        let open = |_: &OwnedFd| {
+            let files = plan.files();
+            mounter.as_ref().map(|it| child::open_files(&files, it)).transpose()
+        };
+        let go_on = |opened, theirs| become_child(theirs, opened, streams);
+        let between = between::begin(way, cgroup, (&ours, theirs), open, go_on)?;
+        let pidfd = between.child(&ours)?;
+        let pid = pid_of(&pidfd).ok_or(StartError::Vanished)?;
+        Ok(Self { pid, child: Some(pidfd), socket: ours, terminal: None })
     }
 
     /// Pid of the first process, as the host sees it.
@@ -182,8 +158,8 @@ impl Starting {
     /// # Errors
     /// See [`StartError`].
     pub fn map_ids(&self, namespaces: &Namespaces) -> Result<(), StartError> {
-        // One that is joined has its maps.
-        if let (Some(maps), None) = (&namespaces.user, &namespaces.joined) {
+        // One that is joined has its maps, and one below a mounter's was given them by that.
+        if let (Some(maps), None, None) = (&namespaces.user, &namespaces.joined, &namespaces.mounter) {
             userns::write_maps(self.pid, maps)?;
         }
         self.tell(MAPPED)

@@ -6,13 +6,15 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use pontoon_rootless::idmap::IdMaps;
 use pontoon_rootless::sys::{self, CloneFlags, Cloned};
 use pontoon_rootless::userns;
 use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::process::{Signal, WaitId, WaitIdOptions, waitid};
 
+use crate::between::{self, Way};
 use crate::child;
-use crate::message::{self, MAPPED, Report};
+use crate::message::{self, Failure, MAPPED, Report};
 use crate::plan::Files;
 use crate::start::{StartError, report_socket};
 
@@ -25,6 +27,11 @@ pub enum Place<'a> {
         process: BorrowedFd<'a>,
         /// Whether it has a user namespace of its own.
         user_namespace: bool,
+    },
+    /// On the host, as root over our own ids.
+    Outside {
+        /// Which those are; `None` as root, who has all.
+        user: Option<&'a IdMaps>,
     },
     /// In one that does not run: its root file system, and its mounts from the host, are put together for the work.
     AtRest {
@@ -47,8 +54,20 @@ pub struct Visitor {
 /// See [`StartError`].
 pub fn visit(place: Place<'_>, work: impl FnOnce(&OwnedFd) -> i32) -> Result<Visitor, StartError> {
     let (ours, theirs) = report_socket().map_err(StartError::Clone)?;
+    if let Place::AtRest { files: files @ Files { user, mounter: Some(mounter), .. } } = place {
+        let flags = if user.is_some() { CloneFlags::MOUNT.with(CloneFlags::USER) } else { CloneFlags::MOUNT };
+        let way = Way { joined: None, mounter: Some(mounter), user: user.as_ref(), flags };
+        let open = |_: &OwnedFd| child::open_files(files, mounter);
+        let go_on =
+            |opened, theirs: OwnedFd| attend(child::mount_opened_files(files, opened, &theirs), theirs, work);
+        let between = between::begin(way, None, (&ours, theirs), open, go_on)?;
+        let visitor = Visitor { child: between.child(&ours)?, socket: ours };
+        visitor.let_go_on()?;
+        return Ok(visitor);
+    }
     let flags = match place {
-        Place::Running { .. } => CloneFlags::default(),
+        Place::Running { .. } | Place::Outside { user: None } => CloneFlags::default(),
+        Place::Outside { user: Some(_) } => CloneFlags::USER,
         Place::AtRest { files } if files.user.is_some() => CloneFlags::MOUNT.with(CloneFlags::USER),
         Place::AtRest { .. } => CloneFlags::MOUNT,
     };
@@ -59,39 +78,53 @@ pub fn visit(place: Place<'_>, work: impl FnOnce(&OwnedFd) -> i32) -> Result<Vis
             let root = match place {
                 Place::Running { process, user_namespace } => child::enter_files(process, user_namespace),
                 Place::AtRest { files } => child::mount_files(files, &theirs),
+                Place::Outside { user } => child::stay_outside(user, &theirs),
             };
-            match root {
-                Ok(root) => {
-                    // Entering has changed our ids, which takes the wish away.
-                    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
-                    message::send(&theirs, &Report::Prepared);
-                    drop(theirs);
-                    sys::exit_now(work(&root))
-                }
-                Err(failure) => {
-                    message::send(&theirs, &Report::Failed(failure.clone()));
-                    sys::exit_now(failure.exit_code())
-                }
-            }
+            sys::exit_now(attend(root, theirs, work))
         }
         Cloned::Parent { pid, pidfd } => {
             drop(theirs);
             let visitor = Visitor { child: pidfd, socket: ours };
-            if let Place::AtRest { files } = place {
-                if let Some(maps) = &files.user {
-                    userns::write_maps(pid, maps)?;
-                }
-                match rustix::net::send(&visitor.socket, &[MAPPED], rustix::net::SendFlags::NOSIGNAL) {
-                    Ok(_) | Err(rustix::io::Errno::PIPE | rustix::io::Errno::CONNRESET) => {}
-                    Err(err) => return Err(StartError::Socket(err.into())),
-                }
+            let maps = match place {
+                Place::Running { .. } => return Ok(visitor),
+                Place::AtRest { files } => files.user.as_ref(),
+                Place::Outside { user } => user,
+            };
+            if let Some(maps) = maps {
+                userns::write_maps(pid, maps)?;
             }
+            visitor.let_go_on()?;
             Ok(visitor)
         }
     }
 }
 
+/// Does the work in the child, and gives its exit code.
+fn attend(root: Result<OwnedFd, Failure>, socket: OwnedFd, work: impl FnOnce(&OwnedFd) -> i32) -> i32 {
+    // Entering has changed our ids, which takes the wish away.
+    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+    match root {
+        Ok(root) => {
+            message::send(&socket, &Report::Prepared);
+            drop(socket);
+            work(&root)
+        }
+        Err(failure) => {
+            message::send(&socket, &Report::Failed(failure.clone()));
+            failure.exit_code()
+        }
+    }
+}
+
 impl Visitor {
+    /// Tells the child that its ids are mapped.
+    fn let_go_on(&self) -> Result<(), StartError> {
+        match rustix::net::send(&self.socket, &[MAPPED], rustix::net::SendFlags::NOSIGNAL) {
+            Ok(_) | Err(rustix::io::Errno::PIPE | rustix::io::Errno::CONNRESET) => Ok(()),
+            Err(err) => Err(StartError::Socket(err.into())),
+        }
+    }
+
     /// Waits for the child, and gives what the work said; `None` if a signal ended it.
     ///
     /// # Errors

@@ -33,6 +33,10 @@ pub struct IdShift {
     pub uids: Vec<IdRange>,
     /// Group ids.
     pub gids: Vec<IdRange>,
+    /// What all other users become; `None` refuses layers that have any.
+    pub other_user: Option<u32>,
+    /// The same for groups.
+    pub other_group: Option<u32>,
 }
 
 impl IdShift {
@@ -43,6 +47,9 @@ impl IdShift {
             for range in ranges {
                 text.push_str(&format!("{kind} {} {} {}\n", range.from, range.to, range.length));
             }
+        }
+        if (self.other_user, self.other_group) != (None, None) {
+            text.push_str(&format!("others {:?} {:?}\n", self.other_user, self.other_group));
         }
         hex(&sha256(text.as_bytes())).chars().take(32).collect()
     }
@@ -58,11 +65,11 @@ fn shifted(ranges: &[IdRange], id: u32) -> Option<u32> {
 
 impl Rules for IdShift {
     fn user(&self, uid: u32) -> Option<u32> {
-        shifted(&self.uids, uid)
+        shifted(&self.uids, uid).or(self.other_user)
     }
 
     fn group(&self, gid: u32) -> Option<u32> {
-        shifted(&self.gids, gid)
+        shifted(&self.gids, gid).or(self.other_group)
     }
 
     fn keeps_overlay(&self) -> bool {
@@ -148,7 +155,7 @@ mod tests {
             IdRange { from: 1000, to: 0, length: 1 },
             IdRange { from: 1001, to: 1001, length: 64535 },
         ];
-        IdShift { uids: ranges.clone(), gids: ranges }
+        IdShift { uids: ranges.clone(), gids: ranges, other_user: None, other_group: None }
     }
 
     #[test]

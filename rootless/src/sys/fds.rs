@@ -1,7 +1,7 @@
 //! Descriptors across `execve`.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::io::FdFlags;
 
@@ -15,6 +15,34 @@ pub fn close_on_exec_from(first: u32) -> io::Result<()> {
     // SAFETY: with CLOSE_RANGE_CLOEXEC the call only sets a flag on descriptors; it closes none and touches no memory.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// `int close_range(unsigned first, unsigned last, 0)`, around what is kept
+///
+/// Closes every descriptor from 3 on but `kept` and the `preserved` ones from 3 on. Only for a process that is about to
+/// execute another program and that drops nothing any more: whatever still owns a closed descriptor in its memory must
+/// neither use nor close it.
+///
+/// # Errors
+/// The kernel's error (`ENOSYS` before Linux 5.9).
+pub fn close_all_but(kept: &[BorrowedFd<'_>], preserved: u32) -> io::Result<()> {
+    let mut numbers: Vec<u32> = kept.iter().filter_map(|it| u32::try_from(it.as_raw_fd()).ok()).collect();
+    numbers.sort_unstable();
+    let mut first = 3u32.saturating_add(preserved);
+    let close = |first: u32, last: u32| {
+        // SAFETY: closing descriptors touches no memory. That nobody in this process uses them afterwards is the caller's
+        // duty, as said above: it executes another program, or ends with `_exit`.
+        let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    };
+    numbers.retain(|it| *it >= first);
+    for number in numbers {
+        if number > first {
+            close(first, number - 1)?;
+        }
+        first = number + 1;
+    }
+    close(first, u32::MAX)
 }
 
 /// Takes over a descriptor that the program that started us left open for us, by number, and marks it close-on-exec.

@@ -10,13 +10,15 @@ mod keyring;
 mod limits;
 mod loopback;
 mod mount_attr;
+mod ns;
 mod seccomp;
 
 pub use clone::{CloneFlags, Cloned, clone, exit_now, unshare};
 pub use exec::{CStringArray, exec_fd, exec_path};
-pub use fds::{close_on_exec_from, count_inherited, inherited_fd, keep_across_exec};
+pub use fds::{close_all_but, close_on_exec_from, count_inherited, inherited_fd, keep_across_exec};
 pub use keyring::join_new_session_keyring;
 pub use limits::{pidfd_send_any_signal, reset_signals, set_resource_limit};
 pub use loopback::bring_loopback_up;
 pub use mount_attr::{MountAttributes, set_mount_attributes};
+pub use ns::parent_namespace;
 pub use seccomp::{SockFilter, load_filter};

@@ -113,7 +113,6 @@ const CONTAINER: &[Refused] = &[
     ("--creds", Some("`pontoon pull --creds` first, or --authfile")),
     ("--decryption-key", Some("encrypted images are not read")),
     ("--device-cgroup-rule", Some("bind the device with --device; cgroup rules need root")),
-    ("--gidmap", None),
     ("--gpus", None),
     ("--hostuser", None),
     ("--infra-conmon-pidfile", Some("`--conmon-pidfile` writes it")),
@@ -139,9 +138,6 @@ const CONTAINER: &[Refused] = &[
     ("--rootfs", Some("make an image of the directory with `tar … | pontoon import - NAME`")),
     ("--shm-size-systemd", None),
     ("--storage-opt", Some("limits of the root file system need quotas of the file system")),
-    ("--subgidname", None),
-    ("--subuidname", None),
-    ("--uidmap", None),
     ("--variant", None),
     ("--volume-driver", None),
 ];

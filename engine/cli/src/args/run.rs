@@ -383,9 +383,21 @@ pub struct ContainerOptions {
     /// User and group, by name or number
     #[arg(short, long, value_name = "USER[:GROUP]")]
     pub user: Option<String>,
-    /// User namespace: host or keep-id[:uid=…,gid=…,size=…]
+    /// User namespace: host, keep-id[:uid=…,gid=…,size=…], auto[:size=…], nomap or container:NAME
     #[arg(long, value_name = "MODE")]
     pub userns: Option<String>,
+    /// Map user ids
+    #[arg(long, value_name = "[FLAGS]CONTAINER:FROM[:AMOUNT]")]
+    pub uidmap: Vec<String>,
+    /// Map group ids
+    #[arg(long, value_name = "[FLAGS]CONTAINER:FROM[:AMOUNT]")]
+    pub gidmap: Vec<String>,
+    /// Map the user ids that /etc/subuid grants to NAME
+    #[arg(long, value_name = "NAME")]
+    pub subuidname: Option<String>,
+    /// Map the group ids that /etc/subgid grants to NAME
+    #[arg(long, value_name = "NAME")]
+    pub subgidname: Option<String>,
     /// Host name namespace: private, host or container:NAME
     #[arg(long, value_name = "MODE")]
     pub uts: Option<String>,

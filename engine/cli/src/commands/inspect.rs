@@ -6,12 +6,14 @@ use pontoon_image::ImageConfig;
 use pontoon_lifecycle::create::image_config;
 use pontoon_lifecycle::decide::{DEFAULT_STOP_TIMEOUT, default_log_driver, log_path, signal_number};
 use pontoon_lifecycle::health;
+use pontoon_lifecycle::id_maps;
 use pontoon_lifecycle::list::{self, Found, LookError};
 use pontoon_lifecycle::record::ContainerRecord;
-use pontoon_lifecycle::request::{CreateRequest, LogDriver, MountSource, SecretPlace};
+use pontoon_lifecycle::request::{CreateRequest, LogDriver, MountSource, SecretPlace, UserNsMode};
 use pontoon_lifecycle::status::{self, Status};
 use pontoon_monitor::health::HealthRecord;
 use pontoon_monitor::state::PROCESS_FILE;
+use pontoon_rootless::idmap::IdMaps;
 use pontoon_runtime::capabilities::{self, CapSet};
 use pontoon_runtime::plan::Process;
 use pontoon_storage::{FindContainerError, FindImageError, FindVolumeError, ImageRecord, Store};
@@ -182,6 +184,7 @@ fn facts<'a>(
         stop_timeout: request.stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
         healthcheck: config.as_ref().and_then(|it| health::effective(&request.health, it)),
         state: state(found, config.as_ref()),
+        id_maps: id_maps(context, store, record),
         mounts: mounts(found),
         effective_caps: cap_names.clone(),
         bounding_caps: cap_names,
@@ -198,6 +201,15 @@ fn facts<'a>(
         cgroup_manager: rows::cgroup_word(record),
         size: with_size.then(|| rows::size(store, record)),
     })
+}
+
+/// Its id maps as Podman tells them: by ids of the user's default map.
+fn id_maps(context: &Context, store: &Store, record: &ContainerRecord) -> Option<IdMaps> {
+    if record.request.userns == UserNsMode::Host {
+        return None;
+    }
+    let maps = id_maps::of(&context.host, store, record).ok().flatten()?;
+    Some(maps.within(&id_maps::stored(&context.host).ok()?))
 }
 
 /// Whether a setting of the environment holds a secret, which is not for everybody who may look.

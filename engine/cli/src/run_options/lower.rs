@@ -106,7 +106,7 @@ fn confinement(request: &mut CreateRequest, options: &ContainerOptions) -> Resul
     request.pid = optional("--pid", options.pid.as_ref(), modes::namespace)?.unwrap_or_default();
     request.ipc = optional("--ipc", options.ipc.as_ref(), modes::ipc)?.unwrap_or_default();
     request.uts = optional("--uts", options.uts.as_ref(), modes::namespace)?.unwrap_or_default();
-    request.userns = optional("--userns", options.userns.as_ref(), userns::read)?.unwrap_or_default();
+    request.userns = userns::read_all(options)?;
     request.sysctls = each_listed("--sysctl", &options.sysctl, limits::sysctl)?;
     request.read_only = options.read_only;
     request.read_only_tmpfs = options.read_only_tmpfs;

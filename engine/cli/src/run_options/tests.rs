@@ -321,10 +321,14 @@ fn user_namespaces_are_chosen_by_name() {
         assert_eq!(request(&["--userns", value]).userns, expected, "{value}");
     }
     for (value, expected) in [
-        ("auto", "`--userns=auto` is not supported yet -> `host` and `keep-id` are supported"),
-        ("nomap", "not supported yet"),
-        ("host:x", "it must be `host` or `keep-id`"),
-        ("bogus", "it must be `host` or `keep-id`"),
+        ("ns:/proc/1/ns/user", "not supported yet"),
+        ("host:x", "it must be one of: host, keep-id"),
+        ("bogus", "it must be one of: host, keep-id"),
+        ("container:", "it must be one of: host, keep-id"),
+        ("private", "`--userns=private` needs `--uidmap`"),
+        ("auto:foo=1", "auto has no option `foo`"),
+        ("auto:size=x", "`size=x` needs a number"),
+        ("auto:uidmapping=1", "three numbers"),
         ("keep-id:foo=1", "keep-id has no option `foo`"),
         ("keep-id:uid=x", "`uid=x` needs a number"),
         ("keep-id:uid=4294967295", "needs a number"),

@@ -7,6 +7,7 @@ use pontoon_image::HealthConfig;
 use pontoon_lifecycle::health::{DEFAULT_LOG, HealthRequest};
 use pontoon_lifecycle::request::CreateRequest;
 use pontoon_monitor::health::HealthRecord;
+use pontoon_rootless::idmap::IdMaps;
 use serde::Serialize;
 
 use super::host_config::HostConfig;
@@ -61,6 +62,8 @@ pub struct Facts<'a> {
     pub healthcheck: Option<HealthConfig>,
     /// What it is doing.
     pub state: StateFacts,
+    /// Its id maps, told by the user's default map, if it has others.
+    pub id_maps: Option<IdMaps>,
     /// Its mounts.
     pub mounts: Vec<Mount>,
     /// Capabilities in effect and at most, by the kernel's names.

@@ -7,6 +7,7 @@ use pontoon_lifecycle::request::{
     UserNsMode,
 };
 use pontoon_lifecycle::resources::{DeviceRate, Resources};
+use pontoon_rootless::idmap::IdRange;
 use serde::Serialize;
 
 use super::container::Facts;
@@ -54,6 +55,8 @@ pub(super) struct HostConfig {
     #[serde(rename = "UTSMode")]
     uts_mode: String,
     userns_mode: String,
+    #[serde(rename = "IDMappings", skip_serializing_if = "Option::is_none")]
+    id_mappings: Option<IdMappings>,
     shm_size: u64,
     runtime: &'static str,
     console_size: [u32; 2],
@@ -146,6 +149,14 @@ struct Ulimit {
     hard: i64,
 }
 
+/// Which ids stand for which of the user's own default map.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct IdMappings {
+    uid_map: Vec<String>,
+    gid_map: Vec<String>,
+}
+
 /// The word an enum is written with, as in records and on the command line.
 pub(super) fn word<T: Serialize>(value: &T) -> String {
     match crate::format::to_value(value) {
@@ -223,10 +234,17 @@ impl HostConfig {
             security_opt: security_opt(facts),
             tmpfs: request.mounts.iter().filter_map(tmpfs).collect(),
             uts_mode: mode_word(&request.uts),
-            userns_mode: match request.userns {
+            userns_mode: match &request.userns {
                 UserNsMode::Host => String::new(),
-                UserNsMode::KeepId { .. } => PRIVATE.to_owned(),
+                UserNsMode::Container(name) => format!("container:{name}"),
+                _ => PRIVATE.to_owned(),
             },
+            id_mappings: facts.id_maps.as_ref().map(|maps| {
+                let text = |ranges: &[IdRange]| -> Vec<String> {
+                    ranges.iter().map(|it| format!("{}:{}:{}", it.container, it.host, it.size)).collect()
+                };
+                IdMappings { uid_map: text(&maps.uids), gid_map: text(&maps.gids) }
+            }),
             shm_size: request.shm_size.unwrap_or(SHM_SIZE),
             runtime: "oci",
             console_size: [0, 0],

@@ -441,6 +441,7 @@ fn facts(request: &CreateRequest) -> container::Facts<'_> {
         stop_timeout: 10,
         secrets: Vec::new(),
         healthcheck: None,
+        id_maps: None,
         state: container::StateFacts {
             health: None,
             restarts: 0,

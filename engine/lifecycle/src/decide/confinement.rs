@@ -44,7 +44,15 @@ pub(super) struct Confinement {
 pub(super) fn decide(facts: &Facts<'_>, network: &NetworkPlan) -> Result<Confinement, DecideError> {
     let request = &facts.record.request;
     let default = if request.privileged { CapSet::ALL } else { CapSet::DEFAULT };
-    let bounding = capabilities::merge(default, &request.cap_add, &request.cap_drop)?;
+    // Of all there are we can give what we have; what is named must be there.
+    let wanted = capabilities::merge(default, &request.cap_add, &request.cap_drop)?;
+    let bounding = wanted.intersection(facts.own_capabilities);
+    for name in request.cap_add.iter().filter(|it| !it.eq_ignore_ascii_case("all")) {
+        let one = capabilities::named(std::slice::from_ref(name))?.intersection(wanted);
+        if one.intersection(bounding) != one {
+            return Err(DecideError::NotOurs { capability: name.clone() });
+        }
+    }
     let added = capabilities::named(&request.cap_add)?.intersection(bounding);
     let (masked, readonly) = paths(facts);
     Ok(Confinement {

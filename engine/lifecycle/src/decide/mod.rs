@@ -15,14 +15,14 @@ use pontoon_monitor::plan::{CgroupPlan, LogPlan, MonitorPlan, NotifyPlan, RunFil
 use pontoon_network::{HostFacts, Mode, NetworkPlan, NetworkRequest, PlanError};
 use pontoon_rootless::idmap::IdMaps;
 use pontoon_rootless::sys::SockFilter;
-use pontoon_runtime::capabilities::CapError;
-use pontoon_runtime::plan::{Files, Namespaces, Plan, Rootfs, RootfsSource};
+use pontoon_runtime::capabilities::{CapError, CapSet};
+use pontoon_runtime::plan::{Files, Mounter, Namespaces, Plan, Rootfs, RootfsSource};
 use pontoon_runtime::seccomp::{CompileError, Profile};
 use pontoon_storage::StorePaths;
 
 use crate::health::HealthError;
 use crate::record::ContainerRecord;
-use crate::request::{CreateRequest, LogDriver, NamespaceMode, NetworkMode, SdNotifyMode, UserNsMode};
+use crate::request::{CreateRequest, LogDriver, NamespaceMode, NetworkMode, SdNotifyMode};
 use crate::sharing::Shared;
 
 pub use process::signal_number;
@@ -39,6 +39,8 @@ pub struct Facts<'a> {
     pub image: &'a ImageConfig,
     /// Id maps of its user namespace; `None` as root.
     pub maps: Option<IdMaps>,
+    /// The map in which image layers are stored.
+    pub stored: &'a IdMaps,
     /// Our own name and ids, for `keep-id`.
     pub caller: Caller<'a>,
     /// Its root file system.
@@ -65,6 +67,8 @@ pub struct Facts<'a> {
     pub own_cgroup: bool,
     /// Our own hard limits on open files and processes; `None` is unlimited.
     pub hard_limits: (Option<u64>, Option<u64>),
+    /// What a process of the container can have at most: all, unless we are root without some.
+    pub own_capabilities: CapSet,
     /// Host name of the host.
     pub hostname: String,
     /// Device nodes of the host, for `--privileged`.
@@ -125,6 +129,12 @@ pub enum DecideError {
     /// Capabilities.
     #[error(transparent)]
     Capability(#[from] CapError),
+    /// A capability that we do not have ourselves.
+    #[error("{capability} cannot be added: this process does not have it itself")]
+    NotOurs {
+        /// Its name.
+        capability: String,
+    },
     /// The filter.
     #[error("cannot make the system call filter")]
     Seccomp(#[from] CompileError),
@@ -146,6 +156,11 @@ pub enum DecideError {
         /// The option.
         option: String,
     },
+    /// Ids that need the kernel's overlayfs.
+    #[error(
+        "a container without the user's own id needs the kernel's overlayfs, and fuse-overlayfs is used here"
+    )]
+    FuseMaps,
     /// A health check.
     #[error(transparent)]
     Health(#[from] HealthError),
@@ -166,6 +181,9 @@ impl DecideError {
                 Some("give a command after the image (Exec= in a unit), or --entrypoint".to_owned())
             }
             Self::Capability(err) => err.hint(),
+            Self::NotOurs { .. } => {
+                Some("somebody above us has taken it away: see CapabilityBoundingSet= of the unit".to_owned())
+            }
             Self::Network(err) => err.hint(),
             Self::Health(err) => err.hint(),
             Self::NoCgroup { .. } => Some(
@@ -173,6 +191,9 @@ impl DecideError {
                  console), or in a unit with Delegate=yes"
                     .to_owned(),
             ),
+            Self::FuseMaps => {
+                Some("`pontoon info` says why; or use --userns keep-id".to_owned())
+            }
             Self::HostSysctl { .. } => Some("use --network pasta or none, or set it on the host".to_owned()),
             Self::Target { .. } | Self::Seccomp(_) | Self::SeccompListener | Self::StopSignal { .. } => None,
         }
@@ -194,6 +215,8 @@ impl DecideError {
 /// See [`DecideError`].
 pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
     let request = &facts.record.request;
+    let mounter = mounter(facts.maps.as_ref(), facts.caller, facts.stored);
+    check_mounter(mounter.as_ref(), &facts.rootfs)?;
     let network = network_plan(&facts)?;
     let hostname = hostname(&facts, &network);
     let confinement = confinement::decide(&facts, &network)?;
@@ -207,9 +230,11 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
             source: facts.rootfs.clone(),
             mount_point: facts.mount_point.clone(),
             read_only: request.read_only,
+            devices: request.privileged,
         },
         namespaces: Namespaces {
             user: facts.maps.clone(),
+            mounter,
             network: network.own_namespace,
             host_pid: request.pid == NamespaceMode::Host,
             host_ipc: request.ipc == NamespaceMode::Host,
@@ -263,10 +288,21 @@ pub fn files(
     caller: Caller<'_>,
     rootfs: Rootfs,
     maps: Option<IdMaps>,
+    stored: &IdMaps,
     fresh_volumes: &[String],
 ) -> Result<Files, DecideError> {
     let owner = process::user(record, image, maps.is_some(), caller);
-    Ok(Files { rootfs, user: maps, mounts: mounts::from_host(record, fresh_volumes)?, owner })
+    let mounter = mounter(maps.as_ref(), caller, stored);
+    check_mounter(mounter.as_ref(), &rootfs.source)?;
+    Ok(Files { rootfs, user: maps, mounter, mounts: mounts::from_host(record, fresh_volumes)?, owner })
+}
+
+/// A program that serves the files would have to be started where they are put together.
+fn check_mounter(mounter: Option<&Mounter>, source: &RootfsSource) -> Result<(), DecideError> {
+    match (mounter, source) {
+        (Some(_), RootfsSource::Fuse { .. }) => Err(DecideError::FuseMaps),
+        _ => Ok(()),
+    }
 }
 
 fn network_plan(facts: &Facts<'_>) -> Result<NetworkPlan, DecideError> {
@@ -404,19 +440,12 @@ fn cgroup(facts: &Facts<'_>) -> Result<CgroupPlan, DecideError> {
     }
 }
 
-/// Id maps that a request asks for, from what the user is granted.
-///
-/// # Errors
-/// If `keep-id` asks for more ids than there are.
-pub fn maps_for(
-    request: &CreateRequest,
-    grants: &pontoon_rootless::userns::Grants,
-) -> Result<IdMaps, pontoon_rootless::idmap::MapError> {
-    match request.userns {
-        UserNsMode::Host => Ok(grants.maps()),
-        UserNsMode::KeepId { uid, gid, size } => {
-            let inside = (uid.unwrap_or(grants.uid), gid.unwrap_or(grants.gid));
-            IdMaps::keep_id((grants.uid, grants.gid), inside, size, &grants.subuids, &grants.subgids)
-        }
+/// Who puts the files of a container with these maps together, if its own ids are not fit for it: ours must be among them,
+/// and as root the kernel marks files for root alone.
+fn mounter(maps: Option<&IdMaps>, caller: Caller<'_>, stored: &IdMaps) -> Option<Mounter> {
+    let maps = maps?;
+    if caller.uid == 0 {
+        return Some(Mounter { user: None });
     }
+    (!maps.knows(caller.uid, caller.gid)).then(|| Mounter { user: Some(stored.clone()) })
 }

@@ -130,7 +130,7 @@ pub(super) fn user(
     if let Some(user) = &record.request.user {
         return user.clone();
     }
-    match record.request.userns {
+    match &record.request.userns {
         UserNsMode::KeepId { uid, gid, .. } if has_maps => {
             format!("{}:{}", uid.unwrap_or(caller.uid), gid.unwrap_or(caller.gid))
         }
@@ -142,7 +142,7 @@ pub(super) fn user(
 fn entry_name(facts: &Facts<'_>) -> String {
     let user = user(facts.record, facts.image, facts.maps.is_some(), facts.caller);
     let number = user.split(':').next().unwrap_or_default().to_owned();
-    match (facts.record.request.userns, facts.caller.name) {
+    match (&facts.record.request.userns, facts.caller.name) {
         (UserNsMode::KeepId { .. }, Some(name)) if number == facts.caller.uid.to_string() => name.to_owned(),
         _ => number,
     }

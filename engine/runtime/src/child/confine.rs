@@ -18,7 +18,7 @@ use rustix::thread::{
 use super::Never;
 use crate::identity::Identity;
 use crate::message::{Failure, Step};
-use crate::paths;
+use crate::paths::{self, Make};
 use crate::plan::{Capabilities, Process, Rlimit};
 use crate::start::{Extras, StandardStreams};
 
@@ -107,6 +107,7 @@ pub(super) fn confine_and_exec(
     extras: &Extras,
     socket: BorrowedFd<'_>,
 ) -> Result<Never, Failure> {
+    hide(process, extras, socket)?;
     rustix::process::umask(Mode::from_raw_mode(process.umask & 0o777));
     for limit in &process.rlimits {
         set_limit(*limit)?;
@@ -116,8 +117,8 @@ pub(super) fn confine_and_exec(
     let is_root = identity.uid == 0;
     let capabilities = if is_root { process.root_capabilities } else { process.user_capabilities };
     if process.create_cwd {
-        // The image asks for the directory. We are inside the container's root, so no link of the image leads out of it.
-        let _ = std::fs::create_dir_all(&process.cwd);
+        // The image asks for the directory. It is made from a handle of the root, passing through no magic link.
+        let _ = paths::open_root().and_then(|root| paths::open_or_make(&root, &process.cwd, Make::Directory));
     }
     drop_bounding(capabilities)?;
     let filter = extras.filter.as_slice();
@@ -128,9 +129,6 @@ pub(super) fn confine_and_exec(
     become_user(&identity, process)?;
     set_capability_sets(capabilities)?;
     enter_working_directory(&process.cwd)?;
-    // Nobody in the container may look into us, or open our program through /proc, before we are what they are
-    // (CVE-2016-9962, CVE-2019-5736).
-    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = rustix::process::set_parent_process_death_signal(extras.dies_with_parent.then_some(Signal::KILL));
     // The supervisor blocks signals to read them from a descriptor, and Rust ignores SIGPIPE; the payload starts with neither.
     sys::reset_signals();
@@ -148,6 +146,25 @@ pub(super) fn confine_and_exec(
         return exec_behind_init(process, &identity, init, socket);
     }
     Err(exec(process, &identity))
+}
+
+/// Leaves nothing of the host in our hands, and hides us from the container's processes before we give up what they do not
+/// have: nobody may look into us, or open our program through /proc (CVE-2016-9962, CVE-2019-5736, CVE-2024-21626).
+pub(super) fn hide(process: &Process, extras: &Extras, socket: BorrowedFd<'_>) -> Result<(), Failure> {
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .map_err(|err| Failure::new(Step::Exec, "", err))?;
+    close_host_files(process, extras, socket)
+}
+
+/// Closes whatever the supervisor had open, but what the payload or its init is started with.
+pub(super) fn close_host_files(
+    process: &Process,
+    extras: &Extras,
+    socket: BorrowedFd<'_>,
+) -> Result<(), Failure> {
+    let mut kept = vec![socket];
+    kept.extend(extras.init.as_ref().map(AsFd::as_fd));
+    sys::close_all_but(&kept, process.preserve_fds).map_err(|err| Failure::new(Step::Exec, "", errno(&err)))
 }
 
 /// Starts the payload as a child and becomes the small init program.

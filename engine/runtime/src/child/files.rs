@@ -2,11 +2,14 @@
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 
+use pontoon_rootless::idmap::IdMaps;
 use pontoon_rootless::userns::become_root;
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::DumpableBehavior;
 use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
 
+use super::mounts::Owner;
 use super::{confine, mounts, rootfs};
 use crate::identity;
 use crate::message::{self, Failure, MAPPED, Step};
@@ -30,19 +33,33 @@ pub(crate) fn enter_files(process: BorrowedFd<'_>, user_namespace: bool) -> Resu
 /// Puts together what a container that does not run would see. Runs in a mount namespace of its own, and in a user namespace
 /// whose ids the parent maps meanwhile, if there is to be one.
 pub(crate) fn mount_files(files: &Files, socket: &OwnedFd) -> Result<OwnedFd, Failure> {
-    let sources = mounts::open_sources(&files.mounts)?;
+    let mut sources = mounts::open_sources(&files.mounts)?;
     message::expect(socket, MAPPED)?;
     if files.user.is_some() {
         become_its_root()?;
     }
+    if files.user.is_some() {
+        rootfs::give_to_root(&files.rootfs, None)?;
+    }
     let root = rootfs::mount(&files.rootfs, socket)?;
     let identity = identity::look_up_in(&root, &files.owner, &[])?;
-    mounts::make_all(&root, &files.mounts, &[], sources, &identity)?;
+    mounts::prepare(&root, &files.mounts, &mut sources, Owner::of(&identity))?;
+    mounts::make_all(&root, &files.mounts, &[], sources)?;
     Ok(root)
 }
 
+/// Becomes root over the user's own ids and sees the host. The root given is the host's.
+pub(crate) fn stay_outside(user: Option<&IdMaps>, socket: &OwnedFd) -> Result<OwnedFd, Failure> {
+    message::expect(socket, MAPPED)?;
+    if user.is_some() {
+        become_its_root()?;
+    }
+    rustix::fs::open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|err| Failure::new(Step::Rootfs, "/", err))
+}
+
 /// What the user may read on the host by her groups she may copy.
-fn become_its_root() -> Result<(), Failure> {
+pub(super) fn become_its_root() -> Result<(), Failure> {
     become_root(true)
         .map_err(|err| Failure::new(Step::BecomeRoot, "", Errno::from_io_error(&err).unwrap_or(Errno::PERM)))
 }

@@ -4,14 +4,17 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use pontoon_rootless::sys::{self, CloneFlags, Cloned};
 use pontoon_rootless::userns::become_root;
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, Pid, PidfdFlags, pidfd_open};
-use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
+use rustix::thread::{
+    LinkNameSpaceType, ThreadNameSpaceType, move_into_link_name_space, move_into_thread_name_spaces,
+};
 
 use super::{Never, confine, terminal};
 use crate::identity;
 use crate::message::{self, Failure, Report, Step};
-use crate::plan::{JoinedNamespaces, Namespaces, Process};
+use crate::plan::{JoinedNamespaces, Mounter, Namespaces, Process};
 use crate::start::{Extras, StandardStreams};
 
 /// Joins the container whose first process is `target`. Runs in a child of the supervisor; the payload is its child in turn,
@@ -44,9 +47,20 @@ pub(crate) fn enter_joined(joined: &JoinedNamespaces, user_namespace: bool) -> R
     move_into_thread_name_spaces(process.as_fd(), kinds).map_err(failed)
 }
 
-/// A process that could not be made in them.
-pub(crate) fn cannot_join(err: &std::io::Error) -> Failure {
-    Failure::new(Step::Namespaces, "", Errno::from_io_error(err).unwrap_or(Errno::IO))
+/// Enters the user namespace above that of another container, in which its files were put together, and a mount namespace
+/// of our own below that.
+pub(crate) fn enter_mounter_of(joined: &JoinedNamespaces, mounter: &Mounter) -> Result<(), Failure> {
+    let failed = |err| Failure::new(Step::Namespaces, "", err);
+    let io_failed = |err: std::io::Error| failed(Errno::from_io_error(&err).unwrap_or(Errno::IO));
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed)?;
+    if mounter.user.is_some() {
+        let path = format!("/proc/{}/ns/user", joined.process);
+        let theirs =
+            rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
+        let above = sys::parent_namespace(&theirs).map_err(io_failed)?;
+        move_into_link_name_space(above.as_fd(), Some(LinkNameSpaceType::User)).map_err(failed)?;
+    }
+    sys::unshare(CloneFlags::MOUNT).map_err(io_failed)
 }
 
 fn enter(target: BorrowedFd<'_>, namespaces: &Namespaces) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ mod confine;
 mod files;
 mod join;
 mod mounts;
+mod opened;
 mod rootfs;
 mod terminal;
 
@@ -16,22 +17,28 @@ use pontoon_rootless::sys;
 use pontoon_rootless::userns::become_root;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
-use rustix::process::Signal;
+use rustix::process::{DumpableBehavior, Signal};
 
 use crate::identity;
 use crate::message::{self, Failure, GO, MAPPED, Report, Step};
 use crate::plan::Plan;
 use crate::start::{Extras, StandardStreams};
 
-pub(crate) use files::{enter_files, mount_files};
-pub(crate) use join::{cannot_join, enter_joined, join};
+use mounts::Owner;
+use opened::Placed;
+
+pub(crate) use files::{enter_files, mount_files, stay_outside};
+pub(crate) use join::{enter_joined, enter_mounter_of, join};
+pub(crate) use opened::{Opened, mount_opened_files, open_files};
 
 /// Everything that the first process needs besides the plan.
 pub(crate) struct FirstProcess<'a> {
     pub plan: &'a Plan,
     pub extras: &'a Extras,
+    /// Its files, if the process between has put them together.
+    pub opened: Option<Opened>,
     pub streams: Option<StandardStreams>,
-    pub socket: OwnedFd,
+    pub socket: &'a OwnedFd,
 }
 
 /// Turns this process into the container's first one. Comes back only with what went wrong.
@@ -42,11 +49,19 @@ pub(crate) fn become_first_process(first: FirstProcess<'_>) -> Failure {
     }
 }
 
+/// The files, before the process has its ids.
+enum Prepared {
+    /// What comes from the host.
+    Here(Vec<Option<OwnedFd>>),
+    /// All, put together by the process between.
+    Elsewhere(Placed),
+}
+
 /// A value that cannot be: the code after a successful exec.
 pub(crate) enum Never {}
 
 fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
-    let FirstProcess { plan, extras, streams, socket } = first;
+    let FirstProcess { plan, extras, opened, streams, socket } = first;
     // If the supervisor dies, so do we; said again before exec, since changing user clears it.
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     if let Some(score) = plan.process.oom_score_adj {
@@ -56,15 +71,21 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
     }
     // While the supervisor has the ids mapped, and while we still have the user's own groups: what the user may open, the
     // container may be given.
-    let sources = mounts::open_sources(&plan.mounts)?;
-    message::expect(&socket, MAPPED)?;
+    let files = match opened {
+        Some(opened) => Prepared::Elsewhere(opened.at(&plan.rootfs)?),
+        None => Prepared::Here(mounts::open_sources(&plan.mounts)?),
+    };
+    message::expect(socket, MAPPED)?;
     if let Some(maps) = &plan.namespaces.user {
         become_root(maps.is_single() || plan.process.keep_groups).map_err(|err| {
             Failure::new(Step::BecomeRoot, "", Errno::from_io_error(&err).unwrap_or(Errno::PERM))
         })?;
         // Changing ids has closed us to the supervisor and to the network's helper, who must still find our namespaces in
-        // /proc. There is nobody else in here yet; before the payload runs we are closed again.
-        let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable);
+        // /proc. Where there is nobody else in here yet we are open until the payload runs; else as soon as there is nothing
+        // of the host left in us.
+        let behavior =
+            if plan.is_watched() { DumpableBehavior::NotDumpable } else { DumpableBehavior::Dumpable };
+        let _ = rustix::process::set_dumpable_behavior(behavior);
     }
     rustix::process::setsid().map_err(|err| Failure::new(Step::Terminal, "", err))?;
     if plan.namespaces.cgroup {
@@ -81,14 +102,29 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
         sys::bring_loopback_up(any.map_err(failed)?)
             .map_err(|err| failed(Errno::from_io_error(&err).unwrap_or(Errno::IO)))?;
     }
-    let root = rootfs::mount(&plan.rootfs, &socket)?;
-    let mut identity = identity::look_up_in(&root, &plan.process.user, &plan.process.groups)?;
+    let look_up = |root: &OwnedFd| identity::look_up_in(root, &plan.process.user, &plan.process.groups);
+    let (root, sources, mut identity) = match files {
+        Prepared::Here(mut sources) => {
+            if plan.namespaces.user.is_some() {
+                rootfs::give_to_root(&plan.rootfs, None)?;
+            }
+            let root = rootfs::mount(&plan.rootfs, socket)?;
+            let identity = look_up(&root)?;
+            mounts::prepare(&root, &plan.mounts, &mut sources, Owner::of(&identity))?;
+            (root, sources, identity)
+        }
+        Prepared::Elsewhere(placed) => {
+            let (root, sources) = placed.attach()?;
+            let identity = look_up(&root)?;
+            (root, sources, identity)
+        }
+    };
     confine::add_entries(&root, &plan.process, &mut identity);
-    mounts::make_all(&root, &plan.mounts, &plan.sysctls, sources, &identity)?;
+    mounts::make_all(&root, &plan.mounts, &plan.sysctls, sources)?;
     mounts::make_dev_links(&root)?;
     let terminal = if plan.process.terminal {
         let (master, slave) = terminal::open(&root)?;
-        message::send(&socket, &Report::Terminal(master));
+        message::send(socket, &Report::Terminal(master));
         Some(slave)
     } else {
         None
@@ -101,7 +137,11 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
     }
     drop(root);
     confine::take_streams(streams, terminal, &identity)?;
-    message::send(&socket, &Report::Prepared);
-    message::expect(&socket, GO)?;
+    if plan.is_watched() && plan.namespaces.user.is_some() {
+        confine::close_host_files(&plan.process, extras, socket.as_fd())?;
+        let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable);
+    }
+    message::send(socket, &Report::Prepared);
+    message::expect(socket, GO)?;
     confine::confine_and_exec(&plan.process, identity, extras, socket.as_fd())
 }

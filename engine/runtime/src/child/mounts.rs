@@ -6,8 +6,9 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
+use pontoon_rootless::idmap::IdMaps;
 use pontoon_rootless::sys::{MountAttributes, set_mount_attributes};
-use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, major, minor, openat, openat2};
+use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Uid, fstat, major, minor, openat, openat2};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
@@ -23,6 +24,8 @@ use crate::tree;
 /// `MS_PRIVATE` and `MS_SLAVE`, from `linux/mount.h`, for `mount_setattr`.
 const MS_PRIVATE: u64 = 1 << 18;
 const MS_SLAVE: u64 = 1 << 19;
+/// From `linux/magic.h`.
+const PROC_SUPER_MAGIC: i64 = 0x9fa0;
 
 fn at(step: Step, subject: &str) -> impl Fn(Errno) -> Failure {
     let subject = subject.to_owned();
@@ -72,16 +75,69 @@ fn open_device(path: &Path, number: Option<(u32, u32)>) -> Result<OwnedFd, Failu
     if fits { Ok(node) } else { Err(Failure { step: Step::Device, subject: name.into_owned(), errno: 0 }) }
 }
 
+/// Who owns what is given away.
+#[derive(Clone, Copy)]
+pub(super) struct Owner<'a> {
+    /// The container's user and group, by their numbers in it.
+    pub uid: u32,
+    /// See `uid`.
+    pub gid: u32,
+    /// What the container's numbers are where the giving is done; `None` if they are the same.
+    pub told: Option<&'a IdMaps>,
+}
+
+impl Owner<'_> {
+    pub(super) fn of(identity: &Identity) -> Self {
+        Self { uid: identity.uid, gid: identity.gid, told: None }
+    }
+
+    /// What numbers of the container are here.
+    fn here(&self, uid: u32, gid: u32) -> Result<(u32, u32), Errno> {
+        let Some(told) = self.told else { return Ok((uid, gid)) };
+        Ok((told.host_uid(uid).ok_or(Errno::INVAL)?, told.host_gid(gid).ok_or(Errno::INVAL)?))
+    }
+}
+
+/// Fills volumes that are still empty, and gives away what belongs to the container's user. `root` is the image, in which
+/// nothing is mounted yet.
+pub(super) fn prepare(
+    root: &OwnedFd,
+    mounts: &[Mount],
+    sources: &mut [Option<OwnedFd>],
+    owner: Owner<'_>,
+) -> Result<(), Failure> {
+    for (mount, source) in mounts.iter().zip(sources) {
+        let MountSource::Bind { path, recursive, first_copy } = &mount.source else { continue };
+        if let Some(staging) = first_copy {
+            owner
+                .here(owner.uid, owner.gid)
+                .and_then(|ids| first_copy_into(root, &mount.target, path, staging, ids))
+                .map_err(at(Step::Copy, &mount.target))?;
+            let mounted =
+                clone_mount(path, *recursive).map_err(at(Step::MountSource, &path.to_string_lossy()))?;
+            *source = Some(mounted);
+        }
+        let Some(mounted) = source else { continue };
+        let ids = mount.owner.or(mount.give_to_user.then_some((owner.uid, owner.gid)));
+        if let Some((uid, gid)) = ids {
+            owner
+                .here(uid, gid)
+                .and_then(|(uid, gid)| tree::give(mounted, uid, gid))
+                .map_err(at(Step::Owner, &mount.target))?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes mounts, in order.
 pub(super) fn make_all(
     root: &OwnedFd,
     mounts: &[Mount],
     sysctls: &[(String, String)],
     sources: Vec<Option<OwnedFd>>,
-    identity: &Identity,
 ) -> Result<(), Failure> {
     for (mount, source) in mounts.iter().zip(sources) {
-        make(root, mount, source, identity, sysctls)?;
+        make(root, mount, source, sysctls)?;
     }
     Ok(())
 }
@@ -90,7 +146,6 @@ fn make(
     root: &OwnedFd,
     mount: &Mount,
     source: Option<OwnedFd>,
-    identity: &Identity,
     sysctls: &[(String, String)],
 ) -> Result<(), Failure> {
     let failed = at(Step::Mount, &mount.target);
@@ -122,8 +177,7 @@ fn make(
             let target = if mount.target == "/dev" {
                 kernel_target(root, &mount.target)?
             } else {
-                open_or_make(root, &mount.target, Make::Directory)
-                    .map_err(at(Step::MountTarget, &mount.target))?
+                asked_target(root, &mount.target, Make::Directory)?
             };
             if *copy_up {
                 let copied = reopen_directory(&target).and_then(|from| {
@@ -134,42 +188,41 @@ fn make(
             set_attributes(&tmpfs, mount, true).map_err(&failed)?;
             (tmpfs, target)
         }
-        MountSource::Bind { path, recursive, first_copy } => {
-            let mounted = match (source, first_copy) {
-                (Some(source), _) => source,
-                (None, Some(staging)) => {
-                    first_copy_into(root, &mount.target, path, staging, identity)
-                        .map_err(at(Step::Copy, &mount.target))?;
-                    clone_mount(path, *recursive).map_err(at(Step::MountSource, &path.to_string_lossy()))?
-                }
-                (None, None) => return Err(failed(Errno::BADF)),
-            };
+        MountSource::Bind { recursive, .. } => {
+            let Some(mounted) = source else { return Err(failed(Errno::BADF)) };
             if mount.target == "/proc" {
                 // The host's: its settings are those of whoever writes them.
                 write_sysctls(&mounted, sysctls)?;
             }
             let kind = paths::kind(&mounted).map_err(&failed)?;
             let make = if kind == FileType::Directory { Make::Directory } else { Make::File };
-            let target =
-                open_or_make(root, &mount.target, make).map_err(at(Step::MountTarget, &mount.target))?;
-            if mount.give_to_user {
-                tree::give(&mounted, identity.uid, identity.gid).map_err(at(Step::Owner, &mount.target))?;
-            }
-            if let Some((uid, gid)) = mount.owner {
-                tree::give(&mounted, uid, gid).map_err(at(Step::Owner, &mount.target))?;
-            }
+            let target = asked_target(root, &mount.target, make)?;
             set_attributes(&mounted, mount, *recursive).map_err(&failed)?;
             (mounted, target)
         }
         MountSource::Device { .. } => {
             let Some(mounted) = source else { return Err(failed(Errno::BADF)) };
-            let target = open_or_make(root, &mount.target, Make::File)
-                .map_err(at(Step::MountTarget, &mount.target))?;
+            let target = asked_target(root, &mount.target, Make::File)?;
             set_attributes(&mounted, mount, false).map_err(&failed)?;
             (mounted, target)
         }
     };
     attach(&mounted, &target).map_err(failed)
+}
+
+/// A place that somebody asks for.
+fn asked_target(root: &OwnedFd, path: &str, make: Make) -> Result<OwnedFd, Failure> {
+    let target = open_or_make(root, path, make).map_err(at(Step::MountTarget, path))?;
+    if is_shown_by_proc(&target).map_err(at(Step::MountTarget, path))? {
+        return Err(Failure { step: Step::ProcTarget, subject: path.to_owned(), errno: 0 });
+    }
+    Ok(target)
+}
+
+/// Whether a place lies in a `proc` file system: a link of the image has led there, and what programs believe about
+/// processes must not be replaced (CVE-2019-16884).
+fn is_shown_by_proc(place: &OwnedFd) -> Result<bool, Errno> {
+    Ok(rustix::fs::fstatfs(place)?.f_type == PROC_SUPER_MAGIC)
 }
 
 fn attach(mounted: &OwnedFd, target: &OwnedFd) -> Result<(), Errno> {
@@ -251,7 +304,7 @@ fn first_copy_into(
     target: &str,
     volume: &Path,
     staging: &Path,
-    identity: &Identity,
+    (uid, gid): (u32, u32),
 ) -> Result<(), Errno> {
     let directory = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let current = openat(CWD, volume, directory, Mode::empty())?;
@@ -262,8 +315,7 @@ fn first_copy_into(
     let source = match paths::open(root, target, OFlags::DIRECTORY) {
         Ok(source) => source,
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {
-            use rustix::fs::{Gid, Uid};
-            let owner = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
+            let owner = (Uid::from_raw(uid), Gid::from_raw(gid));
             return rustix::fs::fchown(&current, Some(owner.0), Some(owner.1));
         }
         Err(err) => return Err(err),

@@ -3,8 +3,9 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use pontoon_rootless::idmap::IdMaps;
 use pontoon_rootless::sys::{MountAttributes, set_mount_attributes};
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{CWD, Gid, Mode, OFlags, Uid, fchown, fstat, openat};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MountPropagationFlags, MoveMountFlags,
@@ -52,13 +53,68 @@ pub(super) fn mount(rootfs: &Rootfs, socket: &OwnedFd) -> Result<OwnedFd, Failur
             propagate(&place, MS_PRIVATE).map_err(failed)?;
             let root = open_directory(&rootfs.mount_point).map_err(failed)?;
             propagate(&root, MS_PRIVATE).map_err(failed)?;
+            without_devices(rootfs, &root)?;
             return Ok(root);
         }
     }
-    open_directory(&rootfs.mount_point).map_err(failed)
+    let root = open_directory(&rootfs.mount_point).map_err(failed)?;
+    without_devices(rootfs, &root)?;
+    Ok(root)
 }
 
-fn open_directory(path: &Path) -> Result<OwnedFd, Errno> {
+/// Device nodes of an image, or that somebody makes in it, are no devices.
+fn without_devices(rootfs: &Rootfs, root: &OwnedFd) -> Result<(), Failure> {
+    if rootfs.devices {
+        return Ok(());
+    }
+    let set = u64::from(MountAttrFlags::MOUNT_ATTR_NODEV.bits());
+    let attributes = MountAttributes { set, ..Default::default() };
+    set_mount_attributes(root.as_fd(), attributes, false)
+        .map_err(|err| Failure::new(Step::Rootfs, "", Errno::from_io_error(&err).unwrap_or(Errno::INVAL)))
+}
+
+/// Mounts the root file system without a place. Only the kernel's own can be.
+pub(super) fn create(rootfs: &Rootfs) -> Result<OwnedFd, Failure> {
+    let failed = |err| Failure::new(Step::Rootfs, rootfs.mount_point.display().to_string(), err);
+    match &rootfs.source {
+        RootfsSource::Overlay { lower, upper, work, userxattr, volatile } => {
+            let overlay = Overlay { lower, upper, work, userxattr: *userxattr, volatile: *volatile };
+            let root = overlay.create().map_err(failed)?;
+            without_devices(rootfs, &root)?;
+            Ok(root)
+        }
+        RootfsSource::Fuse { .. } => Err(failed(Errno::OPNOTSUPP)),
+    }
+}
+
+/// Gives a root file system that was mounted elsewhere its place.
+pub(super) fn attach(root: &OwnedFd, mount_point: &OwnedFd) -> Result<(), Failure> {
+    let failed = |err| Failure::new(Step::Rootfs, "", err);
+    mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC).map_err(failed)?;
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    move_mount(root, "", mount_point, "", flags).map_err(failed)
+}
+
+/// The directory of changes shows as the container's root directory: it is given to the container's root before it is
+/// mounted, unless somebody else there has it. `told` is what the container's ids are here, if they are others.
+pub(super) fn give_to_root(rootfs: &Rootfs, told: Option<&IdMaps>) -> Result<(), Failure> {
+    let (RootfsSource::Overlay { upper, .. } | RootfsSource::Fuse { upper, .. }) = &rootfs.source;
+    let own = IdMaps::all();
+    let told = told.unwrap_or(&own);
+    let give = || {
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let directory = openat(CWD, upper, flags, Mode::empty())?;
+        let stat = fstat(&directory)?;
+        let (uid, gid) = (told.host_uid(0).ok_or(Errno::INVAL)?, told.host_gid(0).ok_or(Errno::INVAL)?);
+        if (stat.st_uid, stat.st_gid) == (uid, gid) {
+            return Ok(());
+        }
+        fchown(&directory, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
+    };
+    give().map_err(|err| Failure::new(Step::Rootfs, upper.display().to_string(), err))
+}
+
+pub(super) fn open_directory(path: &Path) -> Result<OwnedFd, Errno> {
     openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
 }
 

@@ -145,7 +145,7 @@ fn a_shifted_layer_belongs_to_the_shifted_ids() {
             IdRange { from: 1000, to: 0, length: 1 },
             IdRange { from: 1001, to: 1001, length: 60000 },
         ];
-        let shift = IdShift { uids: ranges.clone(), gids: ranges };
+        let shift = IdShift { uids: ranges.clone(), gids: ranges, other_user: None, other_group: None };
         assert_eq!(store.shifted_layer_path(&diff_id, &shift).unwrap(), None);
         let path = store.shifted_layer(&diff_id, &shift).unwrap();
         assert_eq!(store.shifted_layer_path(&diff_id, &shift).unwrap().as_ref(), Some(&path));
@@ -168,7 +168,12 @@ fn a_shifted_layer_belongs_to_the_shifted_ids() {
         assert_eq!(shifted[12..20], entry(2, 4, 0));
         assert_eq!(shifted[28..36], entry(8, 4, 6));
 
-        let narrow = IdShift { uids: vec![IdRange { from: 0, to: 0, length: 1 }], gids: vec![] };
+        let narrow = IdShift {
+            uids: vec![IdRange { from: 0, to: 0, length: 1 }],
+            gids: vec![],
+            other_user: None,
+            other_group: None,
+        };
         let error = store.shifted_layer(&diff_id, &narrow).unwrap_err();
         assert!(error.hint().unwrap().contains("subuid"));
         assert_eq!(std::fs::read_dir(test.path("root/tmp")).unwrap().count(), 1, "only the commit's mark");

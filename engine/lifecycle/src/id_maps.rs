@@ -1,0 +1,286 @@
+//! Which ids a container has: from what its request says, what its user is granted, and what other containers have.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use pontoon_image::ImageConfig;
+use pontoon_rootless::idmap::{self, IdMaps, IdRange, MapError};
+use pontoon_rootless::subid;
+use pontoon_rootless::userns::{Grants, UserNamespaceError};
+use pontoon_storage::{FileError, FindContainerError, ImageRecord, RecordError, Store};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+
+use crate::host::Host;
+use crate::record::ContainerRecord;
+use crate::request::{AutoUserNs, UserNsMode};
+
+/// Fewest ids that a container of `--userns auto` gets, as in Podman.
+const FEWEST: u32 = 1024;
+/// The most that its image can ask for.
+const MOST: u32 = 65_536;
+/// Whose ids `--userns auto` takes for containers of root.
+const ROOTS_GRANTEE: &str = "containers";
+/// Names that stand for nobody, whose ids are no reason for a large map.
+const NOBODY: [&str; 2] = ["nobody", "nogroup"];
+/// Held while ids are chosen.
+const LOCK: &str = "id-maps.lock";
+
+/// Why a container's ids cannot be told.
+#[derive(Debug, thiserror::Error)]
+pub enum IdMapsError {
+    /// What the user may map.
+    #[error(transparent)]
+    Grants(#[from] UserNamespaceError),
+    /// The maps asked for.
+    #[error("{option} cannot be had")]
+    Maps {
+        /// What was asked for.
+        option: String,
+        /// The cause.
+        #[source]
+        source: MapError,
+    },
+    /// It needs ids that the user does not have.
+    #[error("{option} needs subordinate ids, and none are granted to uid {uid}")]
+    NoRange {
+        /// What was asked for.
+        option: String,
+        /// The user.
+        uid: u32,
+    },
+    /// Root has all ids, so there is nothing to keep or to leave out.
+    #[error("{option} is for ordinary users")]
+    OnlyRootless {
+        /// What was asked for.
+        option: String,
+    },
+    /// Somebody without ids.
+    #[error("`{name}` has no ids in {file}")]
+    NoGrant {
+        /// Whose.
+        name: String,
+        /// The file.
+        file: &'static str,
+    },
+    /// A file of grants.
+    #[error("cannot read {file}")]
+    File {
+        /// The file.
+        file: &'static str,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The container whose ids are wanted.
+    #[error("--userns container:{name} cannot be had")]
+    Find {
+        /// Its name.
+        name: String,
+        /// The cause.
+        #[source]
+        source: FindContainerError,
+    },
+    /// Its record.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] FileError),
+    /// The lock around the choice.
+    #[error("cannot lock the choice of ids")]
+    Lock(#[source] io::Error),
+}
+
+impl IdMapsError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Grants(err) => err.hint(),
+            Self::Store(err) => err.hint(),
+            Self::Record(err) => err.hint(),
+            Self::Maps { source: MapError::NoRoot, .. } => {
+                Some("map container id 0 as well, as in --uidmap 0:1:1".to_owned())
+            }
+            Self::Maps { source: MapError::Twice { .. } | MapError::Shared { .. }, .. } => None,
+            Self::Maps { .. } | Self::NoRange { .. } => Some(
+                "grant more: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER".to_owned(),
+            ),
+            Self::OnlyRootless { .. } => Some("use --userns auto, or --uidmap and --gidmap".to_owned()),
+            Self::NoGrant { name, file } => {
+                Some(format!("add a line to it: {name}:1000000:1048576 in {file}"))
+            }
+            Self::Find { .. } => Some("`pontoon ps --all` lists all containers".to_owned()),
+            Self::File { .. } | Self::Lock(_) => None,
+        }
+    }
+}
+
+/// The default map of whoever asks: as root all ids.
+fn granted(host: &Host, grants: Option<&Grants>) -> IdMaps {
+    if host.is_rootless() { grants.map(Grants::maps).unwrap_or_default() } else { IdMaps::all() }
+}
+
+fn grants(host: &Host) -> Result<Option<Grants>, IdMapsError> {
+    Ok(if host.is_rootless() { Some(host.grants()?) } else { None })
+}
+
+/// The map in which image layers are stored.
+///
+/// # Errors
+/// See [`IdMapsError`].
+pub fn stored(host: &Host) -> Result<IdMaps, IdMapsError> {
+    Ok(granted(host, grants(host)?.as_ref()))
+}
+
+/// A container's maps; `None` if it has no user namespace (as root).
+///
+/// # Errors
+/// See [`IdMapsError`].
+pub fn of(host: &Host, store: &Store, record: &ContainerRecord) -> Result<Option<IdMaps>, IdMapsError> {
+    let mode = &record.request.userns;
+    let option = || format!("--userns {}", mode.word());
+    let grants = grants(host)?;
+    let all = granted(host, grants.as_ref());
+    let with_range = || match &grants {
+        Some(grants) if grants.subuids.is_empty() => {
+            Err(IdMapsError::NoRange { option: option(), uid: grants.uid })
+        }
+        Some(grants) => Ok(grants),
+        None => Err(IdMapsError::OnlyRootless { option: option() }),
+    };
+    let maps = match mode {
+        UserNsMode::Host => return Ok(grants.map(|it| it.maps())),
+        UserNsMode::KeepId { uid, gid, size } => {
+            let grants = with_range()?;
+            let inside = (uid.unwrap_or(grants.uid), gid.unwrap_or(grants.gid));
+            let own = (grants.uid, grants.gid);
+            IdMaps::keep_id(own, inside, *size, &grants.subuids, &grants.subgids)
+                .map_err(|source| IdMapsError::Maps { option: option(), source })?
+        }
+        UserNsMode::NoMap => {
+            let grants = with_range()?;
+            IdMaps::subordinate(&grants.subuids, &grants.subgids)
+        }
+        UserNsMode::Mapped { uids, gids } => {
+            let side = |name: &str, wishes: &[idmap::Wish], granted: &[IdRange]| {
+                if wishes.is_empty() {
+                    return Ok(granted.to_vec());
+                }
+                let failed = |source| IdMapsError::Maps { option: name.to_owned(), source };
+                idmap::wished(wishes, granted).map_err(failed)
+            };
+            IdMaps { uids: side("--uidmap", uids, &all.uids)?, gids: side("--gidmap", gids, &all.gids)? }
+        }
+        UserNsMode::Granted { user, group } => of_grantee(user, group, &all)?,
+        UserNsMode::Auto(_) => record.id_maps.clone().unwrap_or_default(),
+        UserNsMode::Container(name) => {
+            let missing = |source| IdMapsError::Find { name: name.clone(), source };
+            let other: ContainerRecord = store.find_container(name).map_err(missing)?.read_record()?;
+            // A ring of containers cannot be made: each was there before the one that names it.
+            return of(host, store, &other);
+        }
+    };
+    if maps.host_uid(0).is_none() || maps.host_gid(0).is_none() {
+        return Err(IdMapsError::Maps { option: option(), source: MapError::NoRoot });
+    }
+    Ok(Some(maps))
+}
+
+/// All that `/etc/subuid` and `/etc/subgid` grant to somebody, from container id 0 on.
+fn of_grantee(user: &str, group: &str, all: &IdMaps) -> Result<IdMaps, IdMapsError> {
+    let read = |file: &'static str, name: &str| {
+        let ranges =
+            subid::read(file, Some(name), u32::MAX).map_err(|source| IdMapsError::File { file, source })?;
+        if ranges.is_empty() {
+            return Err(IdMapsError::NoGrant { name: name.to_owned(), file });
+        }
+        Ok(ranges)
+    };
+    let maps = IdMaps::subordinate(&read(subid::SUBUID, user)?, &read(subid::SUBGID, group)?);
+    let is_ours = |map: &[IdRange], all: &[IdRange]| {
+        let inside = |it: &IdRange| {
+            all.iter().any(|own| it.host >= own.host && it.host - own.host + it.size <= own.size)
+        };
+        map.iter().all(inside)
+    };
+    if is_ours(&maps.uids, &all.uids) && is_ours(&maps.gids, &all.gids) {
+        return Ok(maps);
+    }
+    let id = maps.uids.first().map_or_else(String::new, |it| format!("@{}", it.host));
+    Err(IdMapsError::Maps { option: format!("--subuidname {user}"), source: MapError::NotGranted { id } })
+}
+
+/// Chooses the ids of a container that is to have some that no other has; the lock is held until its record is written.
+///
+/// # Errors
+/// See [`IdMapsError`].
+pub fn choose(
+    host: &Host,
+    store: &Store,
+    wanted: &AutoUserNs,
+    image: &ImageRecord,
+    config: &ImageConfig,
+) -> Result<(IdMaps, OwnedFd), IdMapsError> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC;
+    let path = store.paths().root.join(LOCK);
+    let lock = rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)
+        .map_err(|err| IdMapsError::Lock(err.into()))?;
+    flock(&lock, FlockOperation::LockExclusive).map_err(|err| IdMapsError::Lock(err.into()))?;
+    let pool = match grants(host)? {
+        Some(grants) if grants.subuids.is_empty() => {
+            return Err(IdMapsError::NoRange { option: "--userns auto".to_owned(), uid: grants.uid });
+        }
+        Some(grants) => grants.maps(),
+        // Root takes only what was put aside for containers; id 0 of the pool is nobody's.
+        None => {
+            let all = of_grantee(ROOTS_GRANTEE, ROOTS_GRANTEE, &IdMaps::all())?;
+            let shifted = |map: Vec<IdRange>| {
+                map.into_iter().map(|it| IdRange { container: it.container + 1, ..it }).collect()
+            };
+            IdMaps { uids: shifted(all.uids), gids: shifted(all.gids) }
+        }
+    };
+    let taken: Vec<IdMaps> = store
+        .list_containers()?
+        .containers
+        .iter()
+        .filter_map(|it| it.record::<ContainerRecord>().ok()?.id_maps)
+        .collect();
+    let size = wanted.size.unwrap_or_else(|| size_for(store, image, config));
+    let side = |wishes: &[idmap::Wish], pool: &[IdRange], taken: Vec<IdRange>| {
+        idmap::unused(size, wishes, pool, &taken)
+            .map_err(|source| IdMapsError::Maps { option: "--userns auto".to_owned(), source })
+    };
+    let uids = side(&wanted.uids, &pool.uids, taken.iter().flat_map(|it| it.uids.clone()).collect())?;
+    let gids = side(&wanted.gids, &pool.gids, taken.iter().flat_map(|it| it.gids.clone()).collect())?;
+    Ok((IdMaps { uids, gids }, lock))
+}
+
+/// As many ids as the image's users and groups need.
+fn size_for(store: &Store, image: &ImageRecord, config: &ImageConfig) -> u32 {
+    let mut highest = 0;
+    let layers = image.visible_layers();
+    for file in ["etc/passwd", "etc/group"] {
+        // The topmost layer that has it; what is no plain file says nothing.
+        let found = layers
+            .iter()
+            .rev()
+            .map(|it| store.layer_path(it).join(file))
+            .find(|it| it.symlink_metadata().is_ok());
+        let is_plain = |it: &std::path::PathBuf| {
+            it.symlink_metadata().is_ok_and(|it| it.is_file() && it.len() < 8 << 20)
+        };
+        let text = found.filter(is_plain).and_then(|it| std::fs::read(it).ok()).unwrap_or_default();
+        for line in String::from_utf8_lossy(&text).lines() {
+            let mut fields = line.split(':');
+            let name = fields.next().unwrap_or_default();
+            let ids = fields.skip(1).take(if file == "etc/passwd" { 2 } else { 1 });
+            if !NOBODY.contains(&name) {
+                highest = ids.filter_map(|it| it.parse::<u32>().ok()).fold(highest, u32::max);
+            }
+        }
+    }
+    let users = config.config.user.split(':').filter_map(|it| it.parse::<u32>().ok());
+    users.fold(highest, u32::max).saturating_add(1).clamp(FEWEST, MOST)
+}

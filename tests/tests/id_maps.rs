@@ -1,0 +1,169 @@
+//! Which ids a container has: `--userns`, `--uidmap`, `--gidmap`, `--subuidname`. What each makes of them is what Podman 5.4
+//! makes of the same words, as far as not said otherwise.
+#![cfg(feature = "e2e")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
+use pontoon_tests::{B, Gone, Output, alone, host_with_busybox};
+
+fn run(options: &str, script: &str) -> Output {
+    host_with_busybox()
+        .entry("alice")
+        .env("SCRIPT", script)
+        .sh(&format!("pontoon run --rm {options} {B} sh -c \"$SCRIPT\""))
+}
+
+/// The map of users, in words with one blank between; ids outside are the host's where the namespace is ours, else those of
+/// the user's default map.
+fn uids(options: &str) -> String {
+    let text = run(options, "cat /proc/self/uid_map").ok().text().to_owned();
+    text.lines().map(|it| it.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn maps_are_made_as_podman_makes_them() {
+    for (options, expected) in [
+        ("--userns=nomap", "0 1 65536"),
+        ("--uidmap +1234:@1000 --gidmap +1234:@1000", "0 100000 1234, 1234 1000 1, 1235 101234 64302"),
+        ("--uidmap +82:10008:1", "0 1000 1, 1 100000 81, 82 110007 1, 83 100081 9926, 10009 110008 55528"),
+        ("--uidmap 0:1:1000", "0 1 1000"),
+        ("--uidmap 0:1:1000 --gidmap 0:0:1 --gidmap 1:5000:10", "0 1 1000"),
+        ("--uidmap u0:1:1000", "0 1 1000"),
+        ("--gidmap g0:1:1000", "0 0 1, 1 1 65536"),
+        ("--uidmap 0:@1000", "0 1000 1"),
+        ("--uidmap 0:0:100 --userns private", "0 1000 1, 1 100000 99"),
+        // Podman cannot; here the ids granted to a user are enough for the user's own name.
+        ("--subuidname alice", "0 1 65536"),
+    ] {
+        assert_eq!(uids(options), expected, "{options}");
+        // The image's files are root's, and new ones are whose they should be.
+        let script = "stat -c %u:%g / /bin /root; touch /new; stat -c %u:%g /new; id -u";
+        assert_eq!(run(options, script).ok().text(), "0:0\n0:0\n0:0\n0:0\n0");
+    }
+    // Users of the image without an id are nobody.
+    assert_eq!(run("--uidmap 0:1:100", "stat -c %u /home/dave").ok().text(), "65534");
+    assert_eq!(run("--uidmap 0:1:2000", "stat -c %u /home/dave").ok().text(), "1500");
+}
+
+#[test]
+fn maps_that_cannot_be_had_are_refused_with_reasons() {
+    for (options, reason) in [
+        ("--uidmap 0:1000000:65535", "id 1000000 is not granted"),
+        ("--uidmap 0:@0", "id @0 is not granted"),
+        ("--uidmap 5:0:1", "container id 0 is not mapped"),
+        ("--uidmap 0:1:10 --uidmap 5:100:10", "container id 5 is mapped twice"),
+        ("--uidmap 0:1:10 --uidmap 50:5:10", "given an id that another one has"),
+        ("--uidmap x", "CONTAINER:[@]FROM"),
+        ("--uidmap 0:1:0", "maps no id"),
+        ("--userns auto --uidmap 0:1:10", "cannot be used together"),
+        ("--subuidname alice --uidmap 0:1:10", "cannot be used together"),
+        ("--subuidname nobody", "`nobody` has no ids in /etc/subuid"),
+        ("--subuidname carol", "is not granted"),
+        ("--userns private", "needs `--uidmap`"),
+        ("--userns auto:size=100000", "100000 ids in a row"),
+        ("--userns auto:foo=1", "no option `foo`"),
+        ("--userns container:nobody", "nobody"),
+        ("--userns ns:/proc/self/ns/user", "not supported"),
+    ] {
+        let refused = run(options, "true").fails(125);
+        assert!(refused.stderr.contains(reason), "{options}: {}", refused.stderr);
+    }
+}
+
+#[test]
+fn containers_with_ids_of_their_own_do_not_share_any() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let (_one, _two) = (Gone(host, "one"), Gone(host, "two"));
+    for name in ["one", "two"] {
+        host.alice(&format!("pontoon run -d --stop-timeout 0 --name {name} --userns auto {B} sleep 10000"))
+            .ok();
+    }
+    let map = |name: &str| {
+        let map = host.alice(&format!("pontoon exec {name} cat /proc/self/uid_map")).ok().text().to_owned();
+        map.split_whitespace().map(|it| it.parse::<u64>().unwrap()).collect::<Vec<_>>()
+    };
+    // As many as the image's users need (2000 is the highest), the lowest that are free.
+    assert_eq!((map("one"), map("two")), (vec![0, 1, 2001], vec![0, 2002, 2001]));
+    assert_eq!(uids("--userns auto:size=500"), "0 4003 500");
+    let told = "pontoon inspect --format '{{.HostConfig.UsernsMode}} {{.HostConfig.IDMappings.UidMap}}' two";
+    assert_eq!(host.alice(told).ok().text(), "private [0:2002:2001]");
+    // Its ids can be shared; the network of one with other ids cannot.
+    assert_eq!(uids("--userns container:two"), "0 2002 2001");
+    assert_eq!(
+        run("--network container:two --userns container:two", "touch /x && stat -c %u /x").ok().text(),
+        "0"
+    );
+    let refused = host.alice(&format!("pontoon run --rm --network container:two {B} true")).fails(125);
+    assert!(refused.stderr.contains("--userns container:two"), "{}", refused.stderr);
+    // Set-user-id programs work, although the files were mounted by another namespace.
+    let script = "cp /bin/busybox /tmp/id; chown 33 /tmp/id; chmod 4755 /tmp/id; setpriv --reuid 1500 /tmp/id -u || \
+                  su -s /bin/sh -c '/tmp/id -u' dave";
+    let seen = host.entry("alice").env("SCRIPT", script).sh("pontoon exec one sh -c \"$SCRIPT\"").ok();
+    assert!(seen.text().ends_with("33"), "{}", seen.stdout);
+    host.alice("pontoon stop -t 0 one && pontoon start one").ok();
+    assert_eq!(map("one"), [0, 1, 2001]);
+    host.alice("pontoon rm -f -t 0 one").ok();
+    assert_eq!(uids("--userns auto:size=500"), "0 1 500");
+}
+
+#[test]
+fn files_of_a_container_that_does_not_know_us_are_reached() {
+    let host = host_with_busybox();
+    let _gone = Gone(host, "strange");
+    let script = "set -e
+        rm -rf work && mkdir -p work/in/deep && cd work && echo 1 >in/deep/file && chmod 700 in
+        pontoon run -d --stop-timeout 0 --name strange --userns nomap -v strange:/data -v $PWD/in:/bind:U \
+            --secret strange,uid=33,mode=0400 -e X=1 BUSYBOX sh -c 'echo x >/data/new; sleep 10000'
+        pontoon exec -u 33 strange cat /run/secrets/strange; echo
+        pontoon exec strange stat -c %u:%g /data /data/new /data/sub /bind/deep
+        pontoon unshare chown -R 0:0 in
+        pontoon cp in strange:/root/
+        pontoon exec strange sh -c 'stat -c %a:%u /root/in; cat /root/in/deep/file'
+        pontoon cp strange:/root/in out && stat -c %u out/deep/file
+        pontoon stop strange
+        pontoon cp strange:/root/in/deep/file - | tar t
+        pontoon cp in strange:/root/again && pontoon diff strange | grep -c again
+        pontoon export strange | tar tv --numeric-owner root/again/deep/file | cut -d' ' -f2
+        pontoon commit -q strange localhost/strange
+        pontoon run --rm --network none localhost/strange stat -c %u /root/again/deep/file
+        pontoon start strange && pontoon exec strange cat /data/new";
+    host.alice("printf secret | pontoon secret create strange -").ok();
+    let seen = host.alice(&script.replace("BUSYBOX", B));
+    host.alice(
+        "pontoon rm -f -t 0 strange; pontoon volume rm strange; pontoon secret rm strange; \
+                pontoon rmi -f localhost/strange; pontoon unshare rm -rf work",
+    )
+    .ok();
+    let lines: Vec<&str> = seen.stdout.lines().skip_while(|it| *it != "secret").collect();
+    let expected = "secret|0:0|0:0|33:33|0:0|700:0|1|1000|strange|file|3|0/0|0|strange|x";
+    assert_eq!(lines.join("|"), expected, "{}{}", seen.stdout, seen.stderr);
+}
+
+#[test]
+fn root_can_have_containers_with_other_ids() {
+    let host = host_with_busybox();
+    let run = |options: &str, script: &str| {
+        host.entry("root")
+            .env("SCRIPT", script)
+            .sh(&format!("pontoon run --rm --network none {options} {B} sh -c \"$SCRIPT\""))
+    };
+    let seen = run(
+        "--uidmap 0:500000:2000 -v rooted:/data",
+        "touch /x /data/y; stat -c %u / /x /data/y; cat /proc/self/uid_map",
+    );
+    assert_eq!(
+        seen.ok().text().split_whitespace().collect::<Vec<_>>(),
+        ["0", "0", "0", "0", "500000", "2000"]
+    );
+    host.root("stat -c %u /var/lib/pontoon/volumes/rooted/_data/y; pontoon volume rm rooted")
+        .ok()
+        .says("500000");
+    for (options, reason) in [
+        ("--userns keep-id", "for ordinary users"),
+        ("--userns nomap", "for ordinary users"),
+        ("--userns auto", "`containers` has no ids in /etc/subuid"),
+    ] {
+        let refused = run(options, "true").fails(125);
+        assert!(refused.stderr.contains(reason), "{options}: {}", refused.stderr);
+    }
+}
