@@ -31,6 +31,7 @@ pub fn run(words: &[&str]) -> i32 {
         ["swap", one, other] => swap(one, other),
         ["grab-exe", seconds] => grab_exe(seconds),
         ["peek", seconds] => peek(seconds),
+        ["grab-fd", seconds, path] => grab_fd(seconds, path),
         _ => {
             eprintln!(
                 "payload: landing | serve PORT PAGE | peer PORT | notify TEXT | swap A B | grab-exe SECONDS | peek SECONDS"
@@ -218,6 +219,25 @@ fn peek(seconds: &str) -> i32 {
     for what in seen {
         println!("saw {what}");
     }
+    println!("done");
+    0
+}
+
+/// Tries to reach a file of the host by whatever descriptors and directories other processes that are seen have; what it
+/// finds there is told.
+fn grab_fd(seconds: &str, path: &str) -> i32 {
+    let up = "../".repeat(12);
+    others(seconds, |process| {
+        let places = (3..24)
+            .map(|number| format!("fd/{number}/{up}"))
+            .chain(["root/".to_owned(), format!("cwd/{up}")]);
+        for place in places {
+            if let Ok(found) = std::fs::read_to_string(process.join(place).join(path.trim_start_matches('/')))
+            {
+                println!("GOT {}", found.trim_end());
+            }
+        }
+    });
     println!("done");
     0
 }

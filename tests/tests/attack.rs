@@ -655,3 +655,154 @@ fn groups_of_the_caller_stay_outside() {
     run("-u 33:33").ok().prints("Groups:\t33");
     canary.unharmed();
 }
+
+/// 4, 18: descriptors that a process still has while it is set up lead to the host.
+#[test]
+fn a_working_directory_of_an_image_is_not_made_through_descriptors() {
+    let canary = Canary::new("workdir-fd");
+    let up = "../".repeat(12);
+    for number in 3..20 {
+        let path = format!("/proc/self/fd/{number}/{up}{}/fd{number}", canary.dir);
+        let reference = canary.image("workdir-fd", &[], &format!("--config.workingdir {path}"));
+        let _ = canary.pontoon(&format!("run --rm --pull always -q --network none {reference} id"));
+    }
+    canary.unharmed();
+}
+
+/// 4: a process that is set up in a pid namespace that is shared.
+#[test]
+fn nobody_looks_through_a_process_that_joins_his_pid_namespace() {
+    let canary = Canary::new("watched");
+    for options in ["", "--cap-add sys_ptrace"] {
+        canary.pontoon(&format!("run -d --replace --name watched --network none {options} -v /srv/payload:/payload:ro $B /payload grab-fd 6 {}/file", canary.dir)).ok();
+        for round in 0..30 {
+            let network = if round % 3 == 0 { "pasta" } else { "none" };
+            canary.pontoon(&format!("run --rm --network {network} --pid container:watched $B true")).ok();
+        }
+        canary.pontoon("wait watched").ok();
+        let log = canary.pontoon("logs watched").ok();
+        assert_eq!(log.text(), "done", "{options}");
+    }
+    canary.pontoon("rm -f watched").ok();
+    canary.unharmed();
+}
+
+/// 6: a container that shares namespaces is started anew, and the one that it shares them with is another process by then.
+#[test]
+fn namespaces_that_are_shared_are_those_of_the_container_as_it_runs_now() {
+    let canary = Canary::new("stale");
+    canary.pontoon("run -d --replace --name stale-a --stop-timeout 0 --network none $B sleep 10000").ok();
+    canary.pontoon("run -d --replace --name stale-b --stop-timeout 0 --restart always --network container:stale-a $B sleep 10000").ok();
+    canary.pontoon("restart -t 0 stale-a").ok();
+    // Its policy starts it again, in the namespace that the other one has now.
+    canary.host.alice("kill -9 $(pontoon inspect --format '{{.State.Pid}}' stale-b)").ok();
+    let namespace = |name: &str| format!("exec {name} readlink /proc/self/ns/net");
+    canary
+        .host
+        .alice("for i in $(seq 100); do pontoon exec stale-b true 2>/dev/null && break; sleep 0.1; done")
+        .ok();
+    assert_eq!(
+        canary.pontoon(&namespace("stale-b")).ok().text(),
+        canary.pontoon(&namespace("stale-a")).ok().text()
+    );
+    // Without the other one it cannot be started, and says so.
+    canary.pontoon("stop -t 0 stale-a").ok();
+    canary.host.alice("kill -9 $(pontoon inspect --format '{{.State.Pid}}' stale-b)").ok();
+    canary.pontoon("wait stale-b").ok();
+    let state = canary.pontoon("inspect --format '{{.State.Status}} {{.State.Error}}' stale-b").ok();
+    assert!(state.text().starts_with("exited ") && state.text().contains("does not run"), "{state:?}");
+    canary.pontoon("rm -f stale-b stale-a").ok();
+    canary.unharmed();
+}
+
+/// 7: what is not read must not stop the supervisor.
+#[test]
+fn who_floods_and_does_not_read_stops_nobody_but_himself() {
+    let canary = Canary::new("flood");
+    let host = canary.host;
+    let flood =
+        "pontoon run -it --rm --name flood --log-driver none --network none $B sh -c \"stty raw -echo; yes\"";
+    let script = format!(
+        "script -qec '{flood}' /dev/null </dev/zero >/dev/null & \
+         until pontoon exec flood true 2>/dev/null; do sleep 0.1; done; sleep 2; \
+         timeout 10 pontoon exec flood true && timeout 10 pontoon stop -t 0 flood; code=$?; wait; exit $code"
+    );
+    host.entry("alice").env("B", B).sh(&script).ok();
+    // One who looks on, and has been stopped.
+    let script = "mkfifo flood.fifo; sleep 60 <flood.fifo & reader=$!; \
+         pontoon run --rm --name flood --log-driver none --network none $B yes >flood.fifo & \
+         until pontoon exec flood true 2>/dev/null; do sleep 0.1; done; sleep 1; \
+         timeout 10 pontoon stop -t 0 flood; code=$?; kill $reader; rm flood.fifo; wait; exit $code";
+    host.entry("alice").env("B", B).sh(script).ok();
+    // What a slow reader has not read when the container ends he gets all the same.
+    let script = "pontoon run --rm --log-driver none --network none $B sh -c 'yes | head -c 300000' | (sleep 1; wc -c)";
+    assert_eq!(host.entry("alice").env("B", B).sh(script).ok().text(), "300000");
+    canary.unharmed();
+}
+
+/// 8: a link of the image that leads into /proc.
+#[test]
+fn nothing_is_mounted_over_proc_by_way_of_a_link() {
+    let canary = Canary::new("overproc");
+    let reference =
+        canary.image("overproc", &[Tar::new().symlink("p", "/proc").symlink("q", "/proc/self").done()], "");
+    for target in ["/p", "/q", "/p/self/attr"] {
+        for option in [
+            format!("-v {}:{target}", canary.dir),
+            format!("--tmpfs {target}"),
+            format!("-v overproc:{target}"),
+        ] {
+            let refused =
+                canary.pontoon(&format!("run --rm --network none {option} {reference} true")).fails(125);
+            assert!(refused.stderr.contains("/proc"), "{option}: {}", refused.stderr);
+        }
+    }
+    canary.pontoon("volume rm overproc").ok();
+    canary.unharmed();
+}
+
+/// 39: a log that is a pipe without a reader, or no file at all.
+#[test]
+fn a_log_is_a_file_or_nothing() {
+    let canary = Canary::new("log");
+    for place in ["mkfifo {}/log", "ln -s {}/file {}/log", "mkdir {}/log"] {
+        canary.host.alice(&place.replace("{}", &canary.dir)).ok();
+        let refused = canary
+            .pontoon(&format!("run --rm --log-driver k8s-file --log-opt path={}/log $B true", canary.dir));
+        refused.fails(125);
+        canary.host.alice(&format!("rm -r {}/log", canary.dir)).ok();
+    }
+    canary.host.root(&format!("touch -d @0 {0} && touch -d @0 {0}", canary.dir)).ok();
+    canary.pontoon("run --rm $B true").ok();
+}
+
+/// 47: device nodes of an image, and nodes made inside, are none, as root either.
+#[test]
+fn device_nodes_of_an_image_are_no_devices() {
+    let canary = Canary::new("nodes");
+    let host = canary.host;
+    host.root("mkdir -p /srv/nodes/bin && cp /usr/bin/busybox /srv/nodes/bin/ && ln -sf busybox /srv/nodes/bin/sh && \
+               mknod /srv/nodes/zero c 1 5; tar c -C /srv/nodes . | pontoon import -q - localhost/nodes").ok();
+    host.root("pontoon run --rm --network none localhost/nodes busybox head -c 1 /zero").fails(1);
+    host.root("pontoon run --rm --network none --cap-add mknod localhost/nodes sh -c 'busybox mknod /z c 1 5; busybox head -c 1 /z'").fails(1);
+    host.root("pontoon run --rm --network none localhost/nodes busybox head -c 1 /dev/zero").ok();
+    host.root("pontoon run --rm --network none --privileged localhost/nodes busybox head -c 1 /zero").ok();
+    host.root("pontoon rmi localhost/nodes; rm -r /srv/nodes").ok();
+    canary.unharmed();
+}
+
+/// 59: a container that stands still does not make its supervisor stand still.
+#[test]
+fn a_paused_container_s_supervisor_goes_on() {
+    let canary = Canary::new("paused");
+    canary.pontoon("run -d --replace --name still --stop-timeout 0 --network none --health-cmd true --health-interval 300ms $B sleep 10000").ok();
+    canary.pontoon("pause still").ok();
+    canary.host.alice("sleep 1.5").ok();
+    let refused = canary.pontoon("exec still true").fails(125);
+    assert!(refused.stderr.contains("paused"), "{}", refused.stderr);
+    canary.pontoon("unpause still").ok();
+    canary.pontoon("exec still true").ok();
+    canary.pontoon("pause still").ok();
+    canary.host.alice("sleep 1.5; timeout 20 pontoon rm -f -t 0 still").ok();
+    canary.unharmed();
+}

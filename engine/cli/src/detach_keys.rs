@@ -2,7 +2,6 @@
 
 use std::os::fd::BorrowedFd;
 
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 /// Podman's.
@@ -93,9 +92,37 @@ impl DetachKeys {
         }
         (passed, false)
     }
+}
 
-    /// Copies what is there from one descriptor to another.
-    pub fn copy(&mut self, from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Typed {
+/// What is typed, on its way to the payload. Nothing here waits: a payload that does not read must not keep us from showing
+/// what it writes.
+#[derive(Debug)]
+pub struct Typing {
+    keys: DetachKeys,
+    /// Read, and not yet taken.
+    pending: Vec<u8>,
+    detaches: bool,
+}
+
+impl Typing {
+    /// For the way to the payload, which is switched to not waiting.
+    ///
+    /// # Errors
+    /// The kernel's error.
+    pub fn new(keys: DetachKeys, to: BorrowedFd<'_>) -> Result<Self, Errno> {
+        let flags = rustix::fs::fcntl_getfl(to)?;
+        rustix::fs::fcntl_setfl(to, flags | rustix::fs::OFlags::NONBLOCK)?;
+        Ok(Self { keys, pending: Vec::new(), detaches: false })
+    }
+
+    /// Whether something waits to be taken; until it is, nothing more is read.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Reads what is there, and hands it on.
+    pub fn read(&mut self, from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Typed {
         let mut buffer = [0u8; 4096];
         let count = match rustix::io::read(from, &mut buffer) {
             Ok(0) => return Typed::End,
@@ -103,19 +130,23 @@ impl DetachKeys {
             Err(Errno::INTR | Errno::AGAIN) => return Typed::More,
             Err(_) => return Typed::End,
         };
-        let (passed, detaches) = self.pass(buffer.get(..count).unwrap_or_default());
-        let mut rest = passed.as_slice();
-        while !rest.is_empty() {
-            match rustix::io::write(to, rest) {
-                Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+        let (passed, detaches) = self.keys.pass(buffer.get(..count).unwrap_or_default());
+        self.pending = passed;
+        self.detaches = detaches;
+        self.hand_on(to)
+    }
+
+    /// Hands on what is taken now.
+    pub fn hand_on(&mut self, to: BorrowedFd<'_>) -> Typed {
+        while !self.pending.is_empty() {
+            match rustix::io::write(to, &self.pending) {
+                Ok(written) => drop(self.pending.drain(..written)),
                 Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => {
-                    let _ = poll(&mut [PollFd::from_borrowed_fd(to, PollFlags::OUT)], None);
-                }
+                Err(Errno::AGAIN) => return Typed::More,
                 Err(_) => return Typed::End,
             }
         }
-        if detaches { Typed::Detach } else { Typed::More }
+        if self.detaches { Typed::Detach } else { Typed::More }
     }
 }
 

@@ -180,12 +180,15 @@ fn supervise(received: Received, report: Option<OwnedFd>, mut terminal: Option<O
             }
         }
         finish::settle(&plan, &exit);
-        if let Some(mut ended) = ended {
+        if let Some(ended) = &mut ended {
             ended.tell();
         }
         reporter.tell(&Report::Exited { code });
         drop(reporter);
         finish::delete_files(&plan, launched.user_namespace.as_ref().map(AsFd::as_fd));
+        if let Some(mut ended) = ended {
+            ended.give_rests(&signals);
+        }
         return code;
     }
     125

@@ -149,7 +149,15 @@ impl Log {
 
 fn open_file(path: &PathBuf) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
-    OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(path)
+    // A pipe without a reader would keep us waiting, and nothing but a file can be read again.
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let file = OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(path);
+    let not_a_file = || io::Error::other(format!("`{}` is no regular file", path.display()));
+    let file = match file {
+        Err(err) if err.raw_os_error() == Some(libc::ENXIO) => return Err(not_a_file()),
+        other => other?,
+    };
+    if file.metadata()?.is_file() { Ok(file) } else { Err(not_a_file()) }
 }
 
 fn journal(plan: &MonitorPlan, tag: Option<&str>) -> io::Result<Sink> {

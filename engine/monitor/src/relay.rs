@@ -6,6 +6,8 @@
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use nix::sys::signalfd::SignalFd;
+use rustix::event::epoll::EventFlags;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, read, write};
 
@@ -13,6 +15,9 @@ use crate::output::{Log, Stream};
 
 /// What a pipe that is ready for writing takes without blocking, at least (pipe(7)).
 const ATOMIC: usize = 4096;
+/// How often the last of a stream is read: more than a pipe can hold, so that somebody who goes on writing into it from
+/// elsewhere does not keep us.
+const MOST_READS: u32 = 1024;
 /// Input kept for a terminal whose payload does not read.
 const MAX_PENDING: usize = 64 << 10;
 
@@ -96,10 +101,29 @@ impl OutputPipe {
         self.transfer(log, taps).unwrap_or(Relayed::Some)
     }
 
-    /// Relays what is left when the payload has ended, waiting for the copy's reader. An empty pipe is the end, even if a
-    /// descriptor that was passed out of the container still holds it open.
-    pub fn relay_rest(&mut self, log: &mut Log, taps: &mut Taps) {
-        while matches!(self.transfer(log, taps), Some(Relayed::Some)) {}
+    /// Keeps what is left when the payload has ended, and gives what our own stream's reader has not taken of it. An empty
+    /// pipe is the end, even if a descriptor that was passed out of the container still holds it open.
+    pub fn rest(&mut self, log: &mut Log, taps: &mut Taps) -> Vec<u8> {
+        let mut rest = Vec::new();
+        let mut buffer = [0u8; ATOMIC];
+        for _ in 0..MOST_READS {
+            let count = match read(&self.pipe, &mut buffer) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(Errno::INTR) => continue,
+                Err(_) => break,
+            };
+            let bytes = buffer.get(..count).unwrap_or_default();
+            log.take(self.stream, bytes);
+            taps.take(self.stream, bytes);
+            // As long as its reader keeps up, nothing has to be remembered.
+            if self.copy && rest.is_empty() && is_writable(self.copy_target()) {
+                self.copy = write_all(self.copy_target(), bytes).is_ok();
+            } else if self.copy {
+                rest.extend_from_slice(bytes);
+            }
+        }
+        rest
     }
 
     /// `None` if there is nothing to read now.
@@ -148,7 +172,7 @@ fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Errno> {
     Ok(())
 }
 
-/// The payload's terminal, and the client that is attached to it.
+/// The payload's terminal, and the client that is attached to it. Neither side is ever waited for.
 #[derive(Debug)]
 pub struct Terminal {
     /// Master side.
@@ -156,28 +180,70 @@ pub struct Terminal {
     /// The client's byte stream.
     pub client: Option<OwnedFd>,
     /// Typed, and not yet taken by the payload.
-    pending: VecDeque<u8>,
+    typed: VecDeque<u8>,
+    /// Written by the payload, and not yet taken by the client.
+    shown: VecDeque<u8>,
+    /// Nobody has the other side open any more.
+    is_over: bool,
 }
 
 impl Terminal {
-    /// A terminal with its client, if there is one.
+    /// A terminal with its client, if there is one. Both must be non-blocking.
     pub fn new(master: OwnedFd, client: Option<OwnedFd>) -> Self {
-        Self { master, client, pending: VecDeque::new() }
+        Self { master, client, typed: VecDeque::new(), shown: VecDeque::new(), is_over: false }
     }
 
-    /// Whether there is input that the payload has not taken.
-    pub fn has_pending(&self) -> bool {
-        !self.pending.is_empty()
+    /// What the master side is to be watched for: while the client does not take what was written, nothing more is read.
+    pub fn master_events(&self) -> EventFlags {
+        let mut wanted = EventFlags::empty();
+        wanted.set(EventFlags::IN, self.shown.is_empty() && !self.is_over);
+        wanted.set(EventFlags::OUT, !self.typed.is_empty() && !self.is_over);
+        wanted
     }
 
-    /// From the payload to the log and the client.
-    pub fn output(&mut self, log: &mut Log, taps: &mut Taps) -> Relayed {
-        self.transfer(log, taps).unwrap_or(Relayed::Some)
+    /// What the client is to be watched for.
+    pub fn client_events(&self) -> EventFlags {
+        let mut wanted = EventFlags::empty();
+        wanted.set(EventFlags::IN, self.client.is_some() && self.typed.len() < MAX_PENDING);
+        wanted.set(EventFlags::OUT, self.client.is_some() && !self.shown.is_empty());
+        wanted
     }
 
-    /// What is left when the payload has ended.
-    pub fn output_rest(&mut self, log: &mut Log, taps: &mut Taps) {
-        while matches!(self.transfer(log, taps), Some(Relayed::Some)) {}
+    /// The master side is ready.
+    pub fn relay(&mut self, log: &mut Log, taps: &mut Taps) {
+        give(&self.master, &mut self.typed);
+        if self.shown.is_empty() && self.transfer(log, taps) == Some(Relayed::End) {
+            self.is_over = true;
+        }
+    }
+
+    /// The client is ready.
+    pub fn attend_client(&mut self) {
+        self.show();
+        let Some(client) = &self.client else { return };
+        if self.typed.len() < MAX_PENDING {
+            let mut buffer = [0u8; ATOMIC];
+            match read(client, &mut buffer) {
+                Ok(0) => self.client = None,
+                Ok(count) => self.typed.extend(buffer.get(..count).unwrap_or_default()),
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                Err(_) => self.client = None,
+            }
+        }
+        give(&self.master, &mut self.typed);
+    }
+
+    /// Keeps what is left when the payload has ended, and gives what the client has not taken of it.
+    pub fn rest(&mut self, log: &mut Log, taps: &mut Taps) -> Vec<u8> {
+        let mut rest = Vec::new();
+        for _ in 0..MOST_READS {
+            rest.extend(self.shown.drain(..));
+            if !matches!(self.transfer(log, taps), Some(Relayed::Some)) {
+                break;
+            }
+        }
+        rest.extend(self.shown.drain(..));
+        rest
     }
 
     /// `None` if there is nothing to read now.
@@ -189,9 +255,8 @@ impl Terminal {
                 let bytes = buffer.get(..count).unwrap_or_default();
                 log.take(Stream::Output, bytes);
                 taps.take(Stream::Output, bytes);
-                if self.client.as_ref().is_some_and(|client| write_all(client.as_fd(), bytes).is_err()) {
-                    self.client = None;
-                }
+                self.shown.extend(bytes);
+                self.show();
                 Some(Relayed::Some)
             }
             Err(Errno::INTR) => Some(Relayed::Some),
@@ -201,31 +266,68 @@ impl Terminal {
         }
     }
 
-    /// From the client towards the payload. Gives false when the client has gone.
-    pub fn input(&mut self) -> bool {
-        let Some(client) = &self.client else { return false };
-        if self.pending.len() < MAX_PENDING {
-            let mut buffer = [0u8; ATOMIC];
-            match read(client, &mut buffer) {
-                Ok(0) => self.client = None,
-                Ok(count) => self.pending.extend(buffer.get(..count).unwrap_or_default()),
-                Err(Errno::AGAIN | Errno::INTR) => {}
-                Err(_) => self.client = None,
-            }
+    /// Gives the client what it takes now; without one nobody wants to see it.
+    fn show(&mut self) {
+        let is_there = self.client.as_ref().is_some_and(|client| give(client, &mut self.shown));
+        if !is_there {
+            self.client = None;
+            self.shown.clear();
         }
-        self.flush();
-        self.client.is_some()
+    }
+}
+
+/// Writes what is taken without waiting; false when nobody will ever take more.
+fn give(to: &OwnedFd, bytes: &mut VecDeque<u8>) -> bool {
+    while !bytes.is_empty() {
+        let (first, _) = bytes.as_slices();
+        match write(to, first) {
+            Ok(count) => drop(bytes.drain(..count)),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => return true,
+            Err(_) => return false,
+        }
+    }
+    true
+}
+
+/// What a payload wrote last, for a reader who has not taken it yet.
+#[derive(Debug)]
+pub struct Rest {
+    to: OwnedFd,
+    bytes: Vec<u8>,
+}
+
+impl Rest {
+    /// For our own stream, or for a client.
+    pub fn new(to: BorrowedFd<'_>, bytes: Vec<u8>) -> Option<Self> {
+        let to = to.try_clone_to_owned().ok()?;
+        (!bytes.is_empty()).then_some(Self { to, bytes })
     }
 
-    /// Gives the payload what it takes now.
-    pub fn flush(&mut self) {
-        while !self.pending.is_empty() {
-            let (bytes, _) = self.pending.as_slices();
-            match write(&self.master, bytes) {
-                Ok(count) => {
-                    self.pending.drain(..count);
+    /// Writes it, waiting for its reader until somebody wants us to end.
+    pub fn give(self, signals: &SignalFd) {
+        let mut rest = self.bytes.as_slice();
+        while !rest.is_empty() {
+            let mut fds = [
+                PollFd::from_borrowed_fd(self.to.as_fd(), PollFlags::OUT),
+                PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN),
+            ];
+            if !matches!(poll(&mut fds, None), Ok(_) | Err(Errno::INTR)) {
+                return;
+            }
+            while let Ok(Some(signal)) = signals.read_signal() {
+                let wanted = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
+                if wanted.contains(&signal.ssi_signo.cast_signed()) {
+                    return;
                 }
-                Err(Errno::INTR) => {}
+            }
+            if !is_writable(self.to.as_fd()) {
+                continue;
+            }
+            let piece = rest.get(..ATOMIC).unwrap_or(rest);
+            match write(&self.to, piece) {
+                Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+                Err(Errno::INTR | Errno::AGAIN) => {}
                 Err(_) => return,
             }
         }

@@ -23,7 +23,7 @@ use crate::check::Checking;
 use crate::finish;
 use crate::launch::Launched;
 use crate::output::Stream;
-use crate::relay::{OutputPipe, Relayed, Tap, Taps, Terminal};
+use crate::relay::{OutputPipe, Relayed, Rest, Tap, Taps, Terminal};
 use crate::timers::{Alarm, Timers};
 
 const SIGNALS: u64 = 0;
@@ -37,6 +37,8 @@ const COPY: u64 = 8;
 const LOOKER_ON: u64 = 10;
 const CHECK: u64 = 11;
 const CLIENTS: u64 = 100;
+/// When a check is tried again that could not be made, in nanoseconds.
+const SOON: u64 = 1_000_000_000;
 
 /// A connection to the control socket.
 #[derive(Debug)]
@@ -62,6 +64,8 @@ pub struct Supervisor<'a> {
     control: &'a OwnedFd,
     outputs: [Option<OutputPipe>; 2],
     terminal: Option<Terminal>,
+    /// What its two sides are watched for.
+    terminal_watch: [EventFlags; 2],
     clients: BTreeMap<u64, Client>,
     next_client: u64,
     joined: BTreeMap<i32, Joined>,
@@ -100,9 +104,18 @@ pub struct Ended {
     /// The client of its terminal.
     pub client: Option<OwnedFd>,
     waiting: Vec<OwnedFd>,
+    /// What it wrote last and nobody has taken yet.
+    rests: Vec<Rest>,
 }
 
 impl Ended {
+    /// Waits for those who read slowly: the last thing of all, when everything else is done.
+    pub fn give_rests(&mut self, signals: &SignalFd) {
+        for rest in std::mem::take(&mut self.rests) {
+            rest.give(signals);
+        }
+    }
+
     /// Tells everybody who waits.
     pub fn tell(&mut self) {
         for client in std::mem::take(&mut self.waiting) {
@@ -140,7 +153,7 @@ impl<'a> Supervisor<'a> {
             [pipe(out, Stream::Output), pipe(err, Stream::Error)]
         });
         let terminal = launched.running.terminal.take().map(|master| Terminal::new(master, client));
-        let supervisor = Self {
+        let mut supervisor = Self {
             plan,
             launched,
             manager,
@@ -150,6 +163,7 @@ impl<'a> Supervisor<'a> {
             control,
             outputs,
             terminal,
+            terminal_watch: [EventFlags::empty(); 2],
             clients: BTreeMap::new(),
             next_client: CLIENTS,
             joined: BTreeMap::new(),
@@ -181,11 +195,9 @@ impl<'a> Supervisor<'a> {
         }
         if let Some(terminal) = &supervisor.terminal {
             set_nonblocking(terminal.master.as_fd())?;
-            supervisor.watch(terminal.master.as_fd(), TERMINAL, EventFlags::IN)?;
-            if let Some(client) = &terminal.client {
-                supervisor.watch(client.as_fd(), TERMINAL_CLIENT, EventFlags::IN)?;
-            }
+            terminal.client.as_ref().map_or(Ok(()), |it| set_nonblocking(it.as_fd()))?;
         }
+        supervisor.watch_terminal();
         supervisor.note_health();
         Ok(supervisor)
     }
@@ -209,14 +221,13 @@ impl<'a> Supervisor<'a> {
                 Err(_) => break,
             };
             for event in events.iter().take(count) {
-                let (token, flags) = (event.data.u64(), event.flags);
-                self.happened(token, flags);
+                self.happened(event.data.u64());
             }
         }
         self.finish()
     }
 
-    fn happened(&mut self, token: u64, flags: EventFlags) {
+    fn happened(&mut self, token: u64) {
         match token {
             SIGNALS => self.read_signals(),
             TIMER => self.alarms(),
@@ -226,8 +237,8 @@ impl<'a> Supervisor<'a> {
                     notify::relay(socket, manager);
                 }
             }
-            TERMINAL => self.terminal_is_ready(flags),
-            TERMINAL_CLIENT => self.terminal_input(),
+            TERMINAL => self.terminal_is_ready(),
+            TERMINAL_CLIENT => self.terminal_client_is_ready(),
             OUTPUT | 7 => self.output((token - OUTPUT) as usize),
             COPY | 9 => self.copy_is_ready((token - COPY) as usize),
             LOOKER_ON => self.let_go(),
@@ -327,6 +338,12 @@ impl<'a> Supervisor<'a> {
         if self.checking.is_some() || self.ended.is_some() {
             return;
         }
+        if self.is_frozen() {
+            // A process that joins would stand still, and we with it.
+            self.askers.clear();
+            self.timers.set(Alarm::Check, Duration::from_nanos(health.check().interval.max(SOON)));
+            return;
+        }
         let (own, namespaces) = (&self.plan.container.process, &self.plan.container.namespaces);
         match Checking::begin(self.launched, own, namespaces, health.check()) {
             Ok(checking) => {
@@ -410,6 +427,12 @@ impl<'a> Supervisor<'a> {
         let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
     }
 
+    /// Whether the container is paused.
+    fn is_frozen(&self) -> bool {
+        let cgroup = self.launched.cgroup.as_ref().map(|it| &it.0);
+        cgroup.and_then(|it| it.read("cgroup.freeze").ok()).is_some_and(|text| text.starts_with('1'))
+    }
+
     /// Leaves word for other commands how the container is.
     fn note_health(&self) {
         if let (Some(health), Some(plan)) = (&self.health, &self.plan.health) {
@@ -466,38 +489,40 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    fn terminal_is_ready(&mut self, flags: EventFlags) {
-        let Some(terminal) = &mut self.terminal else { return };
-        if flags.contains(EventFlags::OUT) {
-            terminal.flush();
+    fn terminal_is_ready(&mut self) {
+        if let Some(terminal) = &mut self.terminal {
+            terminal.relay(&mut self.launched.log, &mut self.taps);
         }
-        let mut outcome = Relayed::Some;
-        if flags.intersects(EventFlags::IN | EventFlags::HUP | EventFlags::ERR) {
-            outcome = terminal.output(&mut self.launched.log, &mut self.taps);
-        }
-        self.update_terminal(outcome);
+        self.watch_terminal();
     }
 
-    fn terminal_input(&mut self) {
-        let Some(terminal) = &mut self.terminal else { return };
-        let had_client = terminal.client.as_ref().map(|it| it.as_fd().try_clone_to_owned());
-        if !terminal.input()
-            && let Some(Ok(gone)) = had_client
-        {
-            self.forget(gone.as_fd());
+    fn terminal_client_is_ready(&mut self) {
+        if let Some(terminal) = &mut self.terminal {
+            terminal.attend_client();
         }
-        self.update_terminal(Relayed::Some);
+        self.watch_terminal();
     }
 
-    /// Watches for room on the terminal only while there is something to give it.
-    fn update_terminal(&mut self, outcome: Relayed) {
+    /// Watches both sides of the terminal for what is wanted of them now.
+    fn watch_terminal(&mut self) {
         let Some(terminal) = &self.terminal else { return };
-        if outcome == Relayed::End {
-            self.forget(terminal.master.as_fd());
-            return;
+        let master = (terminal.master.as_fd(), TERMINAL, terminal.master_events());
+        let client =
+            terminal.client.as_ref().map(|it| (it.as_fd(), TERMINAL_CLIENT, terminal.client_events()));
+        for (known, (fd, token, wanted)) in
+            self.terminal_watch.iter_mut().zip([Some(master), client].into_iter().flatten())
+        {
+            let data = EventData::new_u64(token);
+            // A hang-up is told whether asked for or not, so a side of which nothing is wanted is not watched at all.
+            let _ = match (known.is_empty(), wanted.is_empty()) {
+                (true, true) => Ok(()),
+                (true, false) => epoll::add(&self.epoll, fd, data, wanted),
+                (false, true) => epoll::delete(&self.epoll, fd),
+                (false, false) if *known == wanted => Ok(()),
+                (false, false) => epoll::modify(&self.epoll, fd, data, wanted),
+            };
+            *known = wanted;
         }
-        let wanted = if terminal.has_pending() { EventFlags::IN | EventFlags::OUT } else { EventFlags::IN };
-        let _ = epoll::modify(&self.epoll, terminal.master.as_fd(), EventData::new_u64(TERMINAL), wanted);
     }
 
     fn accept(&mut self) {
@@ -617,6 +642,12 @@ impl<'a> Supervisor<'a> {
             let report = FailureReport { chain: vec![text], hint: None, code: 125 };
             return self.reply(token, &Reply::Failed(report), &[]);
         }
+        if self.is_frozen() {
+            let text = "the container is paused".to_owned();
+            let hint = Some(format!("let it go on first: pontoon unpause {}", self.plan.name));
+            let report = FailureReport { chain: vec![text], hint, code: 125 };
+            return self.reply(token, &Reply::Failed(report), &[]);
+        }
         let cgroup = self.launched.cgroup.as_ref().map(|it| it.1.as_fd());
         let (target, namespaces) = (self.launched.running.pidfd.as_fd(), &self.plan.container.namespaces);
         match start::join(target, namespaces, process, &self.launched.extras, streams, cgroup) {
@@ -635,17 +666,27 @@ impl<'a> Supervisor<'a> {
 
     /// The payload has ended: keeps what it wrote last, and ends what joined it.
     fn finish(mut self) -> Ended {
+        let mut rests = Vec::new();
         for output in self.outputs.iter_mut().flatten() {
-            output.relay_rest(&mut self.launched.log, &mut self.taps);
+            let bytes = output.rest(&mut self.launched.log, &mut self.taps);
+            rests.extend(Rest::new(output.copy_target(), bytes));
         }
         if let Some(terminal) = &mut self.terminal {
-            terminal.output_rest(&mut self.launched.log, &mut self.taps);
+            let bytes = terminal.rest(&mut self.launched.log, &mut self.taps);
+            rests.extend(terminal.client.as_ref().and_then(|it| Rest::new(it.as_fd(), bytes)));
         }
         self.launched.log.finish();
         self.reap();
         let waiting = self.clients.into_values().filter(|it| it.waits).map(|it| it.socket).collect();
         let client = self.terminal.and_then(|it| it.client);
-        Ended { code: self.ended.unwrap_or(125), halt: self.halt, policy: self.policy, client, waiting }
+        Ended {
+            code: self.ended.unwrap_or(125),
+            halt: self.halt,
+            policy: self.policy,
+            client,
+            waiting,
+            rests,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -134,4 +134,20 @@ fn is_empty(fd: BorrowedFd<'_>) -> rustix::io::Result<bool> {
         Err(Errno::NOTEMPTY) => Ok(false),
         Err(errno) => Err(errno),
     }
+}
+
+/// Sets the mode of what has a name, unless that has become a link meanwhile: others may be at work in the same directory.
+pub(crate) fn chmod_no_link(
+    parent: impl AsFd,
+    name: impl rustix::path::Arg,
+    mode: Mode,
+) -> rustix::io::Result<()> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let held = rustix::fs::openat(parent, name, flags, Mode::empty())?;
+    let kind = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&held)?.st_mode);
+    if kind == rustix::fs::FileType::Symlink {
+        return Err(rustix::io::Errno::LOOP);
+    }
+    // A mere handle takes no fchmod; its entry in /proc leads to the very same file.
+    rustix::fs::chmod(format!("/proc/self/fd/{}", held.as_raw_fd()), mode)
 }

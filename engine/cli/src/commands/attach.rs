@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use super::foreground::{copy, proxied_signals};
 use super::{Context, Failure, control};
 use pontoon_cli::args::AttachArgs;
-use pontoon_cli::detach_keys::{DetachKeys, Typed};
+use pontoon_cli::detach_keys::{DetachKeys, Typed, Typing};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::terminal::{RawMode, set_window_size, window_size};
 
@@ -67,7 +67,7 @@ fn relay(
     attached: &Attached,
     with_input: bool,
     proxies: bool,
-    mut keys: DetachKeys,
+    keys: DetachKeys,
 ) -> Result<Over, Failure> {
     let signals = proxied_signals()?;
     let is_terminal = found.record.request.tty;
@@ -81,25 +81,29 @@ fn relay(
     };
     resize();
     let _raw = input.filter(|_| is_terminal).and_then(|_| RawMode::enter(rustix::stdio::stdin()).ok());
-    let (mut out_open, mut err_open, mut in_open) = (true, true, input.is_some());
+    let typing = input.map(|to| Typing::new(keys, to.as_fd())).transpose();
+    let mut typing = typing.map_err(Error::from)?;
+    let (mut out_open, mut err_open) = (true, true);
     loop {
         let ended = attached.ending.fd();
-        let idle = PollFlags::empty();
-        let wanted = |open: bool| if open { PollFlags::IN } else { idle };
         // A hang-up is told whether asked for or not, so what is over is not looked at again.
         let mut fds = vec![
             PollFd::from_borrowed_fd(ended, PollFlags::IN),
             PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN),
         ];
         let mut places = [None; 3];
-        for (place, (open, fd)) in places.iter_mut().zip([
-            (out_open, attached.stdout.as_fd()),
-            (err_open, attached.stderr.as_fd()),
-            (in_open, rustix::stdio::stdin()),
+        let towards = match (&typing, input) {
+            (Some(typing), Some(to)) if typing.is_pending() => (true, to.as_fd(), PollFlags::OUT),
+            _ => (typing.is_some(), rustix::stdio::stdin(), PollFlags::IN),
+        };
+        for (place, (open, fd, wanted)) in places.iter_mut().zip([
+            (out_open, attached.stdout.as_fd(), PollFlags::IN),
+            (err_open, attached.stderr.as_fd(), PollFlags::IN),
+            towards,
         ]) {
             if open {
                 *place = Some(fds.len());
-                fds.push(PollFd::from_borrowed_fd(fd, wanted(open)));
+                fds.push(PollFd::from_borrowed_fd(fd, wanted));
             }
         }
         match poll(&mut fds, None) {
@@ -126,12 +130,15 @@ fn relay(
         if err_ready {
             err_open = copy(attached.stderr.as_fd(), rustix::stdio::stderr());
         }
-        if in_ready && let Some(to) = input {
-            match keys.copy(rustix::stdio::stdin(), to.as_fd()) {
-                Typed::More => {}
-                Typed::End => in_open = false,
-                Typed::Detach => return Ok(Over::Detached),
-            }
+        let typed = match (&mut typing, input) {
+            (Some(typing), Some(to)) if in_ready && typing.is_pending() => typing.hand_on(to.as_fd()),
+            (Some(typing), Some(to)) if in_ready => typing.read(rustix::stdio::stdin(), to.as_fd()),
+            _ => Typed::More,
+        };
+        match typed {
+            Typed::More => {}
+            Typed::End => typing = None,
+            Typed::Detach => return Ok(Over::Detached),
         }
         if !out_open && !err_open {
             return Ok(if over || ends_soon(ended) { Over::Ended } else { Over::Behind });

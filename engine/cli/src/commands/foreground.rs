@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use super::Failure;
-use pontoon_cli::detach_keys::{DetachKeys, Typed};
+use pontoon_cli::detach_keys::{DetachKeys, Typed, Typing};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::terminal::{RawMode, WindowSize, window_size};
 
@@ -97,23 +97,27 @@ pub fn stand_by(
     terminal: Option<&OwnedFd>,
     interactive: bool,
     on_signal: &dyn Fn(Signal),
-    mut keys: DetachKeys,
+    keys: DetachKeys,
 ) -> Result<Outcome, Failure> {
     let signals = proxied_signals()?;
+    let typing = terminal.filter(|_| interactive).map(|to| Typing::new(keys, to.as_fd())).transpose();
+    let mut typing = typing.map_err(std::io::Error::from)?;
     let _raw = terminal.filter(|_| interactive).and_then(|_| RawMode::enter(rustix::stdio::stdin()).ok());
     let mut output_open = terminal.is_some();
-    let mut input_open = terminal.is_some() && interactive;
     loop {
         let nothing = PollFlags::empty();
+        let is_pending = typing.as_ref().is_some_and(Typing::is_pending);
+        let input_open = typing.is_some() && !is_pending;
         let input = if input_open { PollFlags::IN } else { nothing };
-        let output = if output_open { PollFlags::IN } else { nothing };
+        let mut output = if output_open { PollFlags::IN } else { nothing };
+        output.set(PollFlags::OUT, is_pending);
         let far = terminal.map_or(ended, AsFd::as_fd);
         // A hang-up is told whether asked for or not, so what is over may not be looked at again: a place in the list that
         // is not wanted is filled with what ends it all.
         let mut fds = [
             PollFd::from_borrowed_fd(ended, PollFlags::IN),
             PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(if output_open { far } else { ended }, output),
+            PollFd::from_borrowed_fd(if output_open || is_pending { far } else { ended }, output),
             PollFd::from_borrowed_fd(if input_open { rustix::stdio::stdin() } else { ended }, input),
             // Asks for nothing, and is told when the reading end of a pipe is closed.
             PollFd::from_borrowed_fd(rustix::stdio::stdout(), nothing),
@@ -129,15 +133,18 @@ pub fn stand_by(
             }
         }
         let _ = signal;
-        if output_open && !from_far.is_empty() {
+        if output_open && from_far.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
             output_open = copy(far, rustix::stdio::stdout());
         }
-        if input_open && !from_us.is_empty() {
-            match keys.copy(rustix::stdio::stdin(), far) {
-                Typed::More => {}
-                Typed::End => input_open = false,
-                Typed::Detach => return Ok(Outcome::Detached),
-            }
+        let typed = match &mut typing {
+            Some(typing) if is_pending && !from_far.is_empty() => typing.hand_on(far),
+            Some(typing) if input_open && !from_us.is_empty() => typing.read(rustix::stdio::stdin(), far),
+            _ => Typed::More,
+        };
+        match typed {
+            Typed::More => {}
+            Typed::End => typing = None,
+            Typed::Detach => return Ok(Outcome::Detached),
         }
         if !over.is_empty() {
             // What it wrote last is still in the socket.

@@ -361,8 +361,7 @@ impl Copy<'_> {
         rustix::fs::chownat(to, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
             .map_err(failed("set the owner of the copy of", path))?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
-            // Made a moment ago in a directory that nobody else can enter yet: it is no link.
-            rustix::fs::chmodat(to, name, Mode::from_raw_mode(stat.st_mode & 0o7777), AtFlags::empty())
+            crate::dir::chmod_no_link(to, name, Mode::from_raw_mode(stat.st_mode & 0o7777))
                 .map_err(failed("set the mode of the copy of", path))?;
         }
         rustix::fs::utimensat(to, name, &times(stat), AtFlags::SYMLINK_NOFOLLOW)

@@ -73,8 +73,7 @@ impl Unpacking<'_> {
                 .map_err(chown_failed(entry))?;
         }
         if entry.kind != Kind::Symlink {
-            // Made a moment ago in a directory that nobody else can enter: it is no link.
-            rustix::fs::chmodat(here, name, Mode::from_raw_mode(entry.mode), AtFlags::empty())
+            crate::dir::chmod_no_link(here, name, Mode::from_raw_mode(entry.mode))
                 .map_err(error::failed("set the mode of", entry))?;
         }
         self.report.skipped_xattrs += crate::record::length(entry.xattrs.len());
