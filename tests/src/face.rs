@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 
 use crate::host::{BootOptions, TestHost};
 use crate::root::{self, Kind};
+use crate::uml::Uml;
 use crate::{bench, image, machine, registry, stage};
 
 const USAGE: &str = "usage: testhost COMMAND
@@ -22,6 +23,7 @@ pub fn run(words: &[&str]) -> i32 {
         ["prepare", rest @ ..] => {
             root::provide(Kind::Product);
             image::provide(&[image::BUSYBOX, image::NGINX, image::MARIADB]);
+            Uml::prepare();
             if rest.contains(&"podman") {
                 root::provide(Kind::WithPodman);
             }

@@ -40,19 +40,11 @@ impl TestHost {
     pub fn boot(options: BootOptions) -> Self {
         machine::require_root();
         let root = root::provide(options.kind);
-        let runs = machine::cache().join("run");
-        fs::create_dir_all(&runs).expect("the cache is writable");
-        sweep(&runs);
-
-        // The name carries the pid, so that a later sweep can see whether the owner still lives.
-        let name = format!("pontoon-{}-{}", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed));
-        let run = runs.join(&name);
-        root::remove(&run);
-        fs::create_dir(&run).expect("a fresh directory");
+        let run = fresh_run(&SERIAL.fetch_add(1, Ordering::Relaxed).to_string());
         let binds: String =
             options.binds.iter().map(|(here, there)| format!("{} {there}\n", here.display())).collect();
         fs::write(run.join("binds"), binds).expect("a fresh file");
-        let cgroup = machine::cgroup2().join(&name);
+        let cgroup = machine::cgroup2().join(run.file_name().expect("a name"));
 
         let log = fs::File::create(run.join("log")).expect("a fresh file");
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("host");
@@ -189,6 +181,18 @@ impl Drop for TestHost {
         drop(self.keeper.stdin.take());
         let _ = self.keeper.wait();
     }
+}
+
+/// A fresh directory for one host, after what earlier ones have left was taken away.
+pub(crate) fn fresh_run(name: &str) -> PathBuf {
+    let runs = machine::cache().join("run");
+    fs::create_dir_all(&runs).expect("the cache is writable");
+    sweep(&runs);
+    // It carries the pid, so that a later sweep can see whether the owner still lives.
+    let run = runs.join(format!("pontoon-{}-{name}", std::process::id()));
+    root::remove(&run);
+    fs::create_dir(&run).expect("a fresh directory");
+    run
 }
 
 /// Takes away what hosts of processes that are gone have left (a keeper that was killed itself).

@@ -47,6 +47,11 @@ impl Image {
         format!("{INSIDE}/{}/layout", self.dir_name())
     }
 
+    /// The OCI layout as this machine sees it, once it was provided.
+    pub fn layout_here(&self) -> PathBuf {
+        machine::cache().join("images").join(self.dir_name()).join("layout")
+    }
+
     /// The reference after [`push`].
     pub fn reference(&self) -> String {
         format!("{}/{}:latest", registry::ADDRESS, self.name)

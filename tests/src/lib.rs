@@ -23,6 +23,7 @@ pub mod shared;
 pub mod stage;
 pub mod tar;
 pub mod tree;
+pub mod uml;
 pub mod wait;
 
 pub use enter::Entry;
@@ -30,3 +31,4 @@ pub use host::{BootOptions, TestHost};
 pub use output::Output;
 pub use service::Manager;
 pub use shared::{B, Gone, alone, host, host_with_busybox};
+pub use uml::Uml;
