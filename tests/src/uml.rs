@@ -144,18 +144,19 @@ impl Uml {
         let is_ready = line.is_ready_within(LIMIT);
         self.power = Some(Power { keeper, line: Mutex::new(line) });
         assert!(is_ready, "the UML host does not boot; its console:\n{}", self.console());
-        let state = self.root("systemctl is-system-running --wait");
+        self.is_running("root", "systemctl");
+        // Started at boot, but nothing of the system waits until it is done.
+        wait::until_true("alice's manager", || self.alice("systemctl --user show-environment").code == 0);
+        self.is_running("alice", "systemctl --user");
+    }
+
+    /// Waits until all that a manager starts by itself has started; demands that nothing failed.
+    fn is_running(&self, user: &str, systemctl: &str) {
+        let state = self.sh_as(user, &format!("{systemctl} is-system-running --wait"));
         if state.text() != "running" {
-            panic!(
-                "the UML host came up {}:\n{:?}",
-                state.text(),
-                self.root("systemctl --failed --no-legend")
-            );
+            let failed = self.sh_as(user, &format!("{systemctl} --failed --no-legend --no-pager"));
+            panic!("{user}'s manager on the UML host is {}:\n{failed:?}", state.text());
         }
-        wait::until("alice's manager", || {
-            let state = self.alice("systemctl --user is-system-running --wait");
-            if state.text() == "running" { Ok(()) } else { Err(format!("{state:?}")) }
-        });
     }
 
     /// The last that kernel and systemd said.

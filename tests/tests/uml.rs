@@ -10,10 +10,10 @@ use std::time::Instant;
 use pontoon_tests::{Output, Uml, wait};
 
 /// The busybox image, as it is called here.
-const B: &str = "localhost/work";
+const B: &str = "localhost/busybox";
 
 /// Pulls the image from the directory where the machine has it.
-const PULL: &str = "pontoon pull -q oci:/srv/busybox:work";
+const PULL: &str = "pontoon tag \"$(pontoon pull -q oci:/srv/busybox:work)\" localhost/busybox";
 
 /// What the checks found.
 #[derive(Default)]
@@ -99,7 +99,10 @@ fn limits_by_default(uml: &Uml) {
 
 fn not_delegated(uml: &Uml) {
     let refused = |option: &str, controller: &str| {
-        let run = uml.alice(&run(option, "true")).fails(125).warns(&format!("the {controller} controller"));
+        let run = uml
+            .alice(&run(option, "true"))
+            .fails_before_the_command()
+            .warns(&format!("the {controller} controller"));
         run.warns("Delegate=")
             .warns("/etc/systemd/system/user@.service.d/")
             .warns(option.split(' ').next().unwrap());
