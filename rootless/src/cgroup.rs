@@ -46,6 +46,24 @@ pub enum CgroupError {
         /// The group.
         path: PathBuf,
     },
+    /// The kernel has no such controller in the version 2 hierarchy.
+    #[error("this kernel does not offer the {controller} controller, so {option} cannot be applied")]
+    NotOffered {
+        /// The controller.
+        controller: &'static str,
+        /// The option that needs it.
+        option: String,
+    },
+    /// The controller is there, but it cannot do that.
+    #[error("this kernel's {controller} controller has no `{file}`, so {option} cannot be applied")]
+    NoFile {
+        /// The controller.
+        controller: &'static str,
+        /// Its file.
+        file: String,
+        /// The option that needs it.
+        option: String,
+    },
 }
 
 impl CgroupError {
@@ -53,11 +71,16 @@ impl CgroupError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NotDelegated { controller, .. } => Some(format!(
+            Self::NotDelegated { .. } => Some(
                 "delegate it: put `[Service]` and `Delegate=cpu cpuset io memory pids` into \
-                 /etc/systemd/system/user@.service.d/delegate.conf, run `systemctl daemon-reload` and log in again (if \
-                 /sys/fs/cgroup/cgroup.controllers does not list {controller}, the kernel does not offer it)"
+                 /etc/systemd/system/user@.service.d/delegate.conf, run `systemctl daemon-reload` and log in again"
+                    .to_owned(),
+            ),
+            Self::NotOffered { controller, .. } => Some(format!(
+                "{MOUNT}/cgroup.controllers lists what it offers; {controller} may be switched off in the kernel, or taken \
+                 by a hierarchy of version 1"
             )),
+            Self::NoFile { .. } => None,
             Self::NoVersion2 => Some("boot with systemd.unified_cgroup_hierarchy=1".to_owned()),
             Self::File { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Some("the service needs `Delegate=yes`".to_owned())
@@ -174,7 +197,8 @@ impl Cgroup {
     /// Writes a limit that somebody asked for by `option`.
     ///
     /// # Errors
-    /// [`CgroupError::NotDelegated`] if the controller's file is not there, else the kernel's error.
+    /// [`CgroupError::NotDelegated`], [`CgroupError::NotOffered`] or [`CgroupError::NoFile`] if the controller's file is
+    /// not there, else the kernel's error.
     pub fn set_limit(
         &self,
         controller: &'static str,
@@ -182,14 +206,21 @@ impl Cgroup {
         value: &str,
         option: &str,
     ) -> Result<(), CgroupError> {
-        if !self.path.join(file).exists() {
-            return Err(CgroupError::NotDelegated {
-                controller,
-                option: option.to_owned(),
-                path: self.path.clone(),
-            });
+        if self.path.join(file).exists() {
+            return self.write(file, value);
         }
-        self.write(file, value)
+        let option = option.to_owned();
+        let has = |group: &Path| {
+            let text = fs::read_to_string(group.join("cgroup.controllers")).unwrap_or_default();
+            text.split_whitespace().any(|it| it == controller)
+        };
+        Err(if !has(Path::new(MOUNT)) {
+            CgroupError::NotOffered { controller, option }
+        } else if has(&self.path) {
+            CgroupError::NoFile { controller, file: file.to_owned(), option }
+        } else {
+            CgroupError::NotDelegated { controller, option, path: self.path.clone() }
+        })
     }
 
     /// Writes a file of the group.

@@ -316,8 +316,9 @@ fn within(map: &[IdRange], outer: &[IdRange]) -> Vec<IdRange> {
             }
         }
     }
+    // Not joined: the kernel takes no range that reaches over an edge of the map above.
     pieces.sort_by_key(|it| it.container);
-    joined(pieces)
+    pieces
 }
 
 /// Looks a container id up in a map.

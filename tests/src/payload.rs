@@ -30,6 +30,10 @@ pub fn run(words: &[&str]) -> i32 {
         ["notify", text] => notify(text),
         ["swap", one, other] => swap(one, other),
         ["grab-exe", seconds] => grab_exe(seconds),
+        ["ids"] => {
+            println!("{} {}", rustix::process::getuid().as_raw(), rustix::process::geteuid().as_raw());
+            0
+        }
         ["peek", seconds] => peek(seconds),
         ["grab-fd", seconds, path] => grab_fd(seconds, path),
         _ => {

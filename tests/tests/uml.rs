@@ -108,8 +108,12 @@ fn not_delegated(uml: &Uml) {
             .warns(option.split(' ').next().unwrap());
     };
     // The kernel here has no cpuset at all, and nobody gives io to users unasked.
-    refused("--cpuset-cpus 0", "cpuset");
-    refused("--cpuset-mems 0", "cpuset");
+    for option in ["--cpuset-cpus 0", "--cpuset-mems 0"] {
+        uml.alice(&run(option, "true"))
+            .fails(125)
+            .warns("does not offer the cpuset controller")
+            .warns(option.split(' ').next().unwrap());
+    }
     refused("--blkio-weight 100", "io");
     refused("--device-write-bps /dev/ubda:1mb", "io");
     uml.alice("pontoon ps -aq").ok().prints("");
@@ -244,7 +248,8 @@ fn limits_of_root(uml: &Uml) {
 /// The kernel here has no cpuset, and of the io controller no weights.
 fn not_offered(uml: &Uml) {
     let run = |option: &str| uml.root(&run(option, "true")).fails(125);
-    let weight = run("--blkio-weight 100").warns("--blkio-weight");
+    let weight =
+        run("--blkio-weight 100").warns("--blkio-weight").warns("this kernel's io controller has no");
     let cpuset = run("--cpuset-cpus 0").warns("cpuset").warns("--cpuset-cpus");
     uml.root("pontoon ps -aq").ok().prints("");
     assert!(!weight.stderr.contains("not delegated"), "root has the io controller:\n{weight:?}");

@@ -114,18 +114,23 @@ fn supervise(received: Received, report: Option<OwnedFd>, mut terminal: Option<O
     let mut reporter = Reporter { pipe: report.map(File::from) };
     let (signals, control) = match prepare(&plan) {
         Ok(prepared) => prepared,
-        Err(err) => return fail(&plan, &err, Begun::default(), &mut reporter, 0),
+        Err(err) => return fail(&plan, &err, Begun::default(), &mut reporter, ExitRecord::default()),
     };
     let mut backoff = Backoff::default();
     let mut policy = plan.restart;
+    let mut last_start = 0;
     for restarts in 0.. {
         let mut begun = Begun::default();
         let started_at = time::now();
         let launched = launch(&plan, filter.clone(), &mut begun, manager.as_ref());
         let mut launched = match launched {
             Ok(launched) => launched,
-            Err(err) => return fail(&plan, &err, begun, &mut reporter, restarts),
+            Err(err) => {
+                let exit = ExitRecord { restarts, started_at: last_start, ..ExitRecord::default() };
+                return fail(&plan, &err, begun, &mut reporter, exit);
+            }
         };
+        last_start = started_at;
         let pid = launched.running.pid.as_raw_nonzero().get();
         let cgroup = launched.cgroup.as_ref().map(|it| it.0.path().display().to_string());
         note_start(&plan, RunState { pid, monitor_pid: own_pid(), started_at, cgroup, restarts });
@@ -263,13 +268,19 @@ fn note_start(plan: &MonitorPlan, state: RunState) {
     }
 }
 
-/// The container could not be started: undoes what was begun, and says why.
-fn fail(plan: &MonitorPlan, err: &LaunchError, begun: Begun, reporter: &mut Reporter, restarts: u32) -> i32 {
+/// The container could not be started: undoes what was begun, and says why. `exit` knows of the runs before.
+fn fail(
+    plan: &MonitorPlan,
+    err: &LaunchError,
+    begun: Begun,
+    reporter: &mut Reporter,
+    exit: ExitRecord,
+) -> i32 {
     let report = FailureReport::new(err, err.hint(), err.exit_code());
     let code = report.code;
     finish::undo_outside(begun.network, begun.rootfs.as_ref(), begun.cgroup.as_ref());
     let error = Some(report.chain.join(": "));
-    let exit = ExitRecord { code, finished_at: time::now(), error, restarts, ..ExitRecord::default() };
+    let exit = ExitRecord { code, finished_at: time::now(), error, ..exit };
     finish::settle(plan, &exit);
     reporter.fail(plan, report);
     // The container's user namespace is gone, and nothing in it has run: the files are ours.
