@@ -219,9 +219,9 @@ fn a_broken_file_becomes_a_unit_that_tells_what_is_wrong_and_spares_its_neighbou
     alice.until_logged("broken", "Imagee");
     alice.systemctl("status broken").fails(3).says("broken.container:3:1").says("Imagee");
     // Something that cannot work yet is named, not dropped.
-    alice.add("later.container", "[Container]\nImage=localhost/x\nSubUIDMap=alice\n");
+    alice.add("later.container", "[Container]\nImage=localhost/x\nPodmanArgs=--volume-driver=x\n");
     alice.systemctl("start later").refused();
-    alice.until_logged("later", "--subuidname");
+    alice.until_logged("later", "--volume-driver");
     alice.stop("neighbour");
     for name in ["neighbour", "broken", "later"] {
         alice.remove(&format!("{name}.container"));

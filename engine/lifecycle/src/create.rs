@@ -18,7 +18,7 @@ use crate::id_maps::{self, IdMapsError};
 use crate::names;
 use crate::record::{ContainerRecord, VolumeRecord, VolumeUse};
 use crate::remove::{self, RemoveError, RemoveOptions};
-use crate::request::{CreateRequest, MountRequest, MountSource, UserNsMode};
+use crate::request::{CreateRequest, ImageVolumeMode, MountRequest, MountSource, UserNsMode};
 use crate::secret::{self, UseError};
 use crate::{host::Host, status};
 
@@ -106,6 +106,15 @@ pub enum CreateError {
         #[source]
         source: PublishError,
     },
+    /// A container that is needed.
+    #[error("--requires {name} cannot be had")]
+    Requires {
+        /// Its name.
+        name: String,
+        /// The cause.
+        #[source]
+        source: FindContainerError,
+    },
     /// A container whose volumes are wanted.
     #[error("cannot take over the volumes of another container")]
     VolumesFrom(#[from] FindContainerError),
@@ -185,6 +194,9 @@ pub fn create(
     let mut request = request;
     let config = image_config(store, image)?;
     health::plan(&request.health, &config)?;
+    for name in &request.requires {
+        store.find_container(name).map_err(|source| CreateError::Requires { name: name.clone(), source })?;
+    }
     if request.publish_all {
         publish_exposed(&mut request, &config)?;
     }
@@ -283,7 +295,7 @@ pub fn preview(
         match &mount.source {
             MountSource::Volume(name) => volumes.push(volume(name, &mount.target, &mount.options)),
             MountSource::Anonymous => volumes.push(volume("ANONYMOUS", &mount.target, &mount.options)),
-            MountSource::Bind(_) | MountSource::Tmpfs => {}
+            MountSource::Bind(_) | MountSource::Tmpfs | MountSource::Devpts => {}
         }
     }
     for target in &config.config.volumes {
@@ -377,14 +389,22 @@ fn use_volumes(store: &Store, record: &mut ContainerRecord, image: &ImageConfig)
         let volume = match &mount.source {
             MountSource::Volume(name) => find_or_make(store, name)?,
             MountSource::Anonymous => make_anonymous(store, record)?,
-            MountSource::Bind(_) | MountSource::Tmpfs => continue,
+            MountSource::Bind(_) | MountSource::Tmpfs | MountSource::Devpts => continue,
         };
         record.volumes.push(used(&volume, &mount.target, &mount.options));
+    }
+    if record.request.image_volume == ImageVolumeMode::Ignore {
+        return Ok(());
     }
     for target in &image.config.volumes {
         let clean = target.trim_end_matches('/');
         let has = |other: &str| other.trim_end_matches('/') == clean;
         if !mounts.iter().any(|it| has(&it.target)) && !record.volumes.iter().any(|it| has(&it.target)) {
+            if record.request.image_volume == ImageVolumeMode::Tmpfs {
+                let (source, target) = (MountSource::Tmpfs, format!("/{}", clean.trim_start_matches('/')));
+                record.request.mounts.push(MountRequest { source, target, options: Vec::new() });
+                continue;
+            }
             let volume = make_anonymous(store, record)?;
             record.volumes.push(used(&volume, target, &[]));
         }

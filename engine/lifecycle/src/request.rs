@@ -125,16 +125,32 @@ pub struct CreateRequest {
     pub sysctls: Vec<(String, String)>,
     /// `--ulimit`: name, soft, hard (`None` = unlimited).
     pub ulimits: Vec<(String, Option<u64>, Option<u64>)>,
+    /// `--ulimit host`: our own limits, as they are.
+    pub host_ulimits: bool,
     /// `--shm-size`, in bytes; Podman's default is 64 MiB.
     pub shm_size: Option<u64>,
     /// Limits of memory, processors, processes and devices.
     pub resources: Resources,
     /// `--cgroups`.
     pub cgroups: CgroupMode,
+    /// `--cgroup-parent`: the slice of the service manager's that the container is in.
+    pub cgroup_parent: Option<String>,
+    /// `--cgroupns host`: the host's groups are seen, all of them.
+    pub host_cgroup_namespace: bool,
+    /// `--systemd`.
+    pub systemd: SystemdMode,
+    /// `--shm-size-systemd`: how large the file systems are that are made for systemd, in bytes.
+    pub shm_size_systemd: Option<u64>,
+    /// `--requires`: containers that are started before this one.
+    pub requires: Vec<String>,
+    /// `--image-volume`.
+    pub image_volume: ImageVolumeMode,
     /// `--pid`.
     pub pid: NamespaceMode,
     /// `--ipc`; containers cannot share it with each other.
     pub ipc: NamespaceMode,
+    /// `--ipc none`: without `/dev/shm`.
+    pub no_shm: bool,
     /// `--uts`.
     pub uts: NamespaceMode,
     /// `--userns`.
@@ -184,6 +200,11 @@ pub enum HostsFile {
 }
 
 impl CreateRequest {
+    /// The containers that must run before this one, each as it was named.
+    pub fn needs(&self) -> impl Iterator<Item = &str> {
+        self.sharing().into_iter().map(|(_, name)| name).chain(self.requires.iter().map(String::as_str))
+    }
+
     /// The containers whose namespaces are shared, each as it was named, and with which option.
     #[must_use]
     pub fn sharing(&self) -> Vec<(&'static str, &str)> {
@@ -259,6 +280,8 @@ pub enum MountSource {
     Anonymous,
     /// A tmpfs.
     Tmpfs,
+    /// A file system of terminals.
+    Devpts,
 }
 
 /// `--secret`.
@@ -332,6 +355,32 @@ pub enum CgroupMode {
     NoConmon,
     /// No cgroup of its own.
     Disabled,
+}
+
+/// `--systemd`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SystemdMode {
+    /// If the command is systemd, or an init, the container is made ready for it.
+    #[default]
+    True,
+    /// It is not.
+    False,
+    /// Whatever the command is.
+    Always,
+}
+
+/// `--image-volume`: what becomes of the places that an image calls volumes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ImageVolumeMode {
+    /// Each is a volume without a name.
+    #[default]
+    Anonymous,
+    /// Each is a tmpfs.
+    Tmpfs,
+    /// They are directories like others.
+    Ignore,
 }
 
 /// Whose a namespace is.

@@ -165,8 +165,7 @@ impl Needs {
 
 impl Need {
     fn of(record: ContainerRecord) -> Option<Self> {
-        let wants: Vec<String> =
-            record.request.sharing().iter().map(|(_, name)| (*name).to_owned()).collect();
+        let wants: Vec<String> = record.request.needs().map(str::to_owned).collect();
         (!wants.is_empty()).then_some(Self { id: record.id, name: record.name, wants })
     }
 }

@@ -18,6 +18,7 @@ use pontoon_storage::{ContainerHandle, FileError, FindImageError, ImageRecord, S
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::create::Created;
+use crate::decide::OVERLAYS;
 use crate::exec::Causes;
 use crate::facts::{self, Known, PlanError};
 use crate::host::Host;
@@ -63,6 +64,15 @@ pub enum StartError {
     /// The scope.
     #[error("cannot get a scope from the service manager")]
     Scope(#[from] ManagerError),
+    /// The place for changes to a volume.
+    #[error("cannot make `{}`", path.display())]
+    Overlay {
+        /// The directory.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
     /// The supervisor's program.
     #[error("cannot run the supervisor `{}`", program.display())]
     Supervisor {
@@ -93,7 +103,7 @@ impl StartError {
             Self::Supervisor { .. } => {
                 Some("it belongs to PREFIX/libexec/pontoon/pontoon-monitor; see `make install`".to_owned())
             }
-            Self::Image(_) | Self::Vanished => None,
+            Self::Image(_) | Self::Overlay { .. } | Self::Vanished => None,
         }
     }
 
@@ -277,7 +287,13 @@ fn scope(bus: &Bus, record: &ContainerRecord, pid: u32) -> Result<(), StartError
     let ask = |name: &str| {
         start_scope(
             bus,
-            &ScopeRequest { name, pids: &[pid], description: &description, slice: None, delegate: true },
+            &ScopeRequest {
+                name,
+                pids: &[pid],
+                description: &description,
+                slice: record.request.cgroup_parent.as_deref(),
+                delegate: true,
+            },
         )
     };
     // If it fails, the gate is dropped unopened, which ends the supervisor.
@@ -285,6 +301,20 @@ fn scope(bus: &Bus, record: &ContainerRecord, pid: u32) -> Result<(), StartError
         Err(ManagerError::Exists { .. }) => Ok(ask(&format!("pontoon-{}-{pid}.scope", record.id))?),
         other => Ok(other?),
     }
+}
+
+/// Makes the places for changes to what is mounted with the option `O`.
+fn make_volume_overlays(record: &ContainerRecord, directory: &Path) -> Result<(), StartError> {
+    let options = record.request.mounts.iter().map(|it| &it.options);
+    let options = options.chain(record.volumes.iter().map(|it| &it.options));
+    if !options.clone().any(|it| it.iter().any(|word| word == "O")) {
+        return Ok(());
+    }
+    for number in 0..options.count() {
+        let path = directory.join(OVERLAYS).join(number.to_string());
+        std::fs::create_dir_all(&path).map_err(|source| StartError::Overlay { path, source })?;
+    }
+    Ok(())
 }
 
 fn next_report(reports: &mut BufReader<File>) -> Option<Report> {
@@ -325,6 +355,7 @@ fn plan_for(
     let record = &startable.record;
     let image = find_image(store, &record.image_id)?;
     startable.container.make_overlay_dirs(image.root)?;
+    make_volume_overlays(&startable.record, startable.container.path())?;
     let known = Known {
         record,
         image: &image,

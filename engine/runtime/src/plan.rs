@@ -79,6 +79,14 @@ pub struct Rootfs {
     pub devices: bool,
 }
 
+impl Rootfs {
+    /// Whether overlay's own marks are `user.overlay.*` attributes here.
+    #[must_use]
+    pub fn userxattr(&self) -> bool {
+        matches!(self.source, RootfsSource::Overlay { userxattr: true, .. } | RootfsSource::Fuse { .. })
+    }
+}
+
 /// Ways to make a root file system of layers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -239,6 +247,11 @@ pub enum MountSource {
         /// Group of the terminals, where it is mapped.
         gid: Option<u32>,
     },
+    /// A new `devpts` that somebody asked for.
+    AskedDevpts {
+        /// Options for the file system: `uid`, `gid`, `mode`, `max`.
+        options: Vec<(String, String)>,
+    },
     /// A new `tmpfs`.
     Tmpfs {
         /// Options for the file system: `size`, `mode`, `nr_inodes`, `uid`, `gid`.
@@ -255,6 +268,22 @@ pub enum MountSource {
         /// Where a first copy is prepared, for a volume that is still empty: it starts with what the root file system has
         /// at the target, or else with its owner set to the container's user. A directory of the same file system.
         first_copy: Option<PathBuf>,
+        /// A file or directory in it that is mounted instead; no link leads out of it.
+        #[serde(default)]
+        subpath: Option<String>,
+    },
+    /// A directory of the host, with another one that takes the changes.
+    Overlay {
+        /// The directory.
+        lower: PathBuf,
+        /// A directory in it that is meant instead.
+        subpath: Option<String>,
+        /// What takes the changes.
+        upper: PathBuf,
+        /// Its work directory, on the same file system.
+        work: PathBuf,
+        /// Begin anew: what is in the last two is deleted.
+        is_fresh: bool,
     },
     /// A device node of the host.
     Device {

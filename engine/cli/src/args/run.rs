@@ -401,6 +401,24 @@ pub struct ContainerOptions {
     /// Host name namespace: private, host or container:NAME
     #[arg(long, value_name = "MODE")]
     pub uts: Option<String>,
+    /// Slice that the container is in
+    #[arg(long, value_name = "NAME.slice")]
+    pub cgroup_parent: Option<String>,
+    /// Control group namespace: private or host
+    #[arg(long, value_name = "MODE")]
+    pub cgroupns: Option<String>,
+    /// What the image's volumes are: anonymous, tmpfs or ignore
+    #[arg(long, value_name = "MODE")]
+    pub image_volume: Option<String>,
+    /// Start these containers before this one
+    #[arg(long, value_name = "CONTAINER,...")]
+    pub requires: Vec<String>,
+    /// Be ready for systemd: true (if it is the command), false or always
+    #[arg(long, value_name = "MODE")]
+    pub systemd: Option<String>,
+    /// Size of the file systems made for systemd
+    #[arg(long, value_name = "SIZE")]
+    pub shm_size_systemd: Option<String>,
     /// Mount a volume or a path of the host
     #[arg(short, long, value_name = "[SOURCE:]TARGET[:OPTION,...]")]
     pub volume: Vec<String>,
@@ -432,16 +450,7 @@ pub struct ContainerOptions {
 /// Options of which only the value that describes what we do anyway is taken.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct FixedOptions {
-    /// Control group namespace
-    #[arg(long, hide = true)]
-    pub cgroupns: Option<String>,
-    /// Volumes of the image
-    #[arg(long, hide = true)]
-    pub image_volume: Option<String>,
     /// Choice of the seccomp profile
     #[arg(long, hide = true)]
     pub seccomp_policy: Option<String>,
-    /// systemd inside the container
-    #[arg(long, hide = true)]
-    pub systemd: Option<String>,
 }

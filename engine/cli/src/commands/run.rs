@@ -201,9 +201,9 @@ fn passed(context: &Context, asked: u32) -> Result<Passed, Failure> {
     Ok(Passed { count, listens: sockets > 0 })
 }
 
-/// Starts the containers whose namespaces are wanted, as far as they do not run.
+/// Starts the containers that are needed, as far as they do not run.
 fn start_shared(context: &Context, store: &Store, request: &CreateRequest) -> Result<(), Failure> {
-    for (_, name) in request.sharing() {
+    for name in request.needs() {
         // What cannot be found is told when it is needed.
         if list::find(store, name).is_ok_and(|it| !it.status.is_alive()) {
             start_detached(context, store, name)?;

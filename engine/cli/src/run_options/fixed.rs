@@ -6,12 +6,8 @@ use crate::args::FixedOptions;
 
 /// Refuses all other values by name.
 pub(super) fn check(options: &FixedOptions) -> Result<(), OptionError> {
-    let rows: [(&'static str, Option<&String>, &[&str]); 4] = [
-        ("--cgroupns", options.cgroupns.as_ref(), &["", "private"]),
-        ("--image-volume", options.image_volume.as_ref(), &["", "anonymous", "bind"]),
-        ("--seccomp-policy", options.seccomp_policy.as_ref(), &["", "default"]),
-        ("--systemd", options.systemd.as_ref(), &["", "true", "false"]),
-    ];
+    let rows: [(&'static str, Option<&String>, &[&str]); 1] =
+        [("--seccomp-policy", options.seccomp_policy.as_ref(), &["", "default"])];
     for (option, value, taken) in rows {
         let Some(value) = value.filter(|value| !taken.contains(&value.as_str())) else { continue };
         let taken: Vec<String> =

@@ -24,9 +24,6 @@ const RESOURCES: [&str; 16] = [
 
 /// `NAME=SOFT[:HARD]`; -1 and `unlimited` are no limit.
 pub(super) fn ulimit(text: &str) -> Result<(String, Option<u64>, Option<u64>), Fault> {
-    if text == "host" {
-        return Err(Fault::not_supported().hint("name the limits, as nofile=1024:4096"));
-    }
     let Some((name, limits)) = text.split_once('=') else {
         return Err(Fault::invalid("it must be NAME=SOFT or NAME=SOFT:HARD"));
     };

@@ -1,6 +1,6 @@
 //! All options of one command line, put together.
 
-use pontoon_lifecycle::request::{CreateRequest, NamespaceMode, NetworkMode, RestartPolicy};
+use pontoon_lifecycle::request::{CgroupMode, CreateRequest, NamespaceMode, NetworkMode, RestartPolicy};
 
 use super::error::{each, each_listed, listed, optional};
 use super::{
@@ -15,6 +15,9 @@ const UNIT_VARIABLE: &str = "PODMAN_SYSTEMD_UNIT";
 
 /// The word of `--group-add` that stands for our own groups.
 const KEEP_GROUPS: &str = "keep-groups";
+
+/// The word of `--ulimit` that stands for our own limits.
+const HOST_LIMITS: &str = "host";
 
 /// Reads the options of one container.
 pub(super) fn lower(
@@ -105,6 +108,7 @@ fn confinement(request: &mut CreateRequest, options: &ContainerOptions) -> Resul
     }
     request.pid = optional("--pid", options.pid.as_ref(), modes::namespace)?.unwrap_or_default();
     request.ipc = optional("--ipc", options.ipc.as_ref(), modes::ipc)?.unwrap_or_default();
+    request.no_shm = options.ipc.as_deref() == Some("none");
     request.uts = optional("--uts", options.uts.as_ref(), modes::namespace)?.unwrap_or_default();
     request.userns = userns::read_all(options)?;
     request.sysctls = each_listed("--sysctl", &options.sysctl, limits::sysctl)?;
@@ -115,11 +119,28 @@ fn confinement(request: &mut CreateRequest, options: &ContainerOptions) -> Resul
 
 /// What the container may use.
 fn usage(request: &mut CreateRequest, options: &ContainerOptions) -> Result<(), OptionError> {
-    request.ulimits = each_listed("--ulimit", &options.ulimit, limits::ulimit)?;
+    request.host_ulimits = options.ulimit.iter().any(|it| it == HOST_LIMITS);
+    if let (true, Some(other)) = (request.host_ulimits, options.ulimit.iter().find(|it| *it != HOST_LIMITS)) {
+        let one = format!("--ulimit {HOST_LIMITS}");
+        return Err(OptionError::Conflict { one, other: format!("--ulimit {other}") });
+    }
+    if !request.host_ulimits {
+        request.ulimits = each_listed("--ulimit", &options.ulimit, limits::ulimit)?;
+    }
     request.resources = resources::read(&options.resources)?;
     request.shm_size = optional("--shm-size", options.shm_size.as_ref(), size::read)?;
     request.oom_score_adj = optional("--oom-score-adj", options.oom_score_adj.as_ref(), limits::oom_score)?;
     request.cgroups = optional("--cgroups", options.cgroups.as_ref(), modes::cgroups)?.unwrap_or_default();
+    request.cgroup_parent =
+        optional("--cgroup-parent", options.cgroup_parent.as_ref(), modes::cgroup_parent)?;
+    if request.cgroup_parent.is_some() && request.cgroups != CgroupMode::Enabled {
+        let other = format!("--cgroups {}", options.cgroups.as_deref().unwrap_or_default());
+        return Err(OptionError::Conflict { one: "--cgroup-parent".to_owned(), other });
+    }
+    request.host_cgroup_namespace =
+        optional("--cgroupns", options.cgroupns.as_ref(), modes::cgroup_namespace)?.unwrap_or_default();
+    request.systemd = optional("--systemd", options.systemd.as_ref(), modes::systemd)?.unwrap_or_default();
+    request.shm_size_systemd = optional("--shm-size-systemd", options.shm_size_systemd.as_ref(), size::read)?;
     Ok(())
 }
 
@@ -133,6 +154,9 @@ fn surroundings(
     request.devices = each("--device", &options.device, |value| devices::read(value, host))?;
     request.network = network::read(&options.network, host)?;
     request.secrets = each("--secret", &options.secret, secrets::read)?;
+    request.image_volume =
+        optional("--image-volume", options.image_volume.as_ref(), modes::image_volume)?.unwrap_or_default();
+    request.requires = listed(&options.requires);
     request.volumes_from = each("--volumes-from", &options.volumes_from, mounts::volumes_from)?;
     request.publish_all = options.publish_all;
     request.publish = ports::publish(&options.publish)?;

@@ -1,6 +1,8 @@
 //! Options that choose one of a few ways: `--pull`, `--cgroups`, `--sdnotify`, `--restart`; and `--stop-timeout`.
 
-use pontoon_lifecycle::request::{CgroupMode, NamespaceMode, PullPolicy, RestartPolicy, SdNotifyMode};
+use pontoon_lifecycle::request::{
+    CgroupMode, ImageVolumeMode, NamespaceMode, PullPolicy, RestartPolicy, SdNotifyMode, SystemdMode,
+};
 
 use super::OptionError;
 use super::error::Fault;
@@ -45,12 +47,56 @@ pub(super) fn namespace(text: &str) -> Result<NamespaceMode, Fault> {
 pub(super) fn ipc(text: &str) -> Result<NamespaceMode, Fault> {
     match text {
         "" | "private" | "shareable" => Ok(NamespaceMode::Private),
+        // Without `/dev/shm`, which is said elsewhere.
+        "none" => Ok(NamespaceMode::Private),
         "host" => Ok(NamespaceMode::Host),
-        "none" => Err(Fault::not_supported().hint("private, shareable and host are")),
         other if other.starts_with("container:") || other.starts_with("ns:") => {
-            Err(Fault::not_supported().hint("private, shareable and host are"))
+            Err(Fault::not_supported().hint("private, shareable, none and host are"))
         }
-        _ => Err(Fault::invalid("it must be one of: private, shareable, host")),
+        _ => Err(Fault::invalid("it must be one of: private, shareable, none, host")),
+    }
+}
+
+/// `--cgroupns`: whether it is the host's.
+pub(super) fn cgroup_namespace(text: &str) -> Result<bool, Fault> {
+    match text {
+        "" | "private" => Ok(false),
+        "host" => Ok(true),
+        other if other.starts_with("container:") || other.starts_with("ns:") => {
+            Err(Fault::not_supported().hint("private and host are"))
+        }
+        _ => Err(Fault::invalid("it must be one of: private, host")),
+    }
+}
+
+/// `--cgroup-parent`
+pub(super) fn cgroup_parent(text: &str) -> Result<String, Fault> {
+    let name = text.trim_start_matches('/');
+    let is_name = name.len() > ".slice".len()
+        && name.bytes().all(|it| it.is_ascii_alphanumeric() || b":-_.\\@".contains(&it));
+    match name.strip_suffix(".slice") {
+        Some(_) if is_name => Ok(name.to_owned()),
+        _ => Err(Fault::invalid("it must be the name of a slice").hint("as in --cgroup-parent apps.slice")),
+    }
+}
+
+/// `--systemd`
+pub(super) fn systemd(text: &str) -> Result<SystemdMode, Fault> {
+    match text {
+        "" | "true" => Ok(SystemdMode::True),
+        "false" => Ok(SystemdMode::False),
+        "always" => Ok(SystemdMode::Always),
+        _ => Err(Fault::invalid("it must be one of: true, false, always")),
+    }
+}
+
+/// `--image-volume`
+pub(super) fn image_volume(text: &str) -> Result<ImageVolumeMode, Fault> {
+    match text {
+        "" | "anonymous" | "bind" => Ok(ImageVolumeMode::Anonymous),
+        "tmpfs" => Ok(ImageVolumeMode::Tmpfs),
+        "ignore" => Ok(ImageVolumeMode::Ignore),
+        _ => Err(Fault::invalid("it must be one of: anonymous, bind, tmpfs, ignore")),
     }
 }
 

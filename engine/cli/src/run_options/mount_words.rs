@@ -12,6 +12,8 @@ pub(super) enum Family {
     Volume,
     /// A tmpfs.
     Tmpfs,
+    /// A devpts.
+    Devpts,
 }
 
 /// Words of which a mount can have only one.
@@ -37,12 +39,19 @@ pub(super) fn checked(options: Vec<String>, family: Family, selinux: bool) -> Re
                 return Err(Fault::part_not_supported(&*option)
                     .hint("relabel the files yourself: chcon -R -t container_file_t"));
             }
-            ("O" | "idmap", Family::Bind | Family::Volume) => return Err(Fault::part_not_supported(option)),
-            (word, Family::Bind | Family::Volume)
-                if ["idmap=", "upperdir=", "workdir="].iter().any(|prefix| word.starts_with(prefix)) =>
-            {
+            ("O", Family::Bind | Family::Volume) => {}
+            (word, Family::Bind | Family::Volume) if word == "idmap" || word.starts_with("idmap=") => {
                 return Err(Fault::part_not_supported(word));
             }
+            (word, Family::Bind | Family::Volume)
+                if ["upperdir=/", "workdir=/"].iter().any(|prefix| word.starts_with(prefix)) => {}
+            (word, Family::Bind | Family::Volume)
+                if word.starts_with("upperdir=") || word.starts_with("workdir=") =>
+            {
+                return Err(Fault::invalid(format!("the path in `{word}` must be absolute")));
+            }
+            (word, Family::Bind | Family::Volume) if is_subpath(word)? => {}
+            (word, Family::Devpts) if is_devpts(word)? => {}
             (word, _) if is_common(word) => {}
             ("z" | "Z" | "bind" | "rbind", Family::Bind | Family::Volume) => {}
             ("copy" | "nocopy", Family::Volume) => {}
@@ -80,6 +89,41 @@ fn is_common(word: &str) -> bool {
             | "nodiratime"
             | "diratime"
     )
+}
+
+/// Whether it is `subpath=PATH`; the path must stay inside.
+fn is_subpath(word: &str) -> Result<bool, Fault> {
+    let Some(path) = word.strip_prefix("subpath=") else { return Ok(false) };
+    if path.is_empty() || path.split('/').any(|part| part == "..") {
+        return Err(Fault::invalid(format!("`{path}` is no path in what is mounted")));
+    }
+    Ok(true)
+}
+
+/// Whether it is an option of devpts; its value must be right, too.
+fn is_devpts(word: &str) -> Result<bool, Fault> {
+    let Some((key, value)) = word.split_once('=') else { return Ok(false) };
+    let right = match key {
+        "uid" | "gid" | "max" => {
+            value.parse::<u32>().is_ok_and(|it| it < u32::MAX) && !value.starts_with('+')
+        }
+        "mode" => u32::from_str_radix(value, 8).is_ok_and(|mode| mode <= 0o777) && !value.starts_with('+'),
+        _ => return Ok(false),
+    };
+    if right { Ok(true) } else { Err(Fault::invalid(format!("`{value}` is no value for `{key}`"))) }
+}
+
+/// The directories of an overlay come together, and with `O`.
+pub(super) fn check_overlay(options: &[String]) -> Result<(), Fault> {
+    let has = |prefix: &str| options.iter().any(|it| it.starts_with(prefix));
+    let (upper, work, is_overlay) = (has("upperdir="), has("workdir="), options.iter().any(|it| it == "O"));
+    if upper != work {
+        return Err(Fault::invalid("upperdir= and workdir= need each other"));
+    }
+    if upper && !is_overlay {
+        return Err(Fault::invalid("upperdir= and workdir= need the option `O`"));
+    }
+    Ok(())
 }
 
 fn is_propagation(word: &str) -> bool {
@@ -131,9 +175,9 @@ pub(super) fn from_mount_field(key: &str, value: Option<&str>) -> Result<Option<
         ("bind-propagation" | "relabel", _) => Err(wrong()),
         ("tmpfs-size", Some(size)) => Ok(Some(format!("size={size}"))),
         ("tmpfs-mode", Some(mode)) => Ok(Some(format!("mode={mode}"))),
-        ("volume-opt" | "volume-driver" | "volume-label" | "subpath" | "volume-subpath" | "idmap", _) => {
-            Err(Fault::part_not_supported(key))
-        }
+        ("subpath" | "volume-subpath", Some(path)) => Ok(Some(format!("subpath={path}"))),
+        ("subpath" | "volume-subpath", None) => Err(wrong()),
+        ("volume-opt" | "volume-driver" | "volume-label" | "idmap", _) => Err(Fault::part_not_supported(key)),
         (word, None) => Ok(Some(word.to_owned())),
         (key, Some(value)) => Ok(Some(format!("{key}={value}"))),
     }

@@ -83,12 +83,15 @@ fn mount(text: &str, host: &Host) -> Result<MountRequest, Fault> {
         ("volume", _) => MountSource::Anonymous,
         ("tmpfs", None) => MountSource::Tmpfs,
         ("tmpfs", Some(_)) => return Err(Fault::invalid("a tmpfs has no source")),
-        ("artifact" | "devpts" | "glob" | "image" | "ramfs", _) => {
+        ("devpts", None) => MountSource::Devpts,
+        ("devpts", Some(_)) => return Err(Fault::invalid("a devpts has no source")),
+        ("artifact" | "glob" | "image" | "ramfs", _) => {
             return Err(Fault::part_not_supported(format!("type={kind}"))
-                .hint("bind, volume and tmpfs are supported"));
+                .hint("bind, volume, tmpfs and devpts are supported"));
         }
         (other, _) => {
-            return Err(Fault::invalid(format!("there is no type `{other}`; it is bind, volume or tmpfs")));
+            let why = format!("there is no type `{other}`; it is bind, volume, tmpfs or devpts");
+            return Err(Fault::invalid(why));
         }
     };
     let mut options = Vec::new();
@@ -122,8 +125,10 @@ fn finish(
         MountSource::Bind(_) => Family::Bind,
         MountSource::Volume(_) | MountSource::Anonymous => Family::Volume,
         MountSource::Tmpfs => Family::Tmpfs,
+        MountSource::Devpts => Family::Devpts,
     };
     let options = mount_words::checked(options, family, host.selinux)?;
+    mount_words::check_overlay(&options)?;
     Ok(MountRequest { source, target, options })
 }
 

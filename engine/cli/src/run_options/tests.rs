@@ -190,7 +190,10 @@ fn wrong_volumes_are_told() {
         ("a:/b:c:d", "it must be TARGET"),
         ("bad name:/x", "the volume's name `bad name`"),
         ("rel/x:/x", "-> a path begins with `/` or `./`: ./rel/x"),
-        ("vol:/x:O", "`--volume=O` is not supported yet"),
+        ("vol:/x:O,upperdir=/u", "upperdir= and workdir= need each other"),
+        ("vol:/x:upperdir=/u,workdir=/w", "need the option `O`"),
+        ("vol:/x:O,upperdir=u,workdir=/w", "must be absolute"),
+        ("vol:/x:subpath=../etc", "is no path in what is mounted"),
         ("vol:/x:idmap=uids=1", "is not supported yet"),
         ("vol:/x:size=1m", "a mount has no option `size=1m`"),
     ] {
@@ -427,10 +430,11 @@ fn limits_are_checked() {
         ("nofile=5:1", "the soft limit is above the hard limit"),
         ("nofile=-1:5", "the soft limit is above the hard limit"),
         ("nofile=x", "`x` is neither a number"),
-        ("host", "not supported yet"),
     ] {
         check_refused("--ulimit", value, expected);
     }
+    assert!(request(&["--ulimit", "host"]).host_ulimits);
+    assert!(refusal(&["--ulimit", "host", "--ulimit", "core=1"]).contains("cannot be used together"));
     assert_eq!(request(&["--pids-limit", "-1"]).resources.pids_limit, Some(-1));
     assert_eq!(request(&["--pids-limit=100"]).resources.pids_limit, Some(100));
     check_refused("--pids-limit", "-5", "it must be a number");
@@ -605,8 +609,13 @@ fn options_for_our_one_way_are_taken_and_others_refused() {
     request(&["--no-healthcheck", "--image-volume=anonymous", "--disable-content-trust"]);
     check_refused("--ipc", "container:x", "not supported yet");
     check_refused("--pid", "ns:/x", "not supported yet");
-    check_refused("--cgroupns", "host", "not supported yet -> --cgroupns takes `private`");
-    check_refused("--systemd", "always", "not supported yet");
+    check_refused("--cgroupns", "container:x", "not supported yet -> private and host are");
+    check_refused("--systemd", "maybe", "true, false, always");
+    check_refused("--seccomp-policy", "image", "not supported yet");
+    check_refused("--image-volume", "x", "anonymous, bind, tmpfs, ignore");
+    check_refused("--cgroup-parent", "/a/b", "the name of a slice");
+    let refused = refusal(&["--cgroups", "split", "--cgroup-parent", "a.slice"]);
+    assert!(refused.contains("cannot be used together"), "{refused}");
 }
 
 #[test]

@@ -64,7 +64,7 @@ pub(super) struct HostConfig {
     cpu_shares: u64,
     memory: u64,
     nano_cpus: i64,
-    cgroup_parent: &'static str,
+    cgroup_parent: String,
     blkio_weight: u64,
     blkio_weight_device: Vec<WeightDevice>,
     blkio_device_read_bps: Vec<ThrottleDevice>,
@@ -178,7 +178,7 @@ impl HostConfig {
         Self {
             binds: facts.mounts.iter().filter_map(bind).collect(),
             cgroup_manager: facts.cgroup_manager.to_owned(),
-            cgroup_mode: PRIVATE,
+            cgroup_mode: if request.host_cgroup_namespace { "host" } else { PRIVATE },
             container_id_file: request
                 .cidfile
                 .as_ref()
@@ -218,6 +218,7 @@ impl HostConfig {
             group_add: request.group_add.clone(),
             ipc_mode: match request.ipc {
                 NamespaceMode::Host => "host",
+                _ if request.no_shm => "none",
                 _ => "shareable",
             },
             cgroup: "",
@@ -252,7 +253,7 @@ impl HostConfig {
             cpu_shares: resources.cpu_shares.unwrap_or(0),
             memory: resources.memory.unwrap_or(0),
             nano_cpus: nano_cpus(resources),
-            cgroup_parent: "",
+            cgroup_parent: request.cgroup_parent.clone().unwrap_or_default(),
             blkio_weight: resources.blkio_weight.unwrap_or(0),
             blkio_weight_device: resources.blkio_weight_device.iter().map(weight_device).collect(),
             blkio_device_read_bps: rates(&resources.device_read_bps),

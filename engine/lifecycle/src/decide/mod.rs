@@ -25,10 +25,14 @@ use crate::record::ContainerRecord;
 use crate::request::{CreateRequest, LogDriver, NamespaceMode, NetworkMode, SdNotifyMode};
 use crate::sharing::Shared;
 
+pub(crate) use mounts::OVERLAYS;
 pub use process::signal_number;
 
 /// Podman's default time between the stop signal and the kill, in seconds.
 pub const DEFAULT_STOP_TIMEOUT: u32 = 10;
+
+/// `SIGRTMIN+3`: systemd(1) halts at it.
+const STOP_OF_SYSTEMD: i32 = 37;
 
 /// What the decision is made from.
 #[derive(Debug)]
@@ -223,8 +227,9 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
     let process = process::decide(&facts, &hostname, &confinement)?;
     let notify = notify(&facts);
     let files = run_files(&facts, &network, &hostname);
-    let mounts = mounts::decide(&facts, &network, &files, notify)?;
-    let stop_signal = stop_signal(&facts)?;
+    let is_systemd = process::is_systemd(request, &process.args);
+    let mounts = mounts::decide(&facts, &network, &files, notify, is_systemd)?;
+    let stop_signal = stop_signal(&facts, is_systemd)?;
     let container = Plan {
         rootfs: Rootfs {
             source: facts.rootfs.clone(),
@@ -241,7 +246,7 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
             host_uts: request.uts == NamespaceMode::Host,
             joined: facts.shared.as_ref().map(|it| it.namespaces.clone()),
             loopback_up: network.loopback_up,
-            cgroup: true,
+            cgroup: !request.host_cgroup_namespace,
         },
         hostname: (request.uts == NamespaceMode::Private).then_some(hostname),
         mounts,
@@ -390,12 +395,13 @@ fn container_environment(facts: &Facts<'_>) -> String {
     )
 }
 
-fn stop_signal(facts: &Facts<'_>) -> Result<i32, DecideError> {
+fn stop_signal(facts: &Facts<'_>, is_systemd: bool) -> Result<i32, DecideError> {
     if let Some(signal) = facts.record.request.stop_signal {
         return Ok(signal);
     }
     match facts.image.config.stop_signal.as_deref().filter(|it| !it.is_empty()) {
         Some(name) => signal_number(name).ok_or_else(|| DecideError::StopSignal { signal: name.to_owned() }),
+        None if is_systemd => Ok(STOP_OF_SYSTEMD),
         None => Ok(libc::SIGTERM),
     }
 }

@@ -19,6 +19,8 @@ const DEFAULT_SHM: u64 = 64 << 20;
 const SECRETS: &str = "/run/secrets";
 /// Group of terminals, `tty` on every distribution.
 const TTY_GROUP: u32 = 5;
+/// Below a container's directory: the changes to what is mounted with the option `O`.
+pub(crate) const OVERLAYS: &str = "overlays";
 
 /// Every container's devices: name, major and minor number (see the kernel's devices.txt).
 const DEVICES: [(&str, (u32, u32)); 6] = [
@@ -35,14 +37,15 @@ pub(super) fn decide(
     network: &NetworkPlan,
     files: &[RunFile],
     notify: NotifyPlan,
+    is_systemd: bool,
 ) -> Result<Vec<Mount>, DecideError> {
     let request = &facts.record.request;
-    let mut asked = asked_for(facts.record, &facts.fresh_volumes)?;
+    let mut asked = asked_for(facts.record, &facts.fresh_volumes, facts.directory)?;
     asked.extend(secrets(facts)?);
     // A mount may lie in another: the shorter path comes first.
     asked.sort_by_key(|it| depth(&it.target));
     let is_asked = |path: &str| asked.iter().any(|it| it.target == path);
-    let mut mounts = kernel_mounts(facts, network);
+    let mut mounts = kernel_mounts(facts, network, is_systemd);
     mounts.retain(|it| !is_asked(&it.target));
     if !is_asked("/dev") {
         mounts.extend(
@@ -59,6 +62,14 @@ pub(super) fn decide(
             if !is_asked(path) {
                 mounts.push(tmpfs(path, Vec::new(), true));
             }
+        }
+    }
+    if is_systemd {
+        // Where systemd keeps what is of this boot alone.
+        let size = request.shm_size_systemd.map(|size| ("size".to_owned(), size.to_string()));
+        for path in ["/run", "/run/lock", "/tmp", "/var/log/journal"].iter().filter(|it| !is_asked(it)) {
+            mounts.retain(|it| it.target != **path);
+            mounts.push(tmpfs(path, size.iter().cloned().collect(), true));
         }
     }
     mounts.extend(asked.iter().filter(|it| depth(&it.target) == 0).cloned());
@@ -114,7 +125,11 @@ fn plain(source: Source, target: &str) -> Mount {
 }
 
 fn bind(path: PathBuf, target: &str) -> Mount {
-    plain(Source::Bind { path, recursive: true, first_copy: None }, target)
+    plain(of_host(path), target)
+}
+
+fn of_host(path: impl Into<PathBuf>) -> Source {
+    Source::Bind { path: path.into(), recursive: true, first_copy: None, subpath: None }
 }
 
 fn tmpfs(target: &str, options: Vec<(String, String)>, copy_up: bool) -> Mount {
@@ -122,7 +137,7 @@ fn tmpfs(target: &str, options: Vec<(String, String)>, copy_up: bool) -> Mount {
 }
 
 /// `/proc`, `/dev`, `/sys` and what belongs to them.
-fn kernel_mounts(facts: &Facts<'_>, network: &NetworkPlan) -> Vec<Mount> {
+fn kernel_mounts(facts: &Facts<'_>, network: &NetworkPlan, is_systemd: bool) -> Vec<Mount> {
     let request = &facts.record.request;
     let option = |name: &str, value: String| (name.to_owned(), value);
     let is_mapped = facts.maps.as_ref().is_none_or(|maps| idmap::to_host(&maps.gids, TTY_GROUP).is_some());
@@ -137,17 +152,21 @@ fn kernel_mounts(facts: &Facts<'_>, network: &NetworkPlan) -> Vec<Mount> {
         Mount { read_only: read_only_sys, ..hardened(Source::Sysfs, "/sys") }
     } else {
         // A new sysfs shows a network namespace and is given only to whoever owns it, so the host's is shown.
-        let source = Source::Bind { path: PathBuf::from("/sys"), recursive: true, first_copy: None };
-        Mount { read_only: true, ..hardened(source, "/sys") }
+        Mount { read_only: true, ..hardened(of_host("/sys"), "/sys") }
     };
-    let of_host = |path: &str| Source::Bind { path: PathBuf::from(path), recursive: true, first_copy: None };
     let host_ipc = request.ipc == NamespaceMode::Host;
     // A new instance shows a namespace, and is given only to whoever owns that.
     let proc = if request.pid == NamespaceMode::Host { of_host("/proc") } else { Source::Proc };
     let mqueue = if host_ipc { of_host("/dev/mqueue") } else { Source::Mqueue };
     let shm =
         if host_ipc { of_host("/dev/shm") } else { Source::Tmpfs { options: shm_options, copy_up: false } };
-    vec![
+    let cgroups = if request.host_cgroup_namespace {
+        Mount { read_only: true, ..hardened(of_host("/sys/fs/cgroup"), "/sys/fs/cgroup") }
+    } else {
+        // systemd makes groups of its own, below the container's.
+        Mount { read_only: read_only_sys && !is_systemd, ..hardened(Source::Cgroup, "/sys/fs/cgroup") }
+    };
+    let mut mounts = vec![
         hardened(proc, "/proc"),
         Mount { nodev: false, ..tmpfs("/dev", dev_options, false) },
         Mount {
@@ -157,8 +176,10 @@ fn kernel_mounts(facts: &Facts<'_>, network: &NetworkPlan) -> Vec<Mount> {
         hardened(mqueue, "/dev/mqueue"),
         hardened(shm, "/dev/shm"),
         sys,
-        Mount { read_only: read_only_sys, ..hardened(Source::Cgroup, "/sys/fs/cgroup") },
-    ]
+        cgroups,
+    ];
+    mounts.retain(|it| !(request.no_shm && it.target == "/dev/shm"));
+    mounts
 }
 
 fn device(path: PathBuf, target: Option<&str>, number: Option<(u32, u32)>, permissions: &str) -> Mount {
@@ -180,7 +201,8 @@ pub(super) fn from_host(
     record: &ContainerRecord,
     fresh_volumes: &[String],
 ) -> Result<Vec<Mount>, DecideError> {
-    let mut mounts = asked_for(record, fresh_volumes)?;
+    // What is laid over another directory is so for a run only, and nowhere to be found without one.
+    let mut mounts = asked_for(record, fresh_volumes, Path::new(""))?;
     mounts.retain(|it| matches!(it.source, Source::Bind { .. }));
     mounts.sort_by_key(|it| depth(&it.target));
     // Their user gets them when the container is started.
@@ -203,7 +225,11 @@ fn secrets(facts: &Facts<'_>) -> Result<Vec<Mount>, DecideError> {
 }
 
 /// What the request and the image's volumes ask for.
-fn asked_for(record: &ContainerRecord, fresh_volumes: &[String]) -> Result<Vec<Mount>, DecideError> {
+fn asked_for(
+    record: &ContainerRecord,
+    fresh_volumes: &[String],
+    directory: &Path,
+) -> Result<Vec<Mount>, DecideError> {
     let mut mounts = Vec::new();
     for request in &record.request.mounts {
         match &request.source {
@@ -215,6 +241,10 @@ fn asked_for(record: &ContainerRecord, fresh_volumes: &[String]) -> Result<Vec<M
                 check_target(&request.target)?;
                 mounts.push(asked_tmpfs(request));
             }
+            MountSource::Devpts => {
+                check_target(&request.target)?;
+                mounts.push(asked_devpts(request));
+            }
             // These two have become volumes when the container was made.
             MountSource::Volume(_) | MountSource::Anonymous => {}
         }
@@ -222,6 +252,14 @@ fn asked_for(record: &ContainerRecord, fresh_volumes: &[String]) -> Result<Vec<M
     for volume in &record.volumes {
         check_target(&volume.target)?;
         mounts.push(volume_mount(volume, fresh_volumes.contains(&volume.name)));
+    }
+    let options = record.request.mounts.iter().map(|it| (&it.target, &it.options));
+    let options = options.chain(record.volumes.iter().map(|it| (&it.target, &it.options)));
+    for (target, options) in options.filter(|(_, options)| options.iter().any(|it| it == "O")) {
+        let number = mounts.iter().position(|it| it.target == *target);
+        if let Some((number, mount)) = number.and_then(|it| Some((it, mounts.get_mut(it)?))) {
+            lay_over(mount, options, &directory.join(OVERLAYS).join(number.to_string()));
+        }
     }
     Ok(mounts)
 }
@@ -255,9 +293,33 @@ fn volume_mount(volume: &VolumeUse, fresh: bool) -> Mount {
     }
     let copies = fresh && !volume.options.iter().any(|it| it == "nocopy");
     let staging = volume.data.with_file_name("copying");
-    let source =
-        Source::Bind { path: volume.data.clone(), recursive: true, first_copy: copies.then_some(staging) };
+    let source = Source::Bind {
+        path: volume.data.clone(),
+        recursive: true,
+        first_copy: copies.then_some(staging),
+        subpath: None,
+    };
     with_options(plain(source, &volume.target), &volume.options)
+}
+
+/// The changes to what is mounted go elsewhere (`O`): to directories that are named, or to fresh ones for every run.
+fn lay_over(mount: &mut Mount, options: &[String], own: &Path) {
+    let Source::Bind { path, subpath, .. } = &mount.source else { return };
+    let named = |key: &str| options.iter().find_map(|it| it.strip_prefix(key)).map(PathBuf::from);
+    let directories = named("upperdir=").zip(named("workdir="));
+    let is_fresh = directories.is_none();
+    let (upper, work) = directories.unwrap_or_else(|| (own.join("upper"), own.join("work")));
+    mount.source = Source::Overlay { lower: path.clone(), subpath: subpath.clone(), upper, work, is_fresh };
+}
+
+fn asked_devpts(request: &MountRequest) -> Mount {
+    let keys = ["uid", "gid", "mode", "max"];
+    let pairs = request.options.iter().filter_map(|it| it.split_once('='));
+    let own = pairs.filter(|(key, _)| keys.contains(key));
+    let options = own.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let mount =
+        Mount { nodev: false, noexec: true, ..plain(Source::AskedDevpts { options }, &request.target) };
+    with_options(mount, &request.options)
 }
 
 /// Applies mount options; `z`, `Z` and the like ask for nothing here.
@@ -276,6 +338,11 @@ fn with_options(mut mount: Mount, options: &[String]) -> Mount {
             "private" | "rprivate" => mount.propagation = Propagation::Private,
             "slave" | "rslave" => mount.propagation = Propagation::Slave,
             "shared" | "rshared" => mount.propagation = Propagation::Shared,
+            word if word.starts_with("subpath=") => {
+                if let Source::Bind { subpath, .. } = &mut mount.source {
+                    *subpath = word.strip_prefix("subpath=").map(str::to_owned);
+                }
+            }
             "bind" => {
                 if let Source::Bind { recursive, .. } = &mut mount.source {
                     *recursive = false;

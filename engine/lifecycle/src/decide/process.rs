@@ -7,7 +7,7 @@ use super::confinement::Confinement;
 use super::environment::{self, Settings};
 use super::{DecideError, Facts};
 use crate::record::ContainerRecord;
-use crate::request::UserNsMode;
+use crate::request::{CreateRequest, SystemdMode, UserNsMode};
 
 /// What a container finds where the image says nothing.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -24,9 +24,10 @@ pub(super) fn decide(
     let cwd = request.workdir.clone().filter(|it| !it.is_empty());
     let create_cwd = cwd.is_none();
     let cwd = cwd.or_else(|| Some(image.working_dir.clone()).filter(|it| !it.is_empty()));
+    let args = arguments(facts)?;
     Ok(Process {
-        args: arguments(facts)?,
-        env: environment(facts, hostname),
+        env: environment(facts, hostname, is_systemd(request, &args)),
+        args,
         cwd: cwd.unwrap_or_else(|| "/".to_owned()),
         create_cwd,
         user: user(facts.record, facts.image, facts.maps.is_some(), facts.caller),
@@ -68,7 +69,7 @@ fn arguments(facts: &Facts<'_>) -> Result<Vec<String>, DecideError> {
 }
 
 /// What the engine sets, what comes from the host unasked, what the image sets, and what was asked for; later settings win.
-fn environment(facts: &Facts<'_>, hostname: &str) -> Vec<String> {
+fn environment(facts: &Facts<'_>, hostname: &str, is_systemd: bool) -> Vec<String> {
     let request = &facts.record.request;
     let mut settings = Settings::default();
     if !request.unset_env_all {
@@ -76,6 +77,10 @@ fn environment(facts: &Facts<'_>, hostname: &str) -> Vec<String> {
         settings.set("container", "podman");
         if request.tty {
             settings.set("TERM", "xterm");
+        }
+        if is_systemd {
+            // What systemd takes for its machine id.
+            settings.set("container_uuid", facts.record.id.get(..32).unwrap_or_default());
         }
     }
     settings.set("HOSTNAME", hostname);
@@ -120,6 +125,19 @@ fn environment(facts: &Facts<'_>, hostname: &str) -> Vec<String> {
     settings.into_strings()
 }
 
+/// Whether the payload is systemd, or an init that takes the container for a machine, as Podman tells it (podman-run(1)).
+pub(super) fn is_systemd(request: &CreateRequest, args: &[String]) -> bool {
+    match request.systemd {
+        SystemdMode::Always => true,
+        SystemdMode::False => false,
+        SystemdMode::True => {
+            let program = args.first().map_or("", String::as_str);
+            let inits = ["/sbin/init", "/usr/sbin/init", "/usr/local/sbin/init"];
+            program.rsplit('/').next() == Some("systemd") || inits.contains(&program)
+        }
+    }
+}
+
 /// Who runs it, where the image has the last word.
 pub(super) fn user(
     record: &ContainerRecord,
@@ -150,6 +168,9 @@ fn entry_name(facts: &Facts<'_>) -> String {
 
 /// As much as we have ourselves, for open files and processes, unless the request says otherwise.
 fn limits(facts: &Facts<'_>) -> Vec<Rlimit> {
+    if facts.record.request.host_ulimits {
+        return Vec::new();
+    }
     let (files, processes) = facts.hard_limits;
     let files = files.map_or(MAX_OPEN_FILES, |it| it.min(MAX_OPEN_FILES));
     let mut limits = vec![

@@ -43,7 +43,7 @@ pub(crate) fn mount_files(files: &Files, socket: &OwnedFd) -> Result<OwnedFd, Fa
     }
     let root = rootfs::mount(&files.rootfs, socket)?;
     let identity = identity::look_up_in(&root, &files.owner, &[])?;
-    mounts::prepare(&root, &files.mounts, &mut sources, Owner::of(&identity))?;
+    mounts::prepare(&root, &files.mounts, &mut sources, files.rootfs.userxattr(), Owner::of(&identity))?;
     mounts::make_all(&root, &files.mounts, &[], sources)?;
     Ok(root)
 }

@@ -110,7 +110,13 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
             }
             let root = rootfs::mount(&plan.rootfs, socket)?;
             let identity = look_up(&root)?;
-            mounts::prepare(&root, &plan.mounts, &mut sources, Owner::of(&identity))?;
+            mounts::prepare(
+                &root,
+                &plan.mounts,
+                &mut sources,
+                plan.rootfs.userxattr(),
+                Owner::of(&identity),
+            )?;
             (root, sources, identity)
         }
         Prepared::Elsewhere(placed) => {

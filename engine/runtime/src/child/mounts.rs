@@ -15,6 +15,7 @@ use rustix::mount::{
     fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
 };
 
+use super::rootfs::VolumeOverlay;
 use crate::identity::Identity;
 use crate::message::{Failure, Step};
 use crate::paths::{self, Make, open_or_make, open_real_directory};
@@ -45,15 +46,32 @@ fn clone_mount(path: &Path, recursive: bool) -> Result<OwnedFd, Errno> {
     open_tree(CWD, path, flags)
 }
 
+/// The same of a file or directory of the host, or of what lies in it, where no link leads out.
+fn clone_part(path: &Path, subpath: Option<&str>, recursive: bool) -> Result<OwnedFd, Failure> {
+    let shown = subpath.map_or_else(|| path.to_owned(), |it| path.join(it));
+    let failed = |err| Failure::new(Step::MountSource, shown.to_string_lossy(), err);
+    let Some(subpath) = subpath else { return clone_mount(path, recursive).map_err(failed) };
+    let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let clone = || {
+        let whole = openat(CWD, path, directory, Mode::empty())?;
+        let part = paths::open(&whole, subpath, OFlags::PATH)?;
+        let mut flags =
+            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+        flags.set(OpenTreeFlags::AT_RECURSIVE, recursive);
+        open_tree(&part, "", flags)
+    };
+    clone().map_err(failed)
+}
+
 /// Takes hold of everything that comes from the host, while its mounts are still as the host has them.
 /// Volumes that may need a first copy are left for later: the copy decides which directory is mounted.
 pub(super) fn open_sources(mounts: &[Mount]) -> Result<Vec<Option<OwnedFd>>, Failure> {
     mounts
         .iter()
         .map(|mount| match &mount.source {
-            MountSource::Bind { path, recursive, first_copy: None } => clone_mount(path, *recursive)
-                .map(Some)
-                .map_err(at(Step::MountSource, &path.to_string_lossy())),
+            MountSource::Bind { path, recursive, first_copy: None, subpath } => {
+                clone_part(path, subpath.as_deref(), *recursive).map(Some)
+            }
             MountSource::Device { path, number } => open_device(path, *number).map(Some),
             _ => Ok(None),
         })
@@ -104,18 +122,21 @@ pub(super) fn prepare(
     root: &OwnedFd,
     mounts: &[Mount],
     sources: &mut [Option<OwnedFd>],
+    userxattr: bool,
     owner: Owner<'_>,
 ) -> Result<(), Failure> {
     for (mount, source) in mounts.iter().zip(sources) {
-        let MountSource::Bind { path, recursive, first_copy } = &mount.source else { continue };
-        if let Some(staging) = first_copy {
+        if let MountSource::Overlay { lower, subpath, upper, work, is_fresh } = &mount.source {
+            let lower = clone_part(lower, subpath.as_deref(), false)?;
+            let overlay = VolumeOverlay { lower: &lower, upper, work, is_fresh: *is_fresh, userxattr };
+            *source = Some(overlay.create().map_err(at(Step::Mount, &mount.target))?);
+        }
+        if let MountSource::Bind { path, recursive, first_copy: Some(staging), subpath } = &mount.source {
             owner
                 .here(owner.uid, owner.gid)
                 .and_then(|ids| first_copy_into(root, &mount.target, path, staging, ids))
                 .map_err(at(Step::Copy, &mount.target))?;
-            let mounted =
-                clone_mount(path, *recursive).map_err(at(Step::MountSource, &path.to_string_lossy()))?;
-            *source = Some(mounted);
+            *source = Some(clone_part(path, subpath.as_deref(), *recursive)?);
         }
         let Some(mounted) = source else { continue };
         let ids = mount.owner.or(mount.give_to_user.then_some((owner.uid, owner.gid)));
@@ -188,7 +209,14 @@ fn make(
             set_attributes(&tmpfs, mount, true).map_err(&failed)?;
             (tmpfs, target)
         }
-        MountSource::Bind { recursive, .. } => {
+        MountSource::AskedDevpts { options } => {
+            let mut all = vec![("ptmxmode".to_owned(), "0666".to_owned())];
+            all.extend(options.iter().cloned());
+            let devpts = new_filesystem("devpts", &all, &["newinstance"], mount).map_err(&failed)?;
+            (devpts, asked_target(root, &mount.target, Make::Directory)?)
+        }
+        MountSource::Bind { .. } | MountSource::Overlay { .. } => {
+            let recursive = matches!(mount.source, MountSource::Bind { recursive: true, .. });
             let Some(mounted) = source else { return Err(failed(Errno::BADF)) };
             if mount.target == "/proc" {
                 // The host's: its settings are those of whoever writes them.
@@ -197,7 +225,7 @@ fn make(
             let kind = paths::kind(&mounted).map_err(&failed)?;
             let make = if kind == FileType::Directory { Make::Directory } else { Make::File };
             let target = asked_target(root, &mount.target, make)?;
-            set_attributes(&mounted, mount, *recursive).map_err(&failed)?;
+            set_attributes(&mounted, mount, recursive).map_err(&failed)?;
             (mounted, target)
         }
         MountSource::Device { .. } => {

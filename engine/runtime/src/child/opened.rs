@@ -42,6 +42,7 @@ pub(crate) fn open_files(files: &Files, mounter: &Mounter) -> Result<Opened, Fai
         &root,
         &files.mounts,
         &mut sources,
+        files.rootfs.userxattr(),
         Owner { told: told.as_ref(), ..Owner::of(&identity) },
     )?;
     Ok(Opened { root, sources })

@@ -1,6 +1,6 @@
 //! The root file system: mounting it, and moving into it.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use pontoon_rootless::idmap::IdMaps;
@@ -15,6 +15,7 @@ use rustix::mount::{
 
 use crate::message::{self, Failure, ROOTFS, Report, Step};
 use crate::plan::{Rootfs, RootfsSource};
+use crate::tree;
 
 /// From `linux/mount.h`, for `mount_setattr`.
 const MS_PRIVATE: u64 = 1 << 18;
@@ -122,6 +123,39 @@ fn propagate(mount: &OwnedFd, propagation: u64) -> Result<(), Errno> {
     let attributes = MountAttributes { propagation, ..Default::default() };
     set_mount_attributes(mount.as_fd(), attributes, false)
         .map_err(|err| Errno::from_io_error(&err).unwrap_or(Errno::INVAL))
+}
+
+/// A directory that is mounted with the option `O`: changes go to another one.
+pub(super) struct VolumeOverlay<'a> {
+    /// A mount of the directory that stays as it is.
+    pub lower: &'a OwnedFd,
+    /// What takes the changes.
+    pub upper: &'a Path,
+    /// Its work directory.
+    pub work: &'a Path,
+    /// Whether both begin empty.
+    pub is_fresh: bool,
+    /// See [`RootfsSource::Overlay`].
+    pub userxattr: bool,
+}
+
+impl VolumeOverlay<'_> {
+    /// Makes the mount, detached.
+    pub(super) fn create(&self) -> Result<OwnedFd, Errno> {
+        if self.is_fresh {
+            tree::fresh_directory(self.work)?;
+            let upper = tree::fresh_directory(self.upper)?;
+            // An owner without an id here stays behind; the mode decides who may come in.
+            let _ = tree::copy_owner(self.lower_directory()?, &upper);
+        }
+        let lower = [PathBuf::from(format!("/proc/self/fd/{}", self.lower.as_raw_fd()))];
+        let (upper, work) = (self.upper, self.work);
+        Overlay { lower: &lower, upper, work, userxattr: self.userxattr, volatile: self.is_fresh }.create()
+    }
+
+    fn lower_directory(&self) -> Result<OwnedFd, Errno> {
+        openat(self.lower, ".", OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+    }
 }
 
 struct Overlay<'a> {
