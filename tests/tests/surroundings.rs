@@ -17,7 +17,7 @@ fn changes_can_go_elsewhere() {
     let host = host_with_busybox();
     let _gone = Gone(host, "over");
     host.alice("rm -rf over && mkdir -p over/low/sub over/up over/work && echo low >over/low/file && chmod 700 over/low").ok();
-    for mapped in ["", "--userns keep-id -u 0", "--userns nomap"] {
+    for mapped in ["", "--userns keep-id -u 0"] {
         let seen = run(
             &format!("{mapped} -v $HOME/over/low:/data:O"),
             "cat /data/file; echo new >/data/file; rmdir /data/sub; touch /data/more; ls /data; stat -c %a /data",
@@ -71,9 +71,9 @@ fn terminals_shared_memory_and_limits_are_as_asked() {
     run("--mount type=devpts,target=/mypts,max=x", "true").fails(125);
     assert_eq!(run("--ipc none", "grep -c ' /dev/shm ' /proc/mounts").fails(1).text(), "0");
     let host = host_with_busybox();
-    let limits = "ulimit -n; ulimit -Hn; ulimit -u; ulimit -c";
+    let limits = "grep -E 'Max (open|processes|core|stack|locked)' /proc/self/limits";
     let theirs = host.alice(limits).ok().text().to_owned();
-    assert_eq!(run("--ulimit host", "ulimit -n; ulimit -Hn; ulimit -p; ulimit -c").ok().text(), theirs);
+    assert_eq!(run("--ulimit host", limits).ok().text(), theirs);
     // The places that an image calls volumes.
     let build = "mkdir -p iv/bin iv/place && cp /usr/bin/busybox iv/bin/ && ln -sf busybox iv/bin/sh && echo image >iv/place/file && \
                  tar c -C iv . | pontoon import -q -c 'VOLUME [\"/place\"]' - localhost/iv >/dev/null; rm -r iv";
@@ -108,7 +108,10 @@ fn systemd_finds_what_it_needs() {
     let _gone = Gone(host, "init");
     let create = format!("pontoon create --name init --network none --entrypoint /sbin/init {B}");
     host.alice(&create).ok();
-    assert_eq!(host.alice("pontoon inspect --format '{{.Config.StopSignal}}' init").ok().text(), "37");
+    assert_eq!(
+        host.alice("pontoon inspect --format '{{.Config.StopSignal}}' init").ok().text(),
+        "SIGRTMIN+3"
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! storage, no container and no kernel beyond the terminal; the binary puts both ends together.
 
 pub mod args;
+pub mod containers_conf;
 pub mod detach_keys;
 pub mod exit;
 pub mod format;

@@ -107,6 +107,8 @@ pub struct CreateRequest {
     pub cap_add: Vec<String>,
     /// `--cap-drop`, upper case with `CAP_`, or `ALL`.
     pub cap_drop: Vec<String>,
+    /// What a container gets in place of the usual eleven, as `cap_add` is written; `None` is those.
+    pub default_capabilities: Option<Vec<String>>,
     /// `--privileged`.
     pub privileged: bool,
     /// `--security-opt no-new-privileges`.

@@ -22,6 +22,9 @@ pub struct GlobalOptions {
     /// Only `overlay`
     #[arg(long, value_name = "DRIVER", value_parser = only_overlay)]
     pub storage_driver: Option<String>,
+    /// Read this module of containers.conf as well
+    #[arg(long, value_name = "MODULE")]
+    pub module: Vec<String>,
     /// Only `none`: there are no events yet
     #[arg(long, value_name = "BACKEND", value_parser = only_none)]
     pub events_backend: Option<String>,
@@ -35,6 +38,7 @@ impl GlobalOptions {
             root: after.root.or(self.root),
             runroot: after.runroot.or(self.runroot),
             storage_driver: after.storage_driver.or(self.storage_driver),
+            module: self.module.into_iter().chain(after.module).collect(),
             events_backend: after.events_backend.or(self.events_backend),
         }
     }

@@ -80,7 +80,6 @@ const GLOBAL: &[Refused] = &[
     ("--imagestore", None),
     ("--max-workers", None),
     ("--memory-profile", None),
-    ("--module", Some("containers.conf is not read yet")),
     ("--namespace", None),
     ("--network-cmd-path", None),
     ("--network-config-dir", None),

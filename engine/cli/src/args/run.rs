@@ -442,9 +442,26 @@ pub struct ContainerOptions {
     #[command(flatten)]
     pub registry: RegistryOptions,
 
+    /// What `containers.conf` says, as far as there is no option for it.
+    #[arg(skip)]
+    pub defaults: Defaults,
+
     /// Namespace modes: only our one way is taken.
     #[command(flatten)]
     pub fixed: FixedOptions,
+}
+
+/// What is so if nothing else is said: not from the command line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Defaults {
+    /// Environment, which the image's overrides.
+    pub env: Vec<String>,
+    /// Volumes, as `--volume`, where nothing else is mounted.
+    pub volume: Vec<String>,
+    /// Mounts, as `--mount`, where nothing else is mounted.
+    pub mount: Vec<String>,
+    /// Capabilities in place of the usual ones.
+    pub capabilities: Option<Vec<String>>,
 }
 
 /// Options of which only the value that describes what we do anyway is taken.

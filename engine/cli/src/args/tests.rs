@@ -172,7 +172,7 @@ fn wrong_global_options_are_told() {
         &["--storage-driver", "btrfs", "ps"],
         "invalid value `btrfs` for `--storage-driver`: only `overlay` is supported yet",
     );
-    check_error(&["--module=/a", "ps"], "`--module` is not supported yet -> containers.conf is not read yet");
+    check_error(&["--tmpdir=/a", "ps"], "`--tmpdir` is not supported yet -> set TMPDIR instead");
     check_error(
         &["ps", "--events-backend", "journald"],
         "invalid value `journald` for `--events-backend`: there are no events yet, so only `none` is taken",

@@ -23,7 +23,7 @@ pub fn attach(context: &Context, args: &AttachArgs) -> Result<ExitStatus, Failur
     let store = context.store()?;
     let name = control::one("attach", args.container.as_ref(), args.latest, &store)?;
     let found = list::find(&store, &name)?;
-    let keys = DetachKeys::read(args.detach_keys.as_deref())?;
+    let keys = context.detach_keys(args.detach_keys.as_deref())?;
     running(&found, !args.no_stdin, args.sig_proxy != Some(false), keys)
 }
 

@@ -10,7 +10,6 @@ use rustix::fs::{Mode, OFlags};
 
 use super::{Context, Failure, foreground};
 use pontoon_cli::args::ExecArgs;
-use pontoon_cli::detach_keys::DetachKeys;
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
 use pontoon_cli::run_options::exec_env;
@@ -84,7 +83,7 @@ pub fn exec(context: &Context, args: &ExecArgs) -> Result<ExitStatus, Failure> {
                 resize();
             }
         };
-        let keys = DetachKeys::read(args.detach_keys.as_deref())?;
+        let keys = context.detach_keys(args.detach_keys.as_deref())?;
         let ended = executing.ending.fd();
         if foreground::stand_by(ended, Some(terminal), args.interactive, &on_signal, keys)?
             == foreground::Outcome::Detached

@@ -92,6 +92,7 @@ macro_rules! plain {
 
 explained!(
     pontoon_cli::args::ArgsError,
+    pontoon_cli::containers_conf::ConfError,
     pontoon_cli::detach_keys::KeysError,
     pontoon_cli::format::TemplateError,
     pontoon_cli::run_options::OptionError,

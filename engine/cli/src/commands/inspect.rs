@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use pontoon_image::ImageConfig;
 use pontoon_lifecycle::create::image_config;
-use pontoon_lifecycle::decide::{DEFAULT_STOP_TIMEOUT, default_log_driver, log_path, signal_number};
+use pontoon_lifecycle::decide::{
+    DEFAULT_STOP_TIMEOUT, default_capabilities, default_log_driver, log_path, signal_number,
+    usual_stop_signal,
+};
 use pontoon_lifecycle::health;
 use pontoon_lifecycle::id_maps;
 use pontoon_lifecycle::list::{self, Found, LookError};
@@ -132,6 +135,7 @@ fn facts<'a>(
     let run = config.as_ref().map(|it| &it.config);
     let (entry, words) =
         rows::command(record, run.and_then(|it| it.entrypoint.as_ref()), run.and_then(|it| it.cmd.as_ref()));
+    let command: Vec<String> = entry.iter().chain(&words).cloned().collect();
     // What really runs, where it does.
     let process: Option<Process> = std::fs::read(found.container.run_path().join(PROCESS_FILE))
         .ok()
@@ -141,7 +145,7 @@ fn facts<'a>(
     if let Some(unit) = &request.systemd_unit {
         labels.insert("PODMAN_SYSTEMD_UNIT".to_owned(), unit.clone());
     }
-    let default = if request.privileged { CapSet::ALL } else { CapSet::DEFAULT };
+    let default = default_capabilities(request).unwrap_or(CapSet::DEFAULT);
     let caps = capabilities::merge(default, &request.cap_add, &request.cap_drop).unwrap_or(default);
     let cap_names: Vec<String> = caps.names().into_iter().map(str::to_owned).collect();
     let driver = request
@@ -158,7 +162,7 @@ fn facts<'a>(
         image_digest: "",
         image_name: &record.image_name,
         request,
-        command: entry.iter().chain(&words).cloned().collect(),
+        command: command.clone(),
         entrypoint: (!entry.is_empty()).then_some(entry),
         words: (!words.is_empty()).then_some(words),
         env: process.as_ref().map_or_else(
@@ -180,7 +184,7 @@ fn facts<'a>(
             .into_iter()
             .chain(request.expose.iter().cloned())
             .collect(),
-        stop_signal: stop_signal.unwrap_or(15),
+        stop_signal: stop_signal.unwrap_or_else(|| usual_stop_signal(request, &command)),
         stop_timeout: request.stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
         healthcheck: config.as_ref().and_then(|it| health::effective(&request.health, it)),
         state: state(found, config.as_ref()),

@@ -38,6 +38,8 @@ use pontoon_storage::Store;
 pub use failure::Failure;
 
 use pontoon_cli::args::{Command, GlobalOptions, Invocation, LogLevel};
+use pontoon_cli::containers_conf::ContainersConf;
+use pontoon_cli::detach_keys::DetachKeys;
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::{message, run_options};
 
@@ -50,6 +52,8 @@ pub struct Context {
     pub option_host: run_options::Host,
     /// The whole command line, with the program's name.
     pub words: Vec<String>,
+    /// Modules of containers.conf that were asked for.
+    modules: Vec<String>,
 }
 
 impl Context {
@@ -57,7 +61,25 @@ impl Context {
         let host = Host::read(globals.root.clone(), globals.runroot.clone())?;
         let mut whole = vec![name.to_owned()];
         whole.extend(words);
-        Ok(Self { host, option_host: run_options::Host::read(), words: whole })
+        Ok(Self {
+            host,
+            option_host: run_options::Host::read(),
+            words: whole,
+            modules: globals.module.clone(),
+        })
+    }
+
+    /// Reads `containers.conf`.
+    pub fn containers_conf(&self) -> Result<ContainersConf, Failure> {
+        Ok(ContainersConf::read(&self.option_host, &self.modules)?)
+    }
+
+    /// The keys that leave a container: those given, else what `containers.conf` says.
+    pub fn detach_keys(&self, given: Option<&str>) -> Result<DetachKeys, Failure> {
+        match given {
+            Some(_) => Ok(DetachKeys::read(given)?),
+            None => Ok(DetachKeys::read(self.containers_conf()?.detach_keys())?),
+        }
     }
 
     /// Opens the store.
@@ -76,8 +98,8 @@ pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failur
     }
     let context = Context::new(&invocation.globals, invocation.words, name)?;
     match invocation.command {
-        Command::Run(args) => run::run(&context, &args),
-        Command::Create(args) => run::create(&context, &args),
+        Command::Run(args) => run::run(&context, *args),
+        Command::Create(args) => run::create(&context, *args),
         Command::Start(args) => run::start(&context, &args),
         Command::Stop(args) => control::stop(&context, &args),
         Command::Kill(args) => control::kill(&context, &args),

@@ -12,17 +12,21 @@ use pontoon_storage::{ImageRecord, Store};
 use super::control::Selection;
 use super::{Context, Failure, attach, foreground, pull};
 use pontoon_cli::args::{ContainerOptions, CreateArgs, Passing, RunArgs, StartArgs};
+use pontoon_cli::containers_conf::ContainersConf;
 use pontoon_cli::detach_keys::DetachKeys;
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::run_options::Lowered;
 use pontoon_cli::{message, output};
 
 /// `pontoon run`
-pub fn run(context: &Context, args: &RunArgs) -> Result<ExitStatus, Failure> {
+pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> {
+    let conf = context.containers_conf()?;
+    conf.apply(&mut args.container);
     let keys = DetachKeys::read(args.container.detach_keys.as_deref())?;
     let passed = passed(context, args.preserve_fds)?;
     let request = request(args.lower(context.words.clone(), &context.option_host)?);
     let store = context.store()?;
+    tell_unhonoured(&store, &conf);
     let _ = store.sweep();
     if args.dry_run {
         return dry_run(context, &store, request, args.detach);
@@ -79,9 +83,12 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<ExitStatus, Failure> {
 }
 
 /// `pontoon create`
-pub fn create(context: &Context, args: &CreateArgs) -> Result<ExitStatus, Failure> {
+pub fn create(context: &Context, mut args: CreateArgs) -> Result<ExitStatus, Failure> {
+    let conf = context.containers_conf()?;
+    conf.apply(&mut args.container);
     let request = request(args.lower(context.words.clone(), &context.option_host)?);
     let store = context.store()?;
+    tell_unhonoured(&store, &conf);
     let image = pull::ensure_image(context, &store, &request, &registry(&args.container))?;
     let created = create::create(&context.host, &store, request, &image, false)?;
     output::line(&created.record.id)?;
@@ -147,7 +154,7 @@ pub fn start_detached(context: &Context, store: &Store, name: &str) -> Result<()
 
 fn start_one(context: &Context, store: &Store, name: &str, args: &StartArgs) -> Result<ExitStatus, Failure> {
     let found = list::find(store, name)?;
-    let keys = DetachKeys::read(args.detach_keys.as_deref())?;
+    let keys = context.detach_keys(args.detach_keys.as_deref())?;
     start::hasten(found.record.request.cgroups);
     if found.status.is_alive() {
         if args.attach {
@@ -210,6 +217,17 @@ fn start_shared(context: &Context, store: &Store, request: &CreateRequest) -> Re
         }
     }
     Ok(())
+}
+
+/// Says what of `containers.conf` has no effect: once, until it says something else.
+fn tell_unhonoured(store: &Store, conf: &ContainersConf) {
+    let text = conf.unhonoured_text();
+    let file = store.paths().run.join("containers.conf.told");
+    if text.is_empty() || std::fs::read_to_string(&file).is_ok_and(|told| told == text) {
+        return;
+    }
+    text.lines().for_each(message::print_warning);
+    let _ = std::fs::write(file, text);
 }
 
 fn request(lowered: Lowered) -> CreateRequest {

@@ -68,3 +68,11 @@ fn setting(text: &str, host: &Host) -> Result<Vec<(String, String)>, String> {
         }),
     }
 }
+
+/// `NAME=VALUE` of a file: nothing is taken from our own environment.
+pub(super) fn fixed(text: &str) -> Result<(String, String), Fault> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(Fault::invalid("it must be NAME=VALUE")),
+    }
+}

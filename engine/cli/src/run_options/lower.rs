@@ -68,7 +68,8 @@ fn identity(request: &mut CreateRequest, options: &ContainerOptions, host: &Host
 fn process(request: &mut CreateRequest, options: &ContainerOptions, host: &Host) -> Result<(), OptionError> {
     request.entrypoint = optional("--entrypoint", options.entrypoint.as_ref(), entrypoint::read)?;
     request.env = env::read(&options.env, &options.env_file, host)?;
-    request.default_env = env::defaults(options.env_host, options.http_proxy.unwrap_or(true), host);
+    request.default_env = each("containers.conf: env", &options.defaults.env, env::fixed)?;
+    request.default_env.extend(env::defaults(options.env_host, options.http_proxy.unwrap_or(true), host));
     request.unset_env.clone_from(&options.unsetenv);
     request.unset_env_all = options.unsetenv_all;
     request.user = optional("--user", options.user.as_ref(), names::user)?;
@@ -102,6 +103,10 @@ fn process(request: &mut CreateRequest, options: &ContainerOptions, host: &Host)
 fn confinement(request: &mut CreateRequest, options: &ContainerOptions) -> Result<(), OptionError> {
     request.cap_add = security::capabilities("--cap-add", &options.cap_add)?;
     request.cap_drop = security::capabilities("--cap-drop", &options.cap_drop)?;
+    request.default_capabilities = match &options.defaults.capabilities {
+        Some(names) => Some(security::capabilities("containers.conf: default_capabilities", names)?),
+        None => None,
+    };
     request.privileged = options.privileged;
     for option in &options.security_opt {
         security::apply(request, option).map_err(|fault| fault.of("--security-opt", option))?;

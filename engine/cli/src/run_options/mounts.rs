@@ -34,6 +34,10 @@ pub(super) fn read_all(options: &ContainerOptions, host: &Host) -> Result<Vec<Mo
             return Err(OptionError::SameTarget { target: mount.target.clone() });
         }
     }
+    let mut defaults = each("containers.conf: volumes", &options.defaults.volume, |text| volume(text, host))?;
+    defaults.extend(each("containers.conf: mounts", &options.defaults.mount, |text| mount(text, host))?);
+    defaults.retain(|it| !taken.contains(&it.target));
+    mounts.splice(0..0, defaults);
     Ok(mounts)
 }
 

@@ -2,12 +2,12 @@
 
 use pontoon_network::NetworkPlan;
 use pontoon_rootless::sys::SockFilter;
-use pontoon_runtime::capabilities::{self, CapSet};
+use pontoon_runtime::capabilities::{self, CapError, CapSet};
 use pontoon_runtime::plan::Capabilities;
 use pontoon_runtime::seccomp::{self, Arch, KernelVersion, Profile};
 
 use super::{DecideError, Facts};
-use crate::request::{NetworkMode, SeccompRequest};
+use crate::request::{CreateRequest, NetworkMode, SeccompRequest};
 
 /// Paths that tell about, or lead to, the host.
 const MASKED: [&str; 13] = [
@@ -43,7 +43,7 @@ pub(super) struct Confinement {
 
 pub(super) fn decide(facts: &Facts<'_>, network: &NetworkPlan) -> Result<Confinement, DecideError> {
     let request = &facts.record.request;
-    let default = if request.privileged { CapSet::ALL } else { CapSet::DEFAULT };
+    let default = default_capabilities(request)?;
     // Of all there are we can give what we have; what is named must be there.
     let wanted = capabilities::merge(default, &request.cap_add, &request.cap_drop)?;
     let bounding = wanted.intersection(facts.own_capabilities);
@@ -63,6 +63,18 @@ pub(super) fn decide(facts: &Facts<'_>, network: &NetworkPlan) -> Result<Confine
         readonly,
         sysctls: sysctls(facts, network)?,
     })
+}
+
+/// What a container has if nothing is added or dropped.
+///
+/// # Errors
+/// If a name is none.
+pub fn default_capabilities(request: &CreateRequest) -> Result<CapSet, CapError> {
+    match &request.default_capabilities {
+        _ if request.privileged => Ok(CapSet::ALL),
+        Some(names) => capabilities::named(names),
+        None => Ok(CapSet::DEFAULT),
+    }
 }
 
 fn filter(facts: &Facts<'_>, bounding: CapSet) -> Result<Vec<SockFilter>, DecideError> {

@@ -25,6 +25,7 @@ use crate::record::ContainerRecord;
 use crate::request::{CreateRequest, LogDriver, NamespaceMode, NetworkMode, SdNotifyMode};
 use crate::sharing::Shared;
 
+pub use confinement::default_capabilities;
 pub(crate) use mounts::OVERLAYS;
 pub use process::signal_number;
 
@@ -229,7 +230,7 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
     let files = run_files(&facts, &network, &hostname);
     let is_systemd = process::is_systemd(request, &process.args);
     let mounts = mounts::decide(&facts, &network, &files, notify, is_systemd)?;
-    let stop_signal = stop_signal(&facts, is_systemd)?;
+    let stop_signal = stop_signal(&facts, &process.args)?;
     let container = Plan {
         rootfs: Rootfs {
             source: facts.rootfs.clone(),
@@ -395,14 +396,19 @@ fn container_environment(facts: &Facts<'_>) -> String {
     )
 }
 
-fn stop_signal(facts: &Facts<'_>, is_systemd: bool) -> Result<i32, DecideError> {
+/// The signal that stops a container for which nobody, not even its image, names one.
+#[must_use]
+pub fn usual_stop_signal(request: &CreateRequest, args: &[String]) -> i32 {
+    if process::is_systemd(request, args) { STOP_OF_SYSTEMD } else { libc::SIGTERM }
+}
+
+fn stop_signal(facts: &Facts<'_>, args: &[String]) -> Result<i32, DecideError> {
     if let Some(signal) = facts.record.request.stop_signal {
         return Ok(signal);
     }
     match facts.image.config.stop_signal.as_deref().filter(|it| !it.is_empty()) {
         Some(name) => signal_number(name).ok_or_else(|| DecideError::StopSignal { signal: name.to_owned() }),
-        None if is_systemd => Ok(STOP_OF_SYSTEMD),
-        None => Ok(libc::SIGTERM),
+        None => Ok(usual_stop_signal(&facts.record.request, args)),
     }
 }
 

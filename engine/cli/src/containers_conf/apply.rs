@@ -1,0 +1,128 @@
+//! What the files say becomes options of a command line that does not have them.
+
+use std::collections::HashSet;
+
+use super::ContainersConf;
+use crate::args::ContainerOptions;
+
+impl ContainersConf {
+    /// Fills in what the command line leaves open.
+    pub fn apply(&self, options: &mut ContainerOptions) {
+        self.words(options);
+        self.switches(options);
+        self.lists(options);
+        self.network(options);
+        options.defaults.env = self.list("containers.env").to_vec();
+        options.defaults.volume = self.list("containers.volumes").to_vec();
+        options.defaults.mount = self.list("containers.mounts").to_vec();
+        options.defaults.capabilities = self
+            .values
+            .contains_key("containers.default_capabilities")
+            .then(|| self.list("containers.default_capabilities").to_vec());
+    }
+
+    fn words(&self, options: &mut ContainerOptions) {
+        let fill = |place: &mut Option<String>, key: &str| {
+            if place.is_none() {
+                *place = self.text(key).map(str::to_owned);
+            }
+        };
+        fill(&mut options.hosts_file, "containers.base_hosts_file");
+        fill(&mut options.cgroupns, "containers.cgroupns");
+        fill(&mut options.cgroups, "containers.cgroups");
+        fill(&mut options.ipc, "containers.ipcns");
+        fill(&mut options.log_driver, "containers.log_driver");
+        fill(&mut options.oom_score_adj, "containers.oom_score_adj");
+        fill(&mut options.pid, "containers.pidns");
+        fill(&mut options.shm_size, "containers.shm_size");
+        fill(&mut options.tz, "containers.tz");
+        fill(&mut options.umask, "containers.umask");
+        fill(&mut options.uts, "containers.utsns");
+        fill(&mut options.detach_keys, "engine.detach_keys");
+        fill(&mut options.image_volume, "engine.image_volume_mode");
+        fill(&mut options.pull, "engine.pull_policy");
+        fill(&mut options.stop_timeout, "engine.stop_timeout");
+        let has_maps = !options.uidmap.is_empty()
+            || !options.gidmap.is_empty()
+            || options.subuidname.is_some()
+            || options.subgidname.is_some();
+        if !has_maps {
+            fill(&mut options.userns, "containers.userns");
+        }
+        // Zero and less is Podman's word for none.
+        let limit = self.text("containers.pids_limit");
+        if options.resources.pids_limit.is_none() {
+            options.resources.pids_limit = limit
+                .map(|it| if it.starts_with('-') || it == "0" { "-1".to_owned() } else { it.to_owned() });
+        }
+    }
+
+    fn switches(&self, options: &mut ContainerOptions) {
+        let set = |place: &mut bool, key: &str| *place |= self.truth(key) == Some(true);
+        set(&mut options.env_host, "containers.env_host");
+        set(&mut options.init, "containers.init");
+        set(&mut options.no_hosts, "containers.no_hosts");
+        set(&mut options.privileged, "containers.privileged");
+        set(&mut options.read_only, "containers.read_only");
+        options.http_proxy = options.http_proxy.or(self.truth("containers.http_proxy"));
+    }
+
+    fn lists(&self, options: &mut ContainerOptions) {
+        let front = |place: &mut Vec<String>, key: &str| {
+            place.splice(0..0, self.list(key).iter().cloned());
+        };
+        front(&mut options.annotation, "containers.annotations");
+        front(&mut options.device, "containers.devices");
+        for (place, key) in [
+            (&mut options.dns, "containers.dns_servers"),
+            (&mut options.dns_search, "containers.dns_searches"),
+            (&mut options.dns_option, "containers.dns_options"),
+        ] {
+            if place.is_empty() {
+                *place = self.list(key).to_vec();
+            }
+        }
+        // Settings with names: those of the command line win.
+        for (place, key) in [
+            (&mut options.sysctl, "containers.default_sysctls"),
+            (&mut options.ulimit, "containers.default_ulimits"),
+        ] {
+            let name = |it: &str| it.split('=').next().unwrap_or_default().to_owned();
+            let given: HashSet<String> = place.iter().map(|it| name(it)).collect();
+            if !given.contains("host") {
+                let more = self.list(key).iter().filter(|it| !given.contains(&name(it))).cloned();
+                place.splice(0..0, more.collect::<Vec<_>>());
+            }
+        }
+        let has = |options: &[String], start: &str| options.iter().any(|it| it.starts_with(start));
+        if let Some(path) =
+            self.text("containers.seccomp_profile").filter(|_| !has(&options.security_opt, "seccomp="))
+        {
+            options.security_opt.push(format!("seccomp={path}"));
+        }
+        if let Some(tag) = self.text("containers.log_tag").filter(|_| !has(&options.log_opt, "tag=")) {
+            options.log_opt.push(format!("tag={tag}"));
+        }
+        let size = self.text("containers.log_size_max").filter(|it| !it.starts_with('-'));
+        if let Some(size) = size.filter(|_| !has(&options.log_opt, "max-size=")) {
+            options.log_opt.push(format!("max-size={size}"));
+        }
+    }
+
+    fn network(&self, options: &mut ContainerOptions) {
+        if !options.network.is_empty() {
+            return;
+        }
+        let program = self.text("network.default_rootless_network_cmd");
+        match (self.text("containers.netns"), program) {
+            (Some("private") | None, Some("slirp4netns")) => options.network.push("slirp4netns".to_owned()),
+            (Some("private") | None, _) => {
+                let words = self.list("network.pasta_options");
+                if !words.is_empty() {
+                    options.network.push(format!("pasta:{}", words.join(",")));
+                }
+            }
+            (Some(mode), _) => options.network.push(mode.to_owned()),
+        }
+    }
+}

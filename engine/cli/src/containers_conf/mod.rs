@@ -1,0 +1,229 @@
+//! `containers.conf`: what containers are made with where the command line says nothing (containers.conf(5)).
+//!
+//! Files are read where Podman reads them, each overriding those before it. What is not honoured is told with file and
+//! line; what only speaks of parts that we do not have (other runtimes, a database, a service) is passed over.
+
+mod apply;
+mod files;
+mod parse;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+
+use parse::Value;
+
+/// What the values of a key are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Truth,
+    Number,
+    Texts,
+    /// It speaks of something that there is not here, or says what is so anyway.
+    Nothing,
+}
+
+use Kind::{Nothing, Number, Text, Texts, Truth};
+
+/// The keys that we know.
+const KEYS: [(&str, Kind); 70] = [
+    ("containers.annotations", Texts),
+    ("containers.apparmor_profile", Nothing),
+    ("containers.base_hosts_file", Text),
+    ("containers.cgroupns", Text),
+    ("containers.cgroups", Text),
+    ("containers.default_capabilities", Texts),
+    ("containers.default_sysctls", Texts),
+    ("containers.default_ulimits", Texts),
+    ("containers.devices", Texts),
+    ("containers.dns_options", Texts),
+    ("containers.dns_searches", Texts),
+    ("containers.dns_servers", Texts),
+    ("containers.enable_keyring", Nothing),
+    ("containers.enable_labeling", Nothing),
+    ("containers.env", Texts),
+    ("containers.env_host", Truth),
+    ("containers.http_proxy", Truth),
+    ("containers.init", Truth),
+    ("containers.init_path", Nothing),
+    ("containers.ipcns", Text),
+    ("containers.keyring", Nothing),
+    ("containers.label", Nothing),
+    ("containers.log_driver", Text),
+    ("containers.log_size_max", Number),
+    ("containers.log_tag", Text),
+    ("containers.mounts", Texts),
+    ("containers.netns", Text),
+    ("containers.no_hosts", Truth),
+    ("containers.oom_score_adj", Number),
+    ("containers.pidns", Text),
+    ("containers.pids_limit", Number),
+    ("containers.prepare_volume_on_create", Nothing),
+    ("containers.privileged", Truth),
+    ("containers.read_only", Truth),
+    ("containers.seccomp_profile", Text),
+    ("containers.shm_size", Text),
+    ("containers.tz", Text),
+    ("containers.umask", Text),
+    ("containers.userns", Text),
+    ("containers.utsns", Text),
+    ("containers.volumes", Texts),
+    ("engine.active_service", Nothing),
+    ("engine.cgroup_manager", Nothing),
+    ("engine.compat_api_enforce_docker_hub", Nothing),
+    ("engine.compose_warning_logs", Nothing),
+    ("engine.conmon_env_vars", Nothing),
+    ("engine.conmon_path", Nothing),
+    ("engine.database_backend", Nothing),
+    ("engine.detach_keys", Text),
+    ("engine.healthcheck_events", Nothing),
+    ("engine.image_parallel_copies", Nothing),
+    ("engine.image_volume_mode", Text),
+    ("engine.infra_command", Nothing),
+    ("engine.infra_image", Nothing),
+    ("engine.lock_type", Nothing),
+    ("engine.no_pivot_root", Nothing),
+    ("engine.num_locks", Nothing),
+    ("engine.pull_policy", Text),
+    ("engine.remote", Nothing),
+    ("engine.runtime", Nothing),
+    ("engine.runtime_supports_json", Nothing),
+    ("engine.runtime_supports_kvm", Nothing),
+    ("engine.runtime_supports_nocgroups", Nothing),
+    ("engine.runtimes", Nothing),
+    ("engine.service_timeout", Nothing),
+    ("engine.stop_timeout", Number),
+    ("network.default_rootless_network_cmd", Text),
+    ("network.firewall_driver", Nothing),
+    ("network.network_backend", Nothing),
+    ("network.pasta_options", Texts),
+];
+
+/// Something that a file says and that has no effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unhonoured {
+    /// The file.
+    pub path: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+    /// The key, as `section.name`.
+    pub key: String,
+}
+
+/// Why a file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfError {
+    /// It is there and cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It is no TOML.
+    #[error("{}:{line}:{column}: {message}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+        /// What is wrong.
+        message: String,
+    },
+    /// A value is of the wrong kind.
+    #[error("{}:{line}:{column}: `{key}` {reason}", path.display())]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+        /// The key.
+        key: String,
+        /// What it must be.
+        reason: &'static str,
+    },
+    /// A module that is nowhere.
+    #[error("there is no module `{name}`")]
+    NoModule {
+        /// As it was named.
+        name: String,
+        /// Where it was looked for.
+        places: Vec<PathBuf>,
+    },
+}
+
+impl ConfError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoModule { places, .. } => {
+                let places: Vec<_> = places.iter().map(|it| it.display().to_string()).collect();
+                Some(format!("it was looked for at {}", places.join(", ")))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What all files say together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ContainersConf {
+    values: BTreeMap<&'static str, Value>,
+    /// What has no effect.
+    pub unhonoured: Vec<Unhonoured>,
+}
+
+impl ContainersConf {
+    /// Takes in one more file, which overrides what is there.
+    fn take(&mut self, parsed: parse::Parsed) {
+        for (key, value) in parsed.values {
+            match (self.values.get_mut(key), value) {
+                (Some(Value::List { items, .. }), Value::List { items: more, appends: true }) => {
+                    items.extend(more)
+                }
+                (_, value) => drop(self.values.insert(key, value)),
+            }
+        }
+        self.unhonoured.extend(parsed.unhonoured);
+    }
+
+    fn text(&self, key: &str) -> Option<&str> {
+        match self.values.get(key) {
+            Some(Value::One(text)) if !text.is_empty() => Some(text),
+            _ => None,
+        }
+    }
+
+    fn truth(&self, key: &str) -> Option<bool> {
+        self.text(key).map(|it| it == "true")
+    }
+
+    fn list(&self, key: &str) -> &[String] {
+        match self.values.get(key) {
+            Some(Value::List { items, .. }) => items,
+            _ => &[],
+        }
+    }
+
+    /// The keys that leave a container without ending it.
+    pub fn detach_keys(&self) -> Option<&str> {
+        self.text("engine.detach_keys")
+    }
+
+    /// What has no effect, a line for each.
+    pub fn unhonoured_text(&self) -> String {
+        let line =
+            |it: &Unhonoured| format!("{}:{}: `{}` is not honoured\n", it.path.display(), it.line, it.key);
+        self.unhonoured.iter().map(line).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

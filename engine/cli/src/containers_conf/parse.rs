@@ -1,0 +1,107 @@
+//! The text of one containers.conf: TOML with places, so that every fault has a line and a column.
+
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{ConfError, KEYS, Kind, Unhonoured};
+
+/// A value, as text; a list keeps its items apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    /// A string, a number, a truth value.
+    One(String),
+    /// A list, and whether it is added to what files before said.
+    List { items: Vec<String>, appends: bool },
+}
+
+/// What one file says: keys as `section.name`.
+#[derive(Debug, Default)]
+pub(super) struct Parsed {
+    pub values: Vec<(&'static str, Value)>,
+    pub unhonoured: Vec<Unhonoured>,
+}
+
+struct Text<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl Text<'_> {
+    fn place(&self, offset: usize) -> (usize, usize) {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
+        (before.matches('\n').count() + 1, column)
+    }
+
+    fn fault(&self, key: &str, offset: usize, reason: &'static str) -> ConfError {
+        let (line, column) = self.place(offset);
+        ConfError::Value { path: self.path.to_owned(), line, column, key: key.to_owned(), reason }
+    }
+}
+
+/// Parses the text of the file at `path`.
+pub(super) fn parse(path: &Path, text: &str) -> Result<Parsed, ConfError> {
+    let source = Text { path, text };
+    let document = DeTable::parse(text).map_err(|err| {
+        let (line, column) = source.place(err.span().map_or(0, |span| span.start));
+        let message = err.message().lines().collect::<Vec<_>>().join(", ");
+        ConfError::Syntax { path: path.to_owned(), line, column, message }
+    })?;
+    let mut parsed = Parsed::default();
+    for (section, table) in document.get_ref().iter() {
+        let Some(table) = table.get_ref().as_table() else {
+            return Err(source.fault(section.get_ref(), table.span().start, "must be a table"));
+        };
+        for (name, value) in table.iter() {
+            let key = format!("{}.{}", section.get_ref(), name.get_ref());
+            match KEYS.iter().find(|it| it.0 == key) {
+                Some((_, Kind::Nothing)) => {}
+                Some((known, kind)) => parsed.values.push((known, read(&source, known, *kind, value)?)),
+                None => {
+                    let (line, _) = source.place(name.span().start);
+                    parsed.unhonoured.push(Unhonoured { path: PathBuf::from(path), line, key });
+                }
+            }
+        }
+    }
+    // Tables are kept in the order of keys; people read files by lines.
+    parsed.unhonoured.sort_by_key(|it| it.line);
+    Ok(parsed)
+}
+
+fn read(source: &Text<'_>, key: &str, kind: Kind, value: &Spanned<DeValue<'_>>) -> Result<Value, ConfError> {
+    let fault = |reason| source.fault(key, value.span().start, reason);
+    let content = value.get_ref();
+    match kind {
+        Kind::Text => content.as_str().map(|it| Value::One(it.to_owned())).ok_or(fault("must be a string")),
+        Kind::Truth => {
+            content.as_bool().map(|it| Value::One(it.to_string())).ok_or(fault("must be true or false"))
+        }
+        Kind::Number => {
+            let number =
+                content.as_integer().and_then(|it| i64::from_str_radix(it.as_str(), it.radix()).ok());
+            number.map(|it| Value::One(it.to_string())).ok_or(fault("must be a whole number"))
+        }
+        Kind::Texts => {
+            let list = content.as_array().ok_or(fault("must be a list of strings"))?;
+            let (mut items, mut appends) = (Vec::new(), false);
+            for item in list {
+                // `{append = true}` as an item, see containers.conf(5).
+                let option = item.get_ref().as_table().and_then(|it| it.get("append"));
+                match (item.get_ref().as_str(), option.and_then(|it| it.get_ref().as_bool())) {
+                    (Some(text), _) => items.push(text.to_owned()),
+                    (None, Some(append)) => appends = append,
+                    (None, None) => {
+                        let reason = "must be a string, or {append=true}";
+                        return Err(source.fault(key, item.span().start, reason));
+                    }
+                }
+            }
+            Ok(Value::List { items, appends })
+        }
+        Kind::Nothing => Ok(Value::One(String::new())),
+    }
+}

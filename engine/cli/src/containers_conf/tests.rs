@@ -1,0 +1,71 @@
+use std::path::Path;
+
+use super::{ContainersConf, parse::parse};
+use crate::args::ContainerOptions;
+
+fn conf(texts: &[&str]) -> ContainersConf {
+    let mut conf = ContainersConf::default();
+    for text in texts {
+        conf.take(parse(Path::new("/f.conf"), text).unwrap());
+    }
+    conf
+}
+
+fn refused(text: &str) -> String {
+    parse(Path::new("/f.conf"), text).unwrap_err().to_string()
+}
+
+#[test]
+fn what_the_command_line_says_wins() {
+    let conf = conf(&[
+        "[containers]\ntz='UTC'\nshm_size='1m'\ndefault_ulimits=['nofile=1:2','core=0:0']\ninit=true\n\
+                      dns_servers=['1.1.1.1']\npids_limit=0\n[engine]\nstop_timeout=3\npull_policy='never'\n",
+    ]);
+    let mut options = ContainerOptions {
+        tz: Some("local".to_owned()),
+        ulimit: vec!["nofile=5:6".to_owned()],
+        dns: vec!["9.9.9.9".to_owned()],
+        ..ContainerOptions::default()
+    };
+    conf.apply(&mut options);
+    assert_eq!((options.tz.as_deref(), options.shm_size.as_deref()), (Some("local"), Some("1m")));
+    assert_eq!(options.ulimit, ["core=0:0", "nofile=5:6"]);
+    assert_eq!(options.dns, ["9.9.9.9"]);
+    assert_eq!(options.resources.pids_limit.as_deref(), Some("-1"));
+    assert_eq!((options.stop_timeout.as_deref(), options.pull.as_deref()), (Some("3"), Some("never")));
+    assert!(options.init);
+}
+
+#[test]
+fn later_files_win_and_lists_can_be_added_to() {
+    let both = conf(&[
+        "[containers]\nenv=['A=1','B=2']\nvolumes=['/a:/a']\ntz='UTC'\n",
+        "[containers]\nenv=['C=3',{append=true}]\nvolumes=['/b:/b']\ntz='local'\n",
+    ]);
+    assert_eq!(both.list("containers.env"), ["A=1", "B=2", "C=3"]);
+    assert_eq!(both.list("containers.volumes"), ["/b:/b"]);
+    assert_eq!(both.text("containers.tz"), Some("local"));
+}
+
+#[test]
+fn what_has_no_effect_is_told_with_its_line() {
+    let conf =
+        conf(&["[engine]\nruntime='crun'\n\n[containers]\nlog_path='/x'\nnonsense=1\n[machine]\ncpus=1\n"]);
+    assert_eq!(
+        conf.unhonoured_text(),
+        "/f.conf:5: `containers.log_path` is not honoured\n/f.conf:6: `containers.nonsense` is not honoured\n\
+         /f.conf:8: `machine.cpus` is not honoured\n"
+    );
+}
+
+#[test]
+fn faults_have_places() {
+    assert_eq!(refused("[containers]\ntz=1\n"), "/f.conf:2:4: `containers.tz` must be a string");
+    assert_eq!(
+        refused("[containers]\nenv=['A',1]\n"),
+        "/f.conf:2:10: `containers.env` must be a string, or {append=true}"
+    );
+    assert_eq!(refused("[containers]\ninit='yes'\n"), "/f.conf:2:6: `containers.init` must be true or false");
+    assert!(refused("[containers\n").starts_with("/f.conf:1:12: "), "{}", refused("[containers\n"));
+    assert_eq!(refused("containers=1\n"), "/f.conf:1:12: `containers` must be a table");
+}

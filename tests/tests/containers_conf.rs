@@ -1,0 +1,111 @@
+//! `containers.conf`: where it is read, what it changes, and what it cannot change is said.
+#![cfg(feature = "e2e")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
+use pontoon_tests::{B, Output, alone, host_with_busybox};
+
+/// Runs a script of the host as alice with a file of hers, which goes again.
+fn with(conf: &str, script: &str) -> Output {
+    let host = host_with_busybox();
+    host.entry("alice").env("CONF", conf).env("B", B).env("RUN", "pontoon run --rm --network none").sh(
+        &format!(
+            "mkdir -p .config/containers && printf %s \"$CONF\" >.config/containers/containers.conf
+             {script}
+             code=$?; rm -r .config/containers; exit $code"
+        ),
+    )
+}
+
+#[test]
+fn what_the_command_line_leaves_open_the_file_says() {
+    let _alone = alone();
+    let conf = "[containers]\ntz='UTC'\nshm_size='1m'\numask='0077'\ninit=true\nread_only=true\n\
+                env=['FROM=file','PATH=/nowhere','BOTH=file']\ndefault_ulimits=['core=7:7','nofile=99:99']\n\
+                default_sysctls=['net.ipv4.ip_default_ttl=99']\ndns_servers=['10.9.8.7']\nno_hosts=false\n\
+                default_capabilities=['CHOWN','KILL']\nvolumes=['/srv:/from/file:ro','/etc:/mine']\n\
+                annotations=['a=file']\ndevices=['/dev/null:/dev/mynull']\n\
+                [engine]\nstop_timeout=3\npull_policy='never'\n";
+    let script = "$RUN -e BOTH=line --ulimit nofile=100:100 -v /usr:/mine $B sh -c '
+        cat /proc/1/comm; umask; echo $FROM $BOTH ${PATH#*:/usr/sbin}; ulimit -c; ulimit -n
+        cat /proc/sys/net/ipv4/ip_default_ttl; grep nameserver /etc/resolv.conf; ls -d /from/file /mine/bin
+        grep CapEff /proc/self/status; df -k /dev/shm | tail -1 | tr -s \" \" | cut -d\" \" -f2; touch /x || ls /dev/mynull'";
+    let seen = with(conf, script).ok();
+    let lines: Vec<&str> = seen.stdout.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "pontoon-init",
+            "0077",
+            "file line :/usr/bin:/sbin:/bin",
+            "7",
+            "100",
+            "99",
+            "nameserver 10.9.8.7",
+            "/from/file",
+            "/mine/bin",
+            "CapEff:\t0000000000000021",
+            "1024",
+            "/dev/mynull"
+        ],
+        "{}",
+        seen.stderr
+    );
+    let inspected = "pontoon create --name conf $B true >/dev/null; \
+                     pontoon inspect --format '{{.Config.StopTimeout}} {{.Config.Timezone}} {{index .Config.Annotations \"a\"}} {{.HostConfig.ShmSize}}' conf; \
+                     pontoon rm conf >/dev/null";
+    with(conf, inspected).ok().prints("3 UTC file 1048576");
+}
+
+#[test]
+fn files_and_modules_override_each_other() {
+    let _alone = alone();
+    let script = "mkdir -p .config/containers/containers.conf.d .config/containers/containers.conf.modules
+        printf \"[containers]\\nenv=['B=drop',{append=true}]\\n\" >.config/containers/containers.conf.d/5.conf
+        printf \"[containers]\\nenv=['C=module',{append=true}]\\n\" >.config/containers/containers.conf.modules/mine
+        printf \"[containers]\\nenv=['D=override',{append=true}]\\n\" >over.conf
+        $RUN $B sh -c 'echo $A $B $C $D'
+        pontoon --module mine run --rm --network none $B sh -c 'echo $A $B $C $D'
+        CONTAINERS_CONF_OVERRIDE=over.conf $RUN $B sh -c 'echo $A $B $C $D'
+        CONTAINERS_CONF=over.conf $RUN $B sh -c 'echo $A $B $C $D'
+        rm over.conf";
+    let seen = with("[containers]\nenv=['A=file']\n", script).ok();
+    assert_eq!(
+        seen.text().lines().collect::<Vec<_>>(),
+        ["file drop", "file drop module", "file drop override", "override"],
+        "{}",
+        seen.stderr
+    );
+    let missing = with("", "pontoon --module nowhere run --rm $B true").fails(125);
+    assert!(
+        missing.stderr.contains("no module `nowhere`")
+            && missing.stderr.contains("containers.conf.modules/nowhere"),
+        "{}",
+        missing.stderr
+    );
+}
+
+#[test]
+fn what_is_wrong_or_not_honoured_is_said_with_its_place() {
+    let _alone = alone();
+    let wrong = with("[containers]\ntz=1\n", "$RUN $B true").fails(125);
+    assert!(
+        wrong.stderr.contains("containers.conf:2:4: `containers.tz` must be a string"),
+        "{}",
+        wrong.stderr
+    );
+    let wrong = with("[containers\n", "$RUN $B true").fails(125);
+    assert!(wrong.stderr.contains("containers.conf:1:"), "{}", wrong.stderr);
+    let wrong = with("[containers]\numask='9'\n", "$RUN $B true").fails(125);
+    assert!(wrong.stderr.contains("`9`") && wrong.stderr.contains("--umask"), "{}", wrong.stderr);
+    // Once, and again when it says something else; what speaks of other engines' parts is none of it.
+    let conf = "[engine]\nruntime='crun'\n[containers]\nlog_path='/x'\n";
+    let seen = with(conf, "$RUN $B true; $RUN $B true").ok();
+    assert_eq!(
+        seen.stderr.matches("containers.conf:4: `containers.log_path` is not honoured").count(),
+        1,
+        "{seen:?}"
+    );
+    assert_eq!(seen.stderr.lines().count(), 1, "{seen:?}");
+    let seen = with("[containers]\nnonsense=1\n", "$RUN $B true; $RUN $B true").ok();
+    assert_eq!(seen.stderr.matches("containers.conf:2: `containers.nonsense`").count(), 1, "{seen:?}");
+}
