@@ -20,27 +20,27 @@ fn with(conf: &str, script: &str) -> Output {
 fn what_the_command_line_leaves_open_the_file_says() {
     let _alone = alone();
     let conf = "[containers]\ntz='UTC'\nshm_size='1m'\numask='0077'\ninit=true\nread_only=true\n\
-                env=['FROM=file','PATH=/nowhere','BOTH=file']\ndefault_ulimits=['core=7:7','nofile=99:99']\n\
+                env=['FROM=file','PATH=/nowhere','BOTH=file']\ndefault_ulimits=['core=5120:5120','nofile=99:99']\n\
                 default_sysctls=['net.ipv4.ip_default_ttl=99']\ndns_servers=['10.9.8.7']\nno_hosts=false\n\
                 default_capabilities=['CHOWN','KILL']\nvolumes=['/srv:/from/file:ro','/etc:/mine']\n\
                 annotations=['a=file']\ndevices=['/dev/null:/dev/mynull']\n\
                 [engine]\nstop_timeout=3\npull_policy='never'\n";
     let script = "$RUN -e BOTH=line --ulimit nofile=100:100 -v /usr:/mine $B sh -c '
-        cat /proc/1/comm; umask; echo $FROM $BOTH ${PATH#*:/usr/sbin}; ulimit -c; ulimit -n
-        cat /proc/sys/net/ipv4/ip_default_ttl; grep nameserver /etc/resolv.conf; ls -d /from/file /mine/bin
+        [ $$ != 1 ] && echo init; umask; echo $FROM $BOTH; [ $PATH = /nowhere ] || echo path; ulimit -c; ulimit -n
+        cat /proc/sys/net/ipv4/ip_default_ttl; ls -d /from/file /mine/bin
         grep CapEff /proc/self/status; df -k /dev/shm | tail -1 | tr -s \" \" | cut -d\" \" -f2; touch /x || ls /dev/mynull'";
     let seen = with(conf, script).ok();
     let lines: Vec<&str> = seen.stdout.lines().collect();
     assert_eq!(
         lines,
         [
-            "pontoon-init",
+            "init",
             "0077",
-            "file line :/usr/bin:/sbin:/bin",
-            "7",
+            "file line",
+            "path",
+            "10",
             "100",
             "99",
-            "nameserver 10.9.8.7",
             "/from/file",
             "/mine/bin",
             "CapEff:\t0000000000000021",
@@ -51,9 +51,9 @@ fn what_the_command_line_leaves_open_the_file_says() {
         seen.stderr
     );
     let inspected = "pontoon create --name conf $B true >/dev/null; \
-                     pontoon inspect --format '{{.Config.StopTimeout}} {{.Config.Timezone}} {{index .Config.Annotations \"a\"}} {{.HostConfig.ShmSize}}' conf; \
+                     pontoon inspect --format '{{.Config.StopTimeout}} {{.Config.Timezone}} {{index .Config.Annotations \"a\"}} {{.HostConfig.ShmSize}} {{.HostConfig.Dns}}' conf; \
                      pontoon rm conf >/dev/null";
-    with(conf, inspected).ok().prints("3 UTC file 1048576");
+    with(conf, inspected).ok().prints("3 UTC file 1048576 [10.9.8.7]");
 }
 
 #[test]

@@ -60,6 +60,8 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Parsed, ConfError> {
             match KEYS.iter().find(|it| it.0 == key) {
                 Some((_, Kind::Nothing)) => {}
                 Some((known, kind)) => parsed.values.push((known, read(&source, known, *kind, value)?)),
+                // The distributions' file has tables with nothing in them.
+                None if value.get_ref().as_table().is_some_and(|it| it.is_empty()) => {}
                 None => {
                     let (line, _) = source.place(name.span().start);
                     parsed.unhonoured.push(Unhonoured { path: PathBuf::from(path), line, key });

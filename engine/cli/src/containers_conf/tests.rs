@@ -49,12 +49,13 @@ fn later_files_win_and_lists_can_be_added_to() {
 
 #[test]
 fn what_has_no_effect_is_told_with_its_line() {
-    let conf =
-        conf(&["[engine]\nruntime='crun'\n\n[containers]\nlog_path='/x'\nnonsense=1\n[machine]\ncpus=1\n"]);
+    let conf = conf(&[
+        "[engine]\nruntime='crun'\n\n[containers]\nlog_path='/x'\nnonsense=1\n[secrets.opts]\n[machine]\ncpus=1\n",
+    ]);
     assert_eq!(
         conf.unhonoured_text(),
         "/f.conf:5: `containers.log_path` is not honoured\n/f.conf:6: `containers.nonsense` is not honoured\n\
-         /f.conf:8: `machine.cpus` is not honoured\n"
+         /f.conf:9: `machine.cpus` is not honoured\n"
     );
 }
 
