@@ -15,6 +15,9 @@ pub struct PullArgs {
     /// USER[:PASSWORD] for the registry
     #[arg(long, value_name = "USER[:PASSWORD]")]
     pub creds: Option<String>,
+    /// When to pull: always, missing, never or newer
+    #[arg(long, value_name = "POLICY")]
+    pub policy: Option<String>,
     /// Say nothing but the image's id
     #[arg(short, long)]
     pub quiet: bool,

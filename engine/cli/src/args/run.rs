@@ -68,6 +68,12 @@ pub struct RegistryOptions {
     /// Require HTTPS and verify certificates
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
     pub tls_verify: Option<bool>,
+    /// Try again so many times if the registry is out of reach
+    #[arg(long, value_name = "NUMBER")]
+    pub retry: Option<u32>,
+    /// Wait so long before trying again
+    #[arg(long, value_name = "DURATION")]
+    pub retry_delay: Option<String>,
     /// Docker's; does nothing
     #[arg(long, hide = true)]
     pub disable_content_trust: bool,

@@ -7,6 +7,7 @@ use std::io::Read;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pontoon_image::{
     Archive, Credential, NoProgress, Platform, PlatformRequest, Progress, Reference, RunConfig,
@@ -24,6 +25,8 @@ use super::{Context, Failure, changes};
 use pontoon_cli::args::{ImportArgs, LoadArgs, PlatformOptions, PullArgs, RegistryOptions};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::progress::PullProgress;
+use pontoon_cli::run_options::{OptionError, pull_policy};
+use pontoon_cli::time::{duration_words, parse_duration};
 use pontoon_cli::{message, output};
 
 /// How often a service manager is told that a pull goes on, and how much longer it may take each time.
@@ -38,7 +41,21 @@ pub struct Wishes {
     platform: Option<PlatformRequest>,
     invalid_platform: Option<String>,
     registry: RegistryWishes,
+    retries: Retries,
     quiet: bool,
+}
+
+/// How often to try again, and after which time; without one it doubles from a second on.
+#[derive(Debug, Clone, Copy, Default)]
+struct Retries {
+    times: u32,
+    delay: Option<Duration>,
+}
+
+impl Retries {
+    fn delay(self, attempt: u32) -> Duration {
+        self.delay.unwrap_or_else(|| Duration::from_secs(1 << attempt.min(6)))
+    }
 }
 
 impl Wishes {
@@ -48,7 +65,7 @@ impl Wishes {
         registry: &RegistryOptions,
         credentials: Option<&str>,
         quiet: bool,
-    ) -> Self {
+    ) -> Result<Self, OptionError> {
         let host = Platform::host();
         let (mut wanted, mut invalid_platform) = (None, None);
         if let Some(text) = &platform.platform {
@@ -62,7 +79,8 @@ impl Wishes {
             wanted =
                 Some(PlatformRequest::only(Platform::new(os, architecture, platform.variant.as_deref())));
         }
-        Self {
+        let retries = Retries { times: registry.retry.unwrap_or(0), delay: retry_delay(registry)? };
+        Ok(Self {
             platform: wanted,
             invalid_platform,
             registry: RegistryWishes {
@@ -70,8 +88,9 @@ impl Wishes {
                 credentials: credentials.and_then(Credential::parse),
                 tls_verify: registry.tls_verify,
             },
+            retries,
             quiet,
-        }
+        })
     }
 
     fn options(&self, context: &Context, maps: Option<&IdMaps>) -> PullOptions {
@@ -84,6 +103,21 @@ impl Wishes {
 
     fn progress(&self) -> Arc<dyn Progress> {
         if self.quiet { Arc::new(NoProgress) } else { Arc::new(PullProgress::new()) }
+    }
+}
+
+/// `--retry-delay`: a duration, or seconds as unit files have them.
+fn retry_delay(registry: &RegistryOptions) -> Result<Option<Duration>, OptionError> {
+    let Some(text) = &registry.retry_delay else { return Ok(None) };
+    let seconds = text.parse().map(Duration::from_secs).ok();
+    match seconds.or_else(|| parse_duration(text).ok()) {
+        Some(delay) => Ok(Some(delay)),
+        None => Err(OptionError::Invalid {
+            option: "--retry-delay",
+            value: text.clone(),
+            why: "it must be a duration, as 5s or 1m30s".to_owned(),
+            hint: None,
+        }),
     }
 }
 
@@ -133,11 +167,32 @@ pub(super) fn ended(code: i32) -> ExitStatus {
 
 /// `pontoon pull`
 pub fn pull(context: &Context, args: &PullArgs) -> Result<ExitStatus, Failure> {
-    let wishes = Wishes::of(&args.platform, &args.registry, args.creds.as_deref(), args.quiet);
+    let wishes = Wishes::of(&args.platform, &args.registry, args.creds.as_deref(), args.quiet)?;
+    let policy = pull_policy(args.policy.as_ref())?.unwrap_or(PullPolicy::Always);
     if args.creds.is_some() && wishes.registry.credentials.is_none() {
         return Err(Failure::new("`--creds` has no password", Some("give USER:PASSWORD".to_owned())));
     }
-    let images = args.images.clone();
+    let mut images = Vec::new();
+    let store = context.store()?;
+    for image in &args.images {
+        match (policy, store.find_image(image)) {
+            (PullPolicy::Missing | PullPolicy::Never, Ok(there)) => output::line(&there.id.to_string())?,
+            (PullPolicy::Newer, Ok(_)) => {
+                let request =
+                    CreateRequest { image: image.clone(), pull: policy, ..CreateRequest::default() };
+                ensure_image(context, &store, &request, &wishes)?;
+                output::line(&store.find_image(image)?.id.to_string())?;
+            }
+            (PullPolicy::Never, Err(_)) => {
+                let text = format!("no image `{image}`, and --policy=never forbids to fetch it");
+                return Err(Failure::new(text, None));
+            }
+            _ => images.push(image.clone()),
+        }
+    }
+    if images.is_empty() {
+        return Ok(ExitStatus::Success);
+    }
     let work = worker(context, |maps| {
         for image in &images {
             let id = pull_one(context, image, &wishes, maps).map_err(|(failure, _)| failure)?;
@@ -177,7 +232,20 @@ fn pull_one(
         }
         output::err(&format!("Trying to pull {image}...\n"));
     }
-    let pulled = pull::pull_named(image, &client, &conf, &spool, &store, &progress, &options);
+    let mut attempt = 0;
+    let pulled = loop {
+        let pulled = pull::pull_named(image, &client, &conf, &spool, &store, &progress, &options);
+        match &pulled {
+            Err(err) if err.is_unavailable() && attempt < wishes.retries.times => {
+                let delay = wishes.retries.delay(attempt);
+                let words = duration_words(delay);
+                message::print_warning(&format!("cannot pull `{image}`: {err}; trying again in {words}"));
+                let _ = poll(&mut [], Timespec::try_from(delay).ok().as_ref());
+                attempt += 1;
+            }
+            _ => break pulled,
+        }
+    };
     let _ = store.empty_trash();
     match pulled {
         Ok(pulled) => {

@@ -32,7 +32,7 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
         return dry_run(context, &store, request, args.detach);
     }
     start::hasten(request.cgroups);
-    let image = pull::ensure_image(context, &store, &request, &registry(&args.container))?;
+    let image = pull::ensure_image(context, &store, &request, &registry(&args.container)?)?;
     start_shared(context, &store, &request)?;
     warn_of_linger(context, &request, args.detach);
     let created = create::create(&context.host, &store, request, &image, true)?;
@@ -89,7 +89,7 @@ pub fn create(context: &Context, mut args: CreateArgs) -> Result<ExitStatus, Fai
     let request = request(args.lower(context.words.clone(), &context.option_host)?);
     let store = context.store()?;
     tell_unhonoured(&store, &conf);
-    let image = pull::ensure_image(context, &store, &request, &registry(&args.container))?;
+    let image = pull::ensure_image(context, &store, &request, &registry(&args.container)?)?;
     let created = create::create(&context.host, &store, request, &image, false)?;
     output::line(&created.record.id)?;
     Ok(ExitStatus::Success)
@@ -237,8 +237,8 @@ fn request(lowered: Lowered) -> CreateRequest {
     lowered.request
 }
 
-fn registry(options: &ContainerOptions) -> pull::Wishes {
-    pull::Wishes::of(&options.platform, &options.registry, None, options.quiet)
+fn registry(options: &ContainerOptions) -> Result<pull::Wishes, Failure> {
+    Ok(pull::Wishes::of(&options.platform, &options.registry, None, options.quiet)?)
 }
 
 /// A service that is started by hand, by a user without linger, ends with the session: said once, to a person.

@@ -42,6 +42,9 @@ impl ContainersConf {
         fill(&mut options.image_volume, "engine.image_volume_mode");
         fill(&mut options.pull, "engine.pull_policy");
         fill(&mut options.stop_timeout, "engine.stop_timeout");
+        fill(&mut options.registry.retry_delay, "engine.retry_delay");
+        let retry = self.text("engine.retry").and_then(|it| it.parse().ok());
+        options.registry.retry = options.registry.retry.or(retry);
         let has_maps = !options.uidmap.is_empty()
             || !options.gidmap.is_empty()
             || options.subuidname.is_some()

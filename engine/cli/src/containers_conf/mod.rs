@@ -27,7 +27,7 @@ enum Kind {
 use Kind::{Nothing, Number, Text, Texts, Truth};
 
 /// The keys that we know.
-const KEYS: [(&str, Kind); 70] = [
+const KEYS: [(&str, Kind); 72] = [
     ("containers.annotations", Texts),
     ("containers.apparmor_profile", Nothing),
     ("containers.base_hosts_file", Text),
@@ -87,6 +87,8 @@ const KEYS: [(&str, Kind); 70] = [
     ("engine.num_locks", Nothing),
     ("engine.pull_policy", Text),
     ("engine.remote", Nothing),
+    ("engine.retry", Number),
+    ("engine.retry_delay", Text),
     ("engine.runtime", Nothing),
     ("engine.runtime_supports_json", Nothing),
     ("engine.runtime_supports_kvm", Nothing),

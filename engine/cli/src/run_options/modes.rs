@@ -133,6 +133,11 @@ pub(super) fn restart(text: &str) -> Result<RestartPolicy, Fault> {
     }
 }
 
+/// `--policy` of `pull`.
+pub fn pull_policy(text: Option<&String>) -> Result<Option<PullPolicy>, OptionError> {
+    super::error::optional("--policy", text, pull)
+}
+
 /// `--restart` of `update`.
 pub fn restart_policy(text: Option<&String>) -> Result<Option<RestartPolicy>, OptionError> {
     super::error::optional("--restart", text, restart)
