@@ -786,6 +786,7 @@ fn device_nodes_of_an_image_are_no_devices() {
     host.root("pontoon run --rm --network none localhost/nodes busybox head -c 1 /zero").fails(1);
     host.root("pontoon run --rm --network none --cap-add mknod localhost/nodes sh -c 'busybox mknod /z c 1 5; busybox head -c 1 /z'").fails(1);
     host.root("pontoon run --rm --network none localhost/nodes busybox head -c 1 /dev/zero").ok();
+    host.root("pontoon run --rm --network none --cap-add mknod localhost/nodes sh -c 'busybox mknod /dev/z c 1 5; busybox head -c 1 /dev/z'").fails(1);
     host.root("pontoon run --rm --network none --privileged localhost/nodes busybox head -c 1 /zero").ok();
     host.root("pontoon rmi localhost/nodes; rm -r /srv/nodes").ok();
     canary.unharmed();

@@ -140,6 +140,7 @@ fn tmpfs(target: &str, options: Vec<(String, String)>, copy_up: bool) -> Mount {
 fn kernel_mounts(facts: &Facts<'_>, network: &NetworkPlan, is_systemd: bool) -> Vec<Mount> {
     let request = &facts.record.request;
     let option = |name: &str, value: String| (name.to_owned(), value);
+    let is_whole_host = facts.maps.is_none();
     let is_mapped = facts.maps.as_ref().is_none_or(|maps| idmap::to_host(&maps.gids, TTY_GROUP).is_some());
     let hardened = |source, target| Mount { noexec: true, ..plain(source, target) };
     let dev_options = vec![option("size", "65536k".to_owned()), option("mode", "755".to_owned())];
@@ -168,7 +169,8 @@ fn kernel_mounts(facts: &Facts<'_>, network: &NetworkPlan, is_systemd: bool) -> 
     };
     let mut mounts = vec![
         hardened(proc, "/proc"),
-        Mount { nodev: false, ..tmpfs("/dev", dev_options, false) },
+        // The devices are mounts of their own: what somebody makes beside them is none (in a user namespace it never is).
+        Mount { nodev: is_whole_host && !request.privileged, ..tmpfs("/dev", dev_options, false) },
         Mount {
             nodev: false,
             ..hardened(Source::Devpts { gid: is_mapped.then_some(TTY_GROUP) }, "/dev/pts")
