@@ -66,3 +66,17 @@ fn nothing_is_left_of_lifecycles_that_are_cut_off() {
     host.alice("pontoon volume ls -q --filter anonymous=true").ok().prints("");
     assert_nothing_left(host, "alice", &before);
 }
+
+/// As many starts at once as `STARTS` says (800 have been tried; a check makes fewer): all succeed, and nothing is left.
+#[test]
+fn many_starts_at_once_all_succeed() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let starts: u32 = std::env::var("STARTS").ok().and_then(|it| it.parse().ok()).unwrap_or(120);
+    let script = format!(
+        "for i in $(seq {starts}); do (pontoon run --rm --network none {B} true || echo failed) & done; wait
+         pontoon ps -aq; systemctl --user list-units --no-legend 'pontoon-*.scope'; ls ~/.local/share/pontoon/containers | grep -v names"
+    );
+    let seen = host.entry("alice").limit(std::time::Duration::from_secs(500)).sh(&script);
+    assert!(seen.stdout.is_empty() && seen.stderr.is_empty(), "{seen:?}");
+}

@@ -31,6 +31,7 @@ pub mod status;
 pub mod stop;
 pub mod storage_conf;
 pub mod top;
+pub mod turn;
 pub mod update;
 pub mod usage;
 pub mod user_namespace;

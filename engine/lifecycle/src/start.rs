@@ -24,6 +24,7 @@ use crate::facts::{self, Known, PlanError};
 use crate::host::Host;
 use crate::record::ContainerRecord;
 use crate::request::CgroupMode;
+use crate::turn;
 
 /// How a container is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -265,7 +266,10 @@ pub fn start(
     let child = command.spawn().map_err(failed)?;
     drop((report_write, gate_read, theirs));
     if let Place::Scope(bus) = &place {
-        scope(bus, record, child.id())?;
+        let turn = turn::take(&store.paths().run).map_err(failed)?;
+        // The bus may have given up on who connected long ago and said nothing.
+        let fresh = if turn.waited { connect(host).ok() } else { None };
+        scope(fresh.as_ref().unwrap_or(bus), record, child.id())?;
     }
     rustix::io::write(&gate_write, b"1").map_err(|err| failed(err.into()))?;
     let mut reports = BufReader::new(File::from(report_read));

@@ -1,0 +1,147 @@
+//! Logs that the journal keeps.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::time::SystemTime;
+
+use pontoon_lifecycle::list::Found;
+use pontoon_lifecycle::stop;
+use rustix::event::{PollFd, PollFlags, poll};
+use serde_json::Value;
+
+use super::{Line, Shown, Wanted};
+use crate::commands::Failure;
+use pontoon_cli::time::rfc3339;
+
+/// The journal's entries of a container, by `journalctl`.
+fn journalctl(
+    found: &Found,
+    wanted: &Wanted<'_>,
+    cursor: Option<&str>,
+    follow: bool,
+) -> Result<Child, Failure> {
+    let mut command = Command::new("journalctl");
+    command.args(["--quiet", "--no-pager", "--output=json", "--all"]);
+    command.arg("--output-fields=MESSAGE,PRIORITY,CONTAINER_PARTIAL_MESSAGE");
+    if follow {
+        command.arg("--follow");
+    }
+    match (cursor, wanted.tail) {
+        (Some(cursor), _) => command.arg(format!("--after-cursor={cursor}")),
+        (None, Some(tail)) => command.arg(format!("--lines={tail}")),
+        (None, None) => command.arg("--lines=all"),
+    };
+    for (option, moment) in [("--since", wanted.since), ("--until", wanted.until)] {
+        if let Some(moment) = moment {
+            let seconds = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            command.arg(format!("{option}=@{}.{:06}", seconds.as_secs(), seconds.subsec_micros()));
+        }
+    }
+    command.arg(format!("CONTAINER_ID_FULL={}", found.record.id));
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    command.spawn().map_err(|err| {
+        let failure = Failure::from(err).while_doing("cannot read the journal with `journalctl`".to_owned());
+        Failure { hint: Some("use --log-driver k8s-file where there is no systemd".to_owned()), ..failure }
+    })
+}
+
+/// An entry of the journal.
+struct Entry {
+    time: String,
+    error: bool,
+    message: Vec<u8>,
+    partial: bool,
+    cursor: String,
+}
+
+impl Entry {
+    fn line(&self) -> Line<'_> {
+        Line { time: self.time.as_bytes(), error: self.error, text: &self.message, partial: self.partial }
+    }
+}
+
+fn entry(text: &[u8]) -> Option<Entry> {
+    let entry: Value = serde_json::from_slice(text).ok()?;
+    let field = |name: &str| entry.get(name).and_then(Value::as_str);
+    // What is no text, journalctl gives as a list of bytes.
+    let message = match entry.get("MESSAGE")? {
+        Value::String(text) => text.clone().into_bytes(),
+        Value::Array(bytes) => bytes.iter().filter_map(|it| u8::try_from(it.as_u64()?).ok()).collect(),
+        _ => Vec::new(),
+    };
+    let microseconds: u64 = field("__REALTIME_TIMESTAMP")?.parse().ok()?;
+    Some(Entry {
+        time: rfc3339(pontoon_cli::time::from_nanos(microseconds.saturating_mul(1000))),
+        error: field("PRIORITY") == Some("3"),
+        message,
+        partial: field("CONTAINER_PARTIAL_MESSAGE") == Some("true"),
+        cursor: field("__CURSOR")?.to_owned(),
+    })
+}
+
+/// Shows what is wanted of a container's log.
+pub(super) fn show(found: &Found, wanted: &Wanted<'_>) -> Result<(), Failure> {
+    let mut cursor = None;
+    if wanted.follow && found.status.is_alive() {
+        cursor = follow_journal(found, wanted)?;
+    }
+    // What was written while we stopped listening, or everything.
+    if cursor.is_some() || !wanted.follow || !found.status.is_alive() {
+        let mut child = journalctl(found, wanted, cursor.as_deref(), false)?;
+        if let Some(stdout) = child.stdout.take() {
+            let mut shown = Shown::new(wanted);
+            for text in BufReader::new(stdout).split(b'\n') {
+                if let Some(entry) = entry(&text?) {
+                    shown.push(entry.line())?;
+                }
+            }
+            shown.flush()?;
+        }
+        child.wait()?;
+    }
+    Ok(())
+}
+
+/// Shows entries as they come until the container ends; gives the cursor of the last one.
+fn follow_journal(found: &Found, wanted: &Wanted<'_>) -> Result<Option<String>, Failure> {
+    use std::os::fd::AsFd;
+    let Ok(ended) = stop::subscribe(&found.container) else { return Ok(None) };
+    let mut child = journalctl(found, wanted, None, true)?;
+    let mut cursor = None;
+    let mut pending = Vec::new();
+    let mut shown = Shown::new(wanted);
+    if let Some(mut stdout) = child.stdout.take() {
+        loop {
+            let mut fds = [
+                PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::IN),
+                PollFd::from_borrowed_fd(ended.as_fd(), PollFlags::IN),
+            ];
+            if poll(&mut fds, None).is_err() {
+                continue;
+            }
+            let [text, end] = fds.map(|it| !it.revents().is_empty());
+            if text {
+                let mut buffer = [0u8; 16 << 10];
+                let count = stdout.read(&mut buffer)?;
+                if count == 0 {
+                    break;
+                }
+                pending.extend_from_slice(buffer.get(..count).unwrap_or_default());
+                while let Some(end) = pending.iter().position(|it| *it == b'\n') {
+                    let rest = pending.split_off(end + 1);
+                    let whole = std::mem::replace(&mut pending, rest);
+                    if let Some(entry) = entry(&whole) {
+                        shown.push(entry.line())?;
+                        cursor = Some(entry.cursor);
+                    }
+                }
+                shown.flush()?;
+            } else if end {
+                break;
+            }
+        }
+    }
+    let _ = child.kill();
+    child.wait()?;
+    Ok(cursor)
+}

@@ -1,0 +1,139 @@
+//! `logs`: what a container has said, from the journal or from its file.
+
+mod file;
+mod journal;
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use pontoon_lifecycle::decide::default_log_driver;
+use pontoon_lifecycle::list;
+use pontoon_lifecycle::request::LogDriver;
+
+use super::{Context, Failure};
+use pontoon_cli::args::LogsArgs;
+use pontoon_cli::exit::ExitStatus;
+use pontoon_cli::output;
+use pontoon_cli::time::parse_since;
+
+const JOURNAL: &str = "/run/systemd/journal/socket";
+
+/// Which lines are wanted, and how they are shown.
+struct Wanted<'a> {
+    follow: bool,
+    tail: Option<usize>,
+    since: Option<SystemTime>,
+    until: Option<SystemTime>,
+    timestamps: bool,
+    prefix: Option<&'a str>,
+}
+
+/// A line of a log.
+#[derive(Debug, Clone, Copy)]
+struct Line<'a> {
+    /// When it was written, as it is shown.
+    time: &'a [u8],
+    error: bool,
+    text: &'a [u8],
+    partial: bool,
+}
+
+/// As much is written at once.
+const BATCH: usize = 64 << 10;
+
+/// Lines on their way to our standard streams.
+struct Shown<'a> {
+    wanted: &'a Wanted<'a>,
+    bytes: Vec<u8>,
+    error: bool,
+}
+
+impl<'a> Shown<'a> {
+    fn new(wanted: &'a Wanted<'a>) -> Self {
+        Self { wanted, bytes: Vec::with_capacity(BATCH + (BATCH >> 1)), error: false }
+    }
+
+    fn push(&mut self, line: Line<'_>) -> std::io::Result<()> {
+        if line.error != self.error {
+            self.flush()?;
+            self.error = line.error;
+        }
+        if let Some(prefix) = self.wanted.prefix {
+            self.bytes.extend_from_slice(prefix.as_bytes());
+            self.bytes.push(b' ');
+        }
+        if self.wanted.timestamps {
+            self.bytes.extend_from_slice(line.time);
+            self.bytes.push(b' ');
+        }
+        self.bytes.extend_from_slice(line.text);
+        if !line.partial {
+            self.bytes.push(b'\n');
+        }
+        if self.bytes.len() >= BATCH { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes what has come together: at the end, and before anything is waited for.
+    fn flush(&mut self) -> std::io::Result<()> {
+        let outcome = if self.error {
+            output::forgiving(std::io::stderr().lock(), &self.bytes)
+        } else {
+            output::forgiving(std::io::stdout().lock(), &self.bytes)
+        };
+        self.bytes.clear();
+        outcome
+    }
+}
+
+/// `pontoon logs`
+pub fn logs(context: &Context, args: &LogsArgs) -> Result<ExitStatus, Failure> {
+    let store = context.store()?;
+    let mut names = args.containers.clone();
+    if args.latest {
+        names.extend(list::list(&store)?.containers.pop().map(|it| it.record.name));
+    }
+    if names.is_empty() {
+        return Err(Failure::new("`logs` needs the name or id of a container", None));
+    }
+    if args.follow && names.len() > 1 {
+        return Err(Failure::new("one container at a time can be followed", None));
+    }
+    let now = SystemTime::now();
+    let moment = |text: &Option<String>| text.as_deref().map(|it| parse_since(it, now)).transpose();
+    for name in &names {
+        let found = list::find(&store, name)?;
+        let record_name = found.record.name.clone();
+        let wanted = Wanted {
+            follow: args.follow,
+            tail: usize::try_from(args.tail).ok(),
+            since: moment(&args.since)?,
+            until: moment(&args.until)?,
+            timestamps: args.timestamps,
+            prefix: (args.names || names.len() > 1).then_some(record_name.as_str()),
+        };
+        let driver =
+            found.record.request.log_driver.unwrap_or(default_log_driver(Path::new(JOURNAL).exists()));
+        match driver {
+            LogDriver::Journald => journal::show(&found, &wanted)?,
+            LogDriver::K8sFile | LogDriver::JsonFile => file::show(&found, &wanted)?,
+            LogDriver::None | LogDriver::Passthrough => {
+                return Err(Failure::new(
+                    format!("container `{name}` keeps no log (--log-driver {})", driver_name(driver)),
+                    Some("use --log-driver journald or k8s-file".to_owned()),
+                ));
+            }
+        }
+    }
+    Ok(ExitStatus::Success)
+}
+
+/// The driver's name, as `--log-driver` takes it.
+pub fn driver_name(driver: LogDriver) -> &'static str {
+    match driver {
+        LogDriver::Journald => "journald",
+        LogDriver::K8sFile => "k8s-file",
+        LogDriver::JsonFile => "json-file",
+        LogDriver::Passthrough => "passthrough",
+        LogDriver::None => "none",
+    }
+}
