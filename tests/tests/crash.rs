@@ -75,6 +75,7 @@ fn many_starts_at_once_all_succeed() {
     let starts: u32 = std::env::var("STARTS").ok().and_then(|it| it.parse().ok()).unwrap_or(120);
     let script = format!(
         "for i in $(seq {starts}); do (pontoon run --rm --network none {B} true || echo failed) & done; wait
+         for i in $(seq 100); do [ -z \"$(systemctl --user list-units --no-legend 'pontoon-*.scope')\" ] && break; sleep 0.1; done
          pontoon ps -aq; systemctl --user list-units --no-legend 'pontoon-*.scope'; ls ~/.local/share/pontoon/containers | grep -v names"
     );
     let seen = host.entry("alice").limit(std::time::Duration::from_secs(500)).sh(&script);
