@@ -60,6 +60,23 @@ pub fn processes(state: &RunState) -> Vec<ProcessInfo> {
     found.into_iter().map(|(process, _)| process).collect()
 }
 
+/// The memory that all processes of a run have in use, in bytes, and how many they are: for where nobody counts for us.
+#[must_use]
+pub fn memory_and_count(state: &RunState) -> (u64, u64) {
+    let pids = match &state.cgroup {
+        Some(cgroup) => below(Path::new(cgroup)),
+        None => vec![state.pid.cast_unsigned()],
+    };
+    let page = u64::try_from(rustix::param::page_size()).unwrap_or(4096);
+    // The second number of proc_pid_statm(5), in pages.
+    let resident = |pid: u32| -> Option<u64> {
+        let text = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+        Some(text.split(' ').nth(1)?.parse::<u64>().ok()?.saturating_mul(page))
+    };
+    let each: Vec<u64> = pids.into_iter().filter_map(resident).collect();
+    (each.iter().sum(), u64::try_from(each.len()).unwrap_or(0))
+}
+
 /// The processes of a cgroup and of those below it.
 fn below(cgroup: &Path) -> Vec<u32> {
     let text = fs::read_to_string(cgroup.join("cgroup.procs")).unwrap_or_default();

@@ -1,7 +1,9 @@
 //! What a running container has used so far, as its cgroup and its network namespace count it.
 
+use std::cell::OnceCell;
 use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use pontoon_monitor::state::RunState;
 
@@ -31,24 +33,29 @@ pub fn of(state: &RunState) -> Usage {
     let cgroup = state.cgroup.as_deref().map(Path::new);
     let read = |file: &str| cgroup.and_then(|path| fs::read_to_string(path.join(file)).ok());
     let number = |file: &str| read(file).and_then(|text| text.trim().parse().ok());
-    let host_memory = || {
+    let all = OnceCell::new();
+    let counted = || *all.get_or_init(|| top::memory_and_count(state));
+    Usage {
+        cpu: read("cpu.stat").and_then(|text| field(&text, "usage_usec")).unwrap_or(0),
+        memory: number("memory.current").unwrap_or_else(|| counted().0),
+        memory_limit: number("memory.max").unwrap_or_else(host_memory),
+        pids: number("pids.current").unwrap_or_else(|| counted().1),
+        network: fs::read_to_string(format!("/proc/{}/net/dev", state.pid))
+            .map_or((0, 0), |text| network(&text)),
+        block: read("io.stat").map_or((0, 0), |text| block(&text)),
+    }
+}
+
+/// The host's memory, which does not change while we look.
+fn host_memory() -> u64 {
+    static BYTES: OnceLock<u64> = OnceLock::new();
+    *BYTES.get_or_init(|| {
         let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
         let kib = text
             .lines()
             .find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse().ok());
         kib.map_or(0, |kib: u64| kib.saturating_mul(1024))
-    };
-    let processes = || top::processes(state);
-    Usage {
-        cpu: read("cpu.stat").and_then(|text| field(&text, "usage_usec")).unwrap_or(0),
-        memory: number("memory.current")
-            .unwrap_or_else(|| processes().iter().map(|process| process.resident.saturating_mul(1024)).sum()),
-        memory_limit: number("memory.max").unwrap_or_else(host_memory),
-        pids: number("pids.current").unwrap_or_else(|| u64::try_from(processes().len()).unwrap_or(0)),
-        network: fs::read_to_string(format!("/proc/{}/net/dev", state.pid))
-            .map_or((0, 0), |text| network(&text)),
-        block: read("io.stat").map_or((0, 0), |text| block(&text)),
-    }
+    })
 }
 
 /// The number behind a word, one pair a line.
