@@ -34,7 +34,11 @@ pub(super) fn apply(config: &mut RunConfig, instructions: &[String]) -> Result<(
             ),
             "USER" => rest.clone_into(&mut config.user),
             "WORKDIR" => rest.clone_into(&mut config.working_dir),
-            "VOLUME" => config.volumes.extend(command(rest)),
+            "VOLUME" => {
+                let listed: Option<Vec<String>> = serde_json::from_str(rest).ok();
+                let words = || rest.split_whitespace().map(str::to_owned).collect();
+                config.volumes.extend(listed.unwrap_or_else(words));
+            }
             "STOPSIGNAL" => config.stop_signal = Some(rest.to_owned()),
             _ => {
                 return Err(invalid(
@@ -56,4 +60,18 @@ pub(super) fn set_env(config: &mut RunConfig, name: &str, value: &str) {
 fn command(text: &str) -> Vec<String> {
     serde_json::from_str(text)
         .unwrap_or_else(|_| vec!["/bin/sh".to_owned(), "-c".to_owned(), text.to_owned()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn volumes_are_words_or_a_list() {
+        for text in ["VOLUME /a /b", "VOLUME [\"/a\", \"/b\"]", "VOLUME=/a /b"] {
+            let mut config = RunConfig::default();
+            assert!(apply(&mut config, &[text.to_owned()]).is_ok());
+            assert_eq!(config.volumes.iter().map(String::as_str).collect::<Vec<_>>(), ["/a", "/b"], "{text}");
+        }
+    }
 }
