@@ -1,0 +1,88 @@
+//! What it may do.
+
+use crate::row::{Row, inside, outside, row};
+
+/// The capabilities in effect.
+const CAPS: &str = "grep ^CapEff: /proc/self/status | tr -d '\\t'";
+
+pub const ROWS: &[Row] = &[
+    row(
+        "--cap-add",
+        &[
+            inside("--cap-add net_admin,sys_time", CAPS, "CapEff:00000000820415fb"),
+            inside("--cap-add CAP_NET_ADMIN", CAPS, "CapEff:00000000800415fb"),
+            inside("--cap-add all", CAPS, "CapEff:000001ffffffffff"),
+            inside("--user 1000 --cap-add net_admin", CAPS, "CapEff:0000000000001000"),
+        ],
+    )
+    .wrong(&["flying"]),
+    row(
+        "--cap-drop",
+        &[
+            inside("--cap-drop all", CAPS, "CapEff:0000000000000000"),
+            inside("--cap-drop all --cap-add chown", CAPS, "CapEff:0000000000000001"),
+            inside("--cap-drop chown,fowner", CAPS, "CapEff:00000000800405f2"),
+        ],
+    )
+    .wrong(&["flying"]),
+    row("--privileged", &[inside("--privileged", CAPS, "CapEff:000001ffffffffff")]).wrong(&["maybe"]),
+    row(
+        "--security-opt",
+        &[
+            inside("--security-opt no-new-privileges", "grep -c 'NoNewPrivs:.1' /proc/self/status", "1"),
+            inside("--security-opt seccomp=unconfined", "grep -c 'Seccomp:.0' /proc/self/status", "1"),
+            inside(
+                "--security-opt seccomp=@D/seccomp.json",
+                "grep -c 'Seccomp:.2' /proc/self/status; mkdir /new || echo denied",
+                "1\ndenied",
+            ),
+            inside("--security-opt mask=/data/file", "cat /data/file", ""),
+            inside("--security-opt unmask=/proc/keys", "test -c /proc/keys || echo real", "real"),
+            inside("--security-opt unmask=ALL", "test -c /proc/keys || echo real", "real"),
+            inside("--security-opt label=disable", "echo ran", "ran"),
+            inside("--security-opt apparmor=unconfined", "echo ran", "ran"),
+        ],
+    )
+    .wrong(&["bogus", "seccomp=/nosuch"]),
+    row(
+        "--seccomp-policy",
+        &[inside("--seccomp-policy default", "grep -c 'Seccomp:.2' /proc/self/status", "1")],
+    )
+    .wrong(&["bogus"]),
+    row("--systemd", &[inside("--systemd false", "echo ran", "ran")]).wrong(&["bogus"]),
+    row(
+        "--sysctl",
+        &[
+            inside("--sysctl net.ipv4.ip_forward=1", "cat /proc/sys/net/ipv4/ip_forward", "1"),
+            inside(
+                "--sysctl kernel.msgmax=9000,net.ipv4.ip_default_ttl=77",
+                "cat /proc/sys/kernel/msgmax /proc/sys/net/ipv4/ip_default_ttl",
+                "9000\n77",
+            ),
+        ],
+    )
+    .wrong(&["nokey", "kernel.bogus=1"]),
+    row(
+        "--device",
+        &[
+            inside("--device /dev/fuse", "test -c /dev/fuse && echo there", "there"),
+            inside("--device /dev/fuse:/dev/other:r", "test -c /dev/other && echo there", "there"),
+        ],
+    )
+    .wrong(&["/dev/nosuch"]),
+    row("--oom-score-adj", &[inside("--oom-score-adj 500", "cat /proc/self/oom_score_adj", "500")])
+        .wrong(&["x", "2000"]),
+    row(
+        "--ulimit",
+        &[
+            inside("--ulimit nofile=100:200", "ulimit -n; ulimit -Hn", "100\n200"),
+            inside("--ulimit core=0,nproc=500", "ulimit -c; ulimit -u", "0\n500"),
+            outside(
+                "--ulimit host",
+                "test $(pontoon run --rm @O @B sh -c 'ulimit -Hn') = $(ulimit -Hn) && echo same",
+                "same",
+            ),
+        ],
+    )
+    .wrong(&["bogus=1", "nofile=x"]),
+];
