@@ -8,21 +8,27 @@ use serde_json::Value;
 /// A field that may differ, and why.
 pub struct Difference {
     /// Its path: keys and indices with dots between; `*` is any one of them.
-    pub path: &'static str,
+    path: &'static str,
+    /// What ours tells, as JSON; anything if there is none.
+    ours: Option<&'static str>,
     /// Why.
-    pub reason: &'static str,
+    reason: &'static str,
 }
 
 /// A field that may differ.
 pub const fn differs(path: &'static str, reason: &'static str) -> Difference {
-    Difference { path, reason }
+    Difference { path, ours: None, reason }
+}
+
+/// A field that may differ if ours is this.
+pub const fn ours_is(ours: &'static str, path: &'static str, reason: &'static str) -> Difference {
+    Difference { path, ours: Some(ours), reason }
 }
 
 /// A field that does differ.
 #[derive(Debug)]
 pub struct Found {
-    /// Its path.
-    pub path: String,
+    path: String,
     ours: Option<Value>,
     theirs: Option<Value>,
 }
@@ -41,12 +47,18 @@ impl fmt::Display for Difference {
 }
 
 impl Difference {
-    /// Whether it speaks of that path.
-    pub fn covers(&self, path: &str) -> bool {
-        let mut parts = path.split('.');
-        self.path.split('.').all(|own| parts.next().is_some_and(|part| own == "*" || own == part))
-            && parts.next().is_none()
+    /// Whether it speaks of that field.
+    pub fn covers(&self, found: &Found) -> bool {
+        let ours = found.ours.as_ref().map(Value::to_string);
+        is_at(self.path, &found.path) && self.ours.is_none_or(|it| ours.as_deref() == Some(it))
     }
+}
+
+/// Whether a path is one of those that a pattern describes.
+fn is_at(pattern: &str, path: &str) -> bool {
+    let mut parts = path.split('.');
+    pattern.split('.').all(|own| parts.next().is_some_and(|part| own == "*" || own == part))
+        && parts.next().is_none()
 }
 
 /// All fields that differ. `unordered` names lists whose order means nothing.
@@ -71,22 +83,31 @@ impl Walk<'_> {
                     self.values(&below(key), one.get(key), other.get(key));
                 }
             }
-            (Some(Value::Array(one)), Some(Value::Array(other))) if one.len() == other.len() => {
-                let (mut one, mut other): (Vec<&Value>, Vec<&Value>) =
-                    (one.iter().collect(), other.iter().collect());
-                if self.unordered.contains(&path) {
-                    one.sort_by_key(|value| value.to_string());
-                    other.sort_by_key(|value| value.to_string());
+            (Some(Value::Array(one)), Some(Value::Array(other))) if self.is_unordered(path) => {
+                let sorted = |list: &[Value]| {
+                    let mut texts: Vec<String> = list.iter().map(Value::to_string).collect();
+                    texts.sort();
+                    texts
+                };
+                if sorted(one) != sorted(other) {
+                    self.differ(path, ours, theirs);
                 }
-                for (index, (one, other)) in one.into_iter().zip(other).enumerate() {
+            }
+            (Some(Value::Array(one)), Some(Value::Array(other))) if one.len() == other.len() => {
+                for (index, (one, other)) in one.iter().zip(other).enumerate() {
                     self.values(&below(&index.to_string()), Some(one), Some(other));
                 }
             }
             (ours, theirs) if ours == theirs => {}
-            (ours, theirs) => {
-                let found = Found { path: path.to_owned(), ours: ours.cloned(), theirs: theirs.cloned() };
-                self.found.push(found);
-            }
+            (ours, theirs) => self.differ(path, ours, theirs),
         }
+    }
+
+    fn is_unordered(&self, path: &str) -> bool {
+        self.unordered.iter().any(|it| is_at(it, path))
+    }
+
+    fn differ(&mut self, path: &str, ours: Option<&Value>, theirs: Option<&Value>) {
+        self.found.push(Found { path: path.to_owned(), ours: ours.cloned(), theirs: theirs.cloned() });
     }
 }

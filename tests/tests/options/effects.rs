@@ -14,7 +14,7 @@ pub fn check(place: &Place) {
     for row in rows::all() {
         for (number, line) in row.lines.iter().enumerate() {
             let name = format!("row{}-{number}", row.option.trim_start_matches('-'));
-            let fault = Try { place, line, name: &name, option: row.option }.effect(&controllers);
+            let fault = Try { place, line, name: &name }.effect(&controllers);
             faults.extend(fault.err().map(|what| format!("`{}`: {what}", line.words)));
         }
     }
@@ -26,7 +26,6 @@ struct Try<'a> {
     place: &'a Place,
     line: &'a Line,
     name: &'a str,
-    option: &'a str,
 }
 
 impl Try<'_> {
@@ -57,7 +56,9 @@ impl Try<'_> {
             }
             Seen::Limit(controller, ..) => {
                 let refused = self.inside("true");
-                let named = refused.stderr.contains(self.option) && refused.stderr.contains(controller);
+                let mut options = self.line.words.split(' ').filter(|word| word.starts_with('-'));
+                let named = options.any(|option| refused.stderr.contains(option));
+                let named = named && refused.stderr.contains(controller);
                 if refused.code == 125 && named { Ok(()) } else { Err(format!("{refused:?}")) }
             }
         }
@@ -65,12 +66,13 @@ impl Try<'_> {
 
     fn inside(&self, script: &str) -> Output {
         let quoted = script.replace('\'', "'\\''");
-        self.place.sh(&format!("pontoon run --rm {} @B sh -c '{quoted}'", self.line.words))
+        self.place
+            .sh_with(&format!("pontoon run --rm {} @B sh -c '{quoted}'", self.line.words), self.line.variable)
     }
 
     fn outside(&self, script: &str) -> Output {
         let script = script.replace("@O", self.line.words).replace("@N", self.name);
-        self.place.sh(&format!("set -e\n{script}"))
+        self.place.sh_with(&format!("set -e\n{script}"), self.line.variable)
     }
 
     fn remove(&self) {

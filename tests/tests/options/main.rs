@@ -12,6 +12,7 @@ mod row;
 mod rows;
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use pontoon_tests::shared::host_with_podman;
 use pontoon_tests::{B, Output, TestHost};
@@ -29,7 +30,7 @@ struct Place {
 impl Place {
     /// A directory of that name in alice's home, and what must be there before rows are tried.
     fn new(name: &str) -> Self {
-        let host = host_with_podman();
+        let host = furnished();
         let directory = format!("/home/alice/{name}");
         let place = Self { host, directory };
         let write = |name: &str, content: &str| {
@@ -46,11 +47,17 @@ impl Place {
 
     /// Runs a script in the directory, which is `@D` to it, next to an empty directory `out`.
     fn sh(&self, script: &str) -> Output {
+        self.sh_with(script, "")
+    }
+
+    /// The same, with a variable of the host's, `NAME=VALUE`.
+    fn sh_with(&self, script: &str, variable: &str) -> Output {
         let script = script.replace("@D", &self.directory).replace("@B", B);
+        let (name, value) = variable.split_once('=').unwrap_or(("HOSTVAR", "x"));
         self.host
             .entry("alice")
             .env("HOSTVAR", "x")
-            .env("ftp_proxy", "ftp://proxy")
+            .env(name, value)
             .dir(&self.directory)
             .sh(&format!("rm -rf out; mkdir out; {script}"))
     }
@@ -60,18 +67,22 @@ impl Place {
 const SECCOMP: &str = r#"{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"],
     "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}]}"#;
 
-/// Containers, volumes and secrets that rows name, with each of these engines.
-fn furnish(place: &Place, engines: &[&str]) {
-    for engine in engines {
-        place
-            .sh(&format!(
-                "{engine} container exists front && exit; printf hidden | {engine} secret create table-secret -
+/// The host with the containers, volumes and secrets that rows name, for both engines.
+fn furnished() -> &'static TestHost {
+    static FURNISHED: OnceLock<()> = OnceLock::new();
+    let host = host_with_podman();
+    FURNISHED.get_or_init(|| {
+        // A block device that is never opened, and an init that is never run.
+        host.root("mknod /dev/testdisk b 7 0; ln -s /bin/true /usr/local/bin/catatonit").ok();
+        for engine in ["pontoon", "podman"] {
+            let script = "set -e; printf hidden | ENGINE secret create table-secret -
                  mkdir -p ~/given; echo shared >~/given/file
-                 {engine} create --name giver -v ~/given:/given -v table-kept:/kept @B
-                 {engine} create --name front --stop-timeout 0 @B sleep 10000"
-            ))
-            .ok();
-    }
+                 ENGINE run -d --name giver --stop-timeout 0 -v ~/given:/given -v table-kept:/kept IMAGE sleep 10000
+                 ENGINE run -d --name front --stop-timeout 0 IMAGE sleep 10000";
+            host.alice(&script.replace("ENGINE", engine).replace("IMAGE", B)).ok();
+        }
+    });
+    host
 }
 
 #[test]
@@ -98,35 +109,47 @@ fn every_option_has_a_row() {
 #[test]
 fn every_option_does_what_its_row_says() {
     let place = Place::new("effects");
-    furnish(&place, &["pontoon"]);
-    place.sh("pontoon start front").ok();
     effects::check(&place);
 }
 
 #[test]
 fn inspections_are_podman_s_but_for_known_differences() {
     let place = Place::new("inspections");
-    furnish(&place, &["pontoon", "podman"]);
     inspections::check(&place);
+}
+
+/// Whether a message names a value, or the part of it that is wrong.
+fn is_named(value: &str, message: &str) -> bool {
+    let parts = value.split([',', ':', '=']).filter(|part| !part.is_empty());
+    parts
+        .chain([value])
+        .any(|part| message.contains(&format!("`{part}`")) || message.contains(&format!("'{part}'")))
 }
 
 #[test]
 fn values_that_podman_refuses_are_refused_by_name() {
     let place = Place::new("refusals");
-    furnish(&place, &["pontoon", "podman"]);
     let mut faults = Vec::new();
     for row in rows::all() {
         // What `create` does not know at all it refuses whatever the value.
         let command = if row.lines.iter().all(|line| line.unlike.is_some()) { "run --rm" } else { "create" };
-        for value in row.wrong {
+        let both = |value: &str| {
             let words = format!("{command} {}='{value}' @B true", row.option);
             let ours = place.sh(&format!("pontoon {words}")).no_panic();
-            let theirs = place.sh(&format!("podman {words}"));
-            let told = value.replace("@D", &place.directory);
-            if ours.code == 0 || theirs.code == 0 {
-                faults.push(format!("{words}: ours gives {}, Podman's {}", ours.code, theirs.code));
-            } else if !ours.stderr.contains(&told) {
-                faults.push(format!("{words}: ours does not name the value: {}", ours.stderr.trim()));
+            (ours, place.sh(&format!("podman {words}")))
+        };
+        for value in row.wrong {
+            let (ours, theirs) = both(value);
+            if ours.code != 125 || theirs.code == 0 {
+                faults.push(format!("{ours:?}: Podman's gives {}", theirs.code));
+            } else if !is_named(&value.replace("@D", &place.directory), &ours.stderr) {
+                faults.push(format!("the value is not named: {ours:?}"));
+            }
+        }
+        for (value, reason) in row.taken {
+            let (ours, theirs) = both(value);
+            if ours.code != 0 || theirs.code == 0 {
+                faults.push(format!("not so any more ({reason}): {ours:?}{theirs:?}"));
             }
         }
     }

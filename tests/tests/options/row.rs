@@ -10,12 +10,16 @@ pub struct Row {
     pub lines: &'static [Line],
     /// Values that neither engine takes.
     pub wrong: &'static [&'static str],
+    /// Values that only Podman refuses at once, and why.
+    pub taken: &'static [(&'static str, &'static str)],
 }
 
 /// Words for `run` and `create`, and what comes of them.
 pub struct Line {
     /// The words, as a shell reads them.
     pub words: &'static str,
+    /// A variable of the host's, with its value; none if empty.
+    pub variable: &'static str,
     /// Their effect.
     pub seen: Seen,
     /// Why Podman is not asked, if it is not.
@@ -39,7 +43,7 @@ pub enum Seen {
 
 /// A row without wrong values.
 pub const fn row(option: &'static str, lines: &'static [Line]) -> Row {
-    Row { option, lines, wrong: &[] }
+    Row { option, lines, wrong: &[], taken: &[] }
 }
 
 impl Row {
@@ -47,10 +51,15 @@ impl Row {
     pub const fn wrong(self, wrong: &'static [&'static str]) -> Self {
         Self { wrong, ..self }
     }
+
+    /// Values that only Podman refuses at once.
+    pub const fn taken(self, taken: &'static [(&'static str, &'static str)]) -> Self {
+        Self { taken, ..self }
+    }
 }
 
 const fn line(words: &'static str, seen: Seen) -> Line {
-    Line { words, seen, unlike: None, differences: &[] }
+    Line { words, variable: "", seen, unlike: None, differences: &[] }
 }
 
 /// See [`Seen::Inside`].
@@ -87,6 +96,11 @@ impl Line {
     /// Differences that these words make.
     pub const fn but(self, differences: &'static [Difference]) -> Self {
         Self { differences, ..self }
+    }
+
+    /// A variable of the host's, `NAME=VALUE`.
+    pub const fn with(self, variable: &'static str) -> Self {
+        Self { variable, ..self }
     }
 
     /// Leaves Podman out of it.

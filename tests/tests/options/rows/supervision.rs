@@ -20,7 +20,7 @@ pub const ROWS: &[Row] = &[
             ),
             outside(
                 "--restart unless-stopped",
-                "pontoon create --name @N @O @B >/dev/null; pontoon ps -aq --filter restart-policy=unless-stopped | wc -l",
+                "pontoon create --name @N @O @B >/dev/null; pontoon ps -aq --filter restart-policy=unless-stopped --filter name=@N | wc -l",
                 "1",
             ),
             outside("--restart no", "pontoon run --name @N @O @B false || pontoon inspect --format '{{.RestartCount}}' @N", "0"),
@@ -31,10 +31,10 @@ pub const ROWS: &[Row] = &[
     row(
         "--sdnotify",
         &[
-            outside("--sdnotify conmon", "systemd-run --user --wait -q -p Type=notify -p NotifyAccess=all pontoon run --rm @O @B sh -c 'test -z \"$NOTIFY_SOCKET\"' && echo ready", "ready"),
-            outside("--sdnotify container", "systemd-run --user --wait -q -p Type=exec -p NotifyAccess=all -E NOTIFY_SOCKET=/run/user/1000/systemd/notify pontoon run --rm @O @B sh -c 'test -S \"$NOTIFY_SOCKET\"' && echo seen", "seen"),
+            outside("--sdnotify conmon", "systemd-run --user --wait --pipe -q -p Type=notify -p NotifyAccess=all pontoon run --rm @O @B sh -c 'test -z \"$NOTIFY_SOCKET\"' && echo ready", "ready"),
+            outside("--sdnotify container", "systemd-run --user --wait --pipe -q -p Type=exec -p NotifyAccess=all -E NOTIFY_SOCKET=/run/user/1000/systemd/notify pontoon run --rm @O @B sh -c 'test -S \"$NOTIFY_SOCKET\"' && echo seen", "seen"),
             outside("--sdnotify ignore", "NOTIFY_SOCKET=/run/user/1000/systemd/notify pontoon run --rm @O @B sh -c 'echo [$NOTIFY_SOCKET]'", "[]"),
-            outside("--sdnotify healthy --health-cmd true", "pontoon create --name @N @O @B >/dev/null; pontoon inspect --format '{{.Config.SdNotifyMode}}' @N", "healthy"),
+            outside("--sdnotify healthy --health-cmd true", "pontoon create --name @N @O @B >/dev/null; pontoon inspect @N | grep -o '\"sdNotifyMode\": \"[a-z]*'", "\"sdNotifyMode\": \"healthy"),
         ],
     )
     .wrong(&["bogus"]),
