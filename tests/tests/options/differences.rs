@@ -105,6 +105,18 @@ pub const NOT_THERE: &str = "fault: ours sees at the start only that there is no
 pub const ENVIRONMENT: &[Difference] =
     &[differs("Config.Env", "fault: before the start ours tells only the image's and that of `--env`")];
 
+const NOT_TOLD: &str = "Podman mounts what another container has of the host's paths, and does not tell";
+
+/// Of a path of the host that another container has.
+pub const BOUND: &[Difference] = &[differs("Mounts", NOT_TOLD), differs("HostConfig.Binds", NOT_TOLD)];
+
+/// The same, with an option.
+pub const BOUND_CLOSED: &[Difference] = &[
+    differs("Mounts", NOT_TOLD),
+    differs("HostConfig.Binds", NOT_TOLD),
+    differs("HostConfig.VolumesFrom.0", "fault: ours leaves the options out"),
+];
+
 /// Of the host's name.
 pub const HOST_NAME: &[Difference] =
     &[differs("Config.Hostname", "fault: Podman tells the host's name, which it will have")];

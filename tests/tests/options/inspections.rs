@@ -18,7 +18,7 @@ pub fn check(place: &Place) {
     let mut made: Vec<(String, &Line)> = Vec::new();
     for (number, line) in lines.enumerate() {
         let (name, option) = match line.words.strip_prefix("--name ") {
-            Some(name) => (name.to_owned(), String::new()),
+            Some(name) => (name.replace("@T", &place.name), String::new()),
             None => (format!("line-{number}"), format!("--name line-{number}")),
         };
         let create = |engine: &str| {

@@ -24,6 +24,7 @@ const HIDDEN: [&str; 5] =
 /// A place with all that the rows speak of, the same for both engines.
 struct Place {
     host: &'static TestHost,
+    name: String,
     directory: String,
 }
 
@@ -32,7 +33,7 @@ impl Place {
     fn new(name: &str) -> Self {
         let host = furnished();
         let directory = format!("/home/alice/{name}");
-        let place = Self { host, directory };
+        let place = Self { host, name: name.to_owned(), directory };
         let write = |name: &str, content: &str| {
             host.write("alice", &format!("{}/{name}", place.directory), content);
         };
@@ -52,7 +53,7 @@ impl Place {
 
     /// The same, with a variable of the host's, `NAME=VALUE`.
     fn sh_with(&self, script: &str, variable: &str) -> Output {
-        let script = script.replace("@D", &self.directory).replace("@B", B);
+        let script = script.replace("@D", &self.directory).replace("@T", &self.name).replace("@B", B);
         let (name, value) = variable.split_once('=').unwrap_or(("HOSTVAR", "x"));
         self.host
             .entry("alice")
@@ -121,9 +122,8 @@ fn inspections_are_podman_s_but_for_known_differences() {
 /// Whether a message names a value, or the part of it that is wrong.
 fn is_named(value: &str, message: &str) -> bool {
     let parts = value.split([',', ':', '=']).filter(|part| !part.is_empty());
-    parts
-        .chain([value])
-        .any(|part| message.contains(&format!("`{part}`")) || message.contains(&format!("'{part}'")))
+    let forms = |part: &str| [format!("`{part}`"), format!("'{part}'"), format!("={part}`")];
+    parts.chain([value]).flat_map(forms).any(|form| message.contains(&form))
 }
 
 #[test]

@@ -7,9 +7,9 @@ pub const ROWS: &[Row] = &[
     row(
         "--name",
         &[outside(
-            "--name called",
-            "pontoon create @O @B >/dev/null; pontoon ps -a --filter name=called --format '{{.Names}}'; pontoon rm called >/dev/null",
-            "called",
+            "--name called-in-@T",
+            "pontoon create @O @B >/dev/null; pontoon ps -a --filter name=called-in-@T --format '{{.Names}}'; pontoon rm called-in-@T >/dev/null",
+            "called-in-effects",
         )],
     )
     .wrong(&["a/b", "-x", "a b"]),

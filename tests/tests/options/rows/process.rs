@@ -62,7 +62,7 @@ pub const ROWS: &[Row] = &[
             ).but(ENVIRONMENT),
             outside(
                 "--tty --interactive",
-                "script -qec 'pontoon run --rm @O @B sh -c \"echo \\$TERM\"' /dev/null </dev/null | tr -d '\\r'",
+                "script -qec 'pontoon run --rm @O @B sh -c \"echo \\$TERM\"' /dev/null </dev/null | grep -o xterm",
                 "xterm",
             ).but(ENVIRONMENT),
         ],
