@@ -83,7 +83,9 @@ pub const ROWS: &[Row] = &[
         "--detach-keys",
         &[outside(
             "--detach-keys a,b",
-            "(printf ab; cat) < <(:) | script -qec 'pontoon run -it --stop-timeout 0 --name @N @O @B sleep 10000' /dev/null >/dev/null
+            "mkfifo @D/out/keys; script -qec 'pontoon run -it --stop-timeout 0 --name @N @O @B sh -c \"echo up; sleep 10000\"' /dev/null \
+                 <@D/out/keys >@D/out/said & exec 4>@D/out/keys
+             until grep -q up @D/out/said; do :; done; printf ab >&4; wait $!
              pontoon inspect --format '{{.State.Status}}' @N",
             "running",
         )
