@@ -96,8 +96,8 @@ pub const ROWS: &[Row] = &[
         "--sig-proxy",
         &[outside(
             "--sig-proxy=true",
-            "pontoon run --rm --name @N @O @B sh -c 'trap \"exit 5\" USR1; echo up; while :; do sleep 0.1; done' >@D/out/@N &
-             tail -f --pid=$! @D/out/@N 2>/dev/null | head -1; kill -USR1 $!; wait $! || echo $?",
+            "touch @D/out/said; pontoon run --rm --name @N @O @B sh -c 'trap \"exit 5\" USR1; echo up; while :; do sleep 0.1; done' >@D/out/said &
+             tail -f -n +1 --pid=$! @D/out/said 2>/dev/null | head -1; kill -USR1 $!; wait $! || echo $?",
             "up\n5",
         )
         .unlike("`create` has no such option")],
