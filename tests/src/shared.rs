@@ -50,13 +50,12 @@ pub fn fresh() -> TestHost {
 pub fn host_with_podman() -> &'static TestHost {
     static BOTH: OnceLock<TestHost> = OnceLock::new();
     BOTH.get_or_init(|| {
-        let images = image::provide(&[image::BUSYBOX, image::NGINX]);
+        let images = image::provide(&[image::BUSYBOX]);
         let binds = vec![(images, image::INSIDE.into())];
         let host = TestHost::boot(BootOptions { kind: Kind::WithPodman, binds });
         stage::install(&host);
         registry::serve(&host);
         image::push(&host, image::BUSYBOX);
-        image::push(&host, image::NGINX);
         host.alice(&format!("pontoon pull -q {B} && podman pull -q {B}")).ok();
         host
     })

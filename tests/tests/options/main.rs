@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use pontoon_tests::shared::host_with_podman;
-use pontoon_tests::{B, Output, TestHost, stage};
+use pontoon_tests::{B, Output, TestHost, image, stage};
 
 /// Options that only say what is done anyway: the help does not show them.
 const HIDDEN: [&str; 5] =
@@ -73,7 +73,8 @@ fn furnished() -> &'static TestHost {
     static FURNISHED: OnceLock<()> = OnceLock::new();
     let host = host_with_podman();
     FURNISHED.get_or_init(|| {
-        // A block device that is never opened, and an init that is never run.
+        // An image that was never pulled, a block device that is never opened, and an init that is never run.
+        image::push_as(host, image::BUSYBOX, "localhost:5000/second:latest", "").ok();
         host.root("mknod /dev/testdisk b 7 0; ln -s /bin/true /usr/local/bin/catatonit").ok();
         // The original stands in for ours, so one of them is enough.
         for engine in if stage::is_original() { &["podman"][..] } else { &["pontoon", "podman"] } {

@@ -2,7 +2,7 @@
 
 use crate::compare::differs;
 use crate::differences::{KEEP_ID, NAMED, NEEDS, USER};
-use crate::row::{Row, inside, row};
+use crate::row::{Row, inside, outside, row};
 
 /// The map of users, on one line.
 const MAP: &str = "echo $(cat /proc/self/uid_map)";
@@ -65,7 +65,14 @@ pub const ROWS: &[Row] = &[
             inside("--userns nomap", MAP, "0 1 65536"),
             inside("--userns auto:size=500", "cat /proc/self/uid_map | awk '{ print $1, $3 }'", "0 500")
                 .unlike("alice has too few ids for Podman to do it"),
-            inside("--userns container:front", MAP, "0 1000 1 1 100000 65536").but(&[
+            outside(
+                "--userns container:front",
+                // Without a network, see `with_front` of `namespaces.rs`.
+                "test $(pontoon run --rm --network none @O @B readlink /proc/self/ns/user) = \
+                     $(pontoon exec front readlink /proc/self/ns/user) && echo shared",
+                "shared",
+            )
+            .but(&[
                 NEEDS,
                 differs("HostConfig.UsernsMode", NAMED),
                 differs(
