@@ -34,7 +34,7 @@ pub const ROWS: &[Row] = &[
             ),
             outside(
                 "--label org.example.origin=here",
-                "pontoon create --name @N @O @B >/dev/null; pontoon ps -aq --filter label=org.example.origin=here | wc -l",
+                "pontoon create --name @N @O @B >/dev/null; pontoon ps -aq --filter name=@N --filter label=org.example.origin=here | wc -l",
                 "1",
             ),
         ],
