@@ -46,6 +46,21 @@ pub fn fresh() -> TestHost {
     host
 }
 
+/// A host that has Podman beside the product, with busybox pulled by alice with both; the tests of a program share it.
+pub fn host_with_podman() -> &'static TestHost {
+    static BOTH: OnceLock<TestHost> = OnceLock::new();
+    BOTH.get_or_init(|| {
+        let images = image::provide(&[image::BUSYBOX]);
+        let binds = vec![(images, image::INSIDE.into())];
+        let host = TestHost::boot(BootOptions { kind: Kind::WithPodman, binds });
+        stage::install(&host);
+        registry::serve(&host);
+        image::push(&host, image::BUSYBOX);
+        host.alice(&format!("pontoon pull -q {B} && podman pull -q {B}")).ok();
+        host
+    })
+}
+
 /// Removes a container of alice's at the end of a test, and those that need it.
 pub struct Gone<'h>(pub &'h TestHost, pub &'static str);
 

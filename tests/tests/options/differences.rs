@@ -1,0 +1,122 @@
+//! What differs in inspections whatever was asked for, and what several options have in common.
+//!
+//! A reason that begins with `fault:` is none: there ours is to become what Podman's is.
+
+use crate::compare::{Difference, differs, ours_is};
+
+/// Lists whose order means nothing.
+pub const UNORDERED: &[&str] = &[
+    "BoundingCaps",
+    "Config.Env",
+    "EffectiveCaps",
+    "HostConfig.CapAdd",
+    "HostConfig.CapDrop",
+    "Mounts.*.Options",
+];
+
+pub const STORE: &str = "each engine has its store in a place and a shape of its own";
+const BEFORE: &str = "fault: Podman's is empty until the first start, when the file is made";
+const OMITTED: &str = "fault: Podman leaves it out where there is nothing to tell";
+const NULL: &str = "fault: Podman tells null where there is nothing to tell";
+const NOTES: &str = "Podman keeps notes for itself in annotations";
+
+/// Fields, and why they differ.
+pub const GLOBAL: &[Difference] = &[
+    differs("Created", "a moment"),
+    ours_is("\"pontoon\"", "Config.CreateCommand.0", "the engine's own name"),
+    ours_is("\"pontoon\"", "OCIRuntime", "ours is its own runtime"),
+    ours_is("0", "lockNumber", "locks of ours are files without numbers"),
+    ours_is("\"\"", "PidFile", "ours writes none unless it is asked to"),
+    ours_is("\"\"", "ConmonPidFile", "ours writes none unless it is asked to"),
+    ours_is("\"\"", "HostConfig.CgroupParent", "ours has no option for it, and no slice for all containers"),
+    differs("StaticDir", STORE),
+    differs("GraphDriver.Data.*", STORE),
+    differs("Config.Annotations.io.podman.annotations.*", NOTES),
+    differs("HostConfig.Annotations.io.podman.annotations.*", NOTES),
+    differs("ResolvConfPath", BEFORE),
+    differs("HostnamePath", BEFORE),
+    differs("HostsPath", BEFORE),
+    ours_is("\"\"", "ImageDigest", "fault: ours never tells it"),
+    ours_is("\"\"", "OCIConfigPath", OMITTED),
+    ours_is("false", "State.StoppedByUser", OMITTED),
+    ours_is("0", "State.ConmonPid", OMITTED),
+    ours_is("\"\"", "State.CgroupPath", OMITTED),
+    ours_is("[]", "State.Health.Log", NULL),
+    ours_is("{}", "Config.Annotations", NULL),
+    ours_is("{}", "HostConfig.Annotations", NULL),
+    ours_is("[]", "HostConfig.BlkioWeightDevice", NULL),
+    ours_is("[]", "HostConfig.BlkioDeviceReadBps", NULL),
+    ours_is("[]", "HostConfig.BlkioDeviceWriteBps", NULL),
+    ours_is("[]", "HostConfig.BlkioDeviceReadIOps", NULL),
+    ours_is("[]", "HostConfig.BlkioDeviceWriteIOps", NULL),
+    ours_is(
+        "-1",
+        "HostConfig.MemorySwappiness",
+        "fault: Podman's is 0 unless something is said about memory",
+    ),
+    differs("HostConfig.HostsFile", "fault: ours lacks it"),
+    differs("NetworkSettings.Networks", "fault: ours lacks it"),
+];
+
+/// Of a user that is not root.
+pub const USER: &[Difference] = &[differs(
+    "EffectiveCaps",
+    "fault: a user that is not root has only what `--cap-add` gives her, or null",
+)];
+
+/// Of `--userns keep-id`.
+pub const KEEP_ID: &[Difference] = &[
+    differs("EffectiveCaps", "fault: a user that is not root has only what `--cap-add` gives her, or null"),
+    ours_is("\"\"", "Config.User", "fault: who it will run as is known"),
+];
+
+/// What is told of another container.
+pub const NAMED: &str = "fault: Podman tells the other container's id";
+/// What is told of it, too.
+pub const NEEDS: Difference =
+    ours_is("[]", "Dependencies", "fault: ours never tells which containers it needs");
+
+/// Of a path of the host.
+pub const BIND: &[Difference] = &[
+    differs("Mounts.0.Options", "fault: only volumes are nosuid and nodev with Podman"),
+    differs(
+        "HostConfig.Binds.0",
+        "fault: only volumes are nosuid and nodev with Podman; what was asked for comes first",
+    ),
+];
+
+/// Of a tmpfs.
+pub const TMPFS: &[Difference] = &[differs(
+    "HostConfig.Tmpfs.*",
+    "fault: Podman adds rw,rprivate,nosuid,nodev,tmpcopyup to what was asked for",
+)];
+
+/// Of health checks that are switched off.
+pub const NO_CHECK: &[Difference] = &[differs("Config.Healthcheck", "fault: Podman's has the test NONE")];
+
+/// Of ports that are named only.
+pub const EXPOSED: &[Difference] =
+    &[differs("NetworkSettings.Ports.*", "fault: Podman tells null for a port that is not published")];
+
+/// Of another container that is not there.
+pub const NOT_THERE: &str = "fault: ours sees at the start only that there is no such container";
+
+/// Of an environment that is put together at the start.
+pub const ENVIRONMENT: &[Difference] =
+    &[differs("Config.Env", "fault: before the start ours tells only the image's and that of `--env`")];
+
+const NOT_TOLD: &str = "Podman mounts what another container has of the host's paths, and does not tell";
+
+/// Of a path of the host that another container has.
+pub const BOUND: &[Difference] = &[differs("Mounts", NOT_TOLD), differs("HostConfig.Binds", NOT_TOLD)];
+
+/// The same, with an option.
+pub const BOUND_CLOSED: &[Difference] = &[
+    differs("Mounts", NOT_TOLD),
+    differs("HostConfig.Binds", NOT_TOLD),
+    differs("HostConfig.VolumesFrom.0", "fault: ours leaves the options out"),
+];
+
+/// Of the host's name.
+pub const HOST_NAME: &[Difference] =
+    &[differs("Config.Hostname", "fault: Podman tells the host's name, which it will have")];

@@ -1,0 +1,123 @@
+//! What it may do.
+
+use crate::compare::{differs, ours_is};
+use crate::differences::USER;
+use crate::row::{Row, inside, row};
+
+/// The capabilities in effect.
+const CAPS: &str = "grep ^CapEff: /proc/self/status | tr -d '\\t'";
+
+pub const ROWS: &[Row] = &[
+    row(
+        "--cap-add",
+        &[
+            inside("--cap-add net_admin,sys_time", CAPS, "CapEff:00000000820415fb"),
+            inside("--cap-add CAP_NET_ADMIN", CAPS, "CapEff:00000000800415fb"),
+            inside("--cap-add all", CAPS, "CapEff:000001ffffffffff").but(&[differs(
+                "HostConfig.CapAdd",
+                "fault: Podman tells what differs from the default capabilities, name by name",
+            )]),
+            inside("--user 1000 --cap-add net_admin", CAPS, "CapEff:0000000000001000").but(USER),
+        ],
+    )
+    .wrong(&["flying"]),
+    row(
+        "--cap-drop",
+        &[
+            inside("--cap-drop all", CAPS, "CapEff:0000000000000000").but(&[
+                differs(
+                    "HostConfig.CapDrop",
+                    "fault: Podman tells what differs from the default capabilities, name by name",
+                ),
+                ours_is("[]", "BoundingCaps", "fault: Podman tells null where there is nothing to tell"),
+                ours_is("[]", "EffectiveCaps", "fault: Podman tells null where there is nothing to tell"),
+            ]),
+            inside("--cap-drop all --cap-add chown", CAPS, "CapEff:0000000000000001").but(&[
+                differs(
+                    "HostConfig.CapDrop",
+                    "fault: Podman tells what differs from the default capabilities, name by name",
+                ),
+                differs(
+                    "HostConfig.CapAdd",
+                    "fault: Podman tells what differs from the default capabilities, name by name",
+                ),
+            ]),
+            inside("--cap-drop chown,fowner", CAPS, "CapEff:00000000800405f2"),
+        ],
+    )
+    .wrong(&["flying"]),
+    row(
+        "--privileged",
+        &[inside("--privileged", CAPS, "CapEff:000001ffffffffff")
+            .but(&[differs("HostConfig.SecurityOpt", "fault: Podman tells unmask=all")])],
+    )
+    .wrong(&["maybe"]),
+    row(
+        "--security-opt",
+        &[
+            inside("--security-opt no-new-privileges", "grep -c 'NoNewPrivs:.1' /proc/self/status", "1"),
+            inside("--security-opt seccomp=unconfined", "grep -c 'Seccomp:.0' /proc/self/status", "1"),
+            inside(
+                "--security-opt seccomp=@D/seccomp.json",
+                "grep -c 'Seccomp:.2' /proc/self/status; mkdir /new || echo denied",
+                "1\ndenied",
+            ),
+            inside("--security-opt mask=/data/file", "cat /data/file", "")
+                .but(&[differs("HostConfig.SecurityOpt", "Podman keeps no note of it; ours tells it")]),
+            inside("--security-opt unmask=/proc/keys", "test -c /proc/keys || echo real", "real")
+                .but(&[differs("HostConfig.SecurityOpt", "Podman keeps no note of it; ours tells it")]),
+            inside("--security-opt unmask=ALL", "test -c /proc/keys || echo real", "real")
+                .but(&[differs("HostConfig.SecurityOpt.0", "fault: Podman tells unmask=all")]),
+            inside("--security-opt label=disable", "echo ran", "ran")
+                .but(&[differs("HostConfig.SecurityOpt", "fault: ours tells nothing")]),
+            inside("--security-opt apparmor=unconfined", "echo ran", "ran")
+                .but(&[differs("HostConfig.SecurityOpt", "fault: ours tells nothing")]),
+        ],
+    )
+    .wrong(&["bogus"])
+    .taken(&[("seccomp=/nosuch", "fault: ours reads the profile at the start only")]),
+    row(
+        "--seccomp-policy",
+        &[inside("--seccomp-policy default", "grep -c 'Seccomp:.2' /proc/self/status", "1")],
+    )
+    .wrong(&["bogus"]),
+    row("--systemd", &[inside("--systemd false", "echo ran", "ran")]).wrong(&["bogus"]),
+    row(
+        "--sysctl",
+        &[
+            inside("--sysctl net.ipv4.ip_forward=1", "cat /proc/sys/net/ipv4/ip_forward", "1"),
+            inside(
+                "--sysctl kernel.msgmax=9000,net.ipv4.ip_default_ttl=77",
+                "cat /proc/sys/kernel/msgmax /proc/sys/net/ipv4/ip_default_ttl",
+                "9000\n77",
+            ),
+        ],
+    )
+    .wrong(&["nokey", "kernel.bogus=1"]),
+    row(
+        "--device",
+        &[
+            inside("--device /dev/fuse", "test -c /dev/fuse && echo there", "there").but(&[differs(
+                "HostConfig.Devices",
+                "Podman binds devices without root and forgets that they are any",
+            )]),
+            inside("--device /dev/fuse:/dev/other:r", "test -c /dev/other && echo there", "there").but(&[
+                differs(
+                    "HostConfig.Devices",
+                    "Podman binds devices without root and forgets that they are any",
+                ),
+            ]),
+        ],
+    )
+    .taken(&[("/dev/nosuch", "fault: ours looks for the device at the start only")]),
+    row("--oom-score-adj", &[inside("--oom-score-adj 500", "cat /proc/self/oom_score_adj", "500")])
+        .wrong(&["x"]),
+    row(
+        "--ulimit",
+        &[
+            inside("--ulimit nofile=100:200", "ulimit -n; ulimit -Hn", "100\n200"),
+            inside("--ulimit core=0,nproc=500", "ulimit -c; ulimit -u", "0\n500"),
+        ],
+    )
+    .wrong(&["bogus=1", "nofile=x"]),
+];

@@ -1,0 +1,89 @@
+//! What it sees of files.
+
+use crate::compare::differs;
+use crate::differences::{BIND, BOUND, BOUND_CLOSED, STORE, TMPFS};
+use crate::row::{Row, becomes, inside, outside, row};
+
+pub const ROWS: &[Row] = &[
+    row(
+        "--volume",
+        &[
+            inside("--volume @D/shared:/in", "cat /in/file", "shared").but(BIND),
+            inside("-v @D/shared:/in:ro", "touch /in/x 2>/dev/null || echo closed", "closed").but(BIND),
+            inside("-v table-volume:/data", "cat /data/file", "hello"),
+            inside("-v /data", "cat /data/file; grep -c ' /data ' /proc/self/mountinfo", "hello\n1").but(&[differs("Mounts.0.Name", "a name by chance"), differs("Mounts.0.Source", "a name by chance"), differs("HostConfig.Binds.0", "a name by chance")]),
+            inside("-v @D/shared:/in:rw,noexec,nosuid", "grep ' /in ' /proc/self/mountinfo | grep -o noexec", "noexec").but(BIND),
+            inside("-v table-volume:/in:ro,nocopy", "ls /in/nothing 2>/dev/null; touch /in/x 2>/dev/null || echo closed", "closed").but(&[differs("HostConfig.Binds.0", "fault: what was asked for comes first")]),
+        ],
+    )
+    .wrong(&["/nosuch:/in", "relative:in", "@D/shared:/in:bogus"]),
+    row(
+        "--mount",
+        &[
+            inside("--mount type=bind,source=@D/shared,target=/in,readonly", "cat /in/file; touch /in/x 2>/dev/null || echo closed", "shared\nclosed").but(BIND),
+            inside("--mount type=volume,source=table-volume,destination=/data", "cat /data/file", "hello"),
+            inside("--mount type=tmpfs,dst=/m,tmpfs-size=1m,tmpfs-mode=700", "df -k /m | tail -1 | awk '{ print $2 }'; stat -c %a /m", "1024\n700").but(TMPFS),
+        ],
+    )
+    .wrong(&["type=bogus,target=/in", "type=bind,source=/nosuch,target=/in", "type=tmpfs"]),
+    row(
+        "--tmpfs",
+        &[
+            inside("--tmpfs /scratch:size=1m,mode=700,noexec", "stat -c %a /scratch; df -k /scratch | tail -1 | awk '{ print $2 }'", "700\n1024").but(TMPFS),
+            inside("--tmpfs /data", "cat /data/file", "hello").but(TMPFS),
+        ],
+    )
+    .wrong(&["relative", "/scratch:bogus"]),
+    row("--shm-size", &[inside("--shm-size 1m", "df -k /dev/shm | tail -1 | awk '{ print $2 }'", "1024")]).wrong(&["x"]),
+    row("--read-only", &[inside("--read-only", "touch /x 2>/dev/null || echo closed; touch /tmp/x && echo open", "closed\nopen")])
+        .wrong(&["maybe"]),
+    row(
+        "--read-only-tmpfs",
+        &[
+            inside("--read-only --read-only-tmpfs=false", "touch /tmp/x 2>/dev/null || echo closed", "closed"),
+            inside("--read-only --read-only-tmpfs=true", "touch /tmp/x && echo open", "open"),
+        ],
+    )
+    .wrong(&["maybe"]),
+    row(
+        "--secret",
+        &[
+            inside("--secret table-secret", "cat /run/secrets/table-secret; stat -c ' %u %g %a' /run/secrets/table-secret", "hidden 0 0 444").but(&[differs("Config.Secrets.0.ID", "each secret has its own")]),
+            inside("--secret table-secret,uid=33,gid=34,mode=0400,target=other", "stat -c '%u %g %a' /run/secrets/other", "33 34 400").but(&[differs("Config.Secrets.0.ID", "each secret has its own")]),
+            inside("--secret table-secret,type=env,target=SEEN", "echo $SEEN", "hidden"),
+        ],
+    )
+    .wrong(&["nosuch", "table-secret,bogus=1"]),
+    row(
+        "--volumes-from",
+        &[
+            inside("--volumes-from giver", "cat /given/file; touch /kept/new && echo open", "shared\nopen").but(BOUND),
+            inside("--volumes-from giver:ro", "cat /given/file; touch /kept/new || echo closed", "shared\nclosed").but(BOUND_CLOSED),
+        ],
+    )
+    .wrong(&["nosuch", "giver:bogus"]),
+    row(
+        "--log-driver",
+        &[
+            outside("--log-driver k8s-file", "pontoon run --name @N @O @B echo said >/dev/null; pontoon logs @N", "said").but(&[differs("HostConfig.LogConfig.Path", STORE)]),
+            outside("--log-driver json-file", "pontoon run --name @N @O @B echo said >/dev/null; pontoon logs @N", "said").but(&[differs("HostConfig.LogConfig.Path", STORE)]),
+            becomes("--log-driver journald", "pontoon run --name @N @O @B echo said >/dev/null",
+                "pontoon logs @N", "said"),
+            outside("--log-driver none", "pontoon run --name @N @O @B echo said; pontoon logs @N 2>/dev/null || echo nothing", "said\nnothing"),
+            outside("--log-driver passthrough", "pontoon run --name @N @O @B echo said", "said"),
+        ],
+    )
+    .wrong(&["bogus"]),
+    row(
+        "--log-opt",
+        &[
+            outside("--log-driver k8s-file --log-opt path=@D/out/log", "pontoon run --name @N @O @B echo said >/dev/null; cut -d' ' -f2- @D/out/log", "stdout F said"),
+            // Fault: with a unit, as in `1k`, there is no limit.
+            outside("--log-driver k8s-file --log-opt max-size=1024", "pontoon run --name @N @O @B sh -c 'for i in $(seq 200); do echo a line; /bin/true; done' >/dev/null
+                 test $(stat -c %s $(pontoon inspect --format '{{.HostConfig.LogConfig.Path}}' @N)) -lt 4000 && echo cut", "cut").but(&[differs("HostConfig.LogConfig.Path", STORE), differs("HostConfig.LogConfig.Size", "fault: Podman tells 1.024kB")]),
+            becomes("--log-driver journald --log-opt tag=marked", "pontoon run --name @N @O @B echo said >/dev/null",
+                "journalctl --user -o json CONTAINER_NAME=@N | grep -c marked", "1"),
+        ],
+    )
+    .wrong(&["max-size=x"]),
+];

@@ -1,0 +1,102 @@
+//! Namespaces: the container's own, the host's, another container's.
+
+use crate::compare::differs;
+use crate::differences::{HOST_NAME, NAMED, NEEDS, NOT_THERE};
+use crate::row::{Row, outside, row};
+
+/// Whether that namespace of a container is the host's.
+macro_rules! with_host {
+    ($kind:literal) => {
+        concat!(
+            "test $(pontoon run --rm @O @B readlink /proc/self/ns/",
+            $kind,
+            ") = $(readlink /proc/self/ns/",
+            $kind,
+            ") \
+             && echo shared || echo own"
+        )
+    };
+}
+
+/// Whether that namespace of a container is that of `front`. Without a network, for this is a fault: where the process ids are
+/// its own, the network's helper comes at times while the container is closed to it, which then cannot start.
+macro_rules! with_front {
+    ($kind:literal) => {
+        concat!(
+            "test $(pontoon run --rm --network none @O @B readlink /proc/self/ns/",
+            $kind,
+            ") = \
+             $(pontoon exec front readlink /proc/self/ns/",
+            $kind,
+            ") && echo shared || echo own"
+        )
+    };
+}
+
+/// Whether its control group is the caller's.
+const GROUP: &str = "pontoon run -d --stop-timeout 0 --name @N @O @B sleep 10000 >/dev/null
+    test $(grep ^0: /proc/$(pontoon inspect --format '{{.State.Pid}}' @N)/cgroup) = $(grep ^0: /proc/self/cgroup) \
+        && echo shared || echo own";
+
+pub const ROWS: &[Row] = &[
+    row(
+        "--pid",
+        &[
+            outside("--pid private", with_host!("pid"), "own"),
+            outside("--pid host", with_host!("pid"), "shared"),
+            outside("--pid container:front", with_front!("pid"), "shared")
+                .but(&[NEEDS, differs("HostConfig.PidMode", NAMED)]),
+        ],
+    )
+    .wrong(&["bogus"])
+    .taken(&[("container:nosuch", NOT_THERE)]),
+    row(
+        "--ipc",
+        &[
+            outside("--ipc private", with_host!("ipc"), "own")
+                .but(&[differs("HostConfig.IpcMode", "fault: Podman tells which of the two was asked for")]),
+            outside("--ipc shareable", with_host!("ipc"), "own"),
+            outside("--ipc host", with_host!("ipc"), "shared"),
+        ],
+    )
+    .wrong(&["bogus"]),
+    row(
+        "--uts",
+        &[
+            outside("--uts private", with_host!("uts"), "own"),
+            outside("--uts host", with_host!("uts"), "shared").but(HOST_NAME),
+            outside("--uts container:front", with_front!("uts"), "shared").but(&[
+                NEEDS,
+                differs("HostConfig.UTSMode", NAMED),
+                differs("Config.Hostname", "fault: Podman tells the other container's"),
+            ]),
+        ],
+    )
+    .wrong(&["bogus"])
+    .taken(&[("container:nosuch", NOT_THERE)]),
+    row("--cgroupns", &[outside("--cgroupns private", with_host!("cgroup"), "own")]).wrong(&["bogus"]),
+    row(
+        "--cgroups",
+        &[
+            outside("--cgroups enabled", GROUP, "own"),
+            // Fault: with Podman the container has its group, and only the monitor has none.
+            outside("--cgroups no-conmon", GROUP, "shared").but(&[
+                differs(
+                    "HostConfig.Cgroups",
+                    "fault: Podman's is `default`, for the container has its group",
+                ),
+                differs(
+                    "HostConfig.CgroupManager",
+                    "fault: the container is to have a group, and only the monitor none",
+                ),
+            ]),
+            outside("--cgroups split", GROUP, "own").but(&[differs(
+                "HostConfig.Cgroups",
+                "fault: Podman's is `default` unless groups are disabled",
+            )]),
+            outside("--cgroups disabled", GROUP, "shared")
+                .but(&[differs("HostConfig.CgroupManager", "fault: Podman's is `systemd` all the same")]),
+        ],
+    )
+    .wrong(&["bogus"]),
+];

@@ -1,0 +1,131 @@
+//! What runs: its words, environment, place and streams.
+
+use crate::compare::differs;
+use crate::differences::ENVIRONMENT;
+use crate::row::{Row, inside, outside, row};
+
+pub const ROWS: &[Row] = &[
+    row(
+        "--entrypoint",
+        &[
+            outside("--entrypoint /bin/echo", "pontoon run --rm @O @B a b", "a b"),
+            outside("--entrypoint '[\"/bin/echo\",\"x y\"]'", "pontoon run --rm @O @B a", "x y a"),
+            outside("--entrypoint ''", "pontoon run --rm @O @B echo a", "a").but(&[differs("Config.Entrypoint", "fault: Podman tells one empty word")]),
+        ],
+    ),
+    row(
+        "--env",
+        &[
+            inside("--env A=1 -e B= -e HOSTVAR -e NOTSET", "env | grep -E '^(A|B|HOSTVAR|NOTSET)=' | sort", "A=1\nB=\nHOSTVAR=x"),
+            inside("-e 'HOSTV*'", "echo $HOSTVAR", "x"),
+            inside("-e PATH=/p:/bin -e HOME=/h", "echo $PATH $HOME", "/p:/bin /h"),
+            inside("-e 'A=two words=\"q\"'", "echo \"$A\"", "two words=\"q\""),
+        ],
+    )
+    .wrong(&["=x"]),
+    row("--env-file", &[inside("--env-file @D/env -e A=9", "echo $A $B $HOSTVAR", "9 2 x")]).wrong(&["/nosuch"]),
+    row("--env-merge", &[inside("--env-merge 'PATH=${PATH}:/more'", "echo $PATH", "/bin:/more").but(ENVIRONMENT)])
+        .wrong(&["nokey"]),
+    row("--env-host", &[inside("--env-host", "echo $HOSTVAR $LOGNAME", "x alice").but(ENVIRONMENT)]).wrong(&["maybe"]),
+    row(
+        "--http-proxy",
+        &[
+            inside("--http-proxy=true", "echo $ftp_proxy", "ftp://proxy").but(ENVIRONMENT).with("ftp_proxy=ftp://proxy"),
+            inside("--http-proxy=false", "echo [$ftp_proxy]", "[]").with("ftp_proxy=ftp://proxy"),
+        ],
+    )
+    .wrong(&["maybe"]),
+    row("--unsetenv", &[inside("--unsetenv IMAGE", "echo [$IMAGE] $PATH", "[] /bin").but(ENVIRONMENT)]),
+    row(
+        "--unsetenv-all",
+        &[inside("--unsetenv-all -e A=b", "env | cut -d= -f1 | sort | grep -v -e PWD -e SHLVL | tr '\\n' ' '", "A HOME HOSTNAME PATH").but(ENVIRONMENT)],
+    )
+    .wrong(&["maybe"]),
+    row(
+        "--workdir",
+        &[inside("--workdir /data/sub", "pwd", "/data/sub"), inside("-w /data/../data/", "pwd", "/data").but(&[differs("Config.WorkingDir", "ours is without dots, as it will be")])],
+    ),
+    row(
+        "--init",
+        &[inside("--init", "test $$ != 1 && tr '\\0' '\\n' </proc/1/cmdline | grep -c -e init -e pontoon", "1").but(&[differs("Path", "the init of ours is no word of the command"), differs("Args", "the init of ours is no word of the command")])],
+    )
+    .wrong(&["maybe"]),
+    row("--interactive", &[outside("--interactive", "echo piped | pontoon run --rm @O @B cat", "piped")])
+        .wrong(&["maybe"]),
+    row(
+        "--tty",
+        &[
+            outside(
+                "--tty",
+                "script -qec 'pontoon run --rm @O @B tty' /dev/null </dev/null | tr -d '\\r'",
+                "/dev/pts/0",
+            ).but(ENVIRONMENT),
+            outside(
+                "--tty --interactive",
+                "script -qec 'pontoon run --rm @O @B sh -c \"echo \\$TERM\"' /dev/null </dev/null | grep -o xterm",
+                "xterm",
+            ).but(ENVIRONMENT),
+        ],
+    )
+    .wrong(&["maybe"]),
+    row(
+        "--detach",
+        &[outside(
+            "--detach",
+            "pontoon run --stop-timeout 0 --name @N @O @B sleep 10000 | grep -cE '^[0-9a-f]{64}$'
+             pontoon inspect --format '{{.State.Status}}' @N",
+            "1\nrunning",
+        )
+        .unlike("`create` has no such option")],
+    )
+    .wrong(&["maybe"]),
+    row(
+        "--detach-keys",
+        &[outside(
+            "--detach-keys a,b",
+            "mkfifo @D/out/keys; script -qec 'pontoon run -it --stop-timeout 0 --name @N @O @B sh -c \"echo up; sleep 10000\"' /dev/null \
+                 <@D/out/keys >@D/out/said & exec 4>@D/out/keys
+             until grep -q up @D/out/said; do :; done; printf ab >&4; wait $!
+             pontoon inspect --format '{{.State.Status}}' @N",
+            "running",
+        )
+        .unlike("Podman's `create` has no such option")],
+    )
+    .wrong(&["ctrl-nosuch"]),
+    row(
+        "--sig-proxy",
+        &[outside(
+            "--sig-proxy=true",
+            "touch @D/out/said; pontoon run --rm --name @N @O @B sh -c 'trap \"exit 5\" USR1; echo up; while :; do sleep 0.1; done' >@D/out/said &
+             tail -f -n +1 --pid=$! @D/out/said 2>/dev/null | head -1; kill -USR1 $!; wait $! || echo $?",
+            "up\n5",
+        )
+        .unlike("`create` has no such option")],
+    )
+    .wrong(&["maybe"]),
+    row(
+        "--preserve-fds",
+        &[outside(
+            "--preserve-fds 1",
+            "exec 3<<<given; pontoon run --rm @O @B cat /dev/fd/3",
+            "given",
+        )
+        .unlike("`create` has no such option")],
+    )
+    .wrong(&["x"]),
+    row(
+        "--dry-run",
+        &[outside(
+            "--dry-run",
+            "pontoon run --name @N @O @B >/dev/null; pontoon container exists @N || echo none",
+            "none",
+        )
+        .unlike("Podman has no such option")],
+    ),
+    row("--tz", &[
+        inside("--tz Europe/Berlin", "TZ=CET-1CEST,M3.5.0,M10.5.0/3 date +%H:%z | cut -d: -f2 >/a; date +%z >/b; cmp /a /b && echo same", "same"),
+        inside("--tz local", "date +%Z", "UTC"),
+    ])
+    .wrong(&["Mars/Phobos"]),
+    row("--umask", &[inside("--umask 0077", "umask; touch /x; stat -c %a /x", "0077\n600")]).wrong(&["999", "x"]),
+];
