@@ -18,7 +18,7 @@ use crate::id_maps::{self, IdMapsError};
 use crate::names;
 use crate::record::{ContainerRecord, VolumeRecord, VolumeUse};
 use crate::remove::{self, RemoveError, RemoveOptions};
-use crate::request::{CreateRequest, ImageVolumeMode, MountRequest, MountSource, UserNsMode};
+use crate::request::{CreateRequest, ImageVolumeMode, MountRequest, MountSource, SeccompRequest, UserNsMode};
 use crate::secret::{self, UseError};
 use crate::{host::Host, status};
 
@@ -105,6 +105,26 @@ pub enum CreateError {
         /// The cause.
         #[source]
         source: PublishError,
+    },
+    /// A container whose namespaces are wanted.
+    #[error("{option} container:{name} cannot be had")]
+    Sharing {
+        /// The option.
+        option: &'static str,
+        /// Its name.
+        name: String,
+        /// The cause.
+        #[source]
+        source: FindContainerError,
+    },
+    /// A device, or a file that says what the container may do.
+    #[error("cannot use `{}`", path.display())]
+    Source {
+        /// The path.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
     },
     /// A container that is needed.
     #[error("--requires {name} cannot be had")]
@@ -194,6 +214,10 @@ pub fn create(
     let mut request = request;
     let config = image_config(store, image)?;
     health::plan(&request.health, &config)?;
+    for (option, name) in request.sharing() {
+        let missing = |source| CreateError::Sharing { option, name: name.to_owned(), source };
+        store.find_container(name).map_err(missing)?;
+    }
     for name in &request.requires {
         store.find_container(name).map_err(|source| CreateError::Requires { name: name.clone(), source })?;
     }
@@ -325,6 +349,14 @@ fn check_sources(request: &CreateRequest) -> Result<(), CreateError> {
             std::fs::metadata(path)
                 .map_err(|source| CreateError::BindSource { path: path.clone(), source })?;
         }
+    }
+    let devices = request.devices.iter().filter(|it| !it.optional).map(|it| &it.host);
+    let profile = match &request.seccomp {
+        SeccompRequest::Profile(path) => Some(path),
+        _ => None,
+    };
+    for path in devices.chain(profile) {
+        std::fs::metadata(path).map_err(|source| CreateError::Source { path: path.clone(), source })?;
     }
     match request.timezone.as_deref() {
         None | Some("local") => Ok(()),

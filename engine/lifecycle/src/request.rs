@@ -151,6 +151,8 @@ pub struct CreateRequest {
     pub pid: NamespaceMode,
     /// `--ipc`; containers cannot share it with each other.
     pub ipc: NamespaceMode,
+    /// `--ipc private`: so it was said, and not left to the default, which others may share.
+    pub private_ipc: bool,
     /// `--ipc none`: without `/dev/shm`.
     pub no_shm: bool,
     /// `--uts`.

@@ -142,8 +142,10 @@ pub fn launch(
         let begin = |it| pontoon_network::Starting::begin(it, pid.cast_unsigned(), &plan.run_directory);
         helper.map(begin).transpose()
     };
-    // The helper connects the namespace while the process makes its mounts, unless it cannot be found before they are made.
-    let connecting = if plan.container.is_watched() { None } else { connect()? };
+    // The helper connects the namespace while the process makes its mounts, unless it cannot be found before they are made:
+    // a process that has joined another container hides until it has ids of its own.
+    let is_hidden = plan.container.namespaces.joined.is_some();
+    let connecting = if is_hidden { None } else { connect()? };
     let prepared = starting.prepared::<LaunchError>(|pid| match &plan.container.rootfs.source {
         RootfsSource::Fuse { program, lower, upper, work } => {
             let rootfs =
@@ -157,7 +159,7 @@ pub fn launch(
     let connected = connecting.map(pontoon_network::Starting::finish).transpose();
     prepared?;
     begun.network = connected?;
-    if plan.container.is_watched() {
+    if is_hidden {
         begun.network = connect()?.map(pontoon_network::Starting::finish).transpose()?;
     }
     let user_namespace = files_namespace(&plan.container.namespaces, pid)

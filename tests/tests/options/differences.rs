@@ -36,38 +36,12 @@ pub const GLOBAL: &[Difference] = &[
     differs("ResolvConfPath", BEFORE),
     differs("HostnamePath", BEFORE),
     differs("HostsPath", BEFORE),
-    ours_is("\"\"", "ImageDigest", "fault: ours never tells it"),
     ours_is("\"\"", "OCIConfigPath", OMITTED),
     ours_is("false", "State.StoppedByUser", OMITTED),
     ours_is("0", "State.ConmonPid", OMITTED),
     ours_is("\"\"", "State.CgroupPath", OMITTED),
     ours_is("[]", "State.Health.Log", NULL),
-    ours_is("{}", "Config.Annotations", NULL),
-    ours_is("{}", "HostConfig.Annotations", NULL),
-    ours_is("[]", "HostConfig.BlkioWeightDevice", NULL),
-    ours_is("[]", "HostConfig.BlkioDeviceReadBps", NULL),
-    ours_is("[]", "HostConfig.BlkioDeviceWriteBps", NULL),
-    ours_is("[]", "HostConfig.BlkioDeviceReadIOps", NULL),
-    ours_is("[]", "HostConfig.BlkioDeviceWriteIOps", NULL),
-    ours_is(
-        "-1",
-        "HostConfig.MemorySwappiness",
-        "fault: Podman's is 0 unless something is said about memory",
-    ),
-    differs("HostConfig.HostsFile", "fault: ours lacks it"),
     differs("NetworkSettings.Networks", "fault: ours lacks it"),
-];
-
-/// Of a user that is not root.
-pub const USER: &[Difference] = &[differs(
-    "EffectiveCaps",
-    "fault: a user that is not root has only what `--cap-add` gives her, or null",
-)];
-
-/// Of `--userns keep-id`.
-pub const KEEP_ID: &[Difference] = &[
-    differs("EffectiveCaps", "fault: a user that is not root has only what `--cap-add` gives her, or null"),
-    ours_is("\"\"", "Config.User", "fault: who it will run as is known"),
 ];
 
 /// What is told of another container.
@@ -97,9 +71,6 @@ pub const NO_CHECK: &[Difference] = &[differs("Config.Healthcheck", "fault: Podm
 /// Of ports that are named only.
 pub const EXPOSED: &[Difference] =
     &[differs("NetworkSettings.Ports.*", "fault: Podman tells null for a port that is not published")];
-
-/// Of another container that is not there.
-pub const NOT_THERE: &str = "fault: ours sees at the start only that there is no such container";
 
 /// Of an environment that is put together at the start.
 pub const ENVIRONMENT: &[Difference] =

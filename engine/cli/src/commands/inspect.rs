@@ -145,9 +145,25 @@ fn facts<'a>(
     if let Some(unit) = &request.systemd_unit {
         labels.insert("PODMAN_SYSTEMD_UNIT".to_owned(), unit.clone());
     }
+    let user = match (&request.user, &request.userns) {
+        (Some(user), _) => user.clone(),
+        (None, UserNsMode::KeepId { uid, gid, .. }) => {
+            let host = &context.host;
+            format!("{}:{}", uid.unwrap_or(host.uid), gid.unwrap_or(host.gid))
+        }
+        _ => run.map(|it| it.user.clone()).unwrap_or_default(),
+    };
     let default = default_capabilities(request).unwrap_or(CapSet::DEFAULT);
     let caps = capabilities::merge(default, &request.cap_add, &request.cap_drop).unwrap_or(default);
     let cap_names: Vec<String> = caps.names().into_iter().map(str::to_owned).collect();
+    // Another user than root has what was added by name, and nothing else (capabilities(7), "ambient").
+    let (payload_user, _) = user.split_once(':').unwrap_or((&user, ""));
+    let effective = if matches!(payload_user, "" | "root" | "0") {
+        cap_names.clone()
+    } else {
+        let added = capabilities::named(&request.cap_add).unwrap_or(CapSet::EMPTY).intersection(caps);
+        added.names().into_iter().map(str::to_owned).collect()
+    };
     let driver = request
         .log_driver
         .unwrap_or(default_log_driver(std::path::Path::new("/run/systemd/journal/socket").exists()));
@@ -159,7 +175,7 @@ fn facts<'a>(
         name: &record.name,
         created: from_nanos(record.created),
         image_id: &record.image_id,
-        image_digest: "",
+        image_digest: image.as_ref().map(|it| it.digest.clone()).unwrap_or_default(),
         image_name: &record.image_name,
         request,
         command: command.clone(),
@@ -175,7 +191,7 @@ fn facts<'a>(
             .clone()
             .or_else(|| run.map(|it| it.working_dir.clone()).filter(|it| !it.is_empty()))
             .unwrap_or_else(|| "/".to_owned()),
-        user: request.user.clone().or_else(|| run.map(|it| it.user.clone())).unwrap_or_default(),
+        user,
         hostname: request.hostname.clone().unwrap_or_else(|| record.id.chars().take(12).collect()),
         labels,
         exposed: run
@@ -190,7 +206,7 @@ fn facts<'a>(
         state: state(found, config.as_ref()),
         id_maps: id_maps(context, store, record),
         mounts: mounts(found),
-        effective_caps: cap_names.clone(),
+        effective_caps: effective,
         bounding_caps: cap_names,
         network_mode: rows::network_word(record),
         directory: found.container.path().display().to_string(),

@@ -248,6 +248,11 @@ macro_rules! fields {
                 Ok(())
             }
 
+            fn skip_field(&mut self, key: &'static str) -> Result<(), Unfit> {
+                self.entries.push((key.to_owned(), Value::Absent));
+                Ok(())
+            }
+
             fn end(self) -> Result<Value, Unfit> {
                 Ok(self.finish())
             }

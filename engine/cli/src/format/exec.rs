@@ -194,8 +194,10 @@ fn int(index: usize) -> Value {
 
 /// Looks a field up: a struct must have it, a map need not.
 fn field(value: &Value, name: &str, at: usize) -> Result<Value, Fault> {
-    if let Some(found) = value.entry(name) {
-        return Ok(found.clone());
+    match value.entry(name) {
+        Some(Value::Absent) => return Ok(Value::Nil),
+        Some(found) => return Ok(found.clone()),
+        None => {}
     }
     match value {
         Value::Map(_) => Ok(Value::Nil),

@@ -5,7 +5,7 @@ use super::value::Value;
 /// Appends a value as Go's `fmt.Print` writes it.
 pub(super) fn write(text: &mut String, value: &Value) {
     match value {
-        Value::Nil => text.push_str("<nil>"),
+        Value::Nil | Value::Absent => text.push_str("<nil>"),
         Value::Bool(flag) => text.push_str(if *flag { "true" } else { "false" }),
         Value::Int(number) => text.push_str(&number.to_string()),
         Value::Float(number) => text.push_str(&shortest_float(*number)),

@@ -122,7 +122,7 @@ fn one(directive: &Directive, verb: char, value: &Value) -> String {
         }
         ('g', Value::Float(number)) => signed(directive, *number >= 0.0, shortest_float(*number)),
         ('T', other) => go_kind(other).to_owned(),
-        (verb, Value::Nil) => format!("%!{verb}(<nil>)"),
+        (verb, Value::Nil | Value::Absent) => format!("%!{verb}(<nil>)"),
         (verb, other) => format!("%!{verb}({}={})", go_kind(other), go_text::of(other)),
     }
 }
@@ -185,7 +185,7 @@ fn padded(directive: &Directive, text: &str, verb: char, value: &Value) -> Strin
 /// The name that Go gives to a value's type.
 fn go_kind(value: &Value) -> &'static str {
     match value {
-        Value::Nil => "<nil>",
+        Value::Nil | Value::Absent => "<nil>",
         Value::Bool(_) => "bool",
         Value::Int(_) => "int",
         Value::Float(_) => "float64",

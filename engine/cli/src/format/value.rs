@@ -11,6 +11,8 @@ use serde::{Serialize, Serializer};
 pub enum Value {
     /// Nothing.
     Nil,
+    /// A field of a struct that JSON leaves out when there is nothing to tell; asked for, it is nothing.
+    Absent,
     /// True or false.
     Bool(bool),
     /// A whole number.
@@ -59,7 +61,7 @@ impl Value {
     /// Whether it counts as true: not nothing, not zero, not empty.
     pub(super) fn truth(&self) -> bool {
         match self {
-            Self::Nil => false,
+            Self::Nil | Self::Absent => false,
             Self::Bool(flag) => *flag,
             Self::Int(number) => *number != 0,
             Self::Float(number) => *number != 0.0,
@@ -73,7 +75,7 @@ impl Value {
     /// The kind, in words, for messages.
     pub(super) fn kind(&self) -> &'static str {
         match self {
-            Self::Nil => "nothing",
+            Self::Nil | Self::Absent => "nothing",
             Self::Bool(_) => "a truth value",
             Self::Int(_) => "a number",
             Self::Float(_) => "a number",
@@ -123,7 +125,7 @@ fn capital(name: &str) -> String {
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Nil => serializer.serialize_unit(),
+            Self::Nil | Self::Absent => serializer.serialize_unit(),
             Self::Bool(flag) => serializer.serialize_bool(*flag),
             Self::Int(number) => match (i64::try_from(*number), u64::try_from(*number)) {
                 (Ok(number), _) => serializer.serialize_i64(number),
@@ -140,8 +142,9 @@ impl Serialize for Value {
                 list.end()
             }
             Self::Map(entries) | Self::Struct(entries) => {
-                let mut map = serializer.serialize_map(Some(entries.len()))?;
-                for (key, value) in entries.iter() {
+                let told = || entries.iter().filter(|(_, value)| *value != Self::Absent);
+                let mut map = serializer.serialize_map(Some(told().count()))?;
+                for (key, value) in told() {
                     map.serialize_entry(key, value)?;
                 }
                 map.end()

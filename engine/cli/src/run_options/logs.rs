@@ -27,7 +27,8 @@ pub(super) fn option(text: &str) -> Result<(String, String), Fault> {
     match key {
         "path" if !value.starts_with('/') => return Err(Fault::invalid("the path must be absolute")),
         "path" | "tag" => {}
-        "max-size" => drop(size::read(value)?),
+        // What reads it later knows no units.
+        "max-size" => return Ok((key.to_owned(), size::read(value)?.to_string())),
         "max-file" | "label" | "labels" | "env" => return Err(Fault::not_supported()),
         _ => {
             return Err(Fault::invalid(format!("there is no option `{key}`"))

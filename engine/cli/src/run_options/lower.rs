@@ -114,6 +114,7 @@ fn confinement(request: &mut CreateRequest, options: &ContainerOptions) -> Resul
     request.pid = optional("--pid", options.pid.as_ref(), modes::namespace)?.unwrap_or_default();
     request.ipc = optional("--ipc", options.ipc.as_ref(), modes::ipc)?.unwrap_or_default();
     request.no_shm = options.ipc.as_deref() == Some("none");
+    request.private_ipc = options.ipc.as_deref() == Some("private");
     request.uts = optional("--uts", options.uts.as_ref(), modes::namespace)?.unwrap_or_default();
     request.userns = userns::read_all(options)?;
     request.sysctls = each_listed("--sysctl", &options.sysctl, limits::sysctl)?;

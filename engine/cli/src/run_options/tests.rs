@@ -577,7 +577,7 @@ fn ways_are_chosen_by_name() {
     check_refused("--log-driver", "bogus", "it must be one of");
     check_refused("--log-driver", "passthrough-tty", "not supported yet");
     let logs = request(&["--log-opt", "max-size=10m", "--log-opt", "path=/x"]).log_opts;
-    assert_eq!(logs, pairs(&[("max-size", "10m"), ("path", "/x")]));
+    assert_eq!(logs, pairs(&[("max-size", "10485760"), ("path", "/x")]));
     for (value, expected) in [
         ("foo", "KEY=VALUE"),
         ("foo=bar", "no option `foo`"),

@@ -29,7 +29,7 @@ pub struct Facts<'a> {
     /// Image's id, whole, without `sha256:`.
     pub image_id: &'a str,
     /// Digest of the image's manifest.
-    pub image_digest: &'a str,
+    pub image_digest: String,
     /// Image's name.
     pub image_name: &'a str,
     /// What was asked for.
@@ -208,8 +208,8 @@ struct Shown<'a> {
     mount_label: &'static str,
     process_label: &'static str,
     app_armor_profile: &'static str,
-    effective_caps: &'a [String],
-    bounding_caps: &'a [String],
+    effective_caps: NullIfEmpty<Vec<String>>,
+    bounding_caps: NullIfEmpty<Vec<String>>,
     #[serde(rename = "ExecIDs")]
     exec_ids: [String; 0],
     graph_driver: &'a GraphDriver,
@@ -306,7 +306,7 @@ struct Config<'a> {
     entrypoint: Option<&'a Vec<String>>,
     on_build: Option<()>,
     labels: NullIfEmpty<BTreeMap<String, String>>,
-    annotations: BTreeMap<String, String>,
+    annotations: NullIfEmpty<BTreeMap<String, String>>,
     stop_signal: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     healthcheck: Option<&'a HealthConfig>,
@@ -376,7 +376,7 @@ fn shown<'a>(facts: &'a Facts<'a>) -> Shown<'a> {
         args,
         state: state(&facts.state),
         image: facts.image_id,
-        image_digest: facts.image_digest,
+        image_digest: &facts.image_digest,
         image_name: facts.image_name,
         rootfs: "",
         pod: "",
@@ -394,8 +394,8 @@ fn shown<'a>(facts: &'a Facts<'a>) -> Shown<'a> {
         mount_label: "",
         process_label: "",
         app_armor_profile: "",
-        effective_caps: &facts.effective_caps,
-        bounding_caps: &facts.bounding_caps,
+        effective_caps: NullIfEmpty(facts.effective_caps.clone()),
+        bounding_caps: NullIfEmpty(facts.bounding_caps.clone()),
         exec_ids: [],
         graph_driver: &facts.graph,
         size_rw: facts.size.map(|size| size.rw_size),
@@ -487,7 +487,7 @@ fn config<'a>(facts: &'a Facts<'a>) -> Config<'a> {
         entrypoint: facts.entrypoint.as_ref(),
         on_build: None,
         labels: NullIfEmpty(facts.labels.clone()),
-        annotations: request.annotations.iter().cloned().collect(),
+        annotations: NullIfEmpty(request.annotations.iter().cloned().collect()),
         stop_signal: signal_name(facts.stop_signal),
         healthcheck: facts.healthcheck.as_ref(),
         healthcheck_on_failure_action: super::host_config::word(&health.on_failure),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use pontoon_lifecycle::request::{
-    MountRequest, MountSource, NamespaceMode, NetworkMode, RestartPolicy as Policy, SeccompRequest,
-    UserNsMode,
+    HostsFile, MountRequest, MountSource, NamespaceMode, NetworkMode, RestartPolicy as Policy,
+    SeccompRequest, UserNsMode,
 };
 use pontoon_lifecycle::resources::{DeviceRate, Resources};
 use pontoon_rootless::idmap::IdRange;
@@ -31,7 +31,7 @@ pub(super) struct HostConfig {
     restart_policy: RestartPolicy,
     auto_remove: bool,
     auto_remove_image: bool,
-    annotations: BTreeMap<String, String>,
+    annotations: NullIfEmpty<BTreeMap<String, String>>,
     volume_driver: &'static str,
     volumes_from: Option<Vec<String>>,
     cap_add: Vec<String>,
@@ -40,6 +40,7 @@ pub(super) struct HostConfig {
     dns_options: Vec<String>,
     dns_search: Vec<String>,
     extra_hosts: Vec<String>,
+    hosts_file: String,
     group_add: Vec<String>,
     ipc_mode: &'static str,
     cgroup: &'static str,
@@ -66,13 +67,13 @@ pub(super) struct HostConfig {
     nano_cpus: i64,
     cgroup_parent: String,
     blkio_weight: u64,
-    blkio_weight_device: Vec<WeightDevice>,
-    blkio_device_read_bps: Vec<ThrottleDevice>,
-    blkio_device_write_bps: Vec<ThrottleDevice>,
+    blkio_weight_device: NullIfEmpty<Vec<WeightDevice>>,
+    blkio_device_read_bps: NullIfEmpty<Vec<ThrottleDevice>>,
+    blkio_device_write_bps: NullIfEmpty<Vec<ThrottleDevice>>,
     #[serde(rename = "BlkioDeviceReadIOps")]
-    blkio_device_read_iops: Vec<ThrottleDevice>,
+    blkio_device_read_iops: NullIfEmpty<Vec<ThrottleDevice>>,
     #[serde(rename = "BlkioDeviceWriteIOps")]
-    blkio_device_write_iops: Vec<ThrottleDevice>,
+    blkio_device_write_iops: NullIfEmpty<Vec<ThrottleDevice>>,
     cpu_period: u64,
     cpu_quota: i64,
     cpu_realtime_period: u64,
@@ -205,7 +206,7 @@ impl HostConfig {
             },
             auto_remove: request.rm,
             auto_remove_image: request.rmi,
-            annotations: request.annotations.iter().cloned().collect(),
+            annotations: NullIfEmpty(request.annotations.iter().cloned().collect()),
             volume_driver: "",
             volumes_from: (!request.volumes_from.is_empty())
                 .then(|| request.volumes_from.iter().map(|(name, _)| name.clone()).collect()),
@@ -215,10 +216,17 @@ impl HostConfig {
             dns_options: request.dns_option.clone(),
             dns_search: request.dns_search.clone(),
             extra_hosts: request.add_host.iter().map(|(name, address)| format!("{name}:{address}")).collect(),
+            hosts_file: match &request.hosts_file {
+                None => String::new(),
+                Some(HostsFile::Path(path)) => path.display().to_string(),
+                Some(HostsFile::Image) => "image".to_owned(),
+                Some(HostsFile::None) => "none".to_owned(),
+            },
             group_add: request.group_add.clone(),
             ipc_mode: match request.ipc {
                 NamespaceMode::Host => "host",
                 _ if request.no_shm => "none",
+                _ if request.private_ipc => "private",
                 _ => "shareable",
             },
             cgroup: "",
@@ -240,12 +248,16 @@ impl HostConfig {
                 UserNsMode::Container(name) => format!("container:{name}"),
                 _ => PRIVATE.to_owned(),
             },
-            id_mappings: facts.id_maps.as_ref().map(|maps| {
-                let text = |ranges: &[IdRange]| -> Vec<String> {
-                    ranges.iter().map(|it| format!("{}:{}:{}", it.container, it.host, it.size)).collect()
-                };
-                IdMappings { uid_map: text(&maps.uids), gid_map: text(&maps.gids) }
-            }),
+            id_mappings: facts
+                .id_maps
+                .as_ref()
+                .filter(|_| !matches!(request.userns, UserNsMode::Container(_)))
+                .map(|maps| {
+                    let text = |ranges: &[IdRange]| -> Vec<String> {
+                        ranges.iter().map(|it| format!("{}:{}:{}", it.container, it.host, it.size)).collect()
+                    };
+                    IdMappings { uid_map: text(&maps.uids), gid_map: text(&maps.gids) }
+                }),
             shm_size: request.shm_size.unwrap_or(SHM_SIZE),
             runtime: "oci",
             console_size: [0, 0],
@@ -255,11 +267,13 @@ impl HostConfig {
             nano_cpus: nano_cpus(resources),
             cgroup_parent: request.cgroup_parent.clone().unwrap_or_default(),
             blkio_weight: resources.blkio_weight.unwrap_or(0),
-            blkio_weight_device: resources.blkio_weight_device.iter().map(weight_device).collect(),
-            blkio_device_read_bps: rates(&resources.device_read_bps),
-            blkio_device_write_bps: rates(&resources.device_write_bps),
-            blkio_device_read_iops: rates(&resources.device_read_iops),
-            blkio_device_write_iops: rates(&resources.device_write_iops),
+            blkio_weight_device: NullIfEmpty(
+                resources.blkio_weight_device.iter().map(weight_device).collect(),
+            ),
+            blkio_device_read_bps: NullIfEmpty(rates(&resources.device_read_bps)),
+            blkio_device_write_bps: NullIfEmpty(rates(&resources.device_write_bps)),
+            blkio_device_read_iops: NullIfEmpty(rates(&resources.device_read_iops)),
+            blkio_device_write_iops: NullIfEmpty(rates(&resources.device_write_iops)),
             cpu_period: resources.cpu_period.unwrap_or(0),
             cpu_quota: resources.cpu_quota.unwrap_or(0),
             cpu_realtime_period: 0,
@@ -271,7 +285,8 @@ impl HostConfig {
             kernel_memory: 0,
             memory_reservation: resources.memory_reservation.unwrap_or(0),
             memory_swap: memory_swap(resources),
-            memory_swappiness: -1,
+            // Podman's word for "not said", once something is said about memory.
+            memory_swappiness: if says_memory(resources) { -1 } else { 0 },
             oom_kill_disable: false,
             init: request.init,
             pids_limit: resources.pids_limit.unwrap_or(0),
@@ -301,6 +316,10 @@ fn nano_cpus(resources: &Resources) -> i64 {
         }
         _ => 0,
     }
+}
+
+fn says_memory(resources: &Resources) -> bool {
+    resources.memory.is_some() || resources.memory_swap.is_some() || resources.memory_reservation.is_some()
 }
 
 /// Where only memory is limited, as much swap may be used again.
@@ -356,7 +375,13 @@ fn security_opt(facts: &Facts<'_>) -> Vec<String> {
         SeccompRequest::Profile(path) => options.push(format!("seccomp={}", path.display())),
     }
     options.extend(request.mask.iter().map(|path| format!("mask={path}")));
-    options.extend(request.unmask.iter().map(|path| format!("unmask={path}")));
+    let unmask = |path: &String| {
+        if path.eq_ignore_ascii_case("all") { "unmask=all".to_owned() } else { format!("unmask={path}") }
+    };
+    options.extend(request.unmask.iter().map(unmask));
+    if request.privileged && options.is_empty() {
+        options.push("unmask=all".to_owned());
+    }
     options
 }
 

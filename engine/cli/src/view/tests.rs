@@ -425,7 +425,7 @@ fn facts(request: &CreateRequest) -> container::Facts<'_> {
         name: "web",
         created: from_nanos(CREATED),
         image_id: "5a86",
-        image_digest: "sha256:660b",
+        image_digest: "sha256:660b".to_owned(),
         image_name: "localhost/full:latest",
         request,
         command: vec!["sh".to_owned(), "-c".to_owned(), "true".to_owned()],

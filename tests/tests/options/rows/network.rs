@@ -1,7 +1,7 @@
 //! The network, and the names in it.
 
 use crate::compare::differs;
-use crate::differences::{EXPOSED, HOST_NAME, NAMED, NEEDS, NOT_THERE};
+use crate::differences::{EXPOSED, HOST_NAME, NAMED, NEEDS};
 use crate::row::{Row, inside, outside, row};
 
 pub const ROWS: &[Row] = &[
@@ -16,8 +16,7 @@ pub const ROWS: &[Row] = &[
             inside("--network slirp4netns", "ls /sys/class/net | grep tap", "tap0"),
             inside("--net none", "ls /sys/class/net", "lo"),
         ],
-    )
-    .taken(&[("container:nosuch", NOT_THERE)]),
+    ),
     row(
         "--publish",
         &[
