@@ -25,6 +25,8 @@ pub struct Resources {
     pub memory_reservation: Option<u64>,
     /// `--pids-limit`; -1 and 0 are unlimited, `None` the default (2048 where it can be applied).
     pub pids_limit: Option<i64>,
+    /// The same where nothing is said, and the controller is there; 0 and less is no limit.
+    pub default_pids: Option<i64>,
     /// `--cpu-quota` (or `--cpus`), microseconds of processor time in a period; 0 and -1 are no limit.
     pub cpu_quota: Option<i64>,
     /// `--cpu-period`, in microseconds.
@@ -119,7 +121,11 @@ impl Resources {
                 limit(Controller::Pids, "pids.max", count.to_string(), "--pids-limit")
             }
             Some(_) => by_default(Controller::Pids, "pids.max", "max".to_owned()),
-            None => by_default(Controller::Pids, "pids.max", DEFAULT_PIDS.to_string()),
+            None => {
+                let default = self.default_pids.unwrap_or(DEFAULT_PIDS);
+                let text = if default > 0 { default.to_string() } else { "max".to_owned() };
+                by_default(Controller::Pids, "pids.max", text)
+            }
         });
         for (file, value) in &self.cgroup_conf {
             limits.push(limit(Controller::of(file), file, value.clone(), "--cgroup-conf"));

@@ -31,6 +31,8 @@ pub const GLOBAL: &[Difference] = &[
     ours_is("\"\"", "HostConfig.CgroupParent", "ours has no option for it, and no slice for all containers"),
     differs("StaticDir", STORE),
     differs("GraphDriver.Data.*", STORE),
+    ours_is("null", "Config.Annotations", NOTES),
+    ours_is("null", "HostConfig.Annotations", NOTES),
     differs("Config.Annotations.io.podman.annotations.*", NOTES),
     differs("HostConfig.Annotations.io.podman.annotations.*", NOTES),
     differs("ResolvConfPath", BEFORE),

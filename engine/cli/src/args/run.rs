@@ -466,6 +466,10 @@ pub struct Defaults {
     pub volume: Vec<String>,
     /// Mounts, as `--mount`, where nothing else is mounted.
     pub mount: Vec<String>,
+    /// Kernel settings, as `--sysctl`, where they are the container's own.
+    pub sysctl: Vec<String>,
+    /// Most processes, where that can be limited.
+    pub pids_limit: Option<i64>,
     /// Capabilities in place of the usual ones.
     pub capabilities: Option<Vec<String>>,
 }

@@ -52,12 +52,7 @@ impl ContainersConf {
         if !has_maps {
             fill(&mut options.userns, "containers.userns");
         }
-        // Zero and less is Podman's word for none.
-        let limit = self.text("containers.pids_limit");
-        if options.resources.pids_limit.is_none() {
-            options.resources.pids_limit = limit
-                .map(|it| if it.starts_with('-') || it == "0" { "-1".to_owned() } else { it.to_owned() });
-        }
+        options.defaults.pids_limit = self.text("containers.pids_limit").and_then(|it| it.parse().ok());
     }
 
     fn switches(&self, options: &mut ContainerOptions) {
@@ -87,7 +82,7 @@ impl ContainersConf {
         }
         // Settings with names: those of the command line win.
         for (place, key) in [
-            (&mut options.sysctl, "containers.default_sysctls"),
+            (&mut options.defaults.sysctl, "containers.default_sysctls"),
             (&mut options.ulimit, "containers.default_ulimits"),
         ] {
             let name = |it: &str| it.split('=').next().unwrap_or_default().to_owned();

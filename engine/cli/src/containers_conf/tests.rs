@@ -31,7 +31,7 @@ fn what_the_command_line_says_wins() {
     assert_eq!((options.tz.as_deref(), options.shm_size.as_deref()), (Some("local"), Some("1m")));
     assert_eq!(options.ulimit, ["core=0:0", "nofile=5:6"]);
     assert_eq!(options.dns, ["9.9.9.9"]);
-    assert_eq!(options.resources.pids_limit.as_deref(), Some("-1"));
+    assert_eq!((options.resources.pids_limit.as_deref(), options.defaults.pids_limit), (None, Some(0)));
     assert_eq!((options.stop_timeout.as_deref(), options.pull.as_deref()), (Some("3"), Some("never")));
     assert!(options.init);
 }

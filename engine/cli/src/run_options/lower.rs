@@ -41,6 +41,7 @@ pub(super) fn lower(
     if request.shm_size.is_some() && request.ipc == NamespaceMode::Host {
         return Err(OptionError::Conflict { one: "--shm-size".to_owned(), other: "--ipc host".to_owned() });
     }
+    default_sysctls(&mut request, options)?;
     check_sharing(&request)?;
     let warnings = warnings(&request);
     Ok(Lowered { request, warnings })
@@ -134,6 +135,7 @@ fn usage(request: &mut CreateRequest, options: &ContainerOptions) -> Result<(), 
         request.ulimits = each_listed("--ulimit", &options.ulimit, limits::ulimit)?;
     }
     request.resources = resources::read(&options.resources)?;
+    request.resources.default_pids = options.defaults.pids_limit;
     request.shm_size = optional("--shm-size", options.shm_size.as_ref(), size::read)?;
     request.oom_score_adj = optional("--oom-score-adj", options.oom_score_adj.as_ref(), limits::oom_score)?;
     request.cgroups = optional("--cgroups", options.cgroups.as_ref(), modes::cgroups)?.unwrap_or_default();
@@ -197,6 +199,16 @@ fn supervision(
     request.stop_signal = optional("--stop-signal", options.stop_signal.as_ref(), signal::read)?;
     request.timeout = optional("--timeout", options.timeout.as_ref(), modes::stop_timeout)?;
     request.stop_timeout = optional("--stop-timeout", options.stop_timeout.as_ref(), modes::stop_timeout)?;
+    Ok(())
+}
+
+/// Settings of `containers.conf`, as far as they are the container's own and nothing else is asked for.
+fn default_sysctls(request: &mut CreateRequest, options: &ContainerOptions) -> Result<(), OptionError> {
+    let mut defaults = each("containers.conf: default_sysctls", &options.defaults.sysctl, limits::sysctl)?;
+    let shares_network = matches!(request.network, Some(NetworkMode::Host | NetworkMode::Container(_)));
+    defaults.retain(|(name, _)| !(shares_network && name.starts_with("net.")));
+    defaults.retain(|(name, _)| !request.sysctls.iter().any(|it| it.0 == *name));
+    request.sysctls.splice(0..0, defaults);
     Ok(())
 }
 

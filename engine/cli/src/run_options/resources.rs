@@ -22,6 +22,7 @@ pub fn read(options: &ResourceOptions) -> Result<Resources, OptionError> {
             options.memory_reservation.as_ref(),
             size::read,
         )?,
+        default_pids: None,
         pids_limit: optional("--pids-limit", options.pids_limit.as_ref(), pids)?,
         cpu_quota: optional("--cpu-quota", options.cpu_quota.as_ref(), quota)?,
         cpu_period: optional("--cpu-period", options.cpu_period.as_ref(), period)?,

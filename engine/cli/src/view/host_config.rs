@@ -67,13 +67,13 @@ pub(super) struct HostConfig {
     nano_cpus: i64,
     cgroup_parent: String,
     blkio_weight: u64,
-    blkio_weight_device: NullIfEmpty<Vec<WeightDevice>>,
-    blkio_device_read_bps: NullIfEmpty<Vec<ThrottleDevice>>,
-    blkio_device_write_bps: NullIfEmpty<Vec<ThrottleDevice>>,
+    blkio_weight_device: Option<Vec<WeightDevice>>,
+    blkio_device_read_bps: Option<Vec<ThrottleDevice>>,
+    blkio_device_write_bps: Option<Vec<ThrottleDevice>>,
     #[serde(rename = "BlkioDeviceReadIOps")]
-    blkio_device_read_iops: NullIfEmpty<Vec<ThrottleDevice>>,
+    blkio_device_read_iops: Option<Vec<ThrottleDevice>>,
     #[serde(rename = "BlkioDeviceWriteIOps")]
-    blkio_device_write_iops: NullIfEmpty<Vec<ThrottleDevice>>,
+    blkio_device_write_iops: Option<Vec<ThrottleDevice>>,
     cpu_period: u64,
     cpu_quota: i64,
     cpu_realtime_period: u64,
@@ -173,6 +173,7 @@ impl HostConfig {
     pub(super) fn new(facts: &Facts<'_>) -> Self {
         let request = facts.request;
         let resources = &request.resources;
+        let says_blkio = says_blkio(resources);
         let log_option = |key: &str| {
             request.log_opts.iter().rev().find(|(known, _)| known == key).map(|(_, value)| value.clone())
         };
@@ -267,13 +268,12 @@ impl HostConfig {
             nano_cpus: nano_cpus(resources),
             cgroup_parent: request.cgroup_parent.clone().unwrap_or_default(),
             blkio_weight: resources.blkio_weight.unwrap_or(0),
-            blkio_weight_device: NullIfEmpty(
-                resources.blkio_weight_device.iter().map(weight_device).collect(),
-            ),
-            blkio_device_read_bps: NullIfEmpty(rates(&resources.device_read_bps)),
-            blkio_device_write_bps: NullIfEmpty(rates(&resources.device_write_bps)),
-            blkio_device_read_iops: NullIfEmpty(rates(&resources.device_read_iops)),
-            blkio_device_write_iops: NullIfEmpty(rates(&resources.device_write_iops)),
+            blkio_weight_device: says_blkio
+                .then(|| resources.blkio_weight_device.iter().map(weight_device).collect()),
+            blkio_device_read_bps: says_blkio.then(|| rates(&resources.device_read_bps)),
+            blkio_device_write_bps: says_blkio.then(|| rates(&resources.device_write_bps)),
+            blkio_device_read_iops: says_blkio.then(|| rates(&resources.device_read_iops)),
+            blkio_device_write_iops: says_blkio.then(|| rates(&resources.device_write_iops)),
             cpu_period: resources.cpu_period.unwrap_or(0),
             cpu_quota: resources.cpu_quota.unwrap_or(0),
             cpu_realtime_period: 0,
@@ -289,7 +289,7 @@ impl HostConfig {
             memory_swappiness: if says_memory(resources) { -1 } else { 0 },
             oom_kill_disable: false,
             init: request.init,
-            pids_limit: resources.pids_limit.unwrap_or(0),
+            pids_limit: resources.pids_limit.or(resources.default_pids).unwrap_or(0),
             ulimits: request.ulimits.iter().map(ulimit).collect(),
             cpu_count: 0,
             cpu_percent: 0,
@@ -316,6 +316,17 @@ fn nano_cpus(resources: &Resources) -> i64 {
         }
         _ => 0,
     }
+}
+
+fn says_blkio(resources: &Resources) -> bool {
+    let devices = [
+        &resources.blkio_weight_device,
+        &resources.device_read_bps,
+        &resources.device_write_bps,
+        &resources.device_read_iops,
+        &resources.device_write_iops,
+    ];
+    resources.blkio_weight.is_some() || devices.iter().any(|it| !it.is_empty())
 }
 
 fn says_memory(resources: &Resources) -> bool {

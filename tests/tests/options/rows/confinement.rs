@@ -1,6 +1,6 @@
 //! What it may do.
 
-use crate::compare::{differs, ours_is};
+use crate::compare::differs;
 use crate::row::{Row, inside, row};
 
 /// The capabilities in effect.
@@ -69,7 +69,27 @@ pub const ROWS: &[Row] = &[
         &[inside("--seccomp-policy default", "grep -c 'Seccomp:.2' /proc/self/status", "1")],
     )
     .wrong(&["bogus"]),
-    row("--systemd", &[inside("--systemd false", "echo ran", "ran")]).wrong(&["bogus"]),
+    row(
+        "--systemd",
+        &[
+            inside("--systemd false", "echo ran", "ran"),
+            inside(
+                "--systemd always",
+                "mkdir /sys/fs/cgroup/below && grep -c ' /run/lock tmpfs' /proc/mounts",
+                "1",
+            ),
+        ],
+    )
+    .wrong(&["bogus"]),
+    row(
+        "--shm-size-systemd",
+        &[inside(
+            "--systemd always --shm-size-systemd 2m",
+            "df -k /run | tail -1 | tr -s ' ' | cut -d' ' -f2",
+            "2048",
+        )],
+    )
+    .wrong(&["many"]),
     row(
         "--sysctl",
         &[
@@ -104,6 +124,7 @@ pub const ROWS: &[Row] = &[
         &[
             inside("--ulimit nofile=100:200", "ulimit -n; ulimit -Hn", "100\n200"),
             inside("--ulimit core=0,nproc=500", "ulimit -c; ulimit -u", "0\n500"),
+            inside("--ulimit host", "ulimit -Hn | grep -c .", "1"),
         ],
     )
     .wrong(&["bogus=1", "nofile=x"]),

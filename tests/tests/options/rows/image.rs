@@ -41,7 +41,9 @@ pub const ROWS: &[Row] = &[
     )
     .wrong(&["maybe"]),
     row("--disable-content-trust", &[inside("--disable-content-trust", "echo ran", "ran")]),
-    row("--image-volume", &[inside("--image-volume anonymous", "echo ran", "ran")]).wrong(&["bogus"]),
+    row("--image-volume", &[inside("--image-volume anonymous", "echo ran", "ran"), inside("--image-volume ignore", "echo ran", "ran")]).wrong(&["bogus"]),
+    row("--retry", &[inside("--retry 2 --pull newer", "echo ran", "ran")]).wrong(&["many"]),
+    row("--retry-delay", &[inside("--retry 1 --retry-delay 1s", "echo ran", "ran")]).wrong(&["soon"]),
     row(
         "--rmi",
         &[outside(

@@ -71,6 +71,21 @@ pub const ROWS: &[Row] = &[
         ],
     )
     .wrong(&["bogus"]),
+    row(
+        "--requires",
+        &[outside(
+            "--requires front",
+            "pontoon run @O @B true; pontoon inspect --format '{{.State.Status}}' front",
+            "running",
+        )
+        .but(&[NEEDS])],
+    )
+    .wrong(&["nosuch"]),
+    row(
+        "--cgroup-parent",
+        &[outside("--cgroup-parent table.slice", "pontoon run @O @B true; echo ran", "ran")],
+    )
+    .wrong(&["a/b"]),
     row("--cgroupns", &[outside("--cgroupns private", with_host!("cgroup"), "own")]).wrong(&["bogus"]),
     row(
         "--cgroups",
