@@ -33,8 +33,6 @@ pub const GLOBAL: &[Difference] = &[
     differs("GraphDriver.Data.*", STORE),
     ours_is("null", "Config.Annotations", NOTES),
     ours_is("null", "HostConfig.Annotations", NOTES),
-    differs("Config.Annotations.io.podman.annotations.*", NOTES),
-    differs("HostConfig.Annotations.io.podman.annotations.*", NOTES),
     differs("ResolvConfPath", BEFORE),
     differs("HostnamePath", BEFORE),
     differs("HostsPath", BEFORE),
