@@ -73,8 +73,9 @@ pub fn settle(plan: &MonitorPlan, teller: &Teller<'_>, exit: &ExitRecord) -> Vec
             teller.tell(Deed::Cleanup);
             return Ok(());
         };
-        store.remove_container(container).map_err(|err| err.to_string())?;
-        teller.ended(Deed::Remove, exit.code);
+        if store.remove_container(container).map_err(|err| err.to_string())? {
+            teller.ended(Deed::Remove, exit.code);
+        }
         for name in volumes {
             if let Ok(volume) = store.find_volume(name) {
                 // Another container may have come to use it; then it stays.

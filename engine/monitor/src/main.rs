@@ -168,7 +168,7 @@ fn supervise(received: Received, report: Option<OwnedFd>, mut terminal: Option<O
         policy = ended.as_ref().map_or(policy, |it| it.policy);
         let code = ended.as_ref().map_or(125, |it| it.code);
         let halt = ended.as_ref().map_or(Halt { by_signal: true, ..Halt::default() }, |it| it.halt);
-        if halt.by_command || halt.by_signal {
+        if halt.is_asked {
             teller.tell(Deed::Stop);
         }
         teller.ended(Deed::Died, code);
@@ -201,7 +201,10 @@ fn supervise(received: Received, report: Option<OwnedFd>, mut terminal: Option<O
                     teller.tell(Deed::Restart);
                     continue;
                 }
-                pause::Outcome::Stop { by_command } => exit.stopped = by_command,
+                pause::Outcome::Stop { by_command } => {
+                    teller.tell(Deed::Stop);
+                    exit.stopped = by_command;
+                }
             }
         }
         finish::settle(&plan, &teller, &exit);

@@ -93,6 +93,8 @@ pub struct Halt {
     pub by_signal: bool,
     /// It is to be started anew, whatever its policy says.
     pub for_restart: bool,
+    /// It was asked to end, in the way it wants to be.
+    pub is_asked: bool,
 }
 
 /// Connections that wait for the end, and the end.
@@ -308,6 +310,7 @@ impl<'a> Supervisor<'a> {
 
     /// Asks the payload to end, and sets the time after which it is made to.
     fn stop(&mut self, timeout: Option<u32>) {
+        self.halt.is_asked = true;
         let timeout = timeout.unwrap_or(self.plan.stop_timeout);
         if timeout == 0 {
             return self.time_is_up();
