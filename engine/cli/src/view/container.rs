@@ -491,10 +491,11 @@ fn config<'a>(facts: &'a Facts<'a>) -> Config<'a> {
         stop_signal: signal_name(facts.stop_signal),
         healthcheck: facts.healthcheck.as_ref(),
         healthcheck_on_failure_action: super::host_config::word(&health.on_failure),
-        health_log_destination: health
-            .log_directory
-            .as_ref()
-            .map_or_else(|| "local".to_owned(), |path| path.display().to_string()),
+        health_log_destination: match &health.log_directory {
+            Some(path) => path.display().to_string(),
+            None if health.log_to_events => "events_logger".to_owned(),
+            None => "local".to_owned(),
+        },
         healthcheck_max_log_count: health.max_log_count.unwrap_or(DEFAULT_LOG.0),
         healthcheck_max_log_size: health.max_log_size.unwrap_or(DEFAULT_LOG.1),
         startup_health_check: startup_check(health),
