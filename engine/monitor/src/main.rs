@@ -196,7 +196,7 @@ fn supervise(received: Received, report: Option<OwnedFd>, mut terminal: Option<O
                 ended.tell();
                 terminal = ended.client.take();
             }
-            match pause::before_restart(delay, code, &signals, &control) {
+            match pause::before_restart(delay, code, &signals, &control, &teller) {
                 pause::Outcome::GoOn => {
                     teller.tell(Deed::Restart);
                     continue;
