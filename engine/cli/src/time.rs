@@ -11,7 +11,7 @@ mod human;
 mod parse;
 
 pub use human::{ago, duration_words, precise_size_words, size_words, spaced_size_words};
-pub use parse::{TimeError, parse_duration, parse_since};
+pub use parse::{TimeError, parse_duration, parse_since, parse_until};
 
 /// Nanoseconds since 1970, negative before it.
 fn timestamp(moment: SystemTime) -> Timestamp {

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use pontoon_image::manifest::{OCI_CONFIG, OCI_LAYER, OCI_MANIFEST};
 use pontoon_image::time::format_rfc3339;
 use pontoon_image::{Digest, HistoryEntry, ImageConfig, Reference, RunConfig};
+use pontoon_monitor::event::Deed;
 use pontoon_monitor::state::FailureReport;
 use pontoon_runtime::visit::without_mounts;
 use pontoon_storage::{
@@ -120,6 +121,9 @@ pub fn commit(
     let outcome = with_pipe(host, store, found, request, &base, config);
     if let Some(state) = frozen {
         pause::set(state, false)?;
+    }
+    if outcome.is_ok() {
+        host.tell_of(store, &found.record, Deed::Commit);
     }
     outcome
 }

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use pontoon_image::{ConfigError, ImageConfig};
+use pontoon_monitor::event::{Deed, Kind};
 use pontoon_network::{PortError, PortMapping, Protocol, PublishError};
 use pontoon_storage::{
     ContainerHandle, ContainerId, CreateError as StoreError, Durability, FindContainerError, FindImageError,
@@ -266,14 +267,16 @@ pub fn create(
         }
     };
     record.volumes = inherited;
-    use_volumes(store, &mut record, &config)?;
+    use_volumes(host, store, &mut record, &config)?;
     let made = claim_and_write(store, &id, image, &mut record);
     let (container, lock) = match made {
         Ok(made) => made,
         Err(err) => {
             for name in &record.anonymous_volumes {
-                if let Ok(volume) = store.find_volume(name) {
-                    let _ = store.remove_volume(volume, || Ok::<_, VolumeError>(Vec::new()));
+                if let Ok(volume) = store.find_volume(name)
+                    && store.remove_volume(volume, || Ok::<_, VolumeError>(Vec::new())).is_ok()
+                {
+                    host.tell_of_other(Kind::Volume, Deed::Remove, "", name);
                 }
             }
             return Err(err);
@@ -295,6 +298,7 @@ pub fn create(
         let _ = store.remove_container(container);
         return Err(CreateError::Cidfile { path, source });
     }
+    host.tell_of(store, &record, Deed::Create);
     Ok(Created { container, record, image: config, lock })
 }
 
@@ -415,12 +419,17 @@ fn volumes_from(store: &Store, request: &mut CreateRequest) -> Result<Vec<Volume
 }
 
 /// Finds or makes the volumes that the request and the image name.
-fn use_volumes(store: &Store, record: &mut ContainerRecord, image: &ImageConfig) -> Result<(), CreateError> {
+fn use_volumes(
+    host: &Host,
+    store: &Store,
+    record: &mut ContainerRecord,
+    image: &ImageConfig,
+) -> Result<(), CreateError> {
     let mounts = record.request.mounts.clone();
     for mount in &mounts {
         let volume = match &mount.source {
-            MountSource::Volume(name) => find_or_make(store, name)?,
-            MountSource::Anonymous => make_anonymous(store, record)?,
+            MountSource::Volume(name) => find_or_make(host, store, name)?,
+            MountSource::Anonymous => make_anonymous(host, store, record)?,
             MountSource::Bind(_) | MountSource::Tmpfs | MountSource::Devpts => continue,
         };
         record.volumes.push(used(&volume, &mount.target, &mount.options));
@@ -437,7 +446,7 @@ fn use_volumes(store: &Store, record: &mut ContainerRecord, image: &ImageConfig)
                 record.request.mounts.push(MountRequest { source, target, options: Vec::new() });
                 continue;
             }
-            let volume = make_anonymous(store, record)?;
+            let volume = make_anonymous(host, store, record)?;
             record.volumes.push(used(&volume, target, &[]));
         }
     }
@@ -456,7 +465,7 @@ fn used(volume: &VolumeHandle, target: &str, options: &[String]) -> VolumeUse {
     }
 }
 
-fn find_or_make(store: &Store, name: &str) -> Result<VolumeHandle, CreateError> {
+fn find_or_make(host: &Host, store: &Store, name: &str) -> Result<VolumeHandle, CreateError> {
     match store.find_volume(name) {
         Err(FindVolumeError::NotFound { .. }) => {}
         other => return Ok(other?),
@@ -466,15 +475,24 @@ fn find_or_make(store: &Store, name: &str) -> Result<VolumeHandle, CreateError> 
     match store.create_volume(new) {
         // Somebody else was first.
         Err(VolumeError::Exists { .. }) => Ok(store.find_volume(name)?),
-        other => Ok(other?),
+        other => {
+            let volume = other?;
+            host.tell_of_other(Kind::Volume, Deed::Create, "", name);
+            Ok(volume)
+        }
     }
 }
 
-fn make_anonymous(store: &Store, record: &mut ContainerRecord) -> Result<VolumeHandle, CreateError> {
+fn make_anonymous(
+    host: &Host,
+    store: &Store,
+    record: &mut ContainerRecord,
+) -> Result<VolumeHandle, CreateError> {
     let durability = durability(&record.request);
     let plain = VolumeRecord::default();
     let volume = store.create_volume(NewVolume { name: None, copy_up: true, record: &plain, durability })?;
     record.anonymous_volumes.push(volume.name().to_owned());
+    host.tell_of_other(Kind::Volume, Deed::Create, "", volume.name());
     Ok(volume)
 }
 

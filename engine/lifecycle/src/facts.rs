@@ -187,6 +187,7 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
             .collect(),
         thermal: thermal_directories(),
         streams: known.streams,
+        events: host.events.clone(),
     };
     Ok(decide::decide(facts)?)
 }

@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
+use pontoon_monitor::event::Deed;
 use pontoon_runtime::{paths, visit};
 use pontoon_storage::{
     ArchiveForm, ExtractOptions, Ownership, Store, Transfer, extract_archive, transfer, write_archive,
@@ -502,7 +503,9 @@ pub fn archive_of(
 /// # Errors
 /// See [`ReachError`].
 pub fn export(host: &Host, store: &Store, found: &Found, out: BorrowedFd<'_>) -> Result<(), ReachError> {
-    archive_of(host, store, found, Path::new("/."), out)
+    archive_of(host, store, found, Path::new("/."), out)?;
+    host.tell_of(store, &found.record, Deed::Export);
+    Ok(())
 }
 
 /// Who the image says that its payload is.

@@ -41,6 +41,8 @@ pub struct HealthRequest {
     pub on_failure: OnFailure,
     /// `--health-log-destination`: a directory in place of the container's own.
     pub log_directory: Option<PathBuf>,
+    /// `--health-log-destination events_logger`: to the events, too.
+    pub log_to_events: bool,
     /// `--health-max-log-count`; 0 is all.
     pub max_log_count: Option<usize>,
     /// `--health-max-log-size`, in bytes; 0 is all.
@@ -132,6 +134,7 @@ pub fn plan(request: &HealthRequest, image: &ImageConfig) -> Result<Option<Healt
         startup,
         on_failure: request.on_failure,
         log_directory: request.log_directory.clone(),
+        log_to_events: request.log_to_events,
         max_log_count: request.max_log_count.unwrap_or(count),
         max_log_size: request.max_log_size.unwrap_or(size),
     }))

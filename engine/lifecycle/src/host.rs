@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use pontoon_monitor::event::EventLog;
 use pontoon_rootless::idmap::IdMaps;
 use pontoon_rootless::names::{self, HostUser};
 use pontoon_rootless::userns::{Grants, UserNamespaceError};
@@ -21,6 +22,8 @@ pub struct Host {
     pub environment: BTreeMap<String, String>,
     /// Where the store lies.
     pub paths: StorePaths,
+    /// Where events go.
+    pub events: EventLog,
 }
 
 /// Why there is no place for a store.
@@ -95,7 +98,8 @@ impl Host {
             };
             StorePaths { root, run }
         };
-        Ok(Self { uid, gid, user, environment, paths })
+        let events = EventLog::usual(&paths.run);
+        Ok(Self { uid, gid, user, environment, paths, events })
     }
 
     /// Whether we are an ordinary user.

@@ -7,6 +7,7 @@ pub mod attach;
 pub mod commit;
 pub mod create;
 pub mod decide;
+pub mod event;
 pub mod exec;
 pub mod facts;
 pub mod files;

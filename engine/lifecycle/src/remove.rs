@@ -1,5 +1,7 @@
 //! Removing containers, and what dead commands left.
 
+use pontoon_monitor::event::{Deed, Event, EventLog, Kind};
+use pontoon_monitor::state::ExitRecord;
 use pontoon_storage::{FileError, FindContainerError, RecordError, RemoveContainerError, Store};
 
 use crate::host::Host;
@@ -7,7 +9,7 @@ use crate::record::ContainerRecord;
 use crate::sharing::Needs;
 use crate::status::{self, Status};
 use crate::stop::{self, AskError};
-use crate::{pause, user_namespace, volume};
+use crate::{event, pause, user_namespace, volume};
 
 /// How to remove.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -141,10 +143,19 @@ pub fn remove_among(
     {
         // One that its supervisor has removed meanwhile has no lock any more.
         let _lock = container.lock().ok();
-        store.remove_container(container)?;
+        let exit = container.read_exit::<ExitRecord>().ok().flatten();
+        // Afterwards its image may be gone.
+        let event =
+            (host.events != EventLog::None).then(|| event::of_container(store, &record, Deed::Remove));
+        if store.remove_container(container)?
+            && let Some(event) = event
+        {
+            let time = pontoon_monitor::time::now();
+            host.events.tell(&Event { time, id: id.clone(), exit_code: exit.map(|it| it.code), ..event });
+        }
     }
     if options.volumes || record.request.rm {
-        remove_anonymous_volumes(store, &record);
+        remove_anonymous_volumes(host, store, &record);
     }
     delete_files(host, store);
     Ok(Some(id))
@@ -167,11 +178,13 @@ pub fn wait_for_supervisor(container: &pontoon_storage::ContainerHandle) {
     }
 }
 
-fn remove_anonymous_volumes(store: &Store, record: &ContainerRecord) {
+fn remove_anonymous_volumes(host: &Host, store: &Store, record: &ContainerRecord) {
     for name in &record.anonymous_volumes {
         if let Ok(volume) = store.find_volume(name) {
             // Another container may have come to use it; then it stays.
-            let _ = store.remove_volume(volume, || volume::users(store, name));
+            if store.remove_volume(volume, || volume::users(store, name)).is_ok() {
+                host.tell_of_other(Kind::Volume, Deed::Remove, "", name);
+            }
         }
     }
 }

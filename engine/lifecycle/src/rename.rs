@@ -1,8 +1,12 @@
 //! Another name for a container.
 
+use pontoon_monitor::control::Request;
+use pontoon_monitor::event::Deed;
 use pontoon_storage::{Durability, FileError, FindContainerError, RecordError, RenameContainerError, Store};
 
+use crate::host::Host;
 use crate::list::{self, LookError};
+use crate::stop;
 
 /// Why it keeps its name.
 #[derive(Debug, thiserror::Error)]
@@ -28,11 +32,17 @@ pub enum RenameError {
 ///
 /// # Errors
 /// See [`RenameError`].
-pub fn rename(store: &Store, query: &str, name: &str) -> Result<(), RenameError> {
+pub fn rename(host: &Host, store: &Store, query: &str, name: &str) -> Result<(), RenameError> {
     let mut found = list::find(store, query)?;
     let _lock = found.container.lock()?;
     store.rename_container(&found.container, name)?;
     // The store's own entry is what names are looked up by; the record repeats it for whoever reads the record alone.
     found.record.name = name.to_owned();
-    Ok(found.container.replace_record(&found.record, Durability::Durable)?)
+    found.container.replace_record(&found.record, Durability::Durable)?;
+    if found.status.is_alive() {
+        // One that does not hear it goes on under the old name in its events.
+        let _ = stop::tell(&found.container, &Request::Renamed(name.to_owned()));
+    }
+    host.tell_of(store, &found.record, Deed::Rename);
+    Ok(())
 }

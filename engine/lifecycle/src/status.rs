@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use pontoon_monitor::event::{Deed, Event, EventLog};
 use pontoon_monitor::health::HealthRecord;
 use pontoon_monitor::state::{
     ExitRecord, HEALTH_FILE, LOCK_FILE, PAYLOAD_CGROUP, RunState, STATE_FILE, SUPERVISOR_CGROUP,
@@ -16,8 +17,8 @@ use rustix::event::{Timespec, poll};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 
-use crate::pause;
 use crate::record::ContainerRecord;
+use crate::{event, pause};
 
 /// What a container is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,12 +145,16 @@ pub fn tidy(
     let state = match status {
         Status::Abandoned(state) => state,
         // A `run --rm` that was killed before it got as far as the supervisor.
-        Status::Created if record.of_run && record.request.rm => RunState::default(),
+        Status::Created if record.of_run && record.request.rm => {
+            RunState { events: EventLog::usual(&store.paths().run), ..RunState::default() }
+        }
         other => return Some((container, other)),
     };
     // Two commands may find it at once; the second waits and then finds it done.
     let Ok(_lock) = container.lock() else { return None };
-    let Ok(Some(_claimed)) = claim(container.run_path()) else {
+    let claimed = claim(container.run_path());
+    let is_done = state.pid != 0 && !container.run_path().join(STATE_FILE).exists();
+    let Some(_claimed) = claimed.ok().flatten().filter(|_| !is_done) else {
         let status = of(&container);
         return Some((container, status));
     };
@@ -164,12 +169,24 @@ pub fn tidy(
         restarts: state.restarts,
         ..ExitRecord::default()
     };
+    // What the supervisor would have told.
+    let tell = |deed, code| {
+        if state.events != EventLog::None {
+            state.events.tell(&Event { exit_code: code, ..event::of_container(store, record, deed) });
+        }
+    };
+    if state.pid != 0 {
+        tell(Deed::Died, Some(exit.code));
+    }
     let _ = container.write_exit(&exit, Durability::Durable);
     let _ = std::fs::remove_file(container.run_path().join(STATE_FILE));
     if record.request.rm {
-        let _ = store.remove_container(container);
+        if store.remove_container(container).is_ok_and(|was_there| was_there) {
+            tell(Deed::Remove, Some(exit.code));
+        }
         return None;
     }
+    tell(Deed::Cleanup, None);
     Some((container, Status::Exited(exit)))
 }
 

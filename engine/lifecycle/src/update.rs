@@ -1,11 +1,13 @@
 //! Other limits, and another restart policy, for a container that is there.
 
 use pontoon_monitor::control::Request;
+use pontoon_monitor::event::Deed;
 use pontoon_monitor::limits;
 use pontoon_rootless::cgroup::{Cgroup, CgroupError};
-use pontoon_storage::{Durability, FileError, RecordError};
+use pontoon_storage::{Durability, FileError, RecordError, Store};
 
 use crate::decide::DecideError;
+use crate::host::Host;
 use crate::list::Found;
 use crate::request::RestartPolicy;
 use crate::resources::{NoDevice, Resources, block_device};
@@ -58,7 +60,13 @@ impl UpdateError {
 ///
 /// # Errors
 /// See [`UpdateError`].
-pub fn update(found: &Found, by: Resources, restart: Option<RestartPolicy>) -> Result<(), UpdateError> {
+pub fn update(
+    host: &Host,
+    store: &Store,
+    found: &Found,
+    by: Resources,
+    restart: Option<RestartPolicy>,
+) -> Result<(), UpdateError> {
     let _lock = found.container.lock()?;
     let mut record: crate::record::ContainerRecord = found.container.read_record()?;
     if record.request.rm && restart.is_some_and(|it| it != RestartPolicy::No) {
@@ -81,5 +89,7 @@ pub fn update(found: &Found, by: Resources, restart: Option<RestartPolicy>) -> R
             stop::tell(&found.container, &Request::Policy(policy))?;
         }
     }
-    Ok(found.container.replace_record(&record, Durability::Durable)?)
+    found.container.replace_record(&record, Durability::Durable)?;
+    host.tell_of(store, &record, Deed::Update);
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Volumes: made, listed, removed. A volume in use by a container stays.
 
+use pontoon_monitor::event::{Deed, Kind};
 use pontoon_storage::{Durability, FileError, FindVolumeError, NewVolume, Store, VolumeError, VolumeList};
 
 use crate::host::Host;
@@ -81,6 +82,7 @@ pub fn create(
             return Err(VolumeDeedError::Owner { name, uid: uid.unwrap_or(0), gid: gid.unwrap_or(0) });
         }
     }
+    host.tell_of_other(Kind::Volume, Deed::Create, "", volume.name());
     Ok(volume.name().to_owned())
 }
 
@@ -111,6 +113,7 @@ pub fn remove(host: &Host, store: &Store, name: &str, force: bool) -> Result<(),
         }
     }
     store.remove_volume(volume, || users(store, name))?;
+    host.tell_of_other(Kind::Volume, Deed::Remove, "", name);
     remove::delete_files(host, store);
     Ok(())
 }

@@ -52,6 +52,8 @@ pub enum Request {
     Attach,
     /// Use another restart policy from now on; answered by [`Reply::Done`].
     Policy(RestartPolicy),
+    /// The container has another name; answered by [`Reply::Done`].
+    Renamed(String),
     /// Set the size of the container's terminal.
     Resize {
         /// Rows.

@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use pontoon_monitor::event::{Deed, Kind};
 use pontoon_monitor::health::{HealthPlan, HealthRecord};
 use pontoon_monitor::plan::MonitorPlan;
 use pontoon_monitor::state::{self, ExitRecord};
@@ -13,6 +14,8 @@ use pontoon_rootless::userns::become_root;
 use pontoon_storage::{Durability, Store, StorePaths, VolumeError, write_record_atomically};
 use rustix::process::{Signal, WaitOptions, pidfd_send_signal, waitpid};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use crate::tell::Teller;
 
 /// Ends the helpers of network and root file system, and removes the cgroup. Gives what could not be undone, in words.
 pub fn undo_outside(
@@ -52,7 +55,7 @@ pub fn note_end(plan: &MonitorPlan, exit: &ExitRecord) {
 
 /// Remembers how the run ended, or removes the container if it is not to stay. What is slow (deleting the files) is left
 /// for [`delete_files`].
-pub fn settle(plan: &MonitorPlan, exit: &ExitRecord) -> Vec<String> {
+pub fn settle(plan: &MonitorPlan, teller: &Teller<'_>, exit: &ExitRecord) -> Vec<String> {
     let mut failures = Vec::new();
     for name in [state::STATE_FILE, state::CONTROL_SOCKET] {
         let _ = std::fs::remove_file(plan.run_directory.join(name));
@@ -66,17 +69,23 @@ pub fn settle(plan: &MonitorPlan, exit: &ExitRecord) -> Vec<String> {
     let outcome = open_store(plan).and_then(|store| {
         let container = store.find_container(&plan.id).map_err(|err| err.to_string())?;
         let Some(volumes) = &plan.remove else {
-            return container.write_exit(exit, Durability::Durable).map_err(|err| err.to_string());
+            container.write_exit(exit, Durability::Durable).map_err(|err| err.to_string())?;
+            teller.tell(Deed::Cleanup);
+            return Ok(());
         };
-        store.remove_container(container).map_err(|err| err.to_string())?;
+        if store.remove_container(container).map_err(|err| err.to_string())? {
+            teller.ended(Deed::Remove, exit.code);
+        }
         for name in volumes {
             if let Ok(volume) = store.find_volume(name) {
                 // Another container may have come to use it; then it stays.
-                let _ = store.remove_volume(volume, || users(&store, name));
+                if store.remove_volume(volume, || users(&store, name)).is_ok() {
+                    teller.removed_with_it(Kind::Volume, Deed::Remove, "", name);
+                }
             }
         }
         if let Some(image) = &plan.remove_image {
-            remove_unused_image(&store, image);
+            remove_unused_image(&store, teller, image);
         }
         Ok(())
     });
@@ -87,14 +96,20 @@ pub fn settle(plan: &MonitorPlan, exit: &ExitRecord) -> Vec<String> {
 }
 
 /// Removes an image unless a container has come to use it.
-fn remove_unused_image(store: &Store, id: &str) {
+fn remove_unused_image(store: &Store, teller: &Teller<'_>, id: &str) {
     let Ok(image) = store.find_image(id) else { return };
     let is_used = store
         .list_containers()
         .map_or(true, |all| all.containers.iter().any(|it| it.image.as_ref() == Some(&image.id)));
     if !is_used {
         // The store looks again, with its lock.
-        let _ = store.remove_image(&image.id, true);
+        if store.remove_image(&image.id, true).is_ok() {
+            for name in &image.names {
+                teller.removed_with_it(Kind::Image, Deed::Untag, image.id.hex(), name);
+            }
+            let name = image.names.first().map_or("", String::as_str);
+            teller.removed_with_it(Kind::Image, Deed::Remove, image.id.hex(), name);
+        }
     }
 }
 

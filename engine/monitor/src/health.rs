@@ -24,6 +24,9 @@ pub struct HealthPlan {
     pub on_failure: OnFailure,
     /// A directory for the log, in place of the container's runtime directory.
     pub log_directory: Option<std::path::PathBuf>,
+    /// Every outcome goes to the events, too (`events_logger`).
+    #[serde(default)]
+    pub log_to_events: bool,
     /// Outcomes that are kept; 0 is all of them.
     pub max_log_count: usize,
     /// Bytes of each output that are kept; 0 is all of them, up to [`MAX_OUTPUT`].
@@ -197,6 +200,7 @@ mod tests {
             startup: None,
             on_failure: OnFailure::Kill,
             log_directory: None,
+            log_to_events: false,
             max_log_count: 2,
             max_log_size: 3,
         }

@@ -4,6 +4,7 @@
 //! registry.
 
 pub mod control;
+pub mod event;
 pub mod health;
 pub mod limits;
 pub mod notify;

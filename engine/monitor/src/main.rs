@@ -13,6 +13,7 @@ mod pause;
 mod relay;
 mod seal;
 mod supervise;
+mod tell;
 mod timers;
 
 use std::fs::File;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use pontoon_monitor::event::Deed;
 use pontoon_monitor::notify::Notifier;
 use pontoon_monitor::plan::{self, MonitorPlan, NotifyPlan, Received};
 use pontoon_monitor::restart::{Backoff, RestartPolicy};
@@ -33,6 +35,7 @@ use pontoon_storage::{Durability, write_record_atomically};
 
 use crate::launch::{Begun, LaunchError, launch};
 use crate::supervise::{Halt, Supervisor};
+use crate::tell::Teller;
 
 /// What the words of our command line say.
 #[derive(Debug, Default)]
@@ -112,9 +115,12 @@ fn supervise(received: Received, report: Option<OwnedFd>, mut terminal: Option<O
         NotifyPlan::Monitor | NotifyPlan::Healthy | NotifyPlan::Container => Notifier::from_environment(),
     };
     let mut reporter = Reporter { pipe: report.map(File::from) };
+    let teller = Teller::new(&plan);
     let (signals, control) = match prepare(&plan) {
         Ok(prepared) => prepared,
-        Err(err) => return fail(&plan, &err, Begun::default(), &mut reporter, ExitRecord::default()),
+        Err(err) => {
+            return fail(&plan, &teller, &err, Begun::default(), &mut reporter, ExitRecord::default());
+        }
     };
     let mut backoff = Backoff::default();
     let mut policy = plan.restart;
@@ -127,14 +133,20 @@ fn supervise(received: Received, report: Option<OwnedFd>, mut terminal: Option<O
             Ok(launched) => launched,
             Err(err) => {
                 let exit = ExitRecord { restarts, started_at: last_start, ..ExitRecord::default() };
-                return fail(&plan, &err, begun, &mut reporter, exit);
+                return fail(&plan, &teller, &err, begun, &mut reporter, exit);
             }
         };
         last_start = started_at;
         let pid = launched.running.pid.as_raw_nonzero().get();
         let cgroup = launched.cgroup.as_ref().map(|it| it.0.path().display().to_string());
-        note_start(&plan, RunState { pid, monitor_pid: own_pid(), started_at, cgroup, restarts });
+        let events = plan.events.log.clone();
+        note_start(&plan, RunState { pid, monitor_pid: own_pid(), started_at, cgroup, restarts, events });
+        teller.tell(Deed::Init);
+        teller.tell(Deed::Start);
         if restarts == 0 {
+            if plan.streams.foreground {
+                teller.tell(Deed::Attach);
+            }
             tell_manager(&plan, manager.as_ref());
             reporter.tell(&Report::Started { pid });
             finish::note_first_use(&plan);
@@ -143,6 +155,7 @@ fn supervise(received: Received, report: Option<OwnedFd>, mut terminal: Option<O
         let client = terminal.take();
         let supervisor = Supervisor::new(
             &plan,
+            &teller,
             &mut launched,
             manager.as_ref(),
             &signals,
@@ -155,6 +168,10 @@ fn supervise(received: Received, report: Option<OwnedFd>, mut terminal: Option<O
         policy = ended.as_ref().map_or(policy, |it| it.policy);
         let code = ended.as_ref().map_or(125, |it| it.code);
         let halt = ended.as_ref().map_or(Halt { by_signal: true, ..Halt::default() }, |it| it.halt);
+        if halt.is_asked {
+            teller.tell(Deed::Stop);
+        }
+        teller.ended(Deed::Died, code);
         let oom_killed = launched.cgroup.as_ref().is_some_and(|it| finish::was_oom_killed(&it.0));
         finish::undo_outside(
             launched.network.take(),
@@ -179,12 +196,18 @@ fn supervise(received: Received, report: Option<OwnedFd>, mut terminal: Option<O
                 ended.tell();
                 terminal = ended.client.take();
             }
-            match pause::before_restart(delay, code, &signals, &control) {
-                pause::Outcome::GoOn => continue,
-                pause::Outcome::Stop { by_command } => exit.stopped = by_command,
+            match pause::before_restart(delay, code, &signals, &control, &teller) {
+                pause::Outcome::GoOn => {
+                    teller.tell(Deed::Restart);
+                    continue;
+                }
+                pause::Outcome::Stop { by_command } => {
+                    teller.tell(Deed::Stop);
+                    exit.stopped = by_command;
+                }
             }
         }
-        finish::settle(&plan, &exit);
+        finish::settle(&plan, &teller, &exit);
         if let Some(ended) = &mut ended {
             ended.tell();
         }
@@ -271,6 +294,7 @@ fn note_start(plan: &MonitorPlan, state: RunState) {
 /// The container could not be started: undoes what was begun, and says why. `exit` knows of the runs before.
 fn fail(
     plan: &MonitorPlan,
+    teller: &Teller<'_>,
     err: &LaunchError,
     begun: Begun,
     reporter: &mut Reporter,
@@ -281,7 +305,7 @@ fn fail(
     finish::undo_outside(begun.network, begun.rootfs.as_ref(), begun.cgroup.as_ref());
     let error = Some(report.chain.join(": "));
     let exit = ExitRecord { code, finished_at: time::now(), error, ..exit };
-    finish::settle(plan, &exit);
+    finish::settle(plan, teller, &exit);
     reporter.fail(plan, report);
     // The container's user namespace is gone, and nothing in it has run: the files are ours.
     finish::delete_files(plan, None);

@@ -11,6 +11,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{SocketFlags, accept_with};
 use rustix::process::{WaitOptions, wait};
 
+use crate::tell::Teller;
+
 /// How the pause came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -24,7 +26,13 @@ pub enum Outcome {
 }
 
 /// Waits. A container that is stopped meanwhile stays as it is; its last exit code is told to who stopped it.
-pub fn before_restart(delay: Duration, code: i32, signals: &SignalFd, control: &OwnedFd) -> Outcome {
+pub fn before_restart(
+    delay: Duration,
+    code: i32,
+    signals: &SignalFd,
+    control: &OwnedFd,
+    teller: &Teller<'_>,
+) -> Outcome {
     let end = Instant::now() + delay;
     let mut clients: Vec<OwnedFd> = Vec::new();
     loop {
@@ -57,7 +65,7 @@ pub fn before_restart(delay: Duration, code: i32, signals: &SignalFd, control: &
             if !is_ready {
                 kept.push(client);
             } else if let Ok(Some((request, _))) = control::receive::<Request>(&client) {
-                let outcome = answer(&client, &request, code);
+                let outcome = answer(&client, request, code, teller);
                 if outcome != Outcome::GoOn {
                     return outcome;
                 }
@@ -71,11 +79,15 @@ pub fn before_restart(delay: Duration, code: i32, signals: &SignalFd, control: &
     }
 }
 
-fn answer(client: &OwnedFd, request: &Request, code: i32) -> Outcome {
+fn answer(client: &OwnedFd, request: Request, code: i32, teller: &Teller<'_>) -> Outcome {
     match request {
         Request::Stop { .. } => {
             let _ = control::send(client, &Reply::Exited { code }, &[]);
             return Outcome::Stop { by_command: true };
+        }
+        Request::Renamed(name) => {
+            teller.renamed(name);
+            let _ = control::send(client, &Reply::Done, &[]);
         }
         // It has ended, and that is what is waited for.
         Request::Wait => {

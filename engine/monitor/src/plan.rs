@@ -1,5 +1,6 @@
 //! The plan of a supervisor, as it travels to it: in a sealed memory file.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
@@ -11,6 +12,7 @@ use pontoon_runtime::plan::Plan;
 use rustix::fs::MemfdFlags;
 use serde::{Deserialize, Serialize};
 
+use crate::event::EventLog;
 use crate::health::HealthPlan;
 use crate::limits::Limit;
 use crate::restart::RestartPolicy;
@@ -40,6 +42,9 @@ pub struct MonitorPlan {
     pub cgroup: CgroupPlan,
     /// Where its output goes.
     pub log: LogPlan,
+    /// What is told of its life.
+    #[serde(default)]
+    pub events: EventPlan,
     /// Who tells systemd that the service is ready.
     pub notify: NotifyPlan,
     /// What it gets as its input, and who sees its output besides the log.
@@ -108,6 +113,15 @@ pub enum LogPlan {
     Passthrough,
     /// Nothing is kept.
     None,
+}
+
+/// What is told of a container's life.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventPlan {
+    /// To whom.
+    pub log: EventLog,
+    /// The container's labels, which every event carries.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// Who tells systemd what.

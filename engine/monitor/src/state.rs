@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::event::EventLog;
+
 /// Held locked by the supervisor as long as it lives: the one truth about whether a container runs.
 pub const LOCK_FILE: &str = "monitor.lock";
 /// The [`RunState`], once the payload runs.
@@ -37,6 +39,9 @@ pub struct RunState {
     /// How often its supervisor has started it anew.
     #[serde(default)]
     pub restarts: u32,
+    /// Where its supervisor tells of events: whoever cleans up after it tells the rest there.
+    #[serde(default)]
+    pub events: EventLog,
 }
 
 /// How a run ended.

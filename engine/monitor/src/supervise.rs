@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal as NixSignal;
 use nix::sys::signalfd::SignalFd;
 use pontoon_monitor::control::{self, Reply, Request};
+use pontoon_monitor::event::Deed;
 use pontoon_monitor::health::{Health, OnFailure, Outcome, Verdict};
 use pontoon_monitor::notify::{self, Notifier};
 use pontoon_monitor::plan::{MonitorPlan, NotifyPlan};
@@ -24,6 +25,7 @@ use crate::finish;
 use crate::launch::Launched;
 use crate::output::Stream;
 use crate::relay::{OutputPipe, Relayed, Rest, Tap, Taps, Terminal};
+use crate::tell::Teller;
 use crate::timers::{Alarm, Timers};
 
 const SIGNALS: u64 = 0;
@@ -56,6 +58,7 @@ struct Joined {
 /// What the loop holds.
 pub struct Supervisor<'a> {
     plan: &'a MonitorPlan,
+    teller: &'a Teller<'a>,
     launched: &'a mut Launched,
     manager: Option<&'a Notifier>,
     epoll: OwnedFd,
@@ -90,6 +93,8 @@ pub struct Halt {
     pub by_signal: bool,
     /// It is to be started anew, whatever its policy says.
     pub for_restart: bool,
+    /// It was asked to end, in the way it wants to be.
+    pub is_asked: bool,
 }
 
 /// Connections that wait for the end, and the end.
@@ -130,6 +135,7 @@ impl<'a> Supervisor<'a> {
     /// who started us, if that is not systemd.
     pub fn new(
         plan: &'a MonitorPlan,
+        teller: &'a Teller<'a>,
         launched: &'a mut Launched,
         manager: Option<&'a Notifier>,
         signals: &'a SignalFd,
@@ -155,6 +161,7 @@ impl<'a> Supervisor<'a> {
         let terminal = launched.running.terminal.take().map(|master| Terminal::new(master, client));
         let mut supervisor = Self {
             plan,
+            teller,
             launched,
             manager,
             epoll,
@@ -288,6 +295,7 @@ impl<'a> Supervisor<'a> {
         } else if self.checking.as_ref().is_some_and(|it| it.pid == pid) {
             self.check_ended(code);
         } else if let Some(joined) = self.joined.remove(&pid.as_raw_nonzero().get()) {
+            self.teller.ended(Deed::ExecDied, code);
             self.reply(joined.client, &Reply::Exited { code }, &[]);
         }
     }
@@ -302,6 +310,7 @@ impl<'a> Supervisor<'a> {
 
     /// Asks the payload to end, and sets the time after which it is made to.
     fn stop(&mut self, timeout: Option<u32>) {
+        self.halt.is_asked = true;
         let timeout = timeout.unwrap_or(self.plan.stop_timeout);
         if timeout == 0 {
             return self.time_is_up();
@@ -373,8 +382,14 @@ impl<'a> Supervisor<'a> {
     fn judge(&mut self, outcome: Outcome) {
         let code = outcome.exit_code;
         let Some(health) = &mut self.health else { return };
+        let before = health.record().status.clone();
         let verdict = health.take(outcome, self.started.elapsed());
         let interval = health.check().interval;
+        // A check that says what the one before it said is no news, unless every one is asked for.
+        let is_news = code != 0 || health.record().status != before;
+        if is_news || self.plan.health.as_ref().is_some_and(|it| it.log_to_events) {
+            self.teller.health(health.record());
+        }
         self.note_health();
         for asker in std::mem::take(&mut self.askers) {
             self.reply(asker, &Reply::Exited { code }, &[]);
@@ -572,6 +587,10 @@ impl<'a> Supervisor<'a> {
                 self.begin_check();
             }
             Request::Attach => self.attach(token, fds),
+            Request::Renamed(name) => {
+                self.teller.renamed(name);
+                self.reply(token, &Reply::Done, &[]);
+            }
             Request::Policy(policy) => {
                 self.policy = policy;
                 self.reply(token, &Reply::Done, &[]);
@@ -582,7 +601,10 @@ impl<'a> Supervisor<'a> {
                     .contains(&signal)
                     || signal == self.plan.stop_signal;
                 let reply = match self.kill(signal) {
-                    Ok(()) => Reply::Done,
+                    Ok(()) => {
+                        self.teller.tell(Deed::Kill);
+                        Reply::Done
+                    }
                     Err(err) => Reply::Failed(FailureReport {
                         chain: vec![
                             "cannot send the signal".to_owned(),
@@ -624,6 +646,7 @@ impl<'a> Supervisor<'a> {
         }
         let master = self.terminal.as_ref().and_then(|it| it.master.try_clone().ok());
         let input = master.or_else(|| self.launched.input.as_ref().and_then(|it| it.try_clone().ok()));
+        self.teller.tell(Deed::Attach);
         if let Some(client) = self.clients.get_mut(&token) {
             client.waits = true;
         }
@@ -654,6 +677,7 @@ impl<'a> Supervisor<'a> {
             Ok(running) => {
                 let pid = running.pid.as_raw_nonzero().get();
                 self.joined.insert(pid, Joined { client: token });
+                self.teller.tell(Deed::Exec);
                 let terminal: Vec<_> = running.terminal.iter().map(AsFd::as_fd).collect();
                 self.reply(token, &Reply::Started { pid }, &terminal);
             }

@@ -25,9 +25,9 @@ pub struct GlobalOptions {
     /// Read this module of containers.conf as well
     #[arg(long, value_name = "MODULE")]
     pub module: Vec<String>,
-    /// Only `none`: there are no events yet
-    #[arg(long, value_name = "BACKEND", value_parser = only_none)]
-    pub events_backend: Option<String>,
+    /// Where events are kept; the default is the journal where there is one, else a file
+    #[arg(long, value_name = "BACKEND")]
+    pub events_backend: Option<EventsBackend>,
 }
 
 impl GlobalOptions {
@@ -51,11 +51,15 @@ fn only_overlay(text: &str) -> Result<String, String> {
     }
 }
 
-fn only_none(text: &str) -> Result<String, String> {
-    match text {
-        "none" => Ok(text.to_owned()),
-        _ => Err("there are no events yet, so only `none` is taken".to_owned()),
-    }
+/// `--events-backend`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EventsBackend {
+    /// The journal.
+    Journald,
+    /// A file in the runtime directory.
+    File,
+    /// They are not kept.
+    None,
 }
 
 /// `--log-level`. There are two kinds of messages, warnings and errors: below `warn` there is nothing more to tell (what a

@@ -35,7 +35,7 @@ pub use container::{
 pub use error::ArgsError;
 pub use files::{CommitArgs, CpArgs, DiffArgs, ExportArgs};
 pub(crate) use flags::split_list;
-pub use global::{GlobalOptions, LogLevel};
+pub use global::{EventsBackend, GlobalOptions, LogLevel};
 pub use image::{
     ImageSort, ImagesArgs, ImportArgs, InspectImagesArgs, LoadArgs, PullArgs, RmiArgs, TagArgs, UntagArgs,
 };
@@ -52,7 +52,7 @@ pub use run::{
 };
 pub use secret::{SecretCreateArgs, SecretInspectArgs, SecretRmArgs};
 pub use suggest::similar;
-pub use system::{InfoArgs, UnshareArgs, VersionArgs};
+pub use system::{EventsArgs, InfoArgs, UnshareArgs, VersionArgs};
 pub use volume::{
     LsArgs, VolumeCreateArgs, VolumeExportArgs, VolumeImportArgs, VolumeInspectArgs, VolumeRmArgs,
 };
@@ -209,6 +209,8 @@ pub enum Command {
     ContainerCleanup(CleanupArgs),
     /// `unshare`
     Unshare(UnshareArgs),
+    /// `events`
+    Events(EventsArgs),
     /// `info`
     Info(InfoArgs),
     /// `version`

@@ -7,7 +7,6 @@ const COMMANDS: &[&str] = &[
     "build",
     "buildx",
     "compose",
-    "events",
     "farm",
     "generate",
     "history",

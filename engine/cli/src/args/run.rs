@@ -144,7 +144,7 @@ pub struct HealthOptions {
     /// Time between two checks, or `disable`
     #[arg(long, value_name = "DURATION", aliases = ["healthcheck-interval"])]
     pub health_interval: Option<String>,
-    /// Where outcomes are kept: local, or a directory
+    /// Where outcomes are kept: local, events_logger, or a directory
     #[arg(long, value_name = "WHERE")]
     pub health_log_destination: Option<String>,
     /// Outcomes that are kept; 0 is all

@@ -154,6 +154,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         Command::Completion
     ),
     row!("__complete", "Tell a shell what may come next", "[WORD...]", CompleteArgs, Command::Complete),
+    row!("events", "Show what is done to containers and images", "[options]", EventsArgs, Command::Events),
     row!("info", "Tell about the host and the store", "[options]", InfoArgs, Command::Info),
     row!("version", "Tell the version", "[options]", VersionArgs, Command::Version),
     row!(
@@ -406,6 +407,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("quadlet ls", "quadlet list"),
     ("secret list", "secret ls"),
     ("secret remove", "secret rm"),
+    ("system events", "events"),
     ("system info", "info"),
     ("volume list", "volume ls"),
     ("volume remove", "volume rm"),

@@ -174,8 +174,8 @@ fn wrong_global_options_are_told() {
     );
     check_error(&["--tmpdir=/a", "ps"], "`--tmpdir` is not supported yet -> set TMPDIR instead");
     check_error(
-        &["ps", "--events-backend", "journald"],
-        "invalid value `journald` for `--events-backend`: there are no events yet, so only `none` is taken",
+        &["ps", "--events-backend", "syslog"],
+        "invalid value `syslog` for `--events-backend`: it must be one of: journald, file, none",
     );
     check_error(
         &["--remote", "ps"],

@@ -32,6 +32,7 @@ pub fn cleanup(context: &Context, args: &CleanupArgs) -> Result<ExitStatus, Fail
                     let hint = err.hint();
                     Failure::new(err, hint)
                 })?;
+                context.host.tell_of_removed(&image);
             }
         }
         Ok(Some(name.to_owned()))

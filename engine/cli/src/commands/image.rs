@@ -7,7 +7,8 @@ use pontoon_image::Reference;
 use pontoon_lifecycle::create::image_config;
 use pontoon_lifecycle::record::ContainerRecord;
 use pontoon_lifecycle::remove::{self, RemoveOptions};
-use pontoon_storage::{FindImageError, ImageId, ImageRecord, RemoveImageError, Store, TagError};
+use pontoon_monitor::event::{Deed, Kind};
+use pontoon_storage::{FindImageError, ImageRecord, RemoveImageError, Store, TagError};
 
 use super::{Context, Failure, pull};
 use pontoon_cli::args::{ImagesArgs, RmiArgs, TagArgs, UntagArgs};
@@ -37,8 +38,8 @@ pub fn users(store: &Store, id: &str) -> Result<Vec<String>, Failure> {
 
 /// An image that nothing uses.
 pub struct Leftover {
-    /// Its id.
-    pub id: ImageId,
+    /// The image.
+    pub image: ImageRecord,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// When it was made.
@@ -54,7 +55,7 @@ pub fn leftovers(store: &Store, all: bool) -> Result<Vec<Leftover>, Failure> {
     let leftover = |image: ImageRecord| Leftover {
         labels: image_config(store, &image).map(|it| it.config.labels).unwrap_or_default(),
         created: created(&image),
-        id: image.id,
+        image,
     };
     Ok(images.map(leftover).collect())
 }
@@ -132,6 +133,7 @@ fn remove_one(context: &Context, store: &Store, name: &str, args: &RmiArgs) -> R
         // One of several names: only the name goes.
         if let Some(full) = image.names.iter().find(|it| is_reference(it, name)) {
             store.untag(full).map_err(tag_failure)?;
+            context.host.tell_of_other(Kind::Image, Deed::Untag, image.id.hex(), full);
             output::line(&format!("Untagged: {full}"))?;
             return Ok(());
         }
@@ -158,6 +160,7 @@ fn remove_one(context: &Context, store: &Store, name: &str, args: &RmiArgs) -> R
             let hint = err.hint();
             Failure { status, ..Failure::new(err, hint) }
         })?;
+    context.host.tell_of_removed(&image);
     for name in &image.names {
         output::line(&format!("Untagged: {name}"))?;
     }
@@ -177,6 +180,7 @@ pub fn tag(context: &Context, args: &TagArgs) -> Result<ExitStatus, Failure> {
     for name in &args.names {
         let reference = Reference::parse(&pull::local_name(name))?.with_default_tag();
         store.tag(&image.id, &reference.to_string()).map_err(tag_failure)?;
+        context.host.tell_of_other(Kind::Image, Deed::Tag, image.id.hex(), name);
     }
     Ok(ExitStatus::Success)
 }
@@ -193,6 +197,7 @@ pub fn untag(context: &Context, args: &UntagArgs) -> Result<ExitStatus, Failure>
             .find(|it| is_reference(it, name))
             .ok_or_else(|| Failure::new(format!("image `{}` has no name `{name}`", args.image), None))?;
         store.untag(full).map_err(tag_failure)?;
+        context.host.tell_of_other(Kind::Image, Deed::Untag, image.id.hex(), full);
     }
     Ok(ExitStatus::Success)
 }

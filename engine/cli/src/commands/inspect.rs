@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pontoon_image::ImageConfig;
 use pontoon_lifecycle::create::image_config;
 use pontoon_lifecycle::decide::{
-    DEFAULT_STOP_TIMEOUT, default_capabilities, default_log_driver, log_path, signal_number,
+    DEFAULT_STOP_TIMEOUT, default_capabilities, default_log_driver, is_systemd, log_path, signal_number,
     usual_stop_signal,
 };
 use pontoon_lifecycle::health;
@@ -205,6 +205,7 @@ fn facts<'a>(
         healthcheck: config.as_ref().and_then(|it| health::effective(&request.health, it)),
         state: state(found, config.as_ref()),
         id_maps: id_maps(context, store, record),
+        systemd: is_systemd(request, &command),
         mounts: mounts(found),
         effective_caps: effective,
         bounding_caps: cap_names,

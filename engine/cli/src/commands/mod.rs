@@ -8,6 +8,7 @@ mod complete;
 mod control;
 mod cp;
 mod diff;
+mod events;
 mod exec;
 mod failure;
 mod foreground;
@@ -33,11 +34,12 @@ mod volume_archive;
 mod wait;
 
 use pontoon_lifecycle::host::Host;
+use pontoon_monitor::event::EventLog;
 use pontoon_storage::Store;
 
 pub use failure::Failure;
 
-use pontoon_cli::args::{Command, GlobalOptions, Invocation, LogLevel};
+use pontoon_cli::args::{Command, EventsBackend, GlobalOptions, Invocation, LogLevel};
 use pontoon_cli::containers_conf::ContainersConf;
 use pontoon_cli::detach_keys::DetachKeys;
 use pontoon_cli::exit::ExitStatus;
@@ -58,7 +60,13 @@ pub struct Context {
 
 impl Context {
     fn new(globals: &GlobalOptions, words: Vec<String>, name: &str) -> Result<Self, Failure> {
-        let host = Host::read(globals.root.clone(), globals.runroot.clone())?;
+        let mut host = Host::read(globals.root.clone(), globals.runroot.clone())?;
+        match globals.events_backend {
+            None => {}
+            Some(EventsBackend::Journald) => host.events = EventLog::Journald,
+            Some(EventsBackend::File) => host.events = EventLog::file(&host.paths.run),
+            Some(EventsBackend::None) => host.events = EventLog::None,
+        }
         let mut whole = vec![name.to_owned()];
         whole.extend(words);
         Ok(Self {
@@ -167,6 +175,7 @@ pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failur
         Command::Attach(args) => attach::attach(&context, &args),
         Command::ContainerCleanup(args) => cleanup::cleanup(&context, &args),
         Command::Unshare(args) => system::unshare(&context, &args),
+        Command::Events(args) => events::events(&context, &args),
         Command::Info(args) => system::info(&context, &args),
         Command::Version(args) => system::version(&args),
         Command::LingerEnable(args) => system::linger(&context, &args, Some(true)),

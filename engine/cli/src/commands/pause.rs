@@ -3,6 +3,7 @@
 use pontoon_lifecycle::list;
 use pontoon_lifecycle::pause;
 use pontoon_lifecycle::status::Status;
+use pontoon_monitor::event::Deed;
 
 use super::control::{Selection, for_each};
 use super::{Context, Failure};
@@ -45,6 +46,8 @@ fn set(
             }
         };
         pause::set(state, frozen)?;
+        let deed = if frozen { Deed::Pause } else { Deed::Unpause };
+        context.host.tell_of(&store, &found.record, deed);
         Ok(Some(name.to_owned()))
     })
 }

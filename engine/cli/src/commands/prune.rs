@@ -7,6 +7,7 @@ use pontoon_lifecycle::list;
 use pontoon_lifecycle::record::VolumeRecord;
 use pontoon_lifecycle::remove::{self, RemoveOptions};
 use pontoon_lifecycle::volume;
+use pontoon_monitor::event::{Deed, Kind};
 
 use super::image::{self as images, Leftover};
 use super::{Context, Failure, list as rows};
@@ -57,13 +58,16 @@ pub fn images(context: &Context, args: &ImagePruneArgs) -> Result<ExitStatus, Fa
     }
     let store = context.store()?;
     for leftover in images::leftovers(&store, args.all)? {
-        let Leftover { id, labels, created } = leftover;
+        let Leftover { image, labels, created } = leftover;
         let created = created.unwrap_or(SystemTime::UNIX_EPOCH);
         if !filter::may_be_pruned(&filters, &labels, created, SystemTime::now())? {
             continue;
         }
-        match store.remove_image(&id, true) {
-            Ok(_) => output::line(id.hex())?,
+        match store.remove_image(&image.id, true) {
+            Ok(_) => {
+                context.host.tell_of_removed(&image);
+                output::line(image.id.hex())?;
+            }
             Err(err) => Failure::new(err, None).print(),
         }
     }
@@ -88,7 +92,10 @@ pub fn volumes(context: &Context, args: &PruneArgs) -> Result<ExitStatus, Failur
             continue;
         }
         match volume::remove(&context.host, &store, &entry.name, false) {
-            Ok(()) => output::line(&entry.name)?,
+            Ok(()) => {
+                context.host.tell_of_other(Kind::Volume, Deed::Prune, "", &entry.name);
+                output::line(&entry.name)?;
+            }
             Err(err) => Failure::from(err).print(),
         }
     }

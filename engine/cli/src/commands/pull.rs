@@ -16,7 +16,9 @@ use pontoon_lifecycle::acquire::{self, RegistryWishes};
 use pontoon_lifecycle::pull::{self, ImportRequest, PullOptions};
 use pontoon_lifecycle::request::{CreateRequest, PullPolicy};
 use pontoon_lifecycle::user_namespace::{self, Worker};
+use pontoon_monitor::event::{Deed, Event, Kind};
 use pontoon_monitor::notify::Notifier;
+use pontoon_monitor::state::FailureReport;
 use pontoon_rootless::idmap::IdMaps;
 use pontoon_storage::{FindImageError, ImageRecord, Store};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -255,10 +257,15 @@ fn pull_one(
                     pulled.image.skipped_devices
                 ));
             }
-            Ok(pulled.image.record.id.to_string())
+            let id = pulled.image.record.id.to_string();
+            context.host.tell_of_other(Kind::Image, Deed::Pull, &id, image);
+            Ok(id)
         }
         Err(err) => {
             let unavailable = err.is_unavailable();
+            let why = FailureReport::new(&err, None, 125).chain.join(": ");
+            let event = Event::now(Kind::Image, Deed::PullError);
+            context.host.events.tell(&Event { name: image.to_owned(), error: why, ..event });
             Err((Failure::from(err).while_doing(format!("cannot pull `{image}`")), unavailable))
         }
     }
@@ -347,6 +354,8 @@ pub fn load(context: &Context, args: &LoadArgs) -> Result<ExitStatus, Failure> {
         let loaded = pull::load(&archive, &store, &wishes.progress(), &options)
             .map_err(|err| Failure::from(err).while_doing(deed()))?;
         for image in loaded {
+            let (id, source) = (image.record.id.hex(), path.to_string_lossy());
+            context.host.tell_of_other(Kind::Image, Deed::LoadFromArchive, id, &source);
             let name = image.record.names.first().cloned();
             let shown = name.unwrap_or_else(|| format!("sha256:{}", image.record.id));
             output::line(&format!("Loaded image: {shown}"))?;
@@ -414,6 +423,10 @@ pub fn import(context: &Context, args: &ImportArgs) -> Result<ExitStatus, Failur
         let unpack = acquire::unpack_options(&context.host, maps);
         let image = pull::import(reader, &request, &store, unpack)
             .map_err(|err| Failure::from(err).while_doing(format!("cannot import `{}`", request.source)))?;
+        context.host.tell_of_other(Kind::Image, Deed::Import, image.id.hex(), &request.source);
+        if let Some(name) = &args.name {
+            context.host.tell_of_other(Kind::Image, Deed::Tag, image.id.hex(), name);
+        }
         output::line(&format!("sha256:{}", image.id))?;
         Ok(0)
     })?;

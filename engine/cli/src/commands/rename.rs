@@ -8,7 +8,7 @@ use pontoon_cli::exit::ExitStatus;
 
 /// `pontoon rename`
 pub fn rename(context: &Context, args: &RenameArgs) -> Result<ExitStatus, Failure> {
-    rename::rename(&context.store()?, &args.container, &args.name)
+    rename::rename(&context.host, &context.store()?, &args.container, &args.name)
         .map_err(|err| Failure::from(err).while_doing(format!("cannot rename `{}`", args.container)))?;
     Ok(ExitStatus::Success)
 }

@@ -4,6 +4,7 @@ use pontoon_lifecycle::list;
 use pontoon_lifecycle::pause;
 use pontoon_lifecycle::remove;
 use pontoon_lifecycle::stop::{self as ask, AskError};
+use pontoon_monitor::event::Deed;
 
 use super::control::{Selection, for_each, seconds};
 use super::{Context, Failure, run};
@@ -31,6 +32,9 @@ pub fn restart(context: &Context, args: &RestartArgs) -> Result<ExitStatus, Fail
                 let text = format!("container `{name}` is removed when it stops, so it cannot be restarted");
                 return Err(Failure::new(text, Some("run it again, or run it without --rm".to_owned())));
             }
+        }
+        context.host.tell_of(&store, &found.record, Deed::Restart);
+        if found.status.is_alive() {
             found.status.run().inspect(|state| pause::thaw(state));
             match ask::stop(&found.container, seconds(args.time)) {
                 Ok(_) | Err(AskError::NotRunning) => {}

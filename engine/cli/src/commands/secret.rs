@@ -1,6 +1,7 @@
 //! `secret create`, `inspect`, `ls`, `rm`, `exists`.
 
 use pontoon_lifecycle::secret::{CREDENTIAL, CREDENTIAL_DRIVER, FILE_DRIVER};
+use pontoon_monitor::event::{Deed, Kind};
 use pontoon_storage::{MAX_SECRET, SecretData, SecretError, SecretRecord, Store};
 use std::io::Read;
 
@@ -46,6 +47,7 @@ pub fn create(context: &Context, args: &SecretCreateArgs) -> Result<ExitStatus, 
     let made = store
         .create_secret(record, &data, args.replace)
         .map_err(|err| Failure::from(err).while_doing(format!("cannot make secret `{}`", args.name)))?;
+    context.host.tell_of_other(Kind::Secret, Deed::Create, &made.id, &made.name);
     output::line(&made.id)?;
     Ok(ExitStatus::Success)
 }
@@ -128,16 +130,17 @@ pub fn remove(context: &Context, args: &SecretRmArgs) -> Result<ExitStatus, Fail
     if args.all {
         names.extend(store.list_secrets()?.into_iter().map(|it| it.name));
     }
-    super::control::for_each(&names, |name| match remove_one(&store, name) {
+    super::control::for_each(&names, |name| match remove_one(context, &store, name) {
         Ok(id) => Ok(Some(id)),
         Err(SecretError::NotFound { .. }) if args.ignore => Ok(None),
         Err(err) => Err(err.into()),
     })
 }
 
-fn remove_one(store: &Store, name: &str) -> Result<String, SecretError> {
+fn remove_one(context: &Context, store: &Store, name: &str) -> Result<String, SecretError> {
     let secret = store.find_secret(name)?;
     store.remove_secret(&secret.name)?;
+    context.host.tell_of_other(Kind::Secret, Deed::Remove, &secret.id, &secret.name);
     Ok(secret.id)
 }
 

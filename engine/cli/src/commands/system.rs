@@ -10,6 +10,7 @@ use pontoon_lifecycle::list;
 use pontoon_lifecycle::overlay;
 use pontoon_lifecycle::status::Status;
 use pontoon_lifecycle::storage_conf;
+use pontoon_monitor::event::EventLog;
 use pontoon_rootless::cgroup::Cgroup;
 use pontoon_rootless::dbus::{self, Bus};
 use pontoon_rootless::{helper, idmap, names, userns};
@@ -164,7 +165,12 @@ fn host(context: &Context) -> Result<Host, Failure> {
             version: of_release("VERSION_ID"),
             codename: of_release("VERSION_CODENAME"),
         },
-        event_logger: if has_journal { "journald" } else { "file" }.to_owned(),
+        event_logger: match context.host.events {
+            EventLog::Journald => "journald",
+            EventLog::File(_) => "file",
+            EventLog::None => "none",
+        }
+        .to_owned(),
         hostname: uname.nodename().to_string_lossy().into_owned(),
         id_mappings: mappings(maps.as_ref()),
         kernel: uname.release().to_string_lossy().into_owned(),

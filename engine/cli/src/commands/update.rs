@@ -20,7 +20,7 @@ pub fn update(context: &Context, args: &UpdateArgs) -> Result<ExitStatus, Failur
         let hint = "see `pontoon update --help`".to_owned();
         return Err(Failure::new("`update` needs something to change", Some(hint)));
     }
-    update::update(&found, by, restart)
+    update::update(&context.host, &store, &found, by, restart)
         .map_err(|err| Failure::from(err).while_doing(format!("cannot update container `{name}`")))?;
     output::line(&found.record.id)?;
     Ok(ExitStatus::Success)

@@ -10,6 +10,9 @@ use super::{Host, OptionError};
 use crate::args::HealthOptions;
 use crate::time::parse_duration;
 
+/// The destination of outcomes that is no place for files.
+const EVENTS: &str = "events_logger";
+
 /// Reads the options of `run`, `create` and `update`.
 pub fn read(options: &HealthOptions, host: &Host) -> Result<HealthRequest, OptionError> {
     if options.no_healthcheck {
@@ -54,6 +57,7 @@ pub fn read(options: &HealthOptions, host: &Host) -> Result<HealthRequest, Optio
             destination(it, host)
         })?
         .flatten(),
+        log_to_events: options.health_log_destination.as_deref() == Some(EVENTS),
         max_log_count: optional("--health-max-log-count", options.health_max_log_count.as_ref(), count)?,
         max_log_size: optional("--health-max-log-size", options.health_max_log_size.as_ref(), count)?,
     })
@@ -119,18 +123,15 @@ fn on_failure(text: &str) -> Result<OnFailure, Fault> {
     }
 }
 
-/// `local`, or a directory that is there.
+/// `local`, the events, or a directory that is there.
 fn destination(text: &str, host: &Host) -> Result<Option<std::path::PathBuf>, Fault> {
-    if text == "local" {
+    if matches!(text, "local" | EVENTS) {
         return Ok(None);
-    }
-    if text == "events_logger" {
-        return Err(Fault::not_supported().hint("`local` and directories can be chosen"));
     }
     let path = host.directory.as_deref().unwrap_or(Path::new("/")).join(text);
     if path.is_dir() {
         Ok(Some(path))
     } else {
-        Err(Fault::invalid("it must be `local` or a directory that is there"))
+        Err(Fault::invalid("it must be `local`, `events_logger` or a directory that is there"))
     }
 }

@@ -62,6 +62,16 @@ fn parse_since_in(text: &str, now: SystemTime, zone: fn() -> TimeZone) -> Result
     Ok(SystemTime::from(zoned.timestamp()))
 }
 
+/// Reads the `--until` of `events`: as [`parse_since`], but a duration is one from now on, as in Podman.
+pub fn parse_until(text: &str, now: SystemTime) -> Result<SystemTime, TimeError> {
+    let Ok((negative, duration)) = signed_duration(text) else { return parse_since(text, now) };
+    if unix_seconds(text).is_some() {
+        return parse_since(text, now);
+    }
+    let moment = if negative { now.checked_sub(duration) } else { now.checked_add(duration) };
+    moment.ok_or_else(|| TimeError::NoTime { text: text.to_owned() })
+}
+
 /// `1795228420` or `1795228420.25`.
 fn unix_seconds(text: &str) -> Option<Duration> {
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
@@ -179,5 +189,17 @@ mod tests {
         check_since("yesterday", None);
         check_since("", None);
         check_since("99999999999999999999999", None);
+    }
+
+    #[test]
+    fn a_duration_of_until_lies_ahead() {
+        let now = SystemTime::from("2026-11-21T12:00:00Z".parse::<Timestamp>().unwrap());
+        let read = |text: &str| parse_until(text, now).ok().map(super::super::rfc3339);
+        assert_eq!(read("10m").as_deref(), Some("2026-11-21T12:10:00Z"));
+        assert_eq!(read("-10m").as_deref(), Some("2026-11-21T11:50:00Z"));
+        assert_eq!(read("2026-11-21T02:33:40Z").as_deref(), Some("2026-11-21T02:33:40Z"));
+        assert_eq!(read("1795228420").as_deref(), Some("2026-11-21T02:33:40Z"));
+        assert_eq!(read("0").as_deref(), Some("1970-01-01T00:00:00Z"));
+        assert_eq!(read("tomorrow"), None);
     }
 }

@@ -64,6 +64,8 @@ pub struct Facts<'a> {
     pub state: StateFacts,
     /// Its id maps, told by the user's default map, if it has others.
     pub id_maps: Option<IdMaps>,
+    /// Whether it is made ready for systemd.
+    pub systemd: bool,
     /// Its mounts.
     pub mounts: Vec<Mount>,
     /// Capabilities in effect and at most, by the kernel's names.
@@ -325,6 +327,8 @@ struct Config<'a> {
     timeout: u32,
     stop_timeout: u32,
     passwd: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    systemd_mode: Option<bool>,
     #[serde(rename = "sdNotifyMode")]
     sd_notify_mode: String,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -491,10 +495,11 @@ fn config<'a>(facts: &'a Facts<'a>) -> Config<'a> {
         stop_signal: signal_name(facts.stop_signal),
         healthcheck: facts.healthcheck.as_ref(),
         healthcheck_on_failure_action: super::host_config::word(&health.on_failure),
-        health_log_destination: health
-            .log_directory
-            .as_ref()
-            .map_or_else(|| "local".to_owned(), |path| path.display().to_string()),
+        health_log_destination: match &health.log_directory {
+            Some(path) => path.display().to_string(),
+            None if health.log_to_events => "events_logger".to_owned(),
+            None => "local".to_owned(),
+        },
         healthcheck_max_log_count: health.max_log_count.unwrap_or(DEFAULT_LOG.0),
         healthcheck_max_log_size: health.max_log_size.unwrap_or(DEFAULT_LOG.1),
         startup_health_check: startup_check(health),
@@ -505,6 +510,7 @@ fn config<'a>(facts: &'a Facts<'a>) -> Config<'a> {
         timeout: request.timeout.unwrap_or(0),
         stop_timeout: facts.stop_timeout,
         passwd: request.passwd != Some(false),
+        systemd_mode: facts.systemd.then_some(true),
         sd_notify_mode: super::host_config::word(&request.sdnotify),
         exposed_ports,
     }

@@ -1,7 +1,11 @@
 //! `--filter KEY=VALUE` of lists.
 
+mod events;
+
 use std::collections::BTreeMap;
 use std::time::SystemTime;
+
+pub use events::EventFilters;
 
 use super::{images, ps, quadlets, secret, volume};
 use crate::time::parse_since;
@@ -30,6 +34,16 @@ pub enum FilterError {
         /// Those there are.
         known: &'static [&'static str],
     },
+    /// The value is none of the words that the filter takes.
+    #[error("invalid value `{value}` for the filter `{key}`")]
+    Word {
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+        /// Those there are.
+        known: &'static [&'static str],
+    },
     /// The filter does not take that value.
     #[error("invalid value `{value}` for the filter `{key}`")]
     Value {
@@ -45,6 +59,7 @@ impl FilterError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Unknown { known, .. } => Some(format!("the filters are {}", known.join(", "))),
+            Self::Word { known, .. } => Some(format!("it is one of {}", known.join(", "))),
             Self::NoValue { .. } | Self::Value { .. } => None,
         }
     }

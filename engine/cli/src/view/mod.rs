@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use crate::args::LsArgs;
 
 pub mod container;
+pub mod events;
 pub mod faults;
 pub mod filter;
 mod host_config;

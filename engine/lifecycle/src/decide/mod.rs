@@ -10,8 +10,9 @@ mod process;
 use std::path::{Path, PathBuf};
 
 use pontoon_image::ImageConfig;
+use pontoon_monitor::event::EventLog;
 use pontoon_monitor::limits::Limit;
-use pontoon_monitor::plan::{CgroupPlan, LogPlan, MonitorPlan, NotifyPlan, RunFile, StreamPlan};
+use pontoon_monitor::plan::{CgroupPlan, EventPlan, LogPlan, MonitorPlan, NotifyPlan, RunFile, StreamPlan};
 use pontoon_network::{HostFacts, Mode, NetworkPlan, NetworkRequest, PlanError};
 use pontoon_rootless::idmap::IdMaps;
 use pontoon_rootless::sys::SockFilter;
@@ -20,6 +21,7 @@ use pontoon_runtime::plan::{Files, Mounter, Namespaces, Plan, Rootfs, RootfsSour
 use pontoon_runtime::seccomp::{CompileError, Profile};
 use pontoon_storage::StorePaths;
 
+use crate::event;
 use crate::health::HealthError;
 use crate::record::ContainerRecord;
 use crate::request::{CreateRequest, LogDriver, NamespaceMode, NetworkMode, SdNotifyMode};
@@ -27,7 +29,7 @@ use crate::sharing::Shared;
 
 pub use confinement::default_capabilities;
 pub(crate) use mounts::OVERLAYS;
-pub use process::signal_number;
+pub use process::{is_systemd, signal_number};
 
 /// Podman's default time between the stop signal and the kill, in seconds.
 pub const DEFAULT_STOP_TIMEOUT: u32 = 10;
@@ -92,6 +94,8 @@ pub struct Facts<'a> {
     pub thermal: Vec<String>,
     /// What the payload's streams are.
     pub streams: StreamPlan,
+    /// Where events go.
+    pub events: EventLog,
 }
 
 /// The calling user.
@@ -268,6 +272,10 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
         network,
         cgroup: cgroup(&facts)?,
         log: log(&facts),
+        events: EventPlan {
+            log: facts.events.clone(),
+            labels: event::labels(facts.record, Some(facts.image)),
+        },
         notify,
         streams: facts.streams,
         stop_signal,

@@ -126,7 +126,8 @@ fn environment(facts: &Facts<'_>, hostname: &str, is_systemd: bool) -> Vec<Strin
 }
 
 /// Whether the payload is systemd, or an init that takes the container for a machine, as Podman tells it (podman-run(1)).
-pub(super) fn is_systemd(request: &CreateRequest, args: &[String]) -> bool {
+#[must_use]
+pub fn is_systemd(request: &CreateRequest, args: &[String]) -> bool {
     match request.systemd {
         SystemdMode::Always => true,
         SystemdMode::False => false,

@@ -294,10 +294,10 @@ impl Store {
     }
 
     /// Removes a container: its name goes, its directory moves to the trash (see [`Store::empty_trash`]), its runtime
-    /// directory is deleted. Hold the container's lock. One that is gone already is fine.
-    pub fn remove_container(&self, container: ContainerHandle) -> Result<(), RemoveContainerError> {
+    /// directory is deleted. Hold the container's lock. One that is gone already is fine; tells whether it was there.
+    pub fn remove_container(&self, container: ContainerHandle) -> Result<bool, RemoveContainerError> {
         let names = self.container_names()?;
-        {
+        let was_there = {
             let _index =
                 lock::index(names.fd.as_fd(), FlockOperation::LockExclusive).at("lock", &names.path)?;
             // Whoever renamed it wrote the record under the same lock. A record that cannot be read has no say: its
@@ -308,9 +308,9 @@ impl Store {
                 rustix::fs::unlinkat(&names.fd, &name, AtFlags::empty())
                     .at("delete", names.path.join(&name))?;
             }
-            self.discard(self.containers()?, container.id.hex())?;
-        }
+            self.discard(self.containers()?, container.id.hex())?
+        };
         crate::remove::remove_tree(self.run_containers()?.fd.as_fd(), container.id.hex())?;
-        Ok(())
+        Ok(was_there)
     }
 }

@@ -328,9 +328,9 @@ fn helper_works_in_a_store() {
             durability: Durability::Volatile,
         };
         match store.create_container(container) {
-            Ok(handle) => store.remove_container(handle).unwrap(),
+            Ok(handle) => drop(store.remove_container(handle).unwrap()),
             Err(crate::CreateError::NameTaken { .. }) => match store.find_container("web") {
-                Ok(handle) => store.remove_container(handle).unwrap(),
+                Ok(handle) => drop(store.remove_container(handle).unwrap()),
                 Err(crate::FindContainerError::NotFound { .. }) => {}
                 Err(error) => panic!("{error}"),
             },
