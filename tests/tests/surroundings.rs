@@ -156,3 +156,12 @@ fn a_container_that_is_needed_is_started_first() {
     assert!(refused.stderr.contains("needed by needs"), "{}", refused.stderr);
     run("--requires nobody", "true").fails(125);
 }
+
+#[test]
+fn the_manager_hears_of_a_container_that_is_in_a_scope_of_its_own() {
+    let host = host_with_busybox();
+    let _gone = Gone(host, "heard");
+    host.alice(&format!("systemd-run --user --quiet --collect --unit heard -p Type=notify -p NotifyAccess=all pontoon run --rm --name heard --network none --stop-timeout 0 --sdnotify conmon {B} sleep 10000")).ok();
+    host.alice("systemctl --user is-active heard && pontoon exec heard true && systemctl --user stop heard")
+        .ok();
+}

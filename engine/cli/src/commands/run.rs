@@ -3,9 +3,10 @@
 use pontoon_lifecycle::create::{self, image_config, preview};
 use pontoon_lifecycle::facts::{self, Known};
 use pontoon_lifecycle::list;
-use pontoon_lifecycle::request::{CgroupMode, CreateRequest};
+use pontoon_lifecycle::request::{CgroupMode, CreateRequest, SdNotifyMode};
 use pontoon_lifecycle::start::{self, Attachment, Passed, Startable};
 use pontoon_lifecycle::status;
+use pontoon_monitor::notify::Notifier;
 use pontoon_monitor::plan::StreamPlan;
 use pontoon_storage::{ImageRecord, Store};
 
@@ -41,6 +42,7 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
     let tty = created.record.request.tty;
     let interactive = created.record.request.interactive;
     let split = created.record.request.cgroups == CgroupMode::Split;
+    let tells_itself = created.record.request.sdnotify == SdNotifyMode::Conmon;
     let startable = Startable::from(created);
     let outcome = if !tty && split && start::is_main_process(&context.host) {
         let streams = StreamPlan {
@@ -74,6 +76,10 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
             return Err(Failure::from(err).while_doing(format!("cannot start container `{name}`")));
         }
     };
+    if tells_itself && let Some(manager) = Notifier::from_environment() {
+        // The supervisor is in a scope of its own, where the manager does not hear it.
+        manager.tell("READY=1\nSTATUS=container is running");
+    }
     if args.detach {
         output::line(&id)?;
         return Ok(ExitStatus::Success);
