@@ -162,6 +162,5 @@ fn the_manager_hears_of_a_container_that_is_in_a_scope_of_its_own() {
     let host = host_with_busybox();
     let _gone = Gone(host, "heard");
     host.alice(&format!("systemd-run --user --quiet --collect --unit heard -p Type=notify -p NotifyAccess=all pontoon run --rm --name heard --network none --stop-timeout 0 --sdnotify conmon {B} sleep 10000")).ok();
-    host.alice("systemctl --user is-active heard && pontoon exec heard true && systemctl --user stop heard")
-        .ok();
+    host.alice("systemctl --user is-active heard && pontoon exec heard true && pontoon stop heard").ok();
 }
