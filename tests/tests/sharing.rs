@@ -54,11 +54,12 @@ fn a_container_s_namespaces_are_shared() {
     )
     .ok()
     .says("10.1.2.3");
+    let front = host.alice("pontoon inspect --format '{{.Id}}' front").ok().text().to_owned();
     assert_eq!(
         host.alice("pontoon inspect --format '{{.HostConfig.NetworkMode}} {{.HostConfig.PidMode}}' side")
             .ok()
             .text(),
-        "container:front container:front"
+        format!("container:{front} container:{front}")
     );
     // One that is needed stays, and comes with those that need it.
     let needed = host.alice("pontoon rm -f front").fails(125);

@@ -44,12 +44,6 @@ pub const GLOBAL: &[Difference] = &[
     differs("NetworkSettings.Networks", "fault: ours lacks it"),
 ];
 
-/// What is told of another container.
-pub const NAMED: &str = "fault: Podman tells the other container's id";
-/// What is told of it, too.
-pub const NEEDS: Difference =
-    ours_is("[]", "Dependencies", "fault: ours never tells which containers it needs");
-
 /// Of a path of the host.
 pub const BIND: &[Difference] = &[
     differs("Mounts.0.Options", "fault: only volumes are nosuid and nodev with Podman"),
@@ -87,7 +81,3 @@ pub const BOUND_CLOSED: &[Difference] = &[
     differs("HostConfig.Binds", NOT_TOLD),
     differs("HostConfig.VolumesFrom.0", "fault: ours leaves the options out"),
 ];
-
-/// Of the host's name.
-pub const HOST_NAME: &[Difference] =
-    &[differs("Config.Hostname", "fault: Podman tells the host's name, which it will have")];

@@ -83,6 +83,10 @@ fn told(inspection: &Output) -> BTreeMap<String, Value> {
     for one in list.as_array().expect("a list") {
         let (id, name) = (one["Id"].as_str().expect("an id"), one["Name"].as_str().expect("a name"));
         let text = one.to_string().replace(id, "ID").replace(&id[..12], "SHORT");
+        // Each engine has drawn ids of its own for those that are needed, too.
+        let needed = one["Dependencies"].as_array().into_iter().flatten().filter_map(|it| it.as_str());
+        let text =
+            needed.fold(text, |text, id| text.replace(id, "NEEDED").replace(&id[..12], "NEEDED-SHORT"));
         let text = STORES.iter().fold(text, |text, store| text.replace(store, "STORE"));
         told.insert(name.to_owned(), serde_json::from_str(&text).expect("JSON still"));
     }

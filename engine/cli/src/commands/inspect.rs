@@ -12,7 +12,9 @@ use pontoon_lifecycle::health;
 use pontoon_lifecycle::id_maps;
 use pontoon_lifecycle::list::{self, Found, LookError};
 use pontoon_lifecycle::record::ContainerRecord;
-use pontoon_lifecycle::request::{CreateRequest, LogDriver, MountSource, SecretPlace, UserNsMode};
+use pontoon_lifecycle::request::{
+    CreateRequest, LogDriver, MountSource, NamespaceMode, NetworkMode, SecretPlace, UserNsMode,
+};
 use pontoon_lifecycle::status::{self, Status};
 use pontoon_monitor::health::HealthRecord;
 use pontoon_monitor::state::PROCESS_FILE;
@@ -136,6 +138,9 @@ fn facts<'a>(
     let (entry, words) =
         rows::command(record, run.and_then(|it| it.entrypoint.as_ref()), run.and_then(|it| it.cmd.as_ref()));
     let command: Vec<String> = entry.iter().chain(&words).cloned().collect();
+    let id_of = |name: &str| store.find_container(name).map(|it| it.id().to_string());
+    let needed: Vec<(String, String)> =
+        request.needs().filter_map(|name| Some((name.to_owned(), id_of(name).ok()?))).collect();
     // What really runs, where it does.
     let process: Option<Process> = std::fs::read(found.container.run_path().join(PROCESS_FILE))
         .ok()
@@ -192,7 +197,7 @@ fn facts<'a>(
             .or_else(|| run.map(|it| it.working_dir.clone()).filter(|it| !it.is_empty()))
             .unwrap_or_else(|| "/".to_owned()),
         user,
-        hostname: request.hostname.clone().unwrap_or_else(|| record.id.chars().take(12).collect()),
+        hostname: hostname(record, &needed),
         labels,
         exposed: run
             .map(|it| it.exposed_ports.clone())
@@ -206,6 +211,7 @@ fn facts<'a>(
         state: state(found, config.as_ref()),
         id_maps: id_maps(context, store, record),
         systemd: is_systemd(request, &command),
+        needed,
         mounts: mounts(found),
         effective_caps: effective,
         bounding_caps: cap_names,
@@ -222,6 +228,23 @@ fn facts<'a>(
         cgroup_manager: rows::cgroup_word(record),
         size: with_size.then(|| rows::size(store, record)),
     })
+}
+
+/// The name that it has, or will have, for itself.
+fn hostname(record: &ContainerRecord, needed: &[(String, String)]) -> String {
+    let request = &record.request;
+    let short = |id: &str| id.chars().take(12).collect();
+    match (&request.hostname, &request.uts) {
+        (Some(name), _) => name.clone(),
+        (None, NamespaceMode::Container(name)) => needed
+            .iter()
+            .find(|(word, _)| word == name)
+            .map_or_else(|| short(&record.id), |(_, id)| short(id)),
+        (None, mode) if *mode == NamespaceMode::Host || request.network == Some(NetworkMode::Host) => {
+            rustix::system::uname().nodename().to_string_lossy().into_owned()
+        }
+        _ => short(&record.id),
+    }
 }
 
 /// Its id maps as Podman tells them: by ids of the user's default map.

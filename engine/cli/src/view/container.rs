@@ -64,6 +64,8 @@ pub struct Facts<'a> {
     pub state: StateFacts,
     /// Its id maps, told by the user's default map, if it has others.
     pub id_maps: Option<IdMaps>,
+    /// Containers that it needs: each as it was named, and its id.
+    pub needed: Vec<(String, String)>,
     /// Whether it is made ready for systemd.
     pub systemd: bool,
     /// Its mounts.
@@ -220,7 +222,7 @@ struct Shown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     size_root_fs: Option<u64>,
     mounts: &'a [Mount],
-    dependencies: [String; 0],
+    dependencies: Vec<&'a str>,
     network_settings: NetworkSettings,
     namespace: &'static str,
     is_infra: bool,
@@ -405,7 +407,7 @@ fn shown<'a>(facts: &'a Facts<'a>) -> Shown<'a> {
         size_rw: facts.size.map(|size| size.rw_size),
         size_root_fs: facts.size.map(|size| size.root_fs_size),
         mounts: &facts.mounts,
-        dependencies: [],
+        dependencies: facts.needed.iter().map(|(_, id)| id.as_str()).collect(),
         network_settings: network_settings(facts),
         namespace: "",
         is_infra: false,

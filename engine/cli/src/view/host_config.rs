@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use pontoon_lifecycle::decide::default_capabilities;
 use pontoon_lifecycle::request::{
-    HostsFile, MountRequest, MountSource, NamespaceMode, NetworkMode, RestartPolicy as Policy,
+    CreateRequest, HostsFile, MountRequest, MountSource, NamespaceMode, NetworkMode, RestartPolicy as Policy,
     SeccompRequest, UserNsMode,
 };
 use pontoon_lifecycle::resources::{DeviceRate, Resources};
 use pontoon_rootless::idmap::IdRange;
+use pontoon_runtime::capabilities::{self, CapError, CapSet};
 use serde::Serialize;
 
 use super::container::Facts;
@@ -174,6 +176,7 @@ impl HostConfig {
         let request = facts.request;
         let resources = &request.resources;
         let says_blkio = says_blkio(resources);
+        let (cap_add, cap_drop) = capability_changes(request);
         let log_option = |key: &str| {
             request.log_opts.iter().rev().find(|(known, _)| known == key).map(|(_, value)| value.clone())
         };
@@ -194,7 +197,7 @@ impl HostConfig {
                 size: log_option("max-size").unwrap_or_else(|| "0B".to_owned()),
             },
             network_mode: match &request.network {
-                Some(NetworkMode::Container(name)) => format!("container:{name}"),
+                Some(NetworkMode::Container(name)) => of_container(facts, name),
                 _ => facts.network_mode.to_owned(),
             },
             port_bindings: bindings(&request.publish),
@@ -211,8 +214,8 @@ impl HostConfig {
             volume_driver: "",
             volumes_from: (!request.volumes_from.is_empty())
                 .then(|| request.volumes_from.iter().map(|(name, _)| name.clone()).collect()),
-            cap_add: request.cap_add.clone(),
-            cap_drop: request.cap_drop.clone(),
+            cap_add,
+            cap_drop,
             dns: request.dns.clone(),
             dns_options: request.dns_option.clone(),
             dns_search: request.dns_search.clone(),
@@ -237,16 +240,16 @@ impl HostConfig {
             },
             links: None,
             oom_score_adj: request.oom_score_adj.unwrap_or(0),
-            pid_mode: mode_word(&request.pid),
+            pid_mode: mode_word(facts, &request.pid),
             privileged: request.privileged,
             publish_all_ports: request.publish_all,
             readonly_rootfs: request.read_only,
             security_opt: security_opt(facts),
             tmpfs: request.mounts.iter().filter_map(tmpfs).collect(),
-            uts_mode: mode_word(&request.uts),
+            uts_mode: mode_word(facts, &request.uts),
             userns_mode: match &request.userns {
                 UserNsMode::Host => String::new(),
-                UserNsMode::Container(name) => format!("container:{name}"),
+                UserNsMode::Container(name) => of_container(facts, name),
                 _ => PRIVATE.to_owned(),
             },
             id_mappings: facts
@@ -300,11 +303,28 @@ impl HostConfig {
     }
 }
 
-fn mode_word(mode: &NamespaceMode) -> String {
+/// The container whose namespace it is, by its id where that is known.
+fn of_container(facts: &Facts<'_>, name: &str) -> String {
+    let id = facts.needed.iter().find(|(word, _)| word == name).map_or(name, |(_, id)| id);
+    format!("container:{id}")
+}
+
+/// What differs from the usual capabilities: added and dropped, name by name.
+fn capability_changes(request: &CreateRequest) -> (Vec<String>, Vec<String>) {
+    let changed = || {
+        let default = default_capabilities(request)?;
+        let bounding = capabilities::merge(default, &request.cap_add, &request.cap_drop)?;
+        let names = |set: CapSet| set.names().into_iter().map(str::to_owned).collect();
+        Ok::<_, CapError>((names(bounding.difference(default)), names(default.difference(bounding))))
+    };
+    changed().unwrap_or_else(|_| (request.cap_add.clone(), request.cap_drop.clone()))
+}
+
+fn mode_word(facts: &Facts<'_>, mode: &NamespaceMode) -> String {
     match mode {
         NamespaceMode::Private => PRIVATE.to_owned(),
         NamespaceMode::Host => "host".to_owned(),
-        NamespaceMode::Container(name) => format!("container:{name}"),
+        NamespaceMode::Container(name) => of_container(facts, name),
     }
 }
 

@@ -442,6 +442,7 @@ fn facts(request: &CreateRequest) -> container::Facts<'_> {
         secrets: Vec::new(),
         healthcheck: None,
         id_maps: None,
+        needed: Vec::new(),
         systemd: false,
         state: container::StateFacts {
             health: None,

@@ -1,7 +1,6 @@
 //! As whom it runs, and which ids there are.
 
 use crate::compare::differs;
-use crate::differences::{NAMED, NEEDS};
 use crate::row::{Row, inside, outside, row};
 
 /// The map of users, on one line.
@@ -67,8 +66,7 @@ pub const ROWS: &[Row] = &[
                 "test $(pontoon run --rm --network none @O @B readlink /proc/self/ns/user) = \
                      $(pontoon exec front readlink /proc/self/ns/user) && echo shared",
                 "shared",
-            )
-            .but(&[NEEDS, differs("HostConfig.UsernsMode", NAMED)]),
+            ),
         ],
     )
     .wrong(&["bogus", "container:nosuch", "auto:foo=1"]),

@@ -1,7 +1,6 @@
 //! Namespaces: the container's own, the host's, another container's.
 
 use crate::compare::differs;
-use crate::differences::{HOST_NAME, NAMED, NEEDS};
 use crate::row::{Row, outside, row};
 
 /// Whether that namespace of a container is the host's.
@@ -44,8 +43,7 @@ pub const ROWS: &[Row] = &[
         &[
             outside("--pid private", with_host!("pid"), "own"),
             outside("--pid host", with_host!("pid"), "shared"),
-            outside("--pid container:front", with_front!("pid"), "shared")
-                .but(&[NEEDS, differs("HostConfig.PidMode", NAMED)]),
+            outside("--pid container:front", with_front!("pid"), "shared"),
         ],
     )
     .wrong(&["bogus"]),
@@ -62,12 +60,8 @@ pub const ROWS: &[Row] = &[
         "--uts",
         &[
             outside("--uts private", with_host!("uts"), "own"),
-            outside("--uts host", with_host!("uts"), "shared").but(HOST_NAME),
-            outside("--uts container:front", with_front!("uts"), "shared").but(&[
-                NEEDS,
-                differs("HostConfig.UTSMode", NAMED),
-                differs("Config.Hostname", "fault: Podman tells the other container's"),
-            ]),
+            outside("--uts host", with_host!("uts"), "shared"),
+            outside("--uts container:front", with_front!("uts"), "shared"),
         ],
     )
     .wrong(&["bogus"]),
@@ -77,8 +71,7 @@ pub const ROWS: &[Row] = &[
             "--requires front",
             "pontoon run @O @B true; pontoon inspect --format '{{.State.Status}}' front",
             "running",
-        )
-        .but(&[NEEDS])],
+        )],
     )
     .wrong(&["nosuch"]),
     row(
