@@ -23,6 +23,14 @@ pub fn host_with_busybox() -> &'static TestHost {
     host
 }
 
+/// A shell script in a new container of busybox, of alice's, that goes when it ends.
+pub fn in_busybox(options: &str, script: &str) -> crate::Output {
+    host_with_busybox()
+        .entry("alice")
+        .env("SCRIPT", script)
+        .sh(&format!("pontoon run --rm {options} {B} sh -c \"$SCRIPT\""))
+}
+
 /// Held by tests that look at everything alice has: none of the others that hold it run meanwhile.
 pub fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());

@@ -3,14 +3,7 @@
 #![cfg(feature = "e2e")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
-use pontoon_tests::{B, Gone, Output, alone, host_with_busybox};
-
-fn run(options: &str, script: &str) -> Output {
-    host_with_busybox()
-        .entry("alice")
-        .env("SCRIPT", script)
-        .sh(&format!("pontoon run --rm {options} {B} sh -c \"$SCRIPT\""))
-}
+use pontoon_tests::{B, Gone, alone, host_with_busybox, in_busybox as run};
 
 /// The map of users, in words with one blank between; ids outside are the host's where the namespace is ours, else those of
 /// the user's default map.

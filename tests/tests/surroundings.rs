@@ -3,13 +3,10 @@
 #![cfg(feature = "e2e")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
-use pontoon_tests::{B, Gone, Output, alone, host_with_busybox};
+use pontoon_tests::{B, Gone, Output, alone, host_with_busybox, in_busybox};
 
 fn run(options: &str, script: &str) -> Output {
-    host_with_busybox()
-        .entry("alice")
-        .env("SCRIPT", script)
-        .sh(&format!("pontoon run --rm --network none {options} {B} sh -c \"$SCRIPT\""))
+    in_busybox(&format!("--network none {options}"), script)
 }
 
 #[test]

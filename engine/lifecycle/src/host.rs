@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use pontoon_monitor::event::EventLog;
 use pontoon_rootless::idmap::IdMaps;
@@ -24,6 +25,8 @@ pub struct Host {
     pub paths: StorePaths,
     /// Where events go.
     pub events: EventLog,
+    /// What we may map, once somebody has asked.
+    grants: OnceLock<Grants>,
 }
 
 /// Why there is no place for a store.
@@ -99,7 +102,7 @@ impl Host {
             StorePaths { root, run }
         };
         let events = EventLog::usual(&paths.run);
-        Ok(Self { uid, gid, user, environment, paths, events })
+        Ok(Self { uid, gid, user, environment, paths, events, grants: OnceLock::new() })
     }
 
     /// Whether we are an ordinary user.
@@ -135,7 +138,11 @@ impl Host {
     /// # Errors
     /// See [`UserNamespaceError`].
     pub fn grants(&self) -> Result<Grants, UserNamespaceError> {
-        Grants::of(self.uid, self.gid, self.user.as_ref().map(|it| it.name.as_str()))
+        if let Some(grants) = self.grants.get() {
+            return Ok(grants.clone());
+        }
+        let grants = Grants::of(self.uid, self.gid, self.user.as_ref().map(|it| it.name.as_str()))?;
+        Ok(self.grants.get_or_init(|| grants).clone())
     }
 
     /// The supervisor's program: beside us as installed (`PREFIX/bin` and `PREFIX/libexec/pontoon`), or as built.

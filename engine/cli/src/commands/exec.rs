@@ -10,6 +10,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::{Context, Failure, foreground};
 use pontoon_cli::args::ExecArgs;
+use pontoon_cli::detach_keys::DetachKeys;
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
 use pontoon_cli::run_options::exec_env;
@@ -65,6 +66,11 @@ pub fn exec(context: &Context, args: &ExecArgs) -> Result<ExitStatus, Failure> {
         true => [null.as_fd(); 3],
         false => [stdin, rustix::stdio::stdout(), rustix::stdio::stderr()],
     };
+    // Said before anything runs, if they are wrong.
+    let keys = match args.tty {
+        true => context.detach_keys(args.detach_keys.as_deref())?,
+        false => DetachKeys::read(args.detach_keys.as_deref())?,
+    };
     let executing = exec::exec(&found.container, request, streams)?;
     if args.detach {
         // The supervisor keeps it; its pid on the host is all there is to know it by.
@@ -83,7 +89,6 @@ pub fn exec(context: &Context, args: &ExecArgs) -> Result<ExitStatus, Failure> {
                 resize();
             }
         };
-        let keys = context.detach_keys(args.detach_keys.as_deref())?;
         let ended = executing.ending.fd();
         if foreground::stand_by(ended, Some(terminal), args.interactive, &on_signal, keys)?
             == foreground::Outcome::Detached

@@ -160,7 +160,11 @@ pub fn start_detached(context: &Context, store: &Store, name: &str) -> Result<()
 
 fn start_one(context: &Context, store: &Store, name: &str, args: &StartArgs) -> Result<ExitStatus, Failure> {
     let found = list::find(store, name)?;
-    let keys = context.detach_keys(args.detach_keys.as_deref())?;
+    // Nobody types where nobody is attached.
+    let keys = match args.attach {
+        true => context.detach_keys(args.detach_keys.as_deref())?,
+        false => DetachKeys::read(args.detach_keys.as_deref())?,
+    };
     start::hasten(found.record.request.cgroups);
     if found.status.is_alive() {
         if args.attach {

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
+use pontoon_image::Unhonoured;
+
 use parse::Value;
 
 /// What the values of a key are.
@@ -101,17 +103,6 @@ const KEYS: [(&str, Kind); 72] = [
     ("network.network_backend", Nothing),
     ("network.pasta_options", Texts),
 ];
-
-/// Something that a file says and that has no effect.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unhonoured {
-    /// The file.
-    pub path: PathBuf,
-    /// The line, from 1.
-    pub line: usize,
-    /// The key, as `section.name`.
-    pub key: String,
-}
 
 /// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -83,7 +83,7 @@ impl State {
         let outside = self.variables.len();
         let value = self.pipeline(&branch.pipeline, dot)?;
         let items: Vec<(Value, Value)> = match &value {
-            Value::Nil => Vec::new(),
+            Value::Nil | Value::Absent => Vec::new(),
             Value::List(items) => {
                 items.iter().enumerate().map(|(index, item)| (int(index), item.clone())).collect()
             }
@@ -194,10 +194,8 @@ fn int(index: usize) -> Value {
 
 /// Looks a field up: a struct must have it, a map need not.
 fn field(value: &Value, name: &str, at: usize) -> Result<Value, Fault> {
-    match value.entry(name) {
-        Some(Value::Absent) => return Ok(Value::Nil),
-        Some(found) => return Ok(found.clone()),
-        None => {}
+    if let Some(found) = value.entry(name) {
+        return Ok(found.clone());
     }
     match value {
         Value::Map(_) => Ok(Value::Nil),

@@ -97,7 +97,7 @@ fn number_of(name: &str, value: &Value) -> Result<usize, String> {
 fn join(list: &Value, separator: &str) -> Result<Value, String> {
     let items: &[Value] = match list {
         Value::List(items) => items,
-        Value::Nil => &[],
+        Value::Nil | Value::Absent => &[],
         other => return Err(format!("`join` takes a list, not {}", other.kind())),
     };
     let words = items.iter().map(|item| text_of("join", item)).collect::<Result<Vec<&str>, String>>()?;
@@ -198,7 +198,9 @@ fn slice(value: &Value, bounds: &[Value]) -> Result<Value, String> {
 
 fn equal(left: &Value, right: &Value) -> Result<bool, String> {
     match (left, right) {
-        (Value::Nil, other) | (other, Value::Nil) => Ok(*other == Value::Nil),
+        (Value::Nil | Value::Absent, other) | (other, Value::Nil | Value::Absent) => {
+            Ok(matches!(other, Value::Nil | Value::Absent))
+        }
         (Value::Bool(left), Value::Bool(right)) => Ok(left == right),
         _ => order(left, right).map(|order| order == Some(Ordering::Equal)),
     }

@@ -10,6 +10,8 @@ use super::*;
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Fixture {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<u8>,
     id: &'static str,
     name: &'static str,
     names: Vec<&'static str>,
@@ -48,6 +50,7 @@ fn fixture() -> Fixture {
         names: vec!["web", "www"],
         empty: vec![],
         labels: BTreeMap::from([("b", "2"), ("a", "1")]),
+        left_out: None,
         no_labels: NullIfEmpty(BTreeMap::new()),
         no_list: NullIfEmpty(Vec::new()),
         ports: BTreeMap::from([
@@ -97,6 +100,17 @@ fn values_print_as_go_prints_them() {
     check("{{.Created}}", "2026-11-21 02:33:40.833988111 +0000 UTC");
     check("{{.Health}}", "<no value>");
     check("{{print nil}}", "<nil>");
+}
+
+#[test]
+fn a_field_that_json_leaves_out_is_there_and_nothing() {
+    check("{{.LeftOut}} {{if .LeftOut}}yes{{else}}no{{end}} {{eq .LeftOut nil}}", "<nil> no true");
+    check_error(
+        "{{.LeftOut.X}}",
+        "there is no field `X`: nothing has no fields\n{{.LeftOut.X}}\n           ^",
+    );
+    let text = super::json::pretty(&super::to_value(&fixture()), 2);
+    assert!(!text.contains("LeftOut"), "{text}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 pub enum Value {
     /// Nothing.
     Nil,
-    /// A field of a struct that JSON leaves out when there is nothing to tell; asked for, it is nothing.
+    /// A field of a struct that JSON leaves out when there is nothing to tell; asked for, it is `<nil>`.
     Absent,
     /// True or false.
     Bool(bool),
