@@ -4,9 +4,11 @@
 
 pub mod acquire;
 pub mod attach;
+pub mod check;
 pub mod commit;
 pub mod create;
 pub mod decide;
+pub mod disk;
 pub mod event;
 pub mod exec;
 pub mod facts;
@@ -24,6 +26,7 @@ pub mod record;
 pub mod remove;
 pub mod rename;
 pub mod request;
+pub mod reset;
 pub mod resources;
 pub mod secret;
 pub mod sharing;

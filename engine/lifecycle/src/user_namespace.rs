@@ -1,12 +1,16 @@
 //! Work that needs mapped ids, in a child that enters a short-lived user namespace.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 
 use pontoon_rootless::idmap::IdMaps;
 use pontoon_rootless::sys::{self, CloneFlags, Cloned};
 use pontoon_rootless::userns::{self, UserNamespaceError};
+use rustix::pipe::PipeFlags;
 use rustix::process::{Signal, WaitId, WaitIdOptions, set_parent_process_death_signal, waitid};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::host::Host;
 
@@ -92,4 +96,27 @@ pub fn spawn(
 /// See [`EnterError`].
 pub fn run(host: &Host, work: impl FnOnce(Option<&IdMaps>) -> i32) -> Result<bool, EnterError> {
     Ok(spawn(host, |_| 1, work)?.wait() == Some(0))
+}
+
+/// Has a question answered by a child that is root over our ids: `None` if it could not.
+///
+/// # Errors
+/// See [`EnterError`].
+pub fn ask<T: Serialize + DeserializeOwned>(
+    host: &Host,
+    answer: impl FnOnce() -> T,
+) -> Result<Option<T>, EnterError> {
+    if !host.is_rootless() {
+        return Ok(Some(answer()));
+    }
+    let pipe =
+        rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|errno| EnterError::Child(errno.into()))?;
+    let (reader, writer) = (File::from(pipe.0), File::from(pipe.1));
+    let worker = spawn(host, |_| 1, |_| i32::from(serde_json::to_writer(&writer, &answer()).is_err()))?;
+    // Ours goes, so that the pipe ends with the child.
+    drop(writer);
+    let mut text = Vec::new();
+    let read = (&reader).read_to_end(&mut text).is_ok();
+    let is_whole = worker.wait() == Some(0) && read;
+    Ok(serde_json::from_slice(&text).ok().filter(|_| is_whole))
 }

@@ -29,6 +29,10 @@ pub struct LayerMeta {
     pub opaque: bool,
     /// Device nodes that were left out.
     pub skipped_devices: u64,
+    /// Whether `size` is just what lies on disk: no entry took an earlier one's place, and none was sparse. Layers from
+    /// before this was noted do not say so.
+    #[serde(default)]
+    pub exact: bool,
 }
 
 /// A layer could not be looked at or committed.

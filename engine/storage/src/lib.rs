@@ -39,6 +39,7 @@
 
 mod archive;
 mod changes;
+mod check;
 mod containers;
 mod copy;
 mod dir;
@@ -49,6 +50,7 @@ mod layers;
 mod lock;
 mod record;
 mod remove;
+mod reset;
 mod secrets;
 mod shift;
 mod store;
@@ -62,6 +64,7 @@ mod volumes;
 
 pub use archive::{ArchiveError, ArchiveForm, write_archive};
 pub use changes::{Change, ChangeKind, changes};
+pub use check::{CheckOptions, CheckReport, Damage, Part};
 pub use containers::{
     ContainerEntry, ContainerHandle, ContainerList, CreateError, FindContainerError, NewContainer,
     RemoveContainerError, RenameContainerError,

@@ -140,6 +140,11 @@ impl Store {
         Ok(PullLock::new(held))
     }
 
+    /// The directory of what survives a reboot.
+    pub(crate) fn root(&self) -> &Place {
+        &self.root
+    }
+
     /// The runtime directory.
     pub(crate) fn run(&self) -> Result<&Place, OpenError> {
         if let Some(place) = self.run.get() {

@@ -37,10 +37,12 @@ pub enum ArgsError {
         similar: Option<String>,
     },
     /// A command of Podman's that we do not have.
-    #[error("`pontoon {command}` is not supported yet")]
+    #[error("`pontoon {command}` is not supported")]
     CommandNotSupported {
         /// As it was written.
         command: String,
+        /// What to do instead, or why, where there is something to say.
+        instead: Option<&'static str>,
     },
     /// An option nobody knows.
     #[error("unknown option `{option}` of `{command}`")]
@@ -128,7 +130,8 @@ impl ArgsError {
             Self::UnknownCommand { similar: Some(similar), .. } => {
                 Some(format!("did you mean `pontoon {similar}`?"))
             }
-            Self::UnknownCommand { similar: None, .. } | Self::CommandNotSupported { .. } => {
+            Self::CommandNotSupported { instead: Some(instead), .. } => Some((*instead).to_owned()),
+            Self::UnknownCommand { similar: None, .. } | Self::CommandNotSupported { instead: None, .. } => {
                 Some("`pontoon --help` lists the commands there are".to_owned())
             }
             Self::UnknownOption { similar: Some(similar), .. } => Some(format!("did you mean `{similar}`?")),

@@ -52,7 +52,10 @@ pub use run::{
 };
 pub use secret::{SecretCreateArgs, SecretInspectArgs, SecretRmArgs};
 pub use suggest::similar;
-pub use system::{EventsArgs, InfoArgs, UnshareArgs, VersionArgs};
+pub use system::{
+    EventsArgs, InfoArgs, NoArgs, SystemCheckArgs, SystemDfArgs, SystemPruneArgs, SystemResetArgs,
+    UnshareArgs, VersionArgs,
+};
 pub use volume::{
     LsArgs, VolumeCreateArgs, VolumeExportArgs, VolumeImportArgs, VolumeInspectArgs, VolumeRmArgs,
 };
@@ -215,6 +218,18 @@ pub enum Command {
     Info(InfoArgs),
     /// `version`
     Version(VersionArgs),
+    /// `system check`
+    SystemCheck(SystemCheckArgs),
+    /// `system df`
+    SystemDf(SystemDfArgs),
+    /// `system migrate`
+    SystemMigrate(NoArgs),
+    /// `system prune`
+    SystemPrune(SystemPruneArgs),
+    /// `system renumber`
+    SystemRenumber(NoArgs),
+    /// `system reset`
+    SystemReset(SystemResetArgs),
     /// `linger enable`
     LingerEnable(LingerArgs),
     /// `linger disable`

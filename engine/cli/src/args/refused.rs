@@ -1,58 +1,62 @@
 //! Words of Podman's that we know and do not have: they are refused by name, never ignored.
 
-/// Commands of Podman's that we do not have.
-const COMMANDS: &[&str] = &[
-    "artifact",
-    "auto-update",
-    "build",
-    "buildx",
-    "compose",
-    "farm",
-    "generate",
-    "history",
-    "init",
-    "kube",
-    "login",
-    "logout",
-    "machine",
-    "manifest",
-    "mount",
-    "network",
-    "play",
-    "pod",
-    "push",
-    "save",
-    "search",
-    "system",
-    "umount",
-    "unmount",
+/// Commands of Podman's that we do not have, each with the reason or the other way.
+const COMMANDS: &[Refused] = &[
+    ("artifact", LATER_ARTIFACTS),
+    ("auto-update", Some("updating services comes later; meanwhile `pontoon pull`, and restart the service")),
+    ("build", LATER_BUILD),
+    ("buildx", LATER_BUILD),
+    (
+        "compose",
+        Some("compose programs speak to a service; unit files say the same (`pontoon quadlet explain`)"),
+    ),
+    ("farm", Some("it hands builds to services on other machines")),
+    ("generate", Some("writing units and YAML of containers comes later")),
+    ("init", Some("`start` prepares and starts in one step")),
+    ("kube", LATER_KUBE),
+    (
+        "login",
+        Some("`podman login`, `skopeo login` and `docker login` write the credentials that pontoon reads"),
+    ),
+    ("logout", Some("take the entry out of auth.json")),
+    ("machine", Some("pontoon runs where Linux does, without a virtual machine")),
+    ("manifest", Some("making images for several platforms comes with `build`")),
+    ("mount", Some("`pontoon cp` and `pontoon export` bring files out")),
+    ("network", Some("networks with names come later")),
+    ("play", LATER_KUBE),
+    ("pod", LATER_PODS),
+    ("push", Some("pushing comes with `build`; `podman save` and skopeo push meanwhile")),
+    ("save", Some("`pontoon export` writes a container's files")),
+    ("search", Some("`skopeo list-tags` and the registry's own page search")),
+    ("umount", Some("`mount` is not there either")),
+    ("unmount", Some("`mount` is not there either")),
 ];
 
 /// Commands of groups that we have.
-const GROUPED: &[&str] = &[
-    "container checkpoint",
-    "container clone",
-    "container init",
-    "container mount",
-    "container restore",
-    "container runlabel",
-    "container umount",
-    "container unmount",
-    "image build",
-    "image history",
-    "image mount",
-    "image push",
-    "image save",
-    "image scp",
-    "image search",
-    "image sign",
-    "image tree",
-    "image trust",
-    "image umount",
-    "image unmount",
-    "volume mount",
-    "volume reload",
-    "volume unmount",
+const GROUPED: &[Refused] = &[
+    ("container checkpoint", LATER_CHECKPOINT),
+    ("container clone", Some("`pontoon inspect` tells its options (CreateCommand)")),
+    ("container init", Some("`start` prepares and starts in one step")),
+    ("container mount", Some("`pontoon cp` and `pontoon export` bring files out")),
+    ("container restore", LATER_CHECKPOINT),
+    ("container runlabel", Some("`pontoon image inspect` shows the label; run its command yourself")),
+    ("container umount", Some("`mount` is not there either")),
+    ("container unmount", Some("`mount` is not there either")),
+    ("image build", LATER_BUILD),
+    ("image mount", Some("`pontoon create` and `pontoon export` bring an image's files out")),
+    ("image push", Some("pushing comes with `build`")),
+    ("image save", Some("`pontoon export` writes a container's files")),
+    ("image scp", NO_REMOTE),
+    ("image search", Some("`skopeo list-tags` and the registry's own page search")),
+    ("image sign", Some("signing comes with `push`")),
+    ("image trust", Some("edit /etc/containers/policy.json, which is honoured")),
+    ("image umount", Some("`mount` is not there either")),
+    ("image unmount", Some("`mount` is not there either")),
+    ("system connection", NO_REMOTE),
+    ("system service", NO_SERVICE),
+    ("volume mount", Some("`pontoon volume inspect` tells where its files are")),
+    ("volume reload", Some("there are no plugins whose volumes could be missed")),
+    ("volume unmount", Some("`mount` is not there either")),
 ];
 
 /// A known option that is refused, and what to do instead.
@@ -60,6 +64,14 @@ type Refused = (&'static str, Option<&'static str>);
 
 const OWN_RUNTIME: Option<&str> = Some("pontoon is its own runtime and monitor");
 const NO_REMOTE: Option<&str> = Some("pontoon has no service to connect to");
+const NO_SERVICE: Option<&str> =
+    Some("there is no daemon and no API: each container has its own supervisor, and systemd has the rest");
+const LATER_ARTIFACTS: Option<&str> = Some("artifacts come later");
+const LATER_BUILD: Option<&str> =
+    Some("building comes later; meanwhile build with buildah or Podman and `pontoon load` the archive");
+const LATER_CHECKPOINT: Option<&str> = Some("checkpoints come later");
+const LATER_KUBE: Option<&str> = Some("Kubernetes objects come later");
+const LATER_PODS: Option<&str> = Some("pods come later");
 const VERSION_1: Option<&str> = Some("control groups of version 2 have no such limit");
 
 /// Global options.
@@ -156,12 +168,14 @@ const OTHERS: &[(&str, &[Refused])] = &[
     ("load", &[("--signature-policy", None)]),
     ("unshare", &[("--rootless-netns", None)]),
     ("image prune", &[("--build-cache", None), ("--external", None)]),
+    ("system migrate", &[("--new-runtime", OWN_RUNTIME)]),
+    ("system prune", &[("--build", Some("there are no build containers before there is `build`"))]),
     ("volume create", &[("--uid", None), ("--gid", None)]),
 ];
 
 /// Those of them that another word must follow.
 const GROUPS: &[&str] =
-    &["artifact", "farm", "generate", "kube", "machine", "manifest", "network", "play", "pod", "system"];
+    &["artifact", "farm", "generate", "kube", "machine", "manifest", "network", "play", "pod"];
 
 /// The page `REFUSED.md`: every word of Podman's that is refused, and why or what to do instead.
 #[cfg(test)]
@@ -184,11 +198,12 @@ pub(super) fn page() -> String {
     for (command, rows) in OTHERS {
         options(&format!("Options of `{command}`"), rows);
     }
-    text.push_str("\n## Commands\n\n");
-    let mut commands: Vec<&str> = COMMANDS.iter().chain(GROUPED).copied().collect();
+    text.push_str("\n## Commands\n\n| command | why, or what to do instead |\n|---|---|\n");
+    let mut commands: Vec<&Refused> = COMMANDS.iter().chain(GROUPED).collect();
     commands.sort_unstable();
-    let words: Vec<String> = commands.iter().map(|it| format!("`{it}`")).collect();
-    text.push_str(&format!("{}.\n", words.join(", ")));
+    for (name, instead) in commands {
+        text.push_str(&format!("| `{name}` | {} |\n", why(instead)));
+    }
     text
 }
 
@@ -197,10 +212,12 @@ pub(super) fn group(word: &str) -> bool {
     GROUPS.contains(&word)
 }
 
-/// Tells whether a command is one of Podman's that we do not have.
-pub(super) fn command(path: &str) -> bool {
+/// Tells whether a command is one of Podman's that we do not have, and if so what to do instead.
+#[expect(clippy::option_option, reason = "outer: whether it is known; inner: whether there is another way")]
+pub(super) fn command(path: &str) -> Option<Option<&'static str>> {
     let first = path.split(' ').next().unwrap_or(path);
-    GROUPED.contains(&path) || COMMANDS.contains(&first)
+    let exact = GROUPED.iter().find(|(name, _)| *name == path);
+    exact.or_else(|| COMMANDS.iter().find(|(name, _)| *name == first)).map(|(_, instead)| *instead)
 }
 
 /// Tells whether an option is one of Podman's that we do not have, and if so what to do instead.

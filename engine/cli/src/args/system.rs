@@ -1,4 +1,4 @@
-//! Commands about the host and the program: unshare, info, version.
+//! Commands about the host and the program: unshare, info, version, and the group `system`.
 
 use clap::{ArgAction, Args};
 
@@ -48,3 +48,63 @@ pub struct VersionArgs {
     #[arg(short, long, value_name = "FORMAT")]
     pub format: Option<String>,
 }
+
+/// `system df`
+#[derive(Debug, Args)]
+pub struct SystemDfArgs {
+    /// `json`, `table …` or a Go template
+    #[arg(long, value_name = "FORMAT", conflicts_with = "verbose")]
+    pub format: Option<String>,
+    /// Show each image, container and volume
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// `system prune`
+#[derive(Debug, Args)]
+pub struct SystemPruneArgs {
+    /// Remove all images that no container uses, not only those without a name
+    #[arg(short, long)]
+    pub all: bool,
+    /// Remove what was left in the store by commands that were killed, and nothing else
+    #[arg(long, conflicts_with_all = ["all", "volumes", "filter"])]
+    pub external: bool,
+    /// Remove only what matches KEY=VALUE: label, label!, until
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub filter: Vec<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub force: bool,
+    /// Remove volumes that no container uses, too, with what is in them
+    #[arg(long)]
+    pub volumes: bool,
+}
+
+/// `system reset`
+#[derive(Debug, Args)]
+pub struct SystemResetArgs {
+    /// Do not ask
+    #[arg(short, long)]
+    pub force: bool,
+}
+
+/// `system check`
+#[derive(Debug, Args)]
+pub struct SystemCheckArgs {
+    /// Look at records and names only, not into layers
+    #[arg(short, long)]
+    pub quick: bool,
+    /// Remove what is left over, names that lead nowhere, and damaged images
+    #[arg(short, long)]
+    pub repair: bool,
+    /// With what --repair does, remove damaged containers, too
+    #[arg(short, long)]
+    pub force: bool,
+    /// Age from which layers that no image needs are told of; the default is 24h
+    #[arg(short, long, value_name = "DURATION")]
+    pub max: Option<String>,
+}
+
+/// `system renumber`, `system migrate`
+#[derive(Debug, Args)]
+pub struct NoArgs {}

@@ -39,6 +39,7 @@ pub(super) const GROUPS: &[Group] = &[
     Group { name: "linger", about: "Let a user's services outlive the last session" },
     Group { name: "quadlet", about: "Check, convert and install unit files" },
     Group { name: "secret", about: "Manage secrets" },
+    Group { name: "system", about: "Look after the store and tell about the host" },
     Group { name: "volume", about: "Manage volumes" },
 ];
 
@@ -353,6 +354,36 @@ pub(super) const ENTRIES: &[Entry] = &[
     row!("volume ls", "List volumes", "[options]", LsArgs, Command::VolumeLs),
     row!("volume rm", "Remove volumes", "[options] VOLUME...", VolumeRmArgs, Command::VolumeRm),
     row!(
+        "system check",
+        "Tell whether the store is sound, and mend it",
+        "[options]",
+        SystemCheckArgs,
+        Command::SystemCheck
+    ),
+    row!("system df", "Show how much room things take", "[options]", SystemDfArgs, Command::SystemDf),
+    row!(
+        "system migrate",
+        "Stop all containers, so that they start with new id maps",
+        "",
+        NoArgs,
+        Command::SystemMigrate
+    ),
+    row!("system prune", "Remove what nothing uses", "[options]", SystemPruneArgs, Command::SystemPrune),
+    row!(
+        "system renumber",
+        "Podman's: its locks have numbers, ours none",
+        "",
+        NoArgs,
+        Command::SystemRenumber
+    ),
+    row!(
+        "system reset",
+        "Remove all containers, images, volumes and secrets",
+        "[options]",
+        SystemResetArgs,
+        Command::SystemReset
+    ),
+    row!(
         "linger enable",
         "Let a user's services run without a session",
         "[USER]",
@@ -437,7 +468,10 @@ pub(super) fn find(words: &[String]) -> Result<(&'static Entry, &[String]), Args
             Err(ArgsError::Help { text: help::group(group.name, group.about) })
         }
         (None, Some(_)) => Err(unknown(path)),
-        (None, None) if refused::group(first) => Err(ArgsError::CommandNotSupported { command: path }),
+        (None, None) if refused::group(first) => {
+            let instead = refused::command(&path).flatten();
+            Err(ArgsError::CommandNotSupported { command: path, instead })
+        }
         (None, None) => Err(unknown(first.clone())),
     }
 }
@@ -473,8 +507,8 @@ pub(super) fn entry(path: &str) -> Option<&'static Entry> {
 }
 
 fn unknown(command: String) -> ArgsError {
-    if refused::command(&command) {
-        return ArgsError::CommandNotSupported { command };
+    if let Some(instead) = refused::command(&command) {
+        return ArgsError::CommandNotSupported { command, instead };
     }
     let known = ENTRIES
         .iter()

@@ -208,15 +208,14 @@ fn unknown_commands_get_a_suggestion() {
     );
     check_error(
         &["build", "."],
-        "`pontoon build` is not supported yet -> `pontoon --help` lists the commands there are",
+        "`pontoon build` is not supported -> building comes later; meanwhile build with buildah or Podman and `pontoon load` \
+         the archive",
     );
+    check_error(&["image", "sign"], "`pontoon image sign` is not supported -> signing comes with `push`");
     check_error(
-        &["image", "sign"],
-        "`pontoon image sign` is not supported yet -> `pontoon --help` lists the commands there are",
-    );
-    check_error(
-        &["system", "prune"],
-        "`pontoon system prune` is not supported yet -> `pontoon --help` lists the commands there are",
+        &["system", "service"],
+        "`pontoon system service` is not supported -> there is no daemon and no API: each container has its own supervisor, \
+         and systemd has the rest",
     );
     check_error(&["volume"], "missing command after `pontoon volume` -> see `pontoon volume --help`");
     check_error(&[""], "unknown command `pontoon ` -> `pontoon --help` lists the commands there are");

@@ -124,6 +124,8 @@ explained!(
 );
 
 plain!(
+    pontoon_lifecycle::check::CheckError,
+    pontoon_lifecycle::reset::ResetError,
     pontoon_lifecycle::rename::RenameError,
     pontoon_image::FetchError,
     pontoon_image::RegistriesError,

@@ -27,6 +27,10 @@ mod run;
 mod secret;
 mod stats;
 mod system;
+mod system_check;
+mod system_df;
+mod system_prune;
+mod system_reset;
 mod top;
 mod update;
 mod volume;
@@ -178,6 +182,12 @@ pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failur
         Command::Events(args) => events::events(&context, &args),
         Command::Info(args) => system::info(&context, &args),
         Command::Version(args) => system::version(&args),
+        Command::SystemCheck(args) => system_check::check(&context, &args),
+        Command::SystemDf(args) => system_df::df(&context, &args),
+        Command::SystemMigrate(_) => system_reset::migrate(&context),
+        Command::SystemPrune(args) => system_prune::prune(&context, &args),
+        Command::SystemRenumber(_) => system_reset::renumber(&context),
+        Command::SystemReset(args) => system_reset::reset(&context, &args),
         Command::LingerEnable(args) => system::linger(&context, &args, Some(true)),
         Command::LingerDisable(args) => system::linger(&context, &args, Some(false)),
         Command::LingerStatus(args) => system::linger(&context, &args, None),

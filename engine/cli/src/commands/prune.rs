@@ -1,13 +1,17 @@
 //! `container prune`, `image prune`, `volume prune`: what nothing uses is removed.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
+use pontoon_lifecycle::disk::{self, ImageRoom};
 use pontoon_lifecycle::list;
 use pontoon_lifecycle::record::VolumeRecord;
 use pontoon_lifecycle::remove::{self, RemoveOptions};
 use pontoon_lifecycle::volume;
 use pontoon_monitor::event::{Deed, Kind};
+use pontoon_storage::{ImageRecord, Store};
 
 use super::image::{self as images, Leftover};
 use super::{Context, Failure, list as rows};
@@ -17,38 +21,75 @@ use pontoon_cli::output;
 use pontoon_cli::time::from_nanos;
 use pontoon_cli::view::filter::{self, Filter};
 
-/// `pontoon container prune`
-pub fn containers(context: &Context, args: &PruneArgs) -> Result<ExitStatus, Failure> {
-    let filters = Filter::parse_all(&args.filter)?;
+/// What was removed, by ids or names.
+#[derive(Debug, Default)]
+pub(super) struct Pruned {
+    pub(super) names: Vec<String>,
+    /// Bytes that are free now.
+    pub(super) freed: u64,
+}
+
+/// The filters of a command that prunes.
+pub(super) fn filters(words: &[String]) -> Result<Vec<Filter>, Failure> {
+    let filters = Filter::parse_all(words)?;
     filter::check_prune(&filters)?;
-    if !is_meant(args.force, "This will remove all containers that do not run.")? {
-        return Ok(ExitStatus::Success);
-    }
-    let store = context.store()?;
-    let listing = list::list(&store)?;
-    let mut facts = rows::ImageFacts::new(&store);
-    for summary in listing.containers {
-        let row = rows::row(&summary, &mut facts);
-        if summary.status.is_alive()
-            || !filter::may_be_pruned(&filters, &row.labels, row.created, SystemTime::now())?
-        {
-            continue;
-        }
-        let options =
-            RemoveOptions { force: false, ignore: true, volumes: false, timeout: None, depend: false };
-        match remove::remove(&context.host, &store, &summary.record.id, options) {
-            Ok(Some(id)) => output::line(&id)?,
-            Ok(None) => {}
-            Err(err) => Failure::from(err).print(),
-        }
+    Ok(filters)
+}
+
+fn tell(pruned: &Pruned) -> Result<ExitStatus, Failure> {
+    for name in &pruned.names {
+        output::line(name)?;
     }
     Ok(ExitStatus::Success)
 }
 
+/// `pontoon container prune`
+pub fn containers(context: &Context, args: &PruneArgs) -> Result<ExitStatus, Failure> {
+    let filters = filters(&args.filter)?;
+    if !is_meant(args.force, "This will remove all containers that do not run.")? {
+        return Ok(ExitStatus::Success);
+    }
+    tell(&idle_containers(context, &context.store()?, &filters)?)
+}
+
+/// Removes the containers that do not run and pass.
+pub(super) fn idle_containers(
+    context: &Context,
+    store: &Store,
+    filters: &[Filter],
+) -> Result<Pruned, Failure> {
+    let mut facts = rows::ImageFacts::new(store);
+    let (mut ids, mut directories) = (Vec::new(), Vec::new());
+    for summary in list::list(store)?.containers {
+        let row = rows::row(&summary, &mut facts);
+        if !summary.status.is_alive()
+            && filter::may_be_pruned(filters, &row.labels, row.created, SystemTime::now())?
+        {
+            directories
+                .push(store.find_container(&row.id).map_or_else(|_| PathBuf::new(), |it| it.upper_path()));
+            ids.push(row.id);
+        }
+    }
+    let sizes = disk::sizes(&context.host, &directories);
+    let mut pruned = Pruned::default();
+    for (id, size) in ids.iter().zip(sizes) {
+        let options =
+            RemoveOptions { force: false, ignore: true, volumes: false, timeout: None, depend: false };
+        match remove::remove(&context.host, store, id, options) {
+            Ok(Some(id)) => {
+                pruned.names.push(id);
+                pruned.freed += size;
+            }
+            Ok(None) => {}
+            Err(err) => Failure::from(err).print(),
+        }
+    }
+    Ok(pruned)
+}
+
 /// `pontoon image prune`
 pub fn images(context: &Context, args: &ImagePruneArgs) -> Result<ExitStatus, Failure> {
-    let filters = Filter::parse_all(&args.filter)?;
-    filter::check_prune(&filters)?;
+    let filters = filters(&args.filter)?;
     let what = match args.all {
         true => "This will remove all images that no container uses.",
         false => "This will remove all images that have no name and that no container uses.",
@@ -56,58 +97,94 @@ pub fn images(context: &Context, args: &ImagePruneArgs) -> Result<ExitStatus, Fa
     if !is_meant(args.force, what)? {
         return Ok(ExitStatus::Success);
     }
-    let store = context.store()?;
-    for leftover in images::leftovers(&store, args.all)? {
+    tell(&idle_images(context, &context.store()?, args.all, &filters)?)
+}
+
+/// Removes the images that no container uses and that pass: those without a name, or all of them.
+pub(super) fn idle_images(
+    context: &Context,
+    store: &Store,
+    all: bool,
+    filters: &[Filter],
+) -> Result<Pruned, Failure> {
+    // What cannot be measured can be removed all the same.
+    let room = ImageRoom::of(store, &store.list_images()?).unwrap_or_default();
+    let mut removed = BTreeSet::new();
+    for leftover in images::leftovers(store, all)? {
         let Leftover { image, labels, created } = leftover;
         let created = created.unwrap_or(SystemTime::UNIX_EPOCH);
-        if !filter::may_be_pruned(&filters, &labels, created, SystemTime::now())? {
-            continue;
-        }
-        match store.remove_image(&image.id, true) {
-            Ok(_) => {
-                context.host.tell_of_removed(&image);
-                output::line(image.id.hex())?;
-            }
-            Err(err) => Failure::new(err, None).print(),
+        if filter::may_be_pruned(filters, &labels, created, SystemTime::now())?
+            && remove_image(context, store, &image)
+        {
+            removed.insert(image.id);
         }
     }
-    remove::delete_files(&context.host, &store);
-    Ok(ExitStatus::Success)
+    remove::delete_files(&context.host, store);
+    let freed = room.given_back_by(&removed);
+    Ok(Pruned { names: removed.iter().map(|it| it.hex().to_owned()).collect(), freed })
+}
+
+fn remove_image(context: &Context, store: &Store, image: &ImageRecord) -> bool {
+    match store.remove_image(&image.id, true) {
+        Ok(_) => {
+            context.host.tell_of_removed(image);
+            true
+        }
+        Err(err) => {
+            Failure::new(err, None).print();
+            false
+        }
+    }
 }
 
 /// `pontoon volume prune`
 pub fn volumes(context: &Context, args: &PruneArgs) -> Result<ExitStatus, Failure> {
-    let filters = Filter::parse_all(&args.filter)?;
-    filter::check_prune(&filters)?;
+    let filters = filters(&args.filter)?;
     if !is_meant(args.force, "This will remove all volumes that no container uses, with what is in them.")? {
         return Ok(ExitStatus::Success);
     }
-    let store = context.store()?;
-    for entry in volume::list(&store)?.volumes {
+    tell(&idle_volumes(context, &context.store()?, &filters)?)
+}
+
+/// Removes the volumes that no container uses and that pass.
+pub(super) fn idle_volumes(context: &Context, store: &Store, filters: &[Filter]) -> Result<Pruned, Failure> {
+    let (mut names, mut directories) = (Vec::new(), Vec::new());
+    for entry in volume::list(store)?.volumes {
         let labels = entry.record::<VolumeRecord>()?.labels.into_iter().collect();
         let created = from_nanos(entry.created);
-        if !volume::users(&store, &entry.name)?.is_empty()
-            || !filter::may_be_pruned(&filters, &labels, created, SystemTime::now())?
+        if volume::users(store, &entry.name)?.is_empty()
+            && filter::may_be_pruned(filters, &labels, created, SystemTime::now())?
         {
-            continue;
+            names.push(entry.name);
+            directories.push(entry.data);
         }
-        match volume::remove(&context.host, &store, &entry.name, false) {
+    }
+    let sizes = disk::sizes(&context.host, &directories);
+    let mut pruned = Pruned::default();
+    for (name, size) in names.into_iter().zip(sizes) {
+        match volume::remove(&context.host, store, &name, false) {
             Ok(()) => {
-                context.host.tell_of_other(Kind::Volume, Deed::Prune, "", &entry.name);
-                output::line(&entry.name)?;
+                context.host.tell_of_other(Kind::Volume, Deed::Prune, "", &name);
+                pruned.names.push(name);
+                pruned.freed += size;
             }
             Err(err) => Failure::from(err).print(),
         }
     }
-    Ok(ExitStatus::Success)
+    Ok(pruned)
 }
 
 /// Asks, unless that was answered on the command line.
 fn is_meant(force: bool, what: &str) -> Result<bool, Failure> {
+    confirm(force, &format!("WARNING! {what}\n"))
+}
+
+/// Shows a warning and asks, unless that was answered on the command line.
+pub(super) fn confirm(force: bool, warning: &str) -> Result<bool, Failure> {
     if force {
         return Ok(true);
     }
-    output::out(&format!("WARNING! {what}\nAre you sure you want to continue? [y/N] "))?;
+    output::out(&format!("{warning}Are you sure you want to continue? [y/N] "))?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))

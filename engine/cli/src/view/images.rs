@@ -216,7 +216,7 @@ fn image_id(row: &Row, options: &ListOptions<'_>) -> String {
 }
 
 /// Name and tag of `host:5000/name:tag`.
-fn split_name(name: &str) -> (String, String) {
+pub(super) fn split_name(name: &str) -> (String, String) {
     match name.rsplit_once(':') {
         Some((repository, tag)) if !tag.contains('/') => (repository.to_owned(), tag.to_owned()),
         _ => (name.to_owned(), NONE.to_owned()),

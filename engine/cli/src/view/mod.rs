@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use crate::args::LsArgs;
 
 pub mod container;
+pub mod df;
 pub mod events;
 pub mod faults;
 pub mod filter;

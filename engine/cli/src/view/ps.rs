@@ -349,10 +349,13 @@ pub fn status(row: &Row, now: SystemTime) -> String {
 /// How many letters of a command are shown.
 const SHORT_COMMAND: usize = 17;
 
+/// A command in one line: a line's end or a terminal's control code in it would tear a table.
+pub(super) fn words(command: &[String]) -> String {
+    command.join(" ").chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}
+
 fn command(row: &Row, whole: bool) -> String {
-    // A line's end or a terminal's control code in a command would tear the table.
-    let words: String =
-        row.command.join(" ").chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    let words = words(&row.command);
     if whole || words.chars().count() <= SHORT_COMMAND {
         return words;
     }

@@ -98,13 +98,13 @@ impl ImageRecord {
 
 /// What lies in `record.json`: all but the names, which are links of their own.
 #[derive(Debug, Serialize, Deserialize)]
-struct StoredImage {
-    id: ImageId,
-    digest: String,
+pub(crate) struct StoredImage {
+    pub(crate) id: ImageId,
+    pub(crate) digest: String,
     repo_digests: Vec<String>,
     created: Option<i64>,
     size: u64,
-    layers: Vec<DiffId>,
+    pub(crate) layers: Vec<DiffId>,
     hidden_layers: usize,
     root: RootAttributes,
 }
@@ -255,7 +255,7 @@ impl Store {
         Ok(names)
     }
 
-    fn stored_image(&self, id: &ImageId) -> Result<StoredImage, RecordError> {
+    pub(crate) fn stored_image(&self, id: &ImageId) -> Result<StoredImage, RecordError> {
         let images = self.images()?;
         let name = format!("{}/{RECORD}", id.hex());
         let stored: StoredImage = read_record(images.fd.as_fd(), &name, &images.path.join(&name))?;

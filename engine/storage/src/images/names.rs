@@ -88,7 +88,7 @@ impl Store {
     }
 
     /// All full names and where they lead.
-    pub(super) fn all_names(&self) -> Result<Vec<(String, ImageId)>, FileError> {
+    pub(crate) fn all_names(&self) -> Result<Vec<(String, ImageId)>, FileError> {
         let names = self.image_names()?;
         let mut all = Vec::new();
         for entry in names.list()? {

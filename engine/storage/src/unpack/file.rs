@@ -26,7 +26,10 @@ impl Unpacking<'_> {
             .map_err(error::failed("make", entry))?;
         match &entry.sparse {
             None => copy_data(entry, reader, file.as_fd(), entry.size)?,
-            Some(sparse) => copy_pieces(entry, sparse, reader, file.as_fd())?,
+            Some(sparse) => {
+                self.has_sparse = true;
+                copy_pieces(entry, sparse, reader, file.as_fd())?;
+            }
         }
         self.report.size += entry.size;
         self.open_metadata(entry, file.as_fd())?;

@@ -104,6 +104,7 @@ pub fn extract_archive(
         report: UnpackReport::default(),
         root: None,
         opaque: false,
+        has_sparse: false,
         options: unpack,
         plain: Some(options),
     };
@@ -178,6 +179,7 @@ impl Store {
             report: UnpackReport::default(),
             root: None,
             opaque: false,
+            has_sparse: false,
             options,
             plain: None,
         };
@@ -202,6 +204,7 @@ impl Store {
             root: unpacking.root,
             opaque: unpacking.opaque,
             skipped_devices: report.skipped_devices,
+            exact: !unpacking.has_sparse && !unpacking.tree.has_replaced(),
         };
         let bytes = to_bytes(&meta, &place.path.join("meta.json"))?;
         // The commit syncs the whole file system once, for all layers.
@@ -217,6 +220,7 @@ struct Unpacking<'a> {
     report: UnpackReport,
     root: Option<RootAttributes>,
     opaque: bool,
+    has_sparse: bool,
     options: UnpackOptions,
     /// The archive is no layer.
     plain: Option<ExtractOptions>,

@@ -1,5 +1,6 @@
 //! The layer's directory while it grows: finding parents, making directories, clearing the way for an entry.
 
+use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
@@ -18,11 +19,18 @@ pub(super) struct Tree<'a> {
     /// The directory of the last entry: archives name a directory's files one after another.
     current_path: Vec<u8>,
     current: Option<OwnedFd>,
+    /// Whether an entry took the place of an earlier one.
+    replaced: Cell<bool>,
 }
 
 impl<'a> Tree<'a> {
     pub fn new(root: BorrowedFd<'a>, options: UnpackOptions) -> Self {
-        Self { root, options, current_path: Vec::new(), current: None }
+        Self { root, options, current_path: Vec::new(), current: None, replaced: Cell::new(false) }
+    }
+
+    /// Whether an entry has taken the place of an earlier one.
+    pub fn has_replaced(&self) -> bool {
+        self.replaced.get()
     }
 
     /// The directory entered last.
@@ -112,6 +120,7 @@ impl<'a> Tree<'a> {
                 if whiteout::is_one(self.here(), name, &stat)? {
                     return self.directory_over_whiteout(self.here(), name);
                 }
+                self.replaced.set(true);
                 rustix::fs::unlinkat(self.here(), name, AtFlags::empty())?;
                 rustix::fs::mkdirat(self.here(), name, Mode::RWXU)?;
             }
@@ -129,6 +138,7 @@ impl<'a> Tree<'a> {
         match make(self.here()) {
             Err(Errno::EXIST) => {
                 // Handles are only kept of the current directory, which is not below `name`.
+                self.replaced.set(true);
                 crate::remove::remove_below(self.here(), name)?;
                 make(self.here())
             }
