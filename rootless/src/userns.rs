@@ -4,11 +4,14 @@
 //! [`enter`] at its very start and is root over them until it ends.
 
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
-use std::process::{Command, Stdio};
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::{Child, Command, Stdio};
 
+use rustix::fs::{Mode, OFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, WaitOptions, geteuid, getpid, waitpid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, WaitOptions, geteuid, getpid, pidfd_send_signal, waitid, waitpid,
+};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
 use crate::helper::{self, MissingHelper};
@@ -122,20 +125,95 @@ impl Grants {
 /// # Errors
 /// See [`UserNamespaceError`].
 pub fn write_maps(pid: Pid, maps: &IdMaps) -> Result<(), UserNamespaceError> {
-    if geteuid().is_root() {
-        write_file(pid, "uid_map", &text_of(&maps.uids))?;
-        return write_file(pid, "gid_map", &text_of(&maps.gids));
-    }
-    if maps.is_single() {
+    begin_maps(pid, maps)?.finish()
+}
+
+/// Maps that are being written.
+#[derive(Debug)]
+struct Mapping {
+    /// `newuidmap` and `newgidmap`, if they are needed.
+    helpers: Option<(Child, Result<Child, UserNamespaceError>)>,
+}
+
+fn begin_maps(pid: Pid, maps: &IdMaps) -> Result<Mapping, UserNamespaceError> {
+    let is_root = geteuid().is_root();
+    if !is_root && maps.is_single() {
         write_file(pid, "setgroups", "deny")?;
+    }
+    if is_root || maps.is_single() {
         write_file(pid, "uid_map", &text_of(&maps.uids))?;
-        return write_file(pid, "gid_map", &text_of(&maps.gids));
+        write_file(pid, "gid_map", &text_of(&maps.gids))?;
+        return Ok(Mapping { helpers: None });
     }
     let uids = start_helper("newuidmap", pid, &maps.uids)?;
-    let gids = start_helper("newgidmap", pid, &maps.gids);
-    let uids = finish_helper("newuidmap", uids);
-    finish_helper("newgidmap", gids?)?;
-    uids
+    Ok(Mapping { helpers: Some((uids, start_helper("newgidmap", pid, &maps.gids))) })
+}
+
+impl Mapping {
+    fn finish(self) -> Result<(), UserNamespaceError> {
+        let Some((uids, gids)) = self.helpers else { return Ok(()) };
+        let uids = finish_helper("newuidmap", uids);
+        finish_helper("newgidmap", gids?)?;
+        uids
+    }
+}
+
+/// A user namespace in the making: while `newuidmap` and `newgidmap` work, which takes some milliseconds, other things can be
+/// done. Nobody is in it in the end; what is to be enters it by its descriptor.
+#[derive(Debug)]
+pub struct NewNamespace {
+    /// A process that has it meanwhile.
+    holder: Holder,
+    mapping: Mapping,
+}
+
+impl NewNamespace {
+    /// Makes it and begins to write its maps. Called with a single thread only.
+    ///
+    /// # Errors
+    /// See [`UserNamespaceError`].
+    pub fn begin(maps: &IdMaps) -> Result<Self, UserNamespaceError> {
+        let parent = getpid();
+        let (pid, pidfd) = match sys::clone(CloneFlags::USER, None).map_err(UserNamespaceError::Create)? {
+            Cloned::Parent { pid, pidfd } => (pid, pidfd),
+            Cloned::Child => {
+                let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+                // Whoever made us may have ended before that.
+                while rustix::process::getppid() == Some(parent) {
+                    let _ = rustix::event::poll(&mut [], None);
+                }
+                sys::exit_now(0)
+            }
+        };
+        let holder = Holder { pid, pidfd };
+        let mapping = begin_maps(pid, maps)?;
+        Ok(Self { holder, mapping })
+    }
+
+    /// Waits until its maps are written.
+    ///
+    /// # Errors
+    /// See [`UserNamespaceError`].
+    pub fn finish(self) -> Result<OwnedFd, UserNamespaceError> {
+        self.mapping.finish()?;
+        let path = format!("/proc/{}/ns/user", self.holder.pid.as_raw_nonzero());
+        rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|err| UserNamespaceError::Write { step: "open", source: err.into() })
+    }
+}
+
+/// A child of ours that ends with this.
+#[derive(Debug)]
+struct Holder {
+    pid: Pid,
+    pidfd: OwnedFd,
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
+        let _ = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
+    }
 }
 
 fn text_of(ranges: &[IdRange]) -> String {
@@ -151,11 +229,7 @@ fn write_file(pid: Pid, file: &'static str, text: &str) -> Result<(), UserNamesp
         .map_err(|source| UserNamespaceError::Write { step: file, source })
 }
 
-fn start_helper(
-    program: &'static str,
-    pid: Pid,
-    ranges: &[IdRange],
-) -> Result<std::process::Child, UserNamespaceError> {
+fn start_helper(program: &'static str, pid: Pid, ranges: &[IdRange]) -> Result<Child, UserNamespaceError> {
     let path = helper::find(program, "uidmap")?;
     let mut command = Command::new(path);
     command.arg(pid.as_raw_nonzero().to_string());
@@ -166,7 +240,7 @@ fn start_helper(
     command.spawn().map_err(|source| UserNamespaceError::Write { step: program, source })
 }
 
-fn finish_helper(program: &'static str, child: std::process::Child) -> Result<(), UserNamespaceError> {
+fn finish_helper(program: &'static str, child: Child) -> Result<(), UserNamespaceError> {
     let output =
         child.wait_with_output().map_err(|source| UserNamespaceError::Write { step: program, source })?;
     if output.status.success() {

@@ -10,8 +10,8 @@ use pontoon_monitor::event::{Deed, Kind};
 use pontoon_network::{PortError, PortMapping, Protocol, PublishError};
 use pontoon_storage::{
     ContainerHandle, ContainerId, CreateError as StoreError, Durability, FindContainerError, FindImageError,
-    FindVolumeError, ImageRecord, NewContainer, NewVolume, OpenError, RecordError, Store, VolumeError,
-    VolumeHandle,
+    FindVolumeError, ImageRecord, NewContainer, NewVolume, OpenError, RecordError, Store, Unsynced,
+    VolumeError, VolumeHandle,
 };
 
 use crate::health::{self, HealthError};
@@ -188,6 +188,8 @@ pub struct Created {
     pub image: ImageConfig,
     /// The lock of its supervisor: as long as it is held, nobody takes the container for a leftover.
     pub lock: OwnedFd,
+    /// What must be synced before anybody is told that it is there.
+    pub unsynced: Unsynced,
 }
 
 /// Reads an image's configuration.
@@ -269,7 +271,7 @@ pub fn create(
     record.volumes = inherited;
     use_volumes(host, store, &mut record, &config)?;
     let made = claim_and_write(store, &id, image, &mut record);
-    let (container, lock) = match made {
+    let (container, unsynced, lock) = match made {
         Ok(made) => made,
         Err(err) => {
             for name in &record.anonymous_volumes {
@@ -299,7 +301,7 @@ pub fn create(
         return Err(CreateError::Cidfile { path, source });
     }
     host.tell_of(store, &record, Deed::Create);
-    Ok(Created { container, record, image: config, lock })
+    Ok(Created { container, record, image: config, lock, unsynced })
 }
 
 /// The record that [`create`] would write, for a plan that is only printed: nothing is made or claimed.
@@ -507,7 +509,7 @@ fn claim_and_write(
     id: &ContainerId,
     image: &ImageRecord,
     record: &mut ContainerRecord,
-) -> Result<(ContainerHandle, OwnedFd), CreateError> {
+) -> Result<(ContainerHandle, Unsynced, OwnedFd), CreateError> {
     let run_directory = store.paths().run.join("containers").join(id.hex());
     make_private(&run_directory).map_err(CreateError::Lock)?;
     let lock = status::claim(&run_directory).map_err(CreateError::Lock)?;
@@ -530,7 +532,7 @@ fn claim_and_write(
                 let _ = std::fs::remove_dir_all(&run_directory);
                 return Err(err.into());
             }
-            Ok(container) => return Ok((container, lock)),
+            Ok((container, unsynced)) => return Ok((container, unsynced, lock)),
         }
     }
     Err(CreateError::Random(io::ErrorKind::AlreadyExists.into()))

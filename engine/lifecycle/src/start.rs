@@ -14,7 +14,7 @@ use pontoon_network::PortError;
 use pontoon_rootless::cgroup::{self, Cgroup};
 use pontoon_rootless::dbus::{Bus, BusError, ManagerError, ScopeRequest, start_scope};
 use pontoon_rootless::sys::{SockFilter, keep_across_exec};
-use pontoon_storage::{ContainerHandle, FileError, FindImageError, ImageRecord, Store};
+use pontoon_storage::{ContainerHandle, FileError, FindImageError, ImageRecord, Store, Unsynced};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::create::Created;
@@ -130,12 +130,14 @@ pub struct Startable {
     pub config: ImageConfig,
     /// The lock of its supervisor.
     pub lock: OwnedFd,
+    /// What of it must be synced before it runs.
+    pub unsynced: Unsynced,
 }
 
 impl From<Created> for Startable {
     fn from(created: Created) -> Self {
-        let Created { container, record, image, lock } = created;
-        Self { container, record, config: image, lock }
+        let Created { container, record, image, lock, unsynced } = created;
+        Self { container, record, config: image, lock, unsynced }
     }
 }
 
@@ -173,11 +175,10 @@ fn place(host: &Host, mode: CgroupMode) -> Place {
     }
 }
 
-/// Begins what is slow about a start and needs nothing to be known yet but how the container's groups are made.
-pub fn hasten(mode: CgroupMode) {
-    if matches!(mode, CgroupMode::Split | CgroupMode::Enabled) {
-        cgroup::hasten_moves();
-    }
+/// Begins what is slow about a start and needs nothing to be known yet: called first of all by whoever is going to start a
+/// container, unless it is known to have no control group. It must have a single thread still.
+pub fn hasten() {
+    cgroup::hasten_moves();
 }
 
 fn connect(host: &Host) -> Result<Bus, BusError> {
@@ -208,6 +209,7 @@ pub fn become_supervisor(
 ) -> Result<std::convert::Infallible, StartError> {
     let own_cgroup = !matches!(startable.record.request.cgroups, CgroupMode::Disabled | CgroupMode::NoConmon);
     let (plan, filter) = plan_for(host, store, &startable, own_cgroup, streams, warn)?;
+    startable.unsynced.sync()?;
     let mut command = supervisor(host, &plan, &filter, &startable.lock)?;
     let program = host.monitor_program();
     // systemd's own variables stay: the supervisor speaks to it.
@@ -221,11 +223,12 @@ pub fn become_supervisor(
 pub fn start(
     host: &Host,
     store: &Store,
-    startable: Startable,
+    mut startable: Startable,
     attachment: Attachment,
     passed: Passed,
     warn: &dyn Fn(&str),
 ) -> Result<Started, StartError> {
+    let unsynced = std::mem::take(&mut startable.unsynced);
     let record = &startable.record;
     let place = place(host, record.request.cgroups);
     let streams = match attachment {
@@ -265,12 +268,21 @@ pub fn start(
     command.process_group(0);
     let child = command.spawn().map_err(failed)?;
     drop((report_write, gate_read, theirs));
-    if let Place::Scope(bus) = &place {
-        let turn = turn::take(&store.paths().run).map_err(failed)?;
-        // The bus may have given up on who connected long ago and said nothing.
-        let fresh = if turn.waited { connect(host).ok() } else { None };
-        scope(fresh.as_ref().unwrap_or(bus), record, child.id())?;
-    }
+    // The disk and the service manager work side by side.
+    std::thread::scope(|threads| {
+        let syncing = (!unsynced.is_empty()).then(|| threads.spawn(|| unsynced.sync()));
+        if let Place::Scope(bus) = &place {
+            let turn = turn::take(&store.paths().run).map_err(failed)?;
+            // The bus may have given up on who connected long ago and said nothing.
+            let fresh = if turn.waited { connect(host).ok() } else { None };
+            scope(fresh.as_ref().unwrap_or(bus), record, child.id())?;
+        }
+        match syncing.map(std::thread::ScopedJoinHandle::join) {
+            Some(Ok(synced)) => synced.map_err(StartError::from),
+            Some(Err(_)) => Err(StartError::Vanished),
+            None => Ok(()),
+        }
+    })?;
     rustix::io::write(&gate_write, b"1").map_err(|err| failed(err.into()))?;
     let mut reports = BufReader::new(File::from(report_read));
     match next_report(&mut reports) {

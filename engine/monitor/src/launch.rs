@@ -12,8 +12,9 @@ use pontoon_monitor::state;
 use pontoon_network::{NetworkError, NetworkSession};
 use pontoon_rootless::cgroup::{Cgroup, CgroupError};
 use pontoon_rootless::sys::{self, SockFilter};
+use pontoon_rootless::userns::NewNamespace;
 use pontoon_runtime::plan::{Namespaces, RootfsSource};
-use pontoon_runtime::start::{Extras, Running, StandardStreams, StartError, Starting};
+use pontoon_runtime::start::{self, Extras, Running, StandardStreams, StartError, Starting};
 use rustix::fs::{Mode, OFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
 
@@ -109,17 +110,28 @@ pub struct Begun {
     pub rootfs: Option<OwnedFd>,
 }
 
-/// Starts the container. What was begun is noted in `begun` as it happens.
+/// Begins what is slow about a launch and needs nothing but the plan: the container's user namespace. Where it has no cgroup of
+/// its own to wait for there is nothing to be gained.
+pub fn begin_namespace(plan: &MonitorPlan) -> Result<Option<NewNamespace>, LaunchError> {
+    let maps = start::early_maps(&plan.container.namespaces).filter(|_| plan.cgroup.own);
+    Ok(maps.map(NewNamespace::begin).transpose().map_err(StartError::from)?)
+}
+
+/// Starts the container. What was begun is noted in `begun` as it happens; `namespace` was begun before.
 pub fn launch(
     plan: &MonitorPlan,
     filter: Vec<SockFilter>,
+    namespace: Option<NewNamespace>,
     begun: &mut Begun,
     manager: Option<&Notifier>,
 ) -> Result<Launched, LaunchError> {
     let current = with_current_process(plan)?;
     let plan = current.as_ref().unwrap_or(plan);
     let log = Log::open(plan).map_err(LaunchError::io("open the log"))?;
-    let cgroup = make_cgroup(plan)?;
+    let base = move_aside(plan)?;
+    // Whoever held the namespace is gone now, which has to be before the group's controllers are switched on.
+    let namespace = namespace.map(NewNamespace::finish).transpose().map_err(StartError::from)?;
+    let cgroup = base.map(|base| make_cgroup(plan, &base)).transpose()?;
     begun.cgroup = cgroup.as_ref().map(|it| it.0.clone());
     write_files(plan)?;
     let notify = match plan.notify {
@@ -134,7 +146,8 @@ pub fn launch(
     };
     let extras = Extras { filter, init, dies_with_parent: true };
     let in_cgroup = cgroup.as_ref().map(|it| it.1.as_fd());
-    let mut starting = Starting::begin(&plan.container, &extras, streams, in_cgroup)?;
+    let namespace = namespace.as_ref().map(AsFd::as_fd);
+    let mut starting = Starting::begin(&plan.container, &extras, streams, in_cgroup, namespace)?;
     starting.map_ids(&plan.container.namespaces)?;
     let pid = starting.pid().as_raw_nonzero().get();
     let connect = || {
@@ -202,9 +215,9 @@ fn files_namespace(namespaces: &Namespaces, pid: i32) -> io::Result<Option<Owned
     Ok(Some(if namespaces.mounter.is_some() { sys::parent_namespace(&own)? } else { own }))
 }
 
-/// Moves us aside into `supervisor` and makes `payload` beside it, with its limits: a group that has sub-groups with
-/// controllers may not hold processes itself (cgroups(7), "no internal processes").
-fn make_cgroup(plan: &MonitorPlan) -> Result<Option<(Cgroup, OwnedFd)>, LaunchError> {
+/// Moves us aside into `supervisor`, and gives the group above it, if the container has one of its own: a group that has
+/// sub-groups with controllers may not hold processes itself (cgroups(7), "no internal processes").
+fn move_aside(plan: &MonitorPlan) -> Result<Option<Cgroup>, LaunchError> {
     if !plan.cgroup.own {
         return Ok(None);
     }
@@ -214,16 +227,24 @@ fn make_cgroup(plan: &MonitorPlan) -> Result<Option<(Cgroup, OwnedFd)>, LaunchEr
         // We were started by somebody who sits there.
         base = Cgroup::at(base.path().parent().unwrap_or(Path::new("/")).to_owned());
     }
-    // Named after the container: what is left of a former run in the same unit must not be mistaken for this one.
-    let short = plan.id.get(..12).unwrap_or(&plan.id);
-    base.child(&format!("{}-{short}", state::SUPERVISOR_CGROUP))?.enter(0)?;
+    base.child(&cgroup_name(plan, state::SUPERVISOR_CGROUP))?.enter(0)?;
+    Ok(Some(base))
+}
+
+/// Makes `payload` beside us, with its limits.
+fn make_cgroup(plan: &MonitorPlan, base: &Cgroup) -> Result<(Cgroup, OwnedFd), LaunchError> {
     base.enable_controllers();
-    let payload = base.child(&format!("{}-{short}", state::PAYLOAD_CGROUP))?;
+    let payload = base.child(&cgroup_name(plan, state::PAYLOAD_CGROUP))?;
     limits::apply(&plan.cgroup.limits, &payload)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let handle = rustix::fs::open(payload.path(), flags, Mode::empty())
         .map_err(|err| LaunchError::io("open the container's cgroup")(err.into()))?;
-    Ok(Some((payload, handle)))
+    Ok((payload, handle))
+}
+
+/// Named after the container: what is left of a former run in the same unit must not be mistaken for this one.
+fn cgroup_name(plan: &MonitorPlan, kind: &str) -> String {
+    format!("{kind}-{}", plan.id.get(..12).unwrap_or(&plan.id))
 }
 
 fn write_files(plan: &MonitorPlan) -> Result<(), LaunchError> {

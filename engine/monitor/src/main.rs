@@ -31,9 +31,10 @@ use pontoon_monitor::restart::{Backoff, RestartPolicy};
 use pontoon_monitor::state::{self, ExitRecord, FailureReport, Report, RunState};
 use pontoon_monitor::{control, time};
 use pontoon_rootless::sys::inherited_fd;
+use pontoon_rootless::userns::NewNamespace;
 use pontoon_storage::{Durability, write_record_atomically};
 
-use crate::launch::{Begun, LaunchError, launch};
+use crate::launch::{Begun, LaunchError, begin_namespace, launch};
 use crate::supervise::{Halt, Supervisor};
 use crate::tell::Teller;
 
@@ -72,12 +73,14 @@ fn main() -> ExitCode {
         Ok(received) => received,
         Err(err) => return failed_before(&format!("cannot read the plan: {err}")),
     };
+    // Before the gate, for whoever opens it waits for the service manager.
+    let namespace = begin_namespace(&received.plan);
     if let Some(gate) = arguments.gate
         && !matches!(rustix::io::retry_on_intr(|| rustix::io::read(&gate, &mut [0u8; 1])), Ok(1))
     {
         return exit(125);
     }
-    exit(supervise(received, arguments.report, arguments.terminal))
+    exit(supervise(received, namespace, arguments.report, arguments.terminal))
 }
 
 fn exit(code: i32) -> ExitCode {
@@ -108,8 +111,14 @@ fn read_arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments, 
 }
 
 /// The container's runs, from the plan to the last exit code: one, unless its policy wants more.
-fn supervise(received: Received, report: Option<OwnedFd>, mut terminal: Option<OwnedFd>) -> i32 {
+fn supervise(
+    received: Received,
+    namespace: Result<Option<NewNamespace>, LaunchError>,
+    report: Option<OwnedFd>,
+    mut terminal: Option<OwnedFd>,
+) -> i32 {
     let Received { plan, filter } = received;
+    let mut namespace = Some(namespace);
     let manager = match plan.notify {
         NotifyPlan::Ignore => None,
         NotifyPlan::Monitor | NotifyPlan::Healthy | NotifyPlan::Container => Notifier::from_environment(),
@@ -128,7 +137,9 @@ fn supervise(received: Received, report: Option<OwnedFd>, mut terminal: Option<O
     for restarts in 0.. {
         let mut begun = Begun::default();
         let started_at = time::now();
-        let launched = launch(&plan, filter.clone(), &mut begun, manager.as_ref());
+        let namespace = namespace.take().unwrap_or_else(|| begin_namespace(&plan));
+        let launched =
+            namespace.and_then(|it| launch(&plan, filter.clone(), it, &mut begun, manager.as_ref()));
         let mut launched = match launched {
             Ok(launched) => launched,
             Err(err) => {

@@ -1,5 +1,6 @@
 //! A process between the supervisor and a child that is made where the supervisor itself cannot be: in namespaces that are
-//! joined, or below a user namespace in which files are put together that the child's own ids could not reach.
+//! joined, in a user namespace that was made beforehand, or below one in which files are put together that the child's own
+//! ids could not reach.
 //!
 //! The child is the supervisor's own all the same (`CLONE_PARENT`); the process between ends as soon as it is made.
 
@@ -10,6 +11,7 @@ use pontoon_rootless::sys::{self, CloneFlags, Cloned};
 use pontoon_rootless::userns;
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::child;
 use crate::message::{self, Failure, MAPPED, Report, Step};
@@ -23,6 +25,8 @@ pub(crate) struct Way<'a> {
     pub joined: Option<&'a JoinedNamespaces>,
     /// Who puts the files together.
     pub mounter: Option<&'a Mounter>,
+    /// A user namespace that was made for the child and is still empty.
+    pub namespace: Option<BorrowedFd<'a>>,
     /// Maps of the child's user namespace; `None` if it has none.
     pub user: Option<&'a IdMaps>,
     /// Namespaces that are the child's own.
@@ -55,8 +59,8 @@ pub(crate) fn begin<T>(
 ) -> Result<Between, StartError> {
     let flags = match (way.joined, way.own_maps()) {
         (None, Some(_)) => CloneFlags::MOUNT.with(CloneFlags::USER),
-        (None, None) => CloneFlags::MOUNT,
-        (Some(_), _) => CloneFlags::default(),
+        (None, None) if way.mounter.is_some() => CloneFlags::MOUNT,
+        _ => CloneFlags::default(),
     };
     match sys::clone(flags, cgroup).map_err(StartError::Clone)? {
         Cloned::Parent { pid, pidfd } => {
@@ -123,6 +127,10 @@ fn make_child<T>(
     let made = work(socket)?;
     if let Some(joined) = way.joined {
         child::enter_joined(joined, way.user.is_some())?;
+    }
+    if let Some(namespace) = way.namespace {
+        let entered = move_into_link_name_space(namespace, Some(LinkNameSpaceType::User));
+        entered.map_err(|err| Failure::new(Step::Namespaces, "", err))?;
     }
     let cloned = sys::clone(way.flags.with(CloneFlags::PARENT), None).map_err(|err| failed(&err))?;
     Ok((cloned, made))

@@ -6,6 +6,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use pontoon_rootless::idmap::IdMaps;
 use pontoon_rootless::sys::{self, CloneFlags, Cloned, SockFilter};
 use pontoon_rootless::userns::{self, UserNamespaceError};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
@@ -100,12 +101,15 @@ pub struct Starting {
     child: Option<OwnedFd>,
     socket: OwnedFd,
     terminal: Option<OwnedFd>,
+    /// Whether its ids are mapped.
+    is_mapped: bool,
 }
 
 impl Starting {
     /// Makes the first process, in its namespaces and in `cgroup`. It waits for its id maps.
     ///
-    /// Without `streams` the process gets a terminal, if the plan asks for one.
+    /// Without `streams` the process gets a terminal, if the plan asks for one. `namespace` is its user namespace, if that was
+    /// made beforehand (see [`early_maps`]).
     ///
     /// # Errors
     /// [`StartError::Clone`].
@@ -114,9 +118,10 @@ impl Starting {
         extras: &Extras,
         streams: Option<StandardStreams>,
         cgroup: Option<BorrowedFd<'_>>,
+        namespace: Option<BorrowedFd<'_>>,
     ) -> Result<Self, StartError> {
         let (ours, theirs) = report_socket().map_err(StartError::Clone)?;
-        let flags = new_namespaces(&plan.namespaces);
+        let flags = new_namespaces(&plan.namespaces, namespace.is_none());
         let become_child = |theirs: OwnedFd, opened, streams| {
             let first = FirstProcess { plan, extras, opened, streams, socket: &theirs };
             let failure = child::become_first_process(first);
@@ -124,27 +129,30 @@ impl Starting {
             failure.exit_code()
         };
         let Namespaces { user, mounter, joined, .. } = &plan.namespaces;
-        if joined.is_none() && mounter.is_none() {
+        // One that is joined has its maps, and one below a mounter's is given them by that.
+        let is_mapped = user.is_none() || joined.is_some() || mounter.is_some() || namespace.is_some();
+        if joined.is_none() && mounter.is_none() && namespace.is_none() {
             return match sys::clone(flags, cgroup).map_err(StartError::Clone)? {
                 Cloned::Child => {
                     drop(ours);
                     sys::exit_now(become_child(theirs, None, streams))
                 }
                 Cloned::Parent { pid, pidfd } => {
-                    Ok(Self { pid, child: Some(pidfd), socket: ours, terminal: None })
+                    Ok(Self { pid, child: Some(pidfd), socket: ours, terminal: None, is_mapped })
                 }
             };
         }
-        let way = Way { joined: joined.as_ref(), mounter: mounter.as_ref(), user: user.as_ref(), flags };
+        let (joined, mounter) = (joined.as_ref(), mounter.as_ref());
+        let way = Way { joined, mounter, namespace, user: user.as_ref(), flags };
         let open = |_: &OwnedFd| {
             let files = plan.files();
-            mounter.as_ref().map(|it| child::open_files(&files, it)).transpose()
+            mounter.map(|it| child::open_files(&files, it)).transpose()
         };
         let go_on = |opened, theirs| become_child(theirs, opened, streams);
         let between = between::begin(way, cgroup, (&ours, theirs), open, go_on)?;
         let pidfd = between.child(&ours)?;
         let pid = pid_of(&pidfd).ok_or(StartError::Vanished)?;
-        Ok(Self { pid, child: Some(pidfd), socket: ours, terminal: None })
+        Ok(Self { pid, child: Some(pidfd), socket: ours, terminal: None, is_mapped })
     }
 
     /// Pid of the first process, as the host sees it.
@@ -158,8 +166,7 @@ impl Starting {
     /// # Errors
     /// See [`StartError`].
     pub fn map_ids(&self, namespaces: &Namespaces) -> Result<(), StartError> {
-        // One that is joined has its maps, and one below a mounter's was given them by that.
-        if let (Some(maps), None, None) = (&namespaces.user, &namespaces.joined, &namespaces.mounter) {
+        if let (Some(maps), false) = (&namespaces.user, self.is_mapped) {
             userns::write_maps(self.pid, maps)?;
         }
         self.tell(MAPPED)
@@ -215,8 +222,16 @@ impl Starting {
     }
 }
 
+/// Maps of the user namespace that can be made before anything else of the container is: its own, whose ids nobody but the
+/// programs of the system can map, which takes a while.
+#[must_use]
+pub fn early_maps(namespaces: &Namespaces) -> Option<&IdMaps> {
+    let Namespaces { user, mounter, joined, .. } = namespaces;
+    user.as_ref().filter(|maps| joined.is_none() && mounter.is_none() && !maps.is_single())
+}
+
 /// What the first process does not share with the host or with another container.
-fn new_namespaces(namespaces: &Namespaces) -> CloneFlags {
+fn new_namespaces(namespaces: &Namespaces, with_user: bool) -> CloneFlags {
     let joined = namespaces.joined.as_ref();
     let shares = |which: fn(&JoinedNamespaces) -> bool| joined.is_some_and(which);
     let mut flags = CloneFlags::MOUNT;
@@ -225,7 +240,7 @@ fn new_namespaces(namespaces: &Namespaces) -> CloneFlags {
             flags = flags.with(flag);
         }
     };
-    add(namespaces.user.is_some() && joined.is_none(), CloneFlags::USER);
+    add(with_user && namespaces.user.is_some() && joined.is_none(), CloneFlags::USER);
     add(namespaces.network && !shares(|it| it.network), CloneFlags::NETWORK);
     add(!namespaces.host_pid && !shares(|it| it.pid), CloneFlags::PID);
     add(!namespaces.host_uts && !shares(|it| it.uts), CloneFlags::UTS);

@@ -56,7 +56,7 @@ pub fn visit(place: Place<'_>, work: impl FnOnce(&OwnedFd) -> i32) -> Result<Vis
     let (ours, theirs) = report_socket().map_err(StartError::Clone)?;
     if let Place::AtRest { files: files @ Files { user, mounter: Some(mounter), .. } } = place {
         let flags = if user.is_some() { CloneFlags::MOUNT.with(CloneFlags::USER) } else { CloneFlags::MOUNT };
-        let way = Way { joined: None, mounter: Some(mounter), user: user.as_ref(), flags };
+        let way = Way { joined: None, mounter: Some(mounter), namespace: None, user: user.as_ref(), flags };
         let open = |_: &OwnedFd| child::open_files(files, mounter);
         let go_on =
             |opened, theirs: OwnedFd| attend(child::mount_opened_files(files, opened, &theirs), theirs, work);

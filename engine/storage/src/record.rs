@@ -146,13 +146,54 @@ pub(crate) fn write_fresh(
     bytes: &[u8],
     durability: Durability,
 ) -> Result<(), FileError> {
-    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(dir, name, flags, Mode::RUSR | Mode::WUSR).at("make", name)?;
-    write_all(file.as_fd(), bytes).at("write", name)?;
+    let file = write_unsynced(dir, name, bytes)?;
     if durability == Durability::Durable {
         rustix::fs::fsync(&file).at("sync", name)?;
     }
     Ok(())
+}
+
+/// Writes a new file into a directory nobody else knows yet, for somebody who will sync it.
+pub(crate) fn write_unsynced(dir: BorrowedFd<'_>, name: &str, bytes: &[u8]) -> Result<OwnedFd, FileError> {
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(dir, name, flags, Mode::RUSR | Mode::WUSR).at("make", name)?;
+    write_all(file.as_fd(), bytes).at("write", name)?;
+    Ok(file)
+}
+
+/// What was made and may still be in memory only: a power cut can take it, and nothing but it, until [`Unsynced::sync`] has
+/// returned. Nobody may be told before that it is there.
+#[must_use = "a power cut can take it until `sync` has returned"]
+#[derive(Debug, Default)]
+pub struct Unsynced {
+    files: Vec<(OwnedFd, PathBuf)>,
+}
+
+impl Unsynced {
+    /// Adds a file or a directory; they are synced in this order.
+    pub(crate) fn add(&mut self, fd: BorrowedFd<'_>, path: &Path) -> Result<(), FileError> {
+        self.files.push((fd.try_clone_to_owned().map_err(errno).at("open", path)?, path.to_owned()));
+        Ok(())
+    }
+
+    /// Whether there is anything to be done.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// Writes it to the disk.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn sync(self) -> Result<(), FileError> {
+        // All of it was written before the first is synced: a journal takes them in one piece, and the rest costs little.
+        self.files.iter().try_for_each(|(fd, path)| rustix::fs::fsync(fd).at("sync", path))
+    }
+}
+
+fn errno(err: std::io::Error) -> Errno {
+    Errno::from_io_error(&err).unwrap_or(Errno::IO)
 }
 
 /// Reads a whole small file of `dir`.

@@ -8,7 +8,7 @@ use pontoon_lifecycle::start::{self, Attachment, Passed, Startable};
 use pontoon_lifecycle::status;
 use pontoon_monitor::notify::Notifier;
 use pontoon_monitor::plan::StreamPlan;
-use pontoon_storage::{ImageRecord, Store};
+use pontoon_storage::{ImageRecord, Store, Unsynced};
 
 use super::control::Selection;
 use super::{Context, Failure, attach, foreground, pull};
@@ -21,6 +21,9 @@ use pontoon_cli::{message, output};
 
 /// `pontoon run`
 pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> {
+    if !args.dry_run && args.container.cgroups.as_deref() != Some("disabled") {
+        start::hasten();
+    }
     let conf = context.containers_conf()?;
     conf.apply(&mut args.container);
     let keys = DetachKeys::read(args.container.detach_keys.as_deref())?;
@@ -32,7 +35,6 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
     if args.dry_run {
         return dry_run(context, &store, request, args.detach);
     }
-    start::hasten(request.cgroups);
     let image = pull::ensure_image(context, &store, &request, &registry(&args.container)?)?;
     start_shared(context, &store, &request)?;
     warn_of_linger(context, &request, args.detach);
@@ -97,6 +99,7 @@ pub fn create(context: &Context, mut args: CreateArgs) -> Result<ExitStatus, Fai
     tell_unhonoured(&store, &conf);
     let image = pull::ensure_image(context, &store, &request, &registry(&args.container)?)?;
     let created = create::create(&context.host, &store, request, &image, false)?;
+    created.unsynced.sync()?;
     output::line(&created.record.id)?;
     Ok(ExitStatus::Success)
 }
@@ -159,13 +162,13 @@ pub fn start_detached(context: &Context, store: &Store, name: &str) -> Result<()
 }
 
 fn start_one(context: &Context, store: &Store, name: &str, args: &StartArgs) -> Result<ExitStatus, Failure> {
+    start::hasten();
     let found = list::find(store, name)?;
     // Nobody types where nobody is attached.
     let keys = match args.attach {
         true => context.detach_keys(args.detach_keys.as_deref())?,
         false => DetachKeys::read(args.detach_keys.as_deref())?,
     };
-    start::hasten(found.record.request.cgroups);
     if found.status.is_alive() {
         if args.attach {
             return attach::running(&found, args.interactive, args.sig_proxy != Some(false), keys);
@@ -187,7 +190,8 @@ fn start_one(context: &Context, store: &Store, name: &str, args: &StartArgs) -> 
     };
     let id = found.record.id.clone();
     let attached_input = args.interactive && args.attach && found.record.request.interactive;
-    let startable = Startable { container: found.container, record: found.record, config, lock };
+    let (container, record) = (found.container, found.record);
+    let startable = Startable { container, record, config, lock, unsynced: Unsynced::default() };
     let attachment = if args.attach {
         Attachment::Foreground { interactive: attached_input }
     } else {

@@ -25,7 +25,7 @@ use crate::dir::Place;
 use crate::error::{At, FileError};
 use crate::id::{ContainerId, ImageId};
 use crate::lock;
-use crate::record::{Durability, RecordError, parse, read_bytes, to_bytes, write_fresh};
+use crate::record::{Durability, RecordError, Unsynced, parse, read_bytes, to_bytes, write_unsynced};
 use crate::store::Store;
 
 const RECORD: &str = "record.json";
@@ -105,11 +105,14 @@ pub(crate) fn now() -> u64 {
 }
 
 impl Store {
-    /// Makes a container and claims its name; of two processes that want one name, one gets it.
+    /// Makes a container and claims its name; of two processes that want one name, one gets it. What has to be synced before
+    /// anybody is told of it is given back (nothing, if it need not be durable).
+    ///
+    /// A power cut before that can leave its directory with an empty record, which is taken for none and discarded.
     pub fn create_container<T: Serialize + ?Sized>(
         &self,
         container: NewContainer<'_, T>,
-    ) -> Result<ContainerHandle, CreateError> {
+    ) -> Result<(ContainerHandle, Unsynced), CreateError> {
         let NewContainer { id, name, image, record, durability } = container;
         if let Some(name) = name
             && !is_name(name)
@@ -120,7 +123,7 @@ impl Store {
         let fresh = &temporary.place;
         let text = EntryText { id, name, image, created: now(), record };
         let bytes = to_bytes(&text, &fresh.path.join(RECORD))?;
-        write_fresh(fresh.fd.as_fd(), RECORD, &bytes, durability)?;
+        let file = write_unsynced(fresh.fd.as_fd(), RECORD, &bytes)?;
 
         let containers = self.containers()?;
         // Shared with other containers; whoever removes an image looks at containers while holding it alone.
@@ -147,12 +150,14 @@ impl Store {
         if !temporary.place_at(containers, id.hex())? {
             return Err(CreateError::IdTaken { id: id.clone() });
         }
+        let mut unsynced = Unsynced::default();
         if durability == Durability::Durable {
+            unsynced.add(file.as_fd(), &containers.path.join(id.hex()).join(RECORD))?;
             // The directory before the name, so that no power cut leaves a name without it (it would be harmless).
-            containers.sync()?;
-            names.sync()?;
+            unsynced.add(containers.fd.as_fd(), &containers.path)?;
+            unsynced.add(names.fd.as_fd(), &names.path)?;
         }
-        Ok(self.container_handle(id.clone())?)
+        Ok((self.container_handle(id.clone())?, unsynced))
     }
 
     /// Makes the link from a name to an id. The index of names is locked by the caller.

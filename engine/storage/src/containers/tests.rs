@@ -10,13 +10,37 @@ use crate::{ContainerHandle, ContainerId, Durability, RootAttributes, Store};
 fn create(store: &Store, name: Option<&str>) -> Result<ContainerHandle, CreateError> {
     let id = ContainerId::random().unwrap();
     let record = format!("record of {name:?}");
-    store.create_container(NewContainer {
+    store
+        .create_container(NewContainer {
+            id: &id,
+            name,
+            image: None,
+            record: &record,
+            durability: Durability::Volatile,
+        })
+        .map(|(container, unsynced)| {
+            assert!(unsynced.is_empty());
+            container
+        })
+}
+
+#[test]
+fn a_durable_container_is_synced_once_it_is_all_there() {
+    let test = TestDir::new();
+    let store = test.store();
+    let id = ContainerId::random().unwrap();
+    let container = NewContainer {
         id: &id,
-        name,
+        name: Some("web"),
         image: None,
-        record: &record,
-        durability: Durability::Volatile,
-    })
+        record: "r",
+        durability: Durability::Durable,
+    };
+    let (made, unsynced) = store.create_container(container).unwrap();
+    assert!(!unsynced.is_empty());
+    // It is found already; a power cut could take it, but nobody else its name.
+    assert_eq!(store.find_container("web").unwrap().id(), made.id());
+    unsynced.sync().unwrap();
 }
 
 #[test]
@@ -35,7 +59,7 @@ fn a_container_is_found_by_name_id_and_beginning() {
     }
     let id = format!("{}f{}", &web.id().hex()[..3], "0".repeat(60)).parse::<ContainerId>().unwrap();
     let twin = NewContainer { id: &id, name: None, image: None, record: "", durability: Durability::Durable };
-    store.create_container(twin).unwrap();
+    store.create_container(twin).unwrap().1.sync().unwrap();
     let error = store.find_container(&web.id().hex()[..3]).unwrap_err();
     assert!(matches!(error, FindContainerError::Ambiguous { .. }), "{error}");
     let list = store.list_containers().unwrap();

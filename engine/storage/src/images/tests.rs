@@ -221,7 +221,7 @@ fn an_image_that_a_container_needs_stays() {
         record: "anything",
         durability: Durability::Volatile,
     };
-    let handle = store.create_container(container).unwrap();
+    let (handle, _) = store.create_container(container).unwrap();
     let error = store.remove_image(&image.id, true).unwrap_err();
     assert_eq!(error.to_string(), format!("image {} is in use by web", image.id.short()));
     store.remove_container(handle).unwrap();
@@ -328,7 +328,7 @@ fn helper_works_in_a_store() {
             durability: Durability::Volatile,
         };
         match store.create_container(container) {
-            Ok(handle) => drop(store.remove_container(handle).unwrap()),
+            Ok((handle, _)) => drop(store.remove_container(handle).unwrap()),
             Err(crate::CreateError::NameTaken { .. }) => match store.find_container("web") {
                 Ok(handle) => drop(store.remove_container(handle).unwrap()),
                 Err(crate::FindContainerError::NotFound { .. }) => {}
