@@ -30,6 +30,7 @@ pub mod reset;
 pub mod resources;
 pub mod secret;
 pub mod sharing;
+mod small;
 pub mod start;
 pub mod status;
 pub mod stop;

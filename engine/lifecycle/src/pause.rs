@@ -8,6 +8,8 @@ use pontoon_monitor::state::RunState;
 use pontoon_rootless::cgroup::{Cgroup, CgroupError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::small;
+
 const FREEZE: &str = "cgroup.freeze";
 const EVENTS: &str = "cgroup.events";
 
@@ -39,7 +41,7 @@ impl PauseError {
 #[must_use]
 pub fn is_frozen(state: &RunState) -> bool {
     let file = state.cgroup.as_ref().map(|path| Path::new(path).join(FREEZE));
-    file.and_then(|file| std::fs::read(file).ok()).is_some_and(|text| text.starts_with(b"1"))
+    file.and_then(small::read).is_some_and(|text| text.starts_with('1'))
 }
 
 /// Freezes them, or lets them go on; waits until it is so.

@@ -18,7 +18,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 
 use crate::record::ContainerRecord;
-use crate::{event, pause};
+use crate::{event, pause, small};
 
 /// What a container is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,8 +102,8 @@ fn is_locked(run_directory: &Path) -> bool {
 pub fn of(container: &ContainerHandle) -> Status {
     let run_directory = container.run_path();
     let state = || {
-        let bytes = std::fs::read(run_directory.join(STATE_FILE)).ok()?;
-        serde_json::from_slice::<RunState>(&bytes).ok()
+        let text = small::read(run_directory.join(STATE_FILE))?;
+        serde_json::from_str::<RunState>(&text).ok()
     };
     if is_locked(run_directory) {
         return match state() {
@@ -131,7 +131,7 @@ pub fn of(container: &ContainerHandle) -> Status {
 /// What health checks have said of a container in its last run; `None` if it has none.
 #[must_use]
 pub fn health(run_directory: &Path) -> Option<HealthRecord> {
-    serde_json::from_slice(&std::fs::read(run_directory.join(HEALTH_FILE)).ok()?).ok()
+    serde_json::from_str(&small::read(run_directory.join(HEALTH_FILE))?).ok()
 }
 
 /// Cleans up after a supervisor that was killed: ends what it left running, and notes the end, or removes the container if

@@ -1,9 +1,12 @@
 //! The processes of a running container, as `/proc` has them.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use pontoon_monitor::state::RunState;
+
+use crate::small;
 
 /// One process, as the container sees it and as the host does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +73,7 @@ pub fn memory_and_count(state: &RunState) -> (u64, u64) {
     let page = u64::try_from(rustix::param::page_size()).unwrap_or(4096);
     // The second number of proc_pid_statm(5), in pages.
     let resident = |pid: u32| -> Option<u64> {
-        let text = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+        let text = small::read(format!("/proc/{pid}/statm"))?;
         Some(text.split(' ').nth(1)?.parse::<u64>().ok()?.saturating_mul(page))
     };
     let each: Vec<u64> = pids.into_iter().filter_map(resident).collect();
@@ -79,8 +82,12 @@ pub fn memory_and_count(state: &RunState) -> (u64, u64) {
 
 /// The processes of a cgroup and of those below it.
 fn below(cgroup: &Path) -> Vec<u32> {
-    let text = fs::read_to_string(cgroup.join("cgroup.procs")).unwrap_or_default();
+    let text = small::read(cgroup.join("cgroup.procs")).unwrap_or_default();
     let mut pids: Vec<u32> = text.lines().filter_map(|line| line.parse().ok()).collect();
+    // Every directory below is a link more to this one; to look is much cheaper than to list its files.
+    if fs::metadata(cgroup).is_ok_and(|it| it.nlink() <= 2) {
+        return pids;
+    }
     for entry in fs::read_dir(cgroup).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             pids.extend(below(&entry.path()));

@@ -2,13 +2,12 @@
 
 use std::cell::OnceCell;
 use std::fs;
-use std::os::fd::AsFd;
 use std::sync::OnceLock;
 
 use pontoon_monitor::state::RunState;
 use rustix::fs::{CWD, Mode, OFlags};
 
-use crate::top;
+use crate::{small, top};
 
 /// What was used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,7 +33,7 @@ pub fn of(state: &RunState) -> Usage {
     let cgroup = state.cgroup.as_deref().and_then(|path| {
         rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()
     });
-    let read = |file: &str| read_small(cgroup.as_ref()?, file);
+    let read = |file: &str| small::read_at(cgroup.as_ref()?, file);
     let number = |file: &str| read(file).and_then(|text| text.trim().parse().ok());
     let all = OnceCell::new();
     let counted = || *all.get_or_init(|| top::memory_and_count(state));
@@ -43,21 +42,9 @@ pub fn of(state: &RunState) -> Usage {
         memory: number("memory.current").unwrap_or_else(|| counted().0),
         memory_limit: number("memory.max").unwrap_or_else(host_memory),
         pids: number("pids.current").unwrap_or_else(|| counted().1),
-        network: read_small(CWD, &format!("/proc/{}/net/dev", state.pid))
+        network: small::read_at(CWD, &format!("/proc/{}/net/dev", state.pid))
             .map_or((0, 0), |text| network(&text)),
         block: read("io.stat").map_or((0, 0), |text| block(&text)),
-    }
-}
-
-/// Reads a small file of the kernel's, without asking for its size, which it does not know.
-fn read_small(directory: impl AsFd, file: &str) -> Option<String> {
-    let file = rustix::fs::openat(directory, file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
-    let (mut text, mut buffer) = (Vec::new(), [0u8; 4096]);
-    loop {
-        match rustix::io::read(&file, &mut buffer).ok()? {
-            0 => return Some(String::from_utf8_lossy(&text).into_owned()),
-            count => text.extend_from_slice(buffer.get(..count)?),
-        }
     }
 }
 

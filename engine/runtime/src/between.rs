@@ -46,6 +46,8 @@ impl Way<'_> {
 pub(crate) struct Between {
     pid: Pid,
     pidfd: OwnedFd,
+    /// Where it and the child speak to us.
+    socket: OwnedFd,
 }
 
 /// Makes the process between. It does `work`, where files are put together, and makes the child, which does `go_on` with
@@ -53,7 +55,7 @@ pub(crate) struct Between {
 pub(crate) fn begin<T>(
     way: Way<'_>,
     cgroup: Option<BorrowedFd<'_>>,
-    (ours, theirs): (&OwnedFd, OwnedFd),
+    (ours, theirs): (OwnedFd, OwnedFd),
     work: impl FnOnce(&OwnedFd) -> Result<T, Failure>,
     go_on: impl FnOnce(T, OwnedFd) -> i32,
 ) -> Result<Between, StartError> {
@@ -65,10 +67,10 @@ pub(crate) fn begin<T>(
     match sys::clone(flags, cgroup).map_err(StartError::Clone)? {
         Cloned::Parent { pid, pidfd } => {
             drop(theirs);
-            let between = Between { pid, pidfd };
+            let between = Between { pid, pidfd, socket: ours };
             if let Some(maps) = way.own_maps() {
                 userns::write_maps(between.pid, maps)?;
-                match rustix::net::send(ours, &[MAPPED], rustix::net::SendFlags::NOSIGNAL) {
+                match rustix::net::send(&between.socket, &[MAPPED], rustix::net::SendFlags::NOSIGNAL) {
                     Ok(_) | Err(Errno::PIPE | Errno::CONNRESET) => {}
                     Err(err) => return Err(StartError::Socket(err.into())),
                 }
@@ -76,6 +78,8 @@ pub(crate) fn begin<T>(
             Ok(between)
         }
         Cloned::Child => {
+            // Or we and the child would not hear of the supervisor's end.
+            drop(ours);
             let failure = match make_child(way, &theirs, work) {
                 Ok((Cloned::Child, made)) => sys::exit_now(go_on(made, theirs)),
                 Ok((Cloned::Parent { pid, pidfd }, _)) => match map_child(way, pid) {
@@ -97,12 +101,12 @@ pub(crate) fn begin<T>(
 }
 
 impl Between {
-    /// Waits until the child is there.
-    pub(crate) fn child(self, ours: &OwnedFd) -> Result<OwnedFd, StartError> {
-        let said = message::receive(ours).map_err(StartError::Socket)?;
+    /// Waits until the child is there, and gives it with the socket on which it speaks.
+    pub(crate) fn child(self) -> Result<(OwnedFd, OwnedFd), StartError> {
+        let said = message::receive(&self.socket).map_err(StartError::Socket)?;
         let _ = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
         match said {
-            Some(Report::Joined(pidfd)) => Ok(pidfd),
+            Some(Report::Joined(pidfd)) => Ok((pidfd, self.socket)),
             Some(Report::Failed(failure)) => Err(StartError::child(failure)),
             _ => Err(StartError::Vanished),
         }

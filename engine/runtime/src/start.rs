@@ -149,8 +149,8 @@ impl Starting {
             mounter.map(|it| child::open_files(&files, it)).transpose()
         };
         let go_on = |opened, theirs| become_child(theirs, opened, streams);
-        let between = between::begin(way, cgroup, (&ours, theirs), open, go_on)?;
-        let pidfd = between.child(&ours)?;
+        let between = between::begin(way, cgroup, (ours, theirs), open, go_on)?;
+        let (pidfd, ours) = between.child()?;
         let pid = pid_of(&pidfd).ok_or(StartError::Vanished)?;
         Ok(Self { pid, child: Some(pidfd), socket: ours, terminal: None, is_mapped })
     }

@@ -60,8 +60,9 @@ pub fn visit(place: Place<'_>, work: impl FnOnce(&OwnedFd) -> i32) -> Result<Vis
         let open = |_: &OwnedFd| child::open_files(files, mounter);
         let go_on =
             |opened, theirs: OwnedFd| attend(child::mount_opened_files(files, opened, &theirs), theirs, work);
-        let between = between::begin(way, None, (&ours, theirs), open, go_on)?;
-        let visitor = Visitor { child: between.child(&ours)?, socket: ours };
+        let between = between::begin(way, None, (ours, theirs), open, go_on)?;
+        let (child, socket) = between.child()?;
+        let visitor = Visitor { child, socket };
         visitor.let_go_on()?;
         return Ok(visitor);
     }
