@@ -41,7 +41,7 @@ fn furnished(store: &Store) -> ImageRecord {
         record: &"record",
         durability: Durability::Volatile,
     };
-    store.create_container(container).unwrap();
+    let _ = store.create_container(container).unwrap();
     let volume =
         NewVolume { name: Some("data"), copy_up: true, record: &"record", durability: Durability::Volatile };
     store.create_volume(volume).unwrap();
