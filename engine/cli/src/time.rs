@@ -44,6 +44,19 @@ pub fn rfc3339_or_never(moment: Option<SystemTime>) -> String {
     moment.map_or_else(|| NEVER_RFC3339.to_owned(), rfc3339)
 }
 
+/// A time in RFC 3339 without the fraction of its second, as some of Podman's lists have it.
+pub fn seconds_of(rfc3339: &str) -> String {
+    match rfc3339.split_once('.') {
+        Some((seconds, _)) => format!("{seconds}Z"),
+        None => rfc3339.to_owned(),
+    }
+}
+
+/// The moment that a text in RFC 3339 tells, if it is one.
+pub fn moment_of(rfc3339: &str) -> Option<SystemTime> {
+    rfc3339.parse::<Timestamp>().ok().map(SystemTime::from)
+}
+
 /// Seconds since 1970; a time that never came is the year 1, as in Podman's JSON.
 pub fn unix_or_never(moment: Option<SystemTime>) -> i64 {
     moment.map_or(NEVER_UNIX, |moment| timestamp(moment).as_second())
@@ -52,6 +65,11 @@ pub fn unix_or_never(moment: Option<SystemTime>) -> i64 {
 /// The time as Go's `time.Time` prints itself, in the zone of the host: `2026-11-21 02:33:40.833988111 +0000 UTC`.
 pub fn go_words(moment: SystemTime) -> String {
     in_go_words(timestamp(moment), TimeZone::system())
+}
+
+/// The time as C's `asctime` prints it, in the zone of the host: `Sun Dec 21 16:42:01 2025`.
+pub fn calendar_words(moment: SystemTime) -> String {
+    timestamp(moment).to_zoned(TimeZone::system()).strftime("%a %b %e %H:%M:%S %Y").to_string()
 }
 
 /// The same for a time written in RFC 3339, in UTC; the text itself where it is no time.

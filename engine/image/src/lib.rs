@@ -39,7 +39,7 @@ pub use manifest::{Descriptor, Document, Index, Manifest, ManifestError};
 pub use platform::{Platform, PlatformRequest};
 pub use policy::{Origin, Policy, PolicyError};
 pub use reference::{InvalidReference, Reference};
-pub use registries::{RegistriesConf, RegistriesError, RegistriesPaths, Unhonoured};
+pub use registries::{MirrorUse, RegistriesConf, RegistriesError, RegistriesPaths, Unhonoured};
 pub use registry::{
     ClientOptions, FetchError, Fetched, ProxySettings, RegistryClient, RegistryError, RegistrySource,
     TransportError, fetch,

@@ -248,7 +248,7 @@ pub fn create(
         name: String::new(),
         created: pontoon_monitor::time::now(),
         image_id: image.id.to_string(),
-        image_name: image.names.first().cloned().unwrap_or_else(|| request.image.clone()),
+        image_name: name_as_asked(image, &request.image),
         request,
         volumes: Vec::new(),
         anonymous_volumes: Vec::new(),
@@ -304,6 +304,17 @@ pub fn create(
     Ok(Created { container, record, image: config, lock, unsynced })
 }
 
+/// Of an image's names the one that somebody meant, else the first; what was asked for where it has none.
+fn name_as_asked(image: &ImageRecord, asked: &str) -> String {
+    let has_tag = asked.rsplit_once(':').is_some_and(|(_, tag)| !tag.contains('/'));
+    let tagged = if has_tag { asked.to_owned() } else { format!("{asked}:latest") };
+    let is_meant = |name: &&String| {
+        name.strip_suffix(tagged.as_str()).is_some_and(|front| front.is_empty() || front.ends_with('/'))
+    };
+    let name = image.names.iter().find(is_meant).or_else(|| image.names.first());
+    name.cloned().unwrap_or_else(|| asked.to_owned())
+}
+
 /// The record that [`create`] would write, for a plan that is only printed: nothing is made or claimed.
 #[must_use]
 pub fn preview(
@@ -338,7 +349,7 @@ pub fn preview(
         id,
         created: 0,
         image_id: image.id.to_string(),
-        image_name: image.names.first().cloned().unwrap_or_else(|| request.image.clone()),
+        image_name: name_as_asked(image, &request.image),
         request,
         volumes,
         anonymous_volumes: Vec::new(),

@@ -87,7 +87,7 @@ fn named(path: &str) -> Named {
         None => match path {
             "start" | "stop" | "restart" | "pause" | "unpause" | "rename" | "stats" | "top" | "kill"
             | "rm" | "logs" | "exec" | "wait" | "port" | "inspect" => Named::Container,
-            "run" | "create" | "rmi" | "tag" | "untag" | "pull" | "images" => Named::Image,
+            "run" | "create" | "history" | "rmi" | "tag" | "untag" | "pull" | "images" => Named::Image,
             _ => Named::File,
         },
         Some(_) => Named::File,

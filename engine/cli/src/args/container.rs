@@ -125,14 +125,23 @@ pub struct PsArgs {
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<String>,
     /// Show the N containers created last, running or not
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N", conflicts_with = "latest")]
     pub last: Option<i64>,
     /// Show the container created last
     #[arg(short, long)]
     pub latest: bool,
+    /// Show containers that other programs keep in the store, too; there are none
+    #[arg(long, alias = "storage")]
+    pub external: bool,
     /// Show whole ids and commands
     #[arg(long, alias = "notruncate")]
     pub no_trunc: bool,
+    /// Show the namespaces
+    #[arg(long, alias = "namespace")]
+    pub ns: bool,
+    /// Show the pods
+    #[arg(short, long)]
+    pub pod: bool,
     /// No headings
     #[arg(long)]
     pub noheading: bool,
@@ -149,7 +158,7 @@ pub struct PsArgs {
     #[arg(long, hide = true)]
     pub sync: bool,
     /// Show the list again every so many seconds
-    #[arg(short, long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..), conflicts_with_all = ["latest", "quiet"])]
+    #[arg(short, long, value_name = "SECONDS", conflicts_with_all = ["latest", "quiet"])]
     pub watch: Option<u32>,
 }
 
@@ -180,13 +189,16 @@ pub struct LogsArgs {
     /// Names or ids
     #[arg(value_name = "CONTAINER", required_unless_present_any = ["latest"])]
     pub containers: Vec<String>,
+    /// Show the names of several containers in colours
+    #[arg(long)]
+    pub color: bool,
     /// Go on with what is written from now on
     #[arg(short, long)]
     pub follow: bool,
     /// Take the container created last
     #[arg(short, long)]
     pub latest: bool,
-    /// Begin each line with the container's name
+    /// Of several containers, begin each line with the name instead of the id
     #[arg(short, long)]
     pub names: bool,
     /// Only lines since then: a time, or a duration before now

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum};
 
 use super::run::{PlatformOptions, RegistryOptions};
 
@@ -41,6 +41,9 @@ pub struct ImagesArgs {
     /// Show digests
     #[arg(long)]
     pub digests: bool,
+    /// Show all names an image has
+    #[arg(long)]
+    pub history: bool,
     /// Show only images that match KEY=VALUE
     #[arg(short, long, value_name = "KEY=VALUE")]
     pub filter: Vec<String>,
@@ -105,6 +108,37 @@ pub struct InspectImagesArgs {
     /// `json` or a Go template
     #[arg(short, long, value_name = "FORMAT")]
     pub format: Option<String>,
+}
+
+/// `history`
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// Name or id
+    #[arg(value_name = "IMAGE", required = true)]
+    pub image: String,
+    /// `json`, `table …` or a Go template
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<String>,
+    /// Show sizes and times in words; the default is true
+    #[arg(short = 'H', long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub human: Option<bool>,
+    /// Show whole ids and commands
+    #[arg(long, alias = "notruncate")]
+    pub no_trunc: bool,
+    /// Show only ids
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// `image tree`
+#[derive(Debug, Args)]
+pub struct ImageTreeArgs {
+    /// Name or id
+    #[arg(value_name = "IMAGE", required = true)]
+    pub image: String,
+    /// Show what lies on top of the image instead
+    #[arg(long)]
+    pub whatrequires: bool,
 }
 
 /// `import`

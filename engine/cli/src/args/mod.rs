@@ -37,7 +37,8 @@ pub use files::{CommitArgs, CpArgs, DiffArgs, ExportArgs};
 pub(crate) use flags::split_list;
 pub use global::{EventsBackend, GlobalOptions, LogLevel};
 pub use image::{
-    ImageSort, ImagesArgs, ImportArgs, InspectImagesArgs, LoadArgs, PullArgs, RmiArgs, TagArgs, UntagArgs,
+    HistoryArgs, ImageSort, ImageTreeArgs, ImagesArgs, ImportArgs, InspectImagesArgs, LoadArgs, PullArgs,
+    RmiArgs, TagArgs, UntagArgs,
 };
 pub use linger::LingerArgs;
 pub use objects::{ExistsArgs, InspectArgs, InspectContainersArgs, InspectType};
@@ -170,6 +171,10 @@ pub enum Command {
     Stats(StatsArgs),
     /// `top`
     Top(TopArgs),
+    /// `history`
+    History(HistoryArgs),
+    /// `image tree`
+    ImageTree(ImageTreeArgs),
     /// `container prune`
     ContainerPrune(PruneArgs),
     /// `image prune`
@@ -246,6 +251,9 @@ pub fn program_name(word: Option<OsString>) -> &'static str {
         _ => "pontoon",
     }
 }
+
+/// The version of Podman whose behaviour we have.
+pub const PODMAN: &str = "5.4.2";
 
 /// What `--version` prints, without the line's end. Under Podman's name it begins with the version of Podman whose
 /// behaviour we have: scripts compare it.

@@ -149,21 +149,8 @@ const CONTAINER: &[Refused] = &[
 
 /// Options of the other commands.
 const OTHERS: &[(&str, &[Refused])] = &[
-    (
-        "ps",
-        &[
-            ("--external", None),
-            ("--storage", None),
-            ("--ns", None),
-            ("--namespace", None),
-            ("--pod", None),
-            ("-p", None),
-        ],
-    ),
-    ("logs", &[("--color", None)]),
     ("exec", &[("--preserve-fd", Some("`--preserve-fds N` passes descriptors 3 and up"))]),
     ("pull", &[("--all-tags", None), ("-a", None), ("--cert-dir", None), ("--decryption-key", None)]),
-    ("images", &[("--history", None)]),
     ("import", &[("--signature-policy", None)]),
     ("load", &[("--signature-policy", None)]),
     ("unshare", &[("--rootless-netns", None)]),

@@ -129,6 +129,14 @@ pub(super) const ENTRIES: &[Entry] = &[
     row!("port", "List published ports", "[options] CONTAINER [PORT[/PROTOCOL]]", PortArgs, Command::Port),
     row!("pull", "Pull images from a registry", "[options] IMAGE...", PullArgs, Command::Pull),
     row!("images", "List images", "[options] [IMAGE]", ImagesArgs, Command::Images),
+    row!("history", "Show how an image was made", "[options] IMAGE", HistoryArgs, Command::History),
+    row!(
+        "image tree",
+        "Show the layers of an image as a tree",
+        "[options] IMAGE",
+        ImageTreeArgs,
+        Command::ImageTree
+    ),
     row!("rmi", "Remove images", "[options] IMAGE...", RmiArgs, Command::Rmi),
     row!(
         "import",
@@ -426,6 +434,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("container unpause", "unpause"),
     ("container update", "update"),
     ("container wait", "wait"),
+    ("image history", "history"),
     ("image import", "import"),
     ("image list", "images"),
     ("image load", "load"),

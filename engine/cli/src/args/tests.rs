@@ -242,7 +242,6 @@ fn unknown_options_get_a_suggestion_and_podmans_are_refused_by_name() {
         "unknown option `--nam` of `pontoon run` -> did you mean `--name`?",
     );
     check_error(&["run", "-Z", "x"], "unknown option `-Z` of `pontoon run` -> see `pontoon run --help`");
-    check_error(&["ps", "--external"], "`--external` is not supported yet");
     check_error(&["ps", "--bogus"], "unknown option `--bogus` of `pontoon ps` -> see `pontoon ps --help`");
 }
 

@@ -1,6 +1,6 @@
 //! `images`, `rmi`, `tag`, `untag`, `image exists`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use pontoon_image::Reference;
@@ -21,6 +21,16 @@ use pontoon_cli::view::{ListOptions, images};
 pub fn created(image: &ImageRecord) -> Option<SystemTime> {
     let seconds = u64::try_from(image.created?).ok()?;
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}
+
+/// Names with digests: those by which the image was pulled, and its digest in each place where it has a name.
+pub fn repo_digests(image: &ImageRecord) -> Vec<String> {
+    let named = image.names.iter().filter_map(|name| {
+        let (repository, _) = name.rsplit_once(':')?;
+        Some(format!("{repository}@{}", image.digest))
+    });
+    let all: BTreeSet<String> = named.chain(image.repo_digests.iter().cloned()).collect();
+    all.into_iter().collect()
 }
 
 /// Names of the containers that use an image.
@@ -73,9 +83,9 @@ pub fn list(context: &Context, args: &ImagesArgs) -> Result<ExitStatus, Failure>
             created: created(&image),
             labels,
             id: image.id.to_string(),
+            repo_digests: repo_digests(&image),
             digest: image.digest,
             names: image.names,
-            repo_digests: image.repo_digests,
             size: image.size,
         });
     }
@@ -94,7 +104,8 @@ pub fn list(context: &Context, args: &ImagesArgs) -> Result<ExitStatus, Failure>
         noheading: args.noheading,
         now: SystemTime::now(),
     };
-    output::out(&images::text(&rows, &options, args.digests)?)?;
+    let columns = images::Columns { digests: args.digests, history: args.history };
+    output::out(&images::text(&rows, &options, columns)?)?;
     Ok(ExitStatus::Success)
 }
 

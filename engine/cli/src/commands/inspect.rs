@@ -28,7 +28,9 @@ use pontoon_cli::args::{InspectArgs, InspectContainersArgs, InspectImagesArgs, I
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
 use pontoon_cli::time::from_nanos;
-use pontoon_cli::view::container::{Facts, GraphDriver, Mount, Secret, StateFacts, text as container_text};
+use pontoon_cli::view::container::{
+    Facts, GraphDriver, MadeFiles, Mount, Secret, StateFacts, text as container_text,
+};
 use pontoon_cli::view::image;
 use pontoon_cli::view::volume::inspect_text as volume_text;
 
@@ -160,7 +162,8 @@ fn facts<'a>(
     };
     let default = default_capabilities(request).unwrap_or(CapSet::DEFAULT);
     let caps = capabilities::merge(default, &request.cap_add, &request.cap_drop).unwrap_or(default);
-    let cap_names: Vec<String> = caps.names().into_iter().map(str::to_owned).collect();
+    let mut cap_names: Vec<String> = caps.names().into_iter().map(str::to_owned).collect();
+    cap_names.sort_unstable();
     // Another user than root has what was added by name, and nothing else (capabilities(7), "ambient").
     let (payload_user, _) = user.split_once(':').unwrap_or((&user, ""));
     let effective = if matches!(payload_user, "" | "root" | "0") {
@@ -217,7 +220,7 @@ fn facts<'a>(
         bounding_caps: cap_names,
         network_mode: rows::network_word(record),
         directory: found.container.path().display().to_string(),
-        run_directory: found.container.run_path().display().to_string(),
+        files: made_files(found),
         log_driver: logs::driver_name(driver),
         log_path: if has_file {
             log_path(request, found.container.path()).display().to_string()
@@ -226,8 +229,17 @@ fn facts<'a>(
         },
         graph: graph(context, store, found, image.as_ref()),
         cgroup_manager: rows::cgroup_word(record),
-        size: with_size.then(|| rows::size(store, record)),
+        size: if with_size { rows::sizes(&context.host, store, &[record]).pop() } else { None },
     })
+}
+
+/// The files that its start has made, as long as they are there.
+fn made_files(found: &Found) -> MadeFiles {
+    let made = |name: &str| {
+        let path = found.container.run_path().join(name);
+        if path.exists() { path.display().to_string() } else { String::new() }
+    };
+    MadeFiles { resolv_conf: made("resolv.conf"), hostname: made("hostname"), hosts: made("hosts") }
 }
 
 /// The name that it has, or will have, for itself.
@@ -402,16 +414,21 @@ pub fn images(context: &Context, args: &InspectImagesArgs) -> Result<ExitStatus,
 fn image_facts(store: &Store, record: &ImageRecord) -> Result<image::Facts, Failure> {
     let config = image_config(store, record)?;
     let manifest = store.image_manifest(&record.id)?;
-    let upper = record.visible_layers().last().map(|it| store.layer_path(it).display().to_string());
+    let mut layers =
+        record.visible_layers().iter().rev().map(|it| store.layer_path(it).display().to_string());
     let mut data = BTreeMap::new();
-    data.extend(upper.map(|it| ("UpperDir".to_owned(), it)));
+    data.extend(layers.next().map(|it| ("UpperDir".to_owned(), it)));
+    let lower: Vec<String> = layers.collect();
+    if !lower.is_empty() {
+        data.insert("LowerDir".to_owned(), lower.join(":"));
+    }
     let set = |names: &[String]| names.iter().map(|it| (it.clone(), BTreeMap::new())).collect();
     let run = &config.config;
     Ok(image::Facts {
         id: record.id.to_string(),
         digest: record.digest.clone(),
         names: record.names.clone(),
-        repo_digests: record.repo_digests.clone(),
+        repo_digests: super::image::repo_digests(record),
         created: config.created.clone(),
         author: config.author.clone().unwrap_or_default(),
         comment: config.comment.clone().unwrap_or_default(),

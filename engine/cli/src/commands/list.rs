@@ -1,8 +1,11 @@
 //! `ps`, `port`, and the rows that other commands show.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::SystemTime;
 
+use pontoon_lifecycle::disk;
+use pontoon_lifecycle::host::Host;
 use pontoon_lifecycle::list::{self, Summary};
 use pontoon_lifecycle::record::ContainerRecord;
 use pontoon_lifecycle::request::{CgroupMode, MountSource, NetworkMode};
@@ -12,6 +15,7 @@ use pontoon_storage::Store;
 use super::{Context, Failure};
 use pontoon_cli::args::{PortArgs, PsArgs};
 use pontoon_cli::exit::ExitStatus;
+use pontoon_cli::format::OmitEmpty;
 use pontoon_cli::time::from_nanos;
 use pontoon_cli::view::filter::{self, Filter};
 use pontoon_cli::view::{ListOptions, policy_word, port, ps};
@@ -20,18 +24,18 @@ use pontoon_cli::{message, output};
 /// `pontoon ps`
 pub fn ps(context: &Context, args: &PsArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
-    let Some(seconds) = args.watch else { return ps_once(&store, args) };
+    let Some(seconds) = args.watch.filter(|it| *it > 0) else { return ps_once(context, &store, args) };
     let span = rustix::event::Timespec { tv_sec: seconds.into(), tv_nsec: 0 };
     loop {
         // From the top of an empty screen, as Podman does it.
         output::out("\x1b[2J\x1b[H")?;
-        ps_once(&store, args)?;
+        ps_once(context, &store, args)?;
         // No descriptor, so only the time, or a signal, ends it.
         let _ = rustix::event::poll(&mut [], Some(&span));
     }
 }
 
-fn ps_once(store: &Store, args: &PsArgs) -> Result<ExitStatus, Failure> {
+fn ps_once(context: &Context, store: &Store, args: &PsArgs) -> Result<ExitStatus, Failure> {
     let filters = Filter::parse_all(&args.filter)?;
     let listing = list::list(store)?;
     for (id, reason) in &listing.broken {
@@ -42,8 +46,14 @@ fn ps_once(store: &Store, args: &PsArgs) -> Result<ExitStatus, Failure> {
     let mut images = ImageFacts::new(store);
     let mut rows: Vec<_> = listing.containers.iter().map(|it| row(it, &mut images)).collect();
     if args.size {
-        for (row, summary) in rows.iter_mut().zip(&listing.containers) {
-            row.size = Some(size(store, &summary.record));
+        let records: Vec<&ContainerRecord> = listing.containers.iter().map(|it| &it.record).collect();
+        for (row, size) in rows.iter_mut().zip(sizes(&context.host, store, &records)) {
+            row.size = Some(size);
+        }
+    }
+    if args.ns {
+        for row in &mut rows {
+            row.namespaces = namespaces(row.pid);
         }
     }
     let mut rows = filter::containers(rows, &filters)?;
@@ -62,8 +72,30 @@ fn ps_once(store: &Store, args: &PsArgs) -> Result<ExitStatus, Failure> {
         noheading: args.noheading,
         now: SystemTime::now(),
     };
-    output::out(&ps::text(&rows, &options, args.size)?)?;
+    let columns = ps::Columns { size: args.size, pod: args.pod, namespaces: args.ns };
+    output::out(&ps::text(&rows, &options, columns)?)?;
     Ok(ExitStatus::Success)
+}
+
+/// The namespaces of a process; nothing of one that has ended.
+fn namespaces(pid: i32) -> ps::Namespaces {
+    let number = |name: &str| {
+        // `net:[4026531840]`
+        let link = std::fs::read_link(format!("/proc/{pid}/ns/{name}")).ok()?;
+        let text = link.to_str()?;
+        Some(text.split_once('[')?.1.trim_end_matches(']').to_owned())
+    };
+    let told =
+        |name: &str| OmitEmpty(if pid == 0 { String::new() } else { number(name).unwrap_or_default() });
+    ps::Namespaces {
+        mnt: told("mnt"),
+        cgroup: told("cgroup"),
+        ipc: told("ipc"),
+        net: told("net"),
+        pidns: told("pid"),
+        uts: told("uts"),
+        user: told("user"),
+    }
 }
 
 /// What lists need of images, read once for each image.
@@ -150,10 +182,16 @@ pub fn row(summary: &Summary, images: &mut ImageFacts<'_>) -> ps::Row {
         starts_on_boot: record.starts_on_boot(&summary.status),
         mounts: mount_targets(record),
         volumes: record.volumes.iter().map(|it| it.name.clone()).collect(),
-        networks: vec![network_word(record).to_owned()],
+        // Only networks with names are told, as Podman does it.
+        networks: Vec::new(),
         auto_remove: record.request.rm,
         cidfile: record.request.cidfile.as_ref().map(|it| it.display().to_string()).unwrap_or_default(),
         size: None,
+        namespaces: ps::Namespaces::default(),
+        network_of: match &record.request.network {
+            Some(NetworkMode::Container(name)) => name.clone(),
+            _ => String::new(),
+        },
     }
 }
 
@@ -205,27 +243,15 @@ pub fn network_word(record: &ContainerRecord) -> &'static str {
     }
 }
 
-/// What a container takes on disk.
-pub fn size(store: &Store, record: &ContainerRecord) -> ps::Size {
-    let image = store.find_image(&record.image_id).map_or(0, |it| it.size);
-    let written = store.find_container(&record.id).map_or(0, |container| tree_size(&container.upper_path()));
-    ps::Size { root_fs_size: image + written, rw_size: written }
-}
-
-/// Bytes of the files below a directory; what cannot be looked into counts nothing.
-fn tree_size(directory: &std::path::Path) -> u64 {
-    let mut total = 0;
-    let mut open = vec![directory.to_owned()];
-    while let Some(directory) = open.pop() {
-        for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
-            match entry.metadata() {
-                Ok(meta) if meta.is_dir() => open.push(entry.path()),
-                Ok(meta) if meta.is_file() => total += meta.len(),
-                _ => {}
-            }
-        }
-    }
-    total
+/// What containers take on disk.
+pub fn sizes(host: &Host, store: &Store, records: &[&ContainerRecord]) -> Vec<ps::Size> {
+    let upper = |record: &&ContainerRecord| {
+        store.find_container(&record.id).map_or_else(|_| PathBuf::new(), |container| container.upper_path())
+    };
+    let written = disk::sizes(host, &records.iter().map(upper).collect::<Vec<_>>());
+    let image = |record: &ContainerRecord| store.find_image(&record.image_id).map_or(0, |it| it.size);
+    let pairs = records.iter().zip(written);
+    pairs.map(|(record, rw_size)| ps::Size { root_fs_size: image(record) + rw_size, rw_size }).collect()
 }
 
 /// `pontoon port`

@@ -13,6 +13,7 @@ mod exec;
 mod failure;
 mod foreground;
 mod healthcheck;
+mod history;
 mod image;
 mod inspect;
 mod list;
@@ -79,6 +80,11 @@ impl Context {
             words: whole,
             modules: globals.module.clone(),
         })
+    }
+
+    /// The name by which we were called.
+    pub fn name(&self) -> &str {
+        self.words.first().map_or("pontoon", String::as_str)
     }
 
     /// Reads `containers.conf`.
@@ -158,6 +164,8 @@ pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failur
         Command::Rename(args) => rename::rename(&context, &args),
         Command::Stats(args) => stats::stats(&context, &args),
         Command::Top(args) => top::top(&context, &args),
+        Command::History(args) => history::history(&context, &args),
+        Command::ImageTree(args) => history::tree(&context, &args),
         Command::ContainerPrune(args) => prune::containers(&context, &args),
         Command::ImagePrune(args) => prune::images(&context, &args),
         Command::VolumePrune(args) => prune::volumes(&context, &args),
@@ -181,7 +189,7 @@ pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failur
         Command::Unshare(args) => system::unshare(&context, &args),
         Command::Events(args) => events::events(&context, &args),
         Command::Info(args) => system::info(&context, &args),
-        Command::Version(args) => system::version(&args),
+        Command::Version(args) => system::version(&context, &args),
         Command::SystemCheck(args) => system_check::check(&context, &args),
         Command::SystemDf(args) => system_df::df(&context, &args),
         Command::SystemMigrate(_) => system_reset::migrate(&context),

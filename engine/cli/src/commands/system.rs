@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use pontoon_image::{Environment, RegistriesConf, RegistriesPaths};
+use pontoon_image::{Environment, MirrorUse, RegistriesConf, RegistriesPaths};
 use pontoon_lifecycle::list;
 use pontoon_lifecycle::overlay;
 use pontoon_lifecycle::status::Status;
@@ -18,10 +18,11 @@ use pontoon_rootless::{helper, idmap, names, userns};
 use super::{Context, Failure};
 use pontoon_cli::args::{InfoArgs, LingerArgs, UnshareArgs, VersionArgs};
 use pontoon_cli::exit::ExitStatus;
+use pontoon_cli::format::NullIfEmpty;
 use pontoon_cli::output;
 use pontoon_cli::view::info::{
-    self, ContainerStore, Distribution, Helper, Host, IdMappings, IdRange, ImageStore, Info, Plugins,
-    Program, Runtime, Security,
+    self, ContainerStore, CpuUtilization, Distribution, Helper, Host, IdMappings, IdRange, ImageStore, Info,
+    Plugins, Program, Registry, RegistryEntry, RemoteSocket, Runtime, Security,
 };
 use pontoon_cli::view::version as version_view;
 
@@ -42,9 +43,9 @@ pub fn unshare(context: &Context, args: &UnshareArgs) -> Result<ExitStatus, Fail
 }
 
 /// `pontoon version`
-pub fn version(args: &VersionArgs) -> Result<ExitStatus, Failure> {
+pub fn version(context: &Context, args: &VersionArgs) -> Result<ExitStatus, Failure> {
     let built = std::fs::metadata("/proc/self/exe").and_then(|it| it.modified()).ok();
-    output::out(&version_view::text(&version_view::ours(built), args.format.as_deref())?)?;
+    output::out(&version_view::text(&version_view::ours(context.name(), built), args.format.as_deref())?)?;
     Ok(ExitStatus::Success)
 }
 
@@ -113,21 +114,72 @@ fn gather(context: &Context) -> Result<Info, Failure> {
             graph_root: store.paths().root.display().to_string(),
             graph_root_allocated: total,
             graph_root_used: total.saturating_sub(space.f_bfree.saturating_mul(space.f_frsize)),
-            graph_status: BTreeMap::from([("Root file systems".to_owned(), driver_reason)]),
+            graph_status: graph_status(&store.paths().root, driver_reason),
             image_copy_tmp_dir: context.host.variable("TMPDIR").unwrap_or("/var/tmp").to_owned(),
             image_store: ImageStore { number: store.list_images()?.len() },
             run_root: store.paths().run.display().to_string(),
             volume_path: store.paths().root.join("volumes").display().to_string(),
             transient_store: false,
         },
-        registries: BTreeMap::from([("search".to_owned(), registries.search)]),
-        plugins: Plugins {
-            volume: vec!["local".to_owned()],
-            network: ["pasta", "slirp4netns", "host", "none"].iter().map(|it| (*it).to_owned()).collect(),
-            log: ["k8s-file", "none", "passthrough", "journald"].iter().map(|it| (*it).to_owned()).collect(),
-        },
-        version: version_view::ours(std::fs::metadata("/proc/self/exe").and_then(|it| it.modified()).ok()),
+        registries: told_registries(registries),
+        plugins: Plugins::default(),
+        version: version_view::ours(
+            context.name(),
+            std::fs::metadata("/proc/self/exe").and_then(|it| it.modified()).ok(),
+        ),
     })
+}
+
+/// What registries.conf says, as Podman tells it.
+fn told_registries(conf: RegistriesConf) -> BTreeMap<String, Registry> {
+    let entries = conf.registries.into_iter().map(|it| {
+        let mirrors = it.mirrors.into_iter().map(|mirror| info::Mirror {
+            location: mirror.location,
+            insecure: mirror.insecure,
+            pull_from_mirror: match mirror.serves {
+                MirrorUse::All => "",
+                MirrorUse::DigestOnly => "digest-only",
+                MirrorUse::TagOnly => "tag-only",
+            },
+        });
+        let location = if it.location.is_empty() { it.prefix.clone() } else { it.location };
+        let entry = RegistryEntry {
+            prefix: it.prefix.clone(),
+            location,
+            insecure: it.insecure,
+            mirrors: NullIfEmpty(mirrors.collect()),
+            blocked: it.blocked,
+            ..RegistryEntry::default()
+        };
+        (it.prefix, Registry::Entry(entry))
+    });
+    let search = (!conf.search.is_empty()).then(|| ("search".to_owned(), Registry::Search(conf.search)));
+    entries.chain(search).collect()
+}
+
+/// What the file system of the store is, and how root file systems are put together on it.
+fn graph_status(root: &Path, way: String) -> BTreeMap<String, String> {
+    let kind = rustix::fs::statfs(root).map(|it| i128::from(it.f_type)).unwrap_or(0);
+    // Names of containers/storage for the magic numbers of statfs(2).
+    let kind = match kind {
+        0xef53 => "extfs",
+        0x9123_683e => "btrfs",
+        0x5846_5342 => "xfs",
+        0x0102_1994 => "tmpfs",
+        0x794c_7630 => "overlayfs",
+        0x2fc1_2fc1 => "zfs",
+        0xf2f5_2010 => "f2fs",
+        0x6969 => "nfs",
+        _ => "<unknown>",
+    };
+    let status = [
+        ("Backing Filesystem", kind.to_owned()),
+        ("Native Overlay Diff", way.starts_with("native").to_string()),
+        ("Root file systems", way),
+        ("Supports d_type", "true".to_owned()),
+        ("Using metacopy", "false".to_owned()),
+    ];
+    status.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn host(context: &Context) -> Result<Host, Failure> {
@@ -159,6 +211,8 @@ fn host(context: &Context) -> Result<Host, Failure> {
             path: monitor.display().to_string(),
             version: format!("pontoon-monitor version {version}"),
         },
+        cpu_utilization: CpuUtilization::read(&std::fs::read_to_string("/proc/stat").unwrap_or_default()),
+        remote_socket: RemoteSocket::default(),
         cpus: std::thread::available_parallelism().map_or(1, |it| u32::try_from(it.get()).unwrap_or(1)),
         distribution: Distribution {
             distribution: of_release("ID"),
@@ -188,7 +242,11 @@ fn host(context: &Context) -> Result<Host, Failure> {
         service_is_remote: false,
         security: Security {
             apparmor_enabled: lsm.split(',').any(|it| it.trim() == "apparmor"),
-            capabilities: pontoon_runtime::capabilities::CapSet::DEFAULT.names().join(","),
+            capabilities: {
+                let mut names = pontoon_runtime::capabilities::CapSet::DEFAULT.names();
+                names.sort_unstable();
+                names.join(",")
+            },
             rootless: context.host.is_rootless(),
             seccomp_enabled: Path::new("/proc/sys/kernel/seccomp").exists(),
             seccomp_profile_path: ["/etc/containers/seccomp.json", "/usr/share/containers/seccomp.json"]

@@ -136,8 +136,33 @@ impl State {
 
     fn command(&mut self, command: &Command, piped: Option<Value>, dot: &Value) -> Result<Value, Fault> {
         let Some((first, rest)) = command.operands.split_first() else { return Ok(Value::Nil) };
+        if let [key] = rest
+            && let Some(((_, at), fields)) = first.fields.split_last()
+        {
+            return self.label(first, fields, *at, key, dot);
+        }
         let Root::Function(name) = &first.root else { return self.operand(first, dot) };
         self.call(name, first.at, rest, piped, dot)
+    }
+
+    /// `.Label "key"`: the label's value; nothing where there is none.
+    fn label(
+        &mut self,
+        receiver: &Operand,
+        fields: &[(String, usize)],
+        at: usize,
+        key: &Operand,
+        dot: &Value,
+    ) -> Result<Value, Fault> {
+        let receiver = Operand { fields: fields.to_vec(), ..receiver.clone() };
+        let value = self.operand(&receiver, dot)?;
+        let Some(labels) = value.entry("Labels") else {
+            return Err(Fault::new(at, "there are no labels here"));
+        };
+        match self.operand(key, dot)? {
+            Value::Text(key) => Ok(labels.entry(&key).cloned().unwrap_or_else(|| Value::text(""))),
+            other => Err(Fault::new(key.at, format!("a label's name is text, not {}", other.kind()))),
+        }
     }
 
     fn call(

@@ -6,6 +6,7 @@ use super::value::Value;
 pub(super) fn write(text: &mut String, value: &Value) {
     match value {
         Value::Nil | Value::Absent => text.push_str("<nil>"),
+        Value::Omitted(value) | Value::Null(value) => write(text, value),
         Value::Bool(flag) => text.push_str(if *flag { "true" } else { "false" }),
         Value::Int(number) => text.push_str(&number.to_string()),
         Value::Float(number) => text.push_str(&shortest_float(*number)),

@@ -22,7 +22,7 @@ pub use convert::to_value;
 pub use error::TemplateError;
 pub use list::{Headings, render_each, render_list, render_values};
 pub use table::align;
-pub use value::{NullIfEmpty, Value, WireTime};
+pub use value::{NullIfEmpty, OmitEmpty, Value, WireTime};
 
 /// A parsed template.
 #[derive(Debug, Clone)]

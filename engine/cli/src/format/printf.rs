@@ -186,6 +186,7 @@ fn padded(directive: &Directive, text: &str, verb: char, value: &Value) -> Strin
 fn go_kind(value: &Value) -> &'static str {
     match value {
         Value::Nil | Value::Absent => "<nil>",
+        Value::Omitted(value) | Value::Null(value) => go_kind(value),
         Value::Bool(_) => "bool",
         Value::Int(_) => "int",
         Value::Float(_) => "float64",

@@ -454,3 +454,35 @@ proptest! {
         prop_assert_eq!(Template::parse(&text).unwrap().render(&Value::Nil).unwrap(), text);
     }
 }
+
+#[test]
+fn a_label_is_asked_for_by_its_name() {
+    #[derive(Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Labelled {
+        labels: std::collections::BTreeMap<String, String>,
+    }
+    let labels = [("a".to_owned(), "b".to_owned())].into();
+    let value = to_value(&Labelled { labels });
+    let told = |text: &str| Template::parse(text).and_then(|it| it.render(&value)).map_err(|err| err.why);
+    assert_eq!(told("{{.Label \"a\"}}-{{.Label \"none\"}}").as_deref(), Ok("b-"));
+    assert_eq!(told("{{if eq (.Label \"a\") \"b\"}}yes{{end}}").as_deref(), Ok("yes"));
+    assert!(told("{{.Label 3}}").is_err());
+    assert!(told("{{.Labels \"a\"}}").is_err());
+}
+
+#[test]
+fn json_leaves_out_or_nulls_what_is_empty_and_templates_see_it() {
+    #[derive(Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Row {
+        pid: OmitEmpty<i32>,
+        names: NullIfEmpty<Vec<String>>,
+    }
+    let value = to_value(&Row { pid: OmitEmpty(0), names: NullIfEmpty(Vec::new()) });
+    assert_eq!(json::compact(&value), "{\"Names\":null}");
+    let told = Template::parse("{{.Pid}} {{len .Names}} {{.}}").unwrap().render(&value).unwrap();
+    assert_eq!(told, "0 0 {0 []}");
+    let value = to_value(&Row { pid: OmitEmpty(3), names: NullIfEmpty(vec!["a".to_owned()]) });
+    assert_eq!(json::compact(&value), "{\"Pid\":3,\"Names\":[\"a\"]}");
+}

@@ -13,6 +13,10 @@ pub enum Value {
     Nil,
     /// A field of a struct that JSON leaves out when there is nothing to tell; asked for, it is `<nil>`.
     Absent,
+    /// A field that JSON leaves out because it is empty; templates see it as it is.
+    Omitted(Rc<Value>),
+    /// A list or a map that is `null` in JSON because it is empty.
+    Null(Rc<Value>),
     /// True or false.
     Bool(bool),
     /// A whole number.
@@ -62,6 +66,7 @@ impl Value {
     pub(super) fn truth(&self) -> bool {
         match self {
             Self::Nil | Self::Absent => false,
+            Self::Omitted(value) | Self::Null(value) => value.truth(),
             Self::Bool(flag) => *flag,
             Self::Int(number) => *number != 0,
             Self::Float(number) => *number != 0.0,
@@ -76,6 +81,7 @@ impl Value {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Nil | Self::Absent => "nothing",
+            Self::Omitted(value) | Self::Null(value) => value.kind(),
             Self::Bool(_) => "a truth value",
             Self::Int(_) => "a number",
             Self::Float(_) => "a number",
@@ -91,7 +97,10 @@ impl Value {
     pub(super) fn entry(&self, name: &str) -> Option<&Self> {
         match self {
             Self::Map(entries) | Self::Struct(entries) => {
-                entries.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+                entries.iter().find(|(key, _)| key == name).map(|(_, value)| match value {
+                    Self::Omitted(value) | Self::Null(value) => value,
+                    value => value,
+                })
             }
             _ => None,
         }
@@ -125,7 +134,8 @@ fn capital(name: &str) -> String {
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Nil | Self::Absent => serializer.serialize_unit(),
+            Self::Nil | Self::Absent | Self::Null(_) => serializer.serialize_unit(),
+            Self::Omitted(value) => value.serialize(serializer),
             Self::Bool(flag) => serializer.serialize_bool(*flag),
             Self::Int(number) => match (i64::try_from(*number), u64::try_from(*number)) {
                 (Ok(number), _) => serializer.serialize_i64(number),
@@ -142,7 +152,7 @@ impl Serialize for Value {
                 list.end()
             }
             Self::Map(entries) | Self::Struct(entries) => {
-                let told = || entries.iter().filter(|(_, value)| *value != Self::Absent);
+                let told = || entries.iter().filter(|(_, it)| !matches!(it, Self::Absent | Self::Omitted(_)));
                 let mut map = serializer.serialize_map(Some(told().count()))?;
                 for (key, value) in told() {
                     map.serialize_entry(key, value)?;
@@ -159,6 +169,19 @@ pub(super) const TIME_MARK: &str = "$time";
 pub(super) const LIST_MARK: &str = "$list";
 /// The same for an empty map.
 pub(super) const MAP_MARK: &str = "$map";
+
+/// The same for a field that JSON leaves out when it is empty.
+pub(super) const OMIT_MARK: &str = "$omit";
+
+/// A field that is left out of the JSON of a [`Value`] when it is empty, zero or false; templates see it all the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OmitEmpty<T>(pub T);
+
+impl<T: Serialize> Serialize for OmitEmpty<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct(OMIT_MARK, &self.0)
+    }
+}
 
 /// A time in RFC 3339: a string in JSON, a `time.Time` in templates.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,15 +5,15 @@ use std::time::SystemTime;
 
 use pontoon_image::HealthConfig;
 use pontoon_lifecycle::health::{DEFAULT_LOG, HealthRequest};
-use pontoon_lifecycle::request::CreateRequest;
-use pontoon_monitor::health::HealthRecord;
+use pontoon_lifecycle::request::{CreateRequest, NetworkMode};
+use pontoon_monitor::health::{HealthRecord, Outcome};
 use pontoon_rootless::idmap::IdMaps;
 use serde::Serialize;
 
 use super::host_config::HostConfig;
 use super::port::{HostPort, bindings};
 use super::{inspection, ps};
-use crate::format::{NullIfEmpty, TemplateError, WireTime};
+use crate::format::{NullIfEmpty, OmitEmpty, TemplateError, WireTime};
 use crate::run_options::signal_name;
 use crate::time::{rfc3339, rfc3339_or_never};
 
@@ -78,8 +78,8 @@ pub struct Facts<'a> {
     pub network_mode: &'a str,
     /// Directory of the container on disk.
     pub directory: String,
-    /// Directory of the container until the next boot.
-    pub run_directory: String,
+    /// Files that are made for it at its start.
+    pub files: MadeFiles,
     /// Where the log goes: `journald`, …
     pub log_driver: &'a str,
     /// The log's file; empty if there is none.
@@ -90,6 +90,17 @@ pub struct Facts<'a> {
     pub cgroup_manager: &'a str,
     /// Sizes, where they were asked for.
     pub size: Option<ps::Size>,
+}
+
+/// Paths of the files of `/etc` that are made for a container; empty where there is none.
+#[derive(Debug, Clone, Default)]
+pub struct MadeFiles {
+    /// `/etc/resolv.conf`
+    pub resolv_conf: String,
+    /// `/etc/hostname`
+    pub hostname: String,
+    /// `/etc/hosts`
+    pub hosts: String,
 }
 
 /// What a container is doing.
@@ -196,12 +207,12 @@ struct Shown<'a> {
     image_name: &'a str,
     rootfs: &'static str,
     pod: &'static str,
-    resolv_conf_path: String,
-    hostname_path: String,
-    hosts_path: String,
+    resolv_conf_path: &'a str,
+    hostname_path: &'a str,
+    hosts_path: &'a str,
     static_dir: &'a str,
     #[serde(rename = "OCIConfigPath")]
-    oci_config_path: &'static str,
+    oci_config_path: OmitEmpty<&'static str>,
     #[serde(rename = "OCIRuntime")]
     oci_runtime: &'static str,
     conmon_pid_file: String,
@@ -248,17 +259,26 @@ struct State {
     oom_killed: bool,
     dead: bool,
     pid: i32,
-    conmon_pid: i32,
+    conmon_pid: OmitEmpty<i32>,
     exit_code: i32,
     error: String,
     started_at: WireTime,
     finished_at: WireTime,
     #[serde(skip_serializing_if = "Option::is_none")]
-    health: Option<HealthRecord>,
-    cgroup_path: String,
+    health: Option<Health>,
+    cgroup_path: OmitEmpty<String>,
     checkpointed_at: WireTime,
     restored_at: WireTime,
-    stopped_by_user: bool,
+    stopped_by_user: OmitEmpty<bool>,
+}
+
+/// What health checks have said.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Health {
+    status: String,
+    failing_streak: u32,
+    log: NullIfEmpty<Vec<Outcome>>,
 }
 
 #[derive(Serialize)]
@@ -286,8 +306,55 @@ struct NetworkSettings {
     link_local_ipv6_address: &'static str,
     #[serde(rename = "LinkLocalIPv6PrefixLen")]
     link_local_ipv6_prefix_len: u8,
-    ports: BTreeMap<String, Vec<HostPort>>,
+    ports: BTreeMap<String, Option<Vec<HostPort>>>,
     sandbox_key: String,
+    networks: OmitEmpty<BTreeMap<String, Network>>,
+}
+
+/// A network that a container is in.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Network {
+    #[serde(rename = "EndpointID")]
+    endpoint_id: &'static str,
+    gateway: &'static str,
+    #[serde(rename = "IPAddress")]
+    ip_address: &'static str,
+    #[serde(rename = "IPPrefixLen")]
+    ip_prefix_len: u8,
+    #[serde(rename = "IPv6Gateway")]
+    ipv6_gateway: &'static str,
+    #[serde(rename = "GlobalIPv6Address")]
+    global_ipv6_address: &'static str,
+    #[serde(rename = "GlobalIPv6PrefixLen")]
+    global_ipv6_prefix_len: u8,
+    mac_address: &'static str,
+    #[serde(rename = "NetworkID")]
+    network_id: String,
+    driver_opts: Option<()>,
+    #[serde(rename = "IPAMConfig")]
+    ipam_config: Option<()>,
+    links: Option<()>,
+}
+
+impl Network {
+    /// One without addresses of its own.
+    fn named(name: &str) -> Self {
+        Self {
+            endpoint_id: "",
+            gateway: "",
+            ip_address: "",
+            ip_prefix_len: 0,
+            ipv6_gateway: "",
+            global_ipv6_address: "",
+            global_ipv6_prefix_len: 0,
+            mac_address: "",
+            network_id: name.to_owned(),
+            driver_opts: None,
+            ipam_config: None,
+            links: None,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -369,10 +436,11 @@ fn startup_check(health: &HealthRequest) -> Option<StartupCheck> {
 fn shown<'a>(facts: &'a Facts<'a>) -> Shown<'a> {
     let request = facts.request;
     let (path, args) = match facts.command.split_first() {
+        // A single word is told twice, as Podman does it.
+        Some((path, [])) => (path.clone(), vec![path.clone()]),
         Some((path, args)) => (path.clone(), args.to_vec()),
         None => (String::new(), Vec::new()),
     };
-    let in_run_directory = |name: &str| format!("{}/{name}", facts.run_directory);
     let written =
         |file: Option<&std::path::PathBuf>| file.map(|path| path.display().to_string()).unwrap_or_default();
     Shown {
@@ -386,11 +454,11 @@ fn shown<'a>(facts: &'a Facts<'a>) -> Shown<'a> {
         image_name: facts.image_name,
         rootfs: "",
         pod: "",
-        resolv_conf_path: in_run_directory("resolv.conf"),
-        hostname_path: in_run_directory("hostname"),
-        hosts_path: in_run_directory("hosts"),
+        resolv_conf_path: &facts.files.resolv_conf,
+        hostname_path: &facts.files.hostname,
+        hosts_path: &facts.files.hosts,
         static_dir: &facts.directory,
-        oci_config_path: "",
+        oci_config_path: OmitEmpty(""),
         oci_runtime: "pontoon",
         conmon_pid_file: written(request.conmon_pidfile.as_ref()),
         pid_file: written(request.pidfile.as_ref()),
@@ -432,16 +500,20 @@ fn state(facts: &StateFacts) -> State {
         oom_killed: facts.oom_killed,
         dead: false,
         pid: facts.pid,
-        conmon_pid: facts.monitor_pid,
+        conmon_pid: OmitEmpty(facts.monitor_pid),
         exit_code: facts.exit_code,
         error: facts.error.clone(),
         started_at: WireTime(rfc3339_or_never(facts.started_at)),
         finished_at: WireTime(rfc3339_or_never(facts.finished_at)),
-        health: facts.health.clone(),
-        cgroup_path: facts.cgroup_path.clone(),
+        health: facts.health.clone().map(|it| Health {
+            status: it.status,
+            failing_streak: it.failing_streak,
+            log: NullIfEmpty(it.log.into()),
+        }),
+        cgroup_path: OmitEmpty(facts.cgroup_path.clone()),
         checkpointed_at: never(),
         restored_at: never(),
-        stopped_by_user: facts.stopped,
+        stopped_by_user: OmitEmpty(facts.stopped),
     }
 }
 
@@ -450,6 +522,13 @@ fn network_settings(facts: &Facts<'_>) -> NetworkSettings {
         0 => String::new(),
         pid => format!("/proc/{pid}/ns/net"),
     };
+    // Podman tells the mode as a network as long as there is no network namespace of the container's own.
+    let own = !matches!(facts.request.network, Some(NetworkMode::Host | NetworkMode::Container(_)));
+    let has_none = facts.state.pid == 0 && own || facts.request.network == Some(NetworkMode::Host);
+    let mode = facts.network_mode;
+    let networks = has_none.then(|| (mode.to_owned(), Network::named(mode))).into_iter().collect();
+    let published = bindings(&facts.request.publish).into_iter().map(|(port, hosts)| (port, Some(hosts)));
+    let exposed = facts.exposed.iter().map(|port| (port.clone(), None));
     NetworkSettings {
         endpoint_id: "",
         gateway: "",
@@ -464,8 +543,10 @@ fn network_settings(facts: &Facts<'_>) -> NetworkSettings {
         hairpin_mode: false,
         link_local_ipv6_address: "",
         link_local_ipv6_prefix_len: 0,
-        ports: bindings(&facts.request.publish),
+        // What is published has the last word.
+        ports: exposed.chain(published).collect(),
         sandbox_key,
+        networks: OmitEmpty(networks),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pontoon_monitor::event::Event;
 use serde::Serialize;
 
-use super::is_json;
+use super::{is_json, is_json_lines};
 use crate::format::{TemplateError, json, render_list};
 use crate::time::{from_nanos, go_words};
 
@@ -71,7 +71,7 @@ impl EventFormat<'_> {
     /// Finds out whether the template can be used, before there is anything to show.
     pub fn check(&self) -> Result<(), TemplateError> {
         match self.format {
-            Some(template) if !is_json(self.format) => {
+            Some(template) if !is_json(self.format) && !is_json_lines(self.format) => {
                 render_list::<Row<'_>>(template, &[], &[], true).map(drop)
             }
             _ => Ok(()),
@@ -85,7 +85,7 @@ impl EventFormat<'_> {
         let (time, nanos) = (event.time / 1_000_000_000, event.time);
         match self.format {
             None => Ok(format!("{}\n", event.text(&go_words(from_nanos(event.time)), self.whole_ids))),
-            format if is_json(format) => {
+            format if is_json(format) || is_json_lines(format) => {
                 let wire = Wire {
                     exit_code: event.exit_code,
                     id: &event.id,

@@ -76,6 +76,7 @@ const CONTAINER_FILTERS: &[&str] = &[
     "label",
     "name",
     "network",
+    "pod",
     "restart-policy",
     "should-start-on-boot",
     "since",
@@ -87,10 +88,25 @@ const CONTAINER_FILTERS: &[&str] = &[
 const HEALTH: [&str; 4] = ["starting", "healthy", "unhealthy", "none"];
 /// Values of the filter `restart-policy`.
 const POLICIES: [&str; 4] = ["no", "always", "on-failure", "unless-stopped"];
-const IMAGE_FILTERS: &[&str] = &["before", "dangling", "id", "label", "reference", "since"];
+const IMAGE_FILTERS: &[&str] = &[
+    "after",
+    "before",
+    "containers",
+    "dangling",
+    "digest",
+    "id",
+    "intermediate",
+    "label",
+    "manifest",
+    "readonly",
+    "reference",
+    "since",
+    "until",
+];
 const QUADLET_FILTERS: &[&str] = &["name", "pod", "status"];
-const SECRET_FILTERS: &[&str] = &["id", "name"];
-const VOLUME_FILTERS: &[&str] = &["anonymous", "dangling", "driver", "label", "name"];
+const SECRET_FILTERS: &[&str] = &["driver", "id", "name"];
+const VOLUME_FILTERS: &[&str] =
+    &["after", "anonymous", "dangling", "driver", "label", "name", "opt", "scope", "since", "until"];
 
 impl Filter {
     /// Whether it asks for what a container is doing, so that all of them are to be looked at.
@@ -143,7 +159,7 @@ fn passes(
     let mut passed = true;
     for filter in filters {
         let all_must_hold =
-            filter.key.starts_with("label") || matches!(filter.key.as_str(), "before" | "since");
+            filter.key.starts_with("label") || matches!(filter.key.as_str(), "after" | "before" | "since");
         let holds = if all_must_hold {
             test(filter)?
         } else {
@@ -167,6 +183,14 @@ pub fn containers(rows: Vec<ps::Row>, filters: &[Filter]) -> Result<Vec<ps::Row>
             id.starts_with(&filter.value) || names.contains(&filter.value)
         };
         all.iter().find(named).map(|(_, _, created)| *created).ok_or_else(|| filter.wrong_value())
+    };
+    // The id and the names of a container.
+    let aliases = |word: &str| -> Vec<String> {
+        let is_it = |(id, names, _): &&(String, Vec<String>, _)| {
+            id.starts_with(word) || names.iter().any(|it| it == word)
+        };
+        let found = all.iter().find(is_it);
+        found.map(|(id, names, _)| names.iter().chain([id]).cloned().collect()).unwrap_or_default()
     };
     // A filter is checked even where there is no row to try it on.
     for filter in filters {
@@ -202,7 +226,12 @@ pub fn containers(rows: Vec<ps::Row>, filters: &[Filter]) -> Result<Vec<ps::Row>
                         || row.image_id.starts_with(filter.value.trim_start_matches("sha256:"))
                 }
                 "volume" => row.volumes.iter().chain(&row.mounts).any(|volume| *volume == filter.value),
-                "network" => row.networks.contains(&filter.value),
+                "network" => match filter.value.strip_prefix("container:") {
+                    Some(other) => aliases(other).contains(&row.network_of),
+                    None => row.networks.contains(&filter.value),
+                },
+                // No container is in a pod.
+                "pod" => false,
                 "before" => row.created < created(filter)?,
                 "since" => row.created > created(filter)?,
                 "annotation" => has_label(&row.annotations, &filter.value),
@@ -261,9 +290,18 @@ pub fn images(rows: Vec<images::Row>, filters: &[Filter]) -> Result<Vec<images::
                 "dangling" => row.names.is_empty() == filter.flag()?,
                 "label" => has_label(&row.labels, &filter.value),
                 "label!" => !has_label(&row.labels, &filter.value),
+                "containers" => (row.containers > 0) == filter.flag()?,
+                "digest" => row.digest.starts_with(&filter.value),
+                // Every image is one of its own, in the one store there is.
+                "intermediate" | "manifest" | "readonly" => !filter.flag()?,
+                "until" => {
+                    let moment =
+                        parse_since(&filter.value, SystemTime::now()).map_err(|_| filter.wrong_value())?;
+                    row.created.is_some_and(|created| created <= moment)
+                }
                 "reference" => row.names.iter().any(|name| is_reference(name, &filter.value)),
                 "before" => row.created < created(filter)?,
-                "since" => row.created > created(filter)?,
+                "since" | "after" => row.created > created(filter)?,
                 _ => return Err(filter.unknown(IMAGE_FILTERS)),
             })
         })
@@ -280,6 +318,7 @@ pub fn secrets(rows: Vec<secret::Row>, filters: &[Filter]) -> Result<Vec<secret:
     keep(rows, |row| {
         passes(filters, |filter| match filter.key.as_str() {
             "name" => filter.matches(&row.name),
+            "driver" => Ok(row.driver == filter.value),
             _ => Ok(row.id.starts_with(&filter.value)),
         })
     })
@@ -287,6 +326,11 @@ pub fn secrets(rows: Vec<secret::Row>, filters: &[Filter]) -> Result<Vec<secret:
 
 /// Keeps the volumes that pass.
 pub fn volumes(rows: Vec<volume::Row>, filters: &[Filter]) -> Result<Vec<volume::Row>, FilterError> {
+    let all: Vec<(String, SystemTime)> = rows.iter().map(|row| (row.name.clone(), row.created)).collect();
+    let created = |filter: &Filter| {
+        let found = all.iter().find(|(name, _)| *name == filter.value);
+        found.map(|(_, created)| *created).ok_or_else(|| filter.wrong_value())
+    };
     for filter in filters {
         if !VOLUME_FILTERS.contains(&filter.key.trim_end_matches('!')) {
             return Err(filter.unknown(VOLUME_FILTERS));
@@ -296,7 +340,13 @@ pub fn volumes(rows: Vec<volume::Row>, filters: &[Filter]) -> Result<Vec<volume:
         passes(filters, |filter| {
             Ok(match filter.key.as_str() {
                 "name" => filter.matches(&row.name)?,
-                "driver" => filter.value == "local",
+                "driver" | "scope" => filter.value == "local",
+                "opt" => has_label(&row.options, &filter.value),
+                "after" | "since" => row.created > created(filter)?,
+                "until" => {
+                    row.created
+                        <= parse_since(&filter.value, SystemTime::now()).map_err(|_| filter.wrong_value())?
+                }
                 "dangling" => (row.containers == 0) == filter.flag()?,
                 "anonymous" => row.anonymous == filter.flag()?,
                 "label" => has_label(&row.labels, &filter.value),

@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::container::Facts;
 use super::port::{HostPort, bindings};
 use crate::format::NullIfEmpty;
+use crate::time::precise_size_words;
 
 /// Docker's name for a namespace of one's own, and ours.
 const PRIVATE: &str = "private";
@@ -194,7 +195,7 @@ impl HostConfig {
                 config: NullIfEmpty(BTreeMap::new()),
                 path: facts.log_path.clone(),
                 tag: log_option("tag").unwrap_or_default(),
-                size: log_option("max-size").unwrap_or_else(|| "0B".to_owned()),
+                size: log_option("max-size").map_or_else(|| "0B".to_owned(), |text| size_as_told(&text)),
             },
             network_mode: match &request.network {
                 Some(NetworkMode::Container(name)) => of_container(facts, name),
@@ -301,6 +302,11 @@ impl HostConfig {
             cgroup_conf: NullIfEmpty(resources.cgroup_conf.iter().cloned().collect()),
         }
     }
+}
+
+/// A size as somebody wrote it, in Podman's words: `1k` is `1.024kB`.
+fn size_as_told(text: &str) -> String {
+    crate::run_options::parse_size("max-size", text).map_or_else(|_| text.to_owned(), precise_size_words)
 }
 
 /// The container whose namespace it is, by its id where that is known.

@@ -5,10 +5,10 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::{ListOptions, is_json, shown_id};
+use super::{ListOptions, is_json, is_json_lines, json_lines, shown_id};
 use crate::args::ImageSort;
 use crate::format::{Headings, NullIfEmpty, TemplateError, json, render_list};
-use crate::time::{ago, go_words, rfc3339_or_never, spaced_size_words, unix_or_never};
+use crate::time::{ago, go_words, rfc3339_or_never, seconds_of, spaced_size_words, unix_or_never};
 
 /// What stands for a name that is not there.
 const NONE: &str = "<none>";
@@ -46,24 +46,41 @@ pub fn sort(rows: &mut [Row], order: ImageSort) {
     }
 }
 
-/// The text to print; `digests` adds the column that `--digests` asks for.
-pub fn text(rows: &[Row], options: &ListOptions<'_>, digests: bool) -> Result<String, TemplateError> {
+/// Columns beside the usual ones.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Columns {
+    /// `--digests`
+    pub digests: bool,
+    /// `--history`
+    pub history: bool,
+}
+
+/// The text to print.
+pub fn text(rows: &[Row], options: &ListOptions<'_>, columns: Columns) -> Result<String, TemplateError> {
     if is_json(options.format) {
-        let rows: Vec<JsonRow<'_>> = rows.iter().map(JsonRow::new).collect();
+        // As in the table, an image is there once for each name.
+        let each = rows.iter().flat_map(|row| std::iter::repeat_n(row, row.names.len().max(1)));
+        let rows: Vec<JsonRow<'_>> = each.map(JsonRow::new).collect();
         return Ok(format!("{}\n", json::pretty(&rows, 4)));
     }
-    if options.quiet {
+    if is_json_lines(options.format) {
+        return Ok(json_lines(rows.iter().flat_map(JsonLine::each)));
+    }
+    if options.quiet && options.format.is_none() {
         let mut seen = HashSet::new();
         let ids = rows.iter().filter(|row| seen.insert(&row.id)).map(|row| image_id(row, options));
         return Ok(ids.map(|id| id + "\n").collect());
     }
-    let default = if digests {
-        "table {{.Repository}}\\t{{.Tag}}\\t{{.Digest}}\\t{{.ID}}\\t{{.CreatedSince}}\\t{{.Size}}"
-    } else {
-        "table {{.Repository}}\\t{{.Tag}}\\t{{.ID}}\\t{{.CreatedSince}}\\t{{.Size}}"
-    };
+    let mut default = String::from("table {{.Repository}}\\t{{.Tag}}");
+    if columns.digests {
+        default.push_str("\\t{{.Digest}}");
+    }
+    default.push_str("\\t{{.ID}}\\t{{.CreatedSince}}\\t{{.Size}}");
+    if columns.history {
+        default.push_str("\\t{{.History}}");
+    }
     let rows: Vec<TemplateRow<'_>> = rows.iter().flat_map(|row| TemplateRow::each(row, options)).collect();
-    render_list(options.format.unwrap_or(default), &rows, HEADINGS, options.noheading)
+    render_list(options.format.unwrap_or(&default), &rows, HEADINGS, options.noheading)
 }
 
 const HEADINGS: &Headings = &[
@@ -179,11 +196,7 @@ struct JsonRow<'a> {
 impl<'a> JsonRow<'a> {
     fn new(row: &'a Row) -> Self {
         // Podman tells whole seconds here.
-        let created_at = rfc3339_or_never(row.created);
-        let created_at = match created_at.split_once('.') {
-            Some((seconds, _)) => format!("{seconds}Z"),
-            None => created_at,
-        };
+        let created_at = seconds_of(&rfc3339_or_never(row.created));
         Self {
             id: &row.id,
             parent_id: "",
@@ -202,6 +215,23 @@ impl<'a> JsonRow<'a> {
             created: unix_or_never(row.created),
             created_at,
         }
+    }
+}
+
+/// The same in a line for each name.
+#[derive(Serialize)]
+struct JsonLine<'a> {
+    repository: String,
+    tag: String,
+    #[serde(flatten)]
+    row: JsonRow<'a>,
+}
+
+impl<'a> JsonLine<'a> {
+    fn each(row: &'a Row) -> Vec<Self> {
+        let none = || (NONE.to_owned(), NONE.to_owned());
+        let names = row.names.iter().map(|name| split_name(name)).chain(row.names.is_empty().then(none));
+        names.map(|(repository, tag)| Self { repository, tag, row: JsonRow::new(row) }).collect()
     }
 }
 

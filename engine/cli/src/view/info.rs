@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::version::Version;
-use crate::format::{TemplateError, Value, json, render_values, to_value};
+use crate::format::{NullIfEmpty, TemplateError, Value, json, render_values, to_value};
 
 /// All of it.
 #[derive(Debug, Clone, Serialize)]
@@ -17,7 +17,7 @@ pub struct Info {
     /// The store.
     pub store: Store,
     /// Registries: `search`, and what is set for each.
-    pub registries: BTreeMap<String, Vec<String>>,
+    pub registries: BTreeMap<String, Registry>,
     /// Which drivers there are.
     pub plugins: Plugins,
     /// This program.
@@ -40,6 +40,8 @@ pub struct Host {
     pub conmon: Program,
     /// How many processors.
     pub cpus: u32,
+    /// How busy they have been since the host was started.
+    pub cpu_utilization: CpuUtilization,
     /// Distribution.
     pub distribution: Distribution,
     /// `journald`, `file` or `none`.
@@ -60,6 +62,8 @@ pub struct Host {
     pub oci_runtime: Runtime,
     /// Always `linux`.
     pub os: String,
+    /// Where a service would listen; there is none.
+    pub remote_socket: RemoteSocket,
     /// `pasta` or `slirp4netns`.
     pub rootless_network_cmd: String,
     /// Always false: there is no service.
@@ -80,6 +84,84 @@ pub struct Host {
     pub variant: String,
     /// Always `static` or `dynamic`.
     pub linkmode: String,
+}
+
+/// Shares of processor time, in percent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CpuUtilization {
+    /// In programs.
+    pub user_percent: f64,
+    /// In the kernel.
+    pub system_percent: f64,
+    /// In nothing.
+    pub idle_percent: f64,
+}
+
+impl CpuUtilization {
+    /// Reads the first line of `/proc/stat` (proc_stat(5)).
+    pub fn read(stat: &str) -> Self {
+        let line = stat.lines().next().and_then(|it| it.strip_prefix("cpu "));
+        let ticks: Vec<f64> =
+            line.unwrap_or_default().split_whitespace().filter_map(|it| it.parse().ok()).collect();
+        let total: f64 = ticks.iter().sum();
+        let percent = |index: usize| match ticks.get(index) {
+            Some(ticks) if total > 0.0 => (10_000.0 * ticks / total).round() / 100.0,
+            _ => 0.0,
+        };
+        Self { user_percent: percent(0), system_percent: percent(2), idle_percent: percent(3) }
+    }
+}
+
+/// Where a service would listen.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct RemoteSocket {
+    /// Always empty.
+    pub path: String,
+    /// Always false.
+    pub exists: bool,
+}
+
+/// What registries.conf says, by registry, and where short names are searched.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum Registry {
+    /// `search`
+    Search(Vec<String>),
+    /// A registry.
+    Entry(RegistryEntry),
+}
+
+/// A registry.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RegistryEntry {
+    /// Beginning of the names it is for.
+    pub prefix: String,
+    /// What replaces it.
+    pub location: String,
+    /// Whether certificates are not verified.
+    pub insecure: bool,
+    /// Podman's; how a mirror may be used.
+    pub pull_from_mirror: &'static str,
+    /// Other places, asked first.
+    pub mirrors: NullIfEmpty<Vec<Mirror>>,
+    /// Whether nothing may be pulled.
+    pub blocked: bool,
+    /// Whether mirrors are asked for digests only.
+    pub mirror_by_digest_only: bool,
+}
+
+/// A mirror.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Mirror {
+    /// Where it is.
+    pub location: String,
+    /// Whether certificates are not verified.
+    pub insecure: bool,
+    /// `all`, `digest-only` or `tag-only`; empty for all.
+    pub pull_from_mirror: &'static str,
 }
 
 /// A program of ours.
@@ -228,6 +310,8 @@ pub struct Plugins {
     pub network: Vec<String>,
     /// Logs.
     pub log: Vec<String>,
+    /// Podman's; there are none.
+    pub authorization: Option<()>,
 }
 
 impl Default for Plugins {
@@ -237,6 +321,7 @@ impl Default for Plugins {
             volume: words(&["local"]),
             network: words(&["pasta", "slirp4netns", "host", "none"]),
             log: words(&["k8s-file", "none", "passthrough", "journald"]),
+            authorization: None,
         }
     }
 }
@@ -245,6 +330,7 @@ impl Default for Plugins {
 pub fn text(info: &Info, format: Option<&str>) -> Result<String, TemplateError> {
     match format {
         Some("json") => Ok(format!("{}\n", json::pretty(info, 2))),
+        format if super::is_json_lines(format) => Ok(format!("{}\n", json::compact(info))),
         Some(template) => render_values(template, vec![to_value(info).with_go_names()], &[], true),
         None => {
             let mut text = String::new();
@@ -267,6 +353,7 @@ fn outline(text: &mut String, value: &Value, depth: usize) {
                 text.push_str(&format!("{indent}{key}:\n"));
                 outline(text, value, depth + 1);
             }
+            Value::Nil => text.push_str(&format!("{indent}{key}: null\n")),
             Value::List(items) if items.is_empty() => text.push_str(&format!("{indent}{key}: []\n")),
             Value::List(items) => {
                 text.push_str(&format!("{indent}{key}:\n"));

@@ -12,6 +12,7 @@ pub mod df;
 pub mod events;
 pub mod faults;
 pub mod filter;
+pub mod history;
 mod host_config;
 pub mod image;
 pub mod images;
@@ -24,6 +25,7 @@ pub mod quadlets;
 pub mod secret;
 pub mod stats;
 pub mod top;
+pub mod tree;
 pub mod version;
 pub mod volume;
 
@@ -69,7 +71,17 @@ fn shown_id(id: &str, whole: bool) -> String {
 
 /// Whether JSON is asked for rather than a template.
 fn is_json(format: Option<&str>) -> bool {
-    matches!(format, Some("json" | "{{json .}}" | "{{ json . }}" | "{{json . }}" | "{{ json .}}"))
+    format == Some("json")
+}
+
+/// Whether each row is asked for as a line of JSON.
+fn is_json_lines(format: Option<&str>) -> bool {
+    matches!(format, Some("{{json .}}" | "{{ json . }}" | "{{json . }}" | "{{ json .}}"))
+}
+
+/// Each row as a line of JSON.
+fn json_lines<T: serde::Serialize>(rows: impl IntoIterator<Item = T>) -> String {
+    rows.into_iter().map(|row| crate::format::json::compact(&row) + "\n").collect()
 }
 
 /// The text of an `inspect`: a JSON list, or a template filled for each object.
@@ -78,7 +90,9 @@ fn inspection<T: serde::Serialize>(
     format: Option<&str>,
 ) -> Result<String, crate::format::TemplateError> {
     match format {
-        None | Some("" | "json") => Ok(format!("{}\n", crate::format::json::pretty(objects, 5))),
+        None | Some("" | "json") => {
+            Ok(format!("{}\n", crate::format::json::pretty(&crate::format::to_value(objects), 5)))
+        }
         Some(template) => crate::format::render_each(template, objects),
     }
 }

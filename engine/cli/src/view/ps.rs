@@ -6,9 +6,9 @@ use std::time::SystemTime;
 use pontoon_network::PortMapping;
 use serde::Serialize;
 
-use super::{ListOptions, is_json, shown_id};
+use super::{ListOptions, is_json, is_json_lines, json_lines, shown_id};
 use crate::args::PsSort;
-use crate::format::{Headings, NullIfEmpty, TemplateError, json, render_list};
+use crate::format::{Headings, NullIfEmpty, OmitEmpty, TemplateError, json, render_list, to_value};
 use crate::time::{ago, duration_words, go_words, size_words, unix_or_never};
 
 /// One container.
@@ -64,6 +64,41 @@ pub struct Row {
     pub cidfile: String,
     /// Its size, where it was asked for.
     pub size: Option<Size>,
+    /// Its namespaces, where they were asked for and it runs.
+    pub namespaces: Namespaces,
+    /// The container whose network it shares, by id; empty if none.
+    pub network_of: String,
+}
+
+/// The numbers of a container's namespaces, as `/proc/PID/ns` tells them; empty where they were not asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Namespaces {
+    /// Mounts.
+    pub mnt: OmitEmpty<String>,
+    /// Control groups.
+    pub cgroup: OmitEmpty<String>,
+    /// Shared memory and message queues.
+    pub ipc: OmitEmpty<String>,
+    /// Network.
+    pub net: OmitEmpty<String>,
+    /// Process ids.
+    pub pidns: OmitEmpty<String>,
+    /// Host name.
+    pub uts: OmitEmpty<String>,
+    /// User ids.
+    pub user: OmitEmpty<String>,
+}
+
+/// Columns beside the usual ones, or in their place.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Columns {
+    /// `--size`
+    pub size: bool,
+    /// `--pod`
+    pub pod: bool,
+    /// `--ns`, which has columns of its own.
+    pub namespaces: bool,
 }
 
 /// What a container is doing.
@@ -128,27 +163,41 @@ pub fn sort(rows: &mut [Row], order: PsSort) {
     }
 }
 
-/// The text to print; `with_size` adds the column that `--size` asks for.
-pub fn text(rows: &[Row], options: &ListOptions<'_>, with_size: bool) -> Result<String, TemplateError> {
+/// The text to print. A format has a say before `--quiet`, as with Podman.
+pub fn text(rows: &[Row], options: &ListOptions<'_>, columns: Columns) -> Result<String, TemplateError> {
     if is_json(options.format) {
         let rows: Vec<JsonRow<'_>> = rows.iter().map(|row| JsonRow::new(row, options.now)).collect();
-        return Ok(format!("{}\n", json::pretty(&rows, 2)));
+        return Ok(format!("{}\n", json::pretty(&to_value(&rows), 2)));
     }
-    if options.quiet {
+    if is_json_lines(options.format) {
+        return Ok(json_lines(rows.iter().map(|row| to_value(&JsonRow::new(row, options.now)))));
+    }
+    if options.quiet && options.format.is_none() {
         return Ok(rows.iter().map(|row| shown_id(&row.id, options.no_trunc) + "\n").collect());
     }
-    let mut default = "table {{.ID}}\\t{{.Image}}\\t{{.Command}}\\t{{.CreatedHuman}}\\t{{.Status}}\\t{{.Ports}}\\t{{.Names}}"
-        .to_owned();
-    if with_size {
-        default.push_str("\\t{{.Size}}");
-    }
+    let default = if columns.namespaces { NAMESPACE_COLUMNS.to_owned() } else { usual(columns) };
     let rows: Vec<TemplateRow<'_>> = rows.iter().map(|row| TemplateRow::new(row, options)).collect();
     render_list(options.format.unwrap_or(&default), &rows, HEADINGS, options.noheading)
+}
+
+const NAMESPACE_COLUMNS: &str = "table {{.ID}}\\t{{.Names}}\\t{{.Pid}}\\t{{.CGROUPNS}}\\t{{.IPC}}\\t{{.MNT}}\\t{{.NET}}\\t{{.PIDNS}}\\t{{.USERNS}}\\t{{.UTS}}";
+
+fn usual(columns: Columns) -> String {
+    let mut format = "table {{.ID}}\\t{{.Image}}\\t{{.Command}}\\t{{.CreatedHuman}}\\t{{.Status}}\\t{{.Ports}}\\t{{.Names}}"
+        .to_owned();
+    if columns.pod {
+        format.push_str("\\t{{.Pod}}\\t{{.PodName}}");
+    }
+    if columns.size {
+        format.push_str("\\t{{.Size}}");
+    }
+    format
 }
 
 /// The heading of each field that a template can use.
 const HEADINGS: &Headings = &[
     ("AutoRemove", "AUTO REMOVE"),
+    ("CGROUPNS", "CGROUPNS"),
     ("CIDFile", "CIDFILE"),
     ("Command", "COMMAND"),
     ("Created", "CREATED"),
@@ -159,14 +208,18 @@ const HEADINGS: &Headings = &[
     ("ExitedAt", "EXITED AT"),
     ("ExposedPorts", "EXPOSED PORTS"),
     ("ID", "CONTAINER ID"),
+    ("IPC", "IPC"),
     ("Image", "IMAGE"),
     ("ImageID", "IMAGE ID"),
     ("IsInfra", "IS INFRA"),
     ("Labels", "LABELS"),
+    ("MNT", "MNT"),
     ("Mounts", "MOUNTS"),
+    ("NET", "NET"),
     ("Names", "NAMES"),
     ("Namespaces", "NAMESPACES"),
     ("Networks", "NETWORKS"),
+    ("PIDNS", "PIDNS"),
     ("Pid", "PID"),
     ("Pod", "POD ID"),
     ("PodName", "PODNAME"),
@@ -177,6 +230,8 @@ const HEADINGS: &Headings = &[
     ("StartedAt", "STARTED AT"),
     ("State", "STATE"),
     ("Status", "STATUS"),
+    ("USERNS", "USERNS"),
+    ("UTS", "UTS"),
 ];
 
 /// What a template sees.
@@ -202,11 +257,11 @@ struct TemplateRow<'a> {
     exited_at: i64,
     exposed_ports: BTreeMap<u16, Vec<String>>,
     #[serde(rename = "ImageID")]
-    image_id: &'a str,
+    image_id: String,
     is_infra: bool,
     labels: &'a BTreeMap<String, String>,
     mounts: &'a [String],
-    namespaces: BTreeMap<String, String>,
+    namespaces: &'a Namespaces,
     networks: String,
     pid: i32,
     pod: &'a str,
@@ -215,6 +270,20 @@ struct TemplateRow<'a> {
     running_for: String,
     started_at: i64,
     state: &'static str,
+    #[serde(rename = "CGROUPNS")]
+    cgroupns: &'a str,
+    #[serde(rename = "IPC")]
+    ipc: &'a str,
+    #[serde(rename = "MNT")]
+    mnt: &'a str,
+    #[serde(rename = "NET")]
+    net: &'a str,
+    #[serde(rename = "PIDNS")]
+    pidns: &'a str,
+    #[serde(rename = "USERNS")]
+    userns: &'a str,
+    #[serde(rename = "UTS")]
+    uts: &'a str,
 }
 
 impl<'a> TemplateRow<'a> {
@@ -231,17 +300,17 @@ impl<'a> TemplateRow<'a> {
             size: size(row),
             auto_remove: row.auto_remove,
             cid_file: &row.cidfile,
-            created: created.clone(),
+            created: go_words(row.created),
             created_at: go_words(row.created),
             exit_code: row.exit_code,
             exited: row.state == State::Exited,
             exited_at: unix_or_never(row.finished_at.filter(|_| row.state == State::Exited)),
             exposed_ports: super::port::by_number(&row.exposed),
-            image_id: &row.image_id,
+            image_id: shown_id(&row.image_id, options.no_trunc),
             is_infra: false,
             labels: &row.labels,
             mounts: &row.mounts,
-            namespaces: BTreeMap::new(),
+            namespaces: &row.namespaces,
             networks: row.networks.join(","),
             pid: row.pid,
             pod: "",
@@ -250,6 +319,13 @@ impl<'a> TemplateRow<'a> {
             running_for: created,
             started_at: unix_or_never(row.started_at),
             state: row.state.word(),
+            cgroupns: &row.namespaces.cgroup.0,
+            ipc: &row.namespaces.ipc.0,
+            mnt: &row.namespaces.mnt.0,
+            net: &row.namespaces.net.0,
+            pidns: &row.namespaces.pidns.0,
+            userns: &row.namespaces.user.0,
+            uts: &row.namespaces.uts.0,
         }
     }
 }
@@ -275,7 +351,7 @@ struct JsonRow<'a> {
     labels: NullIfEmpty<BTreeMap<String, String>>,
     mounts: &'a [String],
     names: &'a [String],
-    namespaces: BTreeMap<String, String>,
+    namespaces: &'a Namespaces,
     networks: &'a [String],
     pid: i32,
     pod: &'static str,
@@ -307,13 +383,13 @@ impl<'a> JsonRow<'a> {
             labels: NullIfEmpty(row.labels.clone()),
             mounts: &row.mounts,
             names: &row.names,
-            namespaces: BTreeMap::new(),
+            namespaces: &row.namespaces,
             networks: &row.networks,
             pid: row.pid,
             pod: "",
             pod_name: "",
             ports: NullIfEmpty(row.ports.iter().map(super::port::JsonPort::new).collect()),
-            restarts: 0,
+            restarts: row.restarts,
             size: row.size,
             started_at: unix_or_never(row.started_at),
             state: row.state.word(),

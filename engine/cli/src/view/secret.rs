@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::{ListOptions, inspection, is_json};
+use super::{ListOptions, inspection, is_json, is_json_lines, json_lines};
 use crate::format::{Headings, TemplateError, WireTime, json, render_list};
 use crate::time::{ago, rfc3339};
 
@@ -69,6 +69,9 @@ pub fn list_text(rows: &[Row], options: &ListOptions<'_>) -> Result<String, Temp
         .collect();
     if is_json(options.format) {
         return Ok(format!("{}\n", json::pretty(&shown, 4)));
+    }
+    if is_json_lines(options.format) {
+        return Ok(json_lines(&shown));
     }
     let default = "table {{.ID}}\\t{{.Name}}\\t{{.Driver}}\\t{{.CreatedAt}}\\t{{.UpdatedAt}}";
     render_list(options.format.unwrap_or(default), &shown, HEADINGS, options.noheading)

@@ -112,7 +112,7 @@ fn shown(row: &Row, no_trunc: bool) -> Shown<'_> {
         memory_percent: percent(of_limit),
         network: pair(row.network),
         block: pair(row.block),
-        pids: if row.pids == 0 { "--".to_owned() } else { row.pids.to_string() },
+        pids: row.pids.to_string(),
         cpu_time: go_duration(row.cpu_seconds),
         average_cpu: percent(row.average_cpu),
     }
@@ -137,12 +137,8 @@ fn percent(value: f64) -> String {
     format!("{value:.2}%")
 }
 
-/// Two sizes; where nothing is counted there are none.
-fn pair(sizes: (u64, u64)) -> String {
-    match sizes {
-        (0, 0) => "-- / --".to_owned(),
-        (one, other) => format!("{} / {}", precise_size_words(one), precise_size_words(other)),
-    }
+fn pair((one, other): (u64, u64)) -> String {
+    format!("{} / {}", precise_size_words(one), precise_size_words(other))
 }
 
 #[cfg(test)]
@@ -168,11 +164,11 @@ mod tests {
         let format = "{{.ID}} {{.Name}} {{.CPUPerc}} {{.MemUsage}} {{.MemPerc}} {{.NetIO}} {{.BlockIO}} {{.PIDS}} {{.UpTime}} {{.AvgCPU}}";
         assert_eq!(
             text(&[row()], Some(format), false).unwrap(),
-            "0123456789ab web 12.35% 1.5MB / 3MB 50.00% -- / -- 0B / 2.048kB 3 1m1.5s 1.00%\n"
+            "0123456789ab web 12.35% 1.5MB / 3MB 50.00% 0B / 0B 0B / 2.048kB 3 1m1.5s 1.00%\n"
         );
         let json = text(&[row()], Some("json"), false).unwrap();
         assert!(
-            json.contains("\"cpu_percent\": \"12.35%\"") && json.contains("\"net_io\": \"-- / --\""),
+            json.contains("\"cpu_percent\": \"12.35%\"") && json.contains("\"net_io\": \"0B / 0B\""),
             "{json}"
         );
     }

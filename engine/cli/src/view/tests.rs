@@ -62,6 +62,8 @@ fn web() -> ps::Row {
         auto_remove: false,
         cidfile: String::new(),
         size: None,
+        namespaces: ps::Namespaces::default(),
+        network_of: String::new(),
     }
 }
 
@@ -88,7 +90,7 @@ fn ended() -> ps::Row {
 
 #[test]
 fn ps_lists_containers_in_columns() {
-    let text = ps::text(&[web(), ended()], &options(None), false).unwrap();
+    let text = ps::text(&[web(), ended()], &options(None), ps::Columns::default()).unwrap();
     assert_eq!(
         text,
         "CONTAINER ID  IMAGE                     COMMAND               CREATED        STATUS                      PORTS                                                 NAMES\n\
@@ -99,25 +101,32 @@ fn ps_lists_containers_in_columns() {
 
 #[test]
 fn an_empty_list_of_containers_has_headings_only() {
-    let text = ps::text(&[], &options(None), false).unwrap();
+    let text = ps::text(&[], &options(None), ps::Columns::default()).unwrap();
     assert_eq!(text, "CONTAINER ID  IMAGE       COMMAND     CREATED     STATUS      PORTS       NAMES\n");
-    assert_eq!(ps::text(&[], &options(Some("json")), false).unwrap(), "[]\n");
-    assert_eq!(ps::text(&[], &ListOptions { noheading: true, ..options(None) }, false).unwrap(), "");
+    assert_eq!(ps::text(&[], &options(Some("json")), ps::Columns::default()).unwrap(), "[]\n");
+    assert_eq!(
+        ps::text(&[], &ListOptions { noheading: true, ..options(None) }, ps::Columns::default()).unwrap(),
+        ""
+    );
 }
 
 #[test]
 fn ps_prints_ids_only_if_told_to_be_quiet() {
     let quiet = ListOptions { quiet: true, ..options(None) };
-    assert_eq!(ps::text(&[web()], &quiet, false).unwrap(), "4d32b396b9e6\n");
+    assert_eq!(ps::text(&[web()], &quiet, ps::Columns::default()).unwrap(), "4d32b396b9e6\n");
     let whole = ListOptions { no_trunc: true, ..quiet };
-    assert_eq!(ps::text(&[web()], &whole, false).unwrap(), format!("{}\n", web().id));
+    assert_eq!(ps::text(&[web()], &whole, ps::Columns::default()).unwrap(), format!("{}\n", web().id));
 }
 
 #[test]
 fn ps_shows_sizes_and_whole_commands_when_asked() {
     let row = ps::Row { size: Some(ps::Size { root_fs_size: 2_194_000, rw_size: 11_800 }), ..web() };
-    let text =
-        ps::text(&[row], &ListOptions { no_trunc: true, noheading: true, ..options(None) }, true).unwrap();
+    let text = ps::text(
+        &[row],
+        &ListOptions { no_trunc: true, noheading: true, ..options(None) },
+        ps::Columns { size: true, ..ps::Columns::default() },
+    )
+    .unwrap();
     assert!(text.contains("  sh -c echo out; echo err >&2; exec sleep 1000  "), "{text}");
     assert!(text.ends_with("  web         11.8kB (virtual 2.19MB)\n"), "{text}");
 }
@@ -126,10 +135,14 @@ fn ps_shows_sizes_and_whole_commands_when_asked() {
 fn ps_templates_see_podmans_fields() {
     let template = "{{.ID}} {{.Names}} {{.Image}} {{.Status}} {{.Ports}} {{.Command}} {{.State}} {{.RunningFor}} {{.Mounts}} \
                     {{.Networks}} {{.Pid}} {{.Exited}} {{.ExitCode}} {{.Labels}} {{.Label}}";
-    let err = ps::text(&[web()], &options(Some(template)), false).unwrap_err();
+    let err = ps::text(&[web()], &options(Some(template)), ps::Columns::default()).unwrap_err();
     assert_eq!(err.hint().as_deref(), Some("did you mean `.Labels`?"));
-    let text =
-        ps::text(&[web()], &options(Some(template.strip_suffix(" {{.Label}}").unwrap())), false).unwrap();
+    let text = ps::text(
+        &[web()],
+        &options(Some(template.strip_suffix(" {{.Label}}").unwrap())),
+        ps::Columns::default(),
+    )
+    .unwrap();
     assert_eq!(
         text,
         "4d32b396b9e6 web localhost/full:latest Up 4 minutes 0.0.0.0:8099->80/tcp, 127.0.0.1:8100->81/udp, 90/tcp \
@@ -143,10 +156,16 @@ fn every_field_of_a_list_has_a_heading() {
     for format in
         ["ID", "CreatedAt", "ExposedPorts", "CIDFile", "StartedAt", "Namespaces", "PodName", "IsInfra"]
     {
-        ps::text(&[web()], &options(Some(&format!("table {{{{.{format}}}}}"))), false).unwrap();
+        ps::text(&[web()], &options(Some(&format!("table {{{{.{format}}}}}"))), ps::Columns::default())
+            .unwrap();
     }
     for format in ["ID", "RepoTags", "CreatedTime", "ReadOnly", "Digest", "History"] {
-        images::text(&[busybox()], &options(Some(&format!("table {{{{.{format}}}}}"))), false).unwrap();
+        images::text(
+            &[busybox()],
+            &options(Some(&format!("table {{{{.{format}}}}}"))),
+            images::Columns::default(),
+        )
+        .unwrap();
     }
     for format in ["Name", "CreatedAt", "MountCount", "NeedsCopyUp", "Scope"] {
         volume::list_text(&[vol1()], &options(Some(&format!("table {{{{.{format}}}}}")))).unwrap();
@@ -155,7 +174,7 @@ fn every_field_of_a_list_has_a_heading() {
 
 #[test]
 fn ps_json_has_podmans_fields_in_podmans_order() {
-    let text = ps::text(&[web()], &options(Some("json")), false).unwrap();
+    let text = ps::text(&[web()], &options(Some("json")), ps::Columns::default()).unwrap();
     let expected = r#"[
   {
     "AutoRemove": false,
@@ -224,7 +243,8 @@ fn ps_json_has_podmans_fields_in_podmans_order() {
 "#;
     assert_eq!(text, expected);
     let bare: serde_json::Value =
-        serde_json::from_str(&ps::text(&[ended()], &options(Some("json")), false).unwrap()).unwrap();
+        serde_json::from_str(&ps::text(&[ended()], &options(Some("json")), ps::Columns::default()).unwrap())
+            .unwrap();
     assert_eq!(bare[0]["Ports"], serde_json::Value::Null);
     assert_eq!(bare[0]["Labels"], serde_json::Value::Null);
     assert_eq!(bare[0]["ExitedAt"], 1_795_228_718);
@@ -233,7 +253,8 @@ fn ps_json_has_podmans_fields_in_podmans_order() {
 #[test]
 fn a_table_survives_a_hostile_command() {
     let row = ps::Row { command: vec!["a\nb\t\u{1b}[2Jc".to_owned()], ..web() };
-    let text = ps::text(&[row], &ListOptions { noheading: true, ..options(None) }, false).unwrap();
+    let text =
+        ps::text(&[row], &ListOptions { noheading: true, ..options(None) }, ps::Columns::default()).unwrap();
     assert!(text.contains("  a b  [2Jc  "), "{text:?}");
     assert_eq!(text.lines().count(), 1);
 }
@@ -325,7 +346,7 @@ fn nameless() -> images::Row {
 
 #[test]
 fn images_are_listed_by_name() {
-    let text = images::text(&[busybox(), nameless()], &options(None), false).unwrap();
+    let text = images::text(&[busybox(), nameless()], &options(None), images::Columns::default()).unwrap();
     assert_eq!(
         text,
         "REPOSITORY         TAG         IMAGE ID      CREATED        SIZE\n\
@@ -334,21 +355,24 @@ fn images_are_listed_by_name() {
          <none>             <none>      5a86b01a0133  N/A            12 B\n"
     );
     assert_eq!(
-        images::text(&[], &options(None), false).unwrap(),
+        images::text(&[], &options(None), images::Columns::default()).unwrap(),
         "REPOSITORY  TAG         IMAGE ID    CREATED     SIZE\n"
     );
     let quiet = ListOptions { quiet: true, ..options(None) };
-    assert_eq!(images::text(&[busybox()], &quiet, false).unwrap(), "9325fbdc1ca6\n");
+    assert_eq!(images::text(&[busybox()], &quiet, images::Columns::default()).unwrap(), "9325fbdc1ca6\n");
     let whole = ListOptions { no_trunc: true, ..quiet };
-    assert_eq!(images::text(&[busybox()], &whole, false).unwrap(), format!("sha256:{}\n", busybox().id));
+    assert_eq!(
+        images::text(&[busybox()], &whole, images::Columns::default()).unwrap(),
+        format!("sha256:{}\n", busybox().id)
+    );
     let template = options(Some("{{.Repository}}:{{.Tag}} {{.ID}} {{.Size}} {{.CreatedSince}} {{.Digest}}"));
     let first = "localhost/busybox:latest 9325fbdc1ca6 2.18 MB 5 minutes ago sha256:148f";
-    assert!(images::text(&[busybox()], &template, false).unwrap().starts_with(first));
+    assert!(images::text(&[busybox()], &template, images::Columns::default()).unwrap().starts_with(first));
 }
 
 #[test]
 fn images_are_told_in_json() {
-    let text = images::text(&[busybox()], &options(Some("json")), false).unwrap();
+    let text = images::text(&[busybox()], &options(Some("json")), images::Columns::default()).unwrap();
     assert!(text.starts_with("[\n    {\n        \"Id\": \"9325fbdc"), "{text}");
     let read: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(read[0]["CreatedAt"], "2026-11-21T02:33:40Z");
@@ -473,7 +497,7 @@ fn facts(request: &CreateRequest) -> container::Facts<'_> {
         bounding_caps: vec!["CAP_CHOWN".to_owned()],
         network_mode: "pasta",
         directory: "/d".to_owned(),
-        run_directory: "/r".to_owned(),
+        files: container::MadeFiles::default(),
         log_driver: "journald",
         log_path: String::new(),
         graph: container::GraphDriver { name: "overlay".to_owned(), data: BTreeMap::new() },
@@ -561,7 +585,7 @@ fn an_inspected_image_leaves_out_what_is_empty_but_templates_may_ask() {
 
 #[test]
 fn version_has_three_forms() {
-    let ours = version::ours(None);
+    let ours = version::ours("pontoon", None);
     let text = version::text(&ours, None).unwrap();
     let expected = format!(
         "Client:        Pontoon Engine\nVersion:       {0}\nAPI Version:   {0}\n",
@@ -586,6 +610,8 @@ fn info_is_told_in_three_forms() {
             cgroup_controllers: vec!["memory".to_owned(), "pids".to_owned()],
             conmon: info::Program::default(),
             cpus: 2,
+            cpu_utilization: info::CpuUtilization::read("cpu  100 0 50 850 0 0 0 0 0 0\ncpu0 1 2\n"),
+            remote_socket: info::RemoteSocket::default(),
             distribution: info::Distribution {
                 distribution: "debian".to_owned(),
                 version: "13".to_owned(),
@@ -620,7 +646,7 @@ fn info_is_told_in_three_forms() {
         store: info::Store { graph_root: "/srv".to_owned(), ..info::Store::default() },
         registries: BTreeMap::new(),
         plugins: info::Plugins::default(),
-        version: version::ours(None),
+        version: version::ours("pontoon", None),
     };
     let text = info::text(&info, None).unwrap();
     assert!(text.starts_with("host:\n  arch: amd64\n  cgroupManager: systemd\n  cgroupVersion: v2\n  cgroupControllers:\n  - memory\n  - pids\n"), "{text}");
@@ -650,4 +676,6 @@ fn info_is_told_in_three_forms() {
         Ok(())
     );
     assert!(told("{{.Host.Nothing}}").is_err());
+    assert_eq!(read["host"]["cpuUtilization"]["idlePercent"], 85.0);
+    assert!(text.contains("  authorization: null\n"), "{text}");
 }

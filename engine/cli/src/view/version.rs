@@ -4,7 +4,8 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use crate::format::{TemplateError, json, render_each};
+use super::is_json_lines;
+use crate::format::{TemplateError, Value, json, render_values, to_value};
 use crate::time::unix_or_never;
 
 /// Version of the program and what it was built for.
@@ -23,15 +24,18 @@ pub struct Version {
     os: &'static str,
 }
 
-/// The version of this program; `built` is when its file was made, where that is known.
-pub fn ours(built: Option<SystemTime>) -> Version {
+/// The version of this program under the name by which it was called; `built` is when its file was made, where that is known.
+///
+/// Under Podman's name it is the version of Podman whose behaviour we have, for scripts compare it.
+pub fn ours(name: &str, built: Option<SystemTime>) -> Version {
+    let version = if name == "podman" { crate::args::PODMAN } else { env!("CARGO_PKG_VERSION") };
     Version {
-        api_version: env!("CARGO_PKG_VERSION"),
-        version: env!("CARGO_PKG_VERSION"),
+        api_version: version,
+        version,
         // Scripts look for the field; there is no Go in here.
         go_version: "",
         git_commit: "",
-        built_time: built.map(crate::time::go_words).unwrap_or_default(),
+        built_time: built.map(crate::time::calendar_words).unwrap_or_default(),
         built: built.map_or(0, |built| unix_or_never(Some(built))),
         build_origin: "",
         os_arch: format!("linux/{}", architecture()),
@@ -62,8 +66,17 @@ struct Both<'a> {
 pub fn text(version: &Version, format: Option<&str>) -> Result<String, TemplateError> {
     let both = Both { client: version };
     match format {
-        Some("json") => Ok(format!("{}\n", json::compact(&both))),
-        Some(template) => render_each(template, &[both]),
+        Some(format) if format == "json" || is_json_lines(Some(format)) => {
+            Ok(format!("{}\n", json::compact(&both)))
+        }
+        // `.Client.Version` and `.Version` are the same.
+        Some(template) => {
+            let mut fields = vec![("Client".to_owned(), to_value(version))];
+            if let Value::Struct(own) = to_value(version) {
+                fields.extend(own.iter().cloned());
+            }
+            render_values(template, vec![Value::Struct(fields.into())], &[], true)
+        }
         None => {
             let rows = [
                 ("Client", "Pontoon Engine"),

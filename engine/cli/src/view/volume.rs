@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::{ListOptions, inspection, is_json};
-use crate::format::{Headings, TemplateError, WireTime, json, render_list};
+use super::{ListOptions, inspection, is_json, is_json_lines, json_lines};
+use crate::format::{Headings, OmitEmpty, TemplateError, WireTime, json, render_list, to_value};
 use crate::time::rfc3339;
 
 /// One volume.
@@ -41,9 +41,9 @@ struct Shown<'a> {
     labels: &'a BTreeMap<String, String>,
     scope: &'static str,
     options: &'a BTreeMap<String, String>,
-    anonymous: bool,
+    anonymous: OmitEmpty<bool>,
     mount_count: usize,
-    needs_copy_up: bool,
+    needs_copy_up: OmitEmpty<bool>,
     lock_number: u32,
 }
 
@@ -56,9 +56,10 @@ fn shown(row: &Row) -> Shown<'_> {
         labels: &row.labels,
         scope: "local",
         options: &row.options,
-        anonymous: row.anonymous,
-        mount_count: row.containers,
-        needs_copy_up: row.needs_copy_up,
+        anonymous: OmitEmpty(row.anonymous),
+        // A volume is a directory; what is mounted is mounted in containers.
+        mount_count: 0,
+        needs_copy_up: OmitEmpty(row.needs_copy_up),
         lock_number: 0,
     }
 }
@@ -81,7 +82,10 @@ const HEADINGS: &Headings = &[
 pub fn list_text(rows: &[Row], options: &ListOptions<'_>) -> Result<String, TemplateError> {
     let shown: Vec<Shown<'_>> = rows.iter().map(shown).collect();
     if is_json(options.format) {
-        return Ok(format!("{}\n", json::pretty(&shown, 2)));
+        return Ok(format!("{}\n", json::pretty(&to_value(&shown), 2)));
+    }
+    if is_json_lines(options.format) {
+        return Ok(json_lines(shown.iter().map(to_value)));
     }
     if options.quiet {
         return Ok(rows.iter().map(|row| format!("{}\n", row.name)).collect());

@@ -38,6 +38,9 @@ struct Line<'a> {
     partial: bool,
 }
 
+/// Colours of the names of containers, one after the other.
+const COLORS: [&str; 6] = ["\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[34m", "\x1b[35m", "\x1b[36m"];
+
 /// As much is written at once.
 const BATCH: usize = 64 << 10;
 
@@ -100,16 +103,24 @@ pub fn logs(context: &Context, args: &LogsArgs) -> Result<ExitStatus, Failure> {
     }
     let now = SystemTime::now();
     let moment = |text: &Option<String>| text.as_deref().map(|it| parse_since(it, now)).transpose();
-    for name in &names {
+    for (number, name) in names.iter().enumerate() {
         let found = list::find(&store, name)?;
-        let record_name = found.record.name.clone();
+        // Of several containers it is said whose line it is.
+        let mut prefix = match args.names {
+            true => found.record.name.clone(),
+            false => found.record.id.get(..12).unwrap_or_default().to_owned(),
+        };
+        if args.color {
+            let color = COLORS.get(number % COLORS.len()).unwrap_or(&"");
+            prefix = format!("{color}{prefix}\x1b[0m");
+        }
         let wanted = Wanted {
             follow: args.follow,
             tail: usize::try_from(args.tail).ok(),
             since: moment(&args.since)?,
             until: moment(&args.until)?,
             timestamps: args.timestamps,
-            prefix: (args.names || names.len() > 1).then_some(record_name.as_str()),
+            prefix: (names.len() > 1).then_some(prefix.as_str()),
         };
         let driver =
             found.record.request.log_driver.unwrap_or(default_log_driver(Path::new(JOURNAL).exists()));
