@@ -17,6 +17,8 @@ use crate::pull::PullOptions;
 pub struct RegistryWishes {
     /// `--authfile`.
     pub authfile: Option<PathBuf>,
+    /// `--cert-dir`.
+    pub cert_dir: Option<PathBuf>,
     /// `--creds`.
     pub credentials: Option<Credential>,
     /// `--tls-verify`.
@@ -58,6 +60,7 @@ pub fn client(
     let conf = RegistriesConf::read(&RegistriesPaths::standard(&environment, host.is_rootless()))?;
     let client_options = ClientOptions {
         tls_verify: wishes.tls_verify,
+        cert_dir: wishes.cert_dir.clone(),
         cancel: options.cancel.clone(),
         ..ClientOptions::standard(&environment)
     };

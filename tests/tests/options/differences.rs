@@ -15,9 +15,6 @@ pub const UNORDERED: &[&str] = &[
 ];
 
 pub const STORE: &str = "each engine has its store in a place and a shape of its own";
-const BEFORE: &str = "fault: Podman's is empty until the first start, when the file is made";
-const OMITTED: &str = "fault: Podman leaves it out where there is nothing to tell";
-const NULL: &str = "fault: Podman tells null where there is nothing to tell";
 const NOTES: &str = "Podman keeps notes for itself in annotations";
 
 /// Fields, and why they differ.
@@ -33,15 +30,6 @@ pub const GLOBAL: &[Difference] = &[
     differs("GraphDriver.Data.*", STORE),
     ours_is("null", "Config.Annotations", NOTES),
     ours_is("null", "HostConfig.Annotations", NOTES),
-    differs("ResolvConfPath", BEFORE),
-    differs("HostnamePath", BEFORE),
-    differs("HostsPath", BEFORE),
-    ours_is("\"\"", "OCIConfigPath", OMITTED),
-    ours_is("false", "State.StoppedByUser", OMITTED),
-    ours_is("0", "State.ConmonPid", OMITTED),
-    ours_is("\"\"", "State.CgroupPath", OMITTED),
-    ours_is("[]", "State.Health.Log", NULL),
-    differs("NetworkSettings.Networks", "fault: ours lacks it"),
 ];
 
 /// Of a path of the host.
@@ -61,10 +49,6 @@ pub const TMPFS: &[Difference] = &[differs(
 
 /// Of health checks that are switched off.
 pub const NO_CHECK: &[Difference] = &[differs("Config.Healthcheck", "fault: Podman's has the test NONE")];
-
-/// Of ports that are named only.
-pub const EXPOSED: &[Difference] =
-    &[differs("NetworkSettings.Ports.*", "fault: Podman tells null for a port that is not published")];
 
 /// Of an environment that is put together at the start.
 pub const ENVIRONMENT: &[Difference] =

@@ -10,8 +10,6 @@ pub struct Row {
     pub lines: &'static [Line],
     /// Values that neither engine takes.
     pub wrong: &'static [&'static str],
-    /// Values that only Podman refuses at once, and why.
-    pub taken: &'static [(&'static str, &'static str)],
 }
 
 /// Words for `run` and `create`, and what comes of them.
@@ -43,18 +41,13 @@ pub enum Seen {
 
 /// A row without wrong values.
 pub const fn row(option: &'static str, lines: &'static [Line]) -> Row {
-    Row { option, lines, wrong: &[], taken: &[] }
+    Row { option, lines, wrong: &[] }
 }
 
 impl Row {
     /// Values that both refuse, ours with a word about which.
     pub const fn wrong(self, wrong: &'static [&'static str]) -> Self {
         Self { wrong, ..self }
-    }
-
-    /// Values that only Podman refuses at once.
-    pub const fn taken(self, taken: &'static [(&'static str, &'static str)]) -> Self {
-        Self { taken, ..self }
     }
 }
 

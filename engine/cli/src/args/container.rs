@@ -389,6 +389,9 @@ pub struct ImagePruneArgs {
     /// Remove all images that no container uses, not only those without a name
     #[arg(short, long)]
     pub all: bool,
+    /// Remove images of containers that other programs keep in the store, too; there are none
+    #[arg(long)]
+    pub external: bool,
     /// Remove only what matches KEY=VALUE
     #[arg(long, value_name = "KEY=VALUE")]
     pub filter: Vec<String>,

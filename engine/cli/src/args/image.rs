@@ -12,9 +12,6 @@ pub struct PullArgs {
     /// Names
     #[arg(value_name = "IMAGE", required = true)]
     pub images: Vec<String>,
-    /// USER[:PASSWORD] for the registry
-    #[arg(long, value_name = "USER[:PASSWORD]")]
-    pub creds: Option<String>,
     /// When to pull: always, missing, never or newer
     #[arg(long, value_name = "POLICY")]
     pub policy: Option<String>,

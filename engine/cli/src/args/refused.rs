@@ -66,6 +66,9 @@ const OWN_RUNTIME: Option<&str> = Some("pontoon is its own runtime and monitor")
 const NO_REMOTE: Option<&str> = Some("pontoon has no service to connect to");
 const NO_SERVICE: Option<&str> =
     Some("there is no daemon and no API: each container has its own supervisor, and systemd has the rest");
+const ENCRYPTED: Option<&str> =
+    Some("encrypted images are not read; `skopeo copy --decryption-key` makes plain ones");
+const POLICY: Option<&str> = Some("policy.json is read where Podman reads it (containers-policy.json(5))");
 const LATER_ARTIFACTS: Option<&str> = Some("artifacts come later");
 const LATER_BUILD: Option<&str> =
     Some("building comes later; meanwhile build with buildah or Podman and `pontoon load` the archive");
@@ -115,12 +118,10 @@ const GLOBAL: &[Refused] = &[
 const CONTAINER: &[Refused] = &[
     ("--attach", Some("without `-d` the output is attached, with `-i` the input")),
     ("-a", Some("without `-d` the output is attached, with `-i` the input")),
-    ("--cert-dir", Some("put the certificates into /etc/containers/certs.d/HOST")),
     ("--chrootdirs", None),
     ("--cpu-rt-period", VERSION_1),
     ("--cpu-rt-runtime", VERSION_1),
-    ("--creds", Some("`pontoon pull --creds` first, or --authfile")),
-    ("--decryption-key", Some("encrypted images are not read")),
+    ("--decryption-key", ENCRYPTED),
     ("--device-cgroup-rule", Some("bind the device with --device; cgroup rules need root")),
     ("--gpus", None),
     ("--hostuser", None),
@@ -150,11 +151,11 @@ const CONTAINER: &[Refused] = &[
 /// Options of the other commands.
 const OTHERS: &[(&str, &[Refused])] = &[
     ("exec", &[("--preserve-fd", Some("`--preserve-fds N` passes descriptors 3 and up"))]),
-    ("pull", &[("--all-tags", None), ("-a", None), ("--cert-dir", None), ("--decryption-key", None)]),
-    ("import", &[("--signature-policy", None)]),
-    ("load", &[("--signature-policy", None)]),
+    ("pull", &[("--decryption-key", ENCRYPTED)]),
+    ("import", &[("--signature-policy", POLICY)]),
+    ("load", &[("--signature-policy", POLICY)]),
     ("unshare", &[("--rootless-netns", None)]),
-    ("image prune", &[("--build-cache", None), ("--external", None)]),
+    ("image prune", &[("--build-cache", Some("there is no build cache before there is `build`"))]),
     ("system migrate", &[("--new-runtime", OWN_RUNTIME)]),
     ("system prune", &[("--build", Some("there are no build containers before there is `build`"))]),
     ("volume create", &[("--uid", None), ("--gid", None)]),

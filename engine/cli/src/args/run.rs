@@ -65,6 +65,12 @@ pub struct RegistryOptions {
     /// File with credentials
     #[arg(long, value_name = "FILE")]
     pub authfile: Option<PathBuf>,
+    /// Directory with certificates and keys for the registry
+    #[arg(long, value_name = "DIR")]
+    pub cert_dir: Option<PathBuf>,
+    /// Name and password for the registry
+    #[arg(long, value_name = "USER:PASSWORD")]
+    pub creds: Option<String>,
     /// Require HTTPS and verify certificates
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
     pub tls_verify: Option<bool>,

@@ -31,7 +31,7 @@ pub fn history(context: &Context, args: &HistoryArgs) -> Result<ExitStatus, Fail
 
 /// The steps of an image, the newest first.
 fn steps(store: &Store, image: &ImageRecord) -> Result<Vec<Step>, Failure> {
-    // A step is known by how many steps and layers there are after it: an image that is just that is its outcome.
+    // A step is known by the steps and layers up to it: an image that is just that is its outcome.
     let mut outcomes: HashMap<(Vec<DiffId>, usize), ImageRecord> = HashMap::new();
     for other in store.list_images()? {
         if let Ok(config) = image_config(store, &other) {

@@ -65,9 +65,9 @@ impl Wishes {
     pub fn of(
         platform: &PlatformOptions,
         registry: &RegistryOptions,
-        credentials: Option<&str>,
         quiet: bool,
     ) -> Result<Self, OptionError> {
+        check_paths(registry)?;
         let host = Platform::host();
         let (mut wanted, mut invalid_platform) = (None, None);
         if let Some(text) = &platform.platform {
@@ -87,7 +87,8 @@ impl Wishes {
             invalid_platform,
             registry: RegistryWishes {
                 authfile: registry.authfile.clone(),
-                credentials: credentials.and_then(Credential::parse),
+                cert_dir: registry.cert_dir.clone(),
+                credentials: registry.creds.as_deref().map(credential).transpose()?,
                 tls_verify: registry.tls_verify,
             },
             retries,
@@ -106,6 +107,33 @@ impl Wishes {
     fn progress(&self) -> Arc<dyn Progress> {
         if self.quiet { Arc::new(NoProgress) } else { Arc::new(PullProgress::new()) }
     }
+}
+
+/// `--creds`. Only its name is repeated when it is wrong: the rest may be a password.
+fn credential(text: &str) -> Result<Credential, OptionError> {
+    Credential::parse(text).ok_or_else(|| OptionError::Invalid {
+        option: "--creds",
+        value: text.split(':').next().unwrap_or_default().to_owned(),
+        why: "it must be a name and a password with a colon between".to_owned(),
+        hint: None,
+    })
+}
+
+/// What was named must be there, whether it will be needed or not.
+fn check_paths(registry: &RegistryOptions) -> Result<(), OptionError> {
+    let named = [
+        ("--authfile", &registry.authfile, "there is no such file"),
+        ("--cert-dir", &registry.cert_dir, "there is no such directory"),
+    ];
+    for (option, path, why) in named {
+        if let Some(path) = path
+            && !path.exists()
+        {
+            let value = path.display().to_string();
+            return Err(OptionError::Invalid { option, value, why: why.to_owned(), hint: None });
+        }
+    }
+    Ok(())
 }
 
 /// `--retry-delay`: a duration, or seconds as unit files have them.
@@ -169,11 +197,8 @@ pub(super) fn ended(code: i32) -> ExitStatus {
 
 /// `pontoon pull`
 pub fn pull(context: &Context, args: &PullArgs) -> Result<ExitStatus, Failure> {
-    let wishes = Wishes::of(&args.platform, &args.registry, args.creds.as_deref(), args.quiet)?;
+    let wishes = Wishes::of(&args.platform, &args.registry, args.quiet)?;
     let policy = pull_policy(args.policy.as_ref())?.unwrap_or(PullPolicy::Always);
-    if args.creds.is_some() && wishes.registry.credentials.is_none() {
-        return Err(Failure::new("`--creds` has no password", Some("give USER:PASSWORD".to_owned())));
-    }
     let mut images = Vec::new();
     let store = context.store()?;
     for image in &args.images {

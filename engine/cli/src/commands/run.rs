@@ -252,7 +252,7 @@ fn request(lowered: Lowered) -> CreateRequest {
 }
 
 fn registry(options: &ContainerOptions) -> Result<pull::Wishes, Failure> {
-    Ok(pull::Wishes::of(&options.platform, &options.registry, None, options.quiet)?)
+    Ok(pull::Wishes::of(&options.platform, &options.registry, options.quiet)?)
 }
 
 /// A service that is started by hand, by a user without linger, ends with the session: said once, to a person.

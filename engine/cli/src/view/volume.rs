@@ -90,7 +90,7 @@ pub fn list_text(rows: &[Row], options: &ListOptions<'_>) -> Result<String, Temp
     if options.quiet {
         return Ok(rows.iter().map(|row| format!("{}\n", row.name)).collect());
     }
-    if rows.is_empty() && options.format.is_none() {
+    if rows.is_empty() && options.format.is_none_or(|it| it.starts_with("table")) {
         return Ok(String::new());
     }
     let format = options.format.unwrap_or("table {{.Driver}}\\t{{.Name}}");

@@ -7,6 +7,8 @@ const RUN: &str =
     "pontoon tag @B localhost:5998/@N; pontoon run --rm @O localhost:5998/@N echo ran || echo refused
                    pontoon untag @B localhost:5998/@N";
 
+const NEWER: &str = "Podman 5.4 does not have it yet";
+
 pub const ROWS: &[Row] = &[
     row(
         "--pull",
@@ -27,7 +29,9 @@ pub const ROWS: &[Row] = &[
     row("--os", &[inside("--os linux --pull newer", "uname", "Linux")]),
     row("--variant", &[inside("--variant v1 --pull never", "uname", "Linux")]),
     row("--platform", &[inside("--platform linux/amd64 --pull newer", "uname -m", "x86_64")]),
-    row("--authfile", &[inside("--authfile @D/auth.json --pull newer", "echo ran", "ran")]).taken(&[("/nosuch", "fault: ours reads the file only if it pulls")]),
+    row("--authfile", &[inside("--authfile @D/auth.json --pull newer", "echo ran", "ran")]).wrong(&["/nosuch"]),
+    row("--cert-dir", &[inside("--cert-dir @D --pull newer", "echo ran", "ran").unlike(NEWER)]).wrong(&["/nosuch"]),
+    row("--creds", &[inside("--creds alice:secret --pull newer", "echo ran", "ran").unlike(NEWER)]),
     row(
         "--tls-verify",
         &[
