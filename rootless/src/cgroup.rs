@@ -4,9 +4,10 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, access};
+use rustix::fs::{Access, Mode, OFlags, access};
 
 use crate::sys::{self, CloneFlags, Cloned};
 
@@ -161,6 +162,16 @@ impl Cgroup {
             Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Ok(Self { path }),
             Err(err) => Err(failed("make", &path)(err)),
         }
+    }
+
+    /// A handle of its directory, by which processes are started in it.
+    ///
+    /// # Errors
+    /// The kernel's error.
+    pub fn open(&self) -> Result<OwnedFd, CgroupError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        rustix::fs::open(&self.path, flags, Mode::empty())
+            .map_err(|err| failed("open", &self.path)(err.into()))
     }
 
     /// Moves a process into it (0: us).

@@ -28,17 +28,18 @@ pub fn run(words: &[&str]) -> i32 {
         ["time", rounds, lines @ ..] => time(rounds, lines),
         ["echo-udp", port] => echo_udp(port),
         ["notify", text] => notify(text),
-        ["swap", one, other] => swap(one, other),
+        ["swap", pairs @ ..] => swap(pairs),
         ["grab-exe", seconds] => grab_exe(seconds),
         ["ids"] => {
             println!("{} {}", rustix::process::getuid().as_raw(), rustix::process::geteuid().as_raw());
             0
         }
         ["peek", seconds] => peek(seconds),
+        ["use-up"] => use_up(),
         ["grab-fd", seconds, path] => grab_fd(seconds, path),
         _ => {
             eprintln!(
-                "payload: landing | serve PORT PAGE | peer PORT | notify TEXT | swap A B | grab-exe SECONDS | peek SECONDS"
+                "payload: landing | serve PORT PAGE | peer PORT | notify TEXT | swap A B… | grab-exe SECONDS | peek SECONDS"
             );
             2
         }
@@ -147,11 +148,25 @@ fn notify(text: &str) -> i32 {
     }
 }
 
-/// Exchanges two names for ever.
-fn swap(one: &str, other: &str) -> i32 {
+/// Exchanges the two names of each pair for ever.
+fn swap(names: &[&str]) -> i32 {
     println!("swapping");
     loop {
-        let _ = rustix::fs::renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE);
+        for pair in names.chunks_exact(2) {
+            let _ = rustix::fs::renameat_with(CWD, pair[0], CWD, pair[1], RenameFlags::EXCHANGE);
+        }
+    }
+}
+
+/// Takes all that there is of inotify instances, and holds it.
+fn use_up() -> i32 {
+    let mut held = Vec::new();
+    while let Ok(instance) = rustix::fs::inotify::init(rustix::fs::inotify::CreateFlags::empty()) {
+        held.push(instance);
+    }
+    println!("{} used up", held.len());
+    loop {
+        crate::wait::rest(Duration::from_secs(3600));
     }
 }
 

@@ -67,6 +67,95 @@ fn nothing_is_left_of_lifecycles_that_are_cut_off() {
     assert_nothing_left(host, "alice", &before);
 }
 
+/// Commands that are killed at one system call after the other that changes something or talks to somebody. `EVERY=1` for
+/// each of them; a check takes every so many.
+#[test]
+fn nothing_is_left_of_commands_that_are_killed_at_any_call() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let every: usize = std::env::var("EVERY").ok().and_then(|it| it.parse().ok()).unwrap_or(9);
+    host.alice("pontoon rm -f -t 0 -a; pontoon volume prune -f; pontoon secret rm cut 2>/dev/null; true")
+        .ok();
+    let before = Traces::of(host, "alice");
+    // Before each: a container that runs, one that does not, a volume, a secret, as far as they are not there.
+    let set_up = "pontoon container exists runs || pontoon run -d --name runs --network none --stop-timeout 0 $B sleep 10000 >/dev/null
+        [ $(pontoon inspect --format '{{.State.Status}}' runs) = running ] || pontoon start runs >/dev/null
+        pontoon container exists rests || pontoon create --name rests --network none -v /anonymous $B true >/dev/null
+        pontoon volume exists cut || pontoon volume create cut >/dev/null
+        pontoon secret exists cut || echo x | pontoon secret create cut - >/dev/null
+        pontoon rm -f -i -t 0 new >/dev/null";
+    // Whatever is there after it, these understand.
+    let look = "pontoon ps -a >/dev/null && pontoon images >/dev/null && pontoon volume ls >/dev/null && pontoon secret ls >/dev/null";
+    let calls = "openat,openat2,mkdirat,mkdir,renameat,renameat2,symlinkat,linkat,unlinkat,unlink,write,pwrite64,fsync,ftruncate,\
+                 flock,clone,clone3,execve,sendmsg,sendto,connect,socketpair,memfd_create";
+    let mut killed = 0;
+    for command in [
+        "create --name new --network none -v more:/m -v /other --secret cut $B true",
+        "run -d --name new --network none --secret cut -v more:/m $B sleep 10000",
+        "run --rm --name new --network none -v /other $B true",
+        "run --rm -t --name new --network none $B true",
+        "start rests",
+        "stop -t 0 runs",
+        "restart -t 0 runs",
+        "exec runs true",
+        "rename rests other",
+        "update --restart always rests",
+        "rm rests",
+        "rm -f -t 0 runs",
+        "volume create new",
+        "volume rm cut",
+        "secret create new /etc/hostname",
+        "secret rm cut",
+        "tag $B localhost/new",
+        "rmi localhost/new",
+        "commit -q rests localhost/new",
+        "cp /etc/passwd rests:/tmp",
+        "pull -q $B",
+    ] {
+        let script = format!(
+            "trace() {{ su alice -c \"$1\" </dev/null 2>&1; }}
+             export XDG_RUNTIME_DIR=/run/user/1000 DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/1000/bus HOME=/home/alice
+             alice() {{ setpriv --reuid alice --regid alice --init-groups \"$@\"; }}
+             cd /home/alice
+             echo $$ >/sys/fs/cgroup/user.slice/user-1000.slice/login-alice.scope/cgroup.procs
+             for n in $(seq {first} {every} 2000); do
+                 alice bash -c \"$SET_UP\" </dev/null >/dev/null 2>&1
+                 timeout -s KILL 30 strace -u alice -qq -o /dev/null -e trace={calls} -e signal=none -e inject={calls}:signal=KILL:when=$n \\
+                     pontoon {command} </dev/null >/dev/null 2>&1
+                 code=$?
+                 alice bash -c \"$LOOK\" || echo \"{command}, call $n: it is not understood\"
+                 [ $code = 137 ] || break
+             done; echo $n >&2",
+            first = 1 + killed % every,
+            command = command.replace("$B", B),
+            calls = calls.replace(' ', ""),
+        );
+        let output = host
+            .entry("root")
+            .env("B", B)
+            .env("SET_UP", set_up)
+            .env("LOOK", look)
+            .limit(std::time::Duration::from_secs(3000))
+            .sh(&script)
+            .ok();
+        assert_eq!(output.stdout, "", "{command}");
+        killed += output.stderr.trim().parse::<usize>().expect("a number") / every;
+    }
+    assert!(killed > 20, "only {killed} commands were killed");
+    host.alice(
+        "timeout 60 pontoon rm -f -t 0 -a; pontoon volume rm -f cut new more; pontoon volume prune -f; \
+         pontoon secret rm cut new; pontoon rmi -fi localhost/new",
+    )
+    .no_panic();
+    host.alice(
+        "pontoon ps -aq; pontoon volume ls -q; pontoon secret ls -q; pontoon run --rm --network none $B true",
+    )
+    .prints("");
+    assert_nothing_left(host, "alice", &before);
+    let left = "cd ~/.local/share/pontoon && find . -name '*.new' -o -path './tmp/*' -o -path './trash/*'; ls containers | grep -x '[0-9a-f]*'";
+    host.alice(left).prints("");
+}
+
 /// As many starts at once as `STARTS` says (800 have been tried; a check makes fewer): all succeed, and nothing is left.
 #[test]
 fn many_starts_at_once_all_succeed() {

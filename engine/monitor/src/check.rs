@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use pontoon_monitor::health::{Check, MAX_OUTPUT, Outcome};
 use pontoon_monitor::time;
+use pontoon_rootless::cgroup::Cgroup;
 use pontoon_runtime::plan::Process;
-use pontoon_runtime::start::{self, StandardStreams};
+use pontoon_runtime::start::{Joining, Running, StandardStreams, StartError};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -15,13 +16,58 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::launch::Launched;
 
+/// Name of the checks' own cgroup below the container's, with a number behind it.
+const CGROUP: &str = "pontoon-check";
+
+/// The cgroup that checks run in, below the container's: with it everything that a check has started is ended, whatever
+/// session it has made of itself.
+///
+/// One that has been killed is not used again. The kernel counts how often that was done, and compares it, for a process
+/// that is made in a group, with the count of its parent's group: it would be dead at once (`cgroup_css_set_fork`, as of
+/// Linux 6.14).
+#[derive(Debug, Default)]
+pub struct Groups {
+    number: u64,
+    /// Where the last check has left something running.
+    left_behind: Option<Cgroup>,
+    /// Killed, and not yet empty when it was last tried to remove them.
+    killed: Vec<Cgroup>,
+}
+
+impl Groups {
+    fn current(&mut self, container: &Cgroup) -> Option<Cgroup> {
+        self.killed.retain(|it| it.remove().is_err());
+        container.child(&format!("{CGROUP}-{}", self.number)).ok()
+    }
+
+    fn kill(&mut self, cgroup: Cgroup) {
+        let _ = cgroup.kill();
+        self.number = self.number.wrapping_add(1);
+        self.killed.push(cgroup);
+    }
+
+    /// A check is over. True if something of it is still there.
+    pub fn note(&mut self, checking: &Checking) -> bool {
+        self.left_behind = checking.cgroup.clone().filter(Cgroup::is_populated);
+        self.left_behind.is_some()
+    }
+
+    /// Ends what the last check has left behind.
+    pub fn end_left_behind(&mut self) {
+        if let Some(cgroup) = self.left_behind.take() {
+            self.kill(cgroup);
+        }
+    }
+}
+
 /// A check that runs.
 #[derive(Debug)]
 pub struct Checking {
-    /// Its process.
-    pub pid: Pid,
     /// How long it may take.
     pub timeout: Duration,
+    /// Its process, once it is one.
+    pid: Option<Pid>,
+    cgroup: Option<Cgroup>,
     output: OwnedFd,
     text: Vec<u8>,
     started: u64,
@@ -29,21 +75,22 @@ pub struct Checking {
 }
 
 impl Checking {
-    /// Starts it. Where it cannot be started, that is its outcome.
+    /// Begins to start it. Where it cannot be started, that is its outcome.
     pub fn begin(
         launched: &Launched,
         own: &Process,
         namespaces: &pontoon_runtime::plan::Namespaces,
         check: &Check,
-    ) -> Result<Self, Outcome> {
+        groups: &mut Groups,
+    ) -> Result<(Self, Joining), Outcome> {
         let started = time::now();
-        let failed = |text: String, code| Outcome {
-            start: time::rfc3339_z(started),
-            end: time::rfc3339_z(time::now()),
-            exit_code: code,
-            output: text,
+        groups.end_left_behind();
+        let cgroup = launched.cgroup.as_ref().and_then(|(all, _)| groups.current(all));
+        let handle = cgroup.as_ref().and_then(|it| it.open().ok());
+        let (output, streams) = match streams() {
+            Ok(streams) => streams,
+            Err(err) => return Err(outcome(started, 125, io::Error::from(err).to_string())),
         };
-        let (output, streams) = streams().map_err(|err| failed(io::Error::from(err).to_string(), 125))?;
         let process = Process {
             args: check.args.clone(),
             terminal: false,
@@ -54,18 +101,28 @@ impl Checking {
             ..own.clone()
         };
         let target = launched.running.pidfd.as_fd();
-        let cgroup = launched.cgroup.as_ref().map(|it| it.1.as_fd());
-        match start::join(target, namespaces, &process, &launched.extras, Some(streams), cgroup) {
-            Ok(running) => Ok(Self {
-                pid: running.pid,
-                timeout: Duration::from_nanos(check.timeout),
-                output,
-                text: Vec::new(),
-                started,
-                took_too_long: false,
-            }),
-            Err(err) => Err(failed(err.to_string(), err.exit_code())),
-        }
+        let place = handle.as_ref().or_else(|| launched.cgroup.as_ref().map(|it| &it.1)).map(AsFd::as_fd);
+        let joining = Joining::begin(target, namespaces, &process, &launched.extras, Some(streams), place)
+            .map_err(|err| outcome(started, err.exit_code(), err.to_string()))?;
+        let timeout = Duration::from_nanos(check.timeout);
+        let checking =
+            Self { timeout, pid: None, cgroup, output, text: Vec::new(), started, took_too_long: false };
+        Ok((checking, joining))
+    }
+
+    /// Its process runs.
+    pub fn runs(&mut self, running: &Running) {
+        self.pid = Some(running.pid);
+    }
+
+    /// What came of one that could not be started.
+    pub fn cannot_run(&self, err: &StartError) -> Outcome {
+        outcome(self.started, err.exit_code(), err.to_string())
+    }
+
+    /// Its process, once it is one.
+    pub fn pid(&self) -> Option<Pid> {
+        self.pid
     }
 
     /// Where its output is read.
@@ -88,24 +145,30 @@ impl Checking {
         }
     }
 
-    /// Ends it, and what it has started.
-    pub fn kill(&mut self) {
+    /// Ends it, and what it has started. False if it is no process yet, so that no end of one will be told.
+    pub fn kill(&mut self, groups: &mut Groups) -> bool {
         self.took_too_long = true;
-        // It leads a session of its own, and is not reaped yet, so the number is its group's.
-        let _ = kill_process_group(self.pid, Signal::KILL);
+        if let Some(pid) = self.pid {
+            // It leads a session of its own, and is not reaped yet, so the number is its group's.
+            let _ = kill_process_group(pid, Signal::KILL);
+        }
+        if let Some(cgroup) = self.cgroup.take() {
+            groups.kill(cgroup);
+        }
+        self.pid.is_some()
     }
 
     /// What came of it.
     pub fn outcome(mut self, code: i32) -> Outcome {
         // Something of it may still hold the pipe open, and write without end.
         while self.text.len() < MAX_OUTPUT && is_readable(self.output()) && self.read() {}
-        Outcome {
-            start: time::rfc3339_z(self.started),
-            end: time::rfc3339_z(time::now()),
-            exit_code: if self.took_too_long { -1 } else { code },
-            output: String::from_utf8_lossy(&self.text).into_owned(),
-        }
+        let code = if self.took_too_long { -1 } else { code };
+        outcome(self.started, code, String::from_utf8_lossy(&self.text).into_owned())
     }
+}
+
+fn outcome(started: u64, exit_code: i32, output: String) -> Outcome {
+    Outcome { start: time::rfc3339_z(started), end: time::rfc3339_z(time::now()), exit_code, output }
 }
 
 fn is_readable(fd: BorrowedFd<'_>) -> bool {

@@ -236,9 +236,7 @@ fn make_cgroup(plan: &MonitorPlan, base: &Cgroup) -> Result<(Cgroup, OwnedFd), L
     base.enable_controllers();
     let payload = base.child(&cgroup_name(plan, state::PAYLOAD_CGROUP))?;
     limits::apply(&plan.cgroup.limits, &payload)?;
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let handle = rustix::fs::open(payload.path(), flags, Mode::empty())
-        .map_err(|err| LaunchError::io("open the container's cgroup")(err.into()))?;
+    let handle = payload.open()?;
     Ok((payload, handle))
 }
 

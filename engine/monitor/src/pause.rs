@@ -73,7 +73,7 @@ pub fn before_restart(
             }
         }
         clients = kept;
-        while let Ok(client) = accept_with(control, SocketFlags::CLOEXEC) {
+        while let Ok(client) = accept_with(control, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
             clients.push(client);
         }
     }

@@ -14,13 +14,14 @@ use pontoon_monitor::plan::{MonitorPlan, NotifyPlan};
 use pontoon_monitor::restart::RestartPolicy;
 use pontoon_monitor::state::FailureReport;
 use pontoon_runtime::plan::Process;
-use pontoon_runtime::start::{self, StandardStreams};
+use pontoon_runtime::start::{Joining, Running, StandardStreams, StartError};
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitOptions, pidfd_send_signal, wait};
+use rustix::net::SocketFlags;
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, pidfd_send_signal, wait, waitpid};
 
-use crate::check::Checking;
+use crate::check::{Checking, Groups};
 use crate::finish;
 use crate::launch::Launched;
 use crate::output::Stream;
@@ -55,6 +56,22 @@ struct Joined {
     client: u64,
 }
 
+/// A process that is about to join.
+#[derive(Debug)]
+struct Pending {
+    joining: Joining,
+    purpose: Purpose,
+}
+
+/// Who wants a process to join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// A client.
+    Exec(u64),
+    /// The check that is due.
+    Check,
+}
+
 /// What the loop holds.
 pub struct Supervisor<'a> {
     plan: &'a MonitorPlan,
@@ -72,11 +89,14 @@ pub struct Supervisor<'a> {
     clients: BTreeMap<u64, Client>,
     next_client: u64,
     joined: BTreeMap<i32, Joined>,
+    /// By the token of what they say, which are of one kind with those of clients.
+    pending: BTreeMap<u64, Pending>,
     ended: Option<i32>,
     report: Option<BorrowedFd<'a>>,
     started: Instant,
     health: Option<Health<'a>>,
     checking: Option<Checking>,
+    check_groups: Groups,
     /// Clients that wait for the outcome of a check.
     askers: Vec<u64>,
     taps: Taps,
@@ -174,11 +194,13 @@ impl<'a> Supervisor<'a> {
             clients: BTreeMap::new(),
             next_client: CLIENTS,
             joined: BTreeMap::new(),
+            pending: BTreeMap::new(),
             ended: None,
             report,
             started: Instant::now(),
             health,
             checking: None,
+            check_groups: Groups::default(),
             askers: Vec::new(),
             taps: Taps::default(),
             halt: Halt::default(),
@@ -250,6 +272,7 @@ impl<'a> Supervisor<'a> {
             COPY | 9 => self.copy_is_ready((token - COPY) as usize),
             LOOKER_ON => self.let_go(),
             CHECK => self.check_output(),
+            other if self.pending.contains_key(&other) => self.advance(other),
             client => self.hear(client),
         }
     }
@@ -271,10 +294,23 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// Takes up every child that has ended: the payload, processes that joined, helpers.
+    /// Takes up every child that has ended: the payload, processes that joined, helpers. While one is about to join, only
+    /// those that we know, so that it cannot have ended before we know it.
     fn reap(&mut self) {
+        if self.pending.is_empty() {
+            self.reap_with(|| wait(WaitOptions::NOHANG));
+            return;
+        }
+        let joined: Vec<Pid> = self.joined.keys().filter_map(|pid| Pid::from_raw(*pid)).collect();
+        let check = self.checking.as_ref().and_then(Checking::pid);
+        for pid in joined.into_iter().chain(check).chain([self.launched.running.pid]) {
+            self.reap_with(|| waitpid(Some(pid), WaitOptions::NOHANG));
+        }
+    }
+
+    fn reap_with(&mut self, wait: impl Fn() -> Result<Option<(Pid, WaitStatus)>, Errno>) {
         loop {
-            match wait(WaitOptions::NOHANG) {
+            match wait() {
                 Ok(Some((pid, status))) => {
                     let code = match (status.exit_status(), status.terminating_signal()) {
                         (Some(code), _) => code,
@@ -292,7 +328,7 @@ impl<'a> Supervisor<'a> {
     fn child_ended(&mut self, pid: Pid, code: i32) {
         if pid == self.launched.running.pid {
             self.ended = Some(code);
-        } else if self.checking.as_ref().is_some_and(|it| it.pid == pid) {
+        } else if self.checking.as_ref().is_some_and(|it| it.pid() == Some(pid)) {
             self.check_ended(code);
         } else if let Some(joined) = self.joined.remove(&pid.as_raw_nonzero().get()) {
             self.teller.ended(Deed::ExecDied, code);
@@ -324,12 +360,18 @@ impl<'a> Supervisor<'a> {
             match alarm {
                 Alarm::Kill | Alarm::RunTime => self.time_is_up(),
                 Alarm::Check => self.begin_check(),
-                Alarm::CheckTimeout => {
-                    if let Some(checking) = &mut self.checking {
-                        checking.kill();
-                    }
-                }
+                Alarm::CheckTimeout => self.check_takes_too_long(),
             }
+        }
+    }
+
+    fn check_takes_too_long(&mut self) {
+        self.check_groups.end_left_behind();
+        let Some(checking) = &mut self.checking else { return };
+        let is_process = checking.kill(&mut self.check_groups);
+        self.give_up(Purpose::Check);
+        if !is_process {
+            self.check_ended(-1);
         }
     }
 
@@ -354,11 +396,12 @@ impl<'a> Supervisor<'a> {
             return;
         }
         let (own, namespaces) = (&self.plan.container.process, &self.plan.container.namespaces);
-        match Checking::begin(self.launched, own, namespaces, health.check()) {
-            Ok(checking) => {
+        match Checking::begin(self.launched, own, namespaces, health.check(), &mut self.check_groups) {
+            Ok((checking, joining)) => {
                 let _ = self.watch(checking.output(), CHECK, EventFlags::IN);
                 self.timers.set(Alarm::CheckTimeout, checking.timeout);
                 self.checking = Some(checking);
+                self.await_process(joining, Purpose::Check);
             }
             Err(outcome) => self.judge(outcome),
         }
@@ -372,10 +415,93 @@ impl<'a> Supervisor<'a> {
     }
 
     fn check_ended(&mut self, code: i32) {
-        let Some(checking) = self.checking.take() else { return };
-        self.timers.cancel(Alarm::CheckTimeout);
-        let _ = epoll::delete(&self.epoll, checking.output());
+        let Some(checking) = self.take_check() else { return };
         self.judge(checking.outcome(code));
+    }
+
+    /// The check is over.
+    fn take_check(&mut self) -> Option<Checking> {
+        let checking = self.checking.take()?;
+        // What it leaves running may go on until its time is over.
+        if !self.check_groups.note(&checking) {
+            self.timers.cancel(Alarm::CheckTimeout);
+        }
+        let _ = epoll::delete(&self.epoll, checking.output());
+        Some(checking)
+    }
+
+    /// Has a process that is about to join watched.
+    fn await_process(&mut self, joining: Joining, purpose: Purpose) {
+        let token = self.next_client;
+        self.next_client += 1;
+        match self.watch(joining.fd(), token, EventFlags::IN) {
+            Ok(()) => drop(self.pending.insert(token, Pending { joining, purpose })),
+            Err(err) => self.did_not_join(purpose, &StartError::Socket(err.into())),
+        }
+    }
+
+    /// A process that is about to join says something.
+    fn advance(&mut self, token: u64) {
+        let Some(pending) = self.pending.get_mut(&token) else { return };
+        let purpose = pending.purpose;
+        match pending.joining.advance() {
+            Ok(None) => return,
+            Ok(Some(running)) => self.has_joined(purpose, &running),
+            Err(err) => self.did_not_join(purpose, &err),
+        }
+        self.forget_pending(|at, _| at == token);
+        // It may have ended already, and others before it.
+        self.reap();
+    }
+
+    /// Gives up those that are about to join for somebody.
+    fn give_up(&mut self, unwanted: Purpose) {
+        if self.pending.values().any(|it| it.purpose == unwanted) {
+            self.forget_pending(|_, purpose| purpose == unwanted);
+            self.reap();
+        }
+    }
+
+    fn forget_pending(&mut self, unwanted: impl Fn(u64, Purpose) -> bool) {
+        let epoll = &self.epoll;
+        self.pending.retain(|token, it| {
+            let is_kept = !unwanted(*token, it.purpose);
+            if !is_kept {
+                let _ = epoll::delete(epoll, it.joining.fd());
+            }
+            is_kept
+        });
+    }
+
+    fn has_joined(&mut self, purpose: Purpose, running: &Running) {
+        let client = match purpose {
+            Purpose::Exec(client) => client,
+            Purpose::Check => {
+                if let Some(checking) = &mut self.checking {
+                    checking.runs(running);
+                }
+                return;
+            }
+        };
+        let pid = running.pid.as_raw_nonzero().get();
+        self.joined.insert(pid, Joined { client });
+        self.teller.tell(Deed::Exec);
+        let terminal: Vec<_> = running.terminal.iter().map(AsFd::as_fd).collect();
+        self.reply(client, &Reply::Started { pid }, &terminal);
+    }
+
+    fn did_not_join(&mut self, purpose: Purpose, err: &StartError) {
+        match purpose {
+            Purpose::Exec(client) => {
+                let report = FailureReport::new(err, err.hint(), err.exit_code());
+                self.reply(client, &Reply::Failed(report), &[]);
+            }
+            Purpose::Check => {
+                if let Some(checking) = self.take_check() {
+                    self.judge(checking.cannot_run(err));
+                }
+            }
+        }
     }
 
     /// Notes an outcome, and does what follows from it.
@@ -433,8 +559,11 @@ impl<'a> Supervisor<'a> {
         };
         let record = self.health.as_ref().map(Health::record);
         let last = record.and_then(|it| it.log.back());
-        let (code, output) =
-            last.map_or((0, ""), |it| (it.exit_code, it.output.lines().next().unwrap_or_default()));
+        // A container's words, on a terminal or in the journal: one line, not without end, and no commands to the terminal.
+        let printable = |letter: char| if letter.is_control() { '?' } else { letter };
+        let output = last.and_then(|it| it.output.lines().next()).unwrap_or_default();
+        let output: String = output.chars().take(200).map(printable).collect();
+        let code = last.map_or(0, |it| it.exit_code);
         let said = if output.is_empty() { String::new() } else { format!(": {output}") };
         let name = &self.plan.name;
         let text =
@@ -541,7 +670,9 @@ impl<'a> Supervisor<'a> {
     }
 
     fn accept(&mut self) {
-        while let Ok(socket) = rustix::net::accept_with(self.control, rustix::net::SocketFlags::CLOEXEC) {
+        while let Ok(socket) =
+            rustix::net::accept_with(self.control, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)
+        {
             let token = self.next_client;
             self.next_client += 1;
             if self.watch(socket.as_fd(), token, EventFlags::IN).is_ok() {
@@ -553,6 +684,7 @@ impl<'a> Supervisor<'a> {
     fn drop_client(&mut self, token: u64) {
         if let Some(client) = self.clients.remove(&token) {
             self.forget(client.socket.as_fd());
+            self.give_up(Purpose::Exec(token));
         }
     }
 
@@ -673,23 +805,15 @@ impl<'a> Supervisor<'a> {
         }
         let cgroup = self.launched.cgroup.as_ref().map(|it| it.1.as_fd());
         let (target, namespaces) = (self.launched.running.pidfd.as_fd(), &self.plan.container.namespaces);
-        match start::join(target, namespaces, process, &self.launched.extras, streams, cgroup) {
-            Ok(running) => {
-                let pid = running.pid.as_raw_nonzero().get();
-                self.joined.insert(pid, Joined { client: token });
-                self.teller.tell(Deed::Exec);
-                let terminal: Vec<_> = running.terminal.iter().map(AsFd::as_fd).collect();
-                self.reply(token, &Reply::Started { pid }, &terminal);
-            }
-            Err(err) => {
-                let report = FailureReport::new(&err, err.hint(), err.exit_code());
-                self.reply(token, &Reply::Failed(report), &[]);
-            }
+        match Joining::begin(target, namespaces, process, &self.launched.extras, streams, cgroup) {
+            Ok(joining) => self.await_process(joining, Purpose::Exec(token)),
+            Err(err) => self.did_not_join(Purpose::Exec(token), &err),
         }
     }
 
     /// The payload has ended: keeps what it wrote last, and ends what joined it.
     fn finish(mut self) -> Ended {
+        self.pending.clear();
         let mut rests = Vec::new();
         for output in self.outputs.iter_mut().flatten() {
             let bytes = output.rest(&mut self.launched.log, &mut self.taps);

@@ -70,10 +70,7 @@ pub(crate) fn begin<T>(
             let between = Between { pid, pidfd, socket: ours };
             if let Some(maps) = way.own_maps() {
                 userns::write_maps(between.pid, maps)?;
-                match rustix::net::send(&between.socket, &[MAPPED], rustix::net::SendFlags::NOSIGNAL) {
-                    Ok(_) | Err(Errno::PIPE | Errno::CONNRESET) => {}
-                    Err(err) => return Err(StartError::Socket(err.into())),
-                }
+                message::tell(&between.socket, MAPPED).map_err(StartError::Socket)?;
             }
             Ok(between)
         }

@@ -267,14 +267,32 @@ pub(crate) fn send(socket: impl AsFd, report: &Report) {
     let _ = rustix::net::sendmsg(socket, &[io::IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL);
 }
 
+/// The supervisor's word to the child.
+pub(crate) fn tell(socket: impl AsFd, byte: u8) -> io::Result<()> {
+    match rustix::net::send(socket, &[byte], SendFlags::NOSIGNAL) {
+        // If the process has ended, what it said last is told by whoever reads next.
+        Ok(_) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
+        Err(err) => Err(err.into()),
+    }
+}
+
 /// The supervisor's end; `None` when the child's end is closed.
 pub(crate) fn receive(socket: impl AsFd) -> io::Result<Option<Report>> {
+    receive_with(socket, RecvFlags::CMSG_CLOEXEC)
+}
+
+/// What has been said already; an error (`WouldBlock`) if that is nothing.
+pub(crate) fn receive_now(socket: impl AsFd) -> io::Result<Option<Report>> {
+    receive_with(socket, RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT)
+}
+
+fn receive_with(socket: impl AsFd, flags: RecvFlags) -> io::Result<Option<Report>> {
     let mut bytes = [0u8; 8192];
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let received = loop {
         let buffers = &mut [io::IoSliceMut::new(&mut bytes)];
-        match rustix::net::recvmsg(&socket, buffers, &mut control, RecvFlags::CMSG_CLOEXEC) {
+        match rustix::net::recvmsg(&socket, buffers, &mut control, flags) {
             // A process that ends without having read all we told it resets the connection; the kernel says so once, before
             // it gives what the process said last.
             Err(Errno::INTR | Errno::CONNRESET) => {}

@@ -120,10 +120,7 @@ fn attend(root: Result<OwnedFd, Failure>, socket: OwnedFd, work: impl FnOnce(&Ow
 impl Visitor {
     /// Tells the child that its ids are mapped.
     fn let_go_on(&self) -> Result<(), StartError> {
-        match rustix::net::send(&self.socket, &[MAPPED], rustix::net::SendFlags::NOSIGNAL) {
-            Ok(_) | Err(rustix::io::Errno::PIPE | rustix::io::Errno::CONNRESET) => Ok(()),
-            Err(err) => Err(StartError::Socket(err.into())),
-        }
+        message::tell(&self.socket, MAPPED).map_err(StartError::Socket)
     }
 
     /// Waits for the child, and gives what the work said; `None` if a signal ended it.

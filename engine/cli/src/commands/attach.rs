@@ -44,6 +44,8 @@ pub fn running(
         .map_err(|err| Failure::from(err).while_doing(format!("cannot attach to container `{name}`")))?;
     match relay(found, &attached, with_input, proxies, keys)? {
         Over::Detached => Ok(ExitStatus::Success),
+        // As a program that writes itself would end. The container goes on.
+        Over::ReaderGone => Ok(ExitStatus::from_signal(Signal::SIGPIPE as i32)),
         Over::Behind => {
             let hint = format!("see all of it with `pontoon logs -f {name}`");
             Err(Failure::new("the container writes faster than it is read here", Some(hint)))
@@ -59,6 +61,7 @@ pub fn running(
 enum Over {
     Ended,
     Detached,
+    ReaderGone,
     Behind,
 }
 
@@ -90,6 +93,8 @@ fn relay(
         let mut fds = vec![
             PollFd::from_borrowed_fd(ended, PollFlags::IN),
             PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN),
+            // Asks for nothing, and is told when the reading end of a pipe is closed.
+            PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::empty()),
         ];
         let mut places = [None; 3];
         let towards = match (&typing, input) {
@@ -115,6 +120,8 @@ fn relay(
         };
         let [out_ready, err_ready, in_ready] = places.map(is_ready);
         let over = fds.first().is_some_and(|it| !it.revents().is_empty());
+        let reader_gone =
+            fds.get(2).is_some_and(|it| it.revents().intersects(PollFlags::ERR | PollFlags::HUP));
         while let Ok(Some(info)) = signals.read_signal() {
             match Signal::try_from(info.ssi_signo.cast_signed()) {
                 Ok(Signal::SIGWINCH) => resize(),
@@ -142,6 +149,9 @@ fn relay(
         }
         if !out_open && !err_open {
             return Ok(if over || ends_soon(ended) { Over::Ended } else { Over::Behind });
+        }
+        if reader_gone && !over {
+            return Ok(Over::ReaderGone);
         }
     }
 }

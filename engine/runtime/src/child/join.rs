@@ -13,7 +13,7 @@ use rustix::thread::{
 
 use super::{Never, confine, terminal};
 use crate::identity;
-use crate::message::{self, Failure, Report, Step};
+use crate::message::{self, Failure, GO, Report, Step};
 use crate::plan::{JoinedNamespaces, Mounter, Namespaces, Process};
 use crate::start::{Extras, StandardStreams};
 
@@ -127,5 +127,6 @@ fn run(
     };
     drop(root);
     confine::take_streams(streams, terminal, &identity)?;
+    message::expect(socket, GO)?;
     confine::confine_and_exec(process, identity, extras, socket.as_fd())
 }

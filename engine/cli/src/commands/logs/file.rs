@@ -10,12 +10,15 @@ use std::time::SystemTime;
 use pontoon_lifecycle::decide::log_path;
 use pontoon_lifecycle::list::Found;
 use pontoon_lifecycle::stop;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, inotify};
 
 use super::{Line, Shown, Wanted};
 use crate::commands::Failure;
 use pontoon_cli::time::parse_since;
+
+/// How long it takes to see what nobody tells of.
+const A_WHILE: Timespec = Timespec { tv_sec: 0, tv_nsec: 250_000_000 };
 
 /// As much is read at once.
 const BLOCK: usize = 256 << 10;
@@ -26,8 +29,10 @@ pub(super) fn show(found: &Found, wanted: &Wanted<'_>) -> Result<(), Failure> {
     // Subscribed before the first look, so that no end and no line falls in between.
     let ended =
         if wanted.follow && found.status.is_alive() { stop::subscribe(&found.container).ok() } else { None };
-    let watch = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)
-        .map_err(io::Error::from)?;
+    // Instances are counted by user, and a container's root is the user: one of hers may have taken all. Then we look again
+    // from time to time.
+    let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
+    let watch = ended.as_ref().and_then(|_| inotify::init(flags).ok());
     // The file lies where the container's owner put it, but a link could have been put in its place.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match rustix::fs::open(&path, flags, Mode::empty()) {
@@ -38,7 +43,7 @@ pub(super) fn show(found: &Found, wanted: &Wanted<'_>) -> Result<(), Failure> {
             return Err(Failure::from(io::Error::from(err)).while_doing(deed));
         }
     };
-    let _ = inotify::add_watch(&watch, &path, inotify::WatchFlags::MODIFY);
+    let watch = watch.filter(|it| inotify::add_watch(it, &path, inotify::WatchFlags::MODIFY).is_ok());
     let has_times = wanted.since.is_some() || wanted.until.is_some();
     let mut reader = match wanted.tail.filter(|_| !has_times) {
         Some(tail) => Reader::at(tail_offset(&file, tail)?, file)?,
@@ -65,16 +70,15 @@ pub(super) fn show(found: &Found, wanted: &Wanted<'_>) -> Result<(), Failure> {
     shown.flush()?;
     let Some(ended) = ended else { return Ok(()) };
     loop {
-        let mut fds = [
-            PollFd::from_borrowed_fd(watch.as_fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(ended.as_fd(), PollFlags::IN),
-        ];
-        if poll(&mut fds, None).is_err() {
+        let mut fds = vec![PollFd::from_borrowed_fd(ended.as_fd(), PollFlags::IN)];
+        fds.extend(watch.iter().map(|it| PollFd::from_borrowed_fd(it.as_fd(), PollFlags::IN)));
+        if poll(&mut fds, watch.is_none().then_some(&A_WHILE)).is_err() {
             continue;
         }
-        let over = fds.get(1).is_some_and(|it| !it.revents().is_empty());
-        let mut events = [0u8; 4096];
-        let _ = rustix::io::read(&watch, &mut events);
+        let over = fds.first().is_some_and(|it| !it.revents().is_empty());
+        if let Some(watch) = &watch {
+            let _ = rustix::io::read(watch, &mut [0u8; 4096]);
+        }
         reader.show(&mut shown)?;
         shown.flush()?;
         if over {

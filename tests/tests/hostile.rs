@@ -1,0 +1,247 @@
+//! Payloads that do their worst to whoever looks after them: they stop who comes in, flood, leave processes behind, use up
+//! what is shared. Their supervisor stays small and answers, and the user's session stays usable.
+#![cfg(feature = "e2e")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
+use pontoon_tests::tar::Tar;
+use pontoon_tests::{B, Gone, Output, TestHost, alone, forge, host_with_busybox, wait};
+
+/// A command of alice's that must not take long.
+fn quick(host: &TestHost, script: &str) -> Output {
+    host.entry("alice").env("B", B).limit(std::time::Duration::from_secs(60)).sh(script).no_panic()
+}
+
+/// Private memory of a container's supervisor, in KiB.
+fn memory_of_monitor(host: &TestHost, name: &str) -> u64 {
+    let script = format!(
+        "pid=$(cat ~/{name}.monitor); awk '/^(Private_Clean|Private_Dirty):/ {{ sum += $2 }} END {{ print sum }}' /proc/$pid/smaps_rollup"
+    );
+    // It is a sealed copy of itself, which counts as its own.
+    host.root(&script.replace('~', "/home/alice")).ok().text().parse().expect("a number")
+}
+
+/// A process of the container may stop any other that it sees, one on its way in as well. That must stop nobody outside.
+#[test]
+fn who_stops_those_that_come_in_does_not_stop_the_supervisor() {
+    let host = host_with_busybox();
+    let _gone = Gone(host, "stopper");
+    let check = "--health-cmd true --health-interval 200ms --health-timeout 1s --health-retries 1";
+    let script = "while :; do kill -STOP -1 2>/dev/null; done";
+    quick(
+        host,
+        &format!("pontoon run -d --name stopper --network none --stop-timeout 0 {check} $B sh -c '{script}'"),
+    )
+    .ok();
+    // Some of these stand still for good, and are given up with those who asked for them.
+    for _ in 0..8 {
+        let _ = quick(host, "timeout -s KILL 0.3 pontoon exec stopper true");
+    }
+    wait::until("a check that was stopped to count as failed", || {
+        let log = quick(
+            host,
+            "pontoon inspect --format '{{range .State.Health.Log}}{{.ExitCode}} {{end}}' stopper",
+        )
+        .ok();
+        if log.stdout.contains("-1") { Ok(()) } else { Err(log.stdout) }
+    });
+    quick(host, "timeout 10 pontoon stop -t 0 stopper").ok();
+    let left = "pontoon inspect --format '{{.State.Status}}' stopper; ps -u alice -o stat=,args= | grep '^T' || true";
+    assert_eq!(quick(host, left).ok().text(), "exited");
+}
+
+#[test]
+fn what_a_check_leaves_behind_ends_with_its_time() {
+    let host = host_with_busybox();
+    let _gone = Gone(host, "leaver");
+    for (check, verdict) in [("setsid sleep 7777 & true", "0"), ("setsid sleep 7777 & sleep 7777", "-1")] {
+        quick(
+            host,
+            &format!(
+                "pontoon run -d --replace --name leaver --network none --stop-timeout 0 --health-cmd '{check}' \
+                 --health-timeout 1s --health-interval disable $B sleep 10000 && pontoon healthcheck run leaver; true"
+            ),
+        )
+        .ok();
+        let log = "pontoon inspect --format '{{range .State.Health.Log}}{{.ExitCode}}{{end}}' leaver";
+        assert_eq!(quick(host, log).ok().text(), verdict, "{check}");
+        wait::until("what the check has left to end", || {
+            let seen = quick(host, "pontoon top leaver args").ok().stdout;
+            if seen.contains("7777") { Err(seen) } else { Ok(()) }
+        });
+        // One that runs later is not hit by what was done to those before it.
+        quick(host, "pontoon healthcheck run leaver; pontoon exec leaver true").ok();
+        assert_eq!(quick(host, log).ok().text(), verdict.repeat(2), "{check}");
+    }
+    // All the same to a check that ends in order and leaves nothing.
+    quick(host, "pontoon run -d --replace --name leaver --network none --stop-timeout 0 --health-cmd true --health-interval disable $B sleep 10000").ok();
+    quick(host, "for i in 1 2 3; do pontoon healthcheck run leaver || exit; done").ok();
+    let group = "find $(pontoon inspect --format '/sys/fs/cgroup{{.State.CgroupPath}}' leaver) -mindepth 1 -type d | wc -l";
+    assert_eq!(quick(host, group).ok().text(), "1");
+}
+
+/// 7, 57: however much is written, and whoever does not read it, the supervisor's memory is bounded.
+#[test]
+fn floods_do_not_fill_the_supervisor() {
+    let host = host_with_busybox();
+    let _gone = Gone(host, "flooder");
+    // Half a gigabyte without an end of line, into a log of limited size; binary, and as fast as it goes.
+    let run = "pontoon run -d --replace --name flooder --network none --stop-timeout 0 --conmon-pidfile ~/flooder.monitor";
+    let log = "--log-driver k8s-file --log-opt max-size=1mb";
+    let flood = "pontoon wait flooder; pontoon logs flooder | wc -c";
+    quick(
+        host,
+        &format!(
+            "{run} {log} $B sh -c 'cat /proc/uptime; sleep 1; head -c 500000000 /dev/zero; sleep 10000'"
+        ),
+    )
+    .ok();
+    wait::until_true("the flood to be under way", || {
+        quick(host, "stat -c %s $(pontoon inspect --format '{{.HostConfig.LogConfig.Path}}' flooder)")
+            .ok()
+            .text()
+            .parse()
+            .unwrap_or(0)
+            > 100_000
+    });
+    assert!(memory_of_monitor(host, "flooder") < 3000, "{} KiB", memory_of_monitor(host, "flooder"));
+    quick(host, "pontoon exec flooder true && pontoon stop -t 0 flooder").ok();
+    let kept = quick(host, flood).ok();
+    let size = quick(host, "cd $(dirname $(pontoon inspect --format '{{.HostConfig.LogConfig.Path}}' flooder)) && du -sb . | cut -f1").ok();
+    assert!(size.text().parse::<u64>().unwrap_or(u64::MAX) < 4_000_000, "{size:?} {kept:?}");
+    // A check's output, and an attached terminal of an odd size with somebody who types without end and does not look.
+    quick(host, &format!("{run} -t -i --log-driver none --health-cmd 'head -c 500000000 /dev/zero' --health-interval disable $B sh -c 'stty raw -echo; cat'")).ok();
+    quick(host, "timeout 50 pontoon healthcheck run flooder").ok();
+    let script = "stty rows 65535 cols 65535 2>/dev/null; pontoon attach --sig-proxy=false flooder </dev/urandom >/dev/full";
+    quick(host, &format!("timeout -s KILL 3 script -qec '{script}' /dev/null >/dev/null 2>&1; true")).ok();
+    quick(host, "pontoon attach --sig-proxy=false flooder </dev/zero | sleep 1; pontoon exec flooder true")
+        .ok();
+    assert!(memory_of_monitor(host, "flooder") < 3000, "{} KiB", memory_of_monitor(host, "flooder"));
+    quick(host, "timeout 10 pontoon exec flooder true && timeout 10 pontoon rm -f -t 0 flooder").ok();
+}
+
+/// 57: instances of inotify are counted by user, and root in her container is she; shared memory has its size.
+#[test]
+fn what_is_used_up_inside_leaves_the_session_usable() {
+    let host = host_with_busybox();
+    let _gone = Gone(host, "glutton");
+    quick(host, "pontoon run -d --name glutton --stop-timeout 0 --network none -v /srv/payload:/payload:ro $B sh -c 'head -c 200000000 /dev/zero >/dev/shm/x || echo no more; exec /payload use-up'").ok();
+    wait::until("everything to be used up", || {
+        let log = quick(host, "pontoon logs glutton 2>&1").ok().stdout;
+        if log.contains("used up") { Ok(()) } else { Err(log) }
+    });
+    quick(host, "pontoon logs glutton 2>&1").ok().says("no more");
+    // The log of another one is followed to its end, by whatever means are left.
+    quick(host, "pontoon run -d --replace --name beside --network none --log-driver k8s-file $B sh -c 'echo one; sleep 1; echo two' && timeout 20 pontoon logs -f beside && pontoon rm -f -t 0 beside").ok().says("two");
+    quick(host, "timeout 20 pontoon events --stream=false --since 1m && pontoon ps && pontoon exec glutton true && systemd-run --user --wait --quiet true").ok();
+    quick(host, "timeout 10 pontoon rm -f -t 0 glutton").ok();
+}
+
+/// 5: CVE-2022-1227.
+#[test]
+fn nothing_of_the_image_is_run_but_what_is_asked_for() {
+    let host = host_with_busybox();
+    let _gone = Gone(host, "helpers");
+    let script = b"#!/bin/sh\n/bin/busybox touch \"/ran-${0##*/}\"\nexec /bin/busybox sleep 1\n";
+    let mut tar = Tar::new()
+        .dir("bin", 0o755)
+        .dir("usr", 0o755)
+        .dir("usr/bin", 0o755)
+        .dir("usr/sbin", 0o755)
+        .dir("sbin", 0o755)
+        .file("bin/busybox", 0o755, &std::fs::read(host.path("/usr/bin/busybox")).expect("it is installed"))
+        .symlink("bin/sh", "busybox");
+    let names = [
+        "ps",
+        "nsenter",
+        "newuidmap",
+        "newgidmap",
+        "getent",
+        "id",
+        "tar",
+        "cp",
+        "mount",
+        "pasta",
+        "catatonit",
+        "systemctl",
+        "cat",
+        "stat",
+        "getcap",
+        "ldconfig",
+    ];
+    for name in names {
+        for dir in ["bin", "usr/bin", "usr/sbin", "sbin"] {
+            if dir != "bin" || name != "sh" {
+                tar = tar.file(&format!("{dir}/{name}"), 0o755, script);
+            }
+        }
+    }
+    let image = forge::image(
+        host,
+        "helpers",
+        &[tar.done()],
+        "--config.env PATH=/bin:/usr/bin --config.env LD_PRELOAD=/evil.so",
+    );
+    quick(host, &format!("pontoon run -d --name helpers --network pasta --stop-timeout 0 --health-cmd '/bin/busybox true' --health-interval disable {image} /bin/busybox sleep 10000")).ok();
+    quick(
+        host,
+        "pontoon top helpers && pontoon top helpers pid user huser comm && pontoon stats --no-stream helpers && pontoon inspect --size helpers >/dev/null && \
+         pontoon healthcheck run helpers && pontoon port helpers; pontoon diff helpers >/dev/null && pontoon export helpers >/dev/null && \
+         pontoon cp helpers:/bin/ps /tmp/helpers-ps && pontoon commit -q helpers localhost/helpers && pontoon exec helpers /bin/busybox true && \
+         pontoon pause helpers && pontoon unpause helpers && pontoon logs helpers && pontoon ps -s",
+    )
+    .ok();
+    let changes = quick(host, "pontoon diff helpers").ok();
+    assert!(!changes.stdout.contains("/ran-"), "{changes:?}");
+    // And it is found by these means if it runs.
+    quick(host, "pontoon exec helpers ps").ok();
+    assert!(quick(host, "pontoon diff helpers").ok().stdout.contains("/ran-ps"));
+    quick(host, "pontoon rm -f -t 0 helpers; pontoon rmi -f localhost/helpers; rm -f /tmp/helpers-ps").ok();
+}
+
+/// 3: descriptors at exec, of every program that we start.
+#[test]
+fn programs_that_we_start_get_no_descriptors_of_ours() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _gone = Gone(host, "traced");
+    host.write("root", "/srv/watch-exec.py", include_str!("../host/watch-exec.py"));
+    let trace = |command: &str| {
+        host.entry("root")
+            .env("COMMAND", &format!("{command} </dev/null >/dev/null"))
+            .env("B", B)
+            .limit(std::time::Duration::from_secs(60))
+            // Where she would be had she logged in: a manager of hers moves only what is hers.
+            .sh("echo $$ >/sys/fs/cgroup/user.slice/user-1000.slice/login-alice.scope/cgroup.procs && exec python3 /srv/watch-exec.py")
+            .ok()
+            .stdout
+    };
+    let mut seen = String::new();
+    for command in [
+        "pontoon run -d --name traced --network pasta --init -p 8477:80 --health-cmd 'true' --health-interval disable --secret id $B sleep 10000",
+        "pontoon exec traced true",
+        "pontoon healthcheck run traced",
+        "pontoon cp traced:/etc/passwd /tmp/traced",
+        "pontoon restart -t 0 traced",
+        "pontoon run --rm --network slirp4netns -t $B true",
+        "pontoon unshare true",
+        "pontoon rm -f -t 0 traced",
+    ] {
+        seen.push_str(&trace(&command.replace("--secret id ", "")));
+    }
+    let strays: Vec<&str> = seen
+        .lines()
+        .filter(|line| {
+            let mut words = line.split(' ');
+            let program = words.next().unwrap_or_default();
+            // Our own supervisor is handed its plan and its lock.
+            words.next().is_some() && program != "pontoon-monitor"
+        })
+        .collect();
+    assert!(strays.is_empty(), "{strays:#?}");
+    for program in ["newuidmap", "newgidmap", "pasta", "slirp4netns", "pontoon-monitor", "busybox"] {
+        assert!(
+            seen.lines().any(|line| line.split(' ').next() == Some(program)),
+            "{program} was not seen in:\n{seen}"
+        );
+    }
+}
