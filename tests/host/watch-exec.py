@@ -24,10 +24,14 @@ def read(path):
 
 
 seen = {}
+over = None
 while child.poll() is None:
-    if os.path.exists("/tmp/watched"):
-        # What the command has left running is let go.
+    if over is None and os.path.exists("/tmp/watched"):
+        over = time.monotonic()
+    elif over is not None and time.monotonic() > over + 0.4:
+        # What the command has left running is let go, when none of it is held any more.
         child.terminate()
+        over = time.monotonic() + 5
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             status = read(f"/proc/{pid}/status")

@@ -1,6 +1,6 @@
 //! What containers there are, and what they are doing.
 
-use pontoon_storage::{ContainerHandle, FileError, FindContainerError, RecordError, Store};
+use pontoon_storage::{ContainerEntry, ContainerHandle, FileError, FindContainerError, RecordError, Store};
 
 use crate::record::ContainerRecord;
 use crate::status::{self, Status};
@@ -36,7 +36,7 @@ pub fn list(store: &Store) -> Result<Listing, FileError> {
         listing.broken.push((id.to_string(), err.to_string()));
     }
     for entry in all.containers {
-        let record: ContainerRecord = match entry.record() {
+        let record = match record_of(&entry) {
             Ok(record) => record,
             Err(err) => {
                 listing.broken.push((entry.id.to_string(), err.to_string()));
@@ -52,6 +52,16 @@ pub fn list(store: &Store) -> Result<Listing, FileError> {
         }
     }
     Ok(listing)
+}
+
+/// A container's record. The store's own entry has the name that it is found by; the record repeats it, and a rename that
+/// was cut off between the two has left the old one there.
+fn record_of(entry: &ContainerEntry) -> Result<ContainerRecord, RecordError> {
+    let mut record: ContainerRecord = entry.record()?;
+    if let Some(name) = &entry.name {
+        record.name.clone_from(name);
+    }
+    Ok(record)
 }
 
 /// Why a container could not be looked at.
@@ -96,7 +106,7 @@ pub struct Found {
 /// See [`LookError`].
 pub fn find(store: &Store, query: &str) -> Result<Found, LookError> {
     let container = store.find_container(query)?;
-    let record: ContainerRecord = container.read_record()?;
+    let record = record_of(&container.read_entry()?)?;
     match status::tidy(store, container, &record) {
         Some((container, status)) => Ok(Found { container, record, status }),
         None => Err(FindContainerError::NotFound { query: query.to_owned() }.into()),

@@ -1,7 +1,8 @@
 //! Undoing: whatever way a run ends, nothing of it stays but its record.
 
+use std::ffi::OsStr;
+use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
 
 use pontoon_monitor::event::{Deed, Kind};
 use pontoon_monitor::health::{HealthPlan, HealthRecord};
@@ -11,10 +12,12 @@ use pontoon_network::NetworkSession;
 use pontoon_rootless::cgroup::Cgroup;
 use pontoon_rootless::sys::{self, CloneFlags, Cloned};
 use pontoon_rootless::userns::become_root;
-use pontoon_storage::{Durability, Store, StorePaths, VolumeError, write_record_atomically};
+use pontoon_storage::{Durability, Store, StorePaths, VolumeError, replace_file, write_record_atomically};
+use rustix::fs::Mode;
 use rustix::process::{Signal, WaitOptions, pidfd_send_signal, waitpid};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
+use crate::pidfile;
 use crate::tell::Teller;
 
 /// Ends the helpers of network and root file system, and removes the cgroup. Gives what could not be undone, in words.
@@ -60,11 +63,8 @@ pub fn settle(plan: &MonitorPlan, teller: &Teller<'_>, exit: &ExitRecord) -> Vec
     for name in [state::STATE_FILE, state::CONTROL_SOCKET] {
         let _ = std::fs::remove_file(plan.run_directory.join(name));
     }
-    if let Some(path) = &plan.pidfile {
-        let _ = std::fs::remove_file(path);
-    }
-    if let Some(path) = &plan.monitor_pidfile {
-        let _ = std::fs::remove_file(path);
+    for path in plan.pidfiles() {
+        pidfile::remove(path);
     }
     let outcome = open_store(plan).and_then(|store| {
         let container = store.find_container(&plan.id).map_err(|err| err.to_string())?;
@@ -180,20 +180,12 @@ pub fn delete_files(plan: &MonitorPlan, user_namespace: Option<BorrowedFd<'_>>) 
 /// Writes what health checks have said: to a directory of the user's, or beside the other runtime files.
 pub fn note_health(plan: &MonitorPlan, health: &HealthPlan, record: &HealthRecord) {
     let Ok(bytes) = serde_json::to_vec(record) else { return };
-    let write = |directory: &Path, name: &str| {
-        if let Ok(directory) = std::fs::File::open(directory) {
-            let _ = write_record_atomically(directory.as_fd(), name, &bytes, Durability::Volatile);
-        }
-    };
-    write(&plan.run_directory, state::HEALTH_FILE);
-    if let Some(directory) = &health.log_directory {
-        write(directory, &format!("{}-{}", plan.id, state::HEALTH_FILE));
+    if let Ok(directory) = File::open(&plan.run_directory) {
+        let _ = write_record_atomically(directory.as_fd(), state::HEALTH_FILE, &bytes, Durability::Volatile);
     }
-}
-
-/// Writes a pid into a file that others read.
-pub fn write_pidfile(path: &Path, pid: i32) -> std::io::Result<()> {
-    let temporary = path.with_extension(format!("tmp{}", std::process::id()));
-    std::fs::write(&temporary, pid.to_string())?;
-    std::fs::rename(&temporary, path)
+    // This one may be shared with the container.
+    if let Some(directory) = health.log_directory.as_ref().and_then(|it| File::open(it).ok()) {
+        let name = format!("{}-{}", plan.id, state::HEALTH_FILE);
+        let _ = replace_file(directory.as_fd(), OsStr::new(&name), &bytes, Mode::RUSR | Mode::WUSR);
+    }
 }

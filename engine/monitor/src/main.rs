@@ -10,6 +10,7 @@ mod init;
 mod launch;
 mod output;
 mod pause;
+mod pidfile;
 mod relay;
 mod seal;
 mod supervise;
@@ -258,6 +259,9 @@ fn tell_manager(plan: &MonitorPlan, manager: Option<&Notifier>) {
 
 /// What must stand before the first process is made: orphans come to us, signals wait to be read, clients can connect.
 fn prepare(plan: &MonitorPlan) -> Result<(SignalFd, OwnedFd), LaunchError> {
+    for path in plan.pidfiles() {
+        pidfile::check(path).map_err(LaunchError::io(format!("write a pid to `{}`", path.display())))?;
+    }
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .map_err(|err| LaunchError::io("become the parent of orphans")(err.into()))?;
     let mut wanted = SigSet::empty();
@@ -295,10 +299,10 @@ fn note_start(plan: &MonitorPlan, state: RunState) {
         write(state::STATE_FILE, serde_json::to_vec(&state));
     }
     if let Some(path) = &plan.pidfile {
-        let _ = finish::write_pidfile(path, state.pid);
+        let _ = pidfile::write(path, state.pid);
     }
     if let Some(path) = &plan.monitor_pidfile {
-        let _ = finish::write_pidfile(path, state.monitor_pid);
+        let _ = pidfile::write(path, state.monitor_pid);
     }
 }
 

@@ -75,6 +75,13 @@ pub struct MonitorPlan {
     pub monitor_pidfile: Option<PathBuf>,
 }
 
+impl MonitorPlan {
+    /// The files that pids are written to.
+    pub fn pidfiles(&self) -> impl Iterator<Item = &PathBuf> {
+        self.pidfile.iter().chain(&self.monitor_pidfile)
+    }
+}
+
 /// A file in the runtime directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunFile {

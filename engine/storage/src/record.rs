@@ -1,5 +1,6 @@
 //! Records: small files replaced whole, so that a reader sees the old text or the new one and never a half.
 
+use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -98,15 +99,41 @@ pub fn write_record_atomically(
     let temporary = format!(".{name}.new");
     let file = open_temporary(dir, &temporary)?;
     rustix::fs::ftruncate(&file, 0).at("empty", &temporary)?;
-    write_all(file.as_fd(), bytes).at("write", name)?;
-    if durability == Durability::Durable {
-        rustix::fs::fsync(&file).at("sync", name)?;
+    let placed = write_all(file.as_fd(), bytes)
+        .at("write", name)
+        .and_then(|()| sync(file.as_fd(), durability).at("sync", name))
+        .and_then(|()| rustix::fs::renameat(dir, &temporary, dir, name).at("rename into place", name));
+    if placed.is_err() {
+        // A full disk is not made fuller. Whoever waits for its lock makes another one.
+        let _ = rustix::fs::unlinkat(dir, &temporary, AtFlags::empty());
     }
-    rustix::fs::renameat(dir, &temporary, dir, name).at("rename into place", name)?;
-    if durability == Durability::Durable {
-        rustix::fs::fsync(dir).at("sync the directory of", name)?;
+    placed?;
+    sync(dir, durability).at("sync the directory of", name)
+}
+
+fn sync(fd: BorrowedFd<'_>, durability: Durability) -> rustix::io::Result<()> {
+    match durability {
+        Durability::Durable => rustix::fs::fsync(fd),
+        Durability::Volatile => Ok(()),
     }
-    Ok(())
+}
+
+/// Replaces `name` in a directory that is not ours alone: others may have put anything there under any name that they can
+/// guess, to have us follow it or wait for it. What stands under the name itself is replaced, not followed.
+///
+/// What a killed writer leaves is used by nobody. Nothing is promised about a power cut.
+pub fn replace_file(dir: BorrowedFd<'_>, name: &OsStr, bytes: &[u8], mode: Mode) -> Result<(), FileError> {
+    let suffix = crate::id::random_suffix().at("draw a name beside", name)?;
+    let temporary = format!(".pontoon-{suffix}");
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(dir, &temporary, flags, mode).at("make", &temporary)?;
+    let placed = write_all(file.as_fd(), bytes)
+        .at("write", name)
+        .and_then(|()| rustix::fs::renameat(dir, &temporary, dir, name).at("rename into place", name));
+    if placed.is_err() {
+        let _ = rustix::fs::unlinkat(dir, &temporary, AtFlags::empty());
+    }
+    placed
 }
 
 /// Opens and locks the temporary file; its lock says that nobody else is writing it.

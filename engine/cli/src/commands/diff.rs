@@ -109,6 +109,18 @@ struct Shown<'a> {
     deleted: Vec<&'a str>,
 }
 
+/// A container may call its files anything: one line each, and no commands to the terminal.
+fn printable(path: &std::path::Path) -> String {
+    let mut text = String::new();
+    for letter in path.to_string_lossy().chars() {
+        match letter {
+            other if other.is_control() => text.extend(other.escape_default()),
+            other => text.push(other),
+        }
+    }
+    text
+}
+
 fn text(found: &[Change], json: bool) -> String {
     if json {
         let of =
@@ -127,7 +139,7 @@ fn text(found: &[Change], json: bool) -> String {
             ChangeKind::Added => 'A',
             ChangeKind::Deleted => 'D',
         };
-        text.push_str(&format!("{letter} {}\n", change.path.display()));
+        text.push_str(&format!("{letter} {}\n", printable(&change.path)));
     }
     text
 }

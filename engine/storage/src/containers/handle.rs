@@ -29,6 +29,14 @@ pub struct ContainerHandle {
     pub(super) run_path: PathBuf,
 }
 
+/// Deletes a file that may be gone already.
+fn delete(dir: BorrowedFd<'_>, name: &str) -> rustix::io::Result<()> {
+    match rustix::fs::unlinkat(dir, name, AtFlags::empty()) {
+        Err(Errno::NOENT) => Ok(()),
+        other => other,
+    }
+}
+
 /// Whether a record lost its text to a power cut: an empty file, or one of zero bytes.
 pub(super) fn is_lost(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| *byte == 0)
@@ -146,32 +154,50 @@ impl ContainerHandle {
 
     /// How it ended, if it did.
     pub fn read_exit<T: DeserializeOwned>(&self) -> Result<Option<T>, RecordError> {
-        let path = self.path.join(EXIT);
-        match read_bytes(self.dir.as_fd(), EXIT, &path) {
+        let read = |dir: BorrowedFd<'_>, path: PathBuf| match read_bytes(dir, EXIT, &path) {
             // A power cut took the text: nobody knows any more.
             Ok(bytes) if is_lost(&bytes) => Ok(None),
             Ok(bytes) => parse(&bytes, &path).map(Some),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
+        };
+        // What could not be written to the disk is newer than what lies there.
+        if let Some(run) = self.existing_run_dir()
+            && let Some(exit) = read(run.as_fd(), self.run_path.join(EXIT))?
+        {
+            return Ok(Some(exit));
         }
+        read(self.dir.as_fd(), self.path.join(EXIT))
     }
 
-    /// Remembers how it ended.
+    /// Remembers how it ended: if the disk does not take it, then until the next boot.
     pub fn write_exit<T: Serialize + ?Sized>(
         &self,
         exit: &T,
         durability: Durability,
     ) -> Result<(), RecordError> {
         let bytes = to_bytes(exit, &self.path.join(EXIT))?;
-        Ok(write_record_atomically(self.dir.as_fd(), EXIT, &bytes, durability)?)
+        let written = write_record_atomically(self.dir.as_fd(), EXIT, &bytes, durability);
+        match (written, self.existing_run_dir()) {
+            (Ok(()), Some(run)) => Ok(delete(run.as_fd(), EXIT).at("delete", self.run_path.join(EXIT))?),
+            (Err(error), Some(run)) => {
+                write_record_atomically(run.as_fd(), EXIT, &bytes, Durability::Volatile)
+                    .map_err(|_| error.into())
+            }
+            (written, None) => Ok(written?),
+        }
     }
 
     /// Forgets how it ended, for a new start.
     pub fn clear_exit(&self) -> Result<(), FileError> {
-        match rustix::fs::unlinkat(&self.dir, EXIT, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(errno) => Err(FileError::new("delete", self.path.join(EXIT), errno)),
+        if let Some(run) = self.existing_run_dir() {
+            delete(run.as_fd(), EXIT).at("delete", self.run_path.join(EXIT))?;
         }
+        delete(self.dir.as_fd(), EXIT).at("delete", self.path.join(EXIT))
+    }
+
+    fn existing_run_dir(&self) -> Option<OwnedFd> {
+        rustix::fs::open(&self.run_path, crate::dir::DIRECTORY, Mode::empty()).ok()
     }
 
     /// Waits for the container's lock. An error with "not found" says that the container was removed meanwhile.

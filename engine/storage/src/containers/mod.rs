@@ -278,7 +278,9 @@ impl Store {
         let names = self.container_names()?;
         let _index = lock::index(names.fd.as_fd(), FlockOperation::LockExclusive).at("lock", &names.path)?;
         let entry = container.read_entry()?;
-        if entry.name.as_deref() == Some(name) {
+        if entry.name.as_deref() == Some(name)
+            && self.name_holder(names, name)?.as_ref() == Some(&container.id)
+        {
             return Ok(());
         }
         self.claim_name(names, name, &container.id)?;
@@ -290,8 +292,11 @@ impl Store {
             record: &*entry.record,
         };
         let written = container.write(&text, Durability::Durable);
-        let stale = if written.is_ok() { entry.name.as_deref() } else { Some(name) };
-        if let Some(stale) = stale {
+        // One that could not be synced stands there all the same; the name has to be the one that it says.
+        let stands =
+            written.is_ok() || container.read_entry().is_ok_and(|it| it.name.as_deref() == Some(name));
+        let stale = if stands { entry.name.as_deref() } else { Some(name) };
+        if let Some(stale) = stale.filter(|it| !stands || *it != name) {
             rustix::fs::unlinkat(&names.fd, stale, AtFlags::empty()).at("delete", names.path.join(stale))?;
         }
         names.sync()?;
