@@ -807,3 +807,87 @@ fn a_paused_container_s_supervisor_goes_on() {
     canary.host.alice("sleep 1.5; timeout 20 pontoon rm -f -t 0 still").ok();
     canary.unharmed();
 }
+
+/// Paths that a command line names for files of ours: what stands there already is not followed, not waited for, and, if it
+/// is no file, not replaced.
+#[test]
+fn files_that_we_write_for_others_follow_nothing() {
+    let canary = Canary::new("outfiles");
+    let host = canary.host;
+    let alice = |script: &str| {
+        host.entry("alice")
+            .env("B", B)
+            .env("CANARY", &canary.dir)
+            .limit(std::time::Duration::from_secs(60))
+            .sh(script)
+            .no_panic()
+    };
+    alice("rm -rf outfiles && mkdir outfiles && cd outfiles && ln -s $CANARY/file link && ln -s $CANARY/new dangling && mkfifo fifo").ok();
+    for option in ["--pidfile", "--conmon-pidfile"] {
+        for place in ["fifo", ".", "/dev/null", "/dev/full", "nosuch/x"] {
+            let refused = alice(&format!(
+                "cd outfiles; timeout 20 pontoon run --rm --network none {option} {place} $B true"
+            ));
+            assert!(refused.fails(125).stderr.contains(place));
+        }
+        alice(&format!(
+            "cd outfiles; pontoon run --rm --network none {option} link $B true && ln -sf $CANARY/file link"
+        ))
+        .ok();
+        host.root(&format!(
+            "timeout 20 pontoon run --rm --network none {option} /dev/null localhost/nosuch true"
+        ))
+        .fails(125);
+    }
+    for place in ["fifo", "link", "dangling", ".", "nosuch/x"] {
+        alice(&format!("cd outfiles; timeout 20 pontoon run --rm --network none --cidfile {place} $B true"))
+            .fails(125);
+    }
+    host.root("test -c /dev/null").ok();
+    // A directory for health logs that the container has as well, and has filled with traps.
+    let traps = "cd outfiles && mkdir -p h && id=$(pontoon create --replace --name traps --network none --stop-timeout 0 --health-cmd true \
+         --health-interval 200ms --health-log-destination $PWD/h -v $PWD/h:/h $B sleep 10000) && \
+         mkfifo h/.$id-healthcheck.log.new && ln -s $CANARY/file h/$id-healthcheck.log && pontoon start traps && \
+         until grep -q healthy h/$id-healthcheck.log; do sleep 0.1; done; timeout 20 pontoon stop -t 0 traps && pontoon rm traps";
+    alice(traps).ok();
+    alice("rm -rf outfiles").ok();
+    canary.unharmed();
+}
+
+/// 36: names of files are as hostile as words.
+#[test]
+fn names_of_files_cannot_write_to_the_terminal() {
+    let canary = Canary::new("names");
+    canary.pontoon("run --replace --name names --network none $B sh -c 'mkdir -p \"/tmp/x\nA \" && touch \"/tmp/$(printf \"\\033[2Jy\\nA /z\")\"'").ok();
+    let listed = canary.pontoon("diff names").ok();
+    assert!(
+        !listed.stdout.contains('\u{1b}')
+            && !listed.stdout.contains("\nA /z")
+            && listed.stdout.contains("2Jy"),
+        "{listed:?}"
+    );
+    canary.pontoon("rm names").ok();
+    canary.unharmed();
+}
+
+/// Many words, large words: they arrive, or are refused in words.
+#[test]
+fn large_command_lines_arrive_or_are_refused() {
+    let canary = Canary::new("large");
+    canary.pontoon("run -d --replace --name large --stop-timeout 0 --network none $B sleep 10000").ok();
+    for command in ["exec", "run"] {
+        let place = if command == "run" { "--rm --network none %e $B" } else { "%e large" };
+        let run = |environment: &str, words: &str| {
+            let line = place.replace("%e", environment);
+            canary.pontoon(&format!("{command} {line} {words} 2>&1 | tail -c 300; exit ${{PIPESTATUS[0]}}"))
+        };
+        let count = run("", "sh -c 'echo $#' _ $(seq 100000)");
+        assert_eq!(count.ok().text(), "100000", "{command}");
+        let big =
+            "-e A=$(head -c 120000 /dev/zero | tr '\\0' a) -e B=$(head -c 120000 /dev/zero | tr '\\0' b)";
+        assert_eq!(run(big, "sh -c 'echo ${#A} ${#B}'").ok().text(), "120000 120000", "{command}");
+        canary.pontoon("exec large true").ok();
+    }
+    canary.pontoon("rm -f -t 0 large").ok();
+    canary.unharmed();
+}

@@ -16,15 +16,24 @@ const ROUND: &str = r#"
 round=$1
 delay=$(printf '0.%03d' $((round * 7 % 90)))
 name=crash$((round % 5))
-case $((round % 6)) in
+create=
+case $((round % 9)) in
 0) options="-d" ;;
 1) options="-d --rm" ;;
 2) options="-d --restart always" ;;
 3) options="-d --health-cmd true --health-interval 10ms" ;;
 4) options="--rm" ;;
 5) options="-d --network none -v crash-vol:/v -v /anonymous" ;;
+6) options="-d --init --secret crash -p 127.0.0.1::80" ;;
+7) options="-dt --restart on-failure:3 --userns auto" ;;
+8) create=1 options="--network none --secret crash,type=env,target=S -v /anonymous" ;;
 esac
-pontoon run --replace --name $name --stop-timeout 0 $options $B sleep 0.3 >/dev/null 2>&1 &
+options="--replace --name $name --stop-timeout 0 $options $B sleep 0.3"
+if [ $create ]; then
+    (pontoon create $options && exec pontoon start $name) >/dev/null 2>&1 &
+else
+    pontoon run $options >/dev/null 2>&1 &
+fi
 command=$!
 sleep $delay
 if [ $((round % 2)) = 0 ]; then
@@ -33,6 +42,23 @@ else
     pkill -9 -u alice pontoon-monito
 fi
 wait $command 2>/dev/null
+# What is done to it next is cut off as well, every third time.
+if [ $((round % 3)) = 0 ]; then
+    case $((round % 8)) in
+    0) pontoon start $name ;;
+    1) pontoon stop -t 0 $name ;;
+    2) pontoon rm -f -t 0 $name ;;
+    3) pontoon restart -t 0 $name ;;
+    4) pontoon exec $name true ;;
+    5) pontoon rename $name $name ;;
+    6) pontoon cp /etc/passwd $name:/tmp ;;
+    7) pontoon update --restart no $name ;;
+    esac >/dev/null 2>&1 &
+    command=$!
+    sleep $(printf '0.%03d' $((round * 5 % 40)))
+    kill -9 $command 2>/dev/null
+    wait $command 2>/dev/null
+fi
 # Whatever there is now, each of these understands it.
 pontoon ps -a >/dev/null || echo "round $round: ps fails"
 case $((round % 4)) in
@@ -48,18 +74,19 @@ true
 fn nothing_is_left_of_lifecycles_that_are_cut_off() {
     let host = host_with_busybox();
     let _alone = alone();
-    host.alice("pontoon rm -f -t 0 -a; pontoon volume prune -f").ok();
+    host.alice("pontoon rm -f -t 0 -a; pontoon volume prune -f; pontoon secret rm crash; echo x | pontoon secret create crash -").ok();
     let before = Traces::of(host, "alice");
     let rounds = lifecycles();
     let run = host
         .entry("alice")
         .env("ROUND", ROUND)
         .env("B", B)
+        .limit(std::time::Duration::from_secs(3000))
         .sh(&format!("for i in $(seq {rounds}); do bash -c \"$ROUND\" round $i; done"));
     assert_eq!(run.ok().stdout, "");
     host.alice("timeout 60 pontoon rm -f -t 0 -a").ok();
     host.alice(
-        "pontoon volume rm -f crash-vol; pontoon volume prune -f; pontoon ps -aq; pontoon volume ls -q",
+        "pontoon volume rm -f crash-vol; pontoon volume prune -f; pontoon secret rm crash; pontoon ps -aq; pontoon volume ls -q",
     )
     .ok();
     host.alice("pontoon ps -aq").ok().prints("");
@@ -155,6 +182,56 @@ fn nothing_is_left_of_commands_that_are_killed_at_any_call() {
     assert_nothing_left(host, "alice", &before);
     let left = "cd ~/.local/share/pontoon && find . -name '*.new' -o -path './tmp/*' -o -path './trash/*'; ls containers | grep -x '[0-9a-f]*'";
     host.alice(left).prints("");
+}
+
+/// Pids that are used again at once: no signal, and no look into /proc, meets who has the number now.
+#[test]
+fn who_gets_a_pid_of_a_container_is_left_alone() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("a release");
+    let mut numbers = release.split(['.', '-']).map(|it| it.parse::<u32>().unwrap_or(0));
+    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if version < (6, 14) {
+        eprintln!(
+            "NOT TESTED: before Linux 6.14 the range of pids is the whole machine's ({})",
+            release.trim()
+        );
+        return;
+    }
+    host.alice("pontoon rm -f -t 0 -a; pontoon volume prune -f").ok();
+    let before = Traces::of(host, "alice");
+    let pid_max = host.root("cat /proc/sys/kernel/pid_max; echo 420 >/proc/sys/kernel/pid_max").ok();
+    let script = r#"
+run="pontoon run -d --replace --name numbered --stop-timeout 0 --init -p 8479:80 $B sleep 10000"
+fill() { # all numbers but a few that the next commands need, so that those that became free are somebody's
+    while [ $(ls -d /proc/[0-9]* | wc -l) -lt 330 ]; do sleep 10001 & bystanders="$bystanders $!"; done
+}
+for round in 1 2 3 4 5 6; do
+    bystanders=
+    $run >/dev/null || echo "round $round: no start"
+    case $round in
+    1 | 2) kill -9 $(pontoon inspect --format '{{.State.ConmonPid}} {{.State.Pid}}' numbered); pkill -9 -u alice pasta ;;
+    3) kill -9 $(pontoon inspect --format '{{.State.ConmonPid}}' numbered) ;;
+    4) kill -9 $(pontoon inspect --format '{{.State.Pid}}' numbered) ;;
+    5) pontoon exec -d numbered sleep 1 ;;
+    esac
+    fill 2>/dev/null
+    case $round in
+    1) pontoon ps -a >/dev/null ;;
+    2) pontoon kill numbered >/dev/null 2>&1; pontoon cp numbered:/etc/passwd /dev/null 2>/dev/null ;;
+    esac
+    timeout 20 pontoon stop -t 0 numbered >/dev/null 2>&1
+    timeout 20 pontoon rm -f -t 0 numbered >/dev/null || echo "round $round: no end"
+    for pid in $bystanders; do kill -0 $pid 2>/dev/null || echo "round $round: $pid was killed"; done
+    [ $(echo $bystanders | wc -w) -gt 100 ] || echo "round $round: only $(echo $bystanders | wc -w) bystanders"
+    kill $bystanders; wait
+done 2>/dev/null
+"#;
+    let seen = host.entry("alice").env("B", B).limit(std::time::Duration::from_secs(120)).sh(script);
+    host.root(&format!("echo {} >/proc/sys/kernel/pid_max", pid_max.text())).ok();
+    assert_eq!(seen.ok().stdout, "");
+    assert_nothing_left(host, "alice", &before);
 }
 
 /// As many starts at once as `STARTS` says (800 have been tried; a check makes fewer): all succeed, and nothing is left.

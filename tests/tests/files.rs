@@ -95,6 +95,9 @@ fn files_go_out_and_belong_to_the_caller() {
     it.sh("find out flat passwd l | sort; stat -c '%U %a' out/x passwd")
         .ok()
         .prints("flat\nflat/x\nl\nout\nout/dir\nout/dir/x\nout/x\npasswd\nalice 600\nalice 644");
+    // Where we are, there is no /proc of ours, or that of others.
+    it.inside("mkdir /tmp/pipes; mkfifo -m 666 /tmp/pipes/p");
+    it.sh("pontoon cp box:/tmp/pipes pipes && stat -c '%F %a' pipes/p").ok().prints("fifo 666");
     it.refuses("pontoon cp box:/etc/passwd nd/", "does not exist");
     it.refuses("pontoon cp box:/tmp/dir passwd", "a directory cannot be copied over it");
     it.refuses("pontoon cp box:/nothing .", "cannot open `/nothing`");

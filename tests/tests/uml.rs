@@ -5,7 +5,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pontoon_tests::{Output, Uml, wait};
 
@@ -50,6 +50,7 @@ fn limits_hold_and_reboots_are_survived() {
     found.check("memory is short", || memory(&uml));
     found.check("memory is short for one of several processes", || memory_of_one(&uml));
     found.check("processes are few", || processes(&uml));
+    found.check("processes without end", || fork_bomb(&uml));
     found.check("limits change while it runs", || update(&uml));
     found.check("a service has limits", || service(&uml));
     found.check("root's containers have limits", || limits_of_root(&uml));
@@ -59,7 +60,21 @@ fn limits_hold_and_reboots_are_survived() {
     uml.reboot();
     found.check("what was to start has started", || after_the_reboot(&uml));
     found.check("what was delegated is not refused", || delegated(&uml));
+    found.check("the clock jumps", || clock(&uml));
+    for cut in 0..cuts() {
+        found.check("before the power cut", || before_the_cut(&uml));
+        // A little later each time.
+        wait::rest(Duration::from_millis(2500 + 337 * cut));
+        uml.cut_power();
+        uml.start();
+        found.check("after the power cut", || after_the_cut(&uml));
+    }
     found.report();
+}
+
+/// Power cuts. `CUTS=20` for a long run.
+fn cuts() -> u64 {
+    std::env::var("CUTS").ok().and_then(|it| it.parse().ok()).unwrap_or(1)
 }
 
 /// `pontoon run --rm` of a shell script, without a network.
@@ -178,6 +193,120 @@ fn processes(uml: &Uml) {
     assert!(few.code != 0, "{few:?}");
     few.warns("can't fork").lacks("all");
     run(20).ok().prints("all");
+}
+
+/// Everything else goes on beside it, and it can be stopped.
+fn fork_bomb(uml: &Uml) {
+    let bomb = "bomb() { bomb | bomb & }; while :; do bomb; done 2>/dev/null";
+    uml.alice(&format!(
+        "pontoon run -d --name bomb --network none --stop-timeout 0 --pids-limit 60 --health-cmd true \
+         --health-interval 300ms {B} sh -c '{bomb}'"
+    ))
+    .ok();
+    wait::until("the bomb to have used up its processes", || {
+        let group = uml.alice("pontoon stats --no-stream --format '{{.PIDS}}' bomb").ok();
+        if group.text().parse::<u32>().is_ok_and(|it| it > 55) { Ok(()) } else { Err(group.stdout) }
+    });
+    // What does not fit is refused in words; nothing waits.
+    let exec = uml.alice("timeout 30 pontoon exec bomb true");
+    assert!(matches!(exec.code, 0 | 125 | 126 | 255), "{exec:?}");
+    uml.alice("timeout 30 pontoon ps && timeout 30 pontoon inspect bomb >/dev/null && systemctl --user is-active default.target").ok();
+    uml.alice("timeout 30 pontoon rm -f -t 0 bomb").ok();
+}
+
+/// Set back and forth by a year while containers run: what waits goes on waiting as long as it was to, and what looks at
+/// times finds what was asked for.
+fn clock(uml: &Uml) {
+    let run = |name: &str, options: &str, script: &str| {
+        uml.alice(&format!(
+            "pontoon run -d --name {name} --network none --stop-timeout 0 --log-driver k8s-file {options} {B} sh -c '{script}'"
+        ))
+        .ok();
+    };
+    let checks = |count: usize| {
+        wait::until(&format!("{count} checks"), || {
+            let log =
+                uml.alice("pontoon inspect --format '{{range .State.Health.Log}}x{{end}}' c-health").ok();
+            if log.text().len() >= count { Ok(()) } else { Err(log.stdout) }
+        });
+    };
+    run(
+        "c-health",
+        "--health-cmd true --health-interval 500ms --health-max-log-count 0",
+        "echo before; sleep 10000",
+    );
+    run("c-again", "--restart always", "sleep 0.2");
+    checks(1);
+    uml.root("date -s '+1 year' >/dev/null").ok();
+    let count = |name: &str| -> u32 {
+        let count = uml.alice(&format!("pontoon inspect --format '{{{{.RestartCount}}}}' {name}")).ok();
+        count.text().parse().expect("a number")
+    };
+    checks(4);
+    let restarts = count("c-again");
+    run("c-future", "", "echo later");
+    uml.alice("pontoon wait c-future && pontoon logs --since 10m c-future").ok().says("later");
+    uml.alice("pontoon logs --since 10m c-health; pontoon events --stream=false --since 10m --filter container=c-future --format '{{.Status}}'")
+        .ok()
+        .lacks("before")
+        .says("died");
+    uml.root("date -s '-1 year' >/dev/null").ok();
+    checks(8);
+    wait::until_true("a restart after the clock was set back", || count("c-again") > restarts);
+    // Made in what is the future now.
+    uml.alice("pontoon ps -a && pontoon ps -a --filter until=10m >/dev/null && pontoon inspect c-future >/dev/null && pontoon stats --no-stream c-health").ok();
+    uml.alice("pontoon logs --until 1m c-future").ok().prints("");
+    uml.alice("timeout 60 pontoon stop c-health && pontoon start c-health c-future && timeout 60 pontoon rm -f -t 0 c-health c-again c-future").ok();
+    uml.alice("pontoon ps -aq").ok();
+}
+
+/// Everything that writes, all the time.
+fn before_the_cut(uml: &Uml) {
+    uml.alice(&format!(
+        "pontoon rm -f -t 0 -a >/dev/null; pontoon volume prune -f >/dev/null; pontoon volume create kept; echo x | pontoon secret create kept -; \
+         pontoon create --name kept --network none -v kept:/v {B} cat /v/file && pontoon run --rm --network none -v kept:/v {B} sh -c 'echo written >/v/file; sync' && \
+         pontoon tag {B} localhost/kept"
+    ))
+    .ok();
+    uml.alice(&format!(
+        "cat >~/work.sh <<'END'
+i=0
+while :; do
+    i=$((i + 1))
+    pontoon run -d --name cut$i --network none --stop-timeout 0 -v cut$i:/v -v /anonymous {B} sh -c 'echo x >/file; sleep 0.1'
+    pontoon commit -q cut$i localhost/cut$i
+    pontoon rename cut$i other$i; pontoon update --restart always other$i
+    echo y | pontoon secret create cut$i -
+    pontoon rm -f -t 0 other$i; pontoon volume rm cut$i; pontoon secret rm cut$i
+    [ $((i % 3)) = 0 ] && pontoon rmi localhost/cut$i
+    pontoon create --name rest$i --network none {B} true
+done
+END
+systemd-run --user --quiet --unit work bash $HOME/work.sh"
+    ))
+    .ok();
+}
+
+/// The next commands find a store that they understand, with everything in it that was done before.
+fn after_the_cut(uml: &Uml) {
+    let list = uml.alice("pontoon ps -a && pontoon images && pontoon volume ls && pontoon secret ls").ok();
+    assert_eq!(list.stderr, "");
+    uml.alice("pontoon start -a kept").ok().prints("written");
+    uml.alice(
+        "pontoon image exists localhost/kept && pontoon volume exists kept && pontoon secret exists kept",
+    )
+    .ok();
+    uml.alice(&format!(
+        "pontoon ps -a --format '{{{{.Names}}}}' | while read name; do pontoon inspect $name >/dev/null || echo $name; done; \
+         pontoon images --format '{{{{.Repository}}}}' | while read name; do pontoon run --rm --network none $name true || echo $name; done; \
+         pontoon run --rm --network none {B} true"
+    ))
+    .ok()
+    .prints("");
+    uml.alice("timeout 100 pontoon rm -f -t 0 -a >/dev/null && pontoon volume prune -a -f >/dev/null; pontoon secret rm -a >/dev/null; pontoon rmi $(pontoon images --format '{{.Repository}}' | grep cut) >/dev/null 2>&1; true").ok();
+    uml.alice(&format!("pontoon run --rm --network none {B} true && pontoon ps -aq; pontoon volume ls -q; cd ~/.local/share/pontoon && find . -path './tmp/*' -o -path './trash/*' -o -name '*.new'; ls containers | grep -x '[0-9a-f]*'; true"))
+        .ok()
+        .prints("");
 }
 
 fn update(uml: &Uml) {

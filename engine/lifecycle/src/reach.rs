@@ -198,7 +198,11 @@ impl Reached {
 /// The first process, held so that its number cannot come to mean another.
 fn process_of(state: &RunState) -> io::Result<OwnedFd> {
     let pid = Pid::from_raw(state.pid).ok_or(io::ErrorKind::NotFound)?;
-    Ok(pidfd_open(pid, PidfdFlags::empty())?)
+    let process = pidfd_open(pid, PidfdFlags::empty())?;
+    if !state.has_its_pid() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "the container has ended"));
+    }
+    Ok(process)
 }
 
 /// What is mounted in a container that does not run, and the lock that keeps it from being started.

@@ -127,7 +127,11 @@ pub fn launch(
 ) -> Result<Launched, LaunchError> {
     let current = with_current_process(plan)?;
     let plan = current.as_ref().unwrap_or(plan);
-    let log = Log::open(plan).map_err(LaunchError::io("open the log"))?;
+    let deed = match &plan.log {
+        LogPlan::File { path, .. } => format!("open the log `{}`", path.display()),
+        _ => "open the log".to_owned(),
+    };
+    let log = Log::open(plan).map_err(LaunchError::io(deed))?;
     let base = move_aside(plan)?;
     // Whoever held the namespace is gone now, which has to be before the group's controllers are switched on.
     let namespace = namespace.map(NewNamespace::finish).transpose().map_err(StartError::from)?;
@@ -197,7 +201,11 @@ fn with_current_process(plan: &MonitorPlan) -> Result<Option<MonitorPlan>, Launc
     let Some(joined) = &plan.container.namespaces.joined else { return Ok(None) };
     let state = fs::read(joined.run_directory.join(state::STATE_FILE)).map_err(io::Error::other);
     let state = state.and_then(|it| serde_json::from_slice::<state::RunState>(&it).map_err(io::Error::other));
-    let process = state.map_err(|_| LaunchError::NotRunning)?.pid;
+    let state = state.map_err(|_| LaunchError::NotRunning)?;
+    if !state.has_its_pid() {
+        return Err(LaunchError::NotRunning);
+    }
+    let process = state.pid;
     let mut plan = plan.clone();
     if let Some(joined) = &mut plan.container.namespaces.joined {
         joined.process = process;

@@ -1,5 +1,6 @@
 //! What a supervisor leaves in its runtime directory, for others to read, and what outlives it.
 
+use pontoon_rootless::cgroup::Cgroup;
 use serde::{Deserialize, Serialize};
 
 use crate::event::EventLog;
@@ -42,6 +43,16 @@ pub struct RunState {
     /// Where its supervisor tells of events: whoever cleans up after it tells the rest there.
     #[serde(default)]
     pub events: EventLog,
+}
+
+impl RunState {
+    /// Whether its pid still is that of a process of the container: once that has ended, the number may come to be anybody's.
+    /// Asked when the process is held, so that the answer stays true.
+    #[must_use]
+    pub fn has_its_pid(&self) -> bool {
+        let Some(cgroup) = &self.cgroup else { return true };
+        Cgroup::of(Some(self.pid)).is_ok_and(|it| it.path().starts_with(cgroup))
+    }
 }
 
 /// How a run ended.

@@ -139,14 +139,23 @@ fn is_empty(fd: BorrowedFd<'_>) -> rustix::io::Result<bool> {
 /// Sets the mode of what has a name, unless that has become a link meanwhile: others may be at work in the same directory.
 pub(crate) fn chmod_no_link(
     parent: impl AsFd,
-    name: impl rustix::path::Arg,
+    name: impl rustix::path::Arg + Copy,
     mode: Mode,
 ) -> rustix::io::Result<()> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let held = rustix::fs::openat(parent, name, flags, Mode::empty())?;
-    let kind = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&held)?.st_mode);
+    let held = rustix::fs::openat(&parent, name, flags, Mode::empty())?;
+    let stat = rustix::fs::fstat(&held)?;
+    let kind = rustix::fs::FileType::from_raw_mode(stat.st_mode);
     if kind == rustix::fs::FileType::Symlink {
         return Err(rustix::io::Errno::LOOP);
+    }
+    if stat.st_mode & 0o7777 == mode.as_raw_mode() {
+        return Ok(());
+    }
+    if kind == rustix::fs::FileType::Fifo {
+        // To open one for reading waits for nobody, and this works where there is no /proc, or that of others.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        return rustix::fs::fchmod(rustix::fs::openat(parent, name, flags, Mode::empty())?, mode);
     }
     // A mere handle takes no fchmod; its entry in /proc leads to the very same file.
     rustix::fs::chmod(format!("/proc/self/fd/{}", held.as_raw_fd()), mode)

@@ -32,15 +32,19 @@ impl FileError {
     /// What the user can do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        match self.source {
-            Errno::NOSPC => Some(format!(
-                "the file system of `{}` is full (blocks or inodes); `pontoon image prune` frees what no container uses",
-                self.path.display()
-            )),
-            Errno::DQUOT => Some("your disk quota is used up".to_owned()),
-            Errno::ROFS => Some("the file system is mounted read-only".to_owned()),
-            _ => None,
-        }
+        hint_for(self.source, &format!("the file system of `{}`", self.path.display()))
+    }
+}
+
+/// What the user can do about a file system that does not take what is written.
+pub(crate) fn hint_for(errno: Errno, file_system: &str) -> Option<String> {
+    match errno {
+        Errno::NOSPC => Some(format!(
+            "{file_system} is full (blocks or inodes); `pontoon image prune` frees what no container uses"
+        )),
+        Errno::DQUOT => Some("your disk quota is used up".to_owned()),
+        Errno::ROFS => Some("the file system is mounted read-only".to_owned()),
+        _ => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rustix::io::Errno;
 
-use crate::error::FileError;
+use crate::error::{FileError, hint_for};
 use crate::id::DiffId;
 use crate::record::RecordError;
 use crate::tar::{Entry, TarError};
@@ -93,7 +93,7 @@ impl UnpackError {
         match self {
             Self::File(error) => error.hint(),
             Self::Record(error) => error.hint(),
-            Self::Entry { source, .. } => FileError::new("write", "the layer", *source).hint(),
+            Self::Entry { source, .. } => hint_for(*source, "the store's file system"),
             Self::UnmappedId { uid, gid, .. } => Some(format!(
                 "id {} lies outside your ranges in /etc/subuid and /etc/subgid; give yourself more ids there (65536 are usual)",
                 uid.max(gid)
