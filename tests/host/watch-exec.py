@@ -25,6 +25,7 @@ def read(path):
 
 seen = {}
 over = None
+started = time.monotonic()
 while child.poll() is None:
     if over is None and os.path.exists("/tmp/watched"):
         over = time.monotonic()
@@ -32,6 +33,9 @@ while child.poll() is None:
         # What the command has left running is let go, when none of it is held any more.
         child.terminate()
         over = time.monotonic() + 5
+    if time.monotonic() > started + 20:
+        child.kill()
+        raise SystemExit(f"`{os.environ['COMMAND']}` does not end; it has executed {seen}")
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             status = read(f"/proc/{pid}/status")

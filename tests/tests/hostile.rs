@@ -217,7 +217,7 @@ fn programs_that_we_start_get_no_descriptors_of_ours() {
     };
     let mut seen = String::new();
     for command in [
-        "pontoon run -d --name traced --network none --init --health-cmd true --health-interval disable $B sleep 10000",
+        "pontoon run -d --name traced --network none --health-cmd true --health-interval disable $B sleep 10000",
         "pontoon exec traced true",
         "pontoon healthcheck run traced",
         "pontoon cp traced:/etc/passwd /tmp/traced",
