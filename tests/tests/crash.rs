@@ -138,7 +138,15 @@ fn nothing_is_left_of_commands_that_are_killed_at_any_call() {
         "commit -q rests localhost/new",
         "cp /etc/passwd rests:/tmp",
         "pull -q $B",
+        // Here each process of the command is killed at that call of its own: the supervisor, and what becomes the payload.
+        "-f run --rm --name new --network none -v /other $B true",
+        "-f run --rm --name new --network none --userns auto --init -t $B true",
+        "-f start --attach rests",
     ] {
+        let (follow, command, over) = match command.strip_prefix("-f ") {
+            Some(command) => ("-f", command, "[ $code = 0 ]"),
+            None => ("", command, "[ $code != 137 ]"),
+        };
         let script = format!(
             "trace() {{ su alice -c \"$1\" </dev/null 2>&1; }}
              export XDG_RUNTIME_DIR=/run/user/1000 DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/1000/bus HOME=/home/alice
@@ -147,11 +155,11 @@ fn nothing_is_left_of_commands_that_are_killed_at_any_call() {
              echo $$ >/sys/fs/cgroup/user.slice/user-1000.slice/login-alice.scope/cgroup.procs
              for n in $(seq {first} {every} 2000); do
                  alice bash -c \"$SET_UP\" </dev/null >/dev/null 2>&1
-                 timeout -s KILL 30 strace -u alice -qq -o /dev/null -e trace={calls} -e signal=none -e inject={calls}:signal=KILL:when=$n \\
+                 timeout -s KILL 30 strace {follow} -u alice -qq -o /dev/null -e trace={calls} -e signal=none -e inject={calls}:signal=KILL:when=$n \\
                      pontoon {command} </dev/null >/dev/null 2>&1
                  code=$?
                  alice bash -c \"$LOOK\" || echo \"{command}, call $n: it is not understood\"
-                 [ $code = 137 ] || break
+                 {over} && break
              done; echo $n >&2",
             first = 1 + killed % every,
             command = command.replace("$B", B),

@@ -62,7 +62,7 @@ pub(crate) enum Never {}
 
 fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
     let FirstProcess { plan, extras, opened, streams, socket } = first;
-    // If the supervisor dies, so do we; said again before exec, since changing user clears it.
+    // If the supervisor dies, so do we; said again whenever changing ids has cleared it.
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     if let Some(score) = plan.process.oom_score_adj {
         std::fs::write("/proc/self/oom_score_adj", score.to_string()).map_err(|err| {
@@ -80,7 +80,9 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
         become_root(maps.is_single() || plan.process.keep_groups).map_err(|err| {
             Failure::new(Step::BecomeRoot, "", Errno::from_io_error(&err).unwrap_or(Errno::PERM))
         })?;
-        // Changing ids has closed us to the supervisor and to the network's helper, who must still find our namespaces in
+        // Changing ids has taken the wish away to end with the supervisor. One that has ended by now is seen by its socket.
+        let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+        // It has also closed us to the supervisor and to the network's helper, who must still find our namespaces in
         // /proc. Where there is nobody else in here yet we are open until the payload runs; else as soon as there is nothing
         // of the host left in us.
         let behavior =
