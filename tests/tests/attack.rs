@@ -858,7 +858,8 @@ fn files_that_we_write_for_others_follow_nothing() {
 #[test]
 fn names_of_files_cannot_write_to_the_terminal() {
     let canary = Canary::new("names");
-    canary.pontoon("run --replace --name names --network none $B sh -c 'mkdir -p \"/tmp/x\nA \" && touch \"/tmp/$(printf \"\\033[2Jy\\nA /z\")\"'").ok();
+    let script = r#"name=$(printf "\033[2Jy\nA "); mkdir "/tmp/$name" && touch "/tmp/$name/z""#;
+    canary.pontoon(&format!("run --replace --name names --network none $B sh -c '{script}'")).ok();
     let listed = canary.pontoon("diff names").ok();
     assert!(
         !listed.stdout.contains('\u{1b}')
