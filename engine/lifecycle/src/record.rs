@@ -124,3 +124,56 @@ impl VolumeRecord {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::{CgroupMode, LogDriver, MountSource, NetworkMode, UserNsMode};
+    use pontoon_monitor::state::{ExitRecord, RunState};
+
+    /// Records as the first version wrote them, with every field that it knew.
+    #[test]
+    fn records_of_the_first_version_are_read() {
+        let text = r#"{"id":"aa","name":"web","created":1,"image_id":"bb","image_name":"localhost/b:latest",
+            "request":{"image":"b","command":["sleep","1"],"entrypoint":null,"name":"web","replace":false,"rm":true,
+                "pull":"missing","env":[["A","1"]],"default_env":[],"unset_env":[],"user":"1:2","group_add":["3"],
+                "workdir":"/w","hostname":"h","labels":[["l","v"]],"annotations":[],"interactive":false,"tty":true,
+                "init":true,"publish":[],"expose":["80"],"network":{"pasta":["-T"]},"add_host":[],"dns":[],
+                "dns_search":[],"dns_option":[],"mounts":[
+                    {"source":{"bind":"/srv"},"target":"/srv","options":["ro"]},
+                    {"source":{"volume":"data"},"target":"/data","options":[]},
+                    {"source":"anonymous","target":"/a","options":[]},{"source":"tmpfs","target":"/t","options":[]}],
+                "devices":[{"host":"/dev/fuse","container":"/dev/fuse","permissions":"rwm"}],"cap_add":["CHOWN"],
+                "cap_drop":[],"privileged":false,"no_new_privileges":true,"seccomp":{"profile":"/p.json"},"mask":[],
+                "unmask":[],"read_only":true,"read_only_tmpfs":null,"sysctls":[],"ulimits":[["nofile",1,2]],
+                "shm_size":1,"memory":null,"pids_limit":null,"cgroups":"split",
+                "userns":{"keep-id":{"uid":5,"gid":null,"size":null}},"sdnotify":"conmon","log_driver":"k8s-file",
+                "log_opts":[],"stop_signal":15,"stop_timeout":3,"timezone":null,"umask":18,"oom_score_adj":null,
+                "cidfile":null,"pidfile":"/run/p","conmon_pidfile":null,"systemd_unit":"web.service",
+                "create_command":["podman","run"]},
+            "volumes":[{"name":"data","target":"/data","data":"/v/data/_data","options":[]}],"anonymous_volumes":["cc"]}"#;
+        let record: ContainerRecord = serde_json::from_str(text).unwrap();
+        assert_eq!((record.name.as_str(), record.of_run, record.secrets.len()), ("web", false, 0));
+        let request = &record.request;
+        assert_eq!(request.network, Some(NetworkMode::Pasta(vec!["-T".to_owned()])));
+        assert_eq!(request.mounts.first().map(|it| &it.source), Some(&MountSource::Bind("/srv".into())));
+        assert_eq!(request.userns, UserNsMode::KeepId { uid: Some(5), gid: None, size: None });
+        assert_eq!((request.cgroups, request.log_driver), (CgroupMode::Split, Some(LogDriver::K8sFile)));
+        assert_eq!((request.devices.len(), request.restart), (1, RestartPolicy::No));
+        assert_eq!(record.volumes.first().map(|it| it.tmpfs.clone()), Some(None));
+
+        let state = r#"{"pid":1,"monitor_pid":2,"started_at":3,"cgroup":null}"#;
+        assert_eq!(serde_json::from_str::<RunState>(state).unwrap().restarts, 0);
+        let exit = r#"{"code":1,"started_at":2,"finished_at":3,"oom_killed":false,"error":null}"#;
+        assert!(!serde_json::from_str::<ExitRecord>(exit).unwrap().another_follows);
+    }
+
+    /// What a newer version adds is no reason not to read the rest.
+    #[test]
+    fn fields_of_a_later_version_are_passed_over() {
+        let mut value = serde_json::to_value(ContainerRecord::default()).unwrap();
+        value["later"] = 1.into();
+        value["request"]["later"] = serde_json::json!({"x": []});
+        assert_eq!(serde_json::from_value::<ContainerRecord>(value).unwrap(), ContainerRecord::default());
+    }
+}
