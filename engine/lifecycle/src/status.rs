@@ -190,7 +190,9 @@ pub fn tidy(
     Some((container, Status::Exited(exit)))
 }
 
-/// Stops the scopes of a container that nobody is in: one whose only process died while systemd made it stays behind empty.
+/// Stops the scopes of a container that has no supervisor: one whose only process died while systemd made it stays behind
+/// empty, and in another there may be a helper that the supervisor had not come to note. Such a one takes no notice of a mere
+/// wish to end, for which systemd would wait a minute and a half; so it is killed.
 /// Nobody waits for this path to be fast, so the manager's own program asks.
 pub(crate) fn stop_scopes(id: &str) {
     let uid = rustix::process::geteuid().as_raw();
@@ -199,10 +201,17 @@ pub(crate) fn stop_scopes(id: &str) {
         _ => ("--user", format!("{CGROUPS}/user.slice/user-{uid}.slice/user@{uid}.service/app.slice")),
     };
     let prefix = format!("pontoon-{id}");
-    let names = std::fs::read_dir(directory).into_iter().flatten().flatten().map(|it| it.file_name());
+    let names = std::fs::read_dir(&directory).into_iter().flatten().flatten().map(|it| it.file_name());
     let scopes: Vec<_> = names.filter(|it| it.to_string_lossy().starts_with(&prefix)).collect();
     if scopes.is_empty() {
         return;
+    }
+    for scope in &scopes {
+        let cgroup = Cgroup::at(Path::new(&directory).join(scope));
+        if cgroup.is_populated() {
+            let _ = cgroup.kill();
+            wait_until_empty(&cgroup);
+        }
     }
     let mut command = Command::new("systemctl");
     command.args([manager, "--quiet", "stop"]).args(scopes);
