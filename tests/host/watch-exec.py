@@ -6,7 +6,7 @@ import os, subprocess, time
 
 HOLD = 60_000  # microseconds
 command = [
-    "strace", "-f", "-qq", "-o", "/dev/null", "-u", "alice", "-e", "trace=execve", "-e", "signal=none",
+    "strace", "-f", "-qq", "-I2", "-o", "/dev/null", "-u", "alice", "-e", "trace=execve", "-e", "signal=none",
     "-e", f"inject=execve:delay_exit={HOLD}", "bash", "-c", os.environ["COMMAND"] + "; touch /tmp/watched",
 ]
 environment = {

@@ -112,7 +112,7 @@ fn a_full_disk_is_told_and_nothing_is_lost() {
             "pontoon inspect rests runs $B >/dev/null && pontoon info >/dev/null",
             "pontoon logs runs && pontoon top runs && pontoon port runs && pontoon stats --no-stream runs",
             "pontoon exec runs true && pontoon exec runs sh -c '! head -c 9000000 /dev/zero >/v/x; rm -f /v/x'",
-            "pontoon export rests | tar t >/dev/null && pontoon diff rests && pontoon volume export kept >/dev/null",
+            "pontoon export runs | tar t >/dev/null && pontoon diff runs >/dev/null && pontoon volume export kept >/dev/null",
             "pontoon kill -s USR1 runs",
         ] {
             small.dave(script).ok();
