@@ -772,8 +772,18 @@ fn a_log_is_a_file_or_nothing() {
         refused.fails(125);
         canary.host.alice(&format!("rm -r {}/log", canary.dir)).ok();
     }
-    canary.host.root(&format!("touch -d @0 {0} && touch -d @0 {0}", canary.dir)).ok();
-    canary.pontoon("run --rm $B true").ok();
+    // CVE-2026-53489: one that is exchanged when the container has ended.
+    let log = format!("{}/log", canary.dir);
+    canary.pontoon(&format!("run --replace --name logged --network none --log-driver k8s-file --log-opt path={log} $B echo said")).ok();
+    canary.pontoon("logs logged").ok().prints("said");
+    for place in ["ln -sf {}/file {}/log", "mkfifo {}/log", "mkdir {}/log"] {
+        canary.host.alice(&format!("rm -rf {log}; {}", place.replace("{}", &canary.dir))).ok();
+        let seen = canary.pontoon("logs logged");
+        assert!(!seen.stdout.contains("untouched"), "{place}: {seen:?}");
+        canary.pontoon("start logged").fails(125);
+    }
+    canary.pontoon("rm logged").ok();
+    canary.host.alice(&format!("rm -rf {log}; grep -qx untouched {}/file", canary.dir)).ok();
 }
 
 /// 47: device nodes of an image, and nodes made inside, are none, as root either.
