@@ -7,7 +7,7 @@ use pontoon_tests::{B, alone, host_with_busybox};
 
 /// Lifecycles, half of them cut off in the command and half in the supervisor. `LIFECYCLES=500` for a long run.
 fn lifecycles() -> u32 {
-    std::env::var("LIFECYCLES").ok().and_then(|it| it.parse().ok()).unwrap_or(80)
+    std::env::var("LIFECYCLES").ok().and_then(|it| it.parse().ok()).unwrap_or(50)
 }
 
 /// One lifecycle: containers of several kinds are made, started, checked, restarted, removed; meanwhile something is killed.
