@@ -214,7 +214,7 @@ fn who_gets_a_pid_of_a_container_is_left_alone() {
 run="pontoon run -d --replace --name numbered --stop-timeout 0 --init -p 8479:80 $B sleep 10000"
 fill() { # all numbers but a few that the next commands need, so that those that became free are somebody's
     set -- /proc/[0-9]*
-    for i in $(seq $((330 - $#))); do sleep 10001 & bystanders="$bystanders $!"; done
+    for i in $(seq $((330 - $#))); do sleep 10001 >/dev/null 2>&1 & bystanders="$bystanders $!"; done
 }
 for round in 1 2 3 4 5 6; do
     bystanders=

@@ -42,7 +42,7 @@ pub fn of(state: &RunState) -> Usage {
         memory: number("memory.current").unwrap_or_else(|| counted().0),
         memory_limit: number("memory.max").unwrap_or_else(host_memory),
         pids: number("pids.current").unwrap_or_else(|| counted().1),
-        network: small::read_at(CWD, &format!("/proc/{}/net/dev", state.pid))
+        network: small::read_at(CWD, format!("/proc/{}/net/dev", state.pid))
             .map_or((0, 0), |text| network(&text)),
         block: read("io.stat").map_or((0, 0), |text| block(&text)),
     }

@@ -78,9 +78,7 @@ pub use images::{
 };
 pub use layers::{LayerError, LayerMeta};
 pub use lock::{ContainerLock, LayerLease, PullLock, VolumeLock};
-pub use record::{
-    Durability, RecordError, Unsynced, read_record, replace_file, write_record_atomically,
-};
+pub use record::{Durability, RecordError, Unsynced, read_record, replace_file, write_record_atomically};
 pub use remove::remove_tree;
 pub use secrets::{MAX_SECRET, SecretData, SecretError, SecretRecord};
 pub use shift::{IdRange, IdShift, ShiftError};
