@@ -127,7 +127,7 @@ fn make_child<T>(
     }
     let made = work(socket)?;
     if let Some(joined) = way.joined {
-        child::enter_joined(joined, way.user.is_some())?;
+        child::enter_joined(joined, way.user.is_some() && !joined.own_user)?;
     }
     if let Some(namespace) = way.namespace {
         let entered = move_into_link_name_space(namespace, Some(LinkNameSpaceType::User));
@@ -139,7 +139,10 @@ fn make_child<T>(
 
 /// Gives a child with a user namespace of its own its maps; only we can, being root in the parent of it.
 fn map_child(way: Way<'_>, pid: Pid) -> Result<(), Failure> {
-    let (Some(maps), Some(mounter), None) = (way.user, way.mounter, way.joined) else { return Ok(()) };
+    if way.joined.is_some_and(|it| !it.own_user) {
+        return Ok(());
+    }
+    let (Some(maps), Some(mounter)) = (way.user, way.mounter) else { return Ok(()) };
     let told = mounter.told(maps);
     userns::write_maps(pid, &told).map_err(|err| match err {
         userns::UserNamespaceError::Write { source, .. } => failed(&source),

@@ -6,6 +6,8 @@
 mod between;
 pub mod capabilities;
 mod child;
+pub mod devices;
+pub mod hooks;
 pub mod identity;
 mod message;
 pub mod paths;

@@ -17,6 +17,8 @@ use rustix::net::{
 pub const MAPPED: u8 = b'U';
 /// The supervisor's helper mounted the root file system.
 pub const ROOTFS: u8 = b'F';
+/// What is done outside before the root is changed is done.
+pub const PIVOT: u8 = b'V';
 /// Everything outside is ready: run the payload.
 pub const GO: u8 = b'G';
 
@@ -76,6 +78,12 @@ pub enum Step {
     Rlimit,
     /// Entering the working directory.
     WorkingDirectory,
+    /// Joining a namespace by path.
+    JoinPath,
+    /// Setting the label of a security module.
+    Label,
+    /// A hook.
+    Hook,
     /// The program is not there.
     CommandNotFound,
     /// The program cannot be executed.
@@ -83,7 +91,7 @@ pub enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 28] = [
+    const ALL: [Self; 31] = [
         Self::Wait,
         Self::BecomeRoot,
         Self::Namespaces,
@@ -110,6 +118,9 @@ impl Step {
         Self::Seccomp,
         Self::Rlimit,
         Self::WorkingDirectory,
+        Self::JoinPath,
+        Self::Label,
+        Self::Hook,
         Self::CommandNotFound,
         Self::Exec,
     ];
@@ -140,7 +151,7 @@ impl Failure {
     pub fn exit_code(&self) -> i32 {
         match self.step {
             Step::CommandNotFound => 127,
-            Step::Exec | Step::WorkingDirectory => 126,
+            Step::Exec | Step::WorkingDirectory | Step::Hook => 126,
             _ => 125,
         }
     }
@@ -165,6 +176,9 @@ impl Failure {
             Step::UnknownGroup => "give a number, or add the group to the image's /etc/group".to_owned(),
             Step::UnmappedId => {
                 "grant more subordinate ids: usermod --add-subuids FIRST-LAST --add-subgids FIRST-LAST USER".to_owned()
+            }
+            Step::JoinPath if self.errno == Errno::PERM.raw_os_error() => {
+                "only whoever owns the namespace's user namespace may join it: root, for one of the host's".to_owned()
             }
             Step::SymlinkTarget => "the image is broken or hostile: this path must be a directory in it".to_owned(),
             Step::MountSource if self.errno == Errno::NOENT.raw_os_error() => {
@@ -207,6 +221,9 @@ impl fmt::Display for Failure {
             Step::Seccomp => write!(f, "cannot load the system call filter"),
             Step::Rlimit => write!(f, "cannot set the resource limit {subject}"),
             Step::WorkingDirectory => write!(f, "cannot enter the working directory `{subject}`"),
+            Step::JoinPath => write!(f, "cannot join the namespace `{subject}`"),
+            Step::Label => write!(f, "cannot put the program under `{subject}` of the security module"),
+            Step::Hook => write!(f, "{subject}"),
             Step::CommandNotFound => write!(f, "the command `{subject}` is not in the container"),
             Step::Exec => write!(f, "cannot execute `{subject}`"),
         }
@@ -226,6 +243,8 @@ pub(crate) enum Report {
     ReadyForRootfs,
     /// The terminal's master side.
     Terminal(OwnedFd),
+    /// All mounts are made, and the root is still the host's; waiting for [`PIVOT`].
+    BeforePivot,
     /// All mounts are made; waiting for [`GO`].
     Prepared,
     /// A joined process, by pidfd.
@@ -240,6 +259,7 @@ pub(crate) fn send(socket: impl AsFd, report: &Report) {
     let mut fd = None;
     match report {
         Report::ReadyForRootfs => bytes.push(b'R'),
+        Report::BeforePivot => bytes.push(b'V'),
         Report::Prepared => bytes.push(b'P'),
         Report::Terminal(master) => {
             bytes.push(b'T');
@@ -309,6 +329,7 @@ fn receive_with(socket: impl AsFd, flags: RecvFlags) -> io::Result<Option<Report
     Ok(Some(match bytes.get(..received.bytes).unwrap_or_default() {
         [] => return Ok(None),
         [b'R'] => Report::ReadyForRootfs,
+        [b'V'] => Report::BeforePivot,
         [b'P'] => Report::Prepared,
         [b'T'] => Report::Terminal(fd()?),
         [b'J'] => Report::Joined(fd()?),

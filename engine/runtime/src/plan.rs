@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use pontoon_rootless::idmap::IdMaps;
 use serde::{Deserialize, Serialize};
 
+use crate::hooks::Hooks;
+
 /// What becomes a container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -26,6 +28,9 @@ pub struct Plan {
     pub sysctls: Vec<(String, String)>,
     /// The first process.
     pub process: Process,
+    /// Programs that run at certain moments.
+    #[serde(default)]
+    pub hooks: Hooks,
 }
 
 impl Plan {
@@ -77,6 +82,9 @@ pub struct Rootfs {
     /// Whether device nodes in it are devices. What an image brings along never is, unless somebody gives it everything.
     #[serde(default)]
     pub devices: bool,
+    /// SELinux context of all files in it.
+    #[serde(default)]
+    pub label: Option<String>,
 }
 
 impl Rootfs {
@@ -171,10 +179,28 @@ impl Mounter {
     }
 }
 
-/// Namespaces of another container.
+/// Kinds of namespaces that can be joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NamespaceKind {
+    /// Ids of users.
+    User,
+    /// Network.
+    Network,
+    /// Process ids.
+    Pid,
+    /// System V and POSIX interprocess communication.
+    Ipc,
+    /// Host name.
+    Uts,
+    /// Control groups.
+    Cgroup,
+}
+
+/// Namespaces of another container, or by path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JoinedNamespaces {
-    /// Its first process, as the host sees it.
+    /// Its first process, as the host sees it; 0 if all are by path.
     pub process: i32,
     /// Its runtime directory, where its supervisor says which process that is by now.
     #[serde(default)]
@@ -185,6 +211,34 @@ pub struct JoinedNamespaces {
     pub pid: bool,
     /// Its uts namespace.
     pub uts: bool,
+    /// Its ipc namespace.
+    #[serde(default)]
+    pub ipc: bool,
+    /// Its cgroup namespace.
+    #[serde(default)]
+    pub cgroup: bool,
+    /// Those of them that are by path, and not the process's.
+    #[serde(default)]
+    pub paths: Vec<(NamespaceKind, PathBuf)>,
+    /// The container has a user namespace of its own all the same: as root, where those joined are the host's.
+    #[serde(default)]
+    pub own_user: bool,
+}
+
+impl JoinedNamespaces {
+    /// Whether one of the process's own is joined, and not one by path.
+    #[must_use]
+    pub fn is_of_process(&self, kind: NamespaceKind) -> bool {
+        let is_joined = match kind {
+            NamespaceKind::User => !self.own_user,
+            NamespaceKind::Network => self.network,
+            NamespaceKind::Pid => self.pid,
+            NamespaceKind::Ipc => self.ipc,
+            NamespaceKind::Uts => self.uts,
+            NamespaceKind::Cgroup => self.cgroup,
+        };
+        is_joined && self.process != 0 && !self.paths.iter().any(|it| it.0 == kind)
+    }
 }
 
 /// One mount.
@@ -246,6 +300,9 @@ pub enum MountSource {
     Devpts {
         /// Group of the terminals, where it is mapped.
         gid: Option<u32>,
+        /// Their SELinux context.
+        #[serde(default)]
+        label: Option<String>,
     },
     /// A new `devpts` that somebody asked for.
     AskedDevpts {
@@ -331,8 +388,21 @@ pub struct Process {
     /// So many descriptors from 3 on stay open.
     #[serde(default)]
     pub preserve_fds: u32,
+    /// Labels of security modules.
+    #[serde(default)]
+    pub labels: Labels,
     /// Put a small init before it, which reaps orphans and forwards signals.
     pub init: bool,
+}
+
+/// Labels that a program is executed with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Labels {
+    /// Its AppArmor profile.
+    pub apparmor: Option<String>,
+    /// Its SELinux context.
+    pub selinux: Option<String>,
 }
 
 /// What a user that the image does not know is called in its user database.

@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, pidfd_send_signal, wai
 
 use crate::between::{self, Way};
 use crate::child::{self, FirstProcess};
-use crate::message::{self, Failure, GO, MAPPED, ROOTFS, Report};
+use crate::message::{self, Failure, GO, MAPPED, PIVOT, ROOTFS, Report};
 use crate::plan::{JoinedNamespaces, Namespaces, Plan, Process};
 
 /// What the first process gets as its standard streams.
@@ -176,15 +176,17 @@ impl Starting {
         message::tell(&self.socket, byte).map_err(StartError::Socket)
     }
 
-    /// Waits until all mounts are made. `mount_rootfs` is called if the plan wants a helper to mount the root file system.
+    /// Waits until all mounts are made. `mount_rootfs` is called if the plan wants a helper to mount the root file system,
+    /// `before_pivot` if it has hooks that run outside before the root is changed.
     ///
     /// # Errors
     /// See [`StartError`].
     pub fn prepared<E: From<StartError>>(
         &mut self,
         mount_rootfs: impl FnOnce(Pid) -> Result<(), E>,
+        before_pivot: impl FnOnce(Pid) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut mount_rootfs = Some(mount_rootfs);
+        let (mut mount_rootfs, mut before_pivot) = (Some(mount_rootfs), Some(before_pivot));
         loop {
             match message::receive(&self.socket).map_err(StartError::Socket)? {
                 Some(Report::Prepared) => return Ok(()),
@@ -194,6 +196,12 @@ impl Starting {
                         mount(self.pid)?;
                     }
                     self.tell(ROOTFS)?;
+                }
+                Some(Report::BeforePivot) => {
+                    if let Some(work) = before_pivot.take() {
+                        work(self.pid)?;
+                    }
+                    self.tell(PIVOT)?;
                 }
                 Some(Report::Failed(failure)) => return Err(StartError::child(failure).into()),
                 Some(Report::Joined(_)) | None => return Err(StartError::Vanished.into()),
@@ -235,11 +243,11 @@ fn new_namespaces(namespaces: &Namespaces, with_user: bool) -> CloneFlags {
             flags = flags.with(flag);
         }
     };
-    add(with_user && namespaces.user.is_some() && joined.is_none(), CloneFlags::USER);
+    add(with_user && namespaces.user.is_some() && joined.is_none_or(|it| it.own_user), CloneFlags::USER);
     add(namespaces.network && !shares(|it| it.network), CloneFlags::NETWORK);
     add(!namespaces.host_pid && !shares(|it| it.pid), CloneFlags::PID);
     add(!namespaces.host_uts && !shares(|it| it.uts), CloneFlags::UTS);
-    add(!namespaces.host_ipc, CloneFlags::IPC);
+    add(!namespaces.host_ipc && !shares(|it| it.ipc), CloneFlags::IPC);
     flags
 }
 

@@ -3,6 +3,7 @@
 //! Each wrapper begins with the C signature and says where the caller's duties are met. Nothing here
 //! decides anything.
 
+mod bpf;
 mod clone;
 mod exec;
 mod fds;
@@ -13,6 +14,7 @@ mod mount_attr;
 mod ns;
 mod seccomp;
 
+pub use bpf::{BpfInstruction, attach_device_program, load_device_program};
 pub use clone::{CloneFlags, Cloned, clone, exit_now, unshare};
 pub use exec::{CStringArray, exec_fd, exec_path};
 pub use fds::{close_all_but, close_on_exec_from, count_inherited, inherited_fd, keep_across_exec};
@@ -20,5 +22,5 @@ pub use keyring::join_new_session_keyring;
 pub use limits::{pidfd_send_any_signal, reset_signals, set_resource_limit};
 pub use loopback::bring_loopback_up;
 pub use mount_attr::{MountAttributes, set_mount_attributes};
-pub use ns::parent_namespace;
+pub use ns::{namespace_kind, owner_namespace, parent_namespace};
 pub use seccomp::{SockFilter, load_filter};

@@ -16,6 +16,7 @@ use rustix::thread::{
 };
 
 use super::Never;
+use crate::hooks::{Hooks, Stage};
 use crate::identity::Identity;
 use crate::message::{Failure, Step};
 use crate::paths::{self, Make};
@@ -106,8 +107,11 @@ pub(super) fn confine_and_exec(
     identity: Identity,
     extras: &Extras,
     socket: BorrowedFd<'_>,
+    hooks: Option<&Hooks>,
 ) -> Result<Never, Failure> {
     hide(process, extras, socket)?;
+    // While we may still make the file system that it is written in.
+    super::label::prepare(&process.labels)?;
     rustix::process::umask(Mode::from_raw_mode(process.umask & 0o777));
     for limit in &process.rlimits {
         set_limit(*limit)?;
@@ -139,6 +143,10 @@ pub(super) fn confine_and_exec(
         if !filter.is_empty() {
             load_filter(filter)?;
         }
+    }
+    if let Some(hooks) = hooks {
+        // Their programs are the image's: they are confined like everything else of it.
+        super::run_here(hooks, Stage::StartContainer)?;
     }
     if process.init
         && let Some(init) = &extras.init

@@ -1,6 +1,7 @@
 //! A process that joins a running container.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use pontoon_rootless::sys::{self, CloneFlags, Cloned};
 use pontoon_rootless::userns::become_root;
@@ -14,7 +15,7 @@ use rustix::thread::{
 use super::{Never, confine, terminal};
 use crate::identity;
 use crate::message::{self, Failure, GO, Report, Step};
-use crate::plan::{JoinedNamespaces, Mounter, Namespaces, Process};
+use crate::plan::{JoinedNamespaces, Mounter, NamespaceKind, Namespaces, Process};
 use crate::start::{Extras, StandardStreams};
 
 /// Joins the container whose first process is `target`. Runs in a child of the supervisor; the payload is its child in turn,
@@ -33,18 +34,67 @@ pub(crate) fn join(
     }
 }
 
-/// Enters the namespaces of another container that a new one shares; what is made from here on is in them.
+/// Enters the namespaces of another container, or those by path, that a new one shares; what is made from here on is in them.
 pub(crate) fn enter_joined(joined: &JoinedNamespaces, user_namespace: bool) -> Result<(), Failure> {
     let failed = |err| Failure::new(Step::Namespaces, "", err);
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed)?;
-    let pid = Pid::from_raw(joined.process).ok_or(Errno::SRCH).map_err(failed)?;
-    let process = pidfd_open(pid, PidfdFlags::empty()).map_err(failed)?;
-    let mut kinds = ThreadNameSpaceType::empty();
-    kinds.set(ThreadNameSpaceType::USER, user_namespace);
-    kinds.set(ThreadNameSpaceType::NETWORK, joined.network);
-    kinds.set(ThreadNameSpaceType::PROCESS_ID, joined.pid);
-    kinds.set(ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME, joined.uts);
-    move_into_thread_name_spaces(process.as_fd(), kinds).map_err(failed)
+    // Opened while our ids are our own.
+    let opened = open_paths(joined)?;
+    if joined.process != 0 {
+        let pid = Pid::from_raw(joined.process).ok_or(Errno::SRCH).map_err(failed)?;
+        let process = pidfd_open(pid, PidfdFlags::empty()).map_err(failed)?;
+        let mut kinds = ThreadNameSpaceType::empty();
+        let mut set = |kind, flag| kinds.set(flag, joined.is_of_process(kind));
+        set(NamespaceKind::Network, ThreadNameSpaceType::NETWORK);
+        set(NamespaceKind::Pid, ThreadNameSpaceType::PROCESS_ID);
+        set(NamespaceKind::Ipc, ThreadNameSpaceType::INTER_PROCESS_COMMUNICATION);
+        set(NamespaceKind::Uts, ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME);
+        set(NamespaceKind::Cgroup, ThreadNameSpaceType::CONTROL_GROUP);
+        kinds.set(ThreadNameSpaceType::USER, user_namespace);
+        move_into_thread_name_spaces(process.as_fd(), kinds).map_err(failed)?;
+    } else if user_namespace {
+        let user = owner(&opened)?;
+        move_into_link_name_space(user.as_fd(), Some(LinkNameSpaceType::User)).map_err(failed)?;
+    }
+    for (kind, path, namespace) in &opened {
+        let link = match kind {
+            NamespaceKind::User => continue,
+            NamespaceKind::Network => LinkNameSpaceType::Network,
+            NamespaceKind::Pid => LinkNameSpaceType::ProcessID,
+            NamespaceKind::Ipc => LinkNameSpaceType::InterProcessCommunication,
+            NamespaceKind::Uts => LinkNameSpaceType::HostNameAndNISDomainName,
+            NamespaceKind::Cgroup => LinkNameSpaceType::ControlGroup,
+        };
+        let failed = |err| Failure::new(Step::JoinPath, path.to_string_lossy(), err);
+        move_into_link_name_space(namespace.as_fd(), Some(link)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+type Opened<'a> = (NamespaceKind, &'a Path, OwnedFd);
+
+fn open_paths(joined: &JoinedNamespaces) -> Result<Vec<Opened<'_>>, Failure> {
+    joined
+        .paths
+        .iter()
+        .map(|(kind, path)| {
+            let opened = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+            let opened = opened.map_err(|err| Failure::new(Step::JoinPath, path.to_string_lossy(), err))?;
+            Ok((*kind, path.as_path(), opened))
+        })
+        .collect()
+}
+
+/// The user namespace by path, or the one that the others belong to.
+fn owner(opened: &[Opened<'_>]) -> Result<OwnedFd, Failure> {
+    let failed = |err| Failure::new(Step::Namespaces, "", err);
+    if let Some((_, _, user)) = opened.iter().find(|it| it.0 == NamespaceKind::User) {
+        return user.try_clone().map_err(|err| failed(Errno::from_io_error(&err).unwrap_or(Errno::IO)));
+    }
+    let (_, path, first) = opened.first().ok_or(Errno::SRCH).map_err(failed)?;
+    sys::owner_namespace(first).map_err(|err| {
+        Failure::new(Step::JoinPath, path.to_string_lossy(), Errno::from_io_error(&err).unwrap_or(Errno::IO))
+    })
 }
 
 /// Enters the user namespace above that of another container, in which its files were put together, and a mount namespace
@@ -54,9 +104,12 @@ pub(crate) fn enter_mounter_of(joined: &JoinedNamespaces, mounter: &Mounter) -> 
     let io_failed = |err: std::io::Error| failed(Errno::from_io_error(&err).unwrap_or(Errno::IO));
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed)?;
     if mounter.user.is_some() {
-        let path = format!("/proc/{}/ns/user", joined.process);
-        let theirs =
-            rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
+        let theirs = if joined.process == 0 {
+            owner(&open_paths(joined)?)?
+        } else {
+            let path = format!("/proc/{}/ns/user", joined.process);
+            rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?
+        };
         let above = sys::parent_namespace(&theirs).map_err(io_failed)?;
         move_into_link_name_space(above.as_fd(), Some(LinkNameSpaceType::User)).map_err(failed)?;
     }
@@ -128,5 +181,5 @@ fn run(
     drop(root);
     confine::take_streams(streams, terminal, &identity)?;
     message::expect(socket, GO)?;
-    confine::confine_and_exec(process, identity, extras, socket.as_fd())
+    confine::confine_and_exec(process, identity, extras, socket.as_fd(), None)
 }

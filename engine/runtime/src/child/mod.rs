@@ -6,6 +6,7 @@
 mod confine;
 mod files;
 mod join;
+mod label;
 mod mounts;
 mod opened;
 mod rootfs;
@@ -19,8 +20,9 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::process::{DumpableBehavior, Signal};
 
+use crate::hooks::{Hooks, Stage, Status, Why};
 use crate::identity;
-use crate::message::{self, Failure, GO, MAPPED, Report, Step};
+use crate::message::{self, Failure, GO, MAPPED, PIVOT, Report, Step};
 use crate::plan::Plan;
 use crate::start::{Extras, StandardStreams};
 
@@ -90,7 +92,7 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
         let _ = rustix::process::set_dumpable_behavior(behavior);
     }
     rustix::process::setsid().map_err(|err| Failure::new(Step::Terminal, "", err))?;
-    if plan.namespaces.cgroup {
+    if plan.namespaces.cgroup && plan.namespaces.joined.as_ref().is_none_or(|it| !it.cgroup) {
         // Only now are we in the group that is to be the root of the namespace.
         let flags = sys::CloneFlags::CGROUP;
         sys::unshare(flags).map_err(|err| {
@@ -138,6 +140,7 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
         None
     };
     mounts::cover(&root, plan)?;
+    run_hooks(plan, socket)?;
     rootfs::pivot(&root, plan.rootfs.read_only)?;
     if let Some(hostname) = &plan.hostname {
         rustix::system::sethostname(hostname.as_bytes())
@@ -151,5 +154,30 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
     }
     message::send(socket, &Report::Prepared);
     message::expect(socket, GO)?;
-    confine::confine_and_exec(&plan.process, identity, extras, socket.as_fd())
+    confine::confine_and_exec(&plan.process, identity, extras, socket.as_fd(), Some(&plan.hooks))
+}
+
+/// The hooks that run before the root is changed: outside, and then here, in the container's namespaces, where programs are
+/// still the host's.
+fn run_hooks(plan: &Plan, socket: &OwnedFd) -> Result<(), Failure> {
+    if plan.hooks.hold_root() {
+        message::send(socket, &Report::BeforePivot);
+        message::expect(socket, PIVOT)?;
+    }
+    run_here(&plan.hooks, Stage::CreateContainer)
+}
+
+/// Runs the hooks of a stage in this process's namespaces.
+pub(super) fn run_here(hooks: &Hooks, stage: Stage) -> Result<(), Failure> {
+    if hooks.all.is_empty() {
+        return Ok(());
+    }
+    let pid = rustix::process::getpid().as_raw_nonzero().get();
+    hooks.run(stage, Status::Created, Some(pid)).map_err(|failure| {
+        let errno = match &failure.why {
+            Why::Run(err) => err.raw_os_error().unwrap_or_default(),
+            _ => 0,
+        };
+        Failure { step: Step::Hook, subject: failure.to_string(), errno }
+    })
 }

@@ -186,10 +186,11 @@ fn make(
         MountSource::Mqueue => {
             (new_filesystem("mqueue", &[], &[], mount).map_err(&failed)?, kernel_target(root, &mount.target)?)
         }
-        MountSource::Devpts { gid } => {
+        MountSource::Devpts { gid, label } => {
             let mut options =
                 vec![("ptmxmode".to_owned(), "0666".to_owned()), ("mode".to_owned(), "0620".to_owned())];
             options.extend(gid.map(|gid| ("gid".to_owned(), gid.to_string())));
+            options.extend(label.iter().map(|label| ("context".to_owned(), label.clone())));
             let devpts = new_filesystem("devpts", &options, &["newinstance"], mount).map_err(&failed)?;
             (devpts, kernel_target(root, &mount.target)?)
         }

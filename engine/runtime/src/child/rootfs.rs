@@ -32,7 +32,14 @@ pub(super) fn mount(rootfs: &Rootfs, socket: &OwnedFd) -> Result<OwnedFd, Failur
     mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC).map_err(failed)?;
     match &rootfs.source {
         RootfsSource::Overlay { lower, upper, work, userxattr, volatile } => {
-            let overlay = Overlay { lower, upper, work, userxattr: *userxattr, volatile: *volatile };
+            let overlay = Overlay {
+                lower,
+                upper,
+                work,
+                userxattr: *userxattr,
+                volatile: *volatile,
+                label: rootfs.label.as_deref(),
+            };
             match overlay.create() {
                 Ok(mounted) => {
                     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
@@ -79,7 +86,14 @@ pub(super) fn create(rootfs: &Rootfs) -> Result<OwnedFd, Failure> {
     let failed = |err| Failure::new(Step::Rootfs, rootfs.mount_point.display().to_string(), err);
     match &rootfs.source {
         RootfsSource::Overlay { lower, upper, work, userxattr, volatile } => {
-            let overlay = Overlay { lower, upper, work, userxattr: *userxattr, volatile: *volatile };
+            let overlay = Overlay {
+                lower,
+                upper,
+                work,
+                userxattr: *userxattr,
+                volatile: *volatile,
+                label: rootfs.label.as_deref(),
+            };
             let root = overlay.create().map_err(failed)?;
             without_devices(rootfs, &root)?;
             Ok(root)
@@ -150,7 +164,8 @@ impl VolumeOverlay<'_> {
         }
         let lower = [PathBuf::from(format!("/proc/self/fd/{}", self.lower.as_raw_fd()))];
         let (upper, work) = (self.upper, self.work);
-        Overlay { lower: &lower, upper, work, userxattr: self.userxattr, volatile: self.is_fresh }.create()
+        let (userxattr, volatile) = (self.userxattr, self.is_fresh);
+        Overlay { lower: &lower, upper, work, userxattr, volatile, label: None }.create()
     }
 
     fn lower_directory(&self) -> Result<OwnedFd, Errno> {
@@ -164,6 +179,7 @@ struct Overlay<'a> {
     work: &'a Path,
     userxattr: bool,
     volatile: bool,
+    label: Option<&'a str>,
 }
 
 impl Overlay<'_> {
@@ -178,6 +194,9 @@ impl Overlay<'_> {
         }
         fsconfig_set_string(&context, "upperdir", self.upper)?;
         fsconfig_set_string(&context, "workdir", self.work)?;
+        if let Some(label) = self.label {
+            fsconfig_set_string(&context, "context", label)?;
+        }
         for flag in self.flags() {
             fsconfig_set_flag(&context, flag)?;
         }
@@ -199,6 +218,9 @@ impl Overlay<'_> {
             escaped(self.upper),
             escaped(self.work)
         );
+        if let Some(label) = self.label {
+            options.push_str(&format!(",context=\"{label}\""));
+        }
         for flag in self.flags() {
             options.push(',');
             options.push_str(flag);
