@@ -3,11 +3,13 @@
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pontoon_image::{ConfigError, ImageConfig};
 use pontoon_monitor::event::{Deed, Kind};
 use pontoon_network::{PortError, PortMapping, Protocol, PublishError};
+use pontoon_rootless::idmap::IdMaps;
+use pontoon_runtime::plan::NamespaceKind;
 use pontoon_storage::{
     ContainerHandle, ContainerId, CreateError as StoreError, Durability, FindContainerError, FindImageError,
     FindVolumeError, ImageRecord, NewContainer, NewVolume, OpenError, RecordError, Store, Unsynced,
@@ -16,10 +18,17 @@ use pontoon_storage::{
 
 use crate::health::{self, HealthError};
 use crate::id_maps::{self, IdMapsError};
+use crate::labels::apparmor::{self, AppArmorHost};
+use crate::labels::relabel::{self, RelabelError};
+use crate::labels::selinux::{self, Policy};
+use crate::labels::{AppArmorError, Contexts, SelinuxError};
 use crate::names;
+use crate::namespace_path::{self, NamespacePathError, Owner};
 use crate::record::{ContainerRecord, VolumeRecord, VolumeUse};
 use crate::remove::{self, RemoveError, RemoveOptions};
-use crate::request::{CreateRequest, ImageVolumeMode, MountRequest, MountSource, SeccompRequest, UserNsMode};
+use crate::request::{
+    CreateRequest, ImageVolumeMode, MountRequest, MountSource, NamespaceMode, SeccompRequest, UserNsMode,
+};
 use crate::secret::{self, UseError};
 use crate::{host::Host, status};
 
@@ -127,6 +136,18 @@ pub enum CreateError {
         #[source]
         source: io::Error,
     },
+    /// A namespace by path.
+    #[error(transparent)]
+    NamespacePath(#[from] NamespacePathError),
+    /// Its AppArmor profile.
+    #[error(transparent)]
+    AppArmor(#[from] AppArmorError),
+    /// Its SELinux contexts.
+    #[error(transparent)]
+    Selinux(#[from] SelinuxError),
+    /// What is to be labelled for it.
+    #[error(transparent)]
+    Relabel(#[from] RelabelError),
     /// A container that is needed.
     #[error("--requires {name} cannot be had")]
     Requires {
@@ -161,6 +182,10 @@ impl CreateError {
             Self::Health(err) => err.hint(),
             Self::Secret(err) => err.hint(),
             Self::Ids(err) => err.hint(),
+            Self::NamespacePath(err) => err.hint(),
+            Self::AppArmor(err) => err.hint(),
+            Self::Selinux(err) => err.hint(),
+            Self::Relabel(err) => err.hint(),
             Self::Replace { source, .. } => source.hint(),
             Self::Cidfile { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
                 Some("remove the file if the container it names is gone".to_owned())
@@ -221,6 +246,8 @@ pub fn create(
         let missing = |source| CreateError::Sharing { option, name: name.to_owned(), source };
         store.find_container(name).map_err(missing)?;
     }
+    let joined_maps = look_at_namespaces(&request)?;
+    check_labels(host, &request)?;
     for name in &request.requires {
         store.find_container(name).map_err(|source| CreateError::Requires { name: name.clone(), source })?;
     }
@@ -243,6 +270,7 @@ pub fn create(
             .map_err(|source| CreateError::Replace { name: name.clone(), source: Box::new(source) })?;
     }
     let id = ContainerId::random().map_err(|err| CreateError::Random(err.into()))?;
+    let request_labels = LabelWords::of(&request);
     let mut record = ContainerRecord {
         id: id.to_string(),
         name: String::new(),
@@ -253,7 +281,8 @@ pub fn create(
         volumes: Vec::new(),
         anonymous_volumes: Vec::new(),
         secrets,
-        id_maps: None,
+        id_maps: joined_maps,
+        contexts: contexts(store, &request_labels)?,
         of_run,
     };
     // Until the record tells everybody whose they are, nobody else may choose ids.
@@ -355,8 +384,72 @@ pub fn preview(
         anonymous_volumes: Vec::new(),
         secrets: Vec::new(),
         id_maps: None,
+        contexts: None,
         of_run: true,
     }
+}
+
+/// Looks at the namespaces that are to be joined by path, and gives the ids of a user namespace among them.
+fn look_at_namespaces(request: &CreateRequest) -> Result<Option<IdMaps>, NamespacePathError> {
+    let mut found = None;
+    for asked in namespace_path::asked(request) {
+        let owner = namespace_path::look(asked)?;
+        match owner {
+            Owner::Below { maps, .. } if asked.kind == NamespaceKind::User => found = Some(maps),
+            Owner::Own { is_ours } if asked.kind == NamespaceKind::User => {
+                let (option, path) = (asked.option, asked.path.to_owned());
+                return Err(NamespacePathError::NotOurs { option, path, is_own: is_ours });
+            }
+            Owner::Below { .. } | Owner::Own { .. } => {}
+        }
+    }
+    Ok(found)
+}
+
+/// Whether the words about labels can be followed here.
+fn check_labels(host: &Host, request: &CreateRequest) -> Result<(), CreateError> {
+    if request.apparmor.is_some() {
+        let modules = AppArmorHost::read(host.is_rootless());
+        apparmor::decide(request.apparmor.as_deref(), request.privileged, &modules)?;
+    }
+    if Path::new(selinux::ENFORCE).exists() && !request.label_options.iter().any(|it| it == "disable") {
+        let home = host.user.as_ref().map(|it| Path::new(&it.home));
+        for mount in &request.mounts {
+            if let MountSource::Bind(path) = &mount.source
+                && mount.options.iter().any(|it| it == "z" || it == "Z")
+                && relabel::is_kept(path, home)
+            {
+                return Err(RelabelError::Kept { path: path.clone() }.into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a request says about SELinux.
+struct LabelWords {
+    options: Vec<String>,
+    shares_host: bool,
+}
+
+impl LabelWords {
+    fn of(request: &CreateRequest) -> Self {
+        let shares_host =
+            request.privileged || request.pid == NamespaceMode::Host || request.ipc == NamespaceMode::Host;
+        Self { options: request.label_options.clone(), shares_host }
+    }
+}
+
+/// The container's SELinux contexts; `None` where there is no SELinux.
+fn contexts(store: &Store, words: &LabelWords) -> Result<Option<Contexts>, SelinuxError> {
+    let policy = Policy::read()?;
+    let taken = || {
+        let list = store.list_containers().map(|it| it.containers).unwrap_or_default();
+        let records = list.iter().filter_map(|it| it.record::<ContainerRecord>().ok());
+        records.filter_map(|it| it.contexts.map(|it| it.process)).collect()
+    };
+    let taken: Vec<String> = if policy.is_some() { taken() } else { Vec::new() };
+    selinux::decide(&words.options, words.shares_host, policy.as_ref(), &taken, selinux::draw)
 }
 
 /// What can be known to fail is said before anything is made.

@@ -11,18 +11,22 @@ use pontoon_rootless::helper::MissingHelper;
 use pontoon_rootless::idmap::{self, IdMaps, to_container, to_host};
 use pontoon_rootless::userns::{Grants, UserNamespaceError};
 use pontoon_runtime::capabilities::CapSet;
-use pontoon_runtime::plan::{Files, Rootfs, RootfsSource};
+use pontoon_runtime::plan::{Files, Labels, Rootfs, RootfsSource};
 use pontoon_runtime::seccomp::{Profile, ProfileError};
 use pontoon_storage::{FileError, FindImageError, IdRange, IdShift, ImageRecord, ShiftError, Store};
 use rustix::process::{Resource, getrlimit};
 
+use crate::cdi::{self, CdiError, Edits};
 use crate::create::CREDENTIALS;
 use crate::decide::{self, Caller, DecideError, Decided, Facts};
+use crate::devices::{self, DeviceError};
+use crate::hooks::{self, HooksError};
 use crate::host::Host;
 use crate::id_maps::{self, IdMapsError};
+use crate::labels::apparmor::{self, AppArmorError, AppArmorHost};
 use crate::overlay::{self, OverlayError};
 use crate::record::{ContainerRecord, VolumeUse};
-use crate::request::{HostsFile, SeccompRequest};
+use crate::request::{CreateRequest, HostsFile, SeccompRequest};
 use crate::resources::{NoDevice, block_device};
 use crate::secret::{self, UseError};
 use crate::sharing::{self, SharingError};
@@ -77,6 +81,18 @@ pub enum PlanError {
     /// A device of a limit.
     #[error(transparent)]
     Device(#[from] NoDevice),
+    /// A device that was asked for by name.
+    #[error(transparent)]
+    Cdi(#[from] CdiError),
+    /// Its AppArmor profile.
+    #[error(transparent)]
+    AppArmor(#[from] AppArmorError),
+    /// Hooks.
+    #[error("cannot tell which hooks the container has")]
+    Hooks(#[from] HooksError),
+    /// A device that was asked for.
+    #[error(transparent)]
+    AskedDevice(#[from] DeviceError),
     /// The file that `/etc/hosts` is to begin with.
     #[error("cannot read `{}`, named by --hosts-file", path.display())]
     HostsFile {
@@ -104,6 +120,9 @@ impl PlanError {
             Self::Decide(err) => err.hint(),
             Self::Secret(err) => err.hint(),
             Self::Sharing(err) => err.hint(),
+            Self::Cdi(err) => err.hint(),
+            Self::AppArmor(err) => err.hint(),
+            Self::Hooks(err) => err.hint(),
             _ => None,
         }
     }
@@ -113,6 +132,8 @@ impl PlanError {
     pub fn exit_code(&self) -> i32 {
         match self {
             Self::Decide(err) => err.exit_code(),
+            // As in Podman, to which these are matters of its runtime.
+            Self::Cdi(_) | Self::Hooks(_) => 126,
             _ => 125,
         }
     }
@@ -149,6 +170,12 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
     if let Some(file) = &request.hosts_file {
         network.hosts = hosts_file(file, rootfs.lower())?;
     }
+    let cdi = cdi_edits(host, request)?;
+    let mut asked_devices = devices::find(&request.devices)?;
+    let named_devices = devices::find(&cdi.devices).map_err(CdiError::Node)?;
+    asked_devices
+        .retain(|it| !named_devices.iter().any(|named| named.request.container == it.request.container));
+    asked_devices.extend(named_devices);
     let facts = Facts {
         record: known.record,
         image: known.config,
@@ -179,17 +206,63 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
         )?,
         limits: request.resources.limits(block_device)?,
         devices: if request.privileged { host_devices() } else { Vec::new() },
-        missing_devices: request
-            .devices
-            .iter()
-            .filter(|device| device.optional && !device.host.exists())
-            .map(|device| device.host.clone())
-            .collect(),
+        asked_devices,
+        cdi,
+        labels: labels(host, known.record)?,
+        device_filter: devices::filter(host, known.own_cgroup),
         thermal: thermal_directories(),
         streams: known.streams,
         events: host.events.clone(),
     };
-    Ok(decide::decide(facts)?)
+    let mut decided = decide::decide(facts)?;
+    add_hooks(host, known, &mut decided)?;
+    Ok(decided)
+}
+
+/// The labels that the payload is executed with.
+fn labels(host: &Host, record: &ContainerRecord) -> Result<Labels, AppArmorError> {
+    let request = &record.request;
+    let mut modules = AppArmorHost::read(host.is_rootless());
+    if request.apparmor.is_none() && !request.privileged {
+        apparmor::provide_default(&mut modules);
+    }
+    Ok(Labels {
+        apparmor: apparmor::decide(request.apparmor.as_deref(), request.privileged, &modules)?,
+        selinux: record.contexts.as_ref().map(|it| it.process.clone()),
+    })
+}
+
+/// What the devices that are named want.
+fn cdi_edits(host: &Host, request: &CreateRequest) -> Result<Edits, CdiError> {
+    if request.cdi_devices.is_empty() {
+        return Ok(Edits::default());
+    }
+    let directories = directories(&host.cdi_spec_dirs, request.cdi_spec_dirs.as_ref(), &cdi::DIRECTORIES);
+    cdi::resolve(&request.cdi_devices, &directories)
+}
+
+/// The directories that this command names, or those the container was made with, or the usual ones.
+fn directories(own: &[PathBuf], recorded: Option<&Vec<PathBuf>>, usual: &[&str]) -> Vec<PathBuf> {
+    if !own.is_empty() {
+        return own.to_vec();
+    }
+    recorded.cloned().unwrap_or_else(|| usual.iter().map(PathBuf::from).collect())
+}
+
+/// Adds the hooks that directories have for the container, of which the plan itself is a condition.
+fn add_hooks(host: &Host, known: &Known<'_>, decided: &mut Decided) -> Result<(), HooksError> {
+    let request = &known.record.request;
+    let directories = directories(&host.hooks_dirs, request.hooks_dirs.as_ref(), &hooks::DIRECTORIES);
+    let own = &mut decided.plan.container;
+    let container = hooks::Container {
+        annotations: &own.hooks.annotations,
+        command: own.process.args.first().map_or("", String::as_str),
+        has_mounts: !request.mounts.is_empty() || !known.record.volumes.is_empty(),
+    };
+    let (found, warnings) = hooks::find(&directories, container)?;
+    own.hooks.all.extend(found);
+    decided.warnings.extend(warnings);
+    Ok(())
 }
 
 /// Reads what a container's files are put together from.
@@ -198,8 +271,13 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
 /// See [`PlanError`].
 pub fn files(host: &Host, store: &Store, known: &Known<'_>) -> Result<Files, PlanError> {
     let (source, ids) = root(host, store, known)?;
-    let rootfs =
-        Rootfs { source, mount_point: known.directory.join("rootfs"), read_only: false, devices: false };
+    let rootfs = Rootfs {
+        source,
+        mount_point: known.directory.join("rootfs"),
+        read_only: false,
+        devices: false,
+        label: None,
+    };
     let fresh = fresh_volumes(store, known.record);
     Ok(decide::files(known.record, known.config, caller(host), rootfs, ids.maps, &ids.stored, &fresh)?)
 }

@@ -25,6 +25,10 @@ pub struct Host {
     pub paths: StorePaths,
     /// Where events go.
     pub events: EventLog,
+    /// `--cdi-spec-dir` of this command; none leaves it to what the container was made with.
+    pub cdi_spec_dirs: Vec<PathBuf>,
+    /// `--hooks-dir` of this command; none leaves it to what the container was made with.
+    pub hooks_dirs: Vec<PathBuf>,
     /// What we may map, once somebody has asked.
     grants: OnceLock<Grants>,
 }
@@ -102,7 +106,17 @@ impl Host {
             StorePaths { root, run }
         };
         let events = EventLog::usual(&paths.run);
-        Ok(Self { uid, gid, user, environment, paths, events, grants: OnceLock::new() })
+        Ok(Self {
+            uid,
+            gid,
+            user,
+            environment,
+            paths,
+            events,
+            cdi_spec_dirs: Vec::new(),
+            hooks_dirs: Vec::new(),
+            grants: OnceLock::new(),
+        })
     }
 
     /// Whether we are an ordinary user.

@@ -173,7 +173,8 @@ pub fn of(host: &Host, store: &Store, record: &ContainerRecord) -> Result<Option
             IdMaps { uids: side("--uidmap", uids, &all.uids)?, gids: side("--gidmap", gids, &all.gids)? }
         }
         UserNsMode::Granted { user, group } => of_grantee(user, group, &all)?,
-        UserNsMode::Auto(_) => record.id_maps.clone().unwrap_or_default(),
+        // Known since the container was made.
+        UserNsMode::Auto(_) | UserNsMode::Path(_) => record.id_maps.clone().unwrap_or_default(),
         UserNsMode::Container(name) => {
             let missing = |source| IdMapsError::Find { name: name.clone(), source };
             let other: ContainerRecord = store.find_container(name).map_err(missing)?.read_record()?;

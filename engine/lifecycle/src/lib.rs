@@ -4,20 +4,25 @@
 
 pub mod acquire;
 pub mod attach;
+pub mod cdi;
 pub mod check;
 pub mod commit;
 pub mod create;
 pub mod decide;
+pub mod devices;
 pub mod disk;
 pub mod event;
 pub mod exec;
 pub mod facts;
 pub mod files;
 pub mod health;
+pub mod hooks;
 pub mod host;
 pub mod id_maps;
+pub mod labels;
 pub mod list;
 mod names;
+pub mod namespace_path;
 pub mod overlay;
 pub mod pause;
 pub mod pull;

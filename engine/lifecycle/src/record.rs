@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use pontoon_rootless::idmap::IdMaps;
 use serde::{Deserialize, Serialize};
 
+use crate::labels::Contexts;
 use crate::request::{CreateRequest, RestartPolicy};
 use crate::status::Status;
 
@@ -33,6 +34,9 @@ pub struct ContainerRecord {
     /// Its id maps, where they were chosen for it (`--userns auto`).
     #[serde(default)]
     pub id_maps: Option<IdMaps>,
+    /// Its SELinux contexts, where the host has SELinux.
+    #[serde(default)]
+    pub contexts: Option<Contexts>,
     /// Whether it was made by `run`, to be started at once.
     #[serde(default)]
     pub of_run: bool,

@@ -9,6 +9,7 @@ pub use pontoon_monitor::health::OnFailure;
 pub use pontoon_monitor::restart::RestartPolicy;
 use pontoon_network::PortMapping;
 pub use pontoon_rootless::idmap::{Outside, Wish};
+pub use pontoon_runtime::devices::DeviceRule;
 use serde::{Deserialize, Serialize};
 
 use crate::health::HealthRequest;
@@ -103,6 +104,14 @@ pub struct CreateRequest {
     pub volumes_from: Vec<(String, Vec<String>)>,
     /// `--device`: host path, container path, permissions.
     pub devices: Vec<DeviceRequest>,
+    /// `--device` and `--gpus` with names of the Container Device Interface, in order.
+    pub cdi_devices: Vec<String>,
+    /// Where their specifications are looked for; `None` is the usual places.
+    pub cdi_spec_dirs: Option<Vec<PathBuf>>,
+    /// Where hooks are looked for; `None` is the usual places.
+    pub hooks_dirs: Option<Vec<PathBuf>>,
+    /// `--device-cgroup-rule`, in order.
+    pub device_cgroup_rules: Vec<DeviceRule>,
     /// `--cap-add`, upper case with `CAP_`, or `ALL`.
     pub cap_add: Vec<String>,
     /// `--cap-drop`, upper case with `CAP_`, or `ALL`.
@@ -115,6 +124,10 @@ pub struct CreateRequest {
     pub no_new_privileges: bool,
     /// `--security-opt seccomp=`.
     pub seccomp: SeccompRequest,
+    /// `--security-opt apparmor=`.
+    pub apparmor: Option<String>,
+    /// `--security-opt label=`, each without `label=`.
+    pub label_options: Vec<String>,
     /// `--security-opt mask=`, paths.
     pub mask: Vec<String>,
     /// `--security-opt unmask=`, paths or `ALL`.
@@ -139,6 +152,8 @@ pub struct CreateRequest {
     pub cgroup_parent: Option<String>,
     /// `--cgroupns host`: the host's groups are seen, all of them.
     pub host_cgroup_namespace: bool,
+    /// `--cgroupns` of another container, or by path.
+    pub cgroup_namespace: NamespaceMode,
     /// `--systemd`.
     pub systemd: SystemdMode,
     /// `--shm-size-systemd`: how large the file systems are that are made for systemd, in bytes.
@@ -149,7 +164,7 @@ pub struct CreateRequest {
     pub image_volume: ImageVolumeMode,
     /// `--pid`.
     pub pid: NamespaceMode,
-    /// `--ipc`; containers cannot share it with each other.
+    /// `--ipc`.
     pub ipc: NamespaceMode,
     /// `--ipc private`: so it was said, and not left to the default, which others may share.
     pub private_ipc: bool,
@@ -219,7 +234,12 @@ impl CreateRequest {
         if let UserNsMode::Container(name) = &self.userns {
             found.push(("--userns", name.as_str()));
         }
-        for (option, mode) in [("--pid", &self.pid), ("--uts", &self.uts)] {
+        for (option, mode) in [
+            ("--pid", &self.pid),
+            ("--ipc", &self.ipc),
+            ("--uts", &self.uts),
+            ("--cgroupns", &self.cgroup_namespace),
+        ] {
             if let NamespaceMode::Container(name) = mode {
                 found.push((option, name.as_str()));
             }
@@ -257,6 +277,8 @@ pub enum NetworkMode {
     Slirp4netns(Vec<String>),
     /// The namespace of another container.
     Container(String),
+    /// One by path.
+    Path(PathBuf),
     /// A namespace without any set-up at all (`private` as root without bridges is refused before it gets here).
     Private,
 }
@@ -398,6 +420,8 @@ pub enum NamespaceMode {
     Host,
     /// Another container's.
     Container(String),
+    /// One by path.
+    Path(PathBuf),
 }
 
 /// `--userns`, `--uidmap`, `--gidmap`, `--subuidname`, `--subgidname`.
@@ -436,6 +460,8 @@ pub enum UserNsMode {
     },
     /// The user namespace of another container.
     Container(String),
+    /// One by path.
+    Path(PathBuf),
 }
 
 /// `--userns auto`.
@@ -461,6 +487,7 @@ impl UserNsMode {
             Self::Auto(_) => "auto",
             Self::Mapped { .. } | Self::Granted { .. } => "private",
             Self::Container(_) => "container",
+            Self::Path(_) => "ns",
         }
     }
 }

@@ -1,11 +1,15 @@
 //! Containers that share namespaces of another one.
 
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
 use pontoon_rootless::idmap::IdMaps;
-use pontoon_runtime::plan::JoinedNamespaces;
+use pontoon_runtime::plan::{JoinedNamespaces, NamespaceKind};
 use pontoon_storage::{FindContainerError, RecordError, Store};
 
 use crate::host::Host;
 use crate::id_maps;
+use crate::namespace_path::{self, Asked, NamespacePathError, Owner};
 use crate::record::ContainerRecord;
 use crate::request::{CreateRequest, NamespaceMode, NetworkMode};
 use crate::status;
@@ -54,6 +58,23 @@ pub enum SharingError {
         /// The other.
         other: String,
     },
+    /// A namespace by path.
+    #[error(transparent)]
+    Path(#[from] NamespacePathError),
+    /// It keeps its ipc namespace for itself.
+    #[error("container `{name}` was made with --ipc private, so its ipc namespace cannot be shared")]
+    NotShareable {
+        /// The container.
+        name: String,
+    },
+    /// The namespaces are not of one owner.
+    #[error("{option} ns:{}: its ids are others than the container's", path.display())]
+    OtherOwner {
+        /// The option.
+        option: &'static str,
+        /// The path.
+        path: PathBuf,
+    },
     /// Its user namespace is another one.
     #[error("container `{name}` has other ids than this one, so its namespaces cannot be shared")]
     OtherIds {
@@ -71,12 +92,18 @@ impl SharingError {
             Self::NotRunning { name, .. } => Some(format!("start it first: pontoon start {name}")),
             Self::OtherIds { name } => Some(format!("add --userns container:{name}")),
             Self::Record(err) => err.hint(),
-            Self::Two { .. } => None,
+            Self::Path(err) => err.hint(),
+            Self::OtherOwner { .. } => Some(
+                "all namespaces that are joined must belong to one user namespace, whose ids the container has; join that as \
+                 well: --userns ns:PATH"
+                    .to_owned(),
+            ),
+            Self::Two { .. } | Self::NotShareable { .. } => None,
         }
     }
 }
 
-/// Finds the container whose namespaces a request wants; `None` if it wants none.
+/// Finds the namespaces that a request wants to share, of another container or by path; `None` if it wants none.
 ///
 /// # Errors
 /// See [`SharingError`].
@@ -87,7 +114,26 @@ pub fn find(
     maps: Option<&IdMaps>,
 ) -> Result<Option<Shared>, SharingError> {
     let wanted = request.sharing();
-    let Some((option, name)) = wanted.first().copied() else { return Ok(None) };
+    let asked = namespace_path::asked(request);
+    if wanted.is_empty() && asked.is_empty() {
+        return Ok(None);
+    }
+    let (owner, own_user) = owner(host, &asked, maps)?;
+    let shares = |mode: &NamespaceMode| matches!(mode, NamespaceMode::Container(_) | NamespaceMode::Path(_));
+    let namespaces = JoinedNamespaces {
+        process: 0,
+        run_directory: PathBuf::new(),
+        network: matches!(request.network, Some(NetworkMode::Container(_) | NetworkMode::Path(_))),
+        pid: shares(&request.pid),
+        uts: shares(&request.uts),
+        ipc: shares(&request.ipc),
+        cgroup: shares(&request.cgroup_namespace),
+        paths: asked.iter().map(|it| (it.kind, it.path.to_owned())).collect(),
+        own_user,
+    };
+    let Some((option, name)) = wanted.first().copied() else {
+        return Ok(Some(Shared { namespaces, hosts: None, resolv_conf: None }));
+    };
     let look_up = |option, name: &str| {
         let missing = |source| SharingError::Find { option, name: name.to_owned(), source };
         store.find_container(name).map_err(missing)
@@ -104,20 +150,65 @@ pub fn find(
     if id_maps::of(host, store, &record).ok().flatten().as_ref() != maps {
         return Err(SharingError::OtherIds { name: name.to_owned() });
     }
-    let shares = |mode: &NamespaceMode| matches!(mode, NamespaceMode::Container(_));
+    if matches!(request.ipc, NamespaceMode::Container(_)) && record.request.private_ipc {
+        return Err(SharingError::NotShareable { name: name.to_owned() });
+    }
+    // What is by path must be of the container's own user namespace, which is the one that is joined.
+    let theirs = std::fs::metadata(format!("/proc/{}/ns/user", state.pid)).map(|it| it.ino()).ok();
+    if let (Some(asked), true) = (asked.first(), maps.is_some() && owner != theirs) {
+        return Err(SharingError::OtherOwner { option: asked.option, path: asked.path.to_owned() });
+    }
     let network = matches!(request.network, Some(NetworkMode::Container(_)));
     let text = |file: &str| std::fs::read_to_string(container.run_path().join(file)).ok().filter(|_| network);
     Ok(Some(Shared {
         namespaces: JoinedNamespaces {
             process: state.pid,
             run_directory: container.run_path().to_owned(),
-            network,
-            pid: shares(&request.pid),
-            uts: shares(&request.uts),
+            own_user: false,
+            ..namespaces
         },
         hosts: text("hosts"),
         resolv_conf: text("resolv.conf"),
     }))
+}
+
+/// The one user namespace, below ours, that all namespaces by path belong to, if the container is to be in it; and whether
+/// it is to have one of its own all the same, because they are the host's and we are root.
+fn owner(
+    host: &Host,
+    asked: &[Asked<'_>],
+    maps: Option<&IdMaps>,
+) -> Result<(Option<u64>, bool), SharingError> {
+    let (mut found, mut own_user) = (None, false);
+    for it in asked {
+        let other = || SharingError::OtherOwner { option: it.option, path: it.path.to_owned() };
+        match namespace_path::look(*it)? {
+            Owner::Own { is_ours } if host.is_rootless() => {
+                let (option, path) = (it.option, it.path.to_owned());
+                return Err(NamespacePathError::NotOurs { option, path, is_own: is_ours }.into());
+            }
+            // Root needs nobody's leave; of the host's, a container with ids of its own cannot show what it does not own.
+            Owner::Own { .. } if maps.is_some() => {
+                if !matches!(it.kind, NamespaceKind::Network | NamespaceKind::Uts) {
+                    return Err(other());
+                }
+                own_user = true;
+            }
+            Owner::Below { id, maps: theirs } if maps.is_some() => {
+                if maps != Some(&theirs) || found.is_some_and(|it| it != id) {
+                    return Err(other());
+                }
+                found = Some(id);
+            }
+            Owner::Own { .. } | Owner::Below { .. } => {}
+        }
+    }
+    match asked.first() {
+        Some(first) if own_user && found.is_some() => {
+            Err(SharingError::OtherOwner { option: first.option, path: first.path.to_owned() })
+        }
+        _ => Ok((found, own_user)),
+    }
 }
 
 /// Which containers share namespaces of which: read once, however many containers are asked about.

@@ -22,6 +22,7 @@ use crate::decide::OVERLAYS;
 use crate::exec::Causes;
 use crate::facts::{self, Known, PlanError};
 use crate::host::Host;
+use crate::labels::{self, relabel::RelabelError};
 use crate::record::ContainerRecord;
 use crate::request::CgroupMode;
 use crate::turn;
@@ -62,6 +63,9 @@ pub enum StartError {
     /// The container's directories.
     #[error(transparent)]
     File(#[from] FileError),
+    /// What is to be labelled for it.
+    #[error(transparent)]
+    Relabel(#[from] RelabelError),
     /// The scope.
     #[error("cannot get a scope from the service manager")]
     Scope(#[from] ManagerError),
@@ -98,6 +102,7 @@ impl StartError {
         match self {
             Self::Plan(err) => err.hint(),
             Self::Port(err) => err.hint(),
+            Self::Relabel(err) => err.hint(),
             Self::File(err) => err.hint(),
             Self::Scope(err) => err.hint(),
             Self::Failed(report, _) => report.hint.clone(),
@@ -372,6 +377,7 @@ fn plan_for(
     let image = find_image(store, &record.image_id)?;
     startable.container.make_overlay_dirs(image.root)?;
     make_volume_overlays(&startable.record, startable.container.path())?;
+    labels::relabel_mounts(record, host.user.as_ref().map(|it| Path::new(&it.home)))?;
     let known = Known {
         record,
         image: &image,
@@ -384,7 +390,7 @@ fn plan_for(
     let decided = facts::plan(host, store, &known)?;
     // Of the plan: where the mode publishes nothing there is nothing to be taken.
     pontoon_network::check_free(&decided.plan.network.ports)?;
-    for warning in &decided.plan.network.warnings {
+    for warning in &decided.warnings {
         warn(warning);
     }
     startable.container.clear_exit()?;

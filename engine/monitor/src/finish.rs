@@ -12,6 +12,7 @@ use pontoon_network::NetworkSession;
 use pontoon_rootless::cgroup::Cgroup;
 use pontoon_rootless::sys::{self, CloneFlags, Cloned};
 use pontoon_rootless::userns::become_root;
+use pontoon_runtime::hooks::{Stage, Status};
 use pontoon_storage::{Durability, Store, StorePaths, VolumeError, replace_file, write_record_atomically};
 use rustix::fs::Mode;
 use rustix::process::{Signal, WaitOptions, pidfd_send_signal, waitpid};
@@ -19,6 +20,23 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::pidfile;
 use crate::tell::Teller;
+
+/// Tells what went wrong with something that the container does not depend on.
+pub fn warn(failure: &dyn std::error::Error) {
+    let mut text = format!("warning: {failure}");
+    if let Some(cause) = failure.source() {
+        text.push_str(&format!(": {cause}"));
+    }
+    text.push('\n');
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+}
+
+/// Runs the hooks for a container that is gone. What they do changes nothing any more.
+pub fn run_poststop_hooks(plan: &MonitorPlan) {
+    for failure in plan.container.hooks.run_all(Stage::Poststop, Status::Stopped, None) {
+        warn(&failure);
+    }
+}
 
 /// Ends the helpers of network and root file system, and removes the cgroup. Gives what could not be undone, in words.
 pub fn undo_outside(

@@ -13,13 +13,16 @@ use pontoon_network::{NetworkError, NetworkSession};
 use pontoon_rootless::cgroup::{Cgroup, CgroupError};
 use pontoon_rootless::sys::{self, SockFilter};
 use pontoon_rootless::userns::NewNamespace;
+use pontoon_runtime::devices::{self, DeviceRule};
+use pontoon_runtime::hooks::{HookFailure, Stage, Status};
 use pontoon_runtime::plan::{Namespaces, RootfsSource};
 use pontoon_runtime::start::{self, Extras, Running, StandardStreams, StartError, Starting};
 use rustix::fs::{Mode, OFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::Pid;
 
 use crate::output::Log;
-use crate::{fuse, seal};
+use crate::{finish, fuse, seal};
 
 /// Why the container does not run.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +42,12 @@ pub enum LaunchError {
     /// The container whose namespaces it shares.
     #[error("the container whose namespaces are shared does not run")]
     NotRunning,
+    /// A hook.
+    #[error(transparent)]
+    Hook(#[from] HookFailure),
+    /// The program that decides about devices.
+    #[error("cannot limit the container to its devices")]
+    Devices(#[source] io::Error),
     /// Anything around them.
     #[error("cannot {deed}")]
     Io {
@@ -62,7 +71,11 @@ impl LaunchError {
             Self::Cgroup(err) => err.hint(),
             Self::Network(err) => err.hint(),
             Self::Fuse(err) => err.hint(),
+            Self::Hook(_) => None,
             Self::NotRunning => Some("start that one first".to_owned()),
+            Self::Devices(_) => Some(
+                "the kernel needs CONFIG_CGROUP_BPF, and whoever starts us must leave us CAP_BPF or CAP_SYS_ADMIN".to_owned(),
+            ),
             Self::Io { .. } => None,
         }
     }
@@ -71,6 +84,7 @@ impl LaunchError {
     pub fn exit_code(&self) -> i32 {
         match self {
             Self::Start(err) => err.exit_code(),
+            Self::Hook(_) => 126,
             _ => 125,
         }
     }
@@ -163,7 +177,7 @@ pub fn launch(
     // a process that has joined another container hides until it has ids of its own.
     let is_hidden = plan.container.namespaces.joined.is_some();
     let connecting = if is_hidden { None } else { connect()? };
-    let prepared = starting.prepared::<LaunchError>(|pid| match &plan.container.rootfs.source {
+    let mount_rootfs = |pid: Pid| match &plan.container.rootfs.source {
         RootfsSource::Fuse { program, lower, upper, work } => {
             let rootfs =
                 fuse::Rootfs { program, lower, upper, work, mount_point: &plan.container.rootfs.mount_point };
@@ -171,7 +185,14 @@ pub fn launch(
             Ok(())
         }
         RootfsSource::Overlay { .. } => Ok(()),
-    });
+    };
+    let hooks = &plan.container.hooks;
+    let before_pivot = |pid: Pid| {
+        let pid = Some(pid.as_raw_nonzero().get());
+        hooks.run(Stage::Prestart, Status::Created, pid)?;
+        Ok(hooks.run(Stage::CreateRuntime, Status::Created, pid)?)
+    };
+    let prepared = starting.prepared::<LaunchError>(mount_rootfs, before_pivot);
     // Even if the mounts failed, the helper's end must be known before it can be undone.
     let connected = connecting.map(pontoon_network::Starting::finish).transpose();
     prepared?;
@@ -182,6 +203,10 @@ pub fn launch(
     let user_namespace = files_namespace(&plan.container.namespaces, pid)
         .map_err(LaunchError::io("open the container's user namespace"))?;
     let running = starting.go()?;
+    // The container runs, whatever becomes of these.
+    for failure in hooks.run_all(Stage::Poststart, Status::Running, Some(pid)) {
+        finish::warn(&failure);
+    }
     Ok(Launched {
         running,
         user_namespace,
@@ -198,7 +223,8 @@ pub fn launch(
 /// The plan with the process that the container whose namespaces are shared has now: it may have been started anew since the
 /// plan was made.
 fn with_current_process(plan: &MonitorPlan) -> Result<Option<MonitorPlan>, LaunchError> {
-    let Some(joined) = &plan.container.namespaces.joined else { return Ok(None) };
+    let joined = plan.container.namespaces.joined.as_ref().filter(|it| it.process != 0);
+    let Some(joined) = joined else { return Ok(None) };
     let state = fs::read(joined.run_directory.join(state::STATE_FILE)).map_err(io::Error::other);
     let state = state.and_then(|it| serde_json::from_slice::<state::RunState>(&it).map_err(io::Error::other));
     let state = state.map_err(|_| LaunchError::NotRunning)?;
@@ -242,15 +268,29 @@ fn move_aside(plan: &MonitorPlan) -> Result<Option<Cgroup>, LaunchError> {
 /// Makes `payload` beside us, with its limits.
 fn make_cgroup(plan: &MonitorPlan, base: &Cgroup) -> Result<(Cgroup, OwnedFd), LaunchError> {
     base.enable_controllers();
-    let payload = base.child(&cgroup_name(plan, state::PAYLOAD_CGROUP))?;
+    let payload_name = cgroup_name(plan, state::PAYLOAD_CGROUP);
+    if plan.cgroup.devices.is_some() {
+        // One that is left over would keep its old program beside the new one.
+        let _ = Cgroup::at(base.path().join(&payload_name)).remove();
+    }
+    let payload = base.child(&payload_name)?;
     limits::apply(&plan.cgroup.limits, &payload)?;
     let handle = payload.open()?;
+    if let Some(rules) = &plan.cgroup.devices {
+        filter_devices(rules, &handle).map_err(LaunchError::Devices)?;
+    }
     Ok((payload, handle))
 }
 
 /// Named after the container: what is left of a former run in the same unit must not be mistaken for this one.
 fn cgroup_name(plan: &MonitorPlan, kind: &str) -> String {
     format!("{kind}-{}", plan.id.get(..12).unwrap_or(&plan.id))
+}
+
+/// From here on the kernel asks these rules about every device that a process in the group opens or makes.
+fn filter_devices(rules: &[DeviceRule], cgroup: &OwnedFd) -> io::Result<()> {
+    let program = sys::load_device_program(&devices::compile(rules))?;
+    sys::attach_device_program(cgroup.as_fd(), program.as_fd())
 }
 
 fn write_files(plan: &MonitorPlan) -> Result<(), LaunchError> {

@@ -190,6 +190,7 @@ fn supervise(
             begun.rootfs.as_ref(),
             launched.cgroup.as_ref().map(|it| &it.0),
         );
+        finish::run_poststop_hooks(&plan);
         let mut exit = ExitRecord {
             code,
             started_at,
@@ -318,6 +319,7 @@ fn fail(
     let report = FailureReport::new(err, err.hint(), err.exit_code());
     let code = report.code;
     finish::undo_outside(begun.network, begun.rootfs.as_ref(), begun.cgroup.as_ref());
+    finish::run_poststop_hooks(plan);
     let error = Some(report.chain.join(": "));
     let exit = ExitRecord { code, finished_at: time::now(), error, ..exit };
     finish::settle(plan, teller, &exit);

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use pontoon_network::NetworkPlan;
 use pontoon_rootless::sys::SockFilter;
+use pontoon_runtime::devices::DeviceRule;
 use pontoon_runtime::plan::Plan;
 use rustix::fs::MemfdFlags;
 use serde::{Deserialize, Serialize};
@@ -98,6 +99,9 @@ pub struct CgroupPlan {
     pub own: bool,
     /// Limits, in order.
     pub limits: Vec<Limit>,
+    /// Which devices they may use; `None` leaves that to the nodes that are there.
+    #[serde(default)]
+    pub devices: Option<Vec<DeviceRule>>,
 }
 
 /// Where output is kept.

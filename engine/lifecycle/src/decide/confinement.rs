@@ -121,7 +121,8 @@ fn unmasks(word: &str, path: &str) -> bool {
 
 fn sysctls(facts: &Facts<'_>, network: &NetworkPlan) -> Result<Vec<(String, String)>, DecideError> {
     let mut settings = Vec::new();
-    let shares_network = matches!(facts.record.request.network, Some(NetworkMode::Container(_)));
+    let shares_network =
+        matches!(facts.record.request.network, Some(NetworkMode::Container(_) | NetworkMode::Path(_)));
     if network.own_namespace && !shares_network {
         // Lets everybody in the container ping without a raw socket; ids beyond the map would be refused.
         settings.push(("net.ipv4.ping_group_range".to_owned(), "0 0".to_owned()));

@@ -3,6 +3,7 @@
 //! Pure: nothing is opened, made or asked here, so every decision can be tested without a kernel and printed by `--dry-run`.
 
 mod confinement;
+mod devices;
 mod environment;
 mod mounts;
 mod process;
@@ -17,10 +18,14 @@ use pontoon_network::{HostFacts, Mode, NetworkPlan, NetworkRequest, PlanError};
 use pontoon_rootless::idmap::IdMaps;
 use pontoon_rootless::sys::SockFilter;
 use pontoon_runtime::capabilities::{CapError, CapSet};
-use pontoon_runtime::plan::{Files, Mounter, Namespaces, Plan, Rootfs, RootfsSource};
+use pontoon_runtime::devices::DeviceRule;
+use pontoon_runtime::hooks::Hooks;
+use pontoon_runtime::plan::{Files, Labels, Mounter, Namespaces, Plan, Rootfs, RootfsSource};
 use pontoon_runtime::seccomp::{CompileError, Profile};
 use pontoon_storage::StorePaths;
 
+use crate::cdi::Edits;
+use crate::devices::{FoundDevice, NoFilter};
 use crate::event;
 use crate::health::HealthError;
 use crate::record::ContainerRecord;
@@ -80,8 +85,14 @@ pub struct Facts<'a> {
     pub hostname: String,
     /// Device nodes of the host, for `--privileged`.
     pub devices: Vec<PathBuf>,
-    /// Devices that were asked for, may be missing, and are.
-    pub missing_devices: Vec<PathBuf>,
+    /// Devices that were asked for and are there.
+    pub asked_devices: Vec<FoundDevice>,
+    /// Labels of the payload.
+    pub labels: Labels,
+    /// What devices that are named want.
+    pub cdi: Edits,
+    /// Whether the kernel lets us say which devices a control group may use, or why not.
+    pub device_filter: Result<(), NoFilter>,
     /// `$LISTEN_FDNAMES` of our environment.
     pub listen_names: Option<String>,
     /// What is shared with another container.
@@ -116,6 +127,8 @@ pub struct Decided {
     pub plan: MonitorPlan,
     /// The system call filter that goes with it.
     pub filter: Vec<SockFilter>,
+    /// What the user should know about it.
+    pub warnings: Vec<String>,
 }
 
 /// Why no plan can be made.
@@ -165,6 +178,9 @@ pub enum DecideError {
         /// The option.
         option: String,
     },
+    /// Rules for devices that nobody keeps.
+    #[error("--device-cgroup-rule cannot be applied: {0}")]
+    NoDeviceFilter(NoFilter),
     /// Ids that need the kernel's overlayfs.
     #[error(
         "a container without the user's own id needs the kernel's overlayfs, and fuse-overlayfs is used here"
@@ -204,6 +220,7 @@ impl DecideError {
                 Some("`pontoon info` says why; or use --userns keep-id".to_owned())
             }
             Self::HostSysctl { .. } => Some("use --network pasta or none, or set it on the host".to_owned()),
+            Self::NoDeviceFilter(why) => why.hint(),
             Self::Target { .. } | Self::Seccomp(_) | Self::SeccompListener | Self::StopSignal { .. } => None,
         }
     }
@@ -233,14 +250,17 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
     let notify = notify(&facts);
     let files = run_files(&facts, &network, &hostname);
     let is_systemd = process::is_systemd(request, &process.args);
-    let mounts = mounts::decide(&facts, &network, &files, notify, is_systemd)?;
+    let device_rules = devices::decide(&facts)?;
+    let mounts = mounts::decide(&facts, &network, &files, notify, is_systemd, device_rules.is_some())?;
     let stop_signal = stop_signal(&facts, &process.args)?;
     let container = Plan {
         rootfs: Rootfs {
+            label: facts.record.contexts.as_ref().map(|it| it.mount.clone()),
             source: facts.rootfs.clone(),
             mount_point: facts.mount_point.clone(),
             read_only: request.read_only,
-            devices: request.privileged,
+            // Where the kernel asks rules, nodes need not be told apart by where they are.
+            devices: request.privileged || device_rules.is_some(),
         },
         namespaces: Namespaces {
             user: facts.maps.clone(),
@@ -259,6 +279,7 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
         readonly_paths: confinement.readonly,
         sysctls: confinement.sysctls,
         process,
+        hooks: hooks(&facts),
     };
     let plan = MonitorPlan {
         id: facts.record.id.clone(),
@@ -270,7 +291,7 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
         container,
         filter_length: confinement.filter.len(),
         network,
-        cgroup: cgroup(&facts)?,
+        cgroup: cgroup(&facts, device_rules)?,
         log: log(&facts),
         events: EventPlan {
             log: facts.events.clone(),
@@ -289,7 +310,8 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
         pidfile: request.pidfile.clone(),
         monitor_pidfile: request.conmon_pidfile.clone(),
     };
-    Ok(Decided { plan, filter: confinement.filter })
+    let warnings = plan.network.warnings.iter().chain(&facts.cdi.warnings).cloned().collect();
+    Ok(Decided { plan, filter: confinement.filter, warnings })
 }
 
 /// Decides what a container's files are put together from; the rest of its plan plays no part.
@@ -326,7 +348,7 @@ fn network_plan(facts: &Facts<'_>) -> Result<NetworkPlan, DecideError> {
         Some(NetworkMode::Host) => Mode::Host,
         Some(NetworkMode::None) => Mode::None,
         // Whose it is has set it up.
-        Some(NetworkMode::Private | NetworkMode::Container(_)) => Mode::Private,
+        Some(NetworkMode::Private | NetworkMode::Container(_) | NetworkMode::Path(_)) => Mode::Private,
         Some(NetworkMode::Pasta(options)) => Mode::Pasta(options.clone()),
         Some(NetworkMode::Slirp4netns(options)) => Mode::Slirp4netns(options.clone()),
     };
@@ -366,6 +388,16 @@ fn notify(facts: &Facts<'_>) -> NotifyPlan {
         SdNotifyMode::Healthy => NotifyPlan::Healthy,
         SdNotifyMode::Conmon => NotifyPlan::Monitor,
         SdNotifyMode::Ignore => NotifyPlan::Ignore,
+    }
+}
+
+/// The hooks that are wanted by devices, and what all of them are told.
+fn hooks(facts: &Facts<'_>) -> Hooks {
+    Hooks {
+        all: facts.cdi.hooks.clone(),
+        id: facts.record.id.clone(),
+        bundle: facts.run_directory.to_owned(),
+        annotations: facts.record.request.annotations.iter().cloned().collect(),
     }
 }
 
@@ -450,13 +482,13 @@ pub fn log_path(request: &CreateRequest, directory: &Path) -> PathBuf {
     path.unwrap_or_else(|| directory.join("ctr.log"))
 }
 
-fn cgroup(facts: &Facts<'_>) -> Result<CgroupPlan, DecideError> {
+fn cgroup(facts: &Facts<'_>, devices: Option<Vec<DeviceRule>>) -> Result<CgroupPlan, DecideError> {
     if facts.own_cgroup {
-        return Ok(CgroupPlan { own: true, limits: facts.limits.clone() });
+        return Ok(CgroupPlan { own: true, limits: facts.limits.clone(), devices });
     }
     match facts.limits.iter().find_map(|it| it.option.clone()) {
         Some(option) => Err(DecideError::NoCgroup { option }),
-        None => Ok(CgroupPlan { own: false, limits: Vec::new() }),
+        None => Ok(CgroupPlan { own: false, limits: Vec::new(), devices: None }),
     }
 }
 

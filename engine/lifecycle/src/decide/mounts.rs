@@ -38,14 +38,19 @@ pub(super) fn decide(
     files: &[RunFile],
     notify: NotifyPlan,
     is_systemd: bool,
+    has_device_rules: bool,
 ) -> Result<Vec<Mount>, DecideError> {
     let request = &facts.record.request;
     let mut asked = asked_for(facts.record, &facts.fresh_volumes, facts.directory)?;
     asked.extend(secrets(facts)?);
+    for mount in &facts.cdi.mounts {
+        asked.retain(|it| it.target != mount.target);
+        asked.extend(asked_mount(mount)?);
+    }
     // A mount may lie in another: the shorter path comes first.
     asked.sort_by_key(|it| depth(&it.target));
     let is_asked = |path: &str| asked.iter().any(|it| it.target == path);
-    let mut mounts = kernel_mounts(facts, network, is_systemd);
+    let mut mounts = kernel_mounts(facts, network, is_systemd, has_device_rules);
     mounts.retain(|it| !is_asked(&it.target));
     if !is_asked("/dev") {
         mounts.extend(
@@ -55,8 +60,7 @@ pub(super) fn decide(
         );
     }
     mounts.extend(facts.devices.iter().map(|path| device(path.clone(), None, None, "rwm")));
-    let there = |device: &&DeviceRequest| !facts.missing_devices.contains(&device.host);
-    mounts.extend(request.devices.iter().filter(there).map(asked_device));
+    mounts.extend(facts.asked_devices.iter().map(|it| asked_device(&it.request)));
     if request.read_only && request.read_only_tmpfs != Some(false) {
         for path in ["/run", "/tmp", "/var/tmp"] {
             if !is_asked(path) {
@@ -94,6 +98,13 @@ pub(super) fn decide(
         mounts.push(bind(facts.run_directory.join(state::NOTIFY_SUBDIRECTORY), state::NOTIFY_DIRECTORY));
     }
     mounts.extend(asked.into_iter().filter(|it| depth(&it.target) > 0));
+    if let Some(contexts) = &facts.record.contexts {
+        for mount in &mut mounts {
+            if let Source::Tmpfs { options, .. } | Source::AskedDevpts { options } = &mut mount.source {
+                options.push(("context".to_owned(), contexts.mount.clone()));
+            }
+        }
+    }
     Ok(mounts)
 }
 
@@ -137,7 +148,12 @@ fn tmpfs(target: &str, options: Vec<(String, String)>, copy_up: bool) -> Mount {
 }
 
 /// `/proc`, `/dev`, `/sys` and what belongs to them.
-fn kernel_mounts(facts: &Facts<'_>, network: &NetworkPlan, is_systemd: bool) -> Vec<Mount> {
+fn kernel_mounts(
+    facts: &Facts<'_>,
+    network: &NetworkPlan,
+    is_systemd: bool,
+    has_device_rules: bool,
+) -> Vec<Mount> {
     let request = &facts.record.request;
     let option = |name: &str, value: String| (name.to_owned(), value);
     let is_whole_host = facts.maps.is_none();
@@ -149,7 +165,9 @@ fn kernel_mounts(facts: &Facts<'_>, network: &NetworkPlan, is_systemd: bool) -> 
         option("mode", "1777".to_owned()),
     ];
     let read_only_sys = !request.privileged;
-    let sys = if network.own_namespace {
+    let is_foreign = facts.shared.as_ref().is_some_and(|it| it.namespaces.own_user && it.namespaces.network);
+    let label = facts.record.contexts.as_ref().map(|it| it.mount.clone());
+    let sys = if network.own_namespace && !is_foreign {
         Mount { read_only: read_only_sys, ..hardened(Source::Sysfs, "/sys") }
     } else {
         // A new sysfs shows a network namespace and is given only to whoever owns it, so the host's is shown.
@@ -169,11 +187,15 @@ fn kernel_mounts(facts: &Facts<'_>, network: &NetworkPlan, is_systemd: bool) -> 
     };
     let mut mounts = vec![
         hardened(proc, "/proc"),
-        // The devices are mounts of their own: what somebody makes beside them is none (in a user namespace it never is).
-        Mount { nodev: is_whole_host && !request.privileged, ..tmpfs("/dev", dev_options, false) },
+        // The devices are mounts of their own: what somebody makes beside them is none (in a user namespace it never is),
+        // unless the kernel asks rules about it.
+        Mount {
+            nodev: is_whole_host && !request.privileged && !has_device_rules,
+            ..tmpfs("/dev", dev_options, false)
+        },
         Mount {
             nodev: false,
-            ..hardened(Source::Devpts { gid: is_mapped.then_some(TTY_GROUP) }, "/dev/pts")
+            ..hardened(Source::Devpts { gid: is_mapped.then_some(TTY_GROUP), label }, "/dev/pts")
         },
         hardened(mqueue, "/dev/mqueue"),
         hardened(shm, "/dev/shm"),
@@ -234,22 +256,7 @@ fn asked_for(
 ) -> Result<Vec<Mount>, DecideError> {
     let mut mounts = Vec::new();
     for request in &record.request.mounts {
-        match &request.source {
-            MountSource::Bind(path) => {
-                check_target(&request.target)?;
-                mounts.push(with_options(bind(path.clone(), &request.target), &request.options));
-            }
-            MountSource::Tmpfs => {
-                check_target(&request.target)?;
-                mounts.push(asked_tmpfs(request));
-            }
-            MountSource::Devpts => {
-                check_target(&request.target)?;
-                mounts.push(asked_devpts(request));
-            }
-            // These two have become volumes when the container was made.
-            MountSource::Volume(_) | MountSource::Anonymous => {}
-        }
+        mounts.extend(asked_mount(request)?);
     }
     for volume in &record.volumes {
         check_target(&volume.target)?;
@@ -264,6 +271,18 @@ fn asked_for(
         }
     }
     Ok(mounts)
+}
+
+/// What somebody asks for; `None` of volumes, which were found when the container was made.
+fn asked_mount(request: &MountRequest) -> Result<Option<Mount>, DecideError> {
+    let mount = match &request.source {
+        MountSource::Bind(path) => with_options(bind(path.clone(), &request.target), &request.options),
+        MountSource::Tmpfs => asked_tmpfs(request),
+        MountSource::Devpts => asked_devpts(request),
+        MountSource::Volume(_) | MountSource::Anonymous => return Ok(None),
+    };
+    check_target(&request.target)?;
+    Ok(Some(mount))
 }
 
 /// Where nobody may mount: on the root itself, or on what tells programs about processes (CVE-2019-16884).

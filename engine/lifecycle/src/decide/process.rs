@@ -31,7 +31,12 @@ pub(super) fn decide(
         cwd: cwd.unwrap_or_else(|| "/".to_owned()),
         create_cwd,
         user: user(facts.record, facts.image, facts.maps.is_some(), facts.caller),
-        groups: request.group_add.clone(),
+        groups: request
+            .group_add
+            .iter()
+            .cloned()
+            .chain(facts.cdi.groups.iter().map(u32::to_string))
+            .collect(),
         keep_groups: request.keep_groups,
         entry: (request.passwd != Some(false)).then(|| Entry {
             name: entry_name(facts),
@@ -46,6 +51,7 @@ pub(super) fn decide(
         oom_score_adj: request.oom_score_adj,
         terminal: request.tty,
         preserve_fds: facts.streams.preserve_fds,
+        labels: facts.labels.clone(),
         init: request.init,
     })
 }
@@ -119,7 +125,7 @@ fn environment(facts: &Facts<'_>, hostname: &str, is_systemd: bool) -> Vec<Strin
     for (name, value) in &request.env {
         settings.set(name, value);
     }
-    for (name, value) in &facts.secret_env {
+    for (name, value) in facts.secret_env.iter().chain(&facts.cdi.env) {
         settings.set(name, value);
     }
     settings.into_strings()
