@@ -39,7 +39,7 @@ fn what_cannot_be_understood_ends_with_125_on_standard_error() {
         "",
         "error: unknown option `--bogus` of `pontoon ps`\nhint: see `pontoon ps --help`\n",
     );
-    check(&["run", "--gpus=all", "x"], 125, "", "error: `--gpus` is not supported yet\n");
+    check(&["run", "--chrootdirs=all", "x"], 125, "", "error: `--chrootdirs` is not supported yet\n");
 }
 
 #[test]

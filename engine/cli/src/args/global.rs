@@ -25,6 +25,12 @@ pub struct GlobalOptions {
     /// Read this module of containers.conf as well
     #[arg(long, value_name = "MODULE")]
     pub module: Vec<String>,
+    /// Directory with CDI specifications, in place of the usual ones
+    #[arg(long, value_name = "DIR")]
+    pub cdi_spec_dir: Vec<PathBuf>,
+    /// Directory with hooks, in place of the usual one
+    #[arg(long, value_name = "DIR")]
+    pub hooks_dir: Vec<PathBuf>,
     /// Where events are kept; the default is the journal where there is one, else a file
     #[arg(long, value_name = "BACKEND")]
     pub events_backend: Option<EventsBackend>,
@@ -39,6 +45,8 @@ impl GlobalOptions {
             runroot: after.runroot.or(self.runroot),
             storage_driver: after.storage_driver.or(self.storage_driver),
             module: self.module.into_iter().chain(after.module).collect(),
+            cdi_spec_dir: self.cdi_spec_dir.into_iter().chain(after.cdi_spec_dir).collect(),
+            hooks_dir: self.hooks_dir.into_iter().chain(after.hooks_dir).collect(),
             events_backend: after.events_backend.or(self.events_backend),
         }
     }

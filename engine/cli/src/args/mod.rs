@@ -48,7 +48,7 @@ pub use quadlet::{
     QuadletRmArgs, QuadletWaitNetworkArgs, WhoseArgs,
 };
 pub use run::{
-    ContainerOptions, CreateArgs, FixedOptions, HealthOptions, PlatformOptions, RegistryOptions,
+    ContainerOptions, CreateArgs, Defaults, FixedOptions, HealthOptions, PlatformOptions, RegistryOptions,
     ResourceOptions, RunArgs,
 };
 pub use secret::{SecretCreateArgs, SecretInspectArgs, SecretRmArgs};

@@ -218,9 +218,12 @@ pub struct ContainerOptions {
     /// Keys that leave the container without ending it; the default is ctrl-p,ctrl-q
     #[arg(long, value_name = "KEY,...")]
     pub detach_keys: Option<String>,
-    /// Give the container a device of the host
+    /// Give the container a device of the host, or one of a CDI specification (VENDOR/CLASS=NAME)
     #[arg(long, value_name = "HOST[:CONTAINER[:rwm]]")]
     pub device: Vec<String>,
+    /// Let root's container use these devices, by numbers: as `c 42:* rwm`
+    #[arg(long, value_name = "TYPE MAJOR:MINOR ACCESS")]
+    pub device_cgroup_rule: Vec<String>,
     /// Name servers
     #[arg(long, value_name = "ADDRESS,...")]
     pub dns: Vec<String>,
@@ -248,6 +251,9 @@ pub struct ContainerOptions {
     /// Note ports the container listens on, without publishing them
     #[arg(long, value_name = "PORT[/PROTOCOL],...")]
     pub expose: Vec<String>,
+    /// Give the container graphics processors: all, or numbers (CDI devices nvidia.com/gpu=…)
+    #[arg(long, value_name = "GPU,...")]
+    pub gpus: Vec<String>,
     /// Add groups; keep-groups keeps the caller's
     #[arg(long, value_name = "GROUP,...")]
     pub group_add: Vec<String>,
@@ -269,7 +275,7 @@ pub struct ContainerOptions {
     /// Keep standard input open
     #[arg(short, long)]
     pub interactive: bool,
-    /// IPC namespace: private or host
+    /// IPC namespace: private, shareable, none, host, container:NAME or ns:PATH
     #[arg(long, value_name = "MODE")]
     pub ipc: Option<String>,
     /// Set a label
@@ -290,7 +296,7 @@ pub struct ContainerOptions {
     /// Name of the container
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
-    /// Network: pasta, slirp4netns, container:NAME, host, none
+    /// Network: pasta, slirp4netns, container:NAME, ns:PATH, host, none
     #[arg(long, value_name = "MODE[:OPTION,...]", alias = "net")]
     pub network: Vec<String>,
     /// Keep the image's /etc/hostname
@@ -311,7 +317,7 @@ pub struct ContainerOptions {
     /// Write the process id of the container's first process to this file
     #[arg(long, value_name = "FILE")]
     pub pidfile: Option<PathBuf>,
-    /// PID namespace: private, host or container:NAME
+    /// PID namespace: private, host, container:NAME or ns:PATH
     #[arg(long, value_name = "MODE")]
     pub pid: Option<String>,
     /// Take away most of the confinement
@@ -353,7 +359,7 @@ pub struct ContainerOptions {
     /// Show a secret in a file, or in a variable (type=env)
     #[arg(long, value_name = "NAME[,KEY=VALUE,...]")]
     pub secret: Vec<String>,
-    /// no-new-privileges, seccomp=…, mask=…, unmask=…, label=disable
+    /// no-new-privileges, seccomp=…, mask=…, unmask=…, label=…, apparmor=…
     #[arg(long, value_name = "OPTION")]
     pub security_opt: Vec<String>,
     /// Size of /dev/shm
@@ -395,7 +401,7 @@ pub struct ContainerOptions {
     /// User and group, by name or number
     #[arg(short, long, value_name = "USER[:GROUP]")]
     pub user: Option<String>,
-    /// User namespace: host, keep-id[:uid=…,gid=…,size=…], auto[:size=…], nomap or container:NAME
+    /// User namespace: host, keep-id[:uid=…,gid=…,size=…], auto[:size=…], nomap, container:NAME or ns:PATH
     #[arg(long, value_name = "MODE")]
     pub userns: Option<String>,
     /// Map user ids
@@ -410,13 +416,13 @@ pub struct ContainerOptions {
     /// Map the group ids that /etc/subgid grants to NAME
     #[arg(long, value_name = "NAME")]
     pub subgidname: Option<String>,
-    /// Host name namespace: private, host or container:NAME
+    /// Host name namespace: private, host, container:NAME or ns:PATH
     #[arg(long, value_name = "MODE")]
     pub uts: Option<String>,
     /// Slice that the container is in
     #[arg(long, value_name = "NAME.slice")]
     pub cgroup_parent: Option<String>,
-    /// Control group namespace: private or host
+    /// Control group namespace: private, host, container:NAME or ns:PATH
     #[arg(long, value_name = "MODE")]
     pub cgroupns: Option<String>,
     /// What the image's volumes are: anonymous, tmpfs or ignore
@@ -476,6 +482,10 @@ pub struct Defaults {
     pub sysctl: Vec<String>,
     /// Most processes, where that can be limited.
     pub pids_limit: Option<i64>,
+    /// Where CDI specifications are.
+    pub cdi_spec_dirs: Option<Vec<PathBuf>>,
+    /// Where hooks are.
+    pub hooks_dirs: Option<Vec<PathBuf>>,
     /// Capabilities in place of the usual ones.
     pub capabilities: Option<Vec<String>>,
 }

@@ -179,6 +179,7 @@ fn facts<'a>(
     let stop_signal =
         request.stop_signal.or_else(|| run.and_then(|it| signal_number(it.stop_signal.as_deref()?)));
     Ok(Facts {
+        contexts: record.contexts.as_ref(),
         id: &record.id,
         name: &record.name,
         created: from_nanos(record.created),

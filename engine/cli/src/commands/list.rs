@@ -238,6 +238,7 @@ pub fn network_word(record: &ContainerRecord) -> &'static str {
         Some(NetworkMode::Host) => "host",
         Some(NetworkMode::None) => "none",
         Some(NetworkMode::Container(_)) => "container",
+        Some(NetworkMode::Path(_)) => "ns",
         Some(NetworkMode::Private) => "private",
         Some(NetworkMode::Slirp4netns(_)) => "slirp4netns",
     }

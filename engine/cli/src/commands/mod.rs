@@ -72,6 +72,9 @@ impl Context {
             Some(EventsBackend::File) => host.events = EventLog::file(&host.paths.run),
             Some(EventsBackend::None) => host.events = EventLog::None,
         }
+        let absolute = |it: &std::path::PathBuf| std::path::absolute(it).unwrap_or_else(|_| it.clone());
+        host.cdi_spec_dirs = globals.cdi_spec_dir.iter().map(absolute).collect();
+        host.hooks_dirs = globals.hooks_dir.iter().map(absolute).collect();
         let mut whole = vec![name.to_owned()];
         whole.extend(words);
         Ok(Self {

@@ -1,5 +1,7 @@
 //! `run`, `create`, `start`.
 
+use std::path::PathBuf;
+
 use pontoon_lifecycle::create::{self, image_config, preview};
 use pontoon_lifecycle::facts::{self, Known};
 use pontoon_lifecycle::list;
@@ -12,7 +14,7 @@ use pontoon_storage::{ImageRecord, Store, Unsynced};
 
 use super::control::Selection;
 use super::{Context, Failure, attach, foreground, pull};
-use pontoon_cli::args::{ContainerOptions, CreateArgs, Passing, RunArgs, StartArgs};
+use pontoon_cli::args::{ContainerOptions, CreateArgs, Defaults, Passing, RunArgs, StartArgs};
 use pontoon_cli::containers_conf::ContainersConf;
 use pontoon_cli::detach_keys::DetachKeys;
 use pontoon_cli::exit::ExitStatus;
@@ -26,6 +28,7 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
     }
     let conf = context.containers_conf()?;
     conf.apply(&mut args.container);
+    keep_directories(context, &mut args.container.defaults);
     let keys = DetachKeys::read(args.container.detach_keys.as_deref())?;
     let passed = passed(context, args.preserve_fds)?;
     let request = request(args.lower(context.words.clone(), &context.option_host)?);
@@ -90,10 +93,19 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
     foreground::attend(&store, &id, started, interactive, proxies, keys)
 }
 
+/// What this command names is kept with the container, for when it is started again.
+fn keep_directories(context: &Context, defaults: &mut Defaults) {
+    let given = |own: &[PathBuf]| (!own.is_empty()).then(|| own.to_vec());
+    let (cdi, hooks) = (given(&context.host.cdi_spec_dirs), given(&context.host.hooks_dirs));
+    defaults.cdi_spec_dirs = cdi.or(defaults.cdi_spec_dirs.take());
+    defaults.hooks_dirs = hooks.or(defaults.hooks_dirs.take());
+}
+
 /// `pontoon create`
 pub fn create(context: &Context, mut args: CreateArgs) -> Result<ExitStatus, Failure> {
     let conf = context.containers_conf()?;
     conf.apply(&mut args.container);
+    keep_directories(context, &mut args.container.defaults);
     let request = request(args.lower(context.words.clone(), &context.option_host)?);
     let store = context.store()?;
     tell_unhonoured(&store, &conf);

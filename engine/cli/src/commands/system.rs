@@ -247,6 +247,10 @@ fn host(context: &Context) -> Result<Host, Failure> {
                 names.sort_unstable();
                 names.join(",")
             },
+            device_filter: match pontoon_lifecycle::devices::filter(&context.host, true) {
+                Ok(()) => "cgroup".to_owned(),
+                Err(why) => why.to_string(),
+            },
             rootless: context.host.is_rootless(),
             seccomp_enabled: Path::new("/proc/sys/kernel/seccomp").exists(),
             seccomp_profile_path: ["/etc/containers/seccomp.json", "/usr/share/containers/seccomp.json"]

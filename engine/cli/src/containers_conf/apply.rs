@@ -1,6 +1,7 @@
 //! What the files say becomes options of a command line that does not have them.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 
 use super::ContainersConf;
 use crate::args::ContainerOptions;
@@ -15,10 +16,16 @@ impl ContainersConf {
         options.defaults.env = self.list("containers.env").to_vec();
         options.defaults.volume = self.list("containers.volumes").to_vec();
         options.defaults.mount = self.list("containers.mounts").to_vec();
+        options.defaults.cdi_spec_dirs = self.directories("engine.cdi_spec_dirs");
+        options.defaults.hooks_dirs = self.directories("engine.hooks_dir");
         options.defaults.capabilities = self
             .values
             .contains_key("containers.default_capabilities")
             .then(|| self.list("containers.default_capabilities").to_vec());
+    }
+
+    fn directories(&self, key: &str) -> Option<Vec<PathBuf>> {
+        self.values.contains_key(key).then(|| self.list(key).iter().map(PathBuf::from).collect())
     }
 
     fn words(&self, options: &mut ContainerOptions) {
@@ -93,6 +100,16 @@ impl ContainersConf {
             }
         }
         let has = |options: &[String], start: &str| options.iter().any(|it| it.starts_with(start));
+        if let Some(profile) = self
+            .text("containers.apparmor_profile")
+            // The distributions' file has the name of Podman's own, which stands for the default.
+            .filter(|it| !it.starts_with("containers-default") && !has(&options.security_opt, "apparmor="))
+        {
+            options.security_opt.push(format!("apparmor={profile}"));
+        }
+        if self.truth("containers.label") == Some(false) && !has(&options.security_opt, "label=") {
+            options.security_opt.push("label=disable".to_owned());
+        }
         if let Some(path) =
             self.text("containers.seccomp_profile").filter(|_| !has(&options.security_opt, "seccomp="))
         {

@@ -29,9 +29,9 @@ enum Kind {
 use Kind::{Nothing, Number, Text, Texts, Truth};
 
 /// The keys that we know.
-const KEYS: [(&str, Kind); 72] = [
+const KEYS: [(&str, Kind); 74] = [
     ("containers.annotations", Texts),
-    ("containers.apparmor_profile", Nothing),
+    ("containers.apparmor_profile", Text),
     ("containers.base_hosts_file", Text),
     ("containers.cgroupns", Text),
     ("containers.cgroups", Text),
@@ -51,7 +51,7 @@ const KEYS: [(&str, Kind); 72] = [
     ("containers.init_path", Nothing),
     ("containers.ipcns", Text),
     ("containers.keyring", Nothing),
-    ("containers.label", Nothing),
+    ("containers.label", Truth),
     ("containers.log_driver", Text),
     ("containers.log_size_max", Number),
     ("containers.log_tag", Text),
@@ -72,6 +72,7 @@ const KEYS: [(&str, Kind); 72] = [
     ("containers.utsns", Text),
     ("containers.volumes", Texts),
     ("engine.active_service", Nothing),
+    ("engine.cdi_spec_dirs", Texts),
     ("engine.cgroup_manager", Nothing),
     ("engine.compat_api_enforce_docker_hub", Nothing),
     ("engine.compose_warning_logs", Nothing),
@@ -80,6 +81,7 @@ const KEYS: [(&str, Kind); 72] = [
     ("engine.database_backend", Nothing),
     ("engine.detach_keys", Text),
     ("engine.healthcheck_events", Nothing),
+    ("engine.hooks_dir", Texts),
     ("engine.image_parallel_copies", Nothing),
     ("engine.image_volume_mode", Text),
     ("engine.infra_command", Nothing),

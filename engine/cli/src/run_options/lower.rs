@@ -1,5 +1,6 @@
 //! All options of one command line, put together.
 
+use pontoon_lifecycle::cdi;
 use pontoon_lifecycle::request::{CgroupMode, CreateRequest, NamespaceMode, NetworkMode, RestartPolicy};
 
 use super::error::{each, each_listed, listed, optional};
@@ -34,8 +35,8 @@ pub(super) fn lower(
     let mut request = CreateRequest { image, command, create_command, ..CreateRequest::default() };
     identity(&mut request, options, host)?;
     process(&mut request, options, host)?;
-    confinement(&mut request, options)?;
-    usage(&mut request, options)?;
+    confinement(&mut request, options, host)?;
+    usage(&mut request, options, host)?;
     surroundings(&mut request, options, host)?;
     supervision(&mut request, options, host)?;
     if request.shm_size.is_some() && request.ipc == NamespaceMode::Host {
@@ -101,7 +102,12 @@ fn process(request: &mut CreateRequest, options: &ContainerOptions, host: &Host)
 }
 
 /// What the container may do.
-fn confinement(request: &mut CreateRequest, options: &ContainerOptions) -> Result<(), OptionError> {
+fn confinement(
+    request: &mut CreateRequest,
+    options: &ContainerOptions,
+    host: &Host,
+) -> Result<(), OptionError> {
+    let namespace = |text: &str| modes::namespace(text, host);
     request.cap_add = security::capabilities("--cap-add", &options.cap_add)?;
     request.cap_drop = security::capabilities("--cap-drop", &options.cap_drop)?;
     request.default_capabilities = match &options.defaults.capabilities {
@@ -112,12 +118,12 @@ fn confinement(request: &mut CreateRequest, options: &ContainerOptions) -> Resul
     for option in &options.security_opt {
         security::apply(request, option).map_err(|fault| fault.of("--security-opt", option))?;
     }
-    request.pid = optional("--pid", options.pid.as_ref(), modes::namespace)?.unwrap_or_default();
-    request.ipc = optional("--ipc", options.ipc.as_ref(), modes::ipc)?.unwrap_or_default();
+    request.pid = optional("--pid", options.pid.as_ref(), namespace)?.unwrap_or_default();
+    request.ipc = optional("--ipc", options.ipc.as_ref(), |text| modes::ipc(text, host))?.unwrap_or_default();
     request.no_shm = options.ipc.as_deref() == Some("none");
     request.private_ipc = options.ipc.as_deref() == Some("private");
-    request.uts = optional("--uts", options.uts.as_ref(), modes::namespace)?.unwrap_or_default();
-    request.userns = userns::read_all(options)?;
+    request.uts = optional("--uts", options.uts.as_ref(), namespace)?.unwrap_or_default();
+    request.userns = userns::read_all(options, host)?;
     request.sysctls = each_listed("--sysctl", &options.sysctl, limits::sysctl)?;
     request.read_only = options.read_only;
     request.read_only_tmpfs = options.read_only_tmpfs;
@@ -125,7 +131,7 @@ fn confinement(request: &mut CreateRequest, options: &ContainerOptions) -> Resul
 }
 
 /// What the container may use.
-fn usage(request: &mut CreateRequest, options: &ContainerOptions) -> Result<(), OptionError> {
+fn usage(request: &mut CreateRequest, options: &ContainerOptions, host: &Host) -> Result<(), OptionError> {
     request.host_ulimits = options.ulimit.iter().any(|it| it == HOST_LIMITS);
     if let (true, Some(other)) = (request.host_ulimits, options.ulimit.iter().find(|it| *it != HOST_LIMITS)) {
         let one = format!("--ulimit {HOST_LIMITS}");
@@ -145,8 +151,10 @@ fn usage(request: &mut CreateRequest, options: &ContainerOptions) -> Result<(), 
         let other = format!("--cgroups {}", options.cgroups.as_deref().unwrap_or_default());
         return Err(OptionError::Conflict { one: "--cgroup-parent".to_owned(), other });
     }
-    request.host_cgroup_namespace =
-        optional("--cgroupns", options.cgroupns.as_ref(), modes::cgroup_namespace)?.unwrap_or_default();
+    request.cgroup_namespace =
+        optional("--cgroupns", options.cgroupns.as_ref(), |text| modes::namespace(text, host))?
+            .unwrap_or_default();
+    request.host_cgroup_namespace = request.cgroup_namespace == NamespaceMode::Host;
     request.systemd = optional("--systemd", options.systemd.as_ref(), modes::systemd)?.unwrap_or_default();
     request.shm_size_systemd = optional("--shm-size-systemd", options.shm_size_systemd.as_ref(), size::read)?;
     Ok(())
@@ -159,7 +167,15 @@ fn surroundings(
     host: &Host,
 ) -> Result<(), OptionError> {
     request.mounts = mounts::read_all(options, host)?;
-    request.devices = each("--device", &options.device, |value| devices::read(value, host))?;
+    let (named, paths): (Vec<String>, Vec<String>) =
+        options.device.iter().cloned().partition(|it| cdi::is_name(it));
+    request.devices = each("--device", &paths, |value| devices::read(value, host))?;
+    request.cdi_devices = named;
+    request.cdi_devices.extend(each_listed("--gpus", &options.gpus, devices::gpu)?);
+    request.cdi_spec_dirs.clone_from(&options.defaults.cdi_spec_dirs);
+    request.hooks_dirs.clone_from(&options.defaults.hooks_dirs);
+    request.device_cgroup_rules =
+        each_listed("--device-cgroup-rule", &options.device_cgroup_rule, |value| devices::rule(value, host))?;
     request.network = network::read(&options.network, host)?;
     request.secrets = each("--secret", &options.secret, secrets::read)?;
     request.image_volume =
@@ -205,7 +221,8 @@ fn supervision(
 /// Settings of `containers.conf`, as far as they are the container's own and nothing else is asked for.
 fn default_sysctls(request: &mut CreateRequest, options: &ContainerOptions) -> Result<(), OptionError> {
     let mut defaults = each("containers.conf: default_sysctls", &options.defaults.sysctl, limits::sysctl)?;
-    let shares_network = matches!(request.network, Some(NetworkMode::Host | NetworkMode::Container(_)));
+    let shares_network =
+        matches!(request.network, Some(NetworkMode::Host | NetworkMode::Container(_) | NetworkMode::Path(_)));
     defaults.retain(|(name, _)| !(shares_network && name.starts_with("net.")));
     defaults.retain(|(name, _)| !request.sysctls.iter().any(|it| it.0 == *name));
     request.sysctls.splice(0..0, defaults);
@@ -216,8 +233,14 @@ fn default_sysctls(request: &mut CreateRequest, options: &ContainerOptions) -> R
 fn check_sharing(request: &CreateRequest) -> Result<(), OptionError> {
     let conflict =
         |option: &str, mode: &str| OptionError::Conflict { one: option.to_owned(), other: mode.to_owned() };
-    if let Some(NetworkMode::Container(name)) = &request.network {
-        let mode = format!("--network container:{name}");
+    let mode = match &request.network {
+        Some(NetworkMode::Container(name)) => Some(format!("--network container:{name}")),
+        Some(NetworkMode::Path(path)) if !request.publish.is_empty() || request.publish_all => {
+            Some(format!("--network ns:{}", path.display()))
+        }
+        _ => None,
+    };
+    if let Some(mode) = mode {
         for (option, is_set) in [
             ("--publish", !request.publish.is_empty() || request.publish_all),
             ("--dns", !request.dns.is_empty()),
@@ -232,6 +255,9 @@ fn check_sharing(request: &CreateRequest) -> Result<(), OptionError> {
     }
     match (&request.uts, &request.hostname) {
         (NamespaceMode::Private, _) | (_, None) => Ok(()),
+        (NamespaceMode::Path(path), Some(_)) => {
+            Err(conflict("--hostname", &format!("--uts ns:{}", path.display())))
+        }
         (NamespaceMode::Host, Some(_)) => Err(conflict("--hostname", "--uts host")),
         (NamespaceMode::Container(name), Some(_)) => {
             Err(conflict("--hostname", &format!("--uts container:{name}")))

@@ -53,22 +53,15 @@ pub struct Host {
     pub directory: Option<PathBuf>,
     /// Whether the caller is an ordinary user.
     pub rootless: bool,
-    /// Whether SELinux is on.
-    pub selinux: bool,
 }
 
 impl Host {
-    /// Reads environment, working directory, user id and whether SELinux is on.
+    /// Reads environment, working directory and user id.
     pub fn read() -> Self {
         let env = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
-        Self {
-            env,
-            directory: std::env::current_dir().ok(),
-            rootless: !rustix::process::geteuid().is_root(),
-            selinux: std::path::Path::new("/sys/fs/selinux/enforce").exists(),
-        }
+        Self { env, directory: std::env::current_dir().ok(), rootless: !rustix::process::geteuid().is_root() }
     }
 
     /// The value of a variable of the environment.

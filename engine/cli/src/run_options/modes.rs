@@ -1,11 +1,13 @@
 //! Options that choose one of a few ways: `--pull`, `--cgroups`, `--sdnotify`, `--restart`; and `--stop-timeout`.
 
+use std::path::{Path, PathBuf};
+
 use pontoon_lifecycle::request::{
     CgroupMode, ImageVolumeMode, NamespaceMode, PullPolicy, RestartPolicy, SdNotifyMode, SystemdMode,
 };
 
-use super::OptionError;
 use super::error::Fault;
+use super::{Host, OptionError};
 
 /// `--pull`; the words are read as Podman reads them.
 pub(super) fn pull(text: &str) -> Result<PullPolicy, Fault> {
@@ -29,43 +31,34 @@ pub(super) fn cgroups(text: &str) -> Result<CgroupMode, Fault> {
     }
 }
 
-/// `--pid`, `--uts`
-pub(super) fn namespace(text: &str) -> Result<NamespaceMode, Fault> {
+/// `--pid`, `--uts`, `--cgroupns`
+pub(super) fn namespace(text: &str, host: &Host) -> Result<NamespaceMode, Fault> {
+    let wrong = || Fault::invalid("it must be one of: private, host, container:NAME, ns:PATH");
     match text.split_once(':') {
         None => match text {
             "" | "private" => Ok(NamespaceMode::Private),
             "host" => Ok(NamespaceMode::Host),
-            _ => Err(Fault::invalid("it must be one of: private, host, container:NAME")),
+            _ => Err(wrong()),
         },
         Some(("container", name)) if !name.is_empty() => Ok(NamespaceMode::Container(name.to_owned())),
-        Some(("ns", _)) => Err(Fault::not_supported().hint("private, host and container:NAME are")),
-        Some(_) => Err(Fault::invalid("it must be one of: private, host, container:NAME")),
+        Some(("ns", path)) if !path.is_empty() => Ok(NamespaceMode::Path(namespace_path(path, host))),
+        Some(_) => Err(wrong()),
     }
+}
+
+/// The path of a namespace.
+pub(super) fn namespace_path(path: &str, host: &Host) -> PathBuf {
+    host.directory.as_deref().unwrap_or(Path::new("/")).join(path)
 }
 
 /// `--ipc`
-pub(super) fn ipc(text: &str) -> Result<NamespaceMode, Fault> {
+pub(super) fn ipc(text: &str, host: &Host) -> Result<NamespaceMode, Fault> {
     match text {
-        "" | "private" | "shareable" => Ok(NamespaceMode::Private),
         // Without `/dev/shm`, which is said elsewhere.
-        "none" => Ok(NamespaceMode::Private),
-        "host" => Ok(NamespaceMode::Host),
-        other if other.starts_with("container:") || other.starts_with("ns:") => {
-            Err(Fault::not_supported().hint("private, shareable, none and host are"))
-        }
-        _ => Err(Fault::invalid("it must be one of: private, shareable, none, host")),
-    }
-}
-
-/// `--cgroupns`: whether it is the host's.
-pub(super) fn cgroup_namespace(text: &str) -> Result<bool, Fault> {
-    match text {
-        "" | "private" => Ok(false),
-        "host" => Ok(true),
-        other if other.starts_with("container:") || other.starts_with("ns:") => {
-            Err(Fault::not_supported().hint("private and host are"))
-        }
-        _ => Err(Fault::invalid("it must be one of: private, host")),
+        "none" | "shareable" => Ok(NamespaceMode::Private),
+        other => namespace(other, host).map_err(|_| {
+            Fault::invalid("it must be one of: private, shareable, none, host, container:NAME, ns:PATH")
+        }),
     }
 }
 

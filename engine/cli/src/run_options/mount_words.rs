@@ -29,16 +29,12 @@ const CHOICES: [&[&str]; 8] = [
 ];
 
 /// Checks the options and gives them back without those that mean nothing here.
-pub(super) fn checked(options: Vec<String>, family: Family, selinux: bool) -> Result<Vec<String>, Fault> {
+pub(super) fn checked(options: Vec<String>, family: Family) -> Result<Vec<String>, Fault> {
     let mut kept: Vec<String> = Vec::new();
     for option in options {
         match (option.as_str(), family) {
             // Docker's, for its virtual machine on other systems.
             ("cached" | "consistent" | "delegated", Family::Bind | Family::Volume) => continue,
-            ("z" | "Z", Family::Bind | Family::Volume) if selinux => {
-                return Err(Fault::part_not_supported(&*option)
-                    .hint("relabel the files yourself: chcon -R -t container_file_t"));
-            }
             ("O", Family::Bind | Family::Volume) => {}
             (word, Family::Bind | Family::Volume) if word == "idmap" || word.starts_with("idmap=") => {
                 return Err(Fault::part_not_supported(word));

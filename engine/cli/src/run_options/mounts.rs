@@ -57,7 +57,7 @@ fn volume(text: &str, host: &Host) -> Result<MountRequest, Fault> {
         Some(name) => volume_name(name)?,
     };
     let options = options.split(',').filter(|option| !option.is_empty()).map(str::to_owned).collect();
-    finish(source, target, options, host)
+    finish(source, target, options)
 }
 
 /// `type=…,source=…,target=…,…`
@@ -102,22 +102,17 @@ fn mount(text: &str, host: &Host) -> Result<MountRequest, Fault> {
     for (key, value) in rest {
         options.extend(mount_words::from_mount_field(&key, value.as_deref())?);
     }
-    finish(source, &target, options, host)
+    finish(source, &target, options)
 }
 
 /// `TARGET[:OPTIONS]`
 fn tmpfs(text: &str) -> Result<MountRequest, Fault> {
     let (target, options) = text.split_once(':').unwrap_or((text, ""));
     let options = options.split(',').filter(|option| !option.is_empty()).map(str::to_owned).collect();
-    finish(MountSource::Tmpfs, target, options, &Host::default())
+    finish(MountSource::Tmpfs, target, options)
 }
 
-fn finish(
-    source: MountSource,
-    target: &str,
-    options: Vec<String>,
-    host: &Host,
-) -> Result<MountRequest, Fault> {
+fn finish(source: MountSource, target: &str, options: Vec<String>) -> Result<MountRequest, Fault> {
     if !target.starts_with('/') {
         return Err(Fault::invalid("the path in the container must be absolute"));
     }
@@ -131,7 +126,7 @@ fn finish(
         MountSource::Tmpfs => Family::Tmpfs,
         MountSource::Devpts => Family::Devpts,
     };
-    let options = mount_words::checked(options, family, host.selinux)?;
+    let options = mount_words::checked(options, family)?;
     mount_words::check_overlay(&options)?;
     Ok(MountRequest { source, target, options })
 }

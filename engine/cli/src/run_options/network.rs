@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use pontoon_lifecycle::request::NetworkMode;
 
 use super::error::Fault;
-use super::{Host, OptionError};
+use super::{Host, OptionError, modes};
 
 /// Reads the one network there may be.
 pub(super) fn read(values: &[String], host: &Host) -> Result<Option<NetworkMode>, OptionError> {
@@ -55,10 +55,12 @@ fn mode(text: &str, host: &Host) -> Result<Option<NetworkMode>, Fault> {
             Some(name) if !name.is_empty() => Ok(Some(NetworkMode::Container(name.to_owned()))),
             _ => Err(Fault::invalid("the container is missing").hint("write it as container:NAME")),
         },
-        "private" | "bridge" | "ns" | "pod" => {
-            Err(Fault::not_supported()
-                .hint("pasta, slirp4netns, container:NAME, host and none are supported"))
-        }
+        "ns" => match options {
+            Some(path) if !path.is_empty() => Ok(Some(NetworkMode::Path(modes::namespace_path(path, host)))),
+            _ => Err(Fault::invalid("the path is missing").hint("write it as ns:PATH")),
+        },
+        "private" | "bridge" | "pod" => Err(Fault::not_supported()
+            .hint("pasta, slirp4netns, container:NAME, ns:PATH, host and none are supported")),
         name if super::names::is_name(name) => Err(Fault::not_supported()
             .hint("networks with names are not there yet; pasta, slirp4netns, host and none are supported")),
         _ => Err(Fault::invalid("it is no network").hint("pasta, slirp4netns, host and none are supported")),

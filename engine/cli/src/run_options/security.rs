@@ -41,17 +41,16 @@ pub(super) fn apply(request: &mut CreateRequest, text: &str) -> Result<(), Fault
         ("mask", Some(paths)) => request.mask.extend(path_list(paths)?),
         ("unmask", Some(paths)) if paths.eq_ignore_ascii_case("all") => request.unmask.push("ALL".to_owned()),
         ("unmask", Some(paths)) => request.unmask.extend(path_list(paths)?),
-        // We set no SELinux labels, so a container is without one anyway; and the same for AppArmor.
-        ("label", Some("disable")) | ("apparmor", Some("unconfined")) => {}
-        ("label", Some(_)) => return Err(Fault::not_supported().hint("`label=disable` is supported")),
-        ("apparmor", Some(_)) => {
-            return Err(Fault::not_supported().hint("`apparmor=unconfined` is supported"));
-        }
-        ("proc-opts" | "systempaths" | "nested", _) => return Err(Fault::not_supported()),
+        // What they mean is seen where there is SELinux; elsewhere, as in Podman, they mean nothing.
+        ("label", Some(option)) if !option.is_empty() => request.label_options.push(option.to_owned()),
+        ("apparmor", Some(profile)) if !profile.is_empty() => request.apparmor = Some(profile.to_owned()),
+        // Docker's word for it.
+        ("systempaths", Some("unconfined")) => request.unmask.push("ALL".to_owned()),
+        ("proc-opts" | "nested" | "systempaths", _) => return Err(Fault::not_supported()),
         _ => {
             return Err(Fault::invalid("there is no such option").hint(
                 "there are no-new-privileges, seccomp=FILE, seccomp=unconfined, mask=PATH:…, unmask=PATH:…, unmask=ALL, \
-                 label=disable and apparmor=unconfined",
+                 label=…, apparmor=PROFILE and apparmor=unconfined",
             ));
         }
     }

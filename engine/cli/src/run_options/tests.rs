@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use pontoon_lifecycle::request::{
-    CgroupMode, CreateRequest, LogDriver, MountRequest, MountSource, NetworkMode, PullPolicy, SdNotifyMode,
-    SeccompRequest, UserNsMode,
+    CgroupMode, CreateRequest, LogDriver, MountRequest, MountSource, NamespaceMode, NetworkMode, PullPolicy,
+    SdNotifyMode, SeccompRequest, UserNsMode,
 };
 
 use super::*;
@@ -25,7 +25,6 @@ fn host() -> Host {
         env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
         directory: Some(PathBuf::from("/work/dir")),
         rootless: true,
-        selinux: false,
     }
 }
 
@@ -203,10 +202,46 @@ fn wrong_volumes_are_told() {
 }
 
 #[test]
-fn relabelling_is_refused_where_there_is_selinux() {
-    let host = Host { selinux: true, ..host() };
-    let err = lowered_on(&["-v", "/srv:/m:z"], &host).unwrap_err();
-    assert_eq!(err.to_string(), "`--volume=z` is not supported yet");
+fn namespaces_are_shared_by_name_and_by_path() {
+    let read = request(&[
+        "--pid",
+        "ns:/proc/1/ns/pid",
+        "--ipc",
+        "container:a",
+        "--uts",
+        "ns:x",
+        "--cgroupns",
+        "container:a",
+        "--userns",
+        "ns:/u",
+        "--network",
+        "ns:/run/netns/n",
+    ]);
+    assert_eq!(read.pid, NamespaceMode::Path("/proc/1/ns/pid".into()));
+    assert_eq!(read.ipc, NamespaceMode::Container("a".to_owned()));
+    assert_eq!(read.uts, NamespaceMode::Path("/work/dir/x".into()));
+    assert_eq!(read.cgroup_namespace, NamespaceMode::Container("a".to_owned()));
+    assert_eq!(read.userns, UserNsMode::Path("/u".into()));
+    assert_eq!(read.network, Some(NetworkMode::Path("/run/netns/n".into())));
+    let host = request(&["--cgroupns", "host"]);
+    assert!(host.host_cgroup_namespace && host.cgroup_namespace == NamespaceMode::Host);
+    assert!(refusal(&["--network", "ns:/n", "-p", "80:80"]).contains("--network ns:/n"));
+    assert!(refusal(&["--uts", "ns:/n", "--hostname", "x"]).contains("--uts ns:/n"));
+}
+
+#[test]
+fn labels_are_kept_as_they_are_said() {
+    let read = request(&[
+        "--security-opt",
+        "label=type:t",
+        "--security-opt",
+        "label:disable",
+        "--security-opt",
+        "apparmor=p",
+    ]);
+    assert_eq!(read.label_options, ["type:t", "disable"]);
+    assert_eq!(read.apparmor.as_deref(), Some("p"));
+    assert_eq!(request(&["--security-opt", "systempaths=unconfined"]).unmask, ["ALL"]);
 }
 
 #[test]
@@ -293,10 +328,10 @@ fn networks_are_chosen_by_name() {
     for (value, expected) in [
         (
             "bridge",
-            "`--network=bridge` is not supported yet -> pasta, slirp4netns, container:NAME, host and none",
+            "`--network=bridge` is not supported yet -> pasta, slirp4netns, container:NAME, ns:PATH, host and none",
         ),
         ("container:", "container:NAME"),
-        ("ns:/run/ns", "not supported yet"),
+        ("ns:", "the path is missing"),
         ("mynet", "not supported yet -> networks with names"),
         ("mynet:ip=10.0.0.1", "not supported yet"),
         ("host:x", "`host` takes no options"),
@@ -324,7 +359,7 @@ fn user_namespaces_are_chosen_by_name() {
         assert_eq!(request(&["--userns", value]).userns, expected, "{value}");
     }
     for (value, expected) in [
-        ("ns:/proc/1/ns/user", "not supported yet"),
+        ("ns:", "it must be one of"),
         ("host:x", "it must be one of: host, keep-id"),
         ("bogus", "it must be one of: host, keep-id"),
         ("container:", "it must be one of: host, keep-id"),
@@ -485,12 +520,12 @@ fn security_options_are_known_or_refused() {
     assert_eq!(profile, SeccompRequest::Profile(PathBuf::from("/p.json")));
     for (value, expected) in [
         ("bogus", "there is no such option"),
-        ("label=type:x", "not supported yet"),
-        ("apparmor=x", "not supported yet"),
+        ("label=", "there is no such option"),
+        ("apparmor=", "there is no such option"),
         ("no-new-privileges=maybe", "it takes `true` or `false`"),
         ("mask=relative", "`relative` is no absolute path"),
         ("seccomp=", "there is no such option"),
-        ("systempaths=unconfined", "not supported yet"),
+        ("systempaths=x", "not supported yet"),
     ] {
         check_refused("--security-opt", value, expected);
     }
@@ -514,7 +549,7 @@ fn devices_have_two_paths_and_permissions() {
         ("/dev/null:/x:rr", "`rr` is neither"),
         ("/dev/null:/x:", "is neither"),
         ("foo", "the device must be a path"),
-        ("nvidia.com/gpu=all", "not supported yet"),
+        ("nvidia.com/gpu=", "the name of a CDI device"),
         ("/a:/b:r:x", "it must be HOST"),
         ("/dev/null:/", "must be absolute"),
     ] {
@@ -607,9 +642,9 @@ fn options_for_our_one_way_are_taken_and_others_refused() {
         "--systemd=false",
     ]);
     request(&["--no-healthcheck", "--image-volume=anonymous", "--disable-content-trust"]);
-    check_refused("--ipc", "container:x", "not supported yet");
-    check_refused("--pid", "ns:/x", "not supported yet");
-    check_refused("--cgroupns", "container:x", "not supported yet -> private and host are");
+    check_refused("--ipc", "container:", "container:NAME, ns:PATH");
+    check_refused("--pid", "ns:", "container:NAME, ns:PATH");
+    check_refused("--cgroupns", "pod:x", "container:NAME, ns:PATH");
     check_refused("--systemd", "maybe", "true, false, always");
     check_refused("--seccomp-policy", "image", "not supported yet");
     check_refused("--image-volume", "x", "anonymous, bind, tmpfs, ignore");

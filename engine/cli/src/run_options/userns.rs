@@ -2,13 +2,13 @@
 
 use pontoon_lifecycle::request::{AutoUserNs, Outside, UserNsMode, Wish};
 
-use super::OptionError;
 use super::error::{Fault, each_listed, optional};
+use super::{Host, OptionError, modes};
 use crate::args::ContainerOptions;
 
 /// Reads them all; a mode and maps of one's own exclude each other.
-pub(super) fn read_all(options: &ContainerOptions) -> Result<UserNsMode, OptionError> {
-    let mode = optional("--userns", options.userns.as_ref(), read)?;
+pub(super) fn read_all(options: &ContainerOptions, host: &Host) -> Result<UserNsMode, OptionError> {
+    let mode = optional("--userns", options.userns.as_ref(), |text| read(text, host))?;
     let named = options.subuidname.as_ref().or(options.subgidname.as_ref());
     let mapped = [
         ("--uidmap", !options.uidmap.is_empty()),
@@ -48,9 +48,9 @@ enum Mode {
 }
 
 const MODES: &str = "it must be one of: host, keep-id[:uid=N,gid=N,size=N], auto[:size=N,uidmapping=C:I:N,\
-                     gidmapping=C:I:N], nomap, container:NAME";
+                     gidmapping=C:I:N], nomap, container:NAME, ns:PATH";
 
-fn read(text: &str) -> Result<Mode, Fault> {
+fn read(text: &str, host: &Host) -> Result<Mode, Fault> {
     let (mode, options) = text.split_once(':').unwrap_or((text, ""));
     Ok(Mode::Known(match mode {
         "" | "host" if options.is_empty() => UserNsMode::Host,
@@ -59,9 +59,7 @@ fn read(text: &str) -> Result<Mode, Fault> {
         "keep-id" => keep_id(options)?,
         "auto" => auto(options)?,
         "container" if !options.is_empty() => UserNsMode::Container(options.to_owned()),
-        "ns" => {
-            return Err(Fault::not_supported().hint("`container:NAME` shares the ids of a container"));
-        }
+        "ns" if !options.is_empty() => UserNsMode::Path(modes::namespace_path(options, host)),
         _ => return Err(Fault::invalid(MODES)),
     }))
 }

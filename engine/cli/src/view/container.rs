@@ -5,6 +5,8 @@ use std::time::SystemTime;
 
 use pontoon_image::HealthConfig;
 use pontoon_lifecycle::health::{DEFAULT_LOG, HealthRequest};
+use pontoon_lifecycle::labels::Contexts;
+use pontoon_lifecycle::labels::apparmor::UNCONFINED;
 use pontoon_lifecycle::request::{CreateRequest, NetworkMode};
 use pontoon_monitor::health::{HealthRecord, Outcome};
 use pontoon_rootless::idmap::IdMaps;
@@ -32,6 +34,8 @@ pub struct Facts<'a> {
     pub image_digest: String,
     /// Image's name.
     pub image_name: &'a str,
+    /// SELinux contexts of its processes and files, where there are any.
+    pub contexts: Option<&'a Contexts>,
     /// What was asked for.
     pub request: &'a CreateRequest,
     /// The command that runs: entry point and words.
@@ -220,9 +224,9 @@ struct Shown<'a> {
     name: &'a str,
     restart_count: u32,
     driver: &'a str,
-    mount_label: &'static str,
-    process_label: &'static str,
-    app_armor_profile: &'static str,
+    mount_label: String,
+    process_label: String,
+    app_armor_profile: String,
     effective_caps: NullIfEmpty<Vec<String>>,
     bounding_caps: NullIfEmpty<Vec<String>>,
     #[serde(rename = "ExecIDs")]
@@ -465,9 +469,9 @@ fn shown<'a>(facts: &'a Facts<'a>) -> Shown<'a> {
         name: facts.name,
         restart_count: facts.state.restarts,
         driver: &facts.graph.name,
-        mount_label: "",
-        process_label: "",
-        app_armor_profile: "",
+        mount_label: facts.contexts.map(|it| it.mount.clone()).unwrap_or_default(),
+        process_label: facts.contexts.map(|it| it.process.clone()).unwrap_or_default(),
+        app_armor_profile: request.apparmor.clone().filter(|it| it != UNCONFINED).unwrap_or_default(),
         effective_caps: NullIfEmpty(facts.effective_caps.clone()),
         bounding_caps: NullIfEmpty(facts.bounding_caps.clone()),
         exec_ids: [],

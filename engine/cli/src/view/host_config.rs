@@ -25,7 +25,7 @@ const PRIVATE: &str = "private";
 pub(super) struct HostConfig {
     binds: Vec<String>,
     cgroup_manager: String,
-    cgroup_mode: &'static str,
+    cgroup_mode: String,
     #[serde(rename = "ContainerIDFile")]
     container_id_file: String,
     log_config: LogConfig,
@@ -45,7 +45,7 @@ pub(super) struct HostConfig {
     extra_hosts: Vec<String>,
     hosts_file: String,
     group_add: Vec<String>,
-    ipc_mode: &'static str,
+    ipc_mode: String,
     cgroup: &'static str,
     cgroups: String,
     links: Option<()>,
@@ -184,7 +184,11 @@ impl HostConfig {
         Self {
             binds: facts.mounts.iter().filter_map(bind).collect(),
             cgroup_manager: facts.cgroup_manager.to_owned(),
-            cgroup_mode: if request.host_cgroup_namespace { "host" } else { PRIVATE },
+            cgroup_mode: if request.host_cgroup_namespace {
+                "host".to_owned()
+            } else {
+                mode_word(facts, &request.cgroup_namespace)
+            },
             container_id_file: request
                 .cidfile
                 .as_ref()
@@ -199,6 +203,7 @@ impl HostConfig {
             },
             network_mode: match &request.network {
                 Some(NetworkMode::Container(name)) => of_container(facts, name),
+                Some(NetworkMode::Path(path)) => by_path(path),
                 _ => facts.network_mode.to_owned(),
             },
             port_bindings: bindings(&request.publish),
@@ -228,11 +233,11 @@ impl HostConfig {
                 Some(HostsFile::None) => "none".to_owned(),
             },
             group_add: request.group_add.clone(),
-            ipc_mode: match request.ipc {
-                NamespaceMode::Host => "host",
-                _ if request.no_shm => "none",
-                _ if request.private_ipc => "private",
-                _ => "shareable",
+            ipc_mode: match &request.ipc {
+                NamespaceMode::Private if request.no_shm => "none".to_owned(),
+                NamespaceMode::Private if request.private_ipc => PRIVATE.to_owned(),
+                NamespaceMode::Private => "shareable".to_owned(),
+                mode => mode_word(facts, mode),
             },
             cgroup: "",
             cgroups: match word(&request.cgroups).as_str() {
@@ -251,12 +256,13 @@ impl HostConfig {
             userns_mode: match &request.userns {
                 UserNsMode::Host => String::new(),
                 UserNsMode::Container(name) => of_container(facts, name),
+                UserNsMode::Path(path) => by_path(path),
                 _ => PRIVATE.to_owned(),
             },
             id_mappings: facts
                 .id_maps
                 .as_ref()
-                .filter(|_| !matches!(request.userns, UserNsMode::Container(_)))
+                .filter(|_| !matches!(request.userns, UserNsMode::Container(_) | UserNsMode::Path(_)))
                 .map(|maps| {
                     let text = |ranges: &[IdRange]| -> Vec<String> {
                         ranges.iter().map(|it| format!("{}:{}:{}", it.container, it.host, it.size)).collect()
@@ -331,7 +337,12 @@ fn mode_word(facts: &Facts<'_>, mode: &NamespaceMode) -> String {
         NamespaceMode::Private => PRIVATE.to_owned(),
         NamespaceMode::Host => "host".to_owned(),
         NamespaceMode::Container(name) => of_container(facts, name),
+        NamespaceMode::Path(path) => by_path(path),
     }
+}
+
+fn by_path(path: &std::path::Path) -> String {
+    format!("ns:{}", path.display())
 }
 
 /// Processors, in thousand-millionths.
@@ -410,6 +421,14 @@ fn security_opt(facts: &Facts<'_>) -> Vec<String> {
         SeccompRequest::Default => {}
         SeccompRequest::Unconfined => options.push("seccomp=unconfined".to_owned()),
         SeccompRequest::Profile(path) => options.push(format!("seccomp={}", path.display())),
+    }
+    if let Some(profile) = &request.apparmor {
+        options.push(format!("apparmor={profile}"));
+    }
+    if !request.label_options.is_empty() {
+        // Podman tells all of them in one.
+        let words: Vec<_> = request.label_options.iter().map(|it| format!("label={it}")).collect();
+        options.push(words.join(","));
     }
     options.extend(request.mask.iter().map(|path| format!("mask={path}")));
     let unmask = |path: &String| {

@@ -239,6 +239,8 @@ pub struct Security {
     pub apparmor_enabled: bool,
     /// Capabilities of a container, separated by commas.
     pub capabilities: String,
+    /// Ours: `cgroup` where the kernel asks rules about devices, else why only nodes that are mounted are devices.
+    pub device_filter: String,
     /// Whether the caller is an ordinary user.
     pub rootless: bool,
     /// Whether there are seccomp filters.

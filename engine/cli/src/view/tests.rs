@@ -445,6 +445,7 @@ fn ports_are_told_one_by_one() {
 
 fn facts(request: &CreateRequest) -> container::Facts<'_> {
     container::Facts {
+        contexts: None,
         id: "4d32b396b9e64867dc36",
         name: "web",
         created: from_nanos(CREATED),
