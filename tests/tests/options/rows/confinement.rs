@@ -1,7 +1,7 @@
 //! What it may do.
 
 use crate::compare::differs;
-use crate::row::{Row, inside, row};
+use crate::row::{Row, inside, outside, row};
 
 /// The capabilities in effect.
 const CAPS: &str = "grep ^CapEff: /proc/self/status | tr -d '\\t'";
@@ -42,13 +42,13 @@ pub const ROWS: &[Row] = &[
             inside("--security-opt unmask=/proc/keys", "test -c /proc/keys || echo real", "real")
                 .but(&[differs("HostConfig.SecurityOpt", "Podman keeps no note of it; ours tells it")]),
             inside("--security-opt unmask=ALL", "test -c /proc/keys || echo real", "real"),
-            inside("--security-opt label=disable", "echo ran", "ran")
-                .but(&[differs("HostConfig.SecurityOpt", "fault: ours tells nothing")]),
-            inside("--security-opt apparmor=unconfined", "echo ran", "ran")
-                .but(&[differs("HostConfig.SecurityOpt", "fault: ours tells nothing")]),
+            inside("--security-opt label=disable", "echo ran", "ran"),
+            inside("--security-opt label=type:x_t --security-opt label=level:s0:c1", "echo ran", "ran"),
+            inside("--security-opt apparmor=unconfined", "echo ran", "ran"),
+            inside("--security-opt systempaths=unconfined", "test -c /proc/keys || echo real", "real"),
         ],
     )
-    .wrong(&["bogus"]),
+    .wrong(&["bogus", "apparmor=no-such-profile", "label=nested"]),
     row(
         "--seccomp-policy",
         &[inside("--seccomp-policy default", "grep -c 'Seccomp:.2' /proc/self/status", "1")],
@@ -101,6 +101,25 @@ pub const ROWS: &[Row] = &[
                 ),
             ]),
         ],
+    ),
+    row(
+        "--gpus",
+        &[outside(
+            "--gpus all",
+            "mkdir -p out/cdi; echo '{\"cdiVersion\":\"0.5.0\",\"kind\":\"nvidia.com/gpu\",\"devices\":[{\"name\":\"all\",\"containerEdits\":{\"env\":[\"GPU=seen\"]}}]}' >out/cdi/x.json
+             pontoon --cdi-spec-dir out/cdi run --rm @O @B sh -c 'echo $GPU'",
+            "seen",
+        )],
+    )
+    .wrong(&["device=0"]),
+    row(
+        "--device-cgroup-rule",
+        &[outside(
+            "--device-cgroup-rule 'c 42:* rwm'",
+            "pontoon run --rm @O @B true 2>&1 | grep -o 'only root'",
+            "only root",
+        )
+        .unlike("root's containers have rules; `devices.rs` shows them beside Podman's")],
     ),
     row("--oom-score-adj", &[inside("--oom-score-adj 500", "cat /proc/self/oom_score_adj", "500")])
         .wrong(&["x"]),

@@ -53,6 +53,7 @@ pub const ROWS: &[Row] = &[
             outside("--ipc private", with_host!("ipc"), "own"),
             outside("--ipc shareable", with_host!("ipc"), "own"),
             outside("--ipc host", with_host!("ipc"), "shared"),
+            outside("--ipc container:front", with_front!("ipc"), "shared"),
         ],
     )
     .wrong(&["bogus"]),
