@@ -115,7 +115,7 @@ fn other_directories_are_named_by_option_and_configuration() {
     let _gone = Gone(host, "cdi-kept");
     let spec = |value: &str| {
         format!(
-            r#"{{"cdiVersion":"1.0.0","kind":"own.com/xx","devices":[{{"name":"one","containerEdits":{{"env":["OWN={value}"]}}}}]}}"#
+            r#"{{"cdiVersion":"0.6.0","kind":"own.com/xx","devices":[{{"name":"one","containerEdits":{{"env":["OWN={value}"]}}}}]}}"#
         )
     };
     host.write("alice", "/home/alice/cdi/low/a.json", spec("low"));

@@ -217,7 +217,7 @@ fn check(spec: Spec) -> Result<Spec, SpecError> {
 
 fn check_edits(edits: &ContainerEdits) -> Result<(), SpecError> {
     for variable in &edits.env {
-        if !variable.split_once('=').is_some_and(|(name, _)| !name.is_empty()) {
+        if variable.split_once('=').is_none_or(|(name, _)| name.is_empty()) {
             return Err(wrong("env", variable, "it must be NAME=VALUE"));
         }
     }
