@@ -1,10 +1,12 @@
 //! The processes of a running container, as `/proc` has them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use pontoon_monitor::state::RunState;
+use rustix::fs::{Mode, OFlags};
 
 use crate::small;
 
@@ -29,6 +31,20 @@ pub struct ProcessInfo {
     pub host_user: u32,
     /// Effective group on the host.
     pub host_group: u32,
+    /// Supplementary groups, as the container sees them, and as the host does.
+    pub more_groups: (Vec<u32>, Vec<u32>),
+    /// Capabilities: inheritable, permitted, effective, bounding, ambient.
+    pub capabilities: [u64; 5],
+    /// What of seccomp(2) is at work: 0 nothing, 1 strict, 2 a filter.
+    pub seccomp: u8,
+    /// Label of a security module; `None` if there is none.
+    pub label: Option<String>,
+    /// Whether it leads its session.
+    pub leads_session: bool,
+    /// Whether it is in the foreground of its terminal.
+    pub in_foreground: bool,
+    /// How many threads it has.
+    pub threads: u32,
     /// Processor time, in clock ticks.
     pub cpu_ticks: u64,
     /// When it was started, in clock ticks after the boot.
@@ -45,6 +61,30 @@ pub struct ProcessInfo {
     pub name: String,
     /// Program and arguments; empty for a zombie.
     pub arguments: Vec<String>,
+}
+
+/// Users and groups by the container's own names.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Of users, by number.
+    pub users: BTreeMap<u32, String>,
+    /// Of groups, by number.
+    pub groups: BTreeMap<u32, String>,
+}
+
+/// Reads the names that the root file system of a run's first process has. Whatever is wrong with its databases, there are
+/// just no names.
+#[must_use]
+pub fn names(state: &RunState) -> Names {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = rustix::fs::open(format!("/proc/{}/root", state.pid), flags, Mode::empty());
+    root.map_or_else(
+        |_| Names::default(),
+        |root| {
+            let (users, groups) = pontoon_runtime::identity::names_in(&root);
+            Names { users, groups }
+        },
+    )
 }
 
 /// The processes of a run, by their pids on the host; those that end meanwhile are left out.
@@ -107,6 +147,7 @@ fn read(pid: u32) -> Option<(ProcessInfo, u32)> {
     let number = |index: usize| fields.get(index).and_then(|field| field.parse::<i64>().ok());
     let status = fs::read_to_string(proc.join("status")).ok()?;
     let line = |key: &str| status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(":\t"));
+    let set = |key: &str| line(key).and_then(|text| u64::from_str_radix(text.trim(), 16).ok()).unwrap_or(0);
     let numbers = |key: &str| -> Vec<u32> {
         line(key)
             .into_iter()
@@ -116,7 +157,7 @@ fn read(pid: u32) -> Option<(ProcessInfo, u32)> {
     };
     let kib =
         |key: &str| line(key).and_then(|text| text.trim().strip_suffix(" kB")?.parse().ok()).unwrap_or(0);
-    let (users, groups) = (numbers("Uid"), numbers("Gid"));
+    let (users, groups, more) = (numbers("Uid"), numbers("Gid"), numbers("Groups"));
     let map = |file: &str| fs::read_to_string(proc.join(file)).unwrap_or_default();
     let (uid_map, gid_map) = (map("uid_map"), map("gid_map"));
     let command = fs::read(proc.join("cmdline")).unwrap_or_default();
@@ -133,6 +174,13 @@ fn read(pid: u32) -> Option<(ProcessInfo, u32)> {
         groups: (inside(*groups.first()?, &gid_map), inside(*groups.get(1)?, &gid_map)),
         host_user: *users.get(1)?,
         host_group: *groups.get(1)?,
+        more_groups: (more.iter().map(|id| inside(*id, &gid_map)).collect(), more),
+        capabilities: ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"].map(set),
+        seccomp: numbers("Seccomp").first().and_then(|it| u8::try_from(*it).ok()).unwrap_or(0),
+        label: small::read(proc.join("attr/current")).map(|it| it.trim_end_matches(['\0', '\n']).to_owned()),
+        leads_session: number(3)? == i64::from(pid),
+        in_foreground: number(2)? == number(5)?,
+        threads: u32::try_from(number(17)?).unwrap_or(1),
         cpu_ticks: u64::try_from(number(11)? + number(12)?).unwrap_or(0),
         started_ticks: u64::try_from(number(19)?).unwrap_or(0),
         nice: number(16)?,
@@ -178,6 +226,8 @@ mod tests {
         let found = processes(&state);
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].host_pid, found[0].parent), (std::process::id(), 0));
-        assert!(!found[0].arguments.is_empty() && found[0].resident > 0);
+        assert!(!found[0].arguments.is_empty() && found[0].resident > 0 && found[0].threads > 0);
+        let root = names(&state);
+        assert_eq!(root.users.get(&0).map(String::as_str), Some("root"));
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::OnceLock;
 
 use pontoon_monitor::state::RunState;
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 
 use crate::{small, top};
 
@@ -42,14 +42,14 @@ pub fn of(state: &RunState) -> Usage {
         memory: number("memory.current").unwrap_or_else(|| counted().0),
         memory_limit: number("memory.max").unwrap_or_else(host_memory),
         pids: number("pids.current").unwrap_or_else(|| counted().1),
-        network: small::read_at(CWD, format!("/proc/{}/net/dev", state.pid))
-            .map_or((0, 0), |text| network(&text)),
+        network: small::read(format!("/proc/{}/net/dev", state.pid)).map_or((0, 0), |text| network(&text)),
         block: read("io.stat").map_or((0, 0), |text| block(&text)),
     }
 }
 
-/// The host's memory, which does not change while we look.
-fn host_memory() -> u64 {
+/// The host's memory in bytes, which does not change while we look.
+#[must_use]
+pub fn host_memory() -> u64 {
     static BYTES: OnceLock<u64> = OnceLock::new();
     *BYTES.get_or_init(|| {
         let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();

@@ -3,6 +3,7 @@
 //! Both files come from the image and are hostile input: they are read as regular files only, up to a limit, and lines that
 //! are not of the form of passwd(5) and group(5) are passed over.
 
+use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{FileType, OFlags};
@@ -111,6 +112,20 @@ pub fn resolve(user: &str, more: &[String], passwd: &str, group: &str) -> Result
 /// Looks a user, and more groups, up in the databases below `root`.
 pub(crate) fn look_up_in(root: &OwnedFd, user: &str, more: &[String]) -> Result<Identity, Failure> {
     resolve(user, more, &read_database_in(root, "/etc/passwd")?, &read_database_in(root, "/etc/group")?)
+}
+
+/// The names of all users and of all groups in the databases below `root`, by number; of several with one number the first.
+#[must_use]
+pub fn names_in(root: &OwnedFd) -> (BTreeMap<u32, String>, BTreeMap<u32, String>) {
+    let read = |path| read_database_in(root, path).unwrap_or_default();
+    let (mut users, mut groups) = (BTreeMap::new(), BTreeMap::new());
+    for entry in passwd_entries(&read("/etc/passwd")) {
+        users.entry(entry.uid).or_insert_with(|| entry.name.to_owned());
+    }
+    for (name, gid, _) in group_entries(&read("/etc/group")) {
+        groups.entry(gid).or_insert_with(|| name.to_owned());
+    }
+    (users, groups)
 }
 
 /// Reads a database file below `root`. One that is missing, or that is no regular file, is empty: a FIFO must not hang us,

@@ -11,14 +11,13 @@ use pontoon_cli::exit::ExitStatus;
 /// `pontoon container cleanup`: supervisors clean up after themselves, so this is about those that could not.
 pub fn cleanup(context: &Context, args: &CleanupArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
-    let names = Selection::of("container cleanup", &args.chosen, &[]).resolve(&store, |it| !it.is_alive())?;
+    let names = Selection::of("container cleanup", &args.chosen, &[]).resolve(&store, |_| true)?;
     for_each(&names, |name| {
         // Looking is cleaning.
         let found = list::find(&store, name)?;
-        if found.status.is_alive() {
-            let text =
-                format!("container `{name}` is {}: there is nothing to clean up yet", found.status.word());
-            return Err(Failure::new(text, None));
+        if found.status.is_alive() && (args.rm || args.rmi) {
+            let text = format!("container `{name}` is {}: it cannot be removed yet", found.status.word());
+            return Err(Failure::new(text, Some(format!("stop it first: pontoon stop {name}"))));
         }
         if args.rm || args.rmi {
             let options = RemoveOptions { volumes: true, ..RemoveOptions::default() };

@@ -1,14 +1,15 @@
 //! `top`.
 
 use std::fs;
+use std::time::SystemTime;
 
-use pontoon_lifecycle::{list, top};
+use pontoon_lifecycle::{list, top, usage};
 
 use super::{Context, Failure};
 use pontoon_cli::args::TopArgs;
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
-use pontoon_cli::view::top::{self as view, Clock};
+use pontoon_cli::view::top::{self as view, Surroundings};
 
 /// `pontoon top`
 pub fn top(context: &Context, args: &TopArgs) -> Result<ExitStatus, Failure> {
@@ -31,13 +32,19 @@ pub fn top(context: &Context, args: &TopArgs) -> Result<ExitStatus, Failure> {
         let text = format!("container `{name}` is not running, so it has no processes");
         return Err(Failure::new(text, Some(format!("start it first: pontoon start {name}"))));
     };
-    output::out(&view::text(&top::processes(state), &columns, &clock()))?;
+    output::out(&view::text(&top::processes(state), &columns, &surroundings(top::names(state))))?;
     Ok(ExitStatus::Success)
 }
 
-/// The time, as the kernel counts it for processes.
-fn clock() -> Clock {
+/// What the kernel counts by, and what the container calls its users.
+fn surroundings(names: top::Names) -> Surroundings {
     let uptime = fs::read_to_string("/proc/uptime").unwrap_or_default();
     let seconds = uptime.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(0.0);
-    Clock { uptime: seconds, ticks_per_second: rustix::param::clock_ticks_per_second() }
+    Surroundings {
+        uptime: seconds,
+        now: SystemTime::now(),
+        ticks_per_second: rustix::param::clock_ticks_per_second(),
+        memory: usage::host_memory() / 1024,
+        names,
+    }
 }
