@@ -2,6 +2,8 @@
 //!
 //! A benchmark tells; it never fails for being slow.
 
+mod life;
+
 use std::time::Duration;
 
 use crate::host::{BootOptions, TestHost};
@@ -46,6 +48,8 @@ pub fn run(quick: bool) -> i32 {
     bench.bare_crun();
     bench.generator();
     bench.memory();
+    bench.life();
+    bench.many();
     bench.units();
     if !quick {
         bench.pull();
@@ -258,17 +262,17 @@ impl Bench {
     }
 
     fn print(&self) {
-        println!("{:<44} {:>10} {:>10} {:>7} {:>7}", "work", "pontoon", "podman", "ratio", "budget");
+        println!("{:<46} {:>10} {:>10} {:>7} {:>7}", "work", "pontoon", "podman", "ratio", "budget");
         for row in &self.rows {
             let ratio = row.ours / row.theirs;
             let verdict = if ratio <= row.budget { "" } else { "  over" };
             println!(
-                "{:<44} {:>7.1} {} {:>7.1} {} {:>7.3} {:>7.2}{verdict}",
+                "{:<46} {:>7.1} {} {:>7.1} {} {:>7.3} {:>7.2}{verdict}",
                 row.work, row.ours, row.unit, row.theirs, row.unit, ratio, row.budget
             );
         }
         let size = self.host.root("du -cb /usr/bin/pontoon /usr/libexec/pontoon/* | tail -1 | cut -f1").ok();
         let bytes: f64 = size.text().parse().expect("a number");
-        println!("{:<44} {:>7.1} MB (budget 20 MB)", "installed programs", bytes / 1e6);
+        println!("{:<46} {:>7.1} MB (budget 20 MB)", "installed programs", bytes / 1e6);
     }
 }
