@@ -209,12 +209,13 @@ fn who_gets_a_pid_of_a_container_is_left_alone() {
     }
     host.alice("pontoon rm -f -t 0 -a; pontoon volume prune -f").ok();
     let before = Traces::of(host, "alice");
-    let pid_max = host.root("cat /proc/sys/kernel/pid_max; echo 420 >/proc/sys/kernel/pid_max").ok();
+    let pid_max = host.root("cat /proc/sys/kernel/pid_max; echo 700 >/proc/sys/kernel/pid_max").ok();
     let script = r#"
+trap 'kill $bystanders' EXIT
 run="pontoon run -d --replace --name numbered --stop-timeout 0 --init -p 8479:80 $B sleep 10000"
 fill() { # all numbers but a few that the next commands need, so that those that became free are somebody's
-    set -- /proc/[0-9]*
-    for i in $(seq $((330 - $#))); do sleep 10001 >/dev/null 2>&1 & bystanders="$bystanders $!"; done
+    set -- /proc/[3-6][0-9][0-9] # what is below 300 is given out once only
+    for i in $(seq $((340 - $#))); do sleep 10001 >/dev/null 2>&1 & bystanders="$bystanders $!"; done
 }
 for round in 1 2 3 4 5 6; do
     bystanders=
@@ -235,6 +236,7 @@ for round in 1 2 3 4 5 6; do
     for pid in $bystanders; do kill -0 $pid 2>/dev/null || echo "round $round: $pid was killed"; done
     [ $(echo $bystanders | wc -w) -gt 100 ] || echo "round $round: only $(echo $bystanders | wc -w) bystanders"
     kill $bystanders; wait
+    bystanders=
 done 2>/dev/null
 "#;
     let seen = host.entry("alice").env("B", B).limit(std::time::Duration::from_secs(120)).sh(script);
