@@ -136,6 +136,26 @@ fn what_is_used_up_inside_leaves_the_session_usable() {
     quick(host, "timeout 10 pontoon rm -f -t 0 glutton").ok();
 }
 
+/// 57: processes without end. (The limit here is one of resources: this host has no pids controller, and the kernel of the UML
+/// host does not survive a bomb.)
+#[test]
+fn processes_without_end_leave_the_rest_alone() {
+    let host = host_with_busybox();
+    let _gone = Gone(host, "bomb");
+    let bomb = "bomb() { bomb | bomb & }; while :; do bomb; done 2>/dev/null";
+    let check = "--health-cmd true --health-interval 300ms --health-timeout 1s";
+    quick(host, &format!("pontoon run -d --name bomb --network none --stop-timeout 0 -u 33 --ulimit nproc=80:80 {check} $B sh -c '{bomb}'")).ok();
+    wait::until("the bomb to have used up its processes", || {
+        let count = quick(host, "pontoon stats --no-stream --format '{{.PIDS}}' bomb").ok();
+        if count.text().parse::<u32>().is_ok_and(|it| it > 60) { Ok(()) } else { Err(count.stdout) }
+    });
+    // What does not fit is refused; nothing waits.
+    let exec = quick(host, "timeout 20 pontoon exec bomb true");
+    assert!(matches!(exec.code, 0 | 125 | 126), "{exec:?}");
+    quick(host, "timeout 20 pontoon ps && timeout 20 pontoon inspect bomb >/dev/null && pontoon run --rm --network none $B true && systemd-run --user --wait --quiet true").ok();
+    quick(host, "timeout 20 pontoon rm -f -t 0 bomb").ok();
+}
+
 /// 5: CVE-2022-1227.
 #[test]
 fn nothing_of_the_image_is_run_but_what_is_asked_for() {

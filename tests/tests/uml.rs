@@ -50,7 +50,6 @@ fn limits_hold_and_reboots_are_survived() {
     found.check("memory is short", || memory(&uml));
     found.check("memory is short for one of several processes", || memory_of_one(&uml));
     found.check("processes are few", || processes(&uml));
-    found.check("processes without end", || fork_bomb(&uml));
     found.check("limits change while it runs", || update(&uml));
     found.check("a service has limits", || service(&uml));
     found.check("root's containers have limits", || limits_of_root(&uml));
@@ -193,25 +192,6 @@ fn processes(uml: &Uml) {
     assert!(few.code != 0, "{few:?}");
     few.warns("can't fork").lacks("all");
     run(20).ok().prints("all");
-}
-
-/// Everything else goes on beside it, and it can be stopped.
-fn fork_bomb(uml: &Uml) {
-    let bomb = "bomb() { bomb | bomb & }; while :; do bomb; done 2>/dev/null";
-    uml.alice(&format!(
-        "pontoon run -d --name bomb --network none --stop-timeout 0 --pids-limit 60 --health-cmd true \
-         --health-interval 300ms {B} sh -c '{bomb}'"
-    ))
-    .ok();
-    wait::until("the bomb to have used up its processes", || {
-        let group = uml.alice("pontoon stats --no-stream --format '{{.PIDS}}' bomb").ok();
-        if group.text().parse::<u32>().is_ok_and(|it| it > 55) { Ok(()) } else { Err(group.stdout) }
-    });
-    // What does not fit is refused in words; nothing waits.
-    let exec = uml.alice("timeout 30 pontoon exec bomb true");
-    assert!(matches!(exec.code, 0 | 125 | 126 | 255), "{exec:?}");
-    uml.alice("timeout 30 pontoon ps && timeout 30 pontoon inspect bomb >/dev/null && systemctl --user is-active default.target").ok();
-    uml.alice("timeout 30 pontoon rm -f -t 0 bomb").ok();
 }
 
 /// Set back and forth by a year while containers run: what waits goes on waiting as long as it was to, and what looks at
