@@ -224,7 +224,7 @@ for round in 1 2 3 4 5 6; do
     1 | 2) kill -9 $(pontoon inspect --format '{{.State.ConmonPid}} {{.State.Pid}}' numbered); pkill -9 -u alice pasta ;;
     3) kill -9 $(pontoon inspect --format '{{.State.ConmonPid}}' numbered) ;;
     4) kill -9 $(pontoon inspect --format '{{.State.Pid}}' numbered) ;;
-    5) pontoon exec -d numbered sleep 1 ;;
+    5) pontoon exec -d numbered sleep 1 >/dev/null ;;
     esac
     fill 2>/dev/null
     case $round in
