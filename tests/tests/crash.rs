@@ -180,7 +180,8 @@ fn nothing_is_left_of_commands_that_are_killed_at_any_call() {
     assert!(killed > 20, "only {killed} commands were killed");
     host.alice(
         "timeout 60 pontoon rm -f -t 0 -a; pontoon volume rm -f cut new more; pontoon volume prune -f; \
-         pontoon secret rm cut new; pontoon rmi -fi localhost/new",
+         pontoon secret rm cut new; pontoon rmi -fi localhost/new; \
+         find $XDG_RUNTIME_DIR/pontoon/containers -mindepth 1 -maxdepth 1 -exec touch -d '1 minute ago' {} +; pontoon rm -f -i nobody",
     )
     .no_panic();
     host.alice(

@@ -1,5 +1,7 @@
 //! Removing containers, and what dead commands left.
 
+use std::time::Duration;
+
 use pontoon_monitor::event::{Deed, Event, EventLog, Kind};
 use pontoon_monitor::state::ExitRecord;
 use pontoon_storage::{FileError, FindContainerError, RecordError, RemoveContainerError, Store};
@@ -197,6 +199,32 @@ pub fn delete_files(host: &Host, store: &Store) {
     }
 }
 
+/// Removes the runtime directories of containers that are gone: of commands that were killed between the two removals, or
+/// before there was a container. One whose supervisor's lock is held is somebody's; so is one that was made a moment ago,
+/// for a container that is not there yet.
+fn sweep_runtime(store: &Store) {
+    let directory = store.paths().run.join("containers");
+    for entry in std::fs::read_dir(&directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(id) = name.to_str() else { continue };
+        let is_gone = matches!(store.find_container(id), Err(FindContainerError::NotFound { .. }));
+        let is_old = || {
+            let age = entry.metadata().and_then(|it| it.modified()).map(|it| it.elapsed());
+            // Set back, the clock tells nothing.
+            matches!(age, Ok(Ok(age)) if age > A_MOMENT)
+        };
+        if is_gone
+            && is_old()
+            && let Ok(Some(_claim)) = status::claim(&entry.path())
+        {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Longer than it takes to make a container whose runtime directory is there.
+const A_MOMENT: Duration = Duration::from_secs(10);
+
 /// Cleans up after dead commands and dead supervisors: called by commands that make or remove things.
 pub fn sweep(host: &Host, store: &Store) {
     let swept = store.sweep().is_ok_and(|report| report.moved > 0);
@@ -211,4 +239,5 @@ pub fn sweep(host: &Host, store: &Store) {
     if swept || removed {
         delete_files(host, store);
     }
+    sweep_runtime(store);
 }
