@@ -283,8 +283,8 @@ fn after_the_cut(uml: &Uml) {
     ))
     .ok()
     .prints("");
-    uml.alice("timeout 100 pontoon rm -f -t 0 -a >/dev/null && pontoon volume prune -a -f >/dev/null; pontoon secret rm -a >/dev/null; pontoon rmi $(pontoon images --format '{{.Repository}}' | grep cut) >/dev/null 2>&1; true").ok();
-    uml.alice(&format!("pontoon run --rm --network none {B} true && pontoon ps -aq; pontoon volume ls -q; cd ~/.local/share/pontoon && find . -path './tmp/*' -o -path './trash/*' -o -name '*.new'; ls containers | grep -x '[0-9a-f]*'; true"))
+    uml.alice("timeout 100 pontoon rm -f -t 0 -a >/dev/null && pontoon volume rm -f -a >/dev/null; pontoon secret rm -a >/dev/null; pontoon rmi $(pontoon images --format '{{.Repository}}' | grep cut) >/dev/null 2>&1; true").ok();
+    uml.alice(&format!("pontoon run --rm --network none {B} true && pontoon ps -aq; pontoon volume ls -q; cd ~/.local/share/pontoon && ls tmp trash | grep -v ':$'; find containers volumes images -name '*.new'; ls containers | grep -x '[0-9a-f]*'; true"))
         .ok()
         .prints("");
 }
