@@ -214,9 +214,13 @@ fn who_gets_a_pid_of_a_container_is_left_alone() {
     let script = r#"
 trap 'kill $bystanders' EXIT
 run="pontoon run -d --replace --name numbered --stop-timeout 0 --init -p 8479:80 $B sleep 10000"
-fill() { # all numbers but a few that the next commands need, so that those that became free are somebody's
+fill() { # all numbers, since those that became free last are given out last; then room for the next commands again
     set -- /proc/[3-6][0-9][0-9] # what is below 300 is given out once only
-    for i in $(seq $((340 - $#))); do sleep 10001 >/dev/null 2>&1 & bystanders="$bystanders $!"; done
+    for i in $(seq $((394 - $#))); do sleep 10001 >/dev/null 2>&1 & bystanders="$bystanders $!"; done
+    set -- $bystanders
+    kill ${@:1:70} && wait ${@:1:70}
+    shift 70
+    bystanders="$*"
 }
 for round in 1 2 3 4 5 6; do
     bystanders=
