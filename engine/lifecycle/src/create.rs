@@ -12,7 +12,7 @@ use pontoon_rootless::idmap::IdMaps;
 use pontoon_runtime::plan::NamespaceKind;
 use pontoon_storage::{
     ContainerHandle, ContainerId, CreateError as StoreError, Durability, FindContainerError, FindImageError,
-    FindVolumeError, ImageRecord, NewContainer, NewVolume, OpenError, RecordError, Store, Unsynced,
+    FindVolumeError, ImageId, ImageRecord, NewContainer, NewVolume, OpenError, RecordError, Store, Unsynced,
     VolumeError, VolumeHandle,
 };
 
@@ -22,7 +22,6 @@ use crate::labels::apparmor::{self, AppArmorHost};
 use crate::labels::relabel::{self, RelabelError};
 use crate::labels::selinux::{self, Policy};
 use crate::labels::{AppArmorError, Contexts, SelinuxError};
-use crate::names;
 use crate::namespace_path::{self, NamespacePathError, Owner};
 use crate::record::{ContainerRecord, VolumeRecord, VolumeUse};
 use crate::remove::{self, RemoveError, RemoveOptions};
@@ -30,7 +29,13 @@ use crate::request::{
     CreateRequest, ImageVolumeMode, MountRequest, MountSource, NamespaceMode, SeccompRequest, UserNsMode,
 };
 use crate::secret::{self, UseError};
+use crate::volume::{self, VolumeDeedError};
+use crate::volume_options::{self, VolumeOptionError};
+use crate::{glob, names};
 use crate::{host::Host, status};
+
+/// Before an option of the driver, among those of a mount.
+const VOLUME_OPTION: &str = "volume-opt=";
 
 /// The variable in which the service manager names the directory of credentials (systemd.exec(5)).
 pub(crate) const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
@@ -68,6 +73,12 @@ pub enum CreateError {
     /// A volume.
     #[error(transparent)]
     Volume(#[from] VolumeError),
+    /// A volume that is made for the container.
+    #[error(transparent)]
+    VolumeDeed(#[from] VolumeDeedError),
+    /// What is said of a volume.
+    #[error(transparent)]
+    VolumeOption(#[from] VolumeOptionError),
     /// A volume that is there.
     #[error(transparent)]
     FindVolume(#[from] FindVolumeError),
@@ -100,6 +111,21 @@ pub enum CreateError {
         /// The cause.
         #[source]
         source: io::Error,
+    },
+    /// A pattern of paths that are to be mounted.
+    #[error("nothing matches the pattern `{pattern}`")]
+    NothingMatches {
+        /// The pattern.
+        pattern: String,
+    },
+    /// An image that is to be mounted.
+    #[error("cannot mount the image `{name}`")]
+    MountedImage {
+        /// Its name.
+        name: String,
+        /// The cause.
+        #[source]
+        source: FindImageError,
     },
     /// A time zone that the host does not know.
     #[error("there is no time zone `{zone}` in /usr/share/zoneinfo")]
@@ -193,6 +219,11 @@ impl CreateError {
             Self::BindSource { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("make it first, or use a named volume, which is made for you".to_owned())
             }
+            Self::MountedImage { source: FindImageError::NotFound { .. }, name } => {
+                Some(format!("pull it first: pontoon pull {name}"))
+            }
+            Self::VolumeDeed(err) => err.hint(),
+            Self::VolumeOption(err) => err.hint(),
             Self::TimeZone { .. } => Some(
                 "use a name like Europe/Berlin or `local`; the zones are in Debian's package tzdata"
                     .to_owned(),
@@ -238,8 +269,10 @@ pub fn create(
     image: &ImageRecord,
     of_run: bool,
 ) -> Result<Created, CreateError> {
-    check_sources(&request)?;
     let mut request = request;
+    expand_globs(&mut request)?;
+    check_sources(&request)?;
+    let mounted_images = mounted_images(store, &request)?;
     let config = image_config(store, image)?;
     health::plan(&request.health, &config)?;
     for (option, name) in request.sharing() {
@@ -279,6 +312,7 @@ pub fn create(
         image_name: name_as_asked(image, &request.image),
         request,
         volumes: Vec::new(),
+        mounted_images: Vec::new(),
         anonymous_volumes: Vec::new(),
         secrets,
         id_maps: joined_maps,
@@ -298,8 +332,9 @@ pub fn create(
         }
     };
     record.volumes = inherited;
+    record.mounted_images = mounted_images.iter().map(ToString::to_string).collect();
     use_volumes(host, store, &mut record, &config)?;
-    let made = claim_and_write(store, &id, image, &mut record);
+    let made = claim_and_write(store, &id, image, &mounted_images, &mut record);
     let (container, unsynced, lock) = match made {
         Ok(made) => made,
         Err(err) => {
@@ -358,14 +393,14 @@ pub fn preview(
         target: target.to_owned(),
         data: store.paths().root.join("volumes").join(name).join("_data"),
         options: options.to_vec(),
-        tmpfs: None,
+        ..VolumeUse::default()
     };
     let mut volumes = Vec::new();
     for mount in &request.mounts {
         match &mount.source {
             MountSource::Volume(name) => volumes.push(volume(name, &mount.target, &mount.options)),
             MountSource::Anonymous => volumes.push(volume("ANONYMOUS", &mount.target, &mount.options)),
-            MountSource::Bind(_) | MountSource::Tmpfs | MountSource::Devpts => {}
+            _ => {}
         }
     }
     for target in &config.config.volumes {
@@ -381,6 +416,7 @@ pub fn preview(
         image_name: name_as_asked(image, &request.image),
         request,
         volumes,
+        mounted_images: Vec::new(),
         anonymous_volumes: Vec::new(),
         secrets: Vec::new(),
         id_maps: None,
@@ -452,11 +488,51 @@ fn contexts(store: &Store, words: &LabelWords) -> Result<Option<Contexts>, Selin
     selinux::decide(&words.options, words.shares_host, policy.as_ref(), &taken, selinux::draw)
 }
 
+/// Patterns become the paths that they match: in the order of their names, each below the target, or where it is without one.
+fn expand_globs(request: &mut CreateRequest) -> Result<(), CreateError> {
+    let mut mounts = Vec::new();
+    for mount in std::mem::take(&mut request.mounts) {
+        let MountSource::Glob(pattern) = &mount.source else {
+            mounts.push(mount);
+            continue;
+        };
+        let found = glob::matches(pattern);
+        if found.is_empty() {
+            return Err(CreateError::NothingMatches { pattern: pattern.clone() });
+        }
+        for path in found {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let target = match mount.target.as_str() {
+                "" => path.to_string_lossy().into_owned(),
+                directory => format!("{}/{name}", directory.trim_end_matches('/')),
+            };
+            let source = MountSource::Bind(path);
+            mounts.push(MountRequest { source, target, options: mount.options.clone() });
+        }
+    }
+    request.mounts = mounts;
+    Ok(())
+}
+
+/// The images that are mounted, which must be there.
+fn mounted_images(store: &Store, request: &CreateRequest) -> Result<Vec<ImageId>, CreateError> {
+    let names = request.mounts.iter().filter_map(|it| match &it.source {
+        MountSource::Image(name) => Some(name),
+        _ => None,
+    });
+    let find = |name: &String| {
+        let missing = |source| CreateError::MountedImage { name: name.clone(), source };
+        Ok(store.find_image(name).map_err(missing)?.id)
+    };
+    names.map(find).collect()
+}
+
 /// What can be known to fail is said before anything is made.
 fn check_sources(request: &CreateRequest) -> Result<(), CreateError> {
     for mount in &request.mounts {
         if let MountSource::Bind(path) = &mount.source {
-            std::fs::metadata(path)
+            let is_followed = !mount.options.iter().any(|it| it == "no-dereference");
+            if is_followed { std::fs::metadata(path) } else { std::fs::symlink_metadata(path) }
                 .map_err(|source| CreateError::BindSource { path: path.clone(), source })?;
         }
     }
@@ -503,10 +579,10 @@ fn volumes_from(store: &Store, request: &mut CreateRequest) -> Result<Vec<Volume
     let mut volumes: Vec<VolumeUse> = Vec::new();
     for (name, options) in &request.volumes_from.clone() {
         let other: ContainerRecord = store.find_container(name)?.read_record()?;
+        // As with Podman, options that are given take the place of the other container's.
         let changed = |own: &[String]| {
-            let mut all = own.to_vec();
-            all.extend(options.iter().cloned());
-            all
+            let kept = |it: &&String| options.is_empty() || it.starts_with("subpath=");
+            own.iter().filter(kept).chain(options).cloned().collect::<Vec<_>>()
         };
         for volume in &other.volumes {
             if !request.mounts.iter().any(|it| it.target == volume.target) {
@@ -534,11 +610,13 @@ fn use_volumes(
     let mounts = record.request.mounts.clone();
     for mount in &mounts {
         let volume = match &mount.source {
-            MountSource::Volume(name) => find_or_make(host, store, name)?,
-            MountSource::Anonymous => make_anonymous(host, store, record)?,
-            MountSource::Bind(_) | MountSource::Tmpfs | MountSource::Devpts => continue,
+            MountSource::Volume(name) => find_or_make(host, store, name, &volume_record(host, mount)?)?,
+            MountSource::Anonymous => make_anonymous(host, store, record, &volume_record(host, mount)?)?,
+            _ => continue,
         };
-        record.volumes.push(used(&volume, &mount.target, &mount.options));
+        let options: Vec<String> =
+            mount.options.iter().filter(|it| !it.starts_with(VOLUME_OPTION)).cloned().collect();
+        record.volumes.push(used(&volume, &mount.target, &options));
     }
     if record.request.image_volume == ImageVolumeMode::Ignore {
         return Ok(());
@@ -552,7 +630,7 @@ fn use_volumes(
                 record.request.mounts.push(MountRequest { source, target, options: Vec::new() });
                 continue;
             }
-            let volume = make_anonymous(host, store, record)?;
+            let volume = make_anonymous(host, store, record, &VolumeRecord::default())?;
             record.volumes.push(used(&volume, target, &[]));
         }
     }
@@ -562,43 +640,55 @@ fn use_volumes(
 /// What stands behind a volume: its own data, or what its driver options name.
 fn used(volume: &VolumeHandle, target: &str, options: &[String]) -> VolumeUse {
     let record: VolumeRecord = volume.read_entry().and_then(|it| it.record()).unwrap_or_default();
+    let filesystem = record.filesystem();
     VolumeUse {
         name: volume.name().to_owned(),
         target: target.to_owned(),
         data: record.bound().unwrap_or_else(|| volume.data_path()),
         options: options.to_vec(),
-        tmpfs: record.tmpfs(),
+        tmpfs: filesystem.as_ref().filter(|it| it.kind == "tmpfs").map(|it| it.options.clone()),
+        filesystem: record.bound_filesystem().or(filesystem.filter(|it| it.kind != "tmpfs")),
+        is_bound: record.bound().is_some(),
+        has_owner: record.owner().is_some(),
     }
 }
 
-fn find_or_make(host: &Host, store: &Store, name: &str) -> Result<VolumeHandle, CreateError> {
+/// What `volume-opt=` says of the volume, should it have to be made.
+fn volume_record(host: &Host, mount: &MountRequest) -> Result<VolumeRecord, CreateError> {
+    let options = mount.options.iter().filter_map(|it| it.strip_prefix(VOLUME_OPTION));
+    let options: Vec<String> = options.map(str::to_owned).collect();
+    Ok(volume_options::read(&options, host.is_rootless())?)
+}
+
+fn find_or_make(
+    host: &Host,
+    store: &Store,
+    name: &str,
+    record: &VolumeRecord,
+) -> Result<VolumeHandle, CreateError> {
     match store.find_volume(name) {
         Err(FindVolumeError::NotFound { .. }) => {}
         other => return Ok(other?),
     }
-    let record = VolumeRecord::default();
-    let new = NewVolume { name: Some(name), copy_up: true, record: &record, durability: Durability::Durable };
-    match store.create_volume(new) {
-        // Somebody else was first.
-        Err(VolumeError::Exists { .. }) => Ok(store.find_volume(name)?),
-        other => {
-            let volume = other?;
-            host.tell_of_other(Kind::Volume, Deed::Create, "", name);
-            Ok(volume)
-        }
-    }
+    // Somebody else may have been first.
+    volume::create(host, store, Some(name), record, true)?;
+    Ok(store.find_volume(name)?)
 }
 
 fn make_anonymous(
     host: &Host,
     store: &Store,
     record: &mut ContainerRecord,
+    volume_record: &VolumeRecord,
 ) -> Result<VolumeHandle, CreateError> {
-    let durability = durability(&record.request);
-    let plain = VolumeRecord::default();
-    let volume = store.create_volume(NewVolume { name: None, copy_up: true, record: &plain, durability })?;
+    let new = NewVolume {
+        name: None,
+        copy_up: volume_record.copies(),
+        record: volume_record,
+        durability: durability(&record.request),
+    };
+    let volume = volume::make(host, store, new, volume_record)?;
     record.anonymous_volumes.push(volume.name().to_owned());
-    host.tell_of_other(Kind::Volume, Deed::Create, "", volume.name());
     Ok(volume)
 }
 
@@ -612,6 +702,7 @@ fn claim_and_write(
     store: &Store,
     id: &ContainerId,
     image: &ImageRecord,
+    mounted_images: &[ImageId],
     record: &mut ContainerRecord,
 ) -> Result<(ContainerHandle, Unsynced, OwnedFd), CreateError> {
     let run_directory = store.paths().run.join("containers").join(id.hex());
@@ -625,6 +716,7 @@ fn claim_and_write(
             id,
             name: Some(&record.name),
             image: Some(&image.id),
+            more_images: mounted_images,
             record: &*record,
             durability,
         };

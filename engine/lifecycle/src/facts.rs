@@ -26,7 +26,7 @@ use crate::id_maps::{self, IdMapsError};
 use crate::labels::apparmor::{self, AppArmorError, AppArmorHost};
 use crate::overlay::{self, OverlayError};
 use crate::record::{ContainerRecord, VolumeUse};
-use crate::request::{CreateRequest, HostsFile, SeccompRequest};
+use crate::request::{CreateRequest, HostsFile, MountSource, SeccompRequest};
 use crate::resources::{NoDevice, block_device};
 use crate::secret::{self, UseError};
 use crate::sharing::{self, SharingError};
@@ -189,6 +189,7 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
         run_directory: known.run_directory,
         network: &network,
         fresh_volumes: fresh_volumes(store, known.record),
+        images: image_layers(host, store, known.record, ids.shift().as_ref())?,
         seccomp_profile: seccomp_profile(&request.seccomp)?,
         has_journal: Path::new(JOURNAL).exists(),
         has_manager: host.variable("NOTIFY_SOCKET").is_some(),
@@ -271,15 +272,28 @@ fn add_hooks(host: &Host, known: &Known<'_>, decided: &mut Decided) -> Result<()
 /// See [`PlanError`].
 pub fn files(host: &Host, store: &Store, known: &Known<'_>) -> Result<Files, PlanError> {
     let (source, ids) = root(host, store, known)?;
-    let rootfs = Rootfs {
+    let rootfs = plain_rootfs(source, known);
+    let fresh = fresh_volumes(store, known.record);
+    Ok(decide::files(known.record, known.config, caller(host), rootfs, ids.maps, &ids.stored, &fresh)?)
+}
+
+/// Reads what a container's root file system is made of.
+///
+/// # Errors
+/// See [`PlanError`].
+pub fn rootfs(host: &Host, store: &Store, known: &Known<'_>) -> Result<Rootfs, PlanError> {
+    let (source, _) = root(host, store, known)?;
+    Ok(plain_rootfs(source, known))
+}
+
+fn plain_rootfs(source: RootfsSource, known: &Known<'_>) -> Rootfs {
+    Rootfs {
         source,
         mount_point: known.directory.join("rootfs"),
         read_only: false,
         devices: false,
         label: None,
-    };
-    let fresh = fresh_volumes(store, known.record);
-    Ok(decide::files(known.record, known.config, caller(host), rootfs, ids.maps, &ids.stored, &fresh)?)
+    }
 }
 
 fn caller(host: &Host) -> Caller<'_> {
@@ -425,12 +439,26 @@ fn hosts_file(file: &HostsFile, lower: &[PathBuf]) -> Result<String, PlanError> 
     }
 }
 
-fn fresh_volumes(store: &Store, record: &ContainerRecord) -> Vec<String> {
-    let is_fresh = |used: &VolumeUse| {
-        store
-            .find_volume(&used.name)
-            .is_ok_and(|it| it.data_path() == used.data && it.needs_copy_up().unwrap_or(false))
+/// The layers of the images that the container mounts.
+fn image_layers(
+    host: &Host,
+    store: &Store,
+    record: &ContainerRecord,
+    shift: Option<&IdShift>,
+) -> Result<Vec<(usize, Vec<PathBuf>)>, PlanError> {
+    let asked = record.request.mounts.iter().enumerate();
+    let asked = asked.filter(|(_, it)| matches!(it.source, MountSource::Image(_)));
+    // Which images those are was looked up when the container was made.
+    let layers = |((number, _), id): ((usize, _), &String)| {
+        let image = store.find_image(id)?;
+        Ok((number, layers(host, store, &image, shift)?))
     };
+    asked.zip(&record.mounted_images).map(layers).collect()
+}
+
+fn fresh_volumes(store: &Store, record: &ContainerRecord) -> Vec<String> {
+    let is_fresh =
+        |used: &VolumeUse| store.find_volume(&used.name).is_ok_and(|it| it.needs_copy_up().unwrap_or(false));
     record.volumes.iter().filter(|it| is_fresh(it)).map(|it| it.name.clone()).collect()
 }
 

@@ -29,8 +29,31 @@ pub struct Host {
     pub cdi_spec_dirs: Vec<PathBuf>,
     /// `--hooks-dir` of this command; none leaves it to what the container was made with.
     pub hooks_dirs: Vec<PathBuf>,
+    /// Whether we are inside `unshare`: root over the user's ids, in a mount namespace where we may mount. The ids above are
+    /// the user's own all the same.
+    pub unshared: bool,
     /// What we may map, once somebody has asked.
     grants: OnceLock<Grants>,
+}
+
+/// The variable that `unshare` sets for what runs in it.
+pub const UNSHARED: &str = "PONTOON_UNSHARED";
+
+/// The user and group that are root here, as those outside see them; `None` if that is root as well, or if we are not root.
+fn ids_outside() -> Option<(u32, u32)> {
+    if !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let of_root = |file: &str| {
+        let text = std::fs::read_to_string(file).ok()?;
+        let numbers = |line: &str| -> Option<(u32, u32)> {
+            let mut words = line.split_whitespace().map(str::parse);
+            Some((words.next()?.ok()?, words.next()?.ok()?))
+        };
+        text.lines().filter_map(numbers).find(|(inside, _)| *inside == 0).map(|(_, outside)| outside)
+    };
+    let (uid, gid) = (of_root("/proc/self/uid_map")?, of_root("/proc/self/gid_map")?);
+    (uid != 0).then_some((uid, gid))
 }
 
 /// Why there is no place for a store.
@@ -73,11 +96,13 @@ impl Host {
     /// # Errors
     /// See [`HostError`].
     pub fn read(root: Option<PathBuf>, runroot: Option<PathBuf>) -> Result<Self, HostError> {
-        let uid = rustix::process::geteuid().as_raw();
-        let gid = rustix::process::getegid().as_raw();
         let environment: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
             .collect();
+        let outside = environment.get(UNSHARED).and_then(|_| ids_outside());
+        let unshared = outside.is_some();
+        let (uid, gid) = outside
+            .unwrap_or_else(|| (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()));
         let user = names::by_uid(uid);
         let absolute = |name: &str| environment.get(name).map(PathBuf::from).filter(|it| it.is_absolute());
         let paths = if uid == 0 {
@@ -115,8 +140,15 @@ impl Host {
             events,
             cdi_spec_dirs: Vec::new(),
             hooks_dirs: Vec::new(),
+            unshared,
             grants: OnceLock::new(),
         })
+    }
+
+    /// Whether we may mount here: as root, or inside `unshare`.
+    #[must_use]
+    pub fn may_mount(&self) -> bool {
+        self.uid == 0 || self.unshared
     }
 
     /// Whether we are an ordinary user.

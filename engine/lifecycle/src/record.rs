@@ -26,6 +26,9 @@ pub struct ContainerRecord {
     pub request: CreateRequest,
     /// The volumes behind its mounts, named ones and anonymous ones.
     pub volumes: Vec<VolumeUse>,
+    /// Ids of the images that it mounts, in the order of the mounts that ask for them.
+    #[serde(default)]
+    pub mounted_images: Vec<String>,
     /// Volumes that nobody named; they go with it.
     pub anonymous_volumes: Vec<String>,
     /// The secrets it uses, in the order of the request: their copies lie in its directory under these numbers.
@@ -81,6 +84,34 @@ pub struct VolumeUse {
     /// The volume is a tmpfs, with these options, and has no data on disk.
     #[serde(default)]
     pub tmpfs: Option<Vec<String>>,
+    /// The volume is a file system of another type.
+    #[serde(default)]
+    pub filesystem: Option<VolumeFilesystem>,
+    /// The volume is a path of the host.
+    #[serde(default)]
+    pub is_bound: bool,
+    /// Somebody said who owns the volume, which stays so.
+    #[serde(default)]
+    pub has_owner: bool,
+}
+
+/// A file system that a volume is, in place of a directory of the store.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumeFilesystem {
+    /// Its type, as the kernel calls it.
+    pub kind: String,
+    /// What it is on.
+    pub device: Option<String>,
+    /// Its options, as for mount(8).
+    pub options: Vec<String>,
+}
+
+impl VolumeFilesystem {
+    /// Whether an ordinary user may mount it, in a user namespace (the kernel's `FS_USERNS_MOUNT`).
+    #[must_use]
+    pub fn is_for_everybody(&self) -> bool {
+        matches!(self.kind.as_str(), "tmpfs" | "ramfs" | "overlay")
+    }
 }
 
 /// A volume.
@@ -91,6 +122,10 @@ pub struct VolumeRecord {
     pub labels: Vec<(String, String)>,
     /// Driver options, as given.
     pub options: Vec<(String, String)>,
+    /// `--uid`: who owns the volume, by ids of a container.
+    pub uid: Option<u32>,
+    /// `--gid`.
+    pub gid: Option<u32>,
 }
 
 impl VolumeRecord {
@@ -98,34 +133,66 @@ impl VolumeRecord {
         self.options.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// `o=uid=N,gid=N`: who owns the volume, by ids of a container.
+    /// The words of `o=`.
+    fn words(&self) -> impl Iterator<Item = &str> {
+        self.option("o").unwrap_or_default().split(',').filter(|it| !it.is_empty())
+    }
+
+    /// `--uid`, `--gid` or `o=uid=N,gid=N`: who owns the volume, by ids of a container.
     #[must_use]
     pub fn owner(&self) -> Option<(Option<u32>, Option<u32>)> {
-        let words = self.option("o")?.split(',');
-        let number = |name: &str| words.clone().find_map(|it| it.strip_prefix(name)?.parse().ok());
-        let (uid, gid) = (number("uid="), number("gid="));
+        let number = |name: &str| self.words().find_map(|it| it.strip_prefix(name)?.parse().ok());
+        let (uid, gid) = (self.uid.or(number("uid=")), self.gid.or(number("gid=")));
         (uid.is_some() || gid.is_some()).then_some((uid, gid))
+    }
+
+    /// Whether its first use copies what the image has: unless `nocopy` is said, as an option or in `o=`.
+    #[must_use]
+    pub fn copies(&self) -> bool {
+        !self.options.iter().any(|(key, _)| key == "nocopy") && !self.words().any(|it| it == "nocopy")
+    }
+
+    /// Whether it is a directory of the store, and not something that is mounted there.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.bound().is_none() && self.filesystem().is_none()
+    }
+
+    /// The file system that it is (`type=`, but for `bind` and `none`).
+    #[must_use]
+    pub fn filesystem(&self) -> Option<VolumeFilesystem> {
+        if self.bound().is_some() {
+            return None;
+        }
+        let kind = self.option("type").filter(|it| !it.is_empty() && !matches!(*it, "bind" | "none"))?;
+        let own = |it: &&str| !matches!(*it, "nocopy" | "copy");
+        let mut options: Vec<String> = self.words().filter(own).map(str::to_owned).collect();
+        if matches!(kind, "tmpfs") {
+            options.extend(self.uid.map(|it| format!("uid={it}")));
+            options.extend(self.gid.map(|it| format!("gid={it}")));
+        }
+        Some(VolumeFilesystem {
+            kind: kind.to_owned(),
+            device: self.option("device").map(str::to_owned),
+            options,
+        })
+    }
+
+    /// With which options it is mounted, if it is a path of the host.
+    #[must_use]
+    pub fn bound_filesystem(&self) -> Option<VolumeFilesystem> {
+        let device = self.bound()?.to_string_lossy().into_owned();
+        let own = |it: &&str| !it.starts_with("uid=") && !it.starts_with("gid=");
+        let options = self.words().filter(own).map(str::to_owned).collect();
+        Some(VolumeFilesystem { kind: "bind".to_owned(), device: Some(device), options })
     }
 
     /// A path of the host that is mounted in the volume's place (`type=bind` or `o=bind`, with `device`).
     #[must_use]
     pub fn bound(&self) -> Option<PathBuf> {
         let is_bind = matches!(self.option("type"), Some("bind" | "none"))
-            || self.option("o").is_some_and(|it| it.split(',').any(|word| matches!(word, "bind" | "rbind")));
+            || self.words().any(|word| matches!(word, "bind" | "rbind"));
         self.option("device").filter(|_| is_bind).map(PathBuf::from)
-    }
-
-    /// Options of the tmpfs that the volume is (`type=tmpfs`).
-    #[must_use]
-    pub fn tmpfs(&self) -> Option<Vec<String>> {
-        (self.option("type") == Some("tmpfs")).then(|| {
-            self.option("o")
-                .unwrap_or_default()
-                .split(',')
-                .filter(|it| !it.is_empty())
-                .map(str::to_owned)
-                .collect()
-        })
     }
 }
 

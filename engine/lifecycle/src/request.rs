@@ -308,6 +308,13 @@ pub enum MountSource {
     Tmpfs,
     /// A file system of terminals.
     Devpts,
+    /// A file system in memory that is as large as it needs to be.
+    Ramfs,
+    /// The files of an image, as it was named.
+    Image(String),
+    /// Paths of the host that a pattern matches, each mounted below the target, or where it is without one. It becomes as
+    /// many binds when the container is made.
+    Glob(String),
 }
 
 /// `--secret`.

@@ -18,13 +18,13 @@ use pontoon_storage::{ContainerHandle, FileError, FindImageError, ImageRecord, S
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::create::Created;
-use crate::decide::OVERLAYS;
+use crate::decide::{OVERLAYS, image_changes};
 use crate::exec::Causes;
 use crate::facts::{self, Known, PlanError};
 use crate::host::Host;
 use crate::labels::{self, relabel::RelabelError};
 use crate::record::ContainerRecord;
-use crate::request::CgroupMode;
+use crate::request::{CgroupMode, MountSource};
 use crate::turn;
 
 /// How a container is started.
@@ -324,15 +324,18 @@ fn scope(bus: &Bus, record: &ContainerRecord, pid: u32) -> Result<(), StartError
     }
 }
 
-/// Makes the places for changes to what is mounted with the option `O`.
+/// Makes the places for changes to what is mounted with the option `O`, and to images.
 fn make_volume_overlays(record: &ContainerRecord, directory: &Path) -> Result<(), StartError> {
+    let mounts = record.request.mounts.iter().enumerate();
+    let images = mounts.filter(|(_, it)| matches!(it.source, MountSource::Image(_)));
+    let mut names: Vec<String> = images.map(|(number, _)| image_changes(number)).collect();
     let options = record.request.mounts.iter().map(|it| &it.options);
     let options = options.chain(record.volumes.iter().map(|it| &it.options));
-    if !options.clone().any(|it| it.iter().any(|word| word == "O")) {
-        return Ok(());
+    if options.clone().any(|it| it.iter().any(|word| word == "O")) {
+        names.extend((0..options.count()).map(|number| number.to_string()));
     }
-    for number in 0..options.count() {
-        let path = directory.join(OVERLAYS).join(number.to_string());
+    for name in names {
+        let path = directory.join(OVERLAYS).join(name);
         std::fs::create_dir_all(&path).map_err(|source| StartError::Overlay { path, source })?;
     }
     Ok(())

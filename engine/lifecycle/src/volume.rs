@@ -1,7 +1,9 @@
 //! Volumes: made, listed, removed. A volume in use by a container stays.
 
 use pontoon_monitor::event::{Deed, Kind};
-use pontoon_storage::{Durability, FileError, FindVolumeError, NewVolume, Store, VolumeError, VolumeList};
+use pontoon_storage::{
+    Durability, FileError, FindVolumeError, NewVolume, Store, VolumeError, VolumeHandle, VolumeList,
+};
 
 use crate::host::Host;
 use crate::record::{ContainerRecord, VolumeRecord};
@@ -64,18 +66,28 @@ pub fn create(
     record: &VolumeRecord,
     ignore: bool,
 ) -> Result<String, VolumeDeedError> {
-    let copy_up = !record.options.iter().any(|(key, _)| key == "nocopy");
-    let new = NewVolume { name, copy_up, record, durability: Durability::Durable };
-    let volume = match (store.create_volume(new), name) {
-        (Err(VolumeError::Exists { .. }), Some(name)) if ignore => return Ok(name.to_owned()),
-        (made, _) => made?,
-    };
-    if let Some((uid, gid)) = record.owner() {
+    let new = NewVolume { name, copy_up: record.copies(), record, durability: Durability::Durable };
+    match (make(host, store, new, record), name) {
+        (Err(VolumeDeedError::Volume(VolumeError::Exists { .. })), Some(name)) if ignore => {
+            Ok(name.to_owned())
+        }
+        (made, _) => Ok(made?.name().to_owned()),
+    }
+}
+
+/// Makes a volume with the owner that its record speaks of.
+pub(crate) fn make(
+    host: &Host,
+    store: &Store,
+    new: NewVolume<'_, VolumeRecord>,
+    record: &VolumeRecord,
+) -> Result<VolumeHandle, VolumeDeedError> {
+    let volume = store.create_volume(new)?;
+    if let Some((uid, gid)) = record.owner().filter(|_| record.is_plain()) {
         // The ids are those of a container, which only a user namespace can give.
         let data = volume.data_path();
         let given =
             user_namespace::run(host, |_| i32::from(std::os::unix::fs::chown(&data, uid, gid).is_err()));
-        let _ = volume.mark_used();
         if !given.unwrap_or(false) {
             let name = volume.name().to_owned();
             let _ = store.remove_volume(volume, || Ok::<_, VolumeError>(Vec::new()));
@@ -83,7 +95,7 @@ pub fn create(
         }
     }
     host.tell_of_other(Kind::Volume, Deed::Create, "", volume.name());
-    Ok(volume.name().to_owned())
+    Ok(volume)
 }
 
 /// All volumes, by name.

@@ -60,6 +60,9 @@ pub enum Request {
     Policy(RestartPolicy),
     /// The container has another name; answered by [`Reply::Done`].
     Renamed(String),
+    /// Get the root of the container's files, without what is mounted in it: answered by [`Reply::Done`], with a handle of a
+    /// mount that has no place.
+    Root,
     /// Set the size of the container's terminal.
     Resize {
         /// Rows.

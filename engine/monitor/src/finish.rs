@@ -3,17 +3,20 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 
 use pontoon_monitor::event::{Deed, Kind};
 use pontoon_monitor::health::{HealthPlan, HealthRecord};
-use pontoon_monitor::plan::MonitorPlan;
+use pontoon_monitor::plan::{FirstUse, MonitorPlan};
 use pontoon_monitor::state::{self, ExitRecord};
 use pontoon_network::NetworkSession;
 use pontoon_rootless::cgroup::Cgroup;
 use pontoon_rootless::sys::{self, CloneFlags, Cloned};
 use pontoon_rootless::userns::become_root;
 use pontoon_runtime::hooks::{Stage, Status};
-use pontoon_storage::{Durability, Store, StorePaths, VolumeError, replace_file, write_record_atomically};
+use pontoon_storage::{
+    Durability, Store, StorePaths, VolumeError, VolumeHandle, replace_file, write_record_atomically,
+};
 use rustix::fs::Mode;
 use rustix::process::{Signal, WaitOptions, pidfd_send_signal, waitpid};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -116,9 +119,8 @@ pub fn settle(plan: &MonitorPlan, teller: &Teller<'_>, exit: &ExitRecord) -> Vec
 /// Removes an image unless a container has come to use it.
 fn remove_unused_image(store: &Store, teller: &Teller<'_>, id: &str) {
     let Ok(image) = store.find_image(id) else { return };
-    let is_used = store
-        .list_containers()
-        .map_or(true, |all| all.containers.iter().any(|it| it.image.as_ref() == Some(&image.id)));
+    let is_used =
+        store.list_containers().map_or(true, |all| all.containers.iter().any(|it| it.needs(&image.id)));
     if !is_used {
         // The store looks again, with its lock.
         if store.remove_image(&image.id, true).is_ok() {
@@ -146,16 +148,28 @@ fn users(store: &Store, name: &str) -> Result<Vec<String>, VolumeError> {
         .collect())
 }
 
-/// Notes that volumes were used, so that they are not filled from an image again.
-pub fn note_first_use(plan: &MonitorPlan) {
+/// The volumes that have got something from the image: asked before the payload can change them. One that got nothing is
+/// filled by the next container whose image has something for it, as with Podman.
+#[must_use]
+pub fn filled_volumes(plan: &MonitorPlan) -> Vec<VolumeHandle> {
     if plan.first_used_volumes.is_empty() {
-        return;
+        return Vec::new();
     }
-    let Ok(store) = open_store(plan) else { return };
-    for name in &plan.first_used_volumes {
-        if let Ok(volume) = store.find_volume(name) {
-            let _ = volume.mark_used();
-        }
+    let Ok(store) = open_store(plan) else { return Vec::new() };
+    // What cannot be seen from here is taken for filled.
+    let has_something = |data: &PathBuf| std::fs::read_dir(data).map_or(true, |mut it| it.next().is_some());
+    let is_filled = |it: &&FirstUse| it.data.as_ref().is_none_or(has_something);
+    plan.first_used_volumes
+        .iter()
+        .filter(is_filled)
+        .filter_map(|it| store.find_volume(&it.name).ok())
+        .collect()
+}
+
+/// Notes that volumes were filled, so that they are not again.
+pub fn note_first_use(filled: Vec<VolumeHandle>) {
+    for volume in filled {
+        let _ = volume.mark_used();
     }
 }
 

@@ -14,15 +14,17 @@ use pontoon_rootless::cgroup::{Cgroup, CgroupError};
 use pontoon_rootless::sys::{self, SockFilter};
 use pontoon_rootless::userns::NewNamespace;
 use pontoon_runtime::devices::{self, DeviceRule};
+use pontoon_runtime::fuse;
 use pontoon_runtime::hooks::{HookFailure, Stage, Status};
 use pontoon_runtime::plan::{Namespaces, RootfsSource};
 use pontoon_runtime::start::{self, Extras, Running, StandardStreams, StartError, Starting};
+use pontoon_storage::VolumeHandle;
 use rustix::fs::{Mode, OFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::Pid;
 
 use crate::output::Log;
-use crate::{finish, fuse, seal};
+use crate::{finish, seal};
 
 /// Why the container does not run.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +97,8 @@ impl LaunchError {
 pub struct Launched {
     /// The payload.
     pub running: Running,
+    /// Volumes that it is the first to use, and that were filled for it.
+    pub filled: Vec<VolumeHandle>,
     /// A user namespace to remove its files in when it has ended.
     pub user_namespace: Option<OwnedFd>,
     /// Its network's helper.
@@ -178,13 +182,12 @@ pub fn launch(
     let is_hidden = plan.container.namespaces.joined.is_some();
     let connecting = if is_hidden { None } else { connect()? };
     let mount_rootfs = |pid: Pid| match &plan.container.rootfs.source {
-        RootfsSource::Fuse { program, lower, upper, work } => {
-            let rootfs =
-                fuse::Rootfs { program, lower, upper, work, mount_point: &plan.container.rootfs.mount_point };
-            begun.rootfs = fuse::mount(pid, &rootfs, plan.container.namespaces.user.as_ref())?;
+        RootfsSource::Fuse { .. } => {
+            let rootfs = &plan.container.rootfs;
+            begun.rootfs = fuse::mount(pid, rootfs, plan.container.namespaces.user.as_ref())?;
             Ok(())
         }
-        RootfsSource::Overlay { .. } => Ok(()),
+        RootfsSource::Overlay { .. } | RootfsSource::Directory { .. } => Ok(()),
     };
     let hooks = &plan.container.hooks;
     let before_pivot = |pid: Pid| {
@@ -202,6 +205,7 @@ pub fn launch(
     }
     let user_namespace = files_namespace(&plan.container.namespaces, pid)
         .map_err(LaunchError::io("open the container's user namespace"))?;
+    let filled = finish::filled_volumes(plan);
     let running = starting.go()?;
     // The container runs, whatever becomes of these.
     for failure in hooks.run_all(Stage::Poststart, Status::Running, Some(pid)) {
@@ -209,6 +213,7 @@ pub fn launch(
     }
     Ok(Launched {
         running,
+        filled,
         user_namespace,
         network: begun.network.take(),
         cgroup,

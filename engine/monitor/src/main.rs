@@ -5,7 +5,6 @@
 
 mod check;
 mod finish;
-mod fuse;
 mod init;
 mod launch;
 mod output;
@@ -161,7 +160,7 @@ fn supervise(
             }
             tell_manager(&plan, manager.as_ref());
             reporter.tell(&Report::Started { pid });
-            finish::note_first_use(&plan);
+            finish::note_first_use(std::mem::take(&mut launched.filled));
         }
         let looker_on = reporter.pipe.as_ref().map(AsFd::as_fd);
         let client = terminal.take();

@@ -69,7 +69,7 @@ pub struct MonitorPlan {
     #[serde(default)]
     pub timeout: Option<u32>,
     /// Volumes that need no first copy once it runs.
-    pub first_used_volumes: Vec<String>,
+    pub first_used_volumes: Vec<FirstUse>,
     /// Where the pid of its first process is written.
     pub pidfile: Option<PathBuf>,
     /// Where the supervisor's own pid is written.
@@ -81,6 +81,15 @@ impl MonitorPlan {
     pub fn pidfiles(&self) -> impl Iterator<Item = &PathBuf> {
         self.pidfile.iter().chain(&self.monitor_pidfile)
     }
+}
+
+/// A volume that was never filled from an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstUse {
+    /// Its name.
+    pub name: String,
+    /// Where its data lies, if that can be seen from the host.
+    pub data: Option<PathBuf>,
 }
 
 /// A file in the runtime directory.

@@ -15,6 +15,7 @@ use pontoon_monitor::restart::RestartPolicy;
 use pontoon_monitor::state::FailureReport;
 use pontoon_runtime::plan::Process;
 use pontoon_runtime::start::{Joining, Running, StandardStreams, StartError};
+use pontoon_runtime::visit;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -761,6 +762,16 @@ impl<'a> Supervisor<'a> {
                 self.reply(token, &Reply::Done, &[]);
             }
             Request::Exec(process) => self.exec(token, &process, fds),
+            Request::Root => {
+                let user_namespace = self.plan.container.namespaces.user.is_some();
+                match visit::root_of(self.launched.running.pidfd.as_fd(), user_namespace) {
+                    Ok(root) => self.reply(token, &Reply::Done, &[root.as_fd()]),
+                    Err(err) => {
+                        let report = FailureReport::new(&err, err.hint(), err.exit_code());
+                        self.reply(token, &Reply::Failed(report), &[]);
+                    }
+                }
+            }
         }
     }
 

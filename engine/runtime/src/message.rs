@@ -50,6 +50,8 @@ pub enum Step {
     Copy,
     /// Giving a mount to the container's user.
     Owner,
+    /// Showing files with other owners.
+    MountIds,
     /// Covering a path.
     Mask,
     /// Changing the root.
@@ -91,7 +93,7 @@ pub enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 31] = [
+    const ALL: [Self; 32] = [
         Self::Wait,
         Self::BecomeRoot,
         Self::Namespaces,
@@ -104,6 +106,7 @@ impl Step {
         Self::Device,
         Self::Copy,
         Self::Owner,
+        Self::MountIds,
         Self::Mask,
         Self::Pivot,
         Self::Hostname,
@@ -181,6 +184,11 @@ impl Failure {
                 "only whoever owns the namespace's user namespace may join it: root, for one of the host's".to_owned()
             }
             Step::SymlinkTarget => "the image is broken or hostile: this path must be a directory in it".to_owned(),
+            Step::MountIds => {
+                "idmap needs a file system that can do it (ext4, xfs, btrfs, tmpfs and others, but no overlay), and root over it; the \
+                 option U changes the owners instead"
+                    .to_owned()
+            }
             Step::MountSource if self.errno == Errno::NOENT.raw_os_error() => {
                 "make the file or directory first; it is not created for you".to_owned()
             }
@@ -207,6 +215,7 @@ impl fmt::Display for Failure {
             Step::Device => write!(f, "`{subject}` is not the device that it should be"),
             Step::Copy => write!(f, "cannot copy the image's content at `{subject}` into the volume"),
             Step::Owner => write!(f, "cannot give what is mounted at `{subject}` to the container's user"),
+            Step::MountIds => write!(f, "cannot show the files of `{subject}` with other owners (idmap)"),
             Step::Mask => write!(f, "cannot cover `{subject}` in the container"),
             Step::Pivot => write!(f, "cannot change to the container's root"),
             Step::Hostname => write!(f, "cannot set the host name `{subject}`"),
@@ -249,6 +258,8 @@ pub(crate) enum Report {
     Prepared,
     /// A joined process, by pidfd.
     Joined(OwnedFd),
+    /// The root of a container's files.
+    Root(OwnedFd),
     /// It cannot go on.
     Failed(Failure),
 }
@@ -268,6 +279,10 @@ pub(crate) fn send(socket: impl AsFd, report: &Report) {
         Report::Joined(pidfd) => {
             bytes.push(b'J');
             fd = Some(pidfd.as_fd());
+        }
+        Report::Root(root) => {
+            bytes.push(b'M');
+            fd = Some(root.as_fd());
         }
         Report::Failed(failure) => {
             bytes.push(b'E');
@@ -333,6 +348,7 @@ fn receive_with(socket: impl AsFd, flags: RecvFlags) -> io::Result<Option<Report
         [b'P'] => Report::Prepared,
         [b'T'] => Report::Terminal(fd()?),
         [b'J'] => Report::Joined(fd()?),
+        [b'M'] => Report::Root(fd()?),
         [b'E', step, a, b, c, d, subject @ ..] => Report::Failed(Failure {
             step: Step::from_byte(*step).ok_or_else(malformed)?,
             errno: i32::from_ne_bytes([*a, *b, *c, *d]),

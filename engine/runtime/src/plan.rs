@@ -91,7 +91,10 @@ impl Rootfs {
     /// Whether overlay's own marks are `user.overlay.*` attributes here.
     #[must_use]
     pub fn userxattr(&self) -> bool {
-        matches!(self.source, RootfsSource::Overlay { userxattr: true, .. } | RootfsSource::Fuse { .. })
+        match self.source {
+            RootfsSource::Overlay { userxattr, .. } | RootfsSource::Directory { userxattr, .. } => userxattr,
+            RootfsSource::Fuse { .. } => true,
+        }
     }
 }
 
@@ -123,14 +126,24 @@ pub enum RootfsSource {
         /// As for `Overlay`.
         work: PathBuf,
     },
+    /// A directory of the host as it is.
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Its files are shown with other owners: see [`Mount::ids`].
+        ids: Option<IdMaps>,
+        /// As for `Overlay`, for what is laid over other directories.
+        userxattr: bool,
+    },
 }
 
 impl RootfsSource {
-    /// Its read-only directories, the topmost first.
+    /// The directories that its files come from, the topmost first.
     #[must_use]
     pub fn lower(&self) -> &[PathBuf] {
         match self {
             Self::Overlay { lower, .. } | Self::Fuse { lower, .. } => lower,
+            Self::Directory { path, .. } => std::slice::from_ref(path),
         }
     }
 }
@@ -269,6 +282,12 @@ pub struct Mount {
     /// The file itself is given to this user and group of the container first.
     #[serde(default)]
     pub owner: Option<(u32, u32)>,
+    /// If there is nothing in it, it gets first what the root file system has at the target.
+    #[serde(default)]
+    pub fill: bool,
+    /// Its files are shown with other owners: ids of the file system on the container's side, what they become on the host's.
+    #[serde(default)]
+    pub ids: Option<IdMaps>,
 }
 
 /// Mount propagation, see mount_namespaces(7).
@@ -282,6 +301,8 @@ pub enum Propagation {
     Slave,
     /// Both ways.
     Shared,
+    /// None, and nobody can bind it elsewhere.
+    Unbindable,
 }
 
 /// The source of a mount.
@@ -328,6 +349,36 @@ pub enum MountSource {
         /// A file or directory in it that is mounted instead; no link leads out of it.
         #[serde(default)]
         subpath: Option<String>,
+        /// The first copy leaves the volume's owner as it is.
+        #[serde(default)]
+        keeps_owner: bool,
+    },
+    /// A path of the host that is not followed if it is a link: then the container gets the same link.
+    Link {
+        /// The path.
+        path: PathBuf,
+        /// As for `Bind`.
+        recursive: bool,
+    },
+    /// Another file system of the kernel's.
+    Filesystem {
+        /// Its type.
+        kind: String,
+        /// What it is on, as the kernel takes it: a device, `server:/path`, or just a word.
+        device: Option<String>,
+        /// Its options; words without a value that are attributes of mounts (`ro`, `noatime`, …) are taken as such.
+        options: Vec<(String, Option<String>)>,
+        /// A file or directory in it that is mounted instead.
+        subpath: Option<String>,
+    },
+    /// The files of an image.
+    Image {
+        /// Its layers, the topmost first.
+        layers: Vec<PathBuf>,
+        /// A file or directory in it that is mounted instead.
+        subpath: Option<String>,
+        /// A directory for the changes, which begin anew, and what belongs to them.
+        changes: PathBuf,
     },
     /// A directory of the host, with another one that takes the changes.
     Overlay {

@@ -14,6 +14,8 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, pidfd_send_signal, wai
 
 use crate::between::{self, Way};
 use crate::child::{self, FirstProcess};
+use crate::fuse::FuseError;
+use crate::mapped::IdSpaces;
 use crate::message::{self, Failure, GO, MAPPED, PIVOT, ROOTFS, Report};
 use crate::plan::{JoinedNamespaces, Namespaces, Plan, Process};
 
@@ -48,6 +50,9 @@ pub enum StartError {
     /// The ids could not be mapped.
     #[error(transparent)]
     Maps(#[from] UserNamespaceError),
+    /// The program that serves the root file system.
+    #[error(transparent)]
+    Fuse(#[from] FuseError),
     /// The process said which step failed.
     #[error("{0}")]
     Child(Failure, #[source] Option<io::Error>),
@@ -80,6 +85,7 @@ impl StartError {
         match self {
             Self::Child(failure, _) => failure.hint(),
             Self::Maps(err) => err.hint(),
+            Self::Fuse(err) => err.hint(),
             Self::Clone(err) => match err.raw_os_error() {
                 Some(libc::EPERM | libc::EACCES | libc::ENOSYS) => Some(
                     "unprivileged user namespaces may be switched off: see sysctl kernel.unprivileged_userns_clone and \
@@ -112,7 +118,7 @@ impl Starting {
     /// made beforehand (see [`early_maps`]).
     ///
     /// # Errors
-    /// [`StartError::Clone`].
+    /// See [`StartError`].
     pub fn begin(
         plan: &Plan,
         extras: &Extras,
@@ -120,10 +126,11 @@ impl Starting {
         cgroup: Option<BorrowedFd<'_>>,
         namespace: Option<BorrowedFd<'_>>,
     ) -> Result<Self, StartError> {
+        let spaces = IdSpaces::make(&plan.rootfs, &plan.mounts)?;
         let (ours, theirs) = report_socket().map_err(StartError::Clone)?;
         let flags = new_namespaces(&plan.namespaces, namespace.is_none());
         let become_child = |theirs: OwnedFd, opened, streams| {
-            let first = FirstProcess { plan, extras, opened, streams, socket: &theirs };
+            let first = FirstProcess { plan, extras, spaces: &spaces, opened, streams, socket: &theirs };
             let failure = child::become_first_process(first);
             message::send(&theirs, &Report::Failed(failure.clone()));
             failure.exit_code()
@@ -146,7 +153,7 @@ impl Starting {
         let way = Way { joined, mounter, namespace, user: user.as_ref(), flags };
         let open = |_: &OwnedFd| {
             let files = plan.files();
-            mounter.map(|it| child::open_files(&files, it)).transpose()
+            mounter.map(|it| child::open_files(&files, &spaces, it)).transpose()
         };
         let go_on = |opened, theirs| become_child(theirs, opened, streams);
         let between = between::begin(way, cgroup, (ours, theirs), open, go_on)?;
@@ -204,7 +211,9 @@ impl Starting {
                     self.tell(PIVOT)?;
                 }
                 Some(Report::Failed(failure)) => return Err(StartError::child(failure).into()),
-                Some(Report::Joined(_)) | None => return Err(StartError::Vanished.into()),
+                Some(Report::Joined(_) | Report::Root(_)) | None => {
+                    return Err(StartError::Vanished.into());
+                }
             }
         }
     }

@@ -200,6 +200,38 @@ pub(crate) fn remove_leftover(path: &std::path::Path) -> Result<(), Errno> {
     }
 }
 
+/// Removes an entry of a directory, whatever it is, with all that is in it.
+///
+/// # Errors
+/// The kernel's error.
+pub(crate) fn remove_entry(directory: &OwnedFd, name: &str) -> Result<(), Errno> {
+    remove_below(
+        directory.as_fd(),
+        std::ffi::CString::new(name).map_err(|_| Errno::INVAL)?.as_c_str(),
+        MAX_DEPTH,
+    )
+}
+
+fn remove_below(directory: BorrowedFd<'_>, name: &std::ffi::CStr, depth: u32) -> Result<(), Errno> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match openat(directory, name, flags, Mode::empty()) {
+        Ok(_) if depth == 0 => return Err(Errno::NAMETOOLONG),
+        Ok(inner) => {
+            for entry in Dir::read_from(&inner)? {
+                let entry = entry?;
+                if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+                    remove_below(inner.as_fd(), entry.file_name(), depth - 1)?;
+                }
+            }
+            return rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR);
+        }
+        Err(Errno::NOENT) => return Ok(()),
+        Err(Errno::NOTDIR | Errno::LOOP) => {}
+        Err(err) => return Err(err),
+    }
+    rustix::fs::unlinkat(directory, name, AtFlags::empty())
+}
+
 /// Makes an empty directory of the host and opens it.
 pub(crate) fn fresh_directory(path: &std::path::Path) -> Result<OwnedFd, Errno> {
     remove_leftover(path)?;

@@ -5,17 +5,20 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
 use pontoon_rootless::idmap::IdMaps;
 use pontoon_rootless::sys::{self, CloneFlags, Cloned};
 use pontoon_rootless::userns;
 use rustix::mount::{OpenTreeFlags, open_tree};
-use rustix::process::{Signal, WaitId, WaitIdOptions, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
 use crate::between::{self, Way};
 use crate::child;
-use crate::message::{self, Failure, MAPPED, Report};
-use crate::plan::Files;
+use crate::fuse;
+use crate::mapped::IdSpaces;
+use crate::message::{self, Failure, MAPPED, ROOTFS, Report};
+use crate::plan::{Files, MountSource, Rootfs, RootfsSource};
 use crate::start::{StartError, report_socket};
 
 /// Where the files are.
@@ -45,6 +48,41 @@ pub enum Place<'a> {
 pub struct Visitor {
     child: OwnedFd,
     socket: OwnedFd,
+    /// The program that serves the root file system, if one does.
+    server: Option<OwnedFd>,
+}
+
+/// The root of a running container's files, without what is mounted in it: a mount that has no place. Called with a single
+/// thread only.
+///
+/// # Errors
+/// See [`StartError`].
+pub fn root_of(process: BorrowedFd<'_>, user_namespace: bool) -> Result<OwnedFd, StartError> {
+    let (ours, theirs) = report_socket().map_err(StartError::Clone)?;
+    match sys::clone(CloneFlags::default(), None).map_err(StartError::Clone)? {
+        Cloned::Child => {
+            drop(ours);
+            let copied = child::enter_files(process, user_namespace).and_then(|root| {
+                without_mounts(root.as_fd()).map_err(|err| {
+                    let errno = rustix::io::Errno::from_io_error(&err).unwrap_or(rustix::io::Errno::IO);
+                    Failure::new(crate::Step::Rootfs, "/", errno)
+                })
+            });
+            let code = i32::from(copied.is_err());
+            message::send(&theirs, &copied.map_or_else(Report::Failed, Report::Root));
+            sys::exit_now(code)
+        }
+        Cloned::Parent { pidfd, .. } => {
+            drop(theirs);
+            let report = message::receive(&ours).map_err(StartError::Socket);
+            let _ = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED);
+            match report? {
+                Some(Report::Root(root)) => Ok(root),
+                Some(Report::Failed(failure)) => Err(StartError::child(failure)),
+                _ => Err(StartError::Vanished),
+            }
+        }
+    }
 }
 
 /// Lets `work` run in a child that sees the container's files; it is given a handle of their root, and its value is the
@@ -53,16 +91,20 @@ pub struct Visitor {
 /// # Errors
 /// See [`StartError`].
 pub fn visit(place: Place<'_>, work: impl FnOnce(&OwnedFd) -> i32) -> Result<Visitor, StartError> {
+    let spaces = match place {
+        Place::AtRest { files } => IdSpaces::make(&files.rootfs, &files.mounts)?,
+        Place::Running { .. } | Place::Outside { .. } => IdSpaces::default(),
+    };
     let (ours, theirs) = report_socket().map_err(StartError::Clone)?;
     if let Place::AtRest { files: files @ Files { user, mounter: Some(mounter), .. } } = place {
         let flags = if user.is_some() { CloneFlags::MOUNT.with(CloneFlags::USER) } else { CloneFlags::MOUNT };
         let way = Way { joined: None, mounter: Some(mounter), namespace: None, user: user.as_ref(), flags };
-        let open = |_: &OwnedFd| child::open_files(files, mounter);
+        let open = |_: &OwnedFd| child::open_files(files, &spaces, mounter);
         let go_on =
             |opened, theirs: OwnedFd| attend(child::mount_opened_files(files, opened, &theirs), theirs, work);
         let between = between::begin(way, None, (ours, theirs), open, go_on)?;
         let (child, socket) = between.child()?;
-        let visitor = Visitor { child, socket };
+        let visitor = Visitor { child, socket, server: None };
         visitor.let_go_on()?;
         return Ok(visitor);
     }
@@ -78,14 +120,14 @@ pub fn visit(place: Place<'_>, work: impl FnOnce(&OwnedFd) -> i32) -> Result<Vis
             let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
             let root = match place {
                 Place::Running { process, user_namespace } => child::enter_files(process, user_namespace),
-                Place::AtRest { files } => child::mount_files(files, &theirs),
+                Place::AtRest { files } => child::mount_files(files, &spaces, &theirs),
                 Place::Outside { user } => child::stay_outside(user, &theirs),
             };
             sys::exit_now(attend(root, theirs, work))
         }
         Cloned::Parent { pid, pidfd } => {
             drop(theirs);
-            let visitor = Visitor { child: pidfd, socket: ours };
+            let mut visitor = Visitor { child: pidfd, socket: ours, server: None };
             let maps = match place {
                 Place::Running { .. } => return Ok(visitor),
                 Place::AtRest { files } => files.user.as_ref(),
@@ -95,6 +137,11 @@ pub fn visit(place: Place<'_>, work: impl FnOnce(&OwnedFd) -> i32) -> Result<Vis
                 userns::write_maps(pid, maps)?;
             }
             visitor.let_go_on()?;
+            if let Place::AtRest { files } = place
+                && matches!(files.rootfs.source, RootfsSource::Fuse { .. })
+            {
+                visitor.serve(pid, files)?;
+            }
             Ok(visitor)
         }
     }
@@ -118,6 +165,23 @@ fn attend(root: Result<OwnedFd, Failure>, socket: OwnedFd, work: impl FnOnce(&Ow
 }
 
 impl Visitor {
+    /// Lets a program serve the root file system, as soon as the child is ready for it.
+    fn serve(&mut self, pid: Pid, files: &Files) -> Result<(), StartError> {
+        match message::receive(&self.socket).map_err(StartError::Socket)? {
+            Some(Report::ReadyForRootfs) => {}
+            Some(Report::Failed(failure)) => return Err(StartError::child(failure)),
+            _ => return Err(StartError::Vanished),
+        }
+        // The program goes into the background: it must become our child, so that we can end it.
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+            .map_err(|err| StartError::Socket(err.into()))?;
+        self.server = fuse::mount(pid, &files.rootfs, files.user.as_ref())?;
+        match rustix::net::send(&self.socket, &[ROOTFS], rustix::net::SendFlags::NOSIGNAL) {
+            Ok(_) | Err(rustix::io::Errno::PIPE | rustix::io::Errno::CONNRESET) => Ok(()),
+            Err(err) => Err(StartError::Socket(err.into())),
+        }
+    }
+
     /// Tells the child that its ids are mapped.
     fn let_go_on(&self) -> Result<(), StartError> {
         message::tell(&self.socket, MAPPED).map_err(StartError::Socket)
@@ -127,16 +191,63 @@ impl Visitor {
     ///
     /// # Errors
     /// [`StartError::Child`] if the files could not be reached.
-    pub fn wait(self) -> Result<Option<i32>, StartError> {
+    pub fn wait(mut self) -> Result<Option<i32>, StartError> {
         let report = message::receive(&self.socket).map_err(StartError::Socket)?;
         let status = waitid(WaitId::PidFd(self.child.as_fd()), WaitIdOptions::EXITED)
             .map_err(|err| StartError::Socket(err.into()))?;
+        drop(self.server.take().map(Server));
         match report {
             Some(Report::Failed(failure)) => Err(StartError::child(failure)),
             Some(_) => Ok(status.and_then(|it| it.exit_status())),
             None => Err(StartError::Vanished),
         }
     }
+}
+
+/// A program that serves a root file system, and ends with this.
+struct Server(OwnedFd);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It keeps nothing to itself: what was written is in the directory of changes.
+        let _ = rustix::process::pidfd_send_signal(&self.0, Signal::KILL);
+        let _ = waitid(WaitId::PidFd(self.0.as_fd()), WaitIdOptions::EXITED);
+    }
+}
+
+impl Drop for Visitor {
+    fn drop(&mut self) {
+        drop(self.server.take().map(Server));
+    }
+}
+
+/// Mounts the root file system of a container that does not run on its mount point, in our own mount namespace, as root over
+/// its ids.
+///
+/// # Errors
+/// See [`StartError`].
+pub fn mount_here(rootfs: &Rootfs) -> Result<(), StartError> {
+    if matches!(rootfs.source, RootfsSource::Fuse { .. }) {
+        return Ok(fuse::mount_here(rootfs)?);
+    }
+    let spaces = IdSpaces::make(rootfs, &[])?;
+    child::mount_root_here(rootfs, &spaces).map_err(StartError::child)
+}
+
+/// Mounts layers on each other, the topmost first, for reading, in our own mount namespace.
+///
+/// # Errors
+/// See [`StartError`].
+pub fn mount_layers_here(layers: &[PathBuf], userxattr: bool, place: &Path) -> Result<(), StartError> {
+    child::mount_layers_here(layers, userxattr, place).map_err(StartError::child)
+}
+
+/// Mounts a path of the host, or another file system, in our own mount namespace.
+///
+/// # Errors
+/// See [`StartError`].
+pub fn mount_source_here(source: &MountSource, userxattr: bool, place: &Path) -> Result<(), StartError> {
+    child::mount_source_here(source, userxattr, place).map_err(StartError::child)
 }
 
 /// The user and group ids that a user has by the container's own database. Called by work.

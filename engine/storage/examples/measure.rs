@@ -41,8 +41,14 @@ fn measure() -> Result<(), Box<dyn std::error::Error>> {
         for _ in 0..50 {
             let id = ContainerId::random()?;
             let name = id.hex().get(..20).map(|short| format!("name-{short}"));
-            let container =
-                NewContainer { id: &id, name: name.as_deref(), image: None, record: &record, durability };
+            let container = NewContainer {
+                id: &id,
+                name: name.as_deref(),
+                image: None,
+                more_images: &[],
+                record: &record,
+                durability,
+            };
             store.create_container(container)?.1.sync()?;
         }
         println!("created a container ({durability:?}) in {:?}", start.elapsed() / 50);

@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 
 use rustix::fs::{Mode, RenameFlags};
 use rustix::io::Errno;
+use rustix::mount::UnmountFlags;
 
 use crate::dir::{DIRECTORY, Place};
 use crate::error::{At, FileError};
@@ -94,6 +95,20 @@ impl Store {
             Err(Errno::NOENT) => Ok(false),
             Err(errno) => Err(FileError::new("move to the trash", parent.path.join(name), errno)),
         }
+    }
+
+    /// The same for a directory in which `mount_point` may have something mounted, which is unmounted first: it would move
+    /// along, and nobody could delete it there.
+    pub(crate) fn discard_mounted(
+        &self,
+        parent: &Place,
+        name: &str,
+        mount_point: &str,
+    ) -> Result<bool, FileError> {
+        let path = parent.path.join(name).join(mount_point);
+        // Each takes away one of those that are mounted on each other. Nearly always there is none, or we may not.
+        while rustix::mount::unmount(&path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW).is_ok() {}
+        self.discard(parent, name)
     }
 
     /// Moves all layers that no image needs to the trash; `None` when somebody holds a lease, or when what images need

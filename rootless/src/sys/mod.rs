@@ -21,6 +21,6 @@ pub use fds::{close_all_but, close_on_exec_from, count_inherited, inherited_fd, 
 pub use keyring::join_new_session_keyring;
 pub use limits::{pidfd_send_any_signal, reset_signals, set_resource_limit};
 pub use loopback::bring_loopback_up;
-pub use mount_attr::{MountAttributes, set_mount_attributes};
+pub use mount_attr::{MountAttributes, map_mount_ids, set_mount_attributes};
 pub use ns::{namespace_kind, owner_namespace, parent_namespace};
 pub use seccomp::{SockFilter, load_filter};

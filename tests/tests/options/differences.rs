@@ -32,21 +32,6 @@ pub const GLOBAL: &[Difference] = &[
     ours_is("null", "HostConfig.Annotations", NOTES),
 ];
 
-/// Of a path of the host.
-pub const BIND: &[Difference] = &[
-    differs("Mounts.0.Options", "fault: only volumes are nosuid and nodev with Podman"),
-    differs(
-        "HostConfig.Binds.0",
-        "fault: only volumes are nosuid and nodev with Podman; what was asked for comes first",
-    ),
-];
-
-/// Of a tmpfs.
-pub const TMPFS: &[Difference] = &[differs(
-    "HostConfig.Tmpfs.*",
-    "fault: Podman adds rw,rprivate,nosuid,nodev,tmpcopyup to what was asked for",
-)];
-
 /// Of health checks that are switched off.
 pub const NO_CHECK: &[Difference] = &[differs("Config.Healthcheck", "fault: Podman's has the test NONE")];
 
@@ -58,10 +43,3 @@ const NOT_TOLD: &str = "Podman mounts what another container has of the host's p
 
 /// Of a path of the host that another container has.
 pub const BOUND: &[Difference] = &[differs("Mounts", NOT_TOLD), differs("HostConfig.Binds", NOT_TOLD)];
-
-/// The same, with an option.
-pub const BOUND_CLOSED: &[Difference] = &[
-    differs("Mounts", NOT_TOLD),
-    differs("HostConfig.Binds", NOT_TOLD),
-    differs("HostConfig.VolumesFrom.0", "fault: ours leaves the options out"),
-];

@@ -24,6 +24,71 @@ pub struct CpArgs {
     pub quiet: bool,
 }
 
+/// `mount`
+#[derive(Debug, Args)]
+pub struct MountArgs {
+    /// Names or ids; without any, what is mounted is listed
+    #[arg(value_name = "CONTAINER")]
+    pub containers: Vec<String>,
+    /// Mount all containers
+    #[arg(short, long, conflicts_with_all = ["containers", "latest"])]
+    pub all: bool,
+    /// Mount the container created last
+    #[arg(short, long, conflicts_with = "containers")]
+    pub latest: bool,
+    /// `json`
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<String>,
+    /// List whole ids
+    #[arg(long, alias = "notruncate")]
+    pub no_trunc: bool,
+}
+
+/// `unmount`
+#[derive(Debug, Args)]
+pub struct UnmountArgs {
+    /// Names or ids
+    #[arg(value_name = "CONTAINER")]
+    pub containers: Vec<String>,
+    /// Unmount all containers
+    #[arg(short, long, conflicts_with_all = ["containers", "latest"])]
+    pub all: bool,
+    /// Unmount what was mounted more than once as often
+    #[arg(short, long)]
+    pub force: bool,
+    /// Unmount the container created last
+    #[arg(short, long, conflicts_with = "containers")]
+    pub latest: bool,
+}
+
+/// `image mount`
+#[derive(Debug, Args)]
+pub struct ImageMountArgs {
+    /// Names or ids; without any, what is mounted is listed
+    #[arg(value_name = "IMAGE")]
+    pub images: Vec<String>,
+    /// Mount all images
+    #[arg(short, long, conflicts_with = "images")]
+    pub all: bool,
+    /// `json`
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<String>,
+}
+
+/// `image unmount`
+#[derive(Debug, Args)]
+pub struct ImageUnmountArgs {
+    /// Names or ids
+    #[arg(value_name = "IMAGE")]
+    pub images: Vec<String>,
+    /// Unmount all images
+    #[arg(short, long, conflicts_with = "images")]
+    pub all: bool,
+    /// Unmount what was mounted more than once as often
+    #[arg(short, long)]
+    pub force: bool,
+}
+
 /// `export`
 #[derive(Debug, Args)]
 pub struct ExportArgs {

@@ -33,7 +33,9 @@ pub use container::{
     StatsArgs, StopArgs, TopArgs, UpdateArgs, WaitArgs,
 };
 pub use error::ArgsError;
-pub use files::{CommitArgs, CpArgs, DiffArgs, ExportArgs};
+pub use files::{
+    CommitArgs, CpArgs, DiffArgs, ExportArgs, ImageMountArgs, ImageUnmountArgs, MountArgs, UnmountArgs,
+};
 pub(crate) use flags::split_list;
 pub use global::{EventsBackend, GlobalOptions, LogLevel};
 pub use image::{
@@ -58,7 +60,8 @@ pub use system::{
     UnshareArgs, VersionArgs,
 };
 pub use volume::{
-    LsArgs, VolumeCreateArgs, VolumeExportArgs, VolumeImportArgs, VolumeInspectArgs, VolumeRmArgs,
+    LsArgs, VolumeCreateArgs, VolumeExportArgs, VolumeImportArgs, VolumeInspectArgs, VolumeMountArgs,
+    VolumeReloadArgs, VolumeRmArgs,
 };
 
 /// A whole command line, understood.
@@ -131,6 +134,12 @@ pub enum Command {
     VolumeRm(VolumeRmArgs),
     /// `volume exists`
     VolumeExists(ExistsArgs),
+    /// `volume mount`
+    VolumeMount(VolumeMountArgs),
+    /// `volume unmount`
+    VolumeUnmount(VolumeMountArgs),
+    /// `volume reload`
+    VolumeReload(VolumeReloadArgs),
     /// `quadlet adopt`
     QuadletAdopt(QuadletAdoptArgs),
     /// `quadlet apply`
@@ -195,6 +204,14 @@ pub enum Command {
     ImageDiff(DiffArgs),
     /// `export`
     Export(ExportArgs),
+    /// `mount`
+    Mount(MountArgs),
+    /// `unmount`
+    Unmount(UnmountArgs),
+    /// `image mount`
+    ImageMount(ImageMountArgs),
+    /// `image unmount`
+    ImageUnmount(ImageUnmountArgs),
     /// `secret create`
     SecretCreate(SecretCreateArgs),
     /// `secret exists`

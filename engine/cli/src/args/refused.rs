@@ -21,15 +21,12 @@ const COMMANDS: &[Refused] = &[
     ("logout", Some("take the entry out of auth.json")),
     ("machine", Some("pontoon runs where Linux does, without a virtual machine")),
     ("manifest", Some("making images for several platforms comes with `build`")),
-    ("mount", Some("`pontoon cp` and `pontoon export` bring files out")),
     ("network", Some("networks with names come later")),
     ("play", LATER_KUBE),
     ("pod", LATER_PODS),
     ("push", Some("pushing comes with `build`; `podman save` and skopeo push meanwhile")),
     ("save", Some("`pontoon export` writes a container's files")),
     ("search", Some("`skopeo list-tags` and the registry's own page search")),
-    ("umount", Some("`mount` is not there either")),
-    ("unmount", Some("`mount` is not there either")),
 ];
 
 /// Commands of groups that we have.
@@ -37,26 +34,17 @@ const GROUPED: &[Refused] = &[
     ("container checkpoint", LATER_CHECKPOINT),
     ("container clone", Some("`pontoon inspect` tells its options (CreateCommand)")),
     ("container init", Some("`start` prepares and starts in one step")),
-    ("container mount", Some("`pontoon cp` and `pontoon export` bring files out")),
     ("container restore", LATER_CHECKPOINT),
     ("container runlabel", Some("`pontoon image inspect` shows the label; run its command yourself")),
-    ("container umount", Some("`mount` is not there either")),
-    ("container unmount", Some("`mount` is not there either")),
     ("image build", LATER_BUILD),
-    ("image mount", Some("`pontoon create` and `pontoon export` bring an image's files out")),
     ("image push", Some("pushing comes with `build`")),
     ("image save", Some("`pontoon export` writes a container's files")),
     ("image scp", NO_REMOTE),
     ("image search", Some("`skopeo list-tags` and the registry's own page search")),
     ("image sign", Some("signing comes with `push`")),
     ("image trust", Some("edit /etc/containers/policy.json, which is honoured")),
-    ("image umount", Some("`mount` is not there either")),
-    ("image unmount", Some("`mount` is not there either")),
     ("system connection", NO_REMOTE),
     ("system service", NO_SERVICE),
-    ("volume mount", Some("`pontoon volume inspect` tells where its files are")),
-    ("volume reload", Some("there are no plugins whose volumes could be missed")),
-    ("volume unmount", Some("`mount` is not there either")),
 ];
 
 /// A known option that is refused, and what to do instead.
@@ -154,7 +142,6 @@ const OTHERS: &[(&str, &[Refused])] = &[
     ("image prune", &[("--build-cache", Some("there is no build cache before there is `build`"))]),
     ("system migrate", &[("--new-runtime", OWN_RUNTIME)]),
     ("system prune", &[("--build", Some("there are no build containers before there is `build`"))]),
-    ("volume create", &[("--uid", None), ("--gid", None)]),
 ];
 
 /// Those of them that another word must follow.

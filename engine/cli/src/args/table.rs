@@ -231,6 +231,28 @@ pub(super) const ENTRIES: &[Entry] = &[
         Command::Export
     ),
     row!(
+        "mount",
+        "Mount the root file systems of containers, and tell where",
+        "[options] [CONTAINER...]",
+        MountArgs,
+        Command::Mount
+    ),
+    row!(
+        "unmount",
+        "Unmount the root file systems of containers",
+        "[options] CONTAINER...",
+        UnmountArgs,
+        Command::Unmount
+    ),
+    row!(
+        "image mount",
+        "Mount images, and tell where",
+        "[options] [IMAGE...]",
+        ImageMountArgs,
+        Command::ImageMount
+    ),
+    row!("image unmount", "Unmount images", "[options] IMAGE...", ImageUnmountArgs, Command::ImageUnmount),
+    row!(
         "image exists",
         "Tell by the exit code whether an image exists",
         "IMAGE",
@@ -344,6 +366,15 @@ pub(super) const ENTRIES: &[Entry] = &[
         VolumeImportArgs,
         Command::VolumeImport
     ),
+    row!("volume mount", "Mount volumes, and tell where", "VOLUME...", VolumeMountArgs, Command::VolumeMount),
+    row!("volume unmount", "Unmount volumes", "VOLUME...", VolumeMountArgs, Command::VolumeUnmount),
+    row!(
+        "volume reload",
+        "Ask the drivers of volumes what they have",
+        "",
+        VolumeReloadArgs,
+        Command::VolumeReload
+    ),
     row!("volume create", "Create a volume", "[options] [NAME]", VolumeCreateArgs, Command::VolumeCreate),
     row!(
         "volume exists",
@@ -422,6 +453,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("container ls", "ps"),
     ("container port", "port"),
     ("container ps", "ps"),
+    ("container mount", "mount"),
     ("container pause", "pause"),
     ("container rename", "rename"),
     ("container restart", "restart"),
@@ -431,6 +463,8 @@ const ALIASES: &[(&str, &str)] = &[
     ("container stats", "stats"),
     ("container stop", "stop"),
     ("container top", "top"),
+    ("container umount", "unmount"),
+    ("container unmount", "unmount"),
     ("container unpause", "unpause"),
     ("container update", "update"),
     ("container wait", "wait"),
@@ -442,6 +476,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("image pull", "pull"),
     ("image rm", "rmi"),
     ("image tag", "tag"),
+    ("image umount", "image unmount"),
     ("image untag", "untag"),
     ("quadlet cat", "quadlet print"),
     ("quadlet ls", "quadlet list"),
@@ -449,8 +484,10 @@ const ALIASES: &[(&str, &str)] = &[
     ("secret remove", "secret rm"),
     ("system events", "events"),
     ("system info", "info"),
+    ("umount", "unmount"),
     ("volume list", "volume ls"),
     ("volume remove", "volume rm"),
+    ("volume umount", "volume unmount"),
 ];
 
 /// Finds the command that the words begin with, and the words that follow it.

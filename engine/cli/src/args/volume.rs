@@ -22,7 +22,25 @@ pub struct VolumeCreateArgs {
     /// Option of the driver
     #[arg(short, long, value_name = "KEY=VALUE")]
     pub opt: Vec<String>,
+    /// Who owns it, by a user id of containers
+    #[arg(long, value_name = "UID")]
+    pub uid: Option<u32>,
+    /// Which group owns it, by a group id of containers
+    #[arg(long, value_name = "GID")]
+    pub gid: Option<u32>,
 }
+
+/// `volume mount`, `volume unmount`
+#[derive(Debug, Args)]
+pub struct VolumeMountArgs {
+    /// Names
+    #[arg(value_name = "VOLUME", required = true)]
+    pub volumes: Vec<String>,
+}
+
+/// `volume reload`
+#[derive(Debug, Args)]
+pub struct VolumeReloadArgs {}
 
 /// `volume ls`, `secret ls`
 #[derive(Debug, Args)]

@@ -26,7 +26,7 @@ pub fn cleanup(context: &Context, args: &CleanupArgs) -> Result<ExitStatus, Fail
         if args.rmi {
             let users = store.list_containers()?.containers;
             let image = store.find_image(&found.record.image_id)?;
-            if !users.iter().any(|it| it.image.as_ref() == Some(&image.id)) {
+            if !users.iter().any(|it| it.needs(&image.id)) {
                 store.remove_image(&image.id, true).map_err(|err| {
                     let hint = err.hint();
                     Failure::new(err, hint)

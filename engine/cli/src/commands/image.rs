@@ -38,7 +38,7 @@ pub fn users(store: &Store, id: &str) -> Result<Vec<String>, Failure> {
     let mut users = Vec::new();
     for entry in store.list_containers()?.containers {
         if let Ok(record) = entry.record::<ContainerRecord>()
-            && record.image_id == id
+            && (record.image_id == id || record.mounted_images.iter().any(|it| it == id))
         {
             users.push(record.name);
         }
@@ -59,7 +59,7 @@ pub struct Leftover {
 /// The images that no container uses: those without a name, or all of them.
 pub fn leftovers(store: &Store, all: bool) -> Result<Vec<Leftover>, Failure> {
     let containers = store.list_containers()?.containers;
-    let is_used = |image: &ImageRecord| containers.iter().any(|it| it.image.as_ref() == Some(&image.id));
+    let is_used = |image: &ImageRecord| containers.iter().any(|it| it.needs(&image.id));
     let images =
         store.list_images()?.into_iter().filter(|image| (all || image.names.is_empty()) && !is_used(image));
     let leftover = |image: ImageRecord| Leftover {
@@ -79,7 +79,7 @@ pub fn list(context: &Context, args: &ImagesArgs) -> Result<ExitStatus, Failure>
     for image in store.list_images()? {
         let labels = image_config(&store, &image).map(|it| it.config.labels).unwrap_or_default();
         rows.push(images::Row {
-            containers: containers.iter().filter(|it| it.image.as_ref() == Some(&image.id)).count(),
+            containers: containers.iter().filter(|it| it.needs(&image.id)).count(),
             created: created(&image),
             labels,
             id: image.id.to_string(),

@@ -13,7 +13,7 @@ use pontoon_lifecycle::id_maps;
 use pontoon_lifecycle::list::{self, Found, LookError};
 use pontoon_lifecycle::record::ContainerRecord;
 use pontoon_lifecycle::request::{
-    CreateRequest, LogDriver, MountSource, NamespaceMode, NetworkMode, SecretPlace, UserNsMode,
+    CreateRequest, LogDriver, NamespaceMode, NetworkMode, SecretPlace, UserNsMode,
 };
 use pontoon_lifecycle::status::{self, Status};
 use pontoon_monitor::health::HealthRecord;
@@ -29,9 +29,10 @@ use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
 use pontoon_cli::time::from_nanos;
 use pontoon_cli::view::container::{
-    Facts, GraphDriver, MadeFiles, Mount, Secret, StateFacts, text as container_text,
+    Facts, GraphDriver, MadeFiles, Secret, StateFacts, text as container_text,
 };
 use pontoon_cli::view::image;
+use pontoon_cli::view::mounts;
 use pontoon_cli::view::volume::inspect_text as volume_text;
 
 /// `pontoon inspect`
@@ -216,7 +217,7 @@ fn facts<'a>(
         id_maps: id_maps(context, store, record),
         systemd: is_systemd(request, &command),
         needed,
-        mounts: mounts(found),
+        mounts: mounts::of(record),
         effective_caps: effective,
         bounding_caps: cap_names,
         network_mode: rows::network_word(record),
@@ -335,53 +336,6 @@ fn state(found: &Found, config: Option<&ImageConfig>) -> StateFacts {
         stopped: matches!(status, Status::Exited(exit) if exit.stopped),
         cgroup_path,
     }
-}
-
-fn mounts(found: &Found) -> Vec<Mount> {
-    let mut mounts = Vec::new();
-    let is_writable = |options: &[String]| !options.iter().any(|it| it == "ro" || it == "readonly");
-    let propagation = |options: &[String]| {
-        let words = ["shared", "rshared", "slave", "rslave", "private", "rprivate"];
-        options
-            .iter()
-            .find(|it| words.contains(&it.as_str()))
-            .cloned()
-            .unwrap_or_else(|| "rprivate".to_owned())
-    };
-    let full = |options: &[String]| {
-        let mut all: Vec<String> = ["nosuid", "nodev", "rbind"].iter().map(|it| (*it).to_owned()).collect();
-        all.extend(options.iter().filter(|it| it.len() > 2).cloned());
-        all
-    };
-    for mount in &found.record.request.mounts {
-        if let MountSource::Bind(path) = &mount.source {
-            mounts.push(Mount {
-                kind: "bind".to_owned(),
-                name: String::new(),
-                source: path.display().to_string(),
-                destination: mount.target.clone(),
-                driver: String::new(),
-                mode: String::new(),
-                options: full(&mount.options),
-                rw: is_writable(&mount.options),
-                propagation: propagation(&mount.options),
-            });
-        }
-    }
-    for volume in &found.record.volumes {
-        mounts.push(Mount {
-            kind: "volume".to_owned(),
-            name: volume.name.clone(),
-            source: volume.data.display().to_string(),
-            destination: volume.target.clone(),
-            driver: "local".to_owned(),
-            mode: String::new(),
-            options: full(&volume.options),
-            rw: is_writable(&volume.options),
-            propagation: propagation(&volume.options),
-        });
-    }
-    mounts
 }
 
 fn graph(context: &Context, store: &Store, found: &Found, image: Option<&ImageRecord>) -> GraphDriver {

@@ -225,7 +225,12 @@ pub fn restarts(status: &Status) -> u32 {
 }
 
 fn mount_targets(record: &ContainerRecord) -> Vec<String> {
-    let others = record.request.mounts.iter().filter(|it| matches!(it.source, MountSource::Bind(_)));
+    let others = record.request.mounts.iter().filter(|it| {
+        matches!(
+            it.source,
+            MountSource::Bind(_) | MountSource::Image(_) | MountSource::Ramfs | MountSource::Devpts
+        )
+    });
     let mut targets: Vec<_> = others.map(|it| it.target.clone()).collect();
     targets.extend(record.volumes.iter().map(|it| it.target.clone()));
     targets

@@ -18,6 +18,7 @@ mod image;
 mod inspect;
 mod list;
 mod logs;
+mod mount;
 mod pause;
 mod prune;
 mod pull;
@@ -75,14 +76,11 @@ impl Context {
         let absolute = |it: &std::path::PathBuf| std::path::absolute(it).unwrap_or_else(|_| it.clone());
         host.cdi_spec_dirs = globals.cdi_spec_dir.iter().map(absolute).collect();
         host.hooks_dirs = globals.hooks_dir.iter().map(absolute).collect();
+        let mut option_host = run_options::Host::read();
+        option_host.rootless = host.is_rootless();
         let mut whole = vec![name.to_owned()];
         whole.extend(words);
-        Ok(Self {
-            host,
-            option_host: run_options::Host::read(),
-            words: whole,
-            modules: globals.module.clone(),
-        })
+        Ok(Self { host, option_host, words: whole, modules: globals.module.clone() })
     }
 
     /// The name by which we were called.
@@ -109,6 +107,21 @@ impl Context {
     }
 }
 
+/// Whether a command starts processes in containers. What is theirs (user namespaces, control groups) is made below what the
+/// user has outside.
+fn starts_processes(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Run(_)
+            | Command::Start(_)
+            | Command::Restart(_)
+            | Command::Exec(_)
+            | Command::Cp(_)
+            | Command::Export(_)
+            | Command::Commit(_)
+    )
+}
+
 /// Does what the command line says.
 ///
 /// # Errors
@@ -118,6 +131,10 @@ pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failur
         message::silence_warnings();
     }
     let context = Context::new(&invocation.globals, invocation.words, name)?;
+    if context.host.unshared && starts_processes(&invocation.command) {
+        let hint = "leave `unshare`, or run it in another shell".to_owned();
+        return Err(Failure::new("containers are not run from inside `unshare`", Some(hint)));
+    }
     match invocation.command {
         Command::Run(args) => run::run(&context, *args),
         Command::Create(args) => run::create(&context, *args),
@@ -147,6 +164,9 @@ pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failur
         Command::VolumeInspect(args) => volume::inspect(&context, &args),
         Command::VolumeRm(args) => volume::remove(&context, &args),
         Command::VolumeExists(args) => volume::exists(&context, &args.name),
+        Command::VolumeMount(args) => mount::mount_volumes(&context, &args),
+        Command::VolumeUnmount(args) => mount::unmount_volumes(&context, &args),
+        Command::VolumeReload(_) => volume::reload(&context),
         Command::QuadletAdopt(args) => quadlet::adopt(&args),
         Command::QuadletApply(args) => quadlet::apply(&context, &args),
         Command::QuadletCheck(args) => quadlet::check(&args),
@@ -179,6 +199,10 @@ pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failur
         Command::ContainerDiff(args) => diff::container(&context, &args),
         Command::ImageDiff(args) => diff::image(&context, &args),
         Command::Export(args) => cp::export(&context, &args),
+        Command::Mount(args) => mount::mount(&context, &args),
+        Command::Unmount(args) => mount::unmount(&context, &args),
+        Command::ImageMount(args) => mount::mount_images(&context, &args),
+        Command::ImageUnmount(args) => mount::unmount_images(&context, &args),
         Command::SecretCreate(args) => secret::create(&context, &args),
         Command::SecretExists(args) => secret::exists(&context, &args.name),
         Command::SecretInspect(args) => secret::inspect(&context, &args),

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use pontoon_image::{Environment, MirrorUse, RegistriesConf, RegistriesPaths};
+use pontoon_lifecycle::host::UNSHARED;
 use pontoon_lifecycle::list;
 use pontoon_lifecycle::overlay;
 use pontoon_lifecycle::status::Status;
@@ -28,6 +29,9 @@ use pontoon_cli::view::version as version_view;
 
 /// `pontoon unshare`
 pub fn unshare(context: &Context, args: &UnshareArgs) -> Result<ExitStatus, Failure> {
+    if context.host.unshared {
+        return Err(Failure::new("this is inside `unshare` already", None));
+    }
     let Some(maps) = context.host.maps()? else {
         return Err(Failure::new("`unshare` is for ordinary users: root needs no user namespace", None));
     };
@@ -37,7 +41,8 @@ pub fn unshare(context: &Context, args: &UnshareArgs) -> Result<ExitStatus, Fail
         Some((program, words)) => (program.clone(), words.to_vec()),
         None => (shell, Vec::new()),
     };
-    let err = Command::new(&program).args(words).exec();
+    // What of ours runs in there must know whose store it is.
+    let err = Command::new(&program).args(words).env(UNSHARED, "1").exec();
     let code = if err.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
     Err(Failure::from(err).while_doing(format!("cannot run `{program}`")).with_code(code))
 }

@@ -2,7 +2,7 @@
 
 use pontoon_lifecycle::record::{ContainerRecord, VolumeRecord};
 use pontoon_lifecycle::volume::{self, VolumeDeedError};
-use pontoon_rootless::names;
+use pontoon_lifecycle::{mounted, status, volume_options};
 use pontoon_storage::{FindVolumeError, Store, VolumeEntry, VolumeError};
 
 use super::{Context, Failure};
@@ -20,63 +20,15 @@ pub fn create(context: &Context, args: &VolumeCreateArgs) -> Result<ExitStatus, 
         let text = format!("`--driver {}` is not supported yet", args.driver);
         return Err(Failure::new(text, Some("`local` is".to_owned())));
     }
-    let mut record = VolumeRecord::default();
+    let mut record = volume_options::read(&args.opt, context.host.is_rootless())?;
+    (record.uid, record.gid) = (args.uid, args.gid);
     for label in &args.label {
         record.labels.push(parse_label(label)?);
-    }
-    for option in &args.opt {
-        let (name, value) = option.split_once('=').unwrap_or((option, ""));
-        let known = match name {
-            "copy" | "nocopy" | "device" | "o" => true,
-            "type" => matches!(value, "bind" | "none" | "tmpfs"),
-            _ => false,
-        };
-        if !known {
-            return Err(Failure::new(
-                format!("`--opt {option}` is not supported yet"),
-                Some(
-                    "`copy`, `nocopy`, `device=PATH`, `type=bind`, `type=tmpfs` and `o=OPTIONS` are"
-                        .to_owned(),
-                ),
-            ));
-        }
-        let value = if name == "o" { with_ids(value)? } else { value.to_owned() };
-        record.options.push((name.to_owned(), value));
-    }
-    if record.bound().is_none()
-        && record.tmpfs().is_none()
-        && record.options.iter().any(|(name, _)| name == "device")
-    {
-        return Err(Failure::new(
-            "`--opt device` needs `--opt type=bind`: other file systems are not supported yet",
-            Some("mount it yourself, and bind the mount point".to_owned()),
-        ));
     }
     let store = context.store()?;
     let name = volume::create(&context.host, &store, args.name.as_deref(), &record, args.ignore)?;
     output::line(&name)?;
     Ok(ExitStatus::Success)
-}
-
-/// Mount options with the names of owners replaced by their ids: unit files may name them.
-fn with_ids(options: &str) -> Result<String, Failure> {
-    let id = |option: &str| {
-        let (kind, name) = option.split_once('=')?;
-        let found = match kind {
-            "uid" => names::by_name(name).map(|user| user.uid),
-            "gid" => names::group_id(name),
-            _ => return None,
-        };
-        if name.parse::<u32>().is_ok() {
-            return None;
-        }
-        let what = if kind == "uid" { "user" } else { "group" };
-        let missing = || Failure::new(format!("there is no {what} `{name}` on this host"), None);
-        Some(found.map(|id| format!("{kind}={id}")).ok_or_else(missing))
-    };
-    let words: Result<Vec<String>, Failure> =
-        options.split(',').map(|option| id(option).unwrap_or_else(|| Ok(option.to_owned()))).collect();
-    Ok(words?.join(","))
 }
 
 fn rows(store: &Store) -> Result<Vec<view::Row>, Failure> {
@@ -92,19 +44,43 @@ fn rows(store: &Store) -> Result<Vec<view::Row>, Failure> {
 fn row(store: &Store, entry: &VolumeEntry, containers: &[ContainerRecord]) -> Result<view::Row, Failure> {
     let record: VolumeRecord = entry.record()?;
     let needs_copy_up = store.find_volume(&entry.name).is_ok_and(|it| it.needs_copy_up().unwrap_or(false));
+    let (uid, gid) = record.owner().unwrap_or_default();
+    let options = volume_options::told(&record).into_iter().collect();
+    let (is_own, has_owner) = (record.is_plain(), record.owner().is_some());
+    let mounted = if is_own { 0 } else { mount_count(store, entry, containers) };
     Ok(view::Row {
         name: entry.name.clone(),
         mountpoint: entry.data.display().to_string(),
         created: from_nanos(entry.created),
         labels: record.labels.into_iter().collect(),
-        options: record.options.into_iter().collect(),
+        options,
+        uid: uid.unwrap_or(0),
+        gid: gid.unwrap_or(0),
         anonymous: entry.anonymous,
         containers: containers
             .iter()
             .filter(|it| it.volumes.iter().any(|used| used.name == entry.name))
             .count(),
+        mounted,
         needs_copy_up,
+        needs_chown: needs_copy_up && is_own && !has_owner,
     })
+}
+
+/// How often a volume is mounted that is more than a directory: by containers that run, and by `volume mount`.
+fn mount_count(store: &Store, entry: &VolumeEntry, containers: &[ContainerRecord]) -> usize {
+    let users = containers.iter().filter(|it| it.volumes.iter().any(|used| used.name == entry.name));
+    let running = users.filter(|it| {
+        store.find_container(&it.id).is_ok_and(|container| status::of(&container).run().is_some())
+    });
+    running.count() + mounted::count(&entry.data)
+}
+
+/// `pontoon volume reload`
+pub fn reload(context: &Context) -> Result<ExitStatus, Failure> {
+    // There is one driver, and what it has is in the store.
+    context.store()?;
+    Ok(ExitStatus::Success)
 }
 
 /// `pontoon volume ls`

@@ -6,8 +6,8 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use pontoon_image::{DecompressLimits, rootfs};
-use pontoon_lifecycle::acquire;
 use pontoon_lifecycle::record::VolumeRecord;
+use pontoon_lifecycle::{acquire, mounted};
 use pontoon_storage::{ArchiveForm, ExtractOptions, VolumeHandle, extract_archive, write_archive};
 
 use super::pull::{attend, ended, worker};
@@ -19,9 +19,18 @@ use pontoon_cli::exit::ExitStatus;
 fn open(context: &Context, name: &str) -> Result<(VolumeHandle, std::path::PathBuf), Failure> {
     let volume = context.store()?.find_volume(name)?;
     let record: VolumeRecord = volume.read_entry()?.record()?;
-    if record.tmpfs().is_some() {
-        let text = format!("volume `{name}` is a tmpfs, which is empty whenever no container uses it");
-        return Err(Failure::new(text, None));
+    match record.filesystem() {
+        // One that is mounted here has its files in its place.
+        Some(it) if mounted::count(&volume.data_path()) == 0 => {
+            let text = match it.kind.as_str() {
+                "tmpfs" | "ramfs" => {
+                    format!("volume `{name}` is a {}, which is empty whenever no container uses it", it.kind)
+                }
+                kind => format!("volume `{name}` is a file system of type {kind}, which is not mounted"),
+            };
+            return Err(Failure::new(text, Some(format!("mount it first: pontoon volume mount {name}"))));
+        }
+        _ => {}
     }
     let directory = record.bound().unwrap_or_else(|| volume.data_path());
     Ok((volume, directory))

@@ -1,5 +1,7 @@
 //! The options of mounts.
 
+use pontoon_lifecycle::mount_ids;
+
 use super::error::Fault;
 use super::size;
 
@@ -14,6 +16,10 @@ pub(super) enum Family {
     Tmpfs,
     /// A devpts.
     Devpts,
+    /// A ramfs.
+    Ramfs,
+    /// An image.
+    Image,
 }
 
 /// Words of which a mount can have only one.
@@ -36,9 +42,13 @@ pub(super) fn checked(options: Vec<String>, family: Family) -> Result<Vec<String
             // Docker's, for its virtual machine on other systems.
             ("cached" | "consistent" | "delegated", Family::Bind | Family::Volume) => continue,
             ("O", Family::Bind | Family::Volume) => {}
-            (word, Family::Bind | Family::Volume) if word == "idmap" || word.starts_with("idmap=") => {
-                return Err(Fault::part_not_supported(word));
+            ("idmap", Family::Bind | Family::Volume) => {}
+            (word, Family::Bind | Family::Volume) if word.starts_with("idmap=") => {
+                mount_ids::parse(word.strip_prefix("idmap=").unwrap_or_default())
+                    .map_err(|wrong| Fault::invalid(wrong.to_string()))?;
             }
+            ("no-dereference", Family::Bind) => {}
+            (word, Family::Volume) if word.starts_with("volume-opt=") => {}
             (word, Family::Bind | Family::Volume)
                 if ["upperdir=/", "workdir=/"].iter().any(|prefix| word.starts_with(prefix)) => {}
             (word, Family::Bind | Family::Volume)
@@ -46,7 +56,11 @@ pub(super) fn checked(options: Vec<String>, family: Family) -> Result<Vec<String
             {
                 return Err(Fault::invalid(format!("the path in `{word}` must be absolute")));
             }
-            (word, Family::Bind | Family::Volume) if is_subpath(word)? => {}
+            (word, Family::Volume | Family::Image) if is_subpath(word)? => {}
+            ("ro" | "rw", Family::Image) => {}
+            (word, Family::Image) => {
+                return Err(Fault::invalid(format!("the mount of an image has no option `{word}`")));
+            }
             (word, Family::Devpts) if is_devpts(word)? => {}
             (word, _) if is_common(word) => {}
             ("z" | "Z" | "bind" | "rbind", Family::Bind | Family::Volume) => {}
@@ -69,22 +83,7 @@ pub(super) fn checked(options: Vec<String>, family: Family) -> Result<Vec<String
 }
 
 fn is_common(word: &str) -> bool {
-    matches!(
-        word,
-        "ro" | "rw"
-            | "exec"
-            | "noexec"
-            | "dev"
-            | "nodev"
-            | "suid"
-            | "nosuid"
-            | "U"
-            | "noatime"
-            | "relatime"
-            | "strictatime"
-            | "nodiratime"
-            | "diratime"
-    )
+    matches!(word, "ro" | "rw" | "exec" | "noexec" | "dev" | "nodev" | "suid" | "nosuid" | "U")
 }
 
 /// Whether it is `subpath=PATH`; the path must stay inside.
@@ -164,7 +163,7 @@ pub(super) fn from_mount_field(key: &str, value: Option<&str>) -> Result<Option<
         ("tmpcopyup", _) => switch("tmpcopyup", Some("notmpcopyup")),
         ("notmpcopyup", _) => switch("notmpcopyup", Some("tmpcopyup")),
         ("nocopy" | "volume-nocopy", _) => switch("nocopy", None),
-        ("consistency", Some(_)) => Ok(None),
+        ("consistency", _) => Ok(None),
         ("bind-propagation", Some(mode)) if is_propagation(mode) => Ok(Some(mode.to_owned())),
         ("relabel", Some("shared")) => Ok(Some("z".to_owned())),
         ("relabel", Some("private")) => Ok(Some("Z".to_owned())),
@@ -173,7 +172,11 @@ pub(super) fn from_mount_field(key: &str, value: Option<&str>) -> Result<Option<
         ("tmpfs-mode", Some(mode)) => Ok(Some(format!("mode={mode}"))),
         ("subpath" | "volume-subpath", Some(path)) => Ok(Some(format!("subpath={path}"))),
         ("subpath" | "volume-subpath", None) => Err(wrong()),
-        ("volume-opt" | "volume-driver" | "volume-label" | "idmap", _) => Err(Fault::part_not_supported(key)),
+        ("volume-opt", Some(option)) => Ok(Some(format!("volume-opt={option}"))),
+        ("volume-driver", Some("local")) => Ok(None),
+        ("volume-driver" | "volume-label", _) => Err(Fault::part_not_supported(key)),
+        ("no-dereference", _) => switch("no-dereference", None),
+        ("readwrite", _) => switch("rw", Some("ro")),
         (word, None) => Ok(Some(word.to_owned())),
         (key, Some(value)) => Ok(Some(format!("{key}={value}"))),
     }

@@ -29,7 +29,7 @@ pub(super) fn read_all(options: &ContainerOptions, host: &Host) -> Result<Vec<Mo
     mounts.extend(each("--mount", &options.mount, |text| mount(text, host))?);
     mounts.extend(each("--tmpfs", &options.tmpfs, tmpfs)?);
     let mut taken = HashSet::new();
-    for mount in &mounts {
+    for mount in mounts.iter().filter(|it| !matches!(it.source, MountSource::Glob(_))) {
         if !taken.insert(&mount.target) {
             return Err(OptionError::SameTarget { target: mount.target.clone() });
         }
@@ -77,9 +77,13 @@ fn mount(text: &str, host: &Host) -> Result<MountRequest, Fault> {
             (_, value) => rest.push((key, value)),
         }
     }
-    let target = target.ok_or_else(|| {
-        Fault::invalid("the target is missing").hint("write it as type=bind,source=/host/path,target=/path")
-    })?;
+    let target = match target {
+        None if kind == "glob" => String::new(),
+        other => other.ok_or_else(|| {
+            Fault::invalid("the target is missing")
+                .hint("write it as type=bind,source=/host/path,target=/path")
+        })?,
+    };
     let source = match (kind.as_str(), source) {
         ("bind", Some(path)) if !path.is_empty() => MountSource::Bind(host_path(&path, host)?),
         ("bind", _) => return Err(Fault::invalid("a bind mount needs a source")),
@@ -89,12 +93,23 @@ fn mount(text: &str, host: &Host) -> Result<MountRequest, Fault> {
         ("tmpfs", Some(_)) => return Err(Fault::invalid("a tmpfs has no source")),
         ("devpts", None) => MountSource::Devpts,
         ("devpts", Some(_)) => return Err(Fault::invalid("a devpts has no source")),
-        ("artifact" | "glob" | "image" | "ramfs", _) => {
-            return Err(Fault::part_not_supported(format!("type={kind}"))
-                .hint("bind, volume, tmpfs and devpts are supported"));
+        ("ramfs", None) => MountSource::Ramfs,
+        ("ramfs", Some(_)) => return Err(Fault::invalid("a ramfs has no source")),
+        ("image", Some(name)) if !name.is_empty() => MountSource::Image(name),
+        ("image", _) => return Err(Fault::invalid("an image must be named by source=")),
+        ("glob", Some(pattern)) if !pattern.is_empty() => {
+            let pattern = host_path(&pattern, host)?;
+            MountSource::Glob(pattern.to_string_lossy().into_owned())
+        }
+        ("glob", _) => return Err(Fault::invalid("a glob needs a source")),
+        ("artifact", _) => {
+            return Err(Fault::part_not_supported("type=artifact")
+                .hint("there is no store of artifacts; bind, glob, image, volume, tmpfs, ramfs and devpts are supported"));
         }
         (other, _) => {
-            let why = format!("there is no type `{other}`; it is bind, volume, tmpfs or devpts");
+            let why = format!(
+                "there is no type `{other}`; it is bind, glob, image, volume, tmpfs, ramfs or devpts"
+            );
             return Err(Fault::invalid(why));
         }
     };
@@ -113,15 +128,18 @@ fn tmpfs(text: &str) -> Result<MountRequest, Fault> {
 }
 
 fn finish(source: MountSource, target: &str, options: Vec<String>) -> Result<MountRequest, Fault> {
-    if !target.starts_with('/') {
+    let is_nowhere = target.is_empty() && matches!(source, MountSource::Glob(_));
+    if !target.starts_with('/') && !is_nowhere {
         return Err(Fault::invalid("the path in the container must be absolute"));
     }
-    let target = clean(target);
-    if target == "/" {
+    let target = if is_nowhere { String::new() } else { clean(target) };
+    if target == "/" && !matches!(source, MountSource::Glob(_)) {
         return Err(Fault::invalid("nothing can be mounted over the root of the container"));
     }
     let family = match source {
-        MountSource::Bind(_) => Family::Bind,
+        MountSource::Bind(_) | MountSource::Glob(_) => Family::Bind,
+        MountSource::Ramfs => Family::Ramfs,
+        MountSource::Image(_) => Family::Image,
         MountSource::Volume(_) | MountSource::Anonymous => Family::Volume,
         MountSource::Tmpfs => Family::Tmpfs,
         MountSource::Devpts => Family::Devpts,

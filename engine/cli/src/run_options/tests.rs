@@ -193,7 +193,10 @@ fn wrong_volumes_are_told() {
         ("vol:/x:upperdir=/u,workdir=/w", "need the option `O`"),
         ("vol:/x:O,upperdir=u,workdir=/w", "must be absolute"),
         ("vol:/x:subpath=../etc", "is no path in what is mounted"),
-        ("vol:/x:idmap=uids=1", "is not supported yet"),
+        ("vol:/x:idmap=uids=1", "`1` is no part of an idmap"),
+        ("/tmp:/x:subpath=y", "a mount has no option `subpath=y`"),
+        ("vol:/x:no-dereference", "a mount has no option `no-dereference`"),
+        ("vol:/x:noatime", "a mount has no option `noatime`"),
         ("vol:/x:size=1m", "a mount has no option `size=1m`"),
     ] {
         check_refused("--volume", value, expected);
@@ -264,18 +267,44 @@ fn mounts_are_written_with_keys() {
         "/b",
         &["rshared", "Z", "bind"],
     );
+    let image = MountSource::Image("b:1".to_owned());
+    check_mount(
+        "--mount",
+        "type=image,src=b:1,dst=/m,rw=true,subpath=/etc",
+        image,
+        "/m",
+        &["rw", "subpath=/etc"],
+    );
+    let pattern = MountSource::Glob("/work/dir/x*".to_owned());
+    check_mount("--mount", "type=glob,src=x*,ro", pattern, "", &["ro"]);
+    check_mount("--mount", "type=ramfs,dst=/m,U", MountSource::Ramfs, "/m", &["U"]);
+    let options = &["volume-opt=type=tmpfs", "volume-opt=o=size=1m"];
+    let words = "type=volume,src=v,dst=/m,volume-opt=type=tmpfs,volume-opt=o=size=1m,volume-driver=local";
+    check_mount("--mount", words, volume("v"), "/m", options);
+    check_mount(
+        "--mount",
+        "type=bind,src=/a,dst=/b,no-dereference,consistency",
+        bind("/a"),
+        "/b",
+        &["no-dereference"],
+    );
     check_mount("--mount", "type=bind,\"src=/a,b\",dst=/c", bind("/a,b"), "/c", &[]);
     for (value, expected) in [
         ("type=bind,src=/tmp", "the target is missing"),
         ("type=bind,dst=/x", "a bind mount needs a source"),
         ("type=bogus,dst=/x", "there is no type `bogus`"),
-        ("type=image,src=x,dst=/x", "`--mount=type=image` is not supported yet"),
-        ("type=glob,src=/x,dst=/x", "is not supported yet"),
+        ("type=artifact,src=x,dst=/x", "`--mount=type=artifact` is not supported yet"),
+        ("type=image,dst=/x", "an image must be named"),
+        ("type=image,src=x,dst=/x,U", "the mount of an image has no option `U`"),
+        ("type=glob,dst=/x", "a glob needs a source"),
+        ("type=ramfs,dst=/x,tmpfs-size=1m", "a mount has no option `size=1m`"),
         ("type=tmpfs,src=/x,dst=/x", "a tmpfs has no source"),
         ("type=bind,src=/tmp,dst=/x,bogus", "a mount has no option `bogus`"),
         ("type=bind,src=/tmp,dst=/x,ro=maybe", "`maybe` is no value for `ro`"),
         ("type=bind,src=/tmp,dst=/x,bind-propagation=up", "`up` is no value for `bind-propagation`"),
-        ("type=volume,dst=/x,volume-opt=x", "not supported yet"),
+        ("type=volume,dst=/x,volume-label=x", "not supported yet"),
+        ("type=volume,dst=/x,volume-driver=x", "not supported yet"),
+        ("type=bind,src=/tmp,dst=/x,volume-opt=x", "a mount has no option `volume-opt=x`"),
         ("foo", "the target is missing"),
         ("", "the target is missing"),
     ] {

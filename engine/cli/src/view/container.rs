@@ -140,7 +140,7 @@ pub struct StateFacts {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Mount {
-    /// `bind`, `volume` or `tmpfs`.
+    /// `bind`, `volume` or `image`.
     #[serde(rename = "Type")]
     pub kind: String,
     /// Name of the volume; empty for others.
@@ -152,15 +152,21 @@ pub struct Mount {
     pub destination: String,
     /// `local` for volumes; empty for others.
     pub driver: String,
-    /// Podman's; always empty.
+    /// `z` or `Z`, if that was asked for.
     pub mode: String,
-    /// Options.
-    pub options: Vec<String>,
+    /// Options; images have none.
+    pub options: Option<Vec<String>>,
     /// Whether it can be written to.
     #[serde(rename = "RW")]
     pub rw: bool,
     /// `rprivate`, …
     pub propagation: String,
+    /// What of it is mounted, if not all.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub sub_path: String,
+    /// How `HostConfig.Binds` tells of it, if it does.
+    #[serde(skip)]
+    pub bind: Option<String>,
 }
 
 /// A secret that a container sees in a file.

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use pontoon_lifecycle::decide::default_capabilities;
 use pontoon_lifecycle::request::{
-    CreateRequest, HostsFile, MountRequest, MountSource, NamespaceMode, NetworkMode, RestartPolicy as Policy,
-    SeccompRequest, UserNsMode,
+    CreateRequest, HostsFile, NamespaceMode, NetworkMode, RestartPolicy as Policy, SeccompRequest, UserNsMode,
 };
 use pontoon_lifecycle::resources::{DeviceRate, Resources};
 use pontoon_rootless::idmap::IdRange;
@@ -13,6 +12,7 @@ use pontoon_runtime::capabilities::{self, CapError, CapSet};
 use serde::Serialize;
 
 use super::container::Facts;
+use super::mounts;
 use super::port::{HostPort, bindings};
 use crate::format::NullIfEmpty;
 use crate::time::precise_size_words;
@@ -182,7 +182,7 @@ impl HostConfig {
             request.log_opts.iter().rev().find(|(known, _)| known == key).map(|(_, value)| value.clone())
         };
         Self {
-            binds: facts.mounts.iter().filter_map(bind).collect(),
+            binds: facts.mounts.iter().filter_map(|it| it.bind.clone()).collect(),
             cgroup_manager: facts.cgroup_manager.to_owned(),
             cgroup_mode: if request.host_cgroup_namespace {
                 "host".to_owned()
@@ -219,7 +219,7 @@ impl HostConfig {
             annotations: NullIfEmpty(request.annotations.iter().cloned().collect()),
             volume_driver: "",
             volumes_from: (!request.volumes_from.is_empty())
-                .then(|| request.volumes_from.iter().map(|(name, _)| name.clone()).collect()),
+                .then(|| request.volumes_from.iter().map(volumes_from).collect()),
             cap_add,
             cap_drop,
             dns: request.dns.clone(),
@@ -251,7 +251,7 @@ impl HostConfig {
             publish_all_ports: request.publish_all,
             readonly_rootfs: request.read_only,
             security_opt: security_opt(facts),
-            tmpfs: request.mounts.iter().filter_map(tmpfs).collect(),
+            tmpfs: request.mounts.iter().filter_map(mounts::tmpfs_words).collect(),
             uts_mode: mode_word(facts, &request.uts),
             userns_mode: match &request.userns {
                 UserNsMode::Host => String::new(),
@@ -384,20 +384,8 @@ fn weight_device(device: &DeviceRate) -> WeightDevice {
     WeightDevice { path: device.path.display().to_string(), weight: device.rate }
 }
 
-fn bind(mount: &super::container::Mount) -> Option<String> {
-    let source = match mount.kind.as_str() {
-        "volume" => &mount.name,
-        "bind" => &mount.source,
-        _ => return None,
-    };
-    let mut options = vec![if mount.rw { "rw" } else { "ro" }, mount.propagation.as_str()];
-    options.extend(mount.options.iter().map(String::as_str));
-    options.retain(|option| !option.is_empty());
-    Some(format!("{source}:{}:{}", mount.destination, options.join(",")))
-}
-
-fn tmpfs(mount: &MountRequest) -> Option<(String, String)> {
-    (mount.source == MountSource::Tmpfs).then(|| (mount.target.clone(), mount.options.join(",")))
+fn volumes_from((name, options): &(String, Vec<String>)) -> String {
+    if options.is_empty() { name.clone() } else { format!("{name}:{}", options.join(",")) }
 }
 
 fn devices(facts: &Facts<'_>) -> Vec<Device> {

@@ -18,6 +18,7 @@ pub mod image;
 pub mod images;
 pub mod info;
 pub mod keys;
+pub mod mounts;
 pub mod plan;
 pub mod port;
 pub mod ps;

@@ -407,6 +407,10 @@ fn vol1() -> volume::Row {
         options: BTreeMap::new(),
         anonymous: false,
         containers: 0,
+        mounted: 0,
+        uid: 0,
+        gid: 0,
+        needs_chown: false,
         needs_copy_up: true,
     }
 }
@@ -490,9 +494,11 @@ fn facts(request: &CreateRequest) -> container::Facts<'_> {
             destination: "/data2".to_owned(),
             driver: "local".to_owned(),
             mode: String::new(),
-            options: vec!["nosuid".to_owned()],
+            options: Some(vec!["nosuid".to_owned()]),
             rw: true,
             propagation: "rprivate".to_owned(),
+            sub_path: String::new(),
+            bind: Some("vol1:/data2:rw,rprivate,nosuid".to_owned()),
         }],
         effective_caps: vec!["CAP_CHOWN".to_owned()],
         bounding_caps: vec!["CAP_CHOWN".to_owned()],

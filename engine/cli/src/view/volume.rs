@@ -26,8 +26,16 @@ pub struct Row {
     pub anonymous: bool,
     /// How many containers use it.
     pub containers: usize,
+    /// How often it is mounted, if it is more than a directory.
+    pub mounted: usize,
+    /// Who owns it, if somebody said so.
+    pub uid: u32,
+    /// Which group.
+    pub gid: u32,
     /// Whether the first container to use it fills it from its image.
     pub needs_copy_up: bool,
+    /// Whether it then belongs to the container's user.
+    pub needs_chown: bool,
 }
 
 /// A volume as Podman tells it.
@@ -41,9 +49,14 @@ struct Shown<'a> {
     labels: &'a BTreeMap<String, String>,
     scope: &'static str,
     options: &'a BTreeMap<String, String>,
+    #[serde(rename = "UID")]
+    uid: OmitEmpty<u32>,
+    #[serde(rename = "GID")]
+    gid: OmitEmpty<u32>,
     anonymous: OmitEmpty<bool>,
     mount_count: usize,
     needs_copy_up: OmitEmpty<bool>,
+    needs_chown: OmitEmpty<bool>,
     lock_number: u32,
 }
 
@@ -56,10 +69,12 @@ fn shown(row: &Row) -> Shown<'_> {
         labels: &row.labels,
         scope: "local",
         options: &row.options,
+        uid: OmitEmpty(row.uid),
+        gid: OmitEmpty(row.gid),
         anonymous: OmitEmpty(row.anonymous),
-        // A volume is a directory; what is mounted is mounted in containers.
-        mount_count: 0,
+        mount_count: row.mounted,
         needs_copy_up: OmitEmpty(row.needs_copy_up),
+        needs_chown: OmitEmpty(row.needs_chown),
         lock_number: 0,
     }
 }
@@ -68,14 +83,17 @@ const HEADINGS: &Headings = &[
     ("Anonymous", "ANONYMOUS"),
     ("CreatedAt", "CREATED AT"),
     ("Driver", "DRIVER"),
+    ("GID", "GID"),
     ("Labels", "LABELS"),
     ("LockNumber", "LOCK NUMBER"),
     ("MountCount", "MOUNT COUNT"),
     ("Mountpoint", "MOUNTPOINT"),
     ("Name", "VOLUME NAME"),
+    ("NeedsChown", "NEEDS CHOWN"),
     ("NeedsCopyUp", "NEEDS COPY UP"),
     ("Options", "OPTIONS"),
     ("Scope", "SCOPE"),
+    ("UID", "UID"),
 ];
 
 /// The text of `volume ls`; nothing at all where there are no volumes.

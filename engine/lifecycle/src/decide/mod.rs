@@ -2,6 +2,7 @@
 //!
 //! Pure: nothing is opened, made or asked here, so every decision can be tested without a kernel and printed by `--dry-run`.
 
+mod asked;
 mod confinement;
 mod devices;
 mod environment;
@@ -13,7 +14,9 @@ use std::path::{Path, PathBuf};
 use pontoon_image::ImageConfig;
 use pontoon_monitor::event::EventLog;
 use pontoon_monitor::limits::Limit;
-use pontoon_monitor::plan::{CgroupPlan, EventPlan, LogPlan, MonitorPlan, NotifyPlan, RunFile, StreamPlan};
+use pontoon_monitor::plan::{
+    CgroupPlan, EventPlan, FirstUse, LogPlan, MonitorPlan, NotifyPlan, RunFile, StreamPlan,
+};
 use pontoon_network::{HostFacts, Mode, NetworkPlan, NetworkRequest, PlanError};
 use pontoon_rootless::idmap::IdMaps;
 use pontoon_rootless::sys::SockFilter;
@@ -28,13 +31,18 @@ use crate::cdi::Edits;
 use crate::devices::{FoundDevice, NoFilter};
 use crate::event;
 use crate::health::HealthError;
+use crate::mount_ids::MountIdsError;
 use crate::record::ContainerRecord;
 use crate::request::{CreateRequest, LogDriver, NamespaceMode, NetworkMode, SdNotifyMode};
 use crate::sharing::Shared;
 
+pub(crate) use asked::{OVERLAYS, image_changes};
 pub use confinement::default_capabilities;
-pub(crate) use mounts::OVERLAYS;
 pub use process::{is_systemd, signal_number};
+
+/// What a user can do who cannot mount a file system.
+pub(crate) const VOLUME_HINT: &str = "let root mount it (a line in /etc/fstab does it at boot), and make a volume with \
+                                      type=none, o=bind and device=MOUNT_POINT; bind, tmpfs, ramfs and overlay need no root";
 
 /// Podman's default time between the stop signal and the kill, in seconds.
 pub const DEFAULT_STOP_TIMEOUT: u32 = 10;
@@ -69,6 +77,8 @@ pub struct Facts<'a> {
     pub network: &'a HostFacts,
     /// Volumes that were never used before, by name.
     pub fresh_volumes: Vec<String>,
+    /// The layers of images that are mounted, the topmost first: by the numbers of the mounts that ask for them.
+    pub images: Vec<(usize, Vec<PathBuf>)>,
     /// The profile of the default filter, if the host has one of its own.
     pub seccomp_profile: Option<Profile>,
     /// Whether a journal runs.
@@ -148,6 +158,31 @@ pub enum DecideError {
         /// Why not.
         reason: &'static str,
     },
+    /// Owners of what is mounted.
+    #[error("cannot mount at `{target}`")]
+    MountIds {
+        /// Path in the container.
+        target: String,
+        /// Why not.
+        #[source]
+        reason: MountIdsError,
+    },
+    /// A volume that only root can mount.
+    #[error("the volume `{name}` is a file system of type {kind}, which only root can mount")]
+    VolumeFilesystem {
+        /// Its name.
+        name: String,
+        /// The type.
+        kind: String,
+    },
+    /// An image that is mounted needs the kernel's overlayfs.
+    #[error(
+        "the image `{image}` cannot be mounted: that needs the kernel's overlayfs, and fuse-overlayfs is used here"
+    )]
+    FuseImage {
+        /// Its name.
+        image: String,
+    },
     /// Capabilities.
     #[error(transparent)]
     Capability(#[from] CapError),
@@ -219,6 +254,9 @@ impl DecideError {
             Self::FuseMaps => {
                 Some("`pontoon info` says why; or use --userns keep-id".to_owned())
             }
+            Self::MountIds { reason, .. } => reason.hint(),
+            Self::VolumeFilesystem { .. } => Some(VOLUME_HINT.to_owned()),
+            Self::FuseImage { .. } => Some("`pontoon info` says why".to_owned()),
             Self::HostSysctl { .. } => Some("use --network pasta or none, or set it on the host".to_owned()),
             Self::NoDeviceFilter(why) => why.hint(),
             Self::Target { .. } | Self::Seccomp(_) | Self::SeccompListener | Self::StopSignal { .. } => None,
@@ -306,7 +344,7 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
         health: crate::health::plan(&request.health, facts.image)?,
         restart: request.restart,
         timeout: request.timeout.filter(|it| *it > 0),
-        first_used_volumes: facts.fresh_volumes,
+        first_used_volumes: first_uses(facts.record, &facts.fresh_volumes),
         pidfile: request.pidfile.clone(),
         monitor_pidfile: request.conmon_pidfile.clone(),
     };
@@ -327,10 +365,32 @@ pub fn files(
     stored: &IdMaps,
     fresh_volumes: &[String],
 ) -> Result<Files, DecideError> {
+    let asked = asked::Asked {
+        record,
+        directory: Path::new(""),
+        fresh_volumes,
+        maps: maps.as_ref(),
+        stored,
+        is_rootless: caller.uid != 0,
+        images: &[],
+        is_served: false,
+        has_device_rules: false,
+    };
+    // What is laid over another directory is so for a run only, and nowhere to be found without one.
+    let mounts = mounts::from_host(&asked)?;
     let owner = process::user(record, image, maps.is_some(), caller);
     let mounter = mounter(maps.as_ref(), caller, stored);
     check_mounter(mounter.as_ref(), &rootfs.source)?;
-    Ok(Files { rootfs, user: maps, mounter, mounts: mounts::from_host(record, fresh_volumes)?, owner })
+    Ok(Files { rootfs, user: maps, mounter, mounts, owner })
+}
+
+/// What is filled when it is first used, and where that can be seen.
+fn first_uses(record: &ContainerRecord, fresh_volumes: &[String]) -> Vec<FirstUse> {
+    let data = |name: &String| {
+        let used = record.volumes.iter().find(|it| it.name == *name)?;
+        (used.is_bound || used.filesystem.is_none()).then(|| used.data.clone())
+    };
+    fresh_volumes.iter().map(|name| FirstUse { name: name.clone(), data: data(name) }).collect()
 }
 
 /// A program that serves the files would have to be started where they are put together.

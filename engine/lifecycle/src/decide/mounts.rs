@@ -8,9 +8,8 @@ use pontoon_network::NetworkPlan;
 use pontoon_rootless::idmap;
 use pontoon_runtime::plan::{Mount, MountSource as Source, Propagation};
 
-use super::{DecideError, Facts};
-use crate::record::{ContainerRecord, VolumeUse};
-use crate::request::{DeviceRequest, MountRequest, MountSource, NamespaceMode, SecretPlace};
+use super::{DecideError, Facts, asked};
+use crate::request::{DeviceRequest, NamespaceMode, SecretPlace};
 use crate::secret;
 
 /// Podman's default size of `/dev/shm`, in bytes.
@@ -19,8 +18,6 @@ const DEFAULT_SHM: u64 = 64 << 20;
 const SECRETS: &str = "/run/secrets";
 /// Group of terminals, `tty` on every distribution.
 const TTY_GROUP: u32 = 5;
-/// Below a container's directory: the changes to what is mounted with the option `O`.
-pub(crate) const OVERLAYS: &str = "overlays";
 
 /// Every container's devices: name, major and minor number (see the kernel's devices.txt).
 const DEVICES: [(&str, (u32, u32)); 6] = [
@@ -41,11 +38,11 @@ pub(super) fn decide(
     has_device_rules: bool,
 ) -> Result<Vec<Mount>, DecideError> {
     let request = &facts.record.request;
-    let mut asked = asked_for(facts.record, &facts.fresh_volumes, facts.directory)?;
+    let mut asked = asked::mounts(&asked::Asked::of(facts, has_device_rules))?;
     asked.extend(secrets(facts)?);
     for mount in &facts.cdi.mounts {
         asked.retain(|it| it.target != mount.target);
-        asked.extend(asked_mount(mount)?);
+        asked.extend(asked::of_specification(mount)?);
     }
     // A mount may lie in another: the shorter path comes first.
     asked.sort_by_key(|it| depth(&it.target));
@@ -121,7 +118,7 @@ fn target_of(file: &str) -> &'static str {
     }
 }
 
-fn plain(source: Source, target: &str) -> Mount {
+pub(super) fn plain(source: Source, target: &str) -> Mount {
     Mount {
         target: target.to_owned(),
         source,
@@ -132,18 +129,20 @@ fn plain(source: Source, target: &str) -> Mount {
         propagation: Propagation::Private,
         give_to_user: false,
         owner: None,
+        fill: false,
+        ids: None,
     }
 }
 
-fn bind(path: PathBuf, target: &str) -> Mount {
+pub(super) fn bind(path: PathBuf, target: &str) -> Mount {
     plain(of_host(path), target)
 }
 
 fn of_host(path: impl Into<PathBuf>) -> Source {
-    Source::Bind { path: path.into(), recursive: true, first_copy: None, subpath: None }
+    Source::Bind { path: path.into(), recursive: true, first_copy: None, subpath: None, keeps_owner: false }
 }
 
-fn tmpfs(target: &str, options: Vec<(String, String)>, copy_up: bool) -> Mount {
+pub(super) fn tmpfs(target: &str, options: Vec<(String, String)>, copy_up: bool) -> Mount {
     plain(Source::Tmpfs { options, copy_up }, target)
 }
 
@@ -221,13 +220,15 @@ fn asked_device(request: &DeviceRequest) -> Mount {
 }
 
 /// What is mounted from the host, without what the engine brings: for work on a container's files.
-pub(super) fn from_host(
-    record: &ContainerRecord,
-    fresh_volumes: &[String],
-) -> Result<Vec<Mount>, DecideError> {
+pub(super) fn from_host(asked: &asked::Asked<'_>) -> Result<Vec<Mount>, DecideError> {
     // What is laid over another directory is so for a run only, and nowhere to be found without one.
-    let mut mounts = asked_for(record, fresh_volumes, Path::new(""))?;
-    mounts.retain(|it| matches!(it.source, Source::Bind { .. }));
+    let mut mounts = asked::mounts(asked)?;
+    mounts.retain(|it| match &it.source {
+        Source::Bind { .. } | Source::Link { .. } => true,
+        // What is in memory is gone when it is.
+        Source::Filesystem { kind, .. } => kind != "ramfs",
+        _ => false,
+    });
     mounts.sort_by_key(|it| depth(&it.target));
     // Their user gets them when the container is started.
     mounts.iter_mut().for_each(|it| it.give_to_user = false);
@@ -240,174 +241,10 @@ fn secrets(facts: &Facts<'_>) -> Result<Vec<Mount>, DecideError> {
     for (number, secret) in facts.record.request.secrets.iter().enumerate() {
         if let SecretPlace::Mount { target, uid, gid, .. } = &secret.place {
             let target = if target.starts_with('/') { target.clone() } else { format!("{SECRETS}/{target}") };
-            check_target(&target)?;
+            asked::check_target(&target)?;
             let path = secret::copy_path(facts.directory, number);
             mounts.push(Mount { noexec: true, owner: Some((*uid, *gid)), ..bind(path, &target) });
         }
     }
     Ok(mounts)
-}
-
-/// What the request and the image's volumes ask for.
-fn asked_for(
-    record: &ContainerRecord,
-    fresh_volumes: &[String],
-    directory: &Path,
-) -> Result<Vec<Mount>, DecideError> {
-    let mut mounts = Vec::new();
-    for request in &record.request.mounts {
-        mounts.extend(asked_mount(request)?);
-    }
-    for volume in &record.volumes {
-        check_target(&volume.target)?;
-        mounts.push(volume_mount(volume, fresh_volumes.contains(&volume.name)));
-    }
-    let options = record.request.mounts.iter().map(|it| (&it.target, &it.options));
-    let options = options.chain(record.volumes.iter().map(|it| (&it.target, &it.options)));
-    for (target, options) in options.filter(|(_, options)| options.iter().any(|it| it == "O")) {
-        let number = mounts.iter().position(|it| it.target == *target);
-        if let Some((number, mount)) = number.and_then(|it| Some((it, mounts.get_mut(it)?))) {
-            lay_over(mount, options, &directory.join(OVERLAYS).join(number.to_string()));
-        }
-    }
-    Ok(mounts)
-}
-
-/// What somebody asks for; `None` of volumes, which were found when the container was made.
-fn asked_mount(request: &MountRequest) -> Result<Option<Mount>, DecideError> {
-    let mount = match &request.source {
-        MountSource::Bind(path) => with_options(bind(path.clone(), &request.target), &request.options),
-        MountSource::Tmpfs => asked_tmpfs(request),
-        MountSource::Devpts => asked_devpts(request),
-        MountSource::Volume(_) | MountSource::Anonymous => return Ok(None),
-    };
-    check_target(&request.target)?;
-    Ok(Some(mount))
-}
-
-/// Where nobody may mount: on the root itself, or on what tells programs about processes (CVE-2019-16884).
-fn check_target(target: &str) -> Result<(), DecideError> {
-    let refuse = |reason| Err(DecideError::Target { target: target.to_owned(), reason });
-    let mut parts = target.split('/').filter(|it| !it.is_empty()).peekable();
-    if !target.starts_with('/') {
-        return refuse("the path is not absolute");
-    }
-    if parts.peek().is_none() {
-        return refuse("it is the container's root");
-    }
-    if parts.clone().any(|it| it == "." || it == "..") {
-        return refuse("the path has `.` or `..` in it");
-    }
-    if parts.next() == Some("proc") {
-        return refuse("/proc shows the container's processes, and nothing may pretend to");
-    }
-    Ok(())
-}
-
-fn volume_mount(volume: &VolumeUse, fresh: bool) -> Mount {
-    if let Some(options) = &volume.tmpfs {
-        let mut all = options.clone();
-        all.extend(volume.options.iter().cloned());
-        let request =
-            MountRequest { source: MountSource::Tmpfs, target: volume.target.clone(), options: all };
-        return asked_tmpfs(&request);
-    }
-    let copies = fresh && !volume.options.iter().any(|it| it == "nocopy");
-    let staging = volume.data.with_file_name("copying");
-    let source = Source::Bind {
-        path: volume.data.clone(),
-        recursive: true,
-        first_copy: copies.then_some(staging),
-        subpath: None,
-    };
-    with_options(plain(source, &volume.target), &volume.options)
-}
-
-/// The changes to what is mounted go elsewhere (`O`): to directories that are named, or to fresh ones for every run.
-fn lay_over(mount: &mut Mount, options: &[String], own: &Path) {
-    let Source::Bind { path, subpath, .. } = &mount.source else { return };
-    let named = |key: &str| options.iter().find_map(|it| it.strip_prefix(key)).map(PathBuf::from);
-    let directories = named("upperdir=").zip(named("workdir="));
-    let is_fresh = directories.is_none();
-    let (upper, work) = directories.unwrap_or_else(|| (own.join("upper"), own.join("work")));
-    mount.source = Source::Overlay { lower: path.clone(), subpath: subpath.clone(), upper, work, is_fresh };
-}
-
-fn asked_devpts(request: &MountRequest) -> Mount {
-    let keys = ["uid", "gid", "mode", "max"];
-    let pairs = request.options.iter().filter_map(|it| it.split_once('='));
-    let own = pairs.filter(|(key, _)| keys.contains(key));
-    let options = own.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-    let mount =
-        Mount { nodev: false, noexec: true, ..plain(Source::AskedDevpts { options }, &request.target) };
-    with_options(mount, &request.options)
-}
-
-/// Applies mount options; `z`, `Z` and the like ask for nothing here.
-fn with_options(mut mount: Mount, options: &[String]) -> Mount {
-    for option in options {
-        match option.as_str() {
-            "ro" | "readonly" => mount.read_only = true,
-            "rw" => mount.read_only = false,
-            "U" | "chown" => mount.give_to_user = true,
-            "nosuid" => mount.nosuid = true,
-            "suid" => mount.nosuid = false,
-            "nodev" => mount.nodev = true,
-            "dev" => mount.nodev = false,
-            "noexec" => mount.noexec = true,
-            "exec" => mount.noexec = false,
-            "private" | "rprivate" => mount.propagation = Propagation::Private,
-            "slave" | "rslave" => mount.propagation = Propagation::Slave,
-            "shared" | "rshared" => mount.propagation = Propagation::Shared,
-            word if word.starts_with("subpath=") => {
-                if let Source::Bind { subpath, .. } = &mut mount.source {
-                    *subpath = word.strip_prefix("subpath=").map(str::to_owned);
-                }
-            }
-            "bind" => {
-                if let Source::Bind { recursive, .. } = &mut mount.source {
-                    *recursive = false;
-                }
-            }
-            _ => {}
-        }
-    }
-    mount
-}
-
-fn asked_tmpfs(request: &MountRequest) -> Mount {
-    let has = |name: &str| request.options.iter().any(|it| it == name);
-    let mut options = Vec::new();
-    for option in &request.options {
-        if let Some((name, value)) = option.split_once('=')
-            && matches!(name, "size" | "mode" | "nr_inodes" | "nr_blocks" | "uid" | "gid")
-        {
-            options.push((name.to_owned(), value.to_owned()));
-        }
-    }
-    with_options(tmpfs(&request.target, options, !has("notmpcopyup") && !has("nocopy")), &request.options)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn some_places_are_refused() {
-        for target in ["/", "//", "relative", "/a/../b", "/proc", "/proc/sys", "//proc/self"] {
-            assert!(check_target(target).is_err(), "{target}");
-        }
-        for target in ["/data", "/process", "/a/b", "/dev/shm"] {
-            assert!(check_target(target).is_ok(), "{target}");
-        }
-    }
-
-    #[test]
-    fn options_change_what_is_the_default() {
-        let options = |it: &[&str]| it.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
-        let mount =
-            with_options(bind("/a".into(), "/b"), &options(&["ro", "suid", "dev", "noexec", "z", "rslave"]));
-        assert!(mount.read_only && !mount.nosuid && !mount.nodev && mount.noexec);
-        assert_eq!(mount.propagation, Propagation::Slave);
-    }
 }

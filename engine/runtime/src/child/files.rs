@@ -12,6 +12,7 @@ use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
 use super::mounts::Owner;
 use super::{confine, mounts, rootfs};
 use crate::identity;
+use crate::mapped::IdSpaces;
 use crate::message::{self, Failure, MAPPED, Step};
 use crate::plan::Files;
 
@@ -32,8 +33,8 @@ pub(crate) fn enter_files(process: BorrowedFd<'_>, user_namespace: bool) -> Resu
 
 /// Puts together what a container that does not run would see. Runs in a mount namespace of its own, and in a user namespace
 /// whose ids the parent maps meanwhile, if there is to be one.
-pub(crate) fn mount_files(files: &Files, socket: &OwnedFd) -> Result<OwnedFd, Failure> {
-    let mut sources = mounts::open_sources(&files.mounts)?;
+pub(crate) fn mount_files(files: &Files, spaces: &IdSpaces, socket: &OwnedFd) -> Result<OwnedFd, Failure> {
+    let mut sources = mounts::open_sources(&files.mounts, spaces)?;
     message::expect(socket, MAPPED)?;
     if files.user.is_some() {
         become_its_root()?;
@@ -41,10 +42,11 @@ pub(crate) fn mount_files(files: &Files, socket: &OwnedFd) -> Result<OwnedFd, Fa
     if files.user.is_some() {
         rootfs::give_to_root(&files.rootfs, None)?;
     }
-    let root = rootfs::mount(&files.rootfs, socket)?;
+    let root = rootfs::mount(&files.rootfs, spaces, socket)?;
     let identity = identity::look_up_in(&root, &files.owner, &[])?;
-    mounts::prepare(&root, &files.mounts, &mut sources, files.rootfs.userxattr(), Owner::of(&identity))?;
-    mounts::make_all(&root, &files.mounts, &[], sources)?;
+    let userxattr = files.rootfs.userxattr();
+    mounts::prepare(&root, &files.mounts, &mut sources, spaces, userxattr, Owner::of(&identity))?;
+    mounts::make_all(&root, &files.mounts, &[], sources, &identity)?;
     Ok(root)
 }
 

@@ -5,6 +5,7 @@
 
 mod confine;
 mod files;
+mod filesystem;
 mod join;
 mod label;
 mod mounts;
@@ -22,6 +23,7 @@ use rustix::process::{DumpableBehavior, Signal};
 
 use crate::hooks::{Hooks, Stage, Status, Why};
 use crate::identity;
+use crate::mapped::IdSpaces;
 use crate::message::{self, Failure, GO, MAPPED, PIVOT, Report, Step};
 use crate::plan::Plan;
 use crate::start::{Extras, StandardStreams};
@@ -30,13 +32,18 @@ use mounts::Owner;
 use opened::Placed;
 
 pub(crate) use files::{enter_files, mount_files, stay_outside};
+pub(crate) use filesystem::mount_layers_here;
 pub(crate) use join::{enter_joined, enter_mounter_of, join};
+pub(crate) use mounts::mount_source_here;
 pub(crate) use opened::{Opened, mount_opened_files, open_files};
+pub(crate) use rootfs::mount_here as mount_root_here;
 
 /// Everything that the first process needs besides the plan.
 pub(crate) struct FirstProcess<'a> {
     pub plan: &'a Plan,
     pub extras: &'a Extras,
+    /// What shows files with other owners.
+    pub spaces: &'a IdSpaces,
     /// Its files, if the process between has put them together.
     pub opened: Option<Opened>,
     pub streams: Option<StandardStreams>,
@@ -63,7 +70,7 @@ enum Prepared {
 pub(crate) enum Never {}
 
 fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
-    let FirstProcess { plan, extras, opened, streams, socket } = first;
+    let FirstProcess { plan, extras, spaces, opened, streams, socket } = first;
     // If the supervisor dies, so do we; said again whenever changing ids has cleared it.
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     if let Some(score) = plan.process.oom_score_adj {
@@ -75,7 +82,7 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
     // container may be given.
     let files = match opened {
         Some(opened) => Prepared::Elsewhere(opened.at(&plan.rootfs)?),
-        None => Prepared::Here(mounts::open_sources(&plan.mounts)?),
+        None => Prepared::Here(mounts::open_sources(&plan.mounts, spaces)?),
     };
     message::expect(socket, MAPPED)?;
     if let Some(maps) = &plan.namespaces.user {
@@ -112,12 +119,13 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
             if plan.namespaces.user.is_some() {
                 rootfs::give_to_root(&plan.rootfs, None)?;
             }
-            let root = rootfs::mount(&plan.rootfs, socket)?;
+            let root = rootfs::mount(&plan.rootfs, spaces, socket)?;
             let identity = look_up(&root)?;
             mounts::prepare(
                 &root,
                 &plan.mounts,
                 &mut sources,
+                spaces,
                 plan.rootfs.userxattr(),
                 Owner::of(&identity),
             )?;
@@ -130,7 +138,7 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
         }
     };
     confine::add_entries(&root, &plan.process, &mut identity);
-    mounts::make_all(&root, &plan.mounts, &plan.sysctls, sources)?;
+    mounts::make_all(&root, &plan.mounts, &plan.sysctls, sources, &identity)?;
     mounts::make_dev_links(&root)?;
     let terminal = if plan.process.terminal {
         let (master, slave) = terminal::open(&root)?;

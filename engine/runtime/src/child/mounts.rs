@@ -7,26 +7,36 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use pontoon_rootless::idmap::IdMaps;
-use pontoon_rootless::sys::{MountAttributes, set_mount_attributes};
-use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Uid, fstat, major, minor, openat, openat2};
+use pontoon_rootless::sys::{MountAttributes, map_mount_ids, set_mount_attributes};
+use rustix::fs::{
+    CWD, Dir, FileType, Gid, Mode, OFlags, ResolveFlags, Uid, fstat, major, minor, openat, openat2,
+    readlinkat, symlinkat,
+};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
     fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
 };
 
+use super::filesystem;
 use super::rootfs::VolumeOverlay;
 use crate::identity::Identity;
+use crate::mapped::IdSpaces;
 use crate::message::{Failure, Step};
 use crate::paths::{self, Make, open_or_make, open_real_directory};
 use crate::plan::{Mount, MountSource, Plan, Propagation};
 use crate::tree;
 
-/// `MS_PRIVATE` and `MS_SLAVE`, from `linux/mount.h`, for `mount_setattr`.
+/// `MS_UNBINDABLE`, `MS_PRIVATE` and `MS_SLAVE`, from `linux/mount.h`, for `mount_setattr`.
+const MS_UNBINDABLE: u64 = 1 << 17;
 const MS_PRIVATE: u64 = 1 << 18;
 const MS_SLAVE: u64 = 1 << 19;
 /// From `linux/magic.h`.
 const PROC_SUPER_MAGIC: i64 = 0x9fa0;
+/// A directory of every host, where a file system may stand for a moment: in a mount namespace that nobody else has.
+const PLACE: &str = "/tmp";
+/// Where a copy is made in what is to be filled.
+const STAGING: &str = ".pontoon-filling";
 
 fn at(step: Step, subject: &str) -> impl Fn(Errno) -> Failure {
     let subject = subject.to_owned();
@@ -38,7 +48,7 @@ fn kernel_error(err: &std::io::Error) -> Errno {
 }
 
 /// A detached copy of a mount of the host.
-fn clone_mount(path: &Path, recursive: bool) -> Result<OwnedFd, Errno> {
+pub(super) fn clone_mount(path: &Path, recursive: bool) -> Result<OwnedFd, Errno> {
     let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     if recursive {
         flags |= OpenTreeFlags::AT_RECURSIVE;
@@ -65,17 +75,46 @@ fn clone_part(path: &Path, subpath: Option<&str>, recursive: bool) -> Result<Own
 
 /// Takes hold of everything that comes from the host, while its mounts are still as the host has them.
 /// Volumes that may need a first copy are left for later: the copy decides which directory is mounted.
-pub(super) fn open_sources(mounts: &[Mount]) -> Result<Vec<Option<OwnedFd>>, Failure> {
-    mounts
-        .iter()
-        .map(|mount| match &mount.source {
-            MountSource::Bind { path, recursive, first_copy: None, subpath } => {
-                clone_part(path, subpath.as_deref(), *recursive).map(Some)
-            }
-            MountSource::Device { path, number } => open_device(path, *number).map(Some),
-            _ => Ok(None),
-        })
-        .collect()
+pub(super) fn open_sources(mounts: &[Mount], spaces: &IdSpaces) -> Result<Vec<Option<OwnedFd>>, Failure> {
+    let open = |(number, mount): (usize, &Mount)| match &mount.source {
+        MountSource::Bind { path, recursive, first_copy: None, subpath, .. } => {
+            let mounted = clone_part(path, subpath.as_deref(), *recursive)?;
+            show_with_ids(&mounted, path, *recursive, spaces, number)?;
+            Ok(Some(mounted))
+        }
+        MountSource::Link { path, recursive } => open_unfollowed(path, *recursive).map(Some),
+        MountSource::Device { path, number } => open_device(path, *number).map(Some),
+        _ => Ok(None),
+    };
+    mounts.iter().enumerate().map(open).collect()
+}
+
+/// Shows the files of a mount that has no place yet with other owners, if that is asked for.
+fn show_with_ids(
+    mounted: &OwnedFd,
+    path: &Path,
+    recursive: bool,
+    spaces: &IdSpaces,
+    number: usize,
+) -> Result<(), Failure> {
+    let Some(space) = spaces.mount(number) else { return Ok(()) };
+    map_mount_ids(mounted.as_fd(), space, recursive)
+        .map_err(|err| Failure::new(Step::MountIds, path.to_string_lossy(), kernel_error(&err)))
+}
+
+/// What a path names, a handle of the link if it is one.
+fn open_unfollowed(path: &Path, recursive: bool) -> Result<OwnedFd, Failure> {
+    let open = || {
+        let handle = openat(CWD, path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+        if paths::kind(&handle)? == FileType::Symlink {
+            return Ok(handle);
+        }
+        let mut flags =
+            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+        flags.set(OpenTreeFlags::AT_RECURSIVE, recursive);
+        open_tree(&handle, "", flags)
+    };
+    open().map_err(at(Step::MountSource, &path.to_string_lossy()))
 }
 
 /// A node of the host's `/dev`, checked by its handle to be the device that it is named after (CVE-2025-31133).
@@ -122,23 +161,52 @@ pub(super) fn prepare(
     root: &OwnedFd,
     mounts: &[Mount],
     sources: &mut [Option<OwnedFd>],
+    spaces: &IdSpaces,
     userxattr: bool,
     owner: Owner<'_>,
 ) -> Result<(), Failure> {
-    for (mount, source) in mounts.iter().zip(sources) {
-        if let MountSource::Overlay { lower, subpath, upper, work, is_fresh } = &mount.source {
-            let lower = clone_part(lower, subpath.as_deref(), false)?;
-            let overlay = VolumeOverlay { lower: &lower, upper, work, is_fresh: *is_fresh, userxattr };
-            *source = Some(overlay.create().map_err(at(Step::Mount, &mount.target))?);
-        }
-        if let MountSource::Bind { path, recursive, first_copy: Some(staging), subpath } = &mount.source {
-            owner
-                .here(owner.uid, owner.gid)
-                .and_then(|ids| first_copy_into(root, &mount.target, path, staging, ids))
-                .map_err(at(Step::Copy, &mount.target))?;
-            *source = Some(clone_part(path, subpath.as_deref(), *recursive)?);
+    for (number, (mount, source)) in mounts.iter().zip(sources).enumerate() {
+        let failed = at(Step::Mount, &mount.target);
+        match &mount.source {
+            MountSource::Overlay { lower, subpath, upper, work, is_fresh } => {
+                let below = clone_part(lower, subpath.as_deref(), false)?;
+                show_with_ids(&below, lower, false, spaces, number)?;
+                let overlay = VolumeOverlay { lower: &below, upper, work, is_fresh: *is_fresh, userxattr };
+                *source = Some(overlay.create().map_err(failed)?);
+            }
+            MountSource::Bind { path, recursive, first_copy: Some(staging), subpath, keeps_owner } => {
+                owner
+                    .here(owner.uid, owner.gid)
+                    .map(|ids| Some(ids).filter(|_| !keeps_owner))
+                    .and_then(|ids| first_copy_into(root, &mount.target, path, staging, ids))
+                    .map_err(at(Step::Copy, &mount.target))?;
+                let mounted = clone_part(path, subpath.as_deref(), *recursive)?;
+                show_with_ids(&mounted, path, *recursive, spaces, number)?;
+                *source = Some(mounted);
+            }
+            MountSource::Filesystem { kind, device, options, subpath } => {
+                let whole =
+                    filesystem::create(kind, device.as_deref(), options, userxattr).map_err(&failed)?;
+                *source = Some(match subpath {
+                    Some(part) => filesystem::part_of(&whole, part, Path::new(PLACE)).map_err(failed)?,
+                    None => whole,
+                });
+            }
+            MountSource::Image { layers, subpath, changes } => {
+                let whole = filesystem::of_image(layers, changes, userxattr).map_err(&failed)?;
+                *source = Some(match subpath {
+                    Some(part) => {
+                        filesystem::part_of(&whole, part, &changes.join("whole")).map_err(failed)?
+                    }
+                    None => whole,
+                });
+            }
+            _ => {}
         }
         let Some(mounted) = source else { continue };
+        if mount.fill {
+            fill(root, &mount.target, mounted).map_err(at(Step::Copy, &mount.target))?;
+        }
         let ids = mount.owner.or(mount.give_to_user.then_some((owner.uid, owner.gid)));
         if let Some((uid, gid)) = ids {
             owner
@@ -150,15 +218,32 @@ pub(super) fn prepare(
     Ok(())
 }
 
+/// Gives a path of the host, or another file system, a place.
+pub(crate) fn mount_source_here(source: &MountSource, userxattr: bool, place: &Path) -> Result<(), Failure> {
+    let name = place.to_string_lossy();
+    let failed = at(Step::Mount, &name);
+    let mounted = match source {
+        MountSource::Bind { path, recursive, .. } => clone_mount(path, *recursive),
+        MountSource::Filesystem { kind, device, options, .. } => {
+            filesystem::create(kind, device.as_deref(), options, userxattr)
+        }
+        _ => Err(Errno::INVAL),
+    };
+    mounted
+        .and_then(|it| move_mount(&it, "", CWD, place, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH))
+        .map_err(failed)
+}
+
 /// Makes mounts, in order.
 pub(super) fn make_all(
     root: &OwnedFd,
     mounts: &[Mount],
     sysctls: &[(String, String)],
     sources: Vec<Option<OwnedFd>>,
+    identity: &Identity,
 ) -> Result<(), Failure> {
     for (mount, source) in mounts.iter().zip(sources) {
-        make(root, mount, source, sysctls)?;
+        make(root, mount, source, sysctls, identity)?;
     }
     Ok(())
 }
@@ -168,6 +253,7 @@ fn make(
     mount: &Mount,
     source: Option<OwnedFd>,
     sysctls: &[(String, String)],
+    identity: &Identity,
 ) -> Result<(), Failure> {
     let failed = at(Step::Mount, &mount.target);
     let (mounted, target) = match &mount.source {
@@ -196,16 +282,21 @@ fn make(
         }
         MountSource::Tmpfs { options, copy_up } => {
             let tmpfs = new_filesystem("tmpfs", options, &[], mount).map_err(&failed)?;
+            let was_there = existing(root, &mount.target).map_err(at(Step::MountTarget, &mount.target))?;
             let target = if mount.target == "/dev" {
                 kernel_target(root, &mount.target)?
             } else {
                 asked_target(root, &mount.target, Make::Directory)?
             };
-            if *copy_up {
+            // A place that we make has nothing to be taken over.
+            if *copy_up && was_there.is_some() {
                 let copied = reopen_directory(&target).and_then(|from| {
                     reopen_directory(&tmpfs).and_then(|to| copy_into_tmpfs(&from, &to, options))
                 });
                 copied.map_err(at(Step::Copy, &mount.target))?;
+            }
+            if mount.give_to_user {
+                tree::give(&tmpfs, identity.uid, identity.gid).map_err(at(Step::Owner, &mount.target))?;
             }
             set_attributes(&tmpfs, mount, true).map_err(&failed)?;
             (tmpfs, target)
@@ -216,14 +307,24 @@ fn make(
             let devpts = new_filesystem("devpts", &all, &["newinstance"], mount).map_err(&failed)?;
             (devpts, asked_target(root, &mount.target, Make::Directory)?)
         }
-        MountSource::Bind { .. } | MountSource::Overlay { .. } => {
-            let recursive = matches!(mount.source, MountSource::Bind { recursive: true, .. });
+        MountSource::Bind { .. }
+        | MountSource::Overlay { .. }
+        | MountSource::Link { .. }
+        | MountSource::Filesystem { .. }
+        | MountSource::Image { .. } => {
+            let recursive = matches!(
+                mount.source,
+                MountSource::Bind { recursive: true, .. } | MountSource::Link { recursive: true, .. }
+            );
             let Some(mounted) = source else { return Err(failed(Errno::BADF)) };
             if mount.target == "/proc" {
                 // The host's: its settings are those of whoever writes them.
                 write_sysctls(&mounted, sysctls)?;
             }
             let kind = paths::kind(&mounted).map_err(&failed)?;
+            if kind == FileType::Symlink {
+                return copy_link(root, &mount.target, &mounted).map_err(failed);
+            }
             let make = if kind == FileType::Directory { Make::Directory } else { Make::File };
             let target = asked_target(root, &mount.target, make)?;
             set_attributes(&mounted, mount, recursive).map_err(&failed)?;
@@ -306,6 +407,7 @@ fn set_attributes(mounted: &OwnedFd, mount: &Mount, recursive: bool) -> Result<(
         Propagation::Private => MS_PRIVATE,
         Propagation::Slave => MS_SLAVE,
         Propagation::Shared => 0,
+        Propagation::Unbindable => MS_UNBINDABLE,
     };
     let attributes = MountAttributes { set: u64::from(attributes_of(mount).bits()), clear: 0, propagation };
     set_mount_attributes(mounted.as_fd(), attributes, recursive).map_err(|err| kernel_error(&err))
@@ -315,17 +417,26 @@ fn reopen_directory(handle: &OwnedFd) -> Result<OwnedFd, Errno> {
     openat(handle, ".", OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
 }
 
-/// The content of the image's directory, unless options say who owns the tmpfs.
+/// The content of the image's directory, with its owner and mode unless options say which they are.
 fn copy_into_tmpfs(from: &OwnedFd, to: &OwnedFd, options: &[(String, String)]) -> Result<(), Errno> {
     let before = fstat(to)?;
     tree::copy_contents(from, to)?;
-    if options.iter().any(|(key, _)| key == "mode") {
+    let has = |name: &str| options.iter().any(|(key, _)| key == name);
+    let (uid, gid) = (
+        has("uid").then_some(Uid::from_raw(before.st_uid)),
+        has("gid").then_some(Gid::from_raw(before.st_gid)),
+    );
+    if uid.is_some() || gid.is_some() {
+        rustix::fs::fchown(to, uid, gid)?;
+    }
+    if has("mode") {
         rustix::fs::fchmod(to, Mode::from_raw_mode(before.st_mode & 0o7777))?;
     }
     Ok(())
 }
 
 /// Fills a volume that is empty: with the image's directory where there is one, else it is given to the container's user.
+/// Without ids for that user the volume keeps its owner and mode, whatever is copied into it.
 ///
 /// The copy is made beside the volume and renamed over its empty directory, so a crash leaves it empty or complete.
 fn first_copy_into(
@@ -333,7 +444,7 @@ fn first_copy_into(
     target: &str,
     volume: &Path,
     staging: &Path,
-    (uid, gid): (u32, u32),
+    user: Option<(u32, u32)>,
 ) -> Result<(), Errno> {
     let directory = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let current = openat(CWD, volume, directory, Mode::empty())?;
@@ -344,18 +455,68 @@ fn first_copy_into(
     let source = match paths::open(root, target, OFlags::DIRECTORY) {
         Ok(source) => source,
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {
-            let owner = (Uid::from_raw(uid), Gid::from_raw(gid));
-            return rustix::fs::fchown(&current, Some(owner.0), Some(owner.1));
+            let Some((uid, gid)) = user else { return Ok(()) };
+            return rustix::fs::fchown(&current, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
         }
         Err(err) => return Err(err),
     };
     if paths::is_empty(&source)? {
-        return tree::copy_owner(&source, &current);
+        return if user.is_some() { tree::copy_owner(&source, &current) } else { Ok(()) };
     }
     let copy = tree::fresh_directory(staging)?;
     tree::copy_contents(&source, &copy)?;
+    if user.is_none() {
+        tree::copy_owner(&current, &copy)?;
+    }
     rustix::fs::syncfs(&copy)?;
     rustix::fs::rename(staging, volume)
+}
+
+/// Fills what is mounted with the image's directory, if there is nothing in it.
+///
+/// The copy is made in a directory of its own, whose entries are moved when it is whole. What a crash has left there is no
+/// content.
+fn fill(root: &OwnedFd, target: &str, mounted: &OwnedFd) -> Result<(), Errno> {
+    if paths::kind(mounted)? != FileType::Directory {
+        return Ok(());
+    }
+    let source = match paths::open(root, target, OFlags::DIRECTORY) {
+        Ok(source) => source,
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(()),
+        Err(err) => return Err(err),
+    };
+    let place = reopen_directory(mounted)?;
+    tree::remove_entry(&place, STAGING)?;
+    if !paths::is_empty(&reopen_directory(mounted)?)? || paths::is_empty(reopen_directory(&source)?)? {
+        return Ok(());
+    }
+    rustix::fs::mkdirat(&place, STAGING, Mode::RWXU)?;
+    let staging = openat(&place, STAGING, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    tree::copy_contents(&source, &staging)?;
+    rustix::fs::syncfs(&staging)?;
+    tree::copy_owner(&staging, &place)?;
+    for entry in Dir::read_from(&staging)? {
+        let entry = entry?;
+        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            rustix::fs::renameat(&staging, entry.file_name(), &place, entry.file_name())?;
+        }
+    }
+    rustix::fs::unlinkat(&place, STAGING, rustix::fs::AtFlags::REMOVEDIR)
+}
+
+/// Makes the same link as one of the host's. What is there already must be the same.
+fn copy_link(root: &OwnedFd, target: &str, link: &OwnedFd) -> Result<(), Errno> {
+    let to = readlinkat(link, "", Vec::new())?;
+    let path = Path::new(target);
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Err(Errno::INVAL) };
+    let parent = open_or_make(root, parent, Make::Directory)?;
+    if is_shown_by_proc(&parent)? {
+        return Err(Errno::PERM);
+    }
+    match symlinkat(&*to, &parent, name) {
+        Err(Errno::EXIST) if readlinkat(&parent, name, Vec::new()).is_ok_and(|it| it == to) => Ok(()),
+        other => other,
+    }
 }
 
 /// Kernel settings, through the new `proc` before anybody else can see it (CVE-2025-52881).
@@ -409,6 +570,8 @@ pub(super) fn cover(root: &OwnedFd, plan: &Plan) -> Result<(), Failure> {
                 propagation: Propagation::Private,
                 give_to_user: false,
                 owner: None,
+                fill: false,
+                ids: None,
             };
             let options = [("size".to_owned(), "0".to_owned()), ("mode".to_owned(), "755".to_owned())];
             let mounted = new_filesystem("tmpfs", &options, &[], &empty).map_err(&failed)?;

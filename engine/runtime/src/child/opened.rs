@@ -9,6 +9,7 @@ use rustix::process::DumpableBehavior;
 use super::mounts::{self, Owner};
 use super::rootfs;
 use crate::identity;
+use crate::mapped::IdSpaces;
 use crate::message::{self, Failure, MAPPED, Step};
 use crate::plan::{Files, Mounter, Rootfs};
 
@@ -25,8 +26,8 @@ pub(super) struct Placed {
 }
 
 /// Puts the files together. Runs in a mount namespace of its own, with the maps of `mounter`.
-pub(crate) fn open_files(files: &Files, mounter: &Mounter) -> Result<Opened, Failure> {
-    let mut sources = mounts::open_sources(&files.mounts)?;
+pub(crate) fn open_files(files: &Files, spaces: &IdSpaces, mounter: &Mounter) -> Result<Opened, Failure> {
+    let mut sources = mounts::open_sources(&files.mounts, spaces)?;
     if let Some(maps) = &mounter.user {
         become_root(maps.is_single()).map_err(|err| {
             Failure::new(Step::BecomeRoot, "", Errno::from_io_error(&err).unwrap_or(Errno::PERM))
@@ -36,12 +37,13 @@ pub(crate) fn open_files(files: &Files, mounter: &Mounter) -> Result<Opened, Fai
     }
     let told = files.user.as_ref().map(|maps| mounter.told(maps));
     rootfs::give_to_root(&files.rootfs, told.as_ref())?;
-    let root = rootfs::create(&files.rootfs)?;
+    let root = rootfs::create(&files.rootfs, spaces)?;
     let identity = identity::look_up_in(&root, &files.owner, &[])?;
     mounts::prepare(
         &root,
         &files.mounts,
         &mut sources,
+        spaces,
         files.rootfs.userxattr(),
         Owner { told: told.as_ref(), ..Owner::of(&identity) },
     )?;
@@ -78,6 +80,7 @@ pub(crate) fn mount_opened_files(
         super::files::become_its_root()?;
     }
     let (root, sources) = placed.attach()?;
-    mounts::make_all(&root, &files.mounts, &[], sources)?;
+    let identity = identity::look_up_in(&root, &files.owner, &[])?;
+    mounts::make_all(&root, &files.mounts, &[], sources, &identity)?;
     Ok(root)
 }

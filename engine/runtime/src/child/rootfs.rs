@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use pontoon_rootless::idmap::IdMaps;
-use pontoon_rootless::sys::{MountAttributes, set_mount_attributes};
+use pontoon_rootless::sys::{MountAttributes, map_mount_ids, set_mount_attributes};
 use rustix::fs::{CWD, Gid, Mode, OFlags, Uid, fchown, fstat, openat};
 use rustix::io::Errno;
 use rustix::mount::{
@@ -13,6 +13,8 @@ use rustix::mount::{
     mount_change, move_mount, unmount,
 };
 
+use super::mounts::clone_mount;
+use crate::mapped::IdSpaces;
 use crate::message::{self, Failure, ROOTFS, Report, Step};
 use crate::plan::{Rootfs, RootfsSource};
 use crate::tree;
@@ -25,7 +27,7 @@ const MS_SHARED: u64 = 1 << 20;
 const MAX_FSCONFIG: usize = 255;
 
 /// Mounts the root file system on its mount point and gives a handle of its root.
-pub(super) fn mount(rootfs: &Rootfs, socket: &OwnedFd) -> Result<OwnedFd, Failure> {
+pub(super) fn mount(rootfs: &Rootfs, spaces: &IdSpaces, socket: &OwnedFd) -> Result<OwnedFd, Failure> {
     let at = rootfs.mount_point.display().to_string();
     let failed = |err| Failure::new(Step::Rootfs, at.clone(), err);
     // Nothing that we mount may travel to the host; what the host mounts may still arrive (rslave volumes).
@@ -64,6 +66,11 @@ pub(super) fn mount(rootfs: &Rootfs, socket: &OwnedFd) -> Result<OwnedFd, Failur
             without_devices(rootfs, &root)?;
             return Ok(root);
         }
+        RootfsSource::Directory { path, .. } => {
+            let root = directory(path, spaces)?;
+            let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+            move_mount(&root, "", CWD, &rootfs.mount_point, flags).map_err(failed)?;
+        }
     }
     let root = open_directory(&rootfs.mount_point).map_err(failed)?;
     without_devices(rootfs, &root)?;
@@ -81,8 +88,25 @@ fn without_devices(rootfs: &Rootfs, root: &OwnedFd) -> Result<(), Failure> {
         .map_err(|err| Failure::new(Step::Rootfs, "", Errno::from_io_error(&err).unwrap_or(Errno::INVAL)))
 }
 
+/// A directory of the host as a root file system, with what is mounted below it, detached.
+fn directory(path: &Path, spaces: &IdSpaces) -> Result<OwnedFd, Failure> {
+    let name = path.display().to_string();
+    let failed = |err| Failure::new(Step::MountSource, name.clone(), err);
+    let root = clone_mount(path, true).map_err(failed)?;
+    if let Some(space) = spaces.rootfs() {
+        map_mount_ids(root.as_fd(), space, true).map_err(|err| {
+            Failure::new(Step::MountIds, name.clone(), Errno::from_io_error(&err).unwrap_or(Errno::INVAL))
+        })?;
+    }
+    // The host's own mounts stay as they are.
+    let attributes = MountAttributes { propagation: MS_PRIVATE, ..Default::default() };
+    set_mount_attributes(root.as_fd(), attributes, true)
+        .map_err(|err| failed(Errno::from_io_error(&err).unwrap_or(Errno::INVAL)))?;
+    Ok(root)
+}
+
 /// Mounts the root file system without a place. Only the kernel's own can be.
-pub(super) fn create(rootfs: &Rootfs) -> Result<OwnedFd, Failure> {
+pub(super) fn create(rootfs: &Rootfs, spaces: &IdSpaces) -> Result<OwnedFd, Failure> {
     let failed = |err| Failure::new(Step::Rootfs, rootfs.mount_point.display().to_string(), err);
     match &rootfs.source {
         RootfsSource::Overlay { lower, upper, work, userxattr, volatile } => {
@@ -98,8 +122,21 @@ pub(super) fn create(rootfs: &Rootfs) -> Result<OwnedFd, Failure> {
             without_devices(rootfs, &root)?;
             Ok(root)
         }
+        RootfsSource::Directory { path, .. } => {
+            let root = directory(path, spaces)?;
+            without_devices(rootfs, &root)?;
+            Ok(root)
+        }
         RootfsSource::Fuse { .. } => Err(failed(Errno::OPNOTSUPP)),
     }
+}
+
+/// Mounts the root file system on its mount point, in a mount namespace that is used for other things, too.
+pub(crate) fn mount_here(rootfs: &Rootfs, spaces: &IdSpaces) -> Result<(), Failure> {
+    let root = create(rootfs, spaces)?;
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    move_mount(&root, "", CWD, &rootfs.mount_point, flags)
+        .map_err(|err| Failure::new(Step::Rootfs, rootfs.mount_point.display().to_string(), err))
 }
 
 /// Gives a root file system that was mounted elsewhere its place.
@@ -113,7 +150,10 @@ pub(super) fn attach(root: &OwnedFd, mount_point: &OwnedFd) -> Result<(), Failur
 /// The directory of changes shows as the container's root directory: it is given to the container's root before it is
 /// mounted, unless somebody else there has it. `told` is what the container's ids are here, if they are others.
 pub(super) fn give_to_root(rootfs: &Rootfs, told: Option<&IdMaps>) -> Result<(), Failure> {
-    let (RootfsSource::Overlay { upper, .. } | RootfsSource::Fuse { upper, .. }) = &rootfs.source;
+    let (RootfsSource::Overlay { upper, .. } | RootfsSource::Fuse { upper, .. }) = &rootfs.source else {
+        // Somebody's own directory stays whose it is.
+        return Ok(());
+    };
     let own = IdMaps::all();
     let told = told.unwrap_or(&own);
     let give = || {
@@ -173,18 +213,19 @@ impl VolumeOverlay<'_> {
     }
 }
 
-struct Overlay<'a> {
-    lower: &'a [PathBuf],
-    upper: &'a Path,
-    work: &'a Path,
-    userxattr: bool,
-    volatile: bool,
-    label: Option<&'a str>,
+/// See [`RootfsSource::Overlay`].
+pub(super) struct Overlay<'a> {
+    pub lower: &'a [PathBuf],
+    pub upper: &'a Path,
+    pub work: &'a Path,
+    pub userxattr: bool,
+    pub volatile: bool,
+    pub label: Option<&'a str>,
 }
 
 impl Overlay<'_> {
     /// Makes the mount, detached. No length limit on the list of layers.
-    fn create(&self) -> Result<OwnedFd, Errno> {
+    pub(super) fn create(&self) -> Result<OwnedFd, Errno> {
         let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
         for layer in self.lower {
             if layer.as_os_str().len() > MAX_FSCONFIG {

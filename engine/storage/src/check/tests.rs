@@ -37,6 +37,7 @@ fn furnished(store: &Store) -> ImageRecord {
     let container = NewContainer {
         id: &ContainerId::random().unwrap(),
         name: Some("web"),
+        more_images: &[],
         image: Some(&image.id),
         record: &"record",
         durability: Durability::Volatile,

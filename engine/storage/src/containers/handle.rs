@@ -137,6 +137,7 @@ impl ContainerHandle {
             id: &entry.id,
             name: entry.name.as_deref(),
             image: entry.image.as_ref(),
+            more_images: &entry.more_images,
             created: entry.created,
             record,
         };

@@ -39,6 +39,8 @@ pub struct NewContainer<'a, T: ?Sized> {
     pub name: Option<&'a str>,
     /// The image it needs; it cannot be removed while the container is there.
     pub image: Option<&'a ImageId>,
+    /// Other images it needs; they cannot be removed either.
+    pub more_images: &'a [ImageId],
     /// The caller's record.
     pub record: &'a T,
     /// Whether it must survive a power cut.
@@ -54,6 +56,9 @@ pub struct ContainerEntry {
     pub name: Option<String>,
     /// The image it needs.
     pub image: Option<ImageId>,
+    /// Other images it needs.
+    #[serde(default)]
+    pub more_images: Vec<ImageId>,
     /// When it was made, nanoseconds since 1970.
     pub created: u64,
     record: Box<RawValue>,
@@ -65,11 +70,19 @@ struct EntryText<'a, T: ?Sized> {
     id: &'a ContainerId,
     name: Option<&'a str>,
     image: Option<&'a ImageId>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    more_images: &'a [ImageId],
     created: u64,
     record: &'a T,
 }
 
 impl ContainerEntry {
+    /// Whether it needs an image.
+    #[must_use]
+    pub fn needs(&self, image: &ImageId) -> bool {
+        self.image.as_ref() == Some(image) || self.more_images.contains(image)
+    }
+
     /// The caller's record.
     pub fn record<T: DeserializeOwned>(&self) -> Result<T, RecordError> {
         serde_json::from_str(self.record.get()).map_err(|source| RecordError::Malformed {
@@ -113,7 +126,7 @@ impl Store {
         &self,
         container: NewContainer<'_, T>,
     ) -> Result<(ContainerHandle, Unsynced), CreateError> {
-        let NewContainer { id, name, image, record, durability } = container;
+        let NewContainer { id, name, image, more_images, record, durability } = container;
         if let Some(name) = name
             && !is_name(name)
         {
@@ -121,24 +134,25 @@ impl Store {
         }
         let mut temporary = self.make_temporary("container")?;
         let fresh = &temporary.place;
-        let text = EntryText { id, name, image, created: now(), record };
+        let text = EntryText { id, name, image, more_images, created: now(), record };
         let bytes = to_bytes(&text, &fresh.path.join(RECORD))?;
         let file = write_unsynced(fresh.fd.as_fd(), RECORD, &bytes)?;
 
         let containers = self.containers()?;
         // Shared with other containers; whoever removes an image looks at containers while holding it alone.
         let images = self.images()?;
-        let _image_index = match image {
-            Some(image) => {
-                let held =
-                    lock::index(images.fd.as_fd(), FlockOperation::LockShared).at("lock", &images.path)?;
-                if !images.has(image.hex())? {
-                    return Err(CreateError::ImageGone { image: image.clone() });
-                }
-                Some(held)
+        let mut needed = image.into_iter().chain(more_images).peekable();
+        let _image_index = match needed.peek() {
+            Some(_) => {
+                Some(lock::index(images.fd.as_fd(), FlockOperation::LockShared).at("lock", &images.path)?)
             }
             None => None,
         };
+        for image in needed {
+            if !images.has(image.hex())? {
+                return Err(CreateError::ImageGone { image: image.clone() });
+            }
+        }
         let names = self.container_names()?;
         let _index = lock::index(names.fd.as_fd(), FlockOperation::LockExclusive).at("lock", &names.path)?;
         if containers.has(id.hex())? {
@@ -288,6 +302,7 @@ impl Store {
             id: &entry.id,
             name: Some(name),
             image: entry.image.as_ref(),
+            more_images: &entry.more_images,
             created: entry.created,
             record: &*entry.record,
         };
@@ -318,7 +333,7 @@ impl Store {
                 rustix::fs::unlinkat(&names.fd, &name, AtFlags::empty())
                     .at("delete", names.path.join(&name))?;
             }
-            self.discard(self.containers()?, container.id.hex())?
+            self.discard_mounted(self.containers()?, container.id.hex(), "rootfs")?
         };
         crate::remove::remove_tree(self.run_containers()?.fd.as_fd(), container.id.hex())?;
         Ok(was_there)

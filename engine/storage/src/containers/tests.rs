@@ -14,6 +14,7 @@ fn create(store: &Store, name: Option<&str>) -> Result<ContainerHandle, CreateEr
         .create_container(NewContainer {
             id: &id,
             name,
+            more_images: &[],
             image: None,
             record: &record,
             durability: Durability::Volatile,
@@ -32,6 +33,7 @@ fn a_durable_container_is_synced_once_it_is_all_there() {
     let container = NewContainer {
         id: &id,
         name: Some("web"),
+        more_images: &[],
         image: None,
         record: "r",
         durability: Durability::Durable,
@@ -58,7 +60,14 @@ fn a_container_is_found_by_name_id_and_beginning() {
         assert!(matches!(store.find_container(query), Err(FindContainerError::NotFound { .. })), "{query}");
     }
     let id = format!("{}f{}", &web.id().hex()[..3], "0".repeat(60)).parse::<ContainerId>().unwrap();
-    let twin = NewContainer { id: &id, name: None, image: None, record: "", durability: Durability::Durable };
+    let twin = NewContainer {
+        id: &id,
+        name: None,
+        image: None,
+        more_images: &[],
+        record: "",
+        durability: Durability::Durable,
+    };
     store.create_container(twin).unwrap().1.sync().unwrap();
     let error = store.find_container(&web.id().hex()[..3]).unwrap_err();
     assert!(matches!(error, FindContainerError::Ambiguous { .. }), "{error}");
@@ -81,8 +90,14 @@ fn a_name_belongs_to_one_until_it_goes() {
     );
     assert!(error.hint().unwrap().contains("pontoon rm web"));
     assert_eq!(std::fs::read_dir(test.path("root/tmp")).unwrap().count(), 0);
-    let again =
-        NewContainer { id: web.id(), name: None, image: None, record: "", durability: Durability::Volatile };
+    let again = NewContainer {
+        id: web.id(),
+        name: None,
+        image: None,
+        more_images: &[],
+        record: "",
+        durability: Durability::Volatile,
+    };
     assert!(matches!(store.create_container(again), Err(CreateError::IdTaken { .. })));
     let other = create(&store, Some("other")).unwrap();
     assert!(matches!(store.rename_container(&other, "web"), Err(CreateError::NameTaken { .. })));

@@ -317,8 +317,7 @@ impl Store {
         if let Some((container, source)) = list.broken.into_iter().next() {
             return Err(RemoveImageError::UnknownUse { container, source });
         }
-        let users: Vec<_> =
-            list.containers.into_iter().filter(|container| container.image.as_ref() == Some(id)).collect();
+        let users: Vec<_> = list.containers.into_iter().filter(|container| container.needs(id)).collect();
         if users.is_empty() {
             return Ok(());
         }

@@ -218,6 +218,7 @@ fn an_image_that_a_container_needs_stays() {
         id: &id,
         name: Some("web"),
         image: Some(&image.id),
+        more_images: &[],
         record: "anything",
         durability: Durability::Volatile,
     };
@@ -230,6 +231,7 @@ fn an_image_that_a_container_needs_stays() {
         id: &id,
         name: None,
         image: Some(&image.id),
+        more_images: &[],
         record: "",
         durability: Durability::Volatile,
     };
@@ -324,6 +326,7 @@ fn helper_works_in_a_store() {
             id: &id,
             name: Some("web"),
             image: Some(&image.id),
+            more_images: &[],
             record: &vec![round; 100],
             durability: Durability::Volatile,
         };

@@ -281,7 +281,7 @@ impl Store {
             return Err(VolumeError::InUse { name: volume.name, users }.into());
         }
         let volumes = self.volumes().map_err(VolumeError::from)?;
-        self.discard(volumes, &volume.name).map_err(VolumeError::from)?;
+        self.discard_mounted(volumes, &volume.name, DATA).map_err(VolumeError::from)?;
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use pontoon_rootless::idmap::IdMaps;
 use pontoon_rootless::sys::{self, CStringArray, CloneFlags, Cloned};
@@ -16,20 +16,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, WaitOptions, pidfd_open, waitpid};
 use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
 
-/// What to mount where.
-#[derive(Debug, Clone, Copy)]
-pub struct Rootfs<'a> {
-    /// The program.
-    pub program: &'a Path,
-    /// Read-only directories, the topmost first.
-    pub lower: &'a [PathBuf],
-    /// The directory that takes the changes.
-    pub upper: &'a Path,
-    /// Its work directory.
-    pub work: &'a Path,
-    /// Where to.
-    pub mount_point: &'a Path,
-}
+use crate::plan::{Rootfs, RootfsSource};
 
 /// Why it is not mounted.
 #[derive(Debug, thiserror::Error)]
@@ -47,40 +34,77 @@ pub enum FuseError {
 
 impl FuseError {
     /// What to do about it.
+    #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some("check that /dev/fuse is there and open to everybody (mode 666)".to_owned())
     }
 }
 
-/// Mounts it in the mount namespace of `target`; comes back when it is mounted.
+/// The program and its words.
+struct Command {
+    program: CString,
+    words: CStringArray,
+    environment: CStringArray,
+}
+
+impl Command {
+    fn new(rootfs: &Rootfs) -> Result<Self, FuseError> {
+        let RootfsSource::Fuse { program, lower, upper, work } = &rootfs.source else {
+            return Err(FuseError::Start(io::ErrorKind::InvalidInput.into()));
+        };
+        let text =
+            |path: &Path| path.to_string_lossy().replace('\\', r"\\").replace(':', r"\:").replace(',', r"\,");
+        let lower: Vec<_> = lower.iter().map(|it| text(it)).collect();
+        let options = format!("lowerdir={},upperdir={},workdir={}", lower.join(":"), text(upper), text(work));
+        let invalid = |_| FuseError::Start(io::ErrorKind::InvalidInput.into());
+        let words = [
+            b"fuse-overlayfs".as_slice(),
+            b"-o",
+            options.as_bytes(),
+            rootfs.mount_point.as_os_str().as_bytes(),
+        ];
+        let words = words.into_iter().map(CString::new).collect::<Result<Vec<_>, _>>().map_err(invalid)?;
+        Ok(Self {
+            program: CString::new(program.as_os_str().as_bytes()).map_err(invalid)?,
+            words: CStringArray::new(words),
+            environment: CStringArray::new(vec![c"PATH=/usr/bin:/bin".to_owned()]),
+        })
+    }
+}
+
+/// Mounts a root file system in the mount namespace of `target`, or in ours; comes back when it is mounted.
 ///
 /// Gives the program that serves the mount, where the kernel tells which it is.
-pub fn mount(target: Pid, rootfs: &Rootfs<'_>, maps: Option<&IdMaps>) -> Result<Option<OwnedFd>, FuseError> {
+///
+/// # Errors
+/// See [`FuseError`].
+pub fn mount(target: Pid, rootfs: &Rootfs, maps: Option<&IdMaps>) -> Result<Option<OwnedFd>, FuseError> {
+    let target = pidfd_open(target, PidfdFlags::empty()).map_err(|err| FuseError::Start(err.into()))?;
+    start(rootfs, || {
+        let mut kinds = ThreadNameSpaceType::MOUNT;
+        kinds.set(ThreadNameSpaceType::USER, maps.is_some());
+        move_into_thread_name_spaces(target.as_fd(), kinds)?;
+        // What it needs of the host must stay where it is when the container changes its root.
+        sys::unshare(CloneFlags::MOUNT)?;
+        maps.map_or(Ok(()), |maps| become_root(maps.is_single()))
+    })
+}
+
+/// Mounts a root file system in our own mount namespace. The program goes on until it is unmounted.
+///
+/// # Errors
+/// See [`FuseError`].
+pub fn mount_here(rootfs: &Rootfs) -> Result<(), FuseError> {
+    start(rootfs, || Ok(())).map(drop)
+}
+
+fn start(rootfs: &Rootfs, enter: impl FnOnce() -> io::Result<()>) -> Result<Option<OwnedFd>, FuseError> {
     let start = |err: rustix::io::Errno| FuseError::Start(err.into());
-    let target = pidfd_open(target, PidfdFlags::empty()).map_err(start)?;
+    let Command { program, words, environment } = Command::new(rootfs)?;
     let (said_read, said_write) = pipe_with(PipeFlags::CLOEXEC).map_err(start)?;
-    let text =
-        |path: &Path| path.to_string_lossy().replace('\\', r"\\").replace(':', r"\:").replace(',', r"\,");
-    let lower: Vec<_> = rootfs.lower.iter().map(|it| text(it)).collect();
-    let options =
-        format!("lowerdir={},upperdir={},workdir={}", lower.join(":"), text(rootfs.upper), text(rootfs.work));
-    let invalid = |_| FuseError::Start(io::ErrorKind::InvalidInput.into());
-    let program = CString::new(rootfs.program.as_os_str().as_bytes()).map_err(invalid)?;
-    let words =
-        [b"fuse-overlayfs".as_slice(), b"-o", options.as_bytes(), rootfs.mount_point.as_os_str().as_bytes()];
-    let words = words.into_iter().map(CString::new).collect::<Result<Vec<_>, _>>().map_err(invalid)?;
-    let (words, environment) =
-        (CStringArray::new(words), CStringArray::new(vec![c"PATH=/usr/bin:/bin".to_owned()]));
     match sys::clone(CloneFlags::default(), None).map_err(FuseError::Start)? {
         Cloned::Child => {
-            let mut kinds = ThreadNameSpaceType::MOUNT;
-            kinds.set(ThreadNameSpaceType::USER, maps.is_some());
-            let ready = move_into_thread_name_spaces(target.as_fd(), kinds)
-                .map_err(io::Error::from)
-                // What it needs of the host must stay where it is when the container changes its root.
-                .and_then(|()| sys::unshare(CloneFlags::MOUNT))
-                .and_then(|()| maps.map_or(Ok(()), |maps| become_root(maps.is_single())))
-                .and_then(|()| Ok(rustix::stdio::dup2_stderr(&said_write)?));
+            let ready = enter().and_then(|()| Ok(rustix::stdio::dup2_stderr(&said_write)?));
             if ready.is_ok() {
                 sys::reset_signals();
                 let _ = sys::exec_path(&program, &words, &environment);

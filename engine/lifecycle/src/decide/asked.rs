@@ -1,0 +1,359 @@
+//! The mounts that somebody asks for: by options, by unit files, by an image's volumes.
+
+use std::path::{Path, PathBuf};
+
+use pontoon_rootless::idmap::IdMaps;
+use pontoon_runtime::plan::{Mount, MountSource as Source, Propagation};
+
+use super::mounts::{bind, plain, tmpfs};
+use super::{DecideError, Facts};
+use crate::mount_ids;
+use crate::record::{ContainerRecord, VolumeFilesystem, VolumeUse};
+use crate::request::{MountRequest, MountSource};
+
+/// Below a container's directory: the changes to what is mounted with the option `O`, and to images.
+pub(crate) const OVERLAYS: &str = "overlays";
+
+/// What these mounts are decided from.
+pub(super) struct Asked<'a> {
+    /// The container.
+    pub record: &'a ContainerRecord,
+    /// Its directory.
+    pub directory: &'a Path,
+    /// Volumes that were never used before, by name.
+    pub fresh_volumes: &'a [String],
+    /// Id maps of its user namespace; `None` as root.
+    pub maps: Option<&'a IdMaps>,
+    /// The map of whoever asks: as root all ids.
+    pub stored: &'a IdMaps,
+    /// Whether the caller is an ordinary user.
+    pub is_rootless: bool,
+    /// The layers of images that are mounted, the topmost first: by the numbers of the mounts that ask for them.
+    pub images: &'a [(usize, Vec<PathBuf>)],
+    /// Whether root file systems are served by a program, since the kernel's overlayfs cannot be had.
+    pub is_served: bool,
+    /// Whether rules of the control group guard the host's devices.
+    pub has_device_rules: bool,
+}
+
+/// The directory, below [`OVERLAYS`], for the changes to the image that the mount with this number asks for.
+pub(crate) fn image_changes(number: usize) -> String {
+    format!("image-{number}")
+}
+
+impl<'a> Asked<'a> {
+    pub(super) fn of(facts: &'a Facts<'a>, has_device_rules: bool) -> Self {
+        Self {
+            record: facts.record,
+            directory: facts.directory,
+            fresh_volumes: &facts.fresh_volumes,
+            maps: facts.maps.as_ref(),
+            stored: facts.stored,
+            is_rootless: facts.caller.uid != 0,
+            images: &facts.images,
+            has_device_rules,
+            is_served: matches!(facts.rootfs, pontoon_runtime::plan::RootfsSource::Fuse { .. }),
+        }
+    }
+
+    /// As root in the host's own user namespace a device node is a device wherever it lies. Where no rule of a control group
+    /// says otherwise, of paths of the host only those are that somebody asks for by `dev`, `--device` or `--privileged`.
+    fn without_devices(&self) -> bool {
+        self.maps.is_none() && !self.record.request.privileged && !self.has_device_rules
+    }
+}
+
+/// Decides.
+pub(super) fn mounts(asked: &Asked<'_>) -> Result<Vec<Mount>, DecideError> {
+    let record = asked.record;
+    let mut mounts = Vec::new();
+    for (number, request) in record.request.mounts.iter().enumerate() {
+        let MountRequest { source, target, options } = request;
+        let mount = match source {
+            MountSource::Bind(path) => {
+                let source = bind(path.clone(), target);
+                with_options(Mount { nosuid: false, nodev: asked.without_devices(), ..source }, options)
+            }
+            MountSource::Tmpfs => asked_tmpfs(request),
+            MountSource::Devpts => asked_devpts(request),
+            MountSource::Ramfs => with_options(filesystem("ramfs", None, Vec::new(), target), options),
+            MountSource::Image(name) => {
+                if asked.is_served {
+                    return Err(DecideError::FuseImage { image: name.clone() });
+                }
+                let layers = asked.images.iter().find(|(of, _)| *of == number).map(|(_, it)| it.clone());
+                let changes = asked.directory.join(OVERLAYS).join(image_changes(number));
+                let source = Source::Image { layers: layers.unwrap_or_default(), subpath: None, changes };
+                let read_only = !options.iter().any(|it| it == "rw");
+                let nodev = asked.without_devices();
+                with_options(Mount { read_only, nosuid: false, nodev, ..plain(source, target) }, options)
+            }
+            // These have become volumes and binds when the container was made.
+            MountSource::Volume(_) | MountSource::Anonymous | MountSource::Glob(_) => continue,
+        };
+        check_target(target)?;
+        mounts.push((mount, options));
+    }
+    for volume in &record.volumes {
+        check_target(&volume.target)?;
+        mounts.push((volume_mount(volume, asked)?, &volume.options));
+    }
+    let finish = |(number, (mut mount, options)): (usize, (Mount, &Vec<String>))| {
+        mount.ids = mount_ids::decide(options, asked.maps, asked.stored, asked.is_rootless)
+            .map_err(|reason| DecideError::MountIds { target: mount.target.clone(), reason })?;
+        if options.iter().any(|it| it == "O") {
+            if !matches!(mount.source, Source::Bind { .. }) {
+                let reason = "the option O is for directories, and not for file systems of their own";
+                return Err(DecideError::Target { target: mount.target, reason });
+            }
+            let own = asked.directory.join(OVERLAYS).join(number.to_string());
+            lay_over(&mut mount, options, &own);
+        }
+        Ok(mount)
+    };
+    mounts.into_iter().enumerate().map(finish).collect()
+}
+
+/// A mount that the specification of a device asks for.
+pub(super) fn of_specification(request: &MountRequest) -> Result<Option<Mount>, DecideError> {
+    let mount = match &request.source {
+        MountSource::Bind(path) => with_options(bind(path.clone(), &request.target), &request.options),
+        MountSource::Tmpfs => asked_tmpfs(request),
+        MountSource::Devpts => asked_devpts(request),
+        _ => return Ok(None),
+    };
+    check_target(&request.target)?;
+    Ok(Some(mount))
+}
+
+/// Where nobody may mount: on the root itself, or on what tells programs about processes (CVE-2019-16884).
+pub(super) fn check_target(target: &str) -> Result<(), DecideError> {
+    let refuse = |reason| Err(DecideError::Target { target: target.to_owned(), reason });
+    let mut parts = target.split('/').filter(|it| !it.is_empty()).peekable();
+    if !target.starts_with('/') {
+        return refuse("the path is not absolute");
+    }
+    if parts.peek().is_none() {
+        return refuse("it is the container's root");
+    }
+    if parts.clone().any(|it| it == "." || it == "..") {
+        return refuse("the path has `.` or `..` in it");
+    }
+    if parts.next() == Some("proc") {
+        return refuse("/proc shows the container's processes, and nothing may pretend to");
+    }
+    Ok(())
+}
+
+fn volume_mount(volume: &VolumeUse, asked: &Asked<'_>) -> Result<Mount, DecideError> {
+    let copies =
+        asked.fresh_volumes.contains(&volume.name) && !volume.options.iter().any(|it| it == "nocopy");
+    if let Some(options) = &volume.tmpfs {
+        let mut all = options.clone();
+        all.extend(volume.options.iter().cloned());
+        let request =
+            MountRequest { source: MountSource::Tmpfs, target: volume.target.clone(), options: all };
+        return Ok(asked_tmpfs(&request));
+    }
+    let mount = match &volume.filesystem {
+        Some(it) if volume.is_bound => with_options(bind(volume.data.clone(), &volume.target), &it.options),
+        Some(it) if asked.is_rootless && !it.is_for_everybody() => {
+            return Err(DecideError::VolumeFilesystem { name: volume.name.clone(), kind: it.kind.clone() });
+        }
+        Some(VolumeFilesystem { kind, device, options }) => {
+            let pair = |word: &String| match word.split_once('=') {
+                Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
+                None => (word.clone(), None),
+            };
+            filesystem(kind, device.clone(), options.iter().map(pair).collect(), &volume.target)
+        }
+        None => {
+            let source = Source::Bind {
+                path: volume.data.clone(),
+                recursive: true,
+                first_copy: copies.then(|| volume.data.with_file_name("copying")),
+                subpath: None,
+                keeps_owner: volume.has_owner,
+            };
+            plain(source, &volume.target)
+        }
+    };
+    let fill = copies && volume.filesystem.is_some();
+    Ok(with_options(Mount { fill, ..mount }, &volume.options))
+}
+
+fn filesystem(
+    kind: &str,
+    device: Option<String>,
+    options: Vec<(String, Option<String>)>,
+    target: &str,
+) -> Mount {
+    plain(Source::Filesystem { kind: kind.to_owned(), device, options, subpath: None }, target)
+}
+
+/// The changes to what is mounted go elsewhere (`O`): to directories that are named, or to fresh ones for every run.
+fn lay_over(mount: &mut Mount, options: &[String], own: &Path) {
+    let Source::Bind { path, subpath, .. } = &mount.source else { return };
+    let named = |key: &str| options.iter().find_map(|it| it.strip_prefix(key)).map(PathBuf::from);
+    let directories = named("upperdir=").zip(named("workdir="));
+    let is_fresh = directories.is_none();
+    let (upper, work) = directories.unwrap_or_else(|| (own.join("upper"), own.join("work")));
+    mount.source = Source::Overlay { lower: path.clone(), subpath: subpath.clone(), upper, work, is_fresh };
+}
+
+fn asked_devpts(request: &MountRequest) -> Mount {
+    let keys = ["uid", "gid", "mode", "max"];
+    let pairs = request.options.iter().filter_map(|it| it.split_once('='));
+    let own = pairs.filter(|(key, _)| keys.contains(key));
+    let options = own.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let mount =
+        Mount { nodev: false, noexec: true, ..plain(Source::AskedDevpts { options }, &request.target) };
+    with_options(mount, &request.options)
+}
+
+/// Applies mount options; `z`, `Z` and the like ask for nothing here.
+fn with_options(mut mount: Mount, options: &[String]) -> Mount {
+    for option in options {
+        match option.as_str() {
+            "ro" | "readonly" => mount.read_only = true,
+            "rw" => mount.read_only = false,
+            "U" | "chown" => mount.give_to_user = true,
+            "nosuid" => mount.nosuid = true,
+            "suid" => mount.nosuid = false,
+            "nodev" => mount.nodev = true,
+            "dev" => mount.nodev = false,
+            "noexec" => mount.noexec = true,
+            "exec" => mount.noexec = false,
+            "private" | "rprivate" => mount.propagation = Propagation::Private,
+            "slave" | "rslave" => mount.propagation = Propagation::Slave,
+            "shared" | "rshared" => mount.propagation = Propagation::Shared,
+            "unbindable" | "runbindable" => mount.propagation = Propagation::Unbindable,
+            word if word.starts_with("subpath=") => {
+                if let Source::Bind { subpath, .. }
+                | Source::Image { subpath, .. }
+                | Source::Filesystem { subpath, .. } = &mut mount.source
+                {
+                    *subpath = word.strip_prefix("subpath=").map(str::to_owned);
+                }
+            }
+            "bind" => {
+                if let Source::Bind { recursive, .. } | Source::Link { recursive, .. } = &mut mount.source {
+                    *recursive = false;
+                }
+            }
+            "no-dereference" => {
+                if let Source::Bind { path, recursive, .. } = &mount.source {
+                    mount.source = Source::Link { path: path.clone(), recursive: *recursive };
+                }
+            }
+            _ => {}
+        }
+    }
+    mount
+}
+
+fn asked_tmpfs(request: &MountRequest) -> Mount {
+    let has = |name: &str| request.options.iter().any(|it| it == name);
+    let mut options = Vec::new();
+    for option in &request.options {
+        if let Some((name, value)) = option.split_once('=')
+            && matches!(name, "size" | "mode" | "nr_inodes" | "nr_blocks" | "uid" | "gid" | "huge" | "mpol")
+        {
+            options.push((name.to_owned(), value.to_owned()));
+        }
+    }
+    with_options(tmpfs(&request.target, options, !has("notmpcopyup") && !has("nocopy")), &request.options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(it: &[&str]) -> Vec<String> {
+        it.iter().map(|it| (*it).to_owned()).collect()
+    }
+
+    #[test]
+    fn some_places_are_refused() {
+        for target in ["/", "//", "relative", "/a/../b", "/proc", "/proc/sys", "//proc/self"] {
+            assert!(check_target(target).is_err(), "{target}");
+        }
+        for target in ["/data", "/process", "/a/b", "/dev/shm"] {
+            assert!(check_target(target).is_ok(), "{target}");
+        }
+    }
+
+    #[test]
+    fn options_change_what_is_the_default() {
+        let mount =
+            with_options(bind("/a".into(), "/b"), &words(&["ro", "suid", "dev", "noexec", "z", "rslave"]));
+        assert!(mount.read_only && !mount.nosuid && !mount.nodev && mount.noexec);
+        assert_eq!(mount.propagation, Propagation::Slave);
+        let link = with_options(bind("/a".into(), "/b"), &words(&["bind", "no-dereference"]));
+        assert_eq!(link.source, Source::Link { path: "/a".into(), recursive: false });
+    }
+
+    /// The mounts of a container with one bind and one volume.
+    fn decided(
+        options: &[&str],
+        maps: Option<&IdMaps>,
+        is_rootless: bool,
+        volume: VolumeUse,
+    ) -> Result<Vec<Mount>, DecideError> {
+        let mut record = ContainerRecord::default();
+        record.request.mounts.push(MountRequest {
+            source: MountSource::Bind("/a".into()),
+            target: "/b".to_owned(),
+            options: words(options),
+        });
+        record.volumes.push(VolumeUse { target: "/v".to_owned(), name: "v".to_owned(), ..volume });
+        mounts(&Asked {
+            record: &record,
+            directory: Path::new("/c"),
+            fresh_volumes: &["v".to_owned()],
+            maps,
+            stored: &IdMaps::all(),
+            is_rootless,
+            images: &[],
+            is_served: false,
+            has_device_rules: false,
+        })
+    }
+
+    #[test]
+    fn only_root_s_binds_are_without_devices() {
+        let maps = IdMaps::all();
+        let of = |maps| decided(&[], maps, true, VolumeUse::default()).unwrap();
+        let [bind, volume] = &of(Some(&maps))[..] else { panic!("two") };
+        assert!(!bind.nosuid && !bind.nodev && volume.nosuid && volume.nodev);
+        assert!(of(None)[0].nodev);
+    }
+
+    #[test]
+    fn file_systems_of_volumes_are_filled_and_not_for_everybody() {
+        let of = |kind: &str, is_rootless| {
+            let options = words(&["ro", "data=journal"]);
+            let filesystem = VolumeFilesystem { kind: kind.to_owned(), device: None, options };
+            decided(&[], None, is_rootless, VolumeUse { filesystem: Some(filesystem), ..Default::default() })
+        };
+        let all = of("ext4", false).unwrap();
+        assert!(all[1].fill);
+        let Source::Filesystem { options, .. } = &all[1].source else { panic!("{:?}", all[1]) };
+        assert_eq!(options, &[("ro".to_owned(), None), ("data".to_owned(), Some("journal".to_owned()))]);
+        assert!(matches!(of("ext4", true), Err(DecideError::VolumeFilesystem { .. })));
+        assert!(of("overlay", true).is_ok());
+    }
+
+    #[test]
+    fn a_volume_begins_with_what_the_image_has_unless_it_is_not_to() {
+        let copy = |options: &[&str]| {
+            let used = VolumeUse { data: "/s/v/_data".into(), options: words(options), ..Default::default() };
+            match &decided(&[], None, false, used).unwrap()[1].source {
+                Source::Bind { first_copy, .. } => first_copy.clone(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(copy(&[]), Some("/s/v/copying".into()));
+        assert_eq!(copy(&["nocopy"]), None);
+    }
+}

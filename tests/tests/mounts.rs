@@ -1,0 +1,249 @@
+//! What containers mount, what volumes can be, and what is mounted for others to look at.
+#![cfg(feature = "e2e")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
+use pontoon_tests::{B, Output, TestHost, alone, host_with_busybox as host};
+
+fn sh(script: &str) -> Output {
+    host().entry("alice").env("B", B).sh(script)
+}
+
+/// As root, with the image in root's own store.
+fn root(script: &str) -> Output {
+    let host: &TestHost = host();
+    host.root(&format!("pontoon image exists {B} || pontoon pull -q {B} >/dev/null")).ok();
+    host.entry("root").env("B", B).sh(script)
+}
+
+#[test]
+fn volumes_have_the_owner_they_were_given() {
+    let _alone = alone();
+    sh("pontoon volume create --uid 5 --gid 6 given && pontoon volume create -o o=uid=7 worded").ok();
+    let one = sh("pontoon volume inspect given").ok().json();
+    assert_eq!((&one[0]["UID"], &one[0]["GID"]), (&5.into(), &6.into()));
+    assert!(one[0].get("NeedsChown").is_none() && one[0]["NeedsCopyUp"] == true, "{one}");
+    let one = sh("pontoon volume inspect worded").ok().json();
+    assert_eq!((&one[0]["Options"]["UID"], &one[0]["Options"]["o"]), (&"7".into(), &"uid=7".into()));
+    // What the image has is copied, and the owner stays.
+    sh("pontoon run --rm -u 0 -v given:/data $B sh -c 'stat -c %u:%g /data /data/sub; cat /data/file'")
+        .ok()
+        .prints("5:6\n33:33\nhello");
+    sh("pontoon run --rm -v worded:/nothing -u 33 $B stat -c %u /nothing").ok().prints("7");
+    sh("pontoon volume inspect --format '{{.NeedsCopyUp}} {{.NeedsChown}} {{.UID}} {{.GID}}' given worded")
+        .ok()
+        .prints("false false 5 6\ntrue false 7 0");
+    sh("pontoon volume rm given worded").ok();
+}
+
+#[test]
+fn a_volume_that_got_nothing_is_filled_when_there_is_something() {
+    let _alone = alone();
+    sh("pontoon run --rm -v later:/nothing $B true").ok();
+    sh("pontoon volume inspect --format '{{.NeedsCopyUp}}' later").ok().prints("true");
+    sh("pontoon run --rm -v later:/data $B cat /data/file").ok().prints("hello");
+    sh("pontoon run --rm -v later:/data $B sh -c 'rm -r /data/*'; pontoon run --rm -v later:/data $B ls /data")
+        .ok()
+        .prints("");
+    sh("pontoon volume rm later").ok();
+}
+
+#[test]
+fn volumes_are_file_systems_and_paths_of_the_host() {
+    let _alone = alone();
+    sh("mkdir -p ~/vol/{bound,l,u,w,empty}; echo low >~/vol/l/low").ok();
+    sh("pontoon volume create -o type=tmpfs -o device=tmpfs -o o=size=1m,uid=9,mode=750 tm >/dev/null
+        pontoon run --rm -v tm:/m $B sh -c 'stat -c %u:%a /m; df -k /m | tail -1 | tr -s \" \" | cut -d\" \" -f2'")
+        .ok()
+        .prints("9:750\n1024");
+    sh("pontoon volume create -o type=none -o o=bind,ro -o device=$HOME/vol/bound bo >/dev/null
+        pontoon run --rm -v bo:/m $B touch /m/x")
+    .refused();
+    // A path of the host is filled as well, if there is nothing in it.
+    sh("pontoon volume create -o type=bind -o device=$HOME/vol/empty em >/dev/null
+        pontoon run --rm -v em:/data $B cat /data/file; ls -A ~/vol/empty")
+    .ok()
+    .prints("hello\nfile\nsecond\nsub");
+    sh("cd ~/vol; pontoon volume create -o type=overlay -o device=overlay -o o=lowerdir=$PWD/l,upperdir=$PWD/u,workdir=$PWD/w ov >/dev/null
+        pontoon run --rm -v ov:/m $B sh -c 'cat /m/low; echo up >/m/up'; cat u/up")
+        .ok()
+        .prints("low\nup");
+    for (words, why) in [
+        ("-o type=ext4 -o device=/dev/loop0", "by root only"),
+        ("-o o=size=1m", "limits"),
+        ("-o size=1m", "limits"),
+        ("-o bogus=1", "bogus"),
+        ("-o o=noatime", "noatime"),
+        ("-o type=bind -o device=/nosuch", "/nosuch"),
+        ("-o device=/tmp", "type="),
+        ("-o o=uid=nobody-here", "nobody-here"),
+        ("--uid x", "x"),
+        ("-d bogus", "bogus"),
+    ] {
+        sh(&format!("pontoon volume create {words}")).fails(125).warns(why);
+    }
+    sh("pontoon volume rm tm bo em ov; pontoon unshare rm -rf ~/vol").ok();
+}
+
+#[test]
+fn volumes_are_mounted_inside_unshare() {
+    let _alone = alone();
+    sh("mkdir -p ~/shown && echo here >~/shown/file; pontoon volume create plain-one >/dev/null
+        pontoon volume create -o type=tmpfs tmp-one >/dev/null
+        pontoon volume create -o type=bind -o device=$HOME/shown bind-one >/dev/null")
+    .ok();
+    sh("pontoon volume mount plain-one").fails(125).warns("inside `pontoon unshare`");
+    sh("pontoon volume umount plain-one && pontoon volume reload").ok().prints("plain-one");
+    let count = "pontoon volume inspect --format {{.MountCount}}";
+    sh(&format!(
+        "pontoon unshare sh -c 'set -e
+         test $(pontoon volume mount plain-one) = $HOME/.local/share/pontoon/volumes/plain-one/_data
+         {count} plain-one
+         touch $(pontoon volume mount tmp-one)/new; ls $(pontoon volume mount tmp-one); {count} tmp-one
+         pontoon volume unmount tmp-one; {count} tmp-one
+         cat $(pontoon volume mount bind-one)/file
+         pontoon volume rm bind-one tmp-one'; cat ~/shown/file"
+    ))
+    .ok()
+    .prints("0\nnew\n2\ntmp-one\n1\nhere\nbind-one\ntmp-one\nhere");
+    sh("pontoon volume rm plain-one; rm -r ~/shown").ok();
+}
+
+#[test]
+fn containers_are_mounted_inside_unshare() {
+    let _alone = alone();
+    sh("pontoon run -d --name runs --stop-timeout 0 -v kept-in:/data $B sleep 10000 >/dev/null
+        pontoon create --name rests $B cat /new >/dev/null")
+    .ok();
+    for command in ["mount", "mount rests", "container mount", "mount -a", "image mount"] {
+        sh(&format!("pontoon {command}")).fails(125).warns("inside `pontoon unshare`");
+    }
+    sh("pontoon unmount rests && pontoon umount runs && pontoon container unmount -a")
+        .ok()
+        .prints("rests\nruns");
+    sh("pontoon unmount nosuch").fails(125).warns("nosuch");
+    sh("pontoon unshare sh -c 'set -e
+        test -z \"$(pontoon mount)\"
+        echo new >$(pontoon mount rests)/new
+        pontoon mount | sed \"s,^[0-9a-f]\\{12\\}  /.*/rootfs$,one,\"
+        pontoon mount --format json | grep -c rests
+        test $(pontoon mount --notruncate | cut -d\" \" -f1 | wc -c) = 65
+        pontoon mount rests >/dev/null; pontoon unmount rests; pontoon mount | wc -l
+        pontoon umount -f rests; pontoon mount | wc -l'")
+    .ok()
+    .prints("one\n1\nrests\n1\nrests\n0");
+    // Of one that runs: its root, without what is mounted in it; what is changed there is changed for it.
+    sh("pontoon unshare sh -c 'set -e
+        ls $(pontoon mount runs)/data; touch $(pontoon mount runs)/seen; pontoon mount -a >/dev/null; pontoon mount | wc -l
+        pontoon unmount --all | wc -l; pontoon mount | wc -l; pontoon mount --format bogus 2>&1 | grep -o bogus'
+        pontoon exec runs ls /seen")
+    .ok()
+    .prints("file\nsecond\nsub\n2\n2\n0\nbogus\n/seen");
+    // What was mounted is gone with the namespace, and what was written is there.
+    sh("pontoon start -a rests").ok().prints("new");
+    // Removing unmounts, and nothing is left.
+    sh("pontoon unshare sh -c 'pontoon mount rests >/dev/null; pontoon mount -l >/dev/null; pontoon rm rests; pontoon mount | wc -l
+        pontoon run --rm $B true'")
+    .fails(125)
+    .warns("inside `unshare`");
+    sh("pontoon container exists rests").fails(1);
+    sh("pontoon rm -f -t 0 runs >/dev/null; pontoon volume rm kept-in; ls ~/.local/share/pontoon/trash")
+        .ok()
+        .prints("kept-in");
+}
+
+#[test]
+fn images_are_mounted_inside_unshare() {
+    let _alone = alone();
+    sh("pontoon unshare sh -c 'set -e
+        cat $(pontoon image mount $B)/data/file; touch $(pontoon image mount $B)/x 2>/dev/null || echo closed
+        pontoon image mount | sed \"s,  /.*/merged$,,\"; pontoon image mount --format json | grep -c mountpoint
+        pontoon image unmount $B >/dev/null; pontoon image umount $B | wc -c; pontoon image umount $B; pontoon image mount -a >/dev/null
+        pontoon image umount -a | wc -l; pontoon image mount'")
+    .ok()
+    .prints("hello\nclosed\nlocalhost:5000/busybox:latest\n1\n65\n1");
+}
+
+#[test]
+fn root_mounts_in_the_host_s_namespace() {
+    let _alone = alone();
+    root("pontoon create --name rests $B sleep 10000 >/dev/null; echo new >$(pontoon mount rests)/new; pontoon start rests
+          pontoon exec rests cat /new; pontoon rm -f -t 0 rests; pontoon mount | wc -l; ls /var/lib/pontoon/trash
+          grep -c /var/lib/pontoon /proc/self/mountinfo")
+    .fails(1)
+    .prints("rests\nnew\nrests\n0\n0");
+    // With --rm its supervisor removes it, whether it is mounted or not.
+    root("pontoon run -d --rm --name gone $B sleep 10000 >/dev/null; ls $(pontoon mount gone)/data | wc -l
+          pontoon stop -t 0 gone; pontoon wait --ignore gone >/dev/null; until [ -z \"$(ls /var/lib/pontoon/trash)\" ]; do :; done
+          grep -c /var/lib/pontoon /proc/self/mountinfo")
+    .fails(1)
+    .prints("3\ngone\n0");
+    root("pontoon volume create -o type=ramfs ram >/dev/null; touch $(pontoon volume mount ram)/x; pontoon volume rm ram; grep -c ram/_data /proc/self/mountinfo")
+        .fails(1)
+        .prints("ram\n0");
+}
+
+#[test]
+fn files_are_shown_with_other_owners() {
+    let _alone = alone();
+    let maps = "--uidmap 0:100000:1000 --gidmap 0:200000:1000";
+    root("mkdir -p /root/owned && touch /root/owned/file && chown 5:6 /root/owned/file").ok();
+    let seen = |options: &str| root(&format!("pontoon run --rm {options} $B stat -c %u:%g /m/file"));
+    seen(&format!("{maps} -v /root/owned:/m")).ok().prints("65534:65534");
+    seen(&format!("{maps} -v /root/owned:/m:idmap")).ok().prints("5:6");
+    seen(&format!("{maps} -v /root/owned:/m:idmap,O")).ok().prints("5:6");
+    seen(&format!(
+        "{maps} --mount 'type=bind,src=/root/owned,dst=/m,idmap=uids=0-100005-1#5-100007-1;gids=@6-9-1'"
+    ))
+    .ok()
+    .prints("7:9");
+    seen("-v '/root/owned:/m:idmap=uids=5-77-1;gids=6-78-1'").ok().prints("77:78");
+    seen("-v /root/owned:/m:idmap").ok().prints("5:6");
+    seen(&format!("{maps} -v '/root/owned:/m:idmap=uids=@0-999-10'")).fails(125).warns("no ids 999 to 1008");
+    // The kernel lets nobody else.
+    sh("mkdir -p ~/owned; touch ~/owned/file; pontoon run --rm --userns keep-id -v ~/owned:/m:idmap $B true")
+        .fails(125)
+        .warns("only root");
+    sh("pontoon run --rm -v ~/owned:/m:idmap $B stat -c %u /m/file; rm -r ~/owned").ok().prints("0");
+}
+
+#[test]
+fn what_is_mounted_can_be_many_things() {
+    let _alone = alone();
+    sh("mkdir -p ~/many/d; echo 1 >~/many/f1; echo 2 >~/many/f2; ln -s f1 ~/many/link").ok();
+    let run = |options: &str, script: &str| {
+        sh(&format!("cd ~/many; pontoon run --rm {options} $B sh -c '{script}'"))
+    };
+    // An image; what is written to it is gone with the container.
+    run(
+        "--mount type=image,src=$B,dst=/i,rw=true",
+        "cat /i/data/file; echo x >/i/data/file; cat /i/data/file",
+    )
+    .ok()
+    .prints("hello\nx");
+    run("--mount type=image,src=$B,dst=/i --userns keep-id", "stat -c %u /i/data; touch /i/x || echo closed")
+        .ok()
+        .prints("0\nclosed");
+    run("--mount type=image,src=$B,dst=/i,subpath=/nosuch", "true").fails(125).warns("No such file");
+    run("--mount type=image,src=nosuch,dst=/i", "true").fails(125).warns("no image `nosuch`");
+    sh("pontoon create --name needs --mount type=image,src=$B,dst=/i  $B true >/dev/null; pontoon rm needs")
+        .ok()
+        .prints("needs");
+    // A pattern, below a directory or where the files are.
+    run(
+        "--mount type=glob,src=$HOME/many/f*,dst=/g,ro",
+        "cat /g/f1 /g/f2; touch /g/f1 2>/dev/null || echo closed",
+    )
+    .ok()
+    .prints("1\n2\nclosed");
+    run("--mount type=glob,src=$HOME/many/[f]2", "cat /home/alice/many/f2").ok().prints("2");
+    run("--mount type=glob,src=$HOME/many/x*,dst=/g", "true").fails(125).warns("x*");
+    // A link, as it is.
+    run("-v ./link:/l:no-dereference -v ./f1:/f1", "readlink /l; cat /l").ok().prints("f1\n1");
+    // The image's own files are not replaced by it.
+    run("-v ./link:/etc/passwd:no-dereference", "true").fails(125).warns("/etc/passwd");
+    run("-v ./d:/m:unbindable", "grep \" /m \" /proc/self/mountinfo | grep -o unbindable")
+        .ok()
+        .prints("unbindable");
+    run("--mount type=artifact,src=x,dst=/m", "true").fails(125).warns("type=artifact");
+    sh("rm -r ~/many").ok();
+}
