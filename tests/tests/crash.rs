@@ -193,63 +193,6 @@ fn nothing_is_left_of_commands_that_are_killed_at_any_call() {
     host.alice(left).prints("");
 }
 
-/// Pids that are used again at once: no signal, and no look into /proc, meets who has the number now.
-#[test]
-fn who_gets_a_pid_of_a_container_is_left_alone() {
-    let host = host_with_busybox();
-    let _alone = alone();
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("a release");
-    let mut numbers = release.split(['.', '-']).map(|it| it.parse::<u32>().unwrap_or(0));
-    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    if version < (6, 14) {
-        eprintln!(
-            "NOT TESTED: before Linux 6.14 the range of pids is the whole machine's ({})",
-            release.trim()
-        );
-        return;
-    }
-    host.alice("pontoon rm -f -t 0 -a; pontoon volume prune -f").ok();
-    let before = Traces::of(host, "alice");
-    let pid_max = host.root("cat /proc/sys/kernel/pid_max; echo 700 >/proc/sys/kernel/pid_max").ok();
-    let script = r#"
-trap 'kill $bystanders' EXIT
-run="pontoon run -d --replace --name numbered --stop-timeout 0 --init -p 8479:80 $B sleep 10000"
-fill() { # all numbers, since those that became free last are given out last; then room for the next commands again
-    set -- /proc/[3-6][0-9][0-9] # what is below 300 is given out once only
-    for i in $(seq $((394 - $#))); do sleep 10001 >/dev/null 2>&1 & bystanders="$bystanders $!"; done
-    set -- $bystanders
-    kill ${@:1:70} && wait ${@:1:70}
-    shift 70
-    bystanders="$*"
-}
-for round in 1 2 3 4 5 6; do
-    bystanders=
-    $run >/dev/null || echo "round $round: no start"
-    case $round in
-    1 | 2) kill -9 $(pontoon inspect --format '{{.State.ConmonPid}} {{.State.Pid}}' numbered); pkill -9 -u alice pasta ;;
-    3) kill -9 $(pontoon inspect --format '{{.State.ConmonPid}}' numbered) ;;
-    4) kill -9 $(pontoon inspect --format '{{.State.Pid}}' numbered) ;;
-    5) pontoon exec -d numbered sleep 1 >/dev/null ;;
-    esac
-    fill 2>/dev/null
-    case $round in
-    1) pontoon ps -a >/dev/null ;;
-    2) pontoon kill numbered >/dev/null 2>&1; pontoon cp numbered:/etc/passwd /dev/null 2>/dev/null ;;
-    esac
-    timeout 20 pontoon stop -t 0 numbered >/dev/null 2>&1
-    timeout 20 pontoon rm -f -t 0 numbered >/dev/null || echo "round $round: no end"
-    for pid in $bystanders; do kill -0 $pid 2>/dev/null || echo "round $round: $pid was killed"; done
-    [ $(echo $bystanders | wc -w) -gt 100 ] || echo "round $round: only $(echo $bystanders | wc -w) bystanders"
-    kill $bystanders; wait
-    bystanders=
-done 2>/dev/null
-"#;
-    let seen = host.entry("alice").env("B", B).limit(std::time::Duration::from_secs(120)).sh(script);
-    host.root(&format!("echo {} >/proc/sys/kernel/pid_max", pid_max.text())).ok();
-    assert_eq!(seen.ok().stdout, "");
-    assert_nothing_left(host, "alice", &before);
-}
-
 /// As many starts at once as `STARTS` says (800 have been tried; a check makes fewer): all succeed, and nothing is left.
 #[test]
 fn many_starts_at_once_all_succeed() {
