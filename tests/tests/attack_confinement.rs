@@ -196,9 +196,7 @@ fn hostile_lines_of_subuid_give_nothing_away() {
     host.write("root", "/etc/subuid", format!("{good}\n"));
     host.write("alice", "/home/alice/bin/newuidmap", "#!/bin/sh\ntouch /home/alice/ran\n");
     host.alice("chmod +x bin/newuidmap").ok();
-    let seen = host.alice(&format!(
-        "PATH=/home/alice/bin:$PATH pontoon run --rm --network none {B} true; test -e ran && echo ran"
-    ));
-    eprintln!("{seen:?}");
+    let line = format!("PATH=/home/alice/bin:$PATH pontoon run --rm --network none {B} true; test ! -e ran");
+    host.alice(&line).ok();
     host.power_off();
 }

@@ -380,7 +380,11 @@ fn plan_for(
     let image = find_image(store, &record.image_id)?;
     startable.container.make_overlay_dirs(image.root)?;
     make_volume_overlays(&startable.record, startable.container.path())?;
-    labels::relabel_mounts(record, host.user.as_ref().map(|it| Path::new(&it.home)))?;
+    labels::relabel_mounts(
+        record,
+        startable.container.path(),
+        host.user.as_ref().map(|it| Path::new(&it.home)),
+    )?;
     let known = Known {
         record,
         image: &image,

@@ -19,7 +19,7 @@ use pontoon_runtime::hooks::{HookFailure, Stage, Status};
 use pontoon_runtime::plan::{Namespaces, RootfsSource};
 use pontoon_runtime::start::{self, Extras, Running, StandardStreams, StartError, Starting};
 use pontoon_storage::VolumeHandle;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, XattrFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::Pid;
 
@@ -302,6 +302,11 @@ fn write_files(plan: &MonitorPlan) -> Result<(), LaunchError> {
     for file in &plan.files {
         let path = plan.run_directory.join(&file.name);
         fs::write(&path, &file.text).map_err(LaunchError::io(format!("write {}", path.display())))?;
+        if let Some(label) = &plan.container.rootfs.label {
+            // Without it the container could not read what is mounted for it (SELinux).
+            rustix::fs::setxattr(&path, "security.selinux", label.as_bytes(), XattrFlags::empty())
+                .map_err(|err| LaunchError::io(format!("label {}", path.display()))(err.into()))?;
+        }
     }
     Ok(())
 }

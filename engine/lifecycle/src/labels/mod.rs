@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::ContainerRecord;
 use crate::request::MountSource;
+use crate::secret;
 
 pub use apparmor::AppArmorError;
 pub use selinux::SelinuxError;
@@ -26,17 +27,34 @@ pub struct Contexts {
     pub mount: String,
 }
 
-/// Labels what is mounted with `:z` or `:Z`, where the container has a label.
+/// Labels what is mounted with `:z` or `:Z`, where the container has a label; and its secrets and volumes, whose files are
+/// for containers alone. `directory` is the container's.
 ///
 /// # Errors
 /// See [`relabel::RelabelError`].
-pub fn relabel_mounts(record: &ContainerRecord, home: Option<&Path>) -> Result<(), relabel::RelabelError> {
+pub fn relabel_mounts(
+    record: &ContainerRecord,
+    directory: &Path,
+    home: Option<&Path>,
+) -> Result<(), relabel::RelabelError> {
     let Some(contexts) = &record.contexts else { return Ok(()) };
     let binds = record.request.mounts.iter().filter_map(|it| match &it.source {
         MountSource::Bind(path) => Some((path, &it.options)),
         _ => None,
     });
-    let volumes = record.volumes.iter().filter(|it| it.tmpfs.is_none()).map(|it| (&it.data, &it.options));
+    for number in 0..record.secrets.len() {
+        let copy = secret::copy_path(directory, number);
+        if copy.exists() {
+            relabel::relabel(&copy, home, &contexts.mount)?;
+        }
+    }
+    let volumes = record.volumes.iter().filter(|it| it.tmpfs.is_none());
+    for volume in volumes.clone().filter(|it| it.data.ends_with("_data")) {
+        if !volume.options.iter().any(|it| it == "Z") {
+            relabel::relabel(&volume.data, home, &relabel::shared(&contexts.mount))?;
+        }
+    }
+    let volumes = volumes.map(|it| (&it.data, &it.options));
     for (path, options) in binds.chain(volumes) {
         let has = |word: &str| options.iter().any(|it| it == word);
         if has("Z") {
