@@ -228,11 +228,10 @@ fn unknown_option(path: &str, command: String, option: String, parser: &clap::Co
     if let Some(instead) = refused::option(path, &option) {
         return ArgsError::OptionNotSupported { option, instead };
     }
-    let known: Vec<String> =
-        parser.get_arguments().filter_map(|arg| arg.get_long()).map(|long| format!("--{long}")).collect();
-    let similar = option
-        .starts_with("--")
-        .then(|| similar(&option, known.iter().map(String::as_str)).map(str::to_owned))
-        .flatten();
+    // Without the dashes, which all options have in common.
+    let similar = option.strip_prefix("--").and_then(|name| {
+        let known = parser.get_arguments().filter_map(|arg| arg.get_long());
+        similar(name, known).map(|it| format!("--{it}"))
+    });
     ArgsError::UnknownOption { option, command, similar }
 }

@@ -34,6 +34,18 @@ pub struct GlobalOptions {
     /// Where events are kept; the default is the journal where there is one, else a file
     #[arg(long, value_name = "BACKEND")]
     pub events_backend: Option<EventsBackend>,
+    /// Directory of Docker's config.json, where credentials are read
+    #[arg(long, value_name = "DIR")]
+    pub config: Option<PathBuf>,
+    /// Read this file in place of registries.conf
+    #[arg(long, value_name = "FILE")]
+    pub registries_conf: Option<PathBuf>,
+    /// Write standard output to a file
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Write no standard output
+    #[arg(long)]
+    pub noout: bool,
 }
 
 impl GlobalOptions {
@@ -48,6 +60,10 @@ impl GlobalOptions {
             cdi_spec_dir: self.cdi_spec_dir.into_iter().chain(after.cdi_spec_dir).collect(),
             hooks_dir: self.hooks_dir.into_iter().chain(after.hooks_dir).collect(),
             events_backend: after.events_backend.or(self.events_backend),
+            config: after.config.or(self.config),
+            registries_conf: after.registries_conf.or(self.registries_conf),
+            out: after.out.or(self.out),
+            noout: self.noout || after.noout,
         }
     }
 }
@@ -55,7 +71,7 @@ impl GlobalOptions {
 fn only_overlay(text: &str) -> Result<String, String> {
     match text {
         "overlay" => Ok(text.to_owned()),
-        _ => Err("only `overlay` is supported yet".to_owned()),
+        _ => Err("it must be `overlay`, which native overlayfs or fuse-overlayfs provide".to_owned()),
     }
 }
 

@@ -57,6 +57,8 @@ const NO_SERVICE: Option<&str> =
 const ENCRYPTED: Option<&str> =
     Some("encrypted images are not read; `skopeo copy --decryption-key` makes plain ones");
 const POLICY: Option<&str> = Some("policy.json is read where Podman reads it (containers-policy.json(5))");
+const DEVELOPERS: Option<&str> =
+    Some("for those who measure Podman; `perf record -g pontoon …` measures ours");
 const LATER_ARTIFACTS: Option<&str> = Some("artifacts come later");
 const LATER_BUILD: Option<&str> =
     Some("building comes later; meanwhile build with buildah or Podman and `pontoon load` the archive");
@@ -67,7 +69,6 @@ const VERSION_1: Option<&str> = Some("control groups of version 2 have no such l
 
 /// Global options.
 const GLOBAL: &[Refused] = &[
-    ("--config", None),
     ("--conmon", OWN_RUNTIME),
     ("--connection", NO_REMOTE),
     ("-c", NO_REMOTE),
@@ -75,42 +76,50 @@ const GLOBAL: &[Refused] = &[
         "--cgroup-manager",
         Some("systemd makes the cgroups where it runs; without it they are made below our own"),
     ),
-    ("--cpu-profile", None),
+    ("--cpu-profile", DEVELOPERS),
     ("--identity", NO_REMOTE),
-    ("--imagestore", None),
-    ("--max-workers", None),
-    ("--memory-profile", None),
-    ("--namespace", None),
-    ("--network-cmd-path", None),
-    ("--network-config-dir", None),
-    ("--noout", None),
-    ("--out", Some("redirect standard output instead")),
-    ("--registries-conf", None),
+    ("--imagestore", Some("images lie in the one store, below --root, with what is made of them")),
+    ("--max-workers", Some("layers are fetched side by side as it is; all else is done one after the other")),
+    ("--memory-profile", DEVELOPERS),
+    ("--namespace", Some("Podman keeps it for old scripts, and names of containers are in one space")),
+    ("--network-cmd-path", Some("pasta and slirp4netns are taken from where their packages put them")),
+    ("--network-config-dir", Some("networks with names come later")),
     ("--remote", NO_REMOTE),
     ("-r", NO_REMOTE),
     ("--runtime", OWN_RUNTIME),
     ("--runtime-flag", OWN_RUNTIME),
     ("--ssh", NO_REMOTE),
-    ("--storage-opt", None),
-    ("--syslog", None),
-    ("--tmpdir", Some("set TMPDIR instead")),
-    ("--trace", None),
-    ("--transient-store", None),
+    (
+        "--storage-opt",
+        Some(
+            "`mount_program` in storage.conf chooses fuse-overlayfs; there are no other options of the driver",
+        ),
+    ),
+    ("--syslog", Some("messages go to standard error, which the journal takes from services")),
+    (
+        "--tmpdir",
+        Some("--runroot is the directory of what lives until the next boot, TMPDIR that of temporary files"),
+    ),
+    ("--trace", DEVELOPERS),
+    ("--transient-store", Some("a --root below $XDG_RUNTIME_DIR is a store that goes with the boot")),
     ("--url", NO_REMOTE),
-    ("--volumepath", None),
+    (
+        "--volumepath",
+        Some("volumes lie below --root; `volume create --opt type=bind --opt device=DIR` puts one elsewhere"),
+    ),
 ];
 
 /// Options of `run` and `create`.
 const CONTAINER: &[Refused] = &[
     ("--attach", Some("without `-d` the output is attached, with `-i` the input")),
     ("-a", Some("without `-d` the output is attached, with `-i` the input")),
-    ("--chrootdirs", None),
+    ("--chrootdirs", Some("`--volume` brings /etc/hosts and its like into such a directory")),
     ("--cpu-rt-period", VERSION_1),
     ("--cpu-rt-runtime", VERSION_1),
     ("--decryption-key", ENCRYPTED),
     ("--hostuser", None),
     ("--infra-conmon-pidfile", Some("`--conmon-pidfile` writes it")),
-    ("--init-ctr", Some("pods run containers in order")),
+    ("--init-ctr", LATER_PODS),
     ("--init-path", Some("pontoon brings its own init")),
     ("--intel-rdt-closid", Some("only as root with resctrl")),
     ("--ip", Some("pasta gives the host's address")),
@@ -119,17 +128,16 @@ const CONTAINER: &[Refused] = &[
     ("--link-local-ip", Some("Docker's; Podman does nothing with it")),
     ("--mac-address", Some("pasta gives the host's address")),
     ("--memory-swappiness", VERSION_1),
-    ("--network-alias", Some("names between containers need networks with names")),
+    ("--network-alias", Some("names between containers come with networks with names, later")),
     ("--oom-kill-disable", VERSION_1),
     ("--personality", None),
-    ("--pod", Some("pods are not there yet")),
-    ("--pod-id-file", Some("pods are not there yet")),
+    ("--pod", LATER_PODS),
+    ("--pod-id-file", LATER_PODS),
     ("--preserve-fd", Some("`--preserve-fds N` passes descriptors 3 and up")),
     ("--rdt-class", Some("only as root with resctrl")),
     ("--rootfs", Some("make an image of the directory with `tar … | pontoon import - NAME`")),
     ("--storage-opt", Some("limits of the root file system need quotas of the file system")),
-    ("--variant", None),
-    ("--volume-driver", None),
+    ("--volume-driver", Some("there is one driver, `local`")),
 ];
 
 /// Options of the other commands.
@@ -138,7 +146,10 @@ const OTHERS: &[(&str, &[Refused])] = &[
     ("pull", &[("--decryption-key", ENCRYPTED)]),
     ("import", &[("--signature-policy", POLICY)]),
     ("load", &[("--signature-policy", POLICY)]),
-    ("unshare", &[("--rootless-netns", None)]),
+    (
+        "unshare",
+        &[("--rootless-netns", Some("no network namespace is shared before there are networks with names"))],
+    ),
     ("image prune", &[("--build-cache", Some("there is no build cache before there is `build`"))]),
     ("system migrate", &[("--new-runtime", OWN_RUNTIME)]),
     ("system prune", &[("--build", Some("there are no build containers before there is `build`"))]),

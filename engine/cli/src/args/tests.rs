@@ -170,9 +170,13 @@ fn wrong_global_options_are_told() {
     );
     check_error(
         &["--storage-driver", "btrfs", "ps"],
-        "invalid value `btrfs` for `--storage-driver`: only `overlay` is supported yet",
+        "invalid value `btrfs` for `--storage-driver`: it must be `overlay`, which native overlayfs or fuse-overlayfs provide",
     );
-    check_error(&["--tmpdir=/a", "ps"], "`--tmpdir` is not supported yet -> set TMPDIR instead");
+    check_error(
+        &["--tmpdir=/a", "ps"],
+        "`--tmpdir` is not supported yet -> --runroot is the directory of what lives until the next boot, TMPDIR that of \
+         temporary files",
+    );
     check_error(
         &["ps", "--events-backend", "syslog"],
         "invalid value `syslog` for `--events-backend`: it must be one of: journald, file, none",

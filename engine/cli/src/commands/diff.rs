@@ -44,8 +44,9 @@ pub fn image(context: &Context, args: &DiffArgs) -> Result<ExitStatus, Failure> 
 }
 
 fn diff(context: &Context, args: &DiffArgs, containers: bool, images: bool) -> Result<ExitStatus, Failure> {
-    if args.format.as_deref().is_some_and(|it| it != "json") {
-        return Err(Failure::new("`diff --format` takes `json` only", None));
+    if let Some(format) = args.format.as_deref().filter(|it| *it != "json") {
+        let text = format!("invalid value `{format}` for `--format`: it must be json");
+        return Err(Failure::new(text, None));
     }
     let store = context.store()?;
     let name = super::control::one("diff", args.object.as_ref(), args.latest, &store)?;

@@ -78,6 +78,14 @@ impl Context {
         host.hooks_dirs = globals.hooks_dir.iter().map(absolute).collect();
         let mut option_host = run_options::Host::read();
         option_host.rootless = host.is_rootless();
+        // Whoever reads these files finds their places in the environment.
+        let files =
+            [("DOCKER_CONFIG", &globals.config), ("CONTAINERS_REGISTRIES_CONF", &globals.registries_conf)];
+        for (variable, file) in files {
+            if let Some(file) = file {
+                host.environment.insert(variable.to_owned(), absolute(file).display().to_string());
+            }
+        }
         let mut whole = vec![name.to_owned()];
         whole.extend(words);
         Ok(Self { host, option_host, words: whole, modules: globals.module.clone() })
@@ -122,6 +130,18 @@ fn starts_processes(command: &Command) -> bool {
     )
 }
 
+/// Sends standard output where `--out` and `--noout` say.
+fn redirect(globals: &GlobalOptions) -> Result<(), Failure> {
+    let nowhere = std::path::PathBuf::from("/dev/null");
+    let Some(path) = globals.out.as_ref().or(globals.noout.then_some(&nowhere)) else { return Ok(()) };
+    let opened = std::fs::OpenOptions::new().write(true).create(true).truncate(true).open(path);
+    let redirected = opened.and_then(|file| Ok(rustix::stdio::dup2_stdout(&file)?));
+    redirected.map_err(|err| {
+        Failure::from(err)
+            .while_doing(format!("cannot write standard output to `{}` (`--out`)", path.display()))
+    })
+}
+
 /// Does what the command line says.
 ///
 /// # Errors
@@ -130,6 +150,7 @@ pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failur
     if invocation.globals.log_level.unwrap_or_default() > LogLevel::Warn {
         message::silence_warnings();
     }
+    redirect(&invocation.globals)?;
     let context = Context::new(&invocation.globals, invocation.words, name)?;
     if context.host.unshared && starts_processes(&invocation.command) {
         let hint = "leave `unshare`, or run it in another shell".to_owned();
