@@ -59,6 +59,22 @@ fn switches_are_joined_and_told_their_value() {
 }
 
 #[test]
+fn short_options_are_bundled_and_told_their_value_in_every_way() {
+    let ps = |line: &[&str]| match read(line).command {
+        Command::Ps(args) => (args.all, args.quiet, args.last),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(ps(&["ps", "-aq"]), (true, true, None));
+    assert_eq!(ps(&["ps", "-a=false", "--quiet=true"]), (false, true, None));
+    for line in
+        [&["ps", "-n3"][..], &["ps", "-n=3"], &["ps", "-n", "3"], &["ps", "--last", "3"], &["ps", "--last=3"]]
+    {
+        assert_eq!(ps(line), (false, false, Some(3)), "{line:?}");
+    }
+    assert_eq!(ps(&["ps", "-aqn", "-1"]), (true, true, Some(-1)));
+}
+
+#[test]
 fn what_follows_the_image_belongs_to_the_container() {
     assert_eq!(run(&["run", "image", "-it", "--rm", "--", "x"]).words, ["image", "-it", "--rm", "--", "x"]);
     assert!(!run(&["run", "image", "-it"]).container.tty);
