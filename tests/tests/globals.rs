@@ -18,7 +18,7 @@ fn standard_output_goes_where_it_is_sent() {
 fn configuration_is_read_where_it_is_said_to_be() {
     let host = host_with_busybox();
     host.write("alice", "/home/alice/short.conf", "unqualified-search-registries = [\"localhost:5999\"]\n");
-    let sought = host.alice("pontoon --registries-conf short.conf pull busybox").fails(125);
+    let sought = host.alice("pontoon --registries-conf short.conf pull a-name-of-ours").fails(125);
     assert!(sought.stderr.contains("localhost:5999"), "{sought:?}");
     host.write("alice", "/home/alice/docker/config.json", "no JSON");
     let broken = host.alice(&format!("pontoon --config docker pull {B}")).fails(125);
