@@ -339,9 +339,9 @@ fn words_that_are_no_text_are_refused() {
 
 #[test]
 fn the_page_of_what_is_refused_is_up_to_date() {
-    assert!(!refused::page().contains("not there yet"), "what is refused without a reason");
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/REFUSED.md");
     let page = super::refused::page();
+    assert!(!page.contains("not there yet"), "something is refused without a reason");
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(path, &page).unwrap();
     }
