@@ -243,8 +243,14 @@ fn unknown_commands_get_a_suggestion() {
 
 #[test]
 fn unknown_options_get_a_suggestion_and_podmans_are_refused_by_name() {
-    check_error(&["run", "--chrootdirs", "/x", "x"], "`--chrootdirs` is not supported yet");
-    check_error(&["run", "--chrootdirs=/x", "x"], "`--chrootdirs` is not supported yet");
+    check_error(
+        &["run", "--chrootdirs", "/x", "x"],
+        "`--chrootdirs` is not supported yet -> `--volume` brings /etc/hosts and its like into such a directory",
+    );
+    check_error(
+        &["run", "--chrootdirs=/x", "x"],
+        "`--chrootdirs` is not supported yet -> `--volume` brings /etc/hosts and its like into such a directory",
+    );
     check_error(
         &["create", "--rootfs", "/x"],
         "`--rootfs` is not supported yet -> make an image of the directory with `tar … | pontoon import - NAME`",
