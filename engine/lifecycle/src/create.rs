@@ -448,7 +448,10 @@ fn check_labels(host: &Host, request: &CreateRequest) -> Result<(), CreateError>
         let modules = AppArmorHost::read(host.is_rootless());
         apparmor::decide(request.apparmor.as_deref(), request.privileged, &modules)?;
     }
-    if Path::new(selinux::ENFORCE).exists() && !request.label_options.iter().any(|it| it == "disable") {
+    if Path::new(selinux::ENFORCE).exists()
+        && Policy::read()?.is_some()
+        && !request.label_options.iter().any(|it| it == "disable")
+    {
         let home = host.user.as_ref().map(|it| Path::new(&it.home));
         for mount in &request.mounts {
             if let MountSource::Bind(path) = &mount.source

@@ -79,19 +79,28 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Reads it; `None` where SELinux is off.
+    /// Reads it; `None` where SELinux is off, or has no policy, or one that knows no containers: there they have no label, as
+    /// in Podman.
     ///
     /// # Errors
     /// [`SelinuxError::Policy`].
     pub fn read() -> Result<Option<Self>, SelinuxError> {
-        if !Path::new(ENFORCE).exists() {
+        // Without a policy, everything has the kernel's own label.
+        let has_policy = || {
+            fs::read_to_string("/proc/self/attr/current")
+                .is_ok_and(|it| it.trim_end_matches(['\0', '\n']) != "kernel")
+        };
+        if !Path::new(ENFORCE).exists() || !has_policy() {
             return Ok(None);
         }
         let config = fs::read_to_string(CONFIG).unwrap_or_default();
         let name = values(&config).remove("SELINUXTYPE").unwrap_or_else(|| "targeted".to_owned());
         let path = Path::new("/etc/selinux").join(name).join("contexts/lxc_contexts");
         let failed = |source| SelinuxError::Policy { path: path.clone(), source };
-        let text = fs::read_to_string(&path).map_err(failed)?;
+        let text = match fs::read_to_string(&path) {
+            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(failed)?,
+        };
         let policy = Self::parse(&text).ok_or_else(|| {
             failed(io::Error::new(io::ErrorKind::InvalidData, "`process` or `file` is missing"))
         })?;
