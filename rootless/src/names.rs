@@ -15,6 +15,8 @@ pub struct HostUser {
     pub uid: u32,
     /// Primary group id.
     pub gid: u32,
+    /// What else is said of the user, mostly the whole name.
+    pub comment: String,
     /// Home directory.
     pub home: String,
 }
@@ -64,7 +66,7 @@ fn parse(line: &str) -> Option<HostUser> {
     let mut fields = line.split(':');
     let name = fields.next()?.to_owned();
     let (uid, gid) = (fields.nth(1)?.parse().ok()?, fields.next()?.parse().ok()?);
-    Some(HostUser { name, uid, gid, home: fields.nth(1)?.to_owned() })
+    Some(HostUser { name, uid, gid, comment: fields.next()?.to_owned(), home: fields.next()?.to_owned() })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 #![cfg(feature = "e2e")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
-use pontoon_tests::{B, TestHost, alone, host_with_busybox, wait};
+use pontoon_tests::{B, Gone, TestHost, alone, host_with_busybox, wait};
 
 /// A container of alice's; it is removed at the end of the test.
 struct Container<'h> {
@@ -219,6 +219,44 @@ fn a_run_can_be_limited_in_time() {
     let host = host_with_busybox();
     let _alone = alone();
     let started = std::time::Instant::now();
-    host.alice(&format!("pontoon run --rm --timeout 1 {B} sleep 10000")).fails(137);
+    host.alice(&format!("pontoon run --rm --timeout 1 {B} sleep 10000")).fails(255);
     assert!(started.elapsed() < std::time::Duration::from_secs(30));
+}
+
+#[test]
+fn checks_of_a_running_container_are_changed_at_once() {
+    let host = host_with_busybox();
+    let _gone = Gone(host, "otherwise");
+    host.alice(&format!("pontoon run -d --name otherwise --stop-timeout 0 -e OLD=1 {B} sleep 10000")).ok();
+    let health =
+        || host.alice("pontoon inspect --format '{{.State.Health.Status}}' otherwise").text().to_owned();
+    let nothing = host.alice("pontoon update --health-interval 1h otherwise").fails(125);
+    assert!(
+        nothing.stderr.contains("--health-interval says something about a health check"),
+        "{}",
+        nothing.stderr
+    );
+    host.alice(
+        "pontoon update --health-cmd 'test -e /well' --health-interval 50ms --health-retries 1 otherwise",
+    )
+    .ok();
+    wait::until_true("a check that fails", || health() == "unhealthy");
+    host.alice("pontoon exec otherwise touch /well").ok();
+    wait::until_true("a check that passes", || health() == "healthy");
+    // Another command, on demand only; what was not said stays.
+    host.alice("pontoon update --health-cmd false --health-interval disable otherwise").ok();
+    host.alice("pontoon healthcheck run otherwise").fails(1);
+    assert_eq!(
+        host.alice("pontoon inspect --format '{{.Config.Healthcheck.Retries}}' otherwise").ok().text(),
+        "1"
+    );
+    host.alice("pontoon update --no-healthcheck otherwise").ok();
+    host.alice("pontoon healthcheck run otherwise").fails(125);
+    // Variables are those of the next run, and of what joins.
+    host.alice("pontoon update --env NEW=2 --unsetenv OLD otherwise").ok();
+    let seen = host.alice("pontoon exec otherwise env | grep -E '^(NEW|OLD)='").ok();
+    assert_eq!(seen.stdout, "NEW=2\n");
+    host.alice("pontoon restart -t 0 otherwise").ok();
+    assert_eq!(host.alice("pontoon exec otherwise env | grep -E '^(NEW|OLD)='").ok().stdout, "NEW=2\n");
+    host.alice("pontoon update otherwise").fails(125);
 }

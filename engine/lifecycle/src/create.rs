@@ -544,7 +544,8 @@ fn check_sources(request: &CreateRequest) -> Result<(), CreateError> {
         SeccompRequest::Profile(path) => Some(path),
         _ => None,
     };
-    for path in devices.chain(profile) {
+    let init = request.init_path.as_ref().filter(|_| request.init);
+    for path in devices.chain(profile).chain(init) {
         std::fs::metadata(path).map_err(|source| CreateError::Source { path: path.clone(), source })?;
     }
     match request.timezone.as_deref() {

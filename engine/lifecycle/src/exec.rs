@@ -1,10 +1,11 @@
 //! A process in a running container.
 
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use pontoon_monitor::control::{self, Reply, Request};
 use pontoon_monitor::state::{FailureReport, PROCESS_FILE};
+use pontoon_rootless::sys::inherited_copies;
 use pontoon_runtime::plan::Process;
 use pontoon_storage::ContainerHandle;
 
@@ -25,6 +26,12 @@ pub struct ExecRequest {
     pub tty: bool,
     /// All capabilities.
     pub privileged: bool,
+    /// So many descriptors of ours from 3 on are its own, too.
+    pub preserve_fds: u32,
+    /// Descriptors of ours with these numbers are its own, too.
+    pub preserved: Vec<u32>,
+    /// Nobody holds its terminal.
+    pub unattended: bool,
 }
 
 /// Why it did not run.
@@ -36,6 +43,12 @@ pub enum ExecError {
     /// What the container's own process is.
     #[error("cannot read what the container runs")]
     Process(#[source] io::Error),
+    /// Descriptors.
+    #[error("at most {most} descriptors can be passed to a process that joins a container")]
+    TooMany {
+        /// How many can be.
+        most: usize,
+    },
     /// It said why.
     #[error("{}", .0.chain.first().map_or("cannot run the process", String::as_str))]
     Failed(FailureReport, #[source] Option<Causes>),
@@ -113,10 +126,16 @@ pub fn exec(
     let socket = stop::connect(container)?;
     let bytes = std::fs::read(container.run_path().join(PROCESS_FILE)).map_err(ExecError::Process)?;
     let base: Process = serde_json::from_slice(&bytes).map_err(|err| ExecError::Process(err.into()))?;
-    let tty = request.tty;
+    let numbers: Vec<u32> =
+        (3..3u32.saturating_add(request.preserve_fds)).chain(request.preserved.iter().copied()).collect();
+    let passed = inherited_copies(&numbers).map_err(AskError::Talk)?;
+    let mut fds: Vec<BorrowedFd<'_>> = if request.tty { Vec::new() } else { streams.to_vec() };
+    fds.extend(passed.iter().map(AsFd::as_fd));
+    if fds.len() > control::MAX_FDS {
+        return Err(ExecError::TooMany { most: control::MAX_FDS - streams.len() });
+    }
     let process = Request::Exec(Box::new(merge(base, request)));
-    let fds: &[BorrowedFd<'_>] = if tty { &[] } else { &streams };
-    control::send(&socket, &process, fds).map_err(AskError::Talk)?;
+    control::send(&socket, &process, &fds).map_err(AskError::Talk)?;
     match control::receive::<Reply>(&socket).map_err(AskError::Talk)? {
         Some((Reply::Started { pid }, fds)) => {
             Ok(Executing { ending: Ending::new(socket), pid, terminal: fds.into_iter().next() })
@@ -164,7 +183,9 @@ fn merge(base: Process, request: ExecRequest) -> Process {
         user_capabilities,
         terminal: request.tty,
         init: false,
-        preserve_fds: 0,
+        preserve_fds: request.preserve_fds,
+        preserved: request.preserved,
+        unattended: request.unattended,
         entry: None,
         ..base
     }

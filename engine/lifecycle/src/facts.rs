@@ -9,6 +9,7 @@ use pontoon_monitor::plan::StreamPlan;
 use pontoon_network::{FactsError, HostFacts};
 use pontoon_rootless::helper::MissingHelper;
 use pontoon_rootless::idmap::{self, IdMaps, to_container, to_host};
+use pontoon_rootless::names::{self, HostUser};
 use pontoon_rootless::userns::{Grants, UserNamespaceError};
 use pontoon_runtime::capabilities::CapSet;
 use pontoon_runtime::plan::{Files, Labels, Rootfs, RootfsSource};
@@ -78,6 +79,12 @@ pub enum PlanError {
     /// A secret.
     #[error(transparent)]
     Secret(#[from] UseError),
+    /// A user of the host's.
+    #[error("--hostuser {name}: there is no such user on this host")]
+    NoHostUser {
+        /// By name or number.
+        name: String,
+    },
     /// A device of a limit.
     #[error(transparent)]
     Device(#[from] NoDevice),
@@ -199,6 +206,7 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
         hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         shared,
         listen_names: host.variable("LISTEN_FDNAMES").map(str::to_owned),
+        host_users: host_users(&request.host_users)?,
         secret_env: secret::provide(
             store,
             known.record,
@@ -212,7 +220,7 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
         labels: labels(host, known.record)?,
         device_filter: devices::filter(host, known.own_cgroup),
         thermal: thermal_directories(),
-        streams: known.streams,
+        streams: known.streams.clone(),
         events: host.events.clone(),
     };
     let mut decided = decide::decide(facts)?;
@@ -294,6 +302,15 @@ fn plain_rootfs(source: RootfsSource, known: &Known<'_>) -> Rootfs {
         devices: false,
         label: None,
     }
+}
+
+/// Users of the host's, by name or number.
+fn host_users(words: &[String]) -> Result<Vec<HostUser>, PlanError> {
+    let find = |word: &String| match word.parse() {
+        Ok(uid) => names::by_uid(uid),
+        Err(_) => names::by_name(word),
+    };
+    words.iter().map(|it| find(it).ok_or_else(|| PlanError::NoHostUser { name: it.clone() })).collect()
 }
 
 fn caller(host: &Host) -> Caller<'_> {

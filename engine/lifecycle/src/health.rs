@@ -37,16 +37,63 @@ pub struct HealthRequest {
     pub startup_retries: Option<u32>,
     /// `--health-startup-success`.
     pub startup_successes: Option<u32>,
-    /// `--health-on-failure`.
-    pub on_failure: OnFailure,
+    /// `--health-on-failure`; `None` is that nothing is done.
+    pub on_failure: Option<OnFailure>,
     /// `--health-log-destination`: a directory in place of the container's own.
     pub log_directory: Option<PathBuf>,
     /// `--health-log-destination events_logger`: to the events, too.
     pub log_to_events: bool,
+    /// `--health-log-destination local`, said.
+    pub log_is_local: bool,
     /// `--health-max-log-count`; 0 is all.
     pub max_log_count: Option<usize>,
     /// `--health-max-log-size`, in bytes; 0 is all.
     pub max_log_size: Option<usize>,
+}
+
+impl HealthRequest {
+    /// What is said here in place of what was said before; the rest stays. For `update`.
+    pub fn change(&mut self, by: Self) {
+        macro_rules! set {
+            ($($field:ident),*) => { $(if by.$field.is_some() { self.$field = by.$field; })* };
+        }
+        // Whoever asks for something of a check that was switched off wants one.
+        if by.test.is_none() && self.is_off() && by != Self::default() {
+            self.test = None;
+        }
+        set!(test, interval, timeout, start_period, retries, startup_test, startup_interval);
+        set!(startup_timeout, startup_retries, startup_successes, max_log_count, max_log_size, on_failure);
+        if by.log_to_events || by.log_directory.is_some() || by.log_is_local {
+            (self.log_to_events, self.log_directory) = (by.log_to_events, by.log_directory);
+        }
+    }
+
+    /// The option that says something, to be named where there is nothing to say it of.
+    #[must_use]
+    pub fn first_option(&self) -> &'static str {
+        let said = [
+            ("--health-interval", self.interval.is_some()),
+            ("--health-timeout", self.timeout.is_some()),
+            ("--health-start-period", self.start_period.is_some()),
+            ("--health-retries", self.retries.is_some()),
+            ("--health-startup-cmd", self.startup_test.is_some()),
+            ("--health-startup-interval", self.startup_interval.is_some()),
+            ("--health-startup-timeout", self.startup_timeout.is_some()),
+            ("--health-startup-retries", self.startup_retries.is_some()),
+            ("--health-startup-success", self.startup_successes.is_some()),
+            ("--health-on-failure", self.on_failure.is_some()),
+            ("--health-max-log-count", self.max_log_count.is_some()),
+            ("--health-max-log-size", self.max_log_size.is_some()),
+            ("--health-log-destination", true),
+        ];
+        said.iter().find(|it| it.1).map_or("", |it| it.0)
+    }
+
+    /// Whether checks are switched off, whatever the image says.
+    #[must_use]
+    pub fn is_off(&self) -> bool {
+        self.test.as_ref().is_some_and(|it| it.first().is_none_or(|it| it.eq_ignore_ascii_case("none")))
+    }
 }
 
 /// Why a container cannot be checked as asked.
@@ -132,7 +179,7 @@ pub fn plan(request: &HealthRequest, image: &ImageConfig) -> Result<Option<Healt
         retries: u32::try_from(config.retries).unwrap_or(DEFAULT_RETRIES),
         start_period: nanos(config.start_period),
         startup,
-        on_failure: request.on_failure,
+        on_failure: request.on_failure.unwrap_or_default(),
         log_directory: request.log_directory.clone(),
         log_to_events: request.log_to_events,
         max_log_count: request.max_log_count.unwrap_or(count),
@@ -144,7 +191,7 @@ pub fn plan(request: &HealthRequest, image: &ImageConfig) -> Result<Option<Healt
 fn idle_option(request: &HealthRequest) -> Option<&'static str> {
     [
         ("--health-startup-cmd", request.startup_test.is_some()),
-        ("--health-on-failure", request.on_failure != OnFailure::None),
+        ("--health-on-failure", request.on_failure.is_some_and(|it| it != OnFailure::None)),
     ]
     .into_iter()
     .find(|(_, is_set)| *is_set)
@@ -206,7 +253,7 @@ mod tests {
 
     #[test]
     fn what_needs_a_check_says_so() {
-        let request = HealthRequest { on_failure: OnFailure::Kill, ..HealthRequest::default() };
+        let request = HealthRequest { on_failure: Some(OnFailure::Kill), ..HealthRequest::default() };
         let err = plan(&request, &ImageConfig::default()).unwrap_err();
         assert_eq!(err, HealthError::NoCheck { option: "--health-on-failure" });
     }

@@ -119,7 +119,7 @@ pub fn reach(
 ) -> Result<Reached, ReachError> {
     let (said, say) = pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from)?;
     let reporting = reporting(say, work);
-    let visitor = match found.status.run().map(process_of) {
+    let visitor = match found.status.process().map(process_of) {
         Some(process) => {
             let process = process?;
             let user_namespace = id_maps::of(host, store, &found.record)?.is_some();

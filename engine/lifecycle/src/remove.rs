@@ -35,10 +35,12 @@ pub enum RemoveError {
     #[error(transparent)]
     Find(#[from] FindContainerError),
     /// It runs.
-    #[error("container `{name}` is running")]
+    #[error("container `{name}` is {word}")]
     Running {
         /// Its name.
         name: String,
+        /// What it is doing.
+        word: &'static str,
     },
     /// Others need it.
     #[error("container `{name}` is needed by {}, which shares its namespaces", by.join(", "))]
@@ -70,7 +72,9 @@ impl RemoveError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Running { name } => Some(format!("stop it first (pontoon stop {name}), or use --force")),
+            Self::Running { name, .. } => {
+                Some(format!("stop it first (pontoon stop {name}), or use --force"))
+            }
             Self::Needed { .. } => Some("remove those first, or use --depend".to_owned()),
             Self::File(err) => err.hint(),
             _ => None,
@@ -128,8 +132,9 @@ pub fn remove_among(
         remove_among(host, store, dependent, RemoveOptions { ignore: true, ..options }, needs)?;
     }
     if status.is_alive() {
-        if !options.force {
-            return Err(RemoveError::Running { name });
+        // Where no program runs yet, nothing is lost, as in Podman.
+        if !options.force && !matches!(status, Status::Initialized(_)) {
+            return Err(RemoveError::Running { name, word: status.word() });
         }
         status.run().inspect(|state| pause::thaw(state));
         match stop::stop(&container, options.timeout) {

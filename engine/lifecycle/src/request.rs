@@ -67,6 +67,14 @@ pub struct CreateRequest {
     pub tty: bool,
     /// `--init`.
     pub init: bool,
+    /// `--init-path`: a program of the host's in place of our own init.
+    pub init_path: Option<PathBuf>,
+    /// `--hostuser`: users of the host's, by name or number, that are known in the container.
+    pub host_users: Vec<String>,
+    /// `--personality`, as a number of personality(2).
+    pub personality: Option<u32>,
+    /// `--chrootdirs`: directories of the container that get its `/etc/hosts` and the like, too.
+    pub chroot_dirs: Vec<String>,
     /// `--publish`.
     pub publish: Vec<PortMapping>,
     /// `--publish-all`: publish every exposed port, to a free one of the host.

@@ -19,10 +19,21 @@ use crate::status;
 pub struct Shared {
     /// The namespaces.
     pub namespaces: JoinedNamespaces,
+    /// What the ipc namespace is to the other container, if that is shared; the host's cannot be joined, but only left as it is.
+    pub ipc: Option<Ipc>,
     /// `/etc/hosts` of the other container.
     pub hosts: Option<String>,
     /// `/etc/resolv.conf` of the other container.
     pub resolv_conf: Option<String>,
+}
+
+/// The ipc namespace of a container, for one that shares it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ipc {
+    /// It is the host's.
+    pub is_host: bool,
+    /// There is no `/dev/shm`.
+    pub no_shm: bool,
 }
 
 /// Why nothing can be shared.
@@ -132,7 +143,7 @@ pub fn find(
         own_user,
     };
     let Some((option, name)) = wanted.first().copied() else {
-        return Ok(Some(Shared { namespaces, hosts: None, resolv_conf: None }));
+        return Ok(Some(Shared { namespaces, ipc: None, hosts: None, resolv_conf: None }));
     };
     let look_up = |option, name: &str| {
         let missing = |source| SharingError::Find { option, name: name.to_owned(), source };
@@ -146,7 +157,7 @@ pub fn find(
     }
     let record: ContainerRecord = container.read_record()?;
     let status = status::of(&container);
-    let state = status.run().ok_or_else(|| SharingError::NotRunning { option, name: name.to_owned() })?;
+    let state = status.process().ok_or_else(|| SharingError::NotRunning { option, name: name.to_owned() })?;
     if id_maps::of(host, store, &record).ok().flatten().as_ref() != maps {
         return Err(SharingError::OtherIds { name: name.to_owned() });
     }
@@ -158,6 +169,8 @@ pub fn find(
     if let (Some(asked), true) = (asked.first(), maps.is_some() && owner != theirs) {
         return Err(SharingError::OtherOwner { option: asked.option, path: asked.path.to_owned() });
     }
+    let ipc = matches!(request.ipc, NamespaceMode::Container(_))
+        .then(|| Ipc { is_host: record.request.ipc == NamespaceMode::Host, no_shm: record.request.no_shm });
     let network = matches!(request.network, Some(NetworkMode::Container(_)));
     let text = |file: &str| std::fs::read_to_string(container.run_path().join(file)).ok().filter(|_| network);
     Ok(Some(Shared {
@@ -165,8 +178,10 @@ pub fn find(
             process: state.pid,
             run_directory: container.run_path().to_owned(),
             own_user: false,
+            ipc: namespaces.ipc && !ipc.is_some_and(|it| it.is_host),
             ..namespaces
         },
+        ipc,
         hosts: text("hosts"),
         resolv_conf: text("resolv.conf"),
     }))

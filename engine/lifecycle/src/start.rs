@@ -25,25 +25,46 @@ use crate::host::Host;
 use crate::labels::{self, relabel::RelabelError};
 use crate::record::ContainerRecord;
 use crate::request::{CgroupMode, MountSource};
+use crate::stop::AskError;
 use crate::turn;
 
 /// How a container is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attachment {
+    /// It is set up to just before its program is executed, in a scope of its own, and waits to be started.
+    Held,
     /// It runs on beside us, in a scope of its own.
     Detached,
     /// It runs beside us, and we see its output and wait.
     Foreground {
         /// Our input is its input.
         interactive: bool,
+        /// What of it we see.
+        shown: Shown,
     },
 }
 
+/// Which of a container's streams are shown (`--attach`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown {
+    /// Its standard output, and its terminal.
+    pub output: bool,
+    /// Its standard error.
+    pub errors: bool,
+}
+
+impl Shown {
+    /// Everything.
+    pub const ALL: Self = Self { output: true, errors: true };
+}
+
 /// Descriptors of ours from 3 on that are to be the payload's.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Passed {
-    /// How many.
+    /// How many, without a gap.
     pub count: u32,
+    /// Others, by their numbers.
+    pub listed: Vec<u32>,
     /// Whether they are sockets that the service manager listens on (sd_listen_fds(3)).
     pub listens: bool,
 }
@@ -90,6 +111,9 @@ pub enum StartError {
     /// The supervisor ended without a word.
     #[error("the supervisor was killed before the container ran")]
     Vanished,
+    /// It was set up, and its supervisor does not let it go.
+    #[error(transparent)]
+    Ask(#[from] AskError),
     /// The supervisor said why.
     #[error("{}", .0.chain.first().map_or("the container could not be started", String::as_str))]
     Failed(FailureReport, #[source] Option<Causes>),
@@ -109,7 +133,7 @@ impl StartError {
             Self::Supervisor { .. } => {
                 Some("it belongs to PREFIX/libexec/pontoon/pontoon-monitor; see `make install`".to_owned())
             }
-            Self::Image(_) | Self::Overlay { .. } | Self::Vanished => None,
+            Self::Image(_) | Self::Overlay { .. } | Self::Ask(_) | Self::Vanished => None,
         }
     }
 
@@ -237,22 +261,28 @@ pub fn start(
     let record = &startable.record;
     let place = place(host, record.request.cgroups);
     let streams = match attachment {
-        Attachment::Detached => StreamPlan {
+        Attachment::Detached | Attachment::Held => StreamPlan {
             interactive: false,
             keeps_input: record.request.interactive,
             preserve_fds: passed.count,
+            preserved: passed.listed,
             listens: passed.listens,
-            foreground: false,
+            ..StreamPlan::default()
         },
-        Attachment::Foreground { interactive } => StreamPlan {
+        Attachment::Foreground { interactive, shown } => StreamPlan {
             interactive,
-            keeps_input: false,
             preserve_fds: passed.count,
+            preserved: passed.listed,
             listens: passed.listens,
             foreground: true,
+            hides_output: !shown.output,
+            hides_errors: !shown.errors,
+            ..StreamPlan::default()
         },
     };
-    let (plan, filter) = plan_for(host, store, &startable, !matches!(place, Place::Nowhere), streams, warn)?;
+    let own_cgroup = !matches!(place, Place::Nowhere);
+    let (mut plan, filter) = plan_for(host, store, &startable, own_cgroup, streams, warn)?;
+    plan.holds = attachment == Attachment::Held;
     let mut command = supervisor(host, &plan, &filter, &startable.lock)?;
     let failed = |source| StartError::Supervisor { program: host.monitor_program(), source };
     let (report_read, report_write) = pipe_with(PipeFlags::CLOEXEC).map_err(|err| failed(err.into()))?;
@@ -266,7 +296,7 @@ pub fn start(
         pass(&mut command, "--terminal", &other).map_err(failed)?;
         (terminal, theirs) = (Some(ours), Some(other));
     }
-    if attachment == Attachment::Detached || record.request.tty {
+    if !matches!(attachment, Attachment::Foreground { .. }) || record.request.tty {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     }
     // A session of its own: what the terminal sends us must not reach it.
@@ -291,7 +321,7 @@ pub fn start(
     rustix::io::write(&gate_write, b"1").map_err(|err| failed(err.into()))?;
     let mut reports = BufReader::new(File::from(report_read));
     match next_report(&mut reports) {
-        Some(Report::Started { pid }) => Ok(Started { reports, pid, terminal }),
+        Some(Report::Started { pid } | Report::Initialized { pid }) => Ok(Started { reports, pid, terminal }),
         Some(Report::Failed(report)) => {
             // Its last deeds are done when it closes the pipe.
             while next_report(&mut reports).is_some() {}
@@ -355,7 +385,7 @@ impl Started {
         loop {
             match next_report(&mut self.reports)? {
                 Report::Exited { code } => return Some(code),
-                Report::Started { .. } | Report::Failed(_) => {}
+                Report::Initialized { .. } | Report::Started { .. } | Report::Failed(_) => {}
             }
         }
     }

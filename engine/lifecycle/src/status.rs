@@ -25,12 +25,16 @@ use crate::{event, pause, small};
 pub enum Status {
     /// It was made and never started.
     Created,
-    /// Its supervisor is at work, and its payload not running yet.
+    /// Its supervisor is at work, and nothing can be asked of it yet.
     Starting,
+    /// It is set up to just before its program is executed, and waits to be started.
+    Initialized(RunState),
     /// Its payload runs.
     Running(RunState),
     /// Its payload is frozen.
     Paused(RunState),
+    /// Its payload runs, and was asked to end.
+    Stopping(RunState),
     /// Its last run has ended, and its supervisor is about to start the next one.
     Restarting(ExitRecord),
     /// Its last run has ended.
@@ -44,10 +48,12 @@ impl Status {
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Created => "created",
-            Self::Starting => "initialized",
+            // A run that is being set up shows for a moment only.
+            Self::Created | Self::Starting => "created",
+            Self::Initialized(_) => "initialized",
             Self::Running(_) => "running",
             Self::Paused(_) => "paused",
+            Self::Stopping(_) => "stopping",
             Self::Restarting(_) => "restarting",
             Self::Exited(_) | Self::Abandoned(_) => "exited",
         }
@@ -57,15 +63,32 @@ impl Status {
     #[must_use]
     pub fn run(&self) -> Option<&RunState> {
         match self {
-            Self::Running(state) | Self::Paused(state) => Some(state),
+            Self::Running(state) | Self::Paused(state) | Self::Stopping(state) => Some(state),
             _ => None,
+        }
+    }
+
+    /// The run whose first process is there, whether it has become the payload or waits for that.
+    #[must_use]
+    pub fn process(&self) -> Option<&RunState> {
+        match self {
+            Self::Initialized(state) => Some(state),
+            other => other.run(),
         }
     }
 
     /// Whether a supervisor is at work.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        matches!(self, Self::Starting | Self::Running(_) | Self::Paused(_) | Self::Restarting(_))
+        match self {
+            Self::Starting
+            | Self::Initialized(_)
+            | Self::Running(_)
+            | Self::Paused(_)
+            | Self::Stopping(_)
+            | Self::Restarting(_) => true,
+            Self::Created | Self::Exited(_) | Self::Abandoned(_) => false,
+        }
     }
 }
 
@@ -114,13 +137,19 @@ pub fn of(container: &ContainerHandle) -> Status {
                 // A start makes it forget how it ended before.
                 _ => Status::Starting,
             },
+            Some(state) if state.initialized => Status::Initialized(state),
             Some(state) if pause::is_frozen(&state) => Status::Paused(state),
+            Some(state) if state.stopping => Status::Stopping(state),
             Some(state) => Status::Running(state),
         };
     }
     match state() {
         // Between the two looks the supervisor may have ended in good order, which takes the file away.
-        Some(state) if run_directory.join(STATE_FILE).exists() => Status::Abandoned(state),
+        Some(state) if run_directory.join(STATE_FILE).exists() => match container.read_exit::<ExitRecord>() {
+            // It was killed between its last two deeds: how the run ended is noted.
+            Ok(Some(exit)) if !exit.another_follows => Status::Exited(exit),
+            _ => Status::Abandoned(state),
+        },
         _ => match container.read_exit() {
             Ok(Some(exit)) => Status::Exited(exit),
             _ => Status::Created,
@@ -167,6 +196,7 @@ pub fn tidy(
         oom_killed: false,
         error: Some("the supervisor was killed".to_owned()),
         restarts: state.restarts,
+        held: state.initialized,
         ..ExitRecord::default()
     };
     // What the supervisor would have told.

@@ -6,6 +6,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use pontoon_monitor::control::{self, Reply, Request};
 use pontoon_storage::ContainerHandle;
 
+use crate::exec::Causes;
+use crate::start::StartError;
+
 /// Why it did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
@@ -73,6 +76,42 @@ fn ask(container: &ContainerHandle, request: &Request) -> Result<Option<Reply>, 
 /// See [`AskError`].
 pub fn stop(container: &ContainerHandle, timeout: Option<u32>) -> Result<Option<i32>, AskError> {
     Ok(exit_code(ask(container, &Request::Stop { timeout })?))
+}
+
+/// Lets it run, having been set up for it. Gives the pid of its first process.
+///
+/// # Errors
+/// See [`StartError`].
+pub fn let_it_run(container: &ContainerHandle) -> Result<i32, StartError> {
+    started(ask(container, &Request::Start))
+}
+
+fn started(answer: Result<Option<Reply>, AskError>) -> Result<i32, StartError> {
+    match answer {
+        Ok(Some(Reply::Started { pid })) => Ok(pid),
+        Ok(Some(Reply::Failed(report))) => {
+            let causes = Causes::of(report.chain.get(1..).unwrap_or_default());
+            Err(StartError::Failed(report, causes))
+        }
+        Ok(_) | Err(AskError::NotRunning) => Err(StartError::Vanished),
+        Err(err) => Err(StartError::Ask(err)),
+    }
+}
+
+/// Stops it, as [`stop`] does, and starts it anew under the same supervisor. Comes back when it runs again.
+///
+/// # Errors
+/// See [`StartError`].
+pub fn restart(container: &ContainerHandle, timeout: Option<u32>) -> Result<(), StartError> {
+    started(ask(container, &Request::Restart { timeout })).map(drop)
+}
+
+/// Says that nobody writes to its input any more.
+///
+/// # Errors
+/// See [`AskError`].
+pub fn end_input(container: &ContainerHandle) -> Result<(), AskError> {
+    tell(container, &Request::EndInput)
 }
 
 /// Waits until it has ended.

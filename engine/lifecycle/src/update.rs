@@ -1,14 +1,22 @@
-//! Other limits, and another restart policy, for a container that is there.
+//! Other limits, another restart policy, other health checks and variables for a container that is there.
+
+use std::os::fd::AsFd;
 
 use pontoon_monitor::control::Request;
 use pontoon_monitor::event::Deed;
+use pontoon_monitor::health::HealthPlan;
 use pontoon_monitor::limits;
+use pontoon_monitor::state::PROCESS_FILE;
 use pontoon_rootless::cgroup::{Cgroup, CgroupError};
-use pontoon_storage::{Durability, FileError, RecordError, Store};
+use pontoon_runtime::plan::Process;
+use pontoon_storage::{Durability, FileError, FindImageError, RecordError, Store, write_record_atomically};
 
+use crate::create::{CreateError, image_config};
 use crate::decide::DecideError;
+use crate::health::{self, HealthError, HealthRequest};
 use crate::host::Host;
 use crate::list::Found;
+use crate::record::ContainerRecord;
 use crate::request::RestartPolicy;
 use crate::resources::{NoDevice, Resources, block_device};
 use crate::stop::{self, AskError};
@@ -31,6 +39,15 @@ pub enum UpdateError {
     /// Its group.
     #[error(transparent)]
     Cgroup(#[from] CgroupError),
+    /// Its image, which may have a health check.
+    #[error(transparent)]
+    Image(#[from] FindImageError),
+    /// The image's configuration.
+    #[error(transparent)]
+    Config(#[from] CreateError),
+    /// Its health check.
+    #[error(transparent)]
+    Health(#[from] HealthError),
     /// Its supervisor.
     #[error(transparent)]
     Ask(#[from] AskError),
@@ -51,30 +68,46 @@ impl UpdateError {
             Self::Record(err) => err.hint(),
             Self::Decide(err) => err.hint(),
             Self::Cgroup(err) => err.hint(),
-            Self::Device(_) | Self::Ask(_) | Self::Removed { .. } => None,
+            Self::Config(err) => err.hint(),
+            Self::Health(err) => err.hint(),
+            Self::Image(_) | Self::Device(_) | Self::Ask(_) | Self::Removed { .. } => None,
         }
     }
 }
 
-/// Changes what is said, of a container that runs at once. Limits that the kernel refuses change nothing on disk.
+/// What is to be changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Limits, as far as they are said.
+    pub resources: Resources,
+    /// The restart policy.
+    pub restart: Option<RestartPolicy>,
+    /// How its health is checked, as far as that is said.
+    pub health: HealthRequest,
+    /// Variables that are set, and those that are taken out again.
+    pub env: (Vec<(String, String)>, Vec<String>),
+}
+
+/// Changes what is said, of a container that runs at once: but for variables, which a process has for good. Limits that the
+/// kernel refuses change nothing on disk.
 ///
 /// # Errors
 /// See [`UpdateError`].
-pub fn update(
-    host: &Host,
-    store: &Store,
-    found: &Found,
-    by: Resources,
-    restart: Option<RestartPolicy>,
-) -> Result<(), UpdateError> {
+pub fn update(host: &Host, store: &Store, found: &Found, by: Changes) -> Result<(), UpdateError> {
     let _lock = found.container.lock()?;
-    let mut record: crate::record::ContainerRecord = found.container.read_record()?;
+    let mut record: ContainerRecord = found.container.read_record()?;
+    let Changes { resources, restart, health, env } = by;
     if record.request.rm && restart.is_some_and(|it| it != RestartPolicy::No) {
         return Err(UpdateError::Removed { name: record.name });
     }
-    let changed = by.limits(block_device)?;
-    record.request.resources.change(by);
-    if let Some(state) = found.status.run() {
+    let is_limited = resources != Resources::default();
+    let changed = resources.limits(block_device)?;
+    record.request.resources.change(resources);
+    let checks = match health != HealthRequest::default() {
+        true => Some(change_health(store, &mut record, health)?),
+        false => None,
+    };
+    if let Some(state) = found.status.process() {
         // Of what was not said nothing is written: a limit that was set from outside stays.
         let wanted: Vec<_> = changed.into_iter().filter(|it| it.option.is_some()).collect();
         match (&state.cgroup, wanted.iter().find_map(|it| it.option.clone())) {
@@ -83,13 +116,70 @@ pub fn update(
             (None, None) => {}
         }
     }
+    let tell = |request: &Request| match found.status.is_alive() {
+        true => stop::tell(&found.container, request),
+        false => Ok(()),
+    };
+    if is_limited {
+        tell(&Request::Limits(record.request.resources.limits(block_device)?))?;
+    }
     if let Some(policy) = restart {
         record.request.restart = policy;
-        if found.status.is_alive() {
-            stop::tell(&found.container, &Request::Policy(policy))?;
+        tell(&Request::Policy(policy))?;
+    }
+    if let Some(plan) = checks {
+        tell(&Request::Health(plan.map(Box::new)))?;
+    }
+    if env != <(Vec<_>, Vec<_>)>::default() {
+        change_environment(&mut record, env.0, &env.1);
+        if found.status.is_alive()
+            && let Some(environment) = process_environment(found, &record)
+        {
+            tell(&Request::Environment(environment))?;
         }
     }
     found.container.replace_record(&record, Durability::Durable)?;
     host.tell_of(store, &record, Deed::Update);
     Ok(())
+}
+
+/// Puts together how the health is checked from now on; `None` is not at all.
+fn change_health(
+    store: &Store,
+    record: &mut ContainerRecord,
+    by: HealthRequest,
+) -> Result<Option<HealthPlan>, UpdateError> {
+    let is_off = by.is_off();
+    let option = by.first_option();
+    record.request.health.change(by);
+    let image = store.find_image(&record.image_id)?;
+    let config = image_config(store, &image)?;
+    match health::plan(&record.request.health, &config)? {
+        None if !is_off => Err(HealthError::NoCheck { option }.into()),
+        plan => Ok(plan),
+    }
+}
+
+fn change_environment(record: &mut ContainerRecord, set: Vec<(String, String)>, unset: &[String]) {
+    let request = &mut record.request;
+    request.env.retain(|(name, _)| !unset.contains(name) && !set.iter().any(|it| it.0 == *name));
+    request.unset_env.retain(|name| !set.iter().any(|it| it.0 == *name));
+    request.unset_env.extend(unset.iter().cloned());
+    request.env.extend(set);
+}
+
+/// The environment that the next run has, and that processes have which join from now on.
+fn process_environment(found: &Found, record: &ContainerRecord) -> Option<Vec<String>> {
+    let path = found.container.run_path().join(PROCESS_FILE);
+    let mut process: Process = serde_json::from_slice(&std::fs::read(&path).ok()?).ok()?;
+    let name_of = |it: &String| it.split('=').next().unwrap_or_default().to_owned();
+    process.env.retain(|it| {
+        let name = name_of(it);
+        !record.request.unset_env.contains(&name) && !record.request.env.iter().any(|it| it.0 == name)
+    });
+    process.env.extend(record.request.env.iter().map(|(name, value)| format!("{name}={value}")));
+    let directory = std::fs::File::open(found.container.run_path()).ok()?;
+    let bytes = serde_json::to_vec(&process).ok()?;
+    write_record_atomically(directory.as_fd(), PROCESS_FILE, &bytes, Durability::Volatile).ok()?;
+    Some(process.env)
 }

@@ -20,6 +20,8 @@ use rustix::net::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::health::HealthPlan;
+use crate::limits::Limit;
 use crate::restart::RestartPolicy;
 use crate::state::FailureReport;
 
@@ -29,13 +31,15 @@ const MAX_PACKET: usize = 160 << 10;
 const IN_FILE: &[u8] = b"@";
 /// Largest text in a file: more than all arguments that a program can be given (execve(2)), each byte escaped.
 const MAX_TEXT: u64 = 16 << 20;
-/// Most descriptors in a packet.
-const MAX_FDS: usize = 4;
+/// Most descriptors in a packet: three streams, those that a process is to have besides, and a file.
+pub const MAX_FDS: usize = 64;
 
 /// What a client asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Request {
+    /// Let the first process, which waits, become the payload; answered by [`Reply::Started`].
+    Start,
     /// Send the stop signal, kill after the timeout; answered by [`Reply::Exited`].
     Stop {
         /// Seconds; `None` is the container's own.
@@ -48,7 +52,8 @@ pub enum Request {
     },
     /// Answered by [`Reply::Exited`] when the container has ended.
     Wait,
-    /// Run a process in the container. Three descriptors come with it unless it has a terminal. Answered by
+    /// Run a process in the container. Three descriptors come with it unless it has a terminal, and behind them those that
+    /// it preserves. Answered by
     /// [`Reply::Started`] (with the terminal's master side, if it has one), then by [`Reply::Exited`].
     Exec(Box<Process>),
     /// Run the health check that is due, or wait for the one that runs; answered by [`Reply::Exited`] with its exit code.
@@ -56,8 +61,21 @@ pub enum Request {
     /// Get a copy of what the payload writes: two pipes come with it, for output and errors. Answered by [`Reply::Done`], with
     /// a descriptor that leads to its input if it has one, then by [`Reply::Exited`].
     Attach,
+    /// Nobody writes to the payload's input any more; answered by [`Reply::Done`].
+    EndInput,
     /// Use another restart policy from now on; answered by [`Reply::Done`].
     Policy(RestartPolicy),
+    /// Use these limits when it is started anew: those of the run that goes on are set already; answered by [`Reply::Done`].
+    Limits(Vec<Limit>),
+    /// Check its health in another way from now on, or not at all; answered by [`Reply::Done`].
+    Health(Option<Box<HealthPlan>>),
+    /// Use this environment, `NAME=value`, when it is started anew; answered by [`Reply::Done`].
+    Environment(Vec<String>),
+    /// Stop it as [`Request::Stop`] does, and start it anew at once; answered by [`Reply::Started`] when it runs again.
+    Restart {
+        /// Seconds; `None` is the container's own.
+        timeout: Option<u32>,
+    },
     /// The container has another name; answered by [`Reply::Done`].
     Renamed(String),
     /// Get the root of the container's files, without what is mounted in it: answered by [`Reply::Done`], with a handle of a

@@ -68,22 +68,27 @@ pub fn was_oom_killed(cgroup: &Cgroup) -> bool {
     events.lines().any(|it| it.strip_prefix("oom_kill ").is_some_and(|count| count.trim() != "0"))
 }
 
+/// Leaves word for other commands, in a file of the runtime directory.
+pub fn note(plan: &MonitorPlan, name: &str, what: &impl serde::Serialize) {
+    if let (Ok(directory), Ok(bytes)) = (std::fs::File::open(&plan.run_directory), serde_json::to_vec(what)) {
+        let _ = write_record_atomically(directory.as_fd(), name, &bytes, Durability::Volatile);
+    }
+}
+
 /// Remembers how a run ended that another one follows. If we are killed before that, this is what is known.
 pub fn note_end(plan: &MonitorPlan, exit: &ExitRecord) {
-    let _ = std::fs::remove_file(plan.run_directory.join(state::STATE_FILE));
     let _ = open_store(plan).and_then(|store| {
         let container = store.find_container(&plan.id).map_err(|err| err.to_string())?;
         container.write_exit(exit, Durability::Volatile).map_err(|err| err.to_string())
     });
+    let _ = std::fs::remove_file(plan.run_directory.join(state::STATE_FILE));
 }
 
 /// Remembers how the run ended, or removes the container if it is not to stay. What is slow (deleting the files) is left
 /// for [`delete_files`].
 pub fn settle(plan: &MonitorPlan, teller: &Teller<'_>, exit: &ExitRecord) -> Vec<String> {
     let mut failures = Vec::new();
-    for name in [state::STATE_FILE, state::CONTROL_SOCKET] {
-        let _ = std::fs::remove_file(plan.run_directory.join(name));
-    }
+    let _ = std::fs::remove_file(plan.run_directory.join(state::CONTROL_SOCKET));
     for path in plan.pidfiles() {
         pidfile::remove(path);
     }
@@ -113,6 +118,8 @@ pub fn settle(plan: &MonitorPlan, teller: &Teller<'_>, exit: &ExitRecord) -> Vec
     if let Err(failure) = outcome {
         failures.push(failure);
     }
+    // Last: as long as it is there, nobody takes a container that has ended for one that was never started.
+    let _ = std::fs::remove_file(plan.run_directory.join(state::STATE_FILE));
     failures
 }
 

@@ -115,27 +115,45 @@ pub enum Verdict {
 
 /// The state of a container's health.
 #[derive(Debug)]
-pub struct Health<'a> {
-    plan: &'a HealthPlan,
+pub struct Health {
+    plan: HealthPlan,
     record: HealthRecord,
-    starting_up: Option<(&'a Startup, u32, u32)>,
+    /// Successes and failures of the startup check, as long as it is the one that counts.
+    starting_up: Option<(u32, u32)>,
 }
 
-impl<'a> Health<'a> {
+impl Health {
     /// A container that has just been started.
     #[must_use]
-    pub fn new(plan: &'a HealthPlan) -> Self {
+    pub fn new(plan: HealthPlan) -> Self {
         Self {
-            plan,
             record: HealthRecord { status: "starting".to_owned(), ..HealthRecord::default() },
-            starting_up: plan.startup.as_ref().map(|it| (it, 0, 0)),
+            starting_up: plan.startup.as_ref().map(|_| (0, 0)),
+            plan,
         }
+    }
+
+    /// What is checked, and how.
+    #[must_use]
+    pub fn plan(&self) -> &HealthPlan {
+        &self.plan
+    }
+
+    /// Checks in another way from now on. What was said so far stays; a startup check that has passed does not come again.
+    pub fn change(&mut self, plan: HealthPlan) {
+        if plan.startup.is_none() {
+            self.starting_up = None;
+        }
+        self.plan = plan;
     }
 
     /// The check that is due.
     #[must_use]
-    pub fn check(&self) -> &'a Check {
-        self.starting_up.map_or(&self.plan.check, |(startup, _, _)| &startup.check)
+    pub fn check(&self) -> &Check {
+        match (&self.plan.startup, self.starting_up) {
+            (Some(startup), Some(_)) => &startup.check,
+            _ => &self.plan.check,
+        }
     }
 
     /// What has been said so far.
@@ -155,7 +173,7 @@ impl<'a> Health<'a> {
         while self.record.log.len() > count {
             self.record.log.pop_front();
         }
-        if let Some((startup, successes, failures)) = &mut self.starting_up {
+        if let (Some(startup), Some((successes, failures))) = (&self.plan.startup, &mut self.starting_up) {
             return if passed {
                 *successes += 1;
                 if *successes >= startup.successes.max(1) {
@@ -213,7 +231,7 @@ mod tests {
     #[test]
     fn failures_count_after_the_start_period_and_in_a_row() {
         let plan = plan();
-        let mut health = Health::new(&plan);
+        let mut health = Health::new(plan.clone());
         let mut take = |code, seconds| {
             let verdict = health.take(outcome(code), Duration::from_secs(seconds));
             (verdict, health.record.status.clone(), health.record.failing_streak)
@@ -230,7 +248,7 @@ mod tests {
     #[test]
     fn a_success_ends_the_start_period() {
         let plan = plan();
-        let mut health = Health::new(&plan);
+        let mut health = Health::new(plan.clone());
         assert_eq!(health.take(outcome(0), Duration::from_secs(1)), Verdict::Healthy);
         assert_eq!(health.take(outcome(1), Duration::from_secs(2)), Verdict::Nothing);
         assert_eq!(health.record().failing_streak, 1);
@@ -239,7 +257,7 @@ mod tests {
     #[test]
     fn little_is_kept() {
         let plan = plan();
-        let mut health = Health::new(&plan);
+        let mut health = Health::new(plan.clone());
         for code in 1..=5 {
             health.take(outcome(code), Duration::ZERO);
         }
@@ -255,8 +273,8 @@ mod tests {
             start_period: 0,
             ..plan()
         };
-        let mut health = Health::new(&plan);
-        let take = |health: &mut Health<'_>, code| health.take(outcome(code), Duration::ZERO);
+        let mut health = Health::new(plan.clone());
+        let take = |health: &mut Health, code| health.take(outcome(code), Duration::ZERO);
         for code in [0, 1, 0] {
             assert_eq!(take(&mut health, code), Verdict::Nothing);
             assert_eq!(health.check().args, ["startup"]);
@@ -266,7 +284,7 @@ mod tests {
             (health.check().args[0].as_str(), health.record().status.as_str()),
             ("regular", "starting")
         );
-        let mut health = Health::new(&plan);
+        let mut health = Health::new(plan.clone());
         assert_eq!(take(&mut health, 1), Verdict::Nothing);
         assert_eq!(take(&mut health, 1), Verdict::Unhealthy(OnFailure::Restart));
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use pontoon_monitor::limits;
+use pontoon_monitor::limits::{self, Limit};
 use pontoon_monitor::notify::{self, Notifier};
 use pontoon_monitor::plan::{LogPlan, MonitorPlan, NotifyPlan};
 use pontoon_monitor::state;
@@ -16,13 +16,15 @@ use pontoon_rootless::userns::NewNamespace;
 use pontoon_runtime::devices::{self, DeviceRule};
 use pontoon_runtime::fuse;
 use pontoon_runtime::hooks::{HookFailure, Stage, Status};
-use pontoon_runtime::plan::{Namespaces, RootfsSource};
-use pontoon_runtime::start::{self, Extras, Running, StandardStreams, StartError, Starting};
+use pontoon_runtime::plan::{MountSource, Namespaces, RootfsSource};
+use pontoon_runtime::start::{self, Extras, Held, Running, StandardStreams, StartError, Starting};
+use pontoon_runtime::visit;
 use pontoon_storage::VolumeHandle;
 use rustix::fs::{Mode, OFlags, XattrFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::Pid;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use crate::course::Course;
 use crate::output::Log;
 use crate::{finish, seal};
 
@@ -41,6 +43,9 @@ pub enum LaunchError {
     /// The root file system by its helper.
     #[error(transparent)]
     Fuse(#[from] fuse::FuseError),
+    /// The container whose ipc namespace it shares was made without `/dev/shm`.
+    #[error("the container whose ipc namespace is shared has no /dev/shm")]
+    NoSharedMemory,
     /// The container whose namespaces it shares.
     #[error("the container whose namespaces are shared does not run")]
     NotRunning,
@@ -78,7 +83,7 @@ impl LaunchError {
             Self::Devices(_) => Some(
                 "the kernel needs CONFIG_CGROUP_BPF, and whoever starts us must leave us CAP_BPF or CAP_SYS_ADMIN".to_owned(),
             ),
-            Self::Io { .. } => None,
+            Self::NoSharedMemory | Self::Io { .. } => None,
         }
     }
 
@@ -95,10 +100,12 @@ impl LaunchError {
 /// What a running container consists of, from outside.
 #[derive(Debug)]
 pub struct Launched {
-    /// The payload.
+    /// The payload, or the process that is to become it.
     pub running: Running,
     /// Volumes that it is the first to use, and that were filled for it.
     pub filled: Vec<VolumeHandle>,
+    /// The word for it to become the payload, if it waits for that.
+    pub held: Option<Held>,
     /// A user namespace to remove its files in when it has ended.
     pub user_namespace: Option<OwnedFd>,
     /// Its network's helper.
@@ -135,15 +142,17 @@ pub fn begin_namespace(plan: &MonitorPlan) -> Result<Option<NewNamespace>, Launc
     Ok(maps.map(NewNamespace::begin).transpose().map_err(StartError::from)?)
 }
 
-/// Starts the container. What was begun is noted in `begun` as it happens; `namespace` was begun before.
+/// Starts the container, or sets it up if it `holds`. What was begun is noted in `begun` as it happens; `namespace` was begun before.
 pub fn launch(
     plan: &MonitorPlan,
+    course: &Course,
+    holds: bool,
     filter: Vec<SockFilter>,
     namespace: Option<NewNamespace>,
     begun: &mut Begun,
     manager: Option<&Notifier>,
 ) -> Result<Launched, LaunchError> {
-    let current = with_current_process(plan)?;
+    let current = current(plan, course)?;
     let plan = current.as_ref().unwrap_or(plan);
     let deed = match &plan.log {
         LogPlan::File { path, .. } => format!("open the log `{}`", path.display()),
@@ -153,7 +162,7 @@ pub fn launch(
     let base = move_aside(plan)?;
     // Whoever held the namespace is gone now, which has to be before the group's controllers are switched on.
     let namespace = namespace.map(NewNamespace::finish).transpose().map_err(StartError::from)?;
-    let cgroup = base.map(|base| make_cgroup(plan, &base)).transpose()?;
+    let cgroup = base.map(|base| make_cgroup(plan, &base, &course.limits)).transpose()?;
     begun.cgroup = cgroup.as_ref().map(|it| it.0.clone());
     write_files(plan)?;
     let notify = match plan.notify {
@@ -166,7 +175,15 @@ pub fn launch(
     } else {
         None
     };
-    let extras = Extras { filter, init, dies_with_parent: true };
+    let shared_memory = shared_memory(plan)?;
+    let extras = Extras {
+        filter,
+        init,
+        shared_memory,
+        dies_with_parent: true,
+        looks_first: holds,
+        ..Extras::default()
+    };
     let in_cgroup = cgroup.as_ref().map(|it| it.1.as_fd());
     let namespace = namespace.as_ref().map(AsFd::as_fd);
     let mut starting = Starting::begin(&plan.container, &extras, streams, in_cgroup, namespace)?;
@@ -206,14 +223,20 @@ pub fn launch(
     let user_namespace = files_namespace(&plan.container.namespaces, pid)
         .map_err(LaunchError::io("open the container's user namespace"))?;
     let filled = finish::filled_volumes(plan);
-    let running = starting.go()?;
+    let (running, held) = match holds {
+        true => starting.hold().map(|(running, held)| (running, Some(held)))?,
+        false => (starting.go()?, None),
+    };
     // The container runs, whatever becomes of these.
-    for failure in hooks.run_all(Stage::Poststart, Status::Running, Some(pid)) {
-        finish::warn(&failure);
+    if held.is_none() {
+        for failure in hooks.run_all(Stage::Poststart, Status::Running, Some(pid)) {
+            finish::warn(&failure);
+        }
     }
     Ok(Launched {
         running,
         filled,
+        held,
         user_namespace,
         network: begun.network.take(),
         cgroup,
@@ -221,27 +244,42 @@ pub fn launch(
         input,
         log,
         notify,
-        extras: Extras { dies_with_parent: false, init: None, ..extras },
+        extras: Extras { filter: extras.filter, ..Extras::default() },
     })
 }
 
-/// The plan with the process that the container whose namespaces are shared has now: it may have been started anew since the
-/// plan was made.
-fn with_current_process(plan: &MonitorPlan) -> Result<Option<MonitorPlan>, LaunchError> {
+/// The plan as it is by now, if it is not as it was made: with the process that the container whose namespaces are shared has,
+/// which may have been started anew since, and with another environment.
+fn current(plan: &MonitorPlan, course: &Course) -> Result<Option<MonitorPlan>, LaunchError> {
     let joined = plan.container.namespaces.joined.as_ref().filter(|it| it.process != 0);
-    let Some(joined) = joined else { return Ok(None) };
-    let state = fs::read(joined.run_directory.join(state::STATE_FILE)).map_err(io::Error::other);
-    let state = state.and_then(|it| serde_json::from_slice::<state::RunState>(&it).map_err(io::Error::other));
-    let state = state.map_err(|_| LaunchError::NotRunning)?;
-    if !state.has_its_pid() {
-        return Err(LaunchError::NotRunning);
+    if joined.is_none() && course.environment == plan.container.process.env {
+        return Ok(None);
     }
-    let process = state.pid;
-    let mut plan = plan.clone();
-    if let Some(joined) = &mut plan.container.namespaces.joined {
-        joined.process = process;
+    let mut current = plan.clone();
+    current.container.process.env.clone_from(&course.environment);
+    if let Some(joined) = current.container.namespaces.joined.as_mut().filter(|it| it.process != 0) {
+        let state = fs::read(joined.run_directory.join(state::STATE_FILE)).map_err(io::Error::other);
+        let state =
+            state.and_then(|it| serde_json::from_slice::<state::RunState>(&it).map_err(io::Error::other));
+        let state = state.map_err(|_| LaunchError::NotRunning)?;
+        if !state.has_its_pid() {
+            return Err(LaunchError::NotRunning);
+        }
+        joined.process = state.pid;
     }
-    Ok(Some(plan))
+    Ok(Some(current))
+}
+
+/// `/dev/shm` of the container whose ipc namespace is shared, if this one is to see it.
+fn shared_memory(plan: &MonitorPlan) -> Result<Option<OwnedFd>, LaunchError> {
+    let namespaces = &plan.container.namespaces;
+    let is_wanted = plan.container.mounts.iter().any(|it| it.source == MountSource::SharedMemory);
+    let Some(joined) = namespaces.joined.as_ref().filter(|_| is_wanted) else { return Ok(None) };
+    let pid = Pid::from_raw(joined.process).ok_or(LaunchError::NotRunning)?;
+    let process = pidfd_open(pid, PidfdFlags::empty())
+        .map_err(|err| LaunchError::io("find the container whose namespaces are shared")(err.into()))?;
+    let found = visit::shared_memory(process.as_fd(), namespaces.user.is_some())?;
+    found.map(Some).ok_or(LaunchError::NoSharedMemory)
 }
 
 /// The user namespace that has all ids of the container's files, and ours: its own, or the one above it.
@@ -271,7 +309,11 @@ fn move_aside(plan: &MonitorPlan) -> Result<Option<Cgroup>, LaunchError> {
 }
 
 /// Makes `payload` beside us, with its limits.
-fn make_cgroup(plan: &MonitorPlan, base: &Cgroup) -> Result<(Cgroup, OwnedFd), LaunchError> {
+fn make_cgroup(
+    plan: &MonitorPlan,
+    base: &Cgroup,
+    limits: &[Limit],
+) -> Result<(Cgroup, OwnedFd), LaunchError> {
     base.enable_controllers();
     let payload_name = cgroup_name(plan, state::PAYLOAD_CGROUP);
     if plan.cgroup.devices.is_some() {
@@ -279,7 +321,7 @@ fn make_cgroup(plan: &MonitorPlan, base: &Cgroup) -> Result<(Cgroup, OwnedFd), L
         let _ = Cgroup::at(base.path().join(&payload_name)).remove();
     }
     let payload = base.child(&payload_name)?;
-    limits::apply(&plan.cgroup.limits, &payload)?;
+    limits::apply(limits, &payload)?;
     let handle = payload.open()?;
     if let Some(rules) = &plan.cgroup.devices {
         filter_devices(rules, &handle).map_err(LaunchError::Devices)?;

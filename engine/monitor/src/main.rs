@@ -4,6 +4,7 @@
 //! of a user, no image and no registry. Under the name `pontoon-init` it is a container's first process (`--init`).
 
 mod check;
+mod course;
 mod finish;
 mod init;
 mod launch;
@@ -24,16 +25,17 @@ use std::time::Duration;
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use pontoon_monitor::control::{self, Reply};
 use pontoon_monitor::event::Deed;
 use pontoon_monitor::notify::Notifier;
 use pontoon_monitor::plan::{self, MonitorPlan, NotifyPlan, Received};
 use pontoon_monitor::restart::{Backoff, RestartPolicy};
 use pontoon_monitor::state::{self, ExitRecord, FailureReport, Report, RunState};
-use pontoon_monitor::{control, time};
+use pontoon_monitor::time;
 use pontoon_rootless::sys::inherited_fd;
 use pontoon_rootless::userns::NewNamespace;
-use pontoon_storage::{Durability, write_record_atomically};
 
+use crate::course::Course;
 use crate::launch::{Begun, LaunchError, begin_namespace, launch};
 use crate::supervise::{Halt, Supervisor};
 use crate::tell::Teller;
@@ -84,7 +86,7 @@ fn main() -> ExitCode {
 }
 
 fn exit(code: i32) -> ExitCode {
-    ExitCode::from(u8::try_from(code).unwrap_or(125))
+    ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
 }
 
 fn failed_before(text: &str) -> ExitCode {
@@ -132,35 +134,55 @@ fn supervise(
         }
     };
     let mut backoff = Backoff::default();
-    let mut policy = plan.restart;
+    let mut course = Course::of(&plan);
     let mut last_start = 0;
-    for restarts in 0.. {
+    let mut restarts = 0;
+    let mut is_first = true;
+    // Those who wait for the container to run again.
+    let mut restarters: Vec<OwnedFd> = Vec::new();
+    loop {
         let mut begun = Begun::default();
-        let started_at = time::now();
+        let holds = plan.holds && is_first;
+        let started_at = if holds { 0 } else { time::now() };
         let namespace = namespace.take().unwrap_or_else(|| begin_namespace(&plan));
-        let launched =
-            namespace.and_then(|it| launch(&plan, filter.clone(), it, &mut begun, manager.as_ref()));
+        let launched = namespace
+            .and_then(|it| launch(&plan, &course, holds, filter.clone(), it, &mut begun, manager.as_ref()));
         let mut launched = match launched {
             Ok(launched) => launched,
             Err(err) => {
                 let exit = ExitRecord { restarts, started_at: last_start, ..ExitRecord::default() };
+                let report = FailureReport::new(&err, err.hint(), err.exit_code());
+                answer(&mut restarters, &Reply::Failed(report));
                 return fail(&plan, &teller, &err, begun, &mut reporter, exit);
             }
         };
-        last_start = started_at;
         let pid = launched.running.pid.as_raw_nonzero().get();
-        let cgroup = launched.cgroup.as_ref().map(|it| it.0.path().display().to_string());
-        let events = plan.events.log.clone();
-        note_start(&plan, RunState { pid, monitor_pid: own_pid(), started_at, cgroup, restarts, events });
+        let state = RunState {
+            pid,
+            monitor_pid: own_pid(),
+            started_at,
+            cgroup: launched.cgroup.as_ref().map(|it| it.0.path().display().to_string()),
+            restarts,
+            initialized: holds,
+            stopping: false,
+            events: plan.events.log.clone(),
+        };
+        note_start(&plan, &state);
         teller.tell(Deed::Init);
-        teller.tell(Deed::Start);
-        if restarts == 0 {
-            if plan.streams.foreground {
-                teller.tell(Deed::Attach);
-            }
-            tell_manager(&plan, manager.as_ref());
-            reporter.tell(&Report::Started { pid });
+        if holds {
+            reporter.tell(&Report::Initialized { pid });
             finish::note_first_use(std::mem::take(&mut launched.filled));
+        } else {
+            teller.tell(Deed::Start);
+            answer(&mut restarters, &Reply::Started { pid });
+            if is_first {
+                if plan.streams.foreground {
+                    teller.tell(Deed::Attach);
+                }
+                tell_manager(&plan, manager.as_ref());
+                reporter.tell(&Report::Started { pid });
+                finish::note_first_use(std::mem::take(&mut launched.filled));
+            }
         }
         let looker_on = reporter.pipe.as_ref().map(AsFd::as_fd);
         let client = terminal.take();
@@ -173,12 +195,20 @@ fn supervise(
             &control,
             client,
             looker_on,
-            policy,
+            course.clone(),
+            state,
         );
+        is_first = false;
         let mut ended = supervisor.map(Supervisor::run).ok();
-        policy = ended.as_ref().map_or(policy, |it| it.policy);
+        if let Some(ended) = &mut ended {
+            course = ended.course.clone();
+            restarters.append(&mut ended.restarters);
+        }
         let code = ended.as_ref().map_or(125, |it| it.code);
         let halt = ended.as_ref().map_or(Halt { by_signal: true, ..Halt::default() }, |it| it.halt);
+        let started_at = ended.as_ref().map_or(started_at, |it| it.started_at);
+        let failure = ended.as_mut().and_then(|it| it.failure.take());
+        last_start = started_at;
         if halt.is_asked {
             teller.tell(Deed::Stop);
         }
@@ -195,12 +225,13 @@ fn supervise(
             started_at,
             finished_at: time::now(),
             oom_killed,
-            error: None,
+            held: started_at == 0 && failure.is_none(),
+            error: failure.map(|it| it.chain.join(": ")),
             restarts,
             another_follows: false,
             stopped: halt.by_command,
         };
-        if is_to_go_on(policy, &exit, halt) {
+        if is_to_go_on(course.policy, &exit, halt) {
             let run = Duration::from_nanos(exit.finished_at.saturating_sub(exit.started_at));
             let delay = if halt.for_restart { Duration::ZERO } else { backoff.after(run) };
             finish::note_end(&plan, &ExitRecord { another_follows: true, ..exit.clone() });
@@ -208,9 +239,11 @@ fn supervise(
                 ended.tell();
                 terminal = ended.client.take();
             }
-            match pause::before_restart(delay, code, &signals, &control, &teller) {
+            match pause::before_restart(delay, code, &signals, &control, &teller, &mut course) {
                 pause::Outcome::GoOn => {
                     teller.tell(Deed::Restart);
+                    // One that somebody asks for is no attempt of the policy's.
+                    restarts = if restarters.is_empty() { restarts + 1 } else { 0 };
                     continue;
                 }
                 pause::Outcome::Stop { by_command } => {
@@ -220,6 +253,8 @@ fn supervise(
             }
         }
         finish::settle(&plan, &teller, &exit);
+        let chain = vec!["the container was stopped before it was started anew".to_owned()];
+        answer(&mut restarters, &Reply::Failed(FailureReport { chain, hint: None, code: 125 }));
         if let Some(ended) = &mut ended {
             ended.tell();
         }
@@ -231,12 +266,18 @@ fn supervise(
         }
         return code;
     }
-    125
+}
+
+/// Tells those who wait for something, who then wait no more.
+fn answer(clients: &mut Vec<OwnedFd>, reply: &Reply) {
+    for client in clients.drain(..) {
+        let _ = control::send(&client, reply, &[]);
+    }
 }
 
 /// Whether another run follows.
 fn is_to_go_on(policy: RestartPolicy, exit: &ExitRecord, halt: Halt) -> bool {
-    let is_stopped = halt.by_command || halt.by_signal;
+    let is_stopped = halt.by_command || halt.by_signal || exit.started_at == 0;
     !is_stopped && (halt.for_restart || policy.wants_another(exit.code, exit.restarts))
 }
 
@@ -287,17 +328,10 @@ fn prepare(plan: &MonitorPlan) -> Result<(SignalFd, OwnedFd), LaunchError> {
     Ok((signals, control))
 }
 
-/// Leaves word for other commands that, and how, the container runs.
-fn note_start(plan: &MonitorPlan, state: RunState) {
-    if let Ok(directory) = File::open(&plan.run_directory) {
-        let write = |name: &str, bytes: serde_json::Result<Vec<u8>>| {
-            if let Ok(bytes) = bytes {
-                let _ = write_record_atomically(directory.as_fd(), name, &bytes, Durability::Volatile);
-            }
-        };
-        write(state::PROCESS_FILE, serde_json::to_vec(&plan.container.process));
-        write(state::STATE_FILE, serde_json::to_vec(&state));
-    }
+/// Leaves word for other commands that, and how, the container runs, or is set up.
+fn note_start(plan: &MonitorPlan, state: &RunState) {
+    finish::note(plan, state::PROCESS_FILE, &plan.container.process);
+    finish::note(plan, state::STATE_FILE, state);
     if let Some(path) = &plan.pidfile {
         let _ = pidfile::write(path, state.pid);
     }

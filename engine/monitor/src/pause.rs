@@ -11,6 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{SocketFlags, accept_with};
 use rustix::process::{WaitOptions, wait};
 
+use crate::course::Course;
 use crate::tell::Teller;
 
 /// How the pause came to its end.
@@ -32,6 +33,7 @@ pub fn before_restart(
     signals: &SignalFd,
     control: &OwnedFd,
     teller: &Teller<'_>,
+    course: &mut Course,
 ) -> Outcome {
     let end = Instant::now() + delay;
     let mut clients: Vec<OwnedFd> = Vec::new();
@@ -65,7 +67,7 @@ pub fn before_restart(
             if !is_ready {
                 kept.push(client);
             } else if let Ok(Some((request, _))) = control::receive::<Request>(&client) {
-                let outcome = answer(&client, request, code, teller);
+                let outcome = answer(&client, request, code, teller, course);
                 if outcome != Outcome::GoOn {
                     return outcome;
                 }
@@ -79,25 +81,35 @@ pub fn before_restart(
     }
 }
 
-fn answer(client: &OwnedFd, request: Request, code: i32, teller: &Teller<'_>) -> Outcome {
+fn answer(
+    client: &OwnedFd,
+    request: Request,
+    code: i32,
+    teller: &Teller<'_>,
+    course: &mut Course,
+) -> Outcome {
     match request {
+        Request::Policy(policy) => course.policy = policy,
+        Request::Limits(limits) => course.limits = limits,
+        Request::Health(health) => course.health = health.map(|it| *it),
+        Request::Environment(environment) => course.environment = environment,
+        Request::Renamed(name) => teller.renamed(name),
         Request::Stop { .. } => {
             let _ = control::send(client, &Reply::Exited { code }, &[]);
             return Outcome::Stop { by_command: true };
         }
-        Request::Renamed(name) => {
-            teller.renamed(name);
-            let _ = control::send(client, &Reply::Done, &[]);
-        }
         // It has ended, and that is what is waited for.
         Request::Wait => {
             let _ = control::send(client, &Reply::Exited { code }, &[]);
+            return Outcome::GoOn;
         }
         _ => {
             let chain = vec!["the container is not running: it is about to be started again".to_owned()];
             let hint = Some("try again in a moment, or stop it".to_owned());
             let _ = control::send(client, &Reply::Failed(FailureReport { chain, hint, code: 125 }), &[]);
+            return Outcome::GoOn;
         }
     }
+    let _ = control::send(client, &Reply::Done, &[]);
     Outcome::GoOn
 }

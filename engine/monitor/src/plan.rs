@@ -65,6 +65,9 @@ pub struct MonitorPlan {
     /// Whether it is started anew when it ends.
     #[serde(default)]
     pub restart: RestartPolicy,
+    /// The container is set up to just before its program is executed, and waits to be started (`init`).
+    #[serde(default)]
+    pub holds: bool,
     /// Seconds that it may run.
     #[serde(default)]
     pub timeout: Option<u32>,
@@ -159,7 +162,7 @@ pub enum NotifyPlan {
 }
 
 /// The streams of a run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamPlan {
     /// Our own standard input is the payload's (`--interactive`); else it gets `/dev/null`.
     pub interactive: bool,
@@ -169,11 +172,20 @@ pub struct StreamPlan {
     /// So many more descriptors of ours, from 3 on, are the payload's.
     #[serde(default)]
     pub preserve_fds: u32,
+    /// Descriptors of ours with these numbers are the payload's.
+    #[serde(default)]
+    pub preserved: Vec<u32>,
     /// These are sockets that the service manager listens on for it (sd_listen_fds(3)).
     #[serde(default)]
     pub listens: bool,
     /// Output also goes to our own standard output and error.
     pub foreground: bool,
+    /// But not what it writes on its standard output.
+    #[serde(default)]
+    pub hides_output: bool,
+    /// But not what it writes on its standard error.
+    #[serde(default)]
+    pub hides_errors: bool,
 }
 
 /// The plan as the supervisor finds it.

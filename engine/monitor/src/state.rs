@@ -26,20 +26,26 @@ pub const NOTIFY_SUBDIRECTORY: &str = "notify";
 /// Name of the notify socket.
 pub const NOTIFY_NAME: &str = "notify.sock";
 
-/// A running container.
+/// A container that runs, or is set up to run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunState {
     /// Pid of its first process, as the host sees it.
     pub pid: i32,
     /// Pid of its supervisor.
     pub monitor_pid: i32,
-    /// When it was started, nanoseconds since 1970.
+    /// When it was started, nanoseconds since 1970; 0 as long as it waits to be.
     pub started_at: u64,
     /// Its cgroup's directory.
     pub cgroup: Option<String>,
     /// How often its supervisor has started it anew.
     #[serde(default)]
     pub restarts: u32,
+    /// Its first process is set up, and waits for the word to become the payload.
+    #[serde(default)]
+    pub initialized: bool,
+    /// It was asked to end.
+    #[serde(default)]
+    pub stopping: bool,
     /// Where its supervisor tells of events: whoever cleans up after it tells the rest there.
     #[serde(default)]
     pub events: EventLog,
@@ -77,12 +83,20 @@ pub struct ExitRecord {
     /// Whether somebody stopped it, by a command.
     #[serde(default)]
     pub stopped: bool,
+    /// Whether it ended before its program was executed, having been set up.
+    #[serde(default)]
+    pub held: bool,
 }
 
 /// What a supervisor tells the one who spawned it, a JSON text a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Report {
+    /// Everything is set up, and the first process waits.
+    Initialized {
+        /// Its pid.
+        pid: i32,
+    },
     /// The payload runs.
     Started {
         /// Its pid.

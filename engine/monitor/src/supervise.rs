@@ -1,32 +1,34 @@
 //! The supervisor's loop: it sleeps until something happens, and does the one thing that follows.
 
+mod checks;
+mod clients;
+mod joining;
+
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal as NixSignal;
 use nix::sys::signalfd::SignalFd;
-use pontoon_monitor::control::{self, Reply, Request};
+use pontoon_monitor::control::{self, Reply};
 use pontoon_monitor::event::Deed;
-use pontoon_monitor::health::{Health, OnFailure, Outcome, Verdict};
+use pontoon_monitor::health::Health;
 use pontoon_monitor::notify::{self, Notifier};
-use pontoon_monitor::plan::{MonitorPlan, NotifyPlan};
-use pontoon_monitor::restart::RestartPolicy;
-use pontoon_monitor::state::FailureReport;
-use pontoon_runtime::plan::Process;
-use pontoon_runtime::start::{Joining, Running, StandardStreams, StartError};
-use pontoon_runtime::visit;
+use pontoon_monitor::plan::MonitorPlan;
+use pontoon_monitor::state::{self, FailureReport, RunState};
+use pontoon_monitor::time;
+use pontoon_runtime::start::Joining;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::net::SocketFlags;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, pidfd_send_signal, wait, waitpid};
 
 use crate::check::{Checking, Groups};
+use crate::course::Course;
 use crate::finish;
 use crate::launch::Launched;
 use crate::output::Stream;
-use crate::relay::{OutputPipe, Relayed, Rest, Tap, Taps, Terminal};
+use crate::relay::{OutputPipe, Relayed, Rest, Taps, Terminal};
 use crate::tell::Teller;
 use crate::timers::{Alarm, Timers};
 
@@ -41,8 +43,10 @@ const COPY: u64 = 8;
 const LOOKER_ON: u64 = 10;
 const CHECK: u64 = 11;
 const CLIENTS: u64 = 100;
-/// When a check is tried again that could not be made, in nanoseconds.
-const SOON: u64 = 1_000_000_000;
+/// What Podman takes for the exit code of a container that has run for as long as it may; a shell sees 255.
+const OUT_OF_TIME: i32 = -1;
+/// Terminals that nobody holds, by the pids of their processes.
+const UNATTENDED: u64 = 1 << 40;
 
 /// A connection to the control socket.
 #[derive(Debug)]
@@ -55,6 +59,8 @@ struct Client {
 #[derive(Debug)]
 struct Joined {
     client: u64,
+    /// Its terminal, if nobody else holds it.
+    terminal: Option<OwnedFd>,
 }
 
 /// A process that is about to join.
@@ -68,7 +74,12 @@ struct Pending {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
     /// A client.
-    Exec(u64),
+    Exec {
+        /// Which.
+        client: u64,
+        /// Nobody holds its terminal.
+        unattended: bool,
+    },
     /// The check that is due.
     Check,
 }
@@ -95,14 +106,23 @@ pub struct Supervisor<'a> {
     ended: Option<i32>,
     report: Option<BorrowedFd<'a>>,
     started: Instant,
-    health: Option<Health<'a>>,
+    health: Option<Health>,
     checking: Option<Checking>,
     check_groups: Groups,
     /// Clients that wait for the outcome of a check.
     askers: Vec<u64>,
     taps: Taps,
     halt: Halt,
-    policy: RestartPolicy,
+    /// What the next run is to be like.
+    course: Course,
+    /// Clients that wait for the container to run again.
+    restarters: Vec<u64>,
+    /// It has run for as long as it may.
+    has_run_out: bool,
+    /// What other commands are told of the run.
+    state: RunState,
+    /// Why the first process, which was held, did not become the payload.
+    failure: Option<FailureReport>,
 }
 
 /// Why a run ends, as far as it does not end by itself.
@@ -125,8 +145,14 @@ pub struct Ended {
     pub code: i32,
     /// Why, if not by itself.
     pub halt: Halt,
-    /// The restart policy by now.
-    pub policy: RestartPolicy,
+    /// What the next run is to be like.
+    pub course: Course,
+    /// Connections that wait for the container to run again.
+    pub restarters: Vec<OwnedFd>,
+    /// When the payload was started, nanoseconds since 1970; 0 if it never was.
+    pub started_at: u64,
+    /// Why it was not, if somebody wanted it to be.
+    pub failure: Option<FailureReport>,
     /// The client of its terminal.
     pub client: Option<OwnedFd>,
     waiting: Vec<OwnedFd>,
@@ -163,21 +189,16 @@ impl<'a> Supervisor<'a> {
         control: &'a OwnedFd,
         client: Option<OwnedFd>,
         report: Option<BorrowedFd<'a>>,
-        policy: RestartPolicy,
+        course: Course,
+        state: RunState,
     ) -> Result<Self, Errno> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        let mut timers = Timers::new()?;
-        if let Some(seconds) = plan.timeout {
-            timers.set(Alarm::RunTime, Duration::from_secs(seconds.into()));
-        }
-        let health = plan.health.as_ref().map(Health::new);
-        if health.as_ref().is_some_and(|it| it.check().interval > 0) {
-            timers.set(Alarm::Check, Duration::ZERO);
-        }
+        let timers = Timers::new()?;
         let copy = plan.streams.foreground && !(launched.log.is_journal() && stdout_is_journal());
         let outputs = launched.output.take().map_or([None, None], |(out, err)| {
-            let pipe = |pipe, stream| Some(OutputPipe { pipe, stream, copy });
-            [pipe(out, Stream::Output), pipe(err, Stream::Error)]
+            let pipe = |pipe, stream, hides: bool| Some(OutputPipe { pipe, stream, copy: copy && !hides });
+            let streams = &plan.streams;
+            [pipe(out, Stream::Output, streams.hides_output), pipe(err, Stream::Error, streams.hides_errors)]
         });
         let terminal = launched.running.terminal.take().map(|master| Terminal::new(master, client));
         let mut supervisor = Self {
@@ -199,13 +220,17 @@ impl<'a> Supervisor<'a> {
             ended: None,
             report,
             started: Instant::now(),
-            health,
+            health: course.health.clone().map(Health::new),
             checking: None,
             check_groups: Groups::default(),
             askers: Vec::new(),
             taps: Taps::default(),
             halt: Halt::default(),
-            policy,
+            course,
+            restarters: Vec::new(),
+            has_run_out: false,
+            state,
+            failure: None,
         };
         supervisor.watch(supervisor.signals.as_fd(), SIGNALS, EventFlags::IN)?;
         supervisor.watch(supervisor.timers.fd(), TIMER, EventFlags::IN)?;
@@ -228,8 +253,43 @@ impl<'a> Supervisor<'a> {
             terminal.client.as_ref().map_or(Ok(()), |it| set_nonblocking(it.as_fd()))?;
         }
         supervisor.watch_terminal();
-        supervisor.note_health();
+        if supervisor.launched.held.is_none() {
+            supervisor.set_out();
+        }
         Ok(supervisor)
+    }
+
+    /// The payload runs from now on: everything begins that is counted from its start.
+    fn set_out(&mut self) {
+        self.started = Instant::now();
+        if let Some(seconds) = self.plan.timeout {
+            self.timers.set(Alarm::RunTime, Duration::from_secs(seconds.into()));
+        }
+        if self.health.as_ref().is_some_and(|it| it.check().interval > 0) {
+            self.timers.set(Alarm::Check, Duration::ZERO);
+        }
+        self.note_health();
+    }
+
+    /// Gives the first process, which was held, the word to become the payload.
+    fn let_it_run(&mut self) -> Result<(), FailureReport> {
+        let Some(held) = self.launched.held.take() else {
+            let chain = vec!["the container is running already".to_owned()];
+            return Err(FailureReport { chain, hint: None, code: 125 });
+        };
+        if let Err(err) = held.go() {
+            // The process ends by itself, and that is heard as always.
+            let report = FailureReport::new(&err, err.hint(), err.exit_code());
+            self.failure = Some(report.clone());
+            return Err(report);
+        }
+        self.state.initialized = false;
+        self.state.started_at = time::now();
+        finish::note(self.plan, state::STATE_FILE, &self.state);
+        self.teller.tell(Deed::Start);
+        crate::tell_manager(self.plan, self.manager);
+        self.set_out();
+        Ok(())
     }
 
     fn watch(&self, fd: BorrowedFd<'_>, token: u64, flags: EventFlags) -> Result<(), Errno> {
@@ -274,6 +334,7 @@ impl<'a> Supervisor<'a> {
             LOOKER_ON => self.let_go(),
             CHECK => self.check_output(),
             other if self.pending.contains_key(&other) => self.advance(other),
+            terminal if terminal >= UNATTENDED => self.forget_output(terminal - UNATTENDED),
             client => self.hear(client),
         }
     }
@@ -348,8 +409,11 @@ impl<'a> Supervisor<'a> {
     /// Asks the payload to end, and sets the time after which it is made to.
     fn stop(&mut self, timeout: Option<u32>) {
         self.halt.is_asked = true;
+        self.state.stopping = true;
+        finish::note(self.plan, state::STATE_FILE, &self.state);
         let timeout = timeout.unwrap_or(self.plan.stop_timeout);
-        if timeout == 0 {
+        // Where no program runs there is nobody to ask.
+        if timeout == 0 || self.launched.held.is_some() {
             return self.time_is_up();
         }
         let _ = self.kill(self.plan.stop_signal);
@@ -359,20 +423,14 @@ impl<'a> Supervisor<'a> {
     fn alarms(&mut self) {
         while let Some(alarm) = self.timers.next_due() {
             match alarm {
-                Alarm::Kill | Alarm::RunTime => self.time_is_up(),
+                Alarm::Kill => self.time_is_up(),
+                Alarm::RunTime => {
+                    self.has_run_out = true;
+                    self.time_is_up();
+                }
                 Alarm::Check => self.begin_check(),
                 Alarm::CheckTimeout => self.check_takes_too_long(),
             }
-        }
-    }
-
-    fn check_takes_too_long(&mut self) {
-        self.check_groups.end_left_behind();
-        let Some(checking) = &mut self.checking else { return };
-        let is_process = checking.kill(&mut self.check_groups);
-        self.give_up(Purpose::Check);
-        if !is_process {
-            self.check_ended(-1);
         }
     }
 
@@ -384,205 +442,10 @@ impl<'a> Supervisor<'a> {
         self.timers.cancel(Alarm::Kill);
     }
 
-    /// Runs the check that is due, unless one runs.
-    fn begin_check(&mut self) {
-        let Some(health) = &self.health else { return };
-        if self.checking.is_some() || self.ended.is_some() {
-            return;
-        }
-        if self.is_frozen() {
-            // A process that joins would stand still, and we with it.
-            self.askers.clear();
-            self.timers.set(Alarm::Check, Duration::from_nanos(health.check().interval.max(SOON)));
-            return;
-        }
-        let (own, namespaces) = (&self.plan.container.process, &self.plan.container.namespaces);
-        match Checking::begin(self.launched, own, namespaces, health.check(), &mut self.check_groups) {
-            Ok((checking, joining)) => {
-                let _ = self.watch(checking.output(), CHECK, EventFlags::IN);
-                self.timers.set(Alarm::CheckTimeout, checking.timeout);
-                self.checking = Some(checking);
-                self.await_process(joining, Purpose::Check);
-            }
-            Err(outcome) => self.judge(outcome),
-        }
-    }
-
-    fn check_output(&mut self) {
-        let Some(checking) = &mut self.checking else { return };
-        if !checking.read() {
-            let _ = epoll::delete(&self.epoll, checking.output());
-        }
-    }
-
-    fn check_ended(&mut self, code: i32) {
-        let Some(checking) = self.take_check() else { return };
-        self.judge(checking.outcome(code));
-    }
-
-    /// The check is over.
-    fn take_check(&mut self) -> Option<Checking> {
-        let checking = self.checking.take()?;
-        // What it leaves running may go on until its time is over.
-        if !self.check_groups.note(&checking) {
-            self.timers.cancel(Alarm::CheckTimeout);
-        }
-        let _ = epoll::delete(&self.epoll, checking.output());
-        Some(checking)
-    }
-
-    /// Has a process that is about to join watched.
-    fn await_process(&mut self, joining: Joining, purpose: Purpose) {
-        let token = self.next_client;
-        self.next_client += 1;
-        match self.watch(joining.fd(), token, EventFlags::IN) {
-            Ok(()) => drop(self.pending.insert(token, Pending { joining, purpose })),
-            Err(err) => self.did_not_join(purpose, &StartError::Socket(err.into())),
-        }
-    }
-
-    /// A process that is about to join says something.
-    fn advance(&mut self, token: u64) {
-        let Some(pending) = self.pending.get_mut(&token) else { return };
-        let purpose = pending.purpose;
-        match pending.joining.advance() {
-            Ok(None) => return,
-            Ok(Some(running)) => self.has_joined(purpose, &running),
-            Err(err) => self.did_not_join(purpose, &err),
-        }
-        self.forget_pending(|at, _| at == token);
-        // It may have ended already, and others before it.
-        self.reap();
-    }
-
-    /// Gives up those that are about to join for somebody.
-    fn give_up(&mut self, unwanted: Purpose) {
-        if self.pending.values().any(|it| it.purpose == unwanted) {
-            self.forget_pending(|_, purpose| purpose == unwanted);
-            self.reap();
-        }
-    }
-
-    fn forget_pending(&mut self, unwanted: impl Fn(u64, Purpose) -> bool) {
-        let epoll = &self.epoll;
-        self.pending.retain(|token, it| {
-            let is_kept = !unwanted(*token, it.purpose);
-            if !is_kept {
-                let _ = epoll::delete(epoll, it.joining.fd());
-            }
-            is_kept
-        });
-    }
-
-    fn has_joined(&mut self, purpose: Purpose, running: &Running) {
-        let client = match purpose {
-            Purpose::Exec(client) => client,
-            Purpose::Check => {
-                if let Some(checking) = &mut self.checking {
-                    checking.runs(running);
-                }
-                return;
-            }
-        };
-        let pid = running.pid.as_raw_nonzero().get();
-        self.joined.insert(pid, Joined { client });
-        self.teller.tell(Deed::Exec);
-        let terminal: Vec<_> = running.terminal.iter().map(AsFd::as_fd).collect();
-        self.reply(client, &Reply::Started { pid }, &terminal);
-    }
-
-    fn did_not_join(&mut self, purpose: Purpose, err: &StartError) {
-        match purpose {
-            Purpose::Exec(client) => {
-                let report = FailureReport::new(err, err.hint(), err.exit_code());
-                self.reply(client, &Reply::Failed(report), &[]);
-            }
-            Purpose::Check => {
-                if let Some(checking) = self.take_check() {
-                    self.judge(checking.cannot_run(err));
-                }
-            }
-        }
-    }
-
-    /// Notes an outcome, and does what follows from it.
-    fn judge(&mut self, outcome: Outcome) {
-        let code = outcome.exit_code;
-        let Some(health) = &mut self.health else { return };
-        let before = health.record().status.clone();
-        let verdict = health.take(outcome, self.started.elapsed());
-        let interval = health.check().interval;
-        // A check that says what the one before it said is no news, unless every one is asked for.
-        let is_news = code != 0 || health.record().status != before;
-        if is_news || self.plan.health.as_ref().is_some_and(|it| it.log_to_events) {
-            self.teller.health(health.record());
-        }
-        self.note_health();
-        for asker in std::mem::take(&mut self.askers) {
-            self.reply(asker, &Reply::Exited { code }, &[]);
-        }
-        if interval > 0 {
-            self.timers.set(Alarm::Check, Duration::from_nanos(interval));
-        }
-        if let Verdict::Unhealthy(action @ (OnFailure::Kill | OnFailure::Stop | OnFailure::Restart)) = verdict
-        {
-            self.tell_unhealthy(action);
-        }
-        match verdict {
-            Verdict::Nothing | Verdict::Unhealthy(OnFailure::None) => {}
-            Verdict::Healthy => {
-                if self.plan.notify == NotifyPlan::Healthy
-                    && let Some(manager) = self.manager
-                {
-                    manager.tell("READY=1\nSTATUS=container is healthy");
-                }
-            }
-            Verdict::Unhealthy(OnFailure::Kill) => {
-                let _ = self.kill(Signal::KILL.as_raw());
-            }
-            Verdict::Unhealthy(OnFailure::Stop) => {
-                self.halt.by_signal = true;
-                self.stop(None);
-            }
-            Verdict::Unhealthy(OnFailure::Restart) => {
-                self.halt.for_restart = true;
-                self.stop(None);
-            }
-        }
-    }
-
-    /// Says, to whoever reads our standard error (in a unit: the journal), why the container comes to an end.
-    fn tell_unhealthy(&self, action: OnFailure) {
-        let done = match action {
-            OnFailure::Stop => "stopped",
-            OnFailure::Restart => "started anew",
-            OnFailure::Kill | OnFailure::None => "killed",
-        };
-        let record = self.health.as_ref().map(Health::record);
-        let last = record.and_then(|it| it.log.back());
-        // A container's words, on a terminal or in the journal: one line, not without end, and no commands to the terminal.
-        let printable = |letter: char| if letter.is_control() { '?' } else { letter };
-        let output = last.and_then(|it| it.output.lines().next()).unwrap_or_default();
-        let output: String = output.chars().take(200).map(printable).collect();
-        let code = last.map_or(0, |it| it.exit_code);
-        let said = if output.is_empty() { String::new() } else { format!(": {output}") };
-        let name = &self.plan.name;
-        let text =
-            format!("container `{name}` is unhealthy (its check gave {code}{said}), so it is {done}\n");
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
-    }
-
     /// Whether the container is paused.
     fn is_frozen(&self) -> bool {
         let cgroup = self.launched.cgroup.as_ref().map(|it| &it.0);
         cgroup.and_then(|it| it.read("cgroup.freeze").ok()).is_some_and(|text| text.starts_with('1'))
-    }
-
-    /// Leaves word for other commands how the container is.
-    fn note_health(&self) {
-        if let (Some(health), Some(plan)) = (&self.health, &self.plan.health) {
-            finish::note_health(self.plan, plan, health.record());
-        }
     }
 
     fn output(&mut self, index: usize) {
@@ -670,158 +533,6 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    fn accept(&mut self) {
-        while let Ok(socket) =
-            rustix::net::accept_with(self.control, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)
-        {
-            let token = self.next_client;
-            self.next_client += 1;
-            if self.watch(socket.as_fd(), token, EventFlags::IN).is_ok() {
-                self.clients.insert(token, Client { socket, waits: false });
-            }
-        }
-    }
-
-    fn drop_client(&mut self, token: u64) {
-        if let Some(client) = self.clients.remove(&token) {
-            self.forget(client.socket.as_fd());
-            self.give_up(Purpose::Exec(token));
-        }
-    }
-
-    fn reply(&mut self, token: u64, reply: &Reply, fds: &[BorrowedFd<'_>]) {
-        if let Some(client) = self.clients.get(&token)
-            && control::send(&client.socket, reply, fds).is_err()
-        {
-            self.drop_client(token);
-        }
-    }
-
-    fn hear(&mut self, token: u64) {
-        let Some(client) = self.clients.get_mut(&token) else { return };
-        let (request, fds) = match control::receive::<Request>(&client.socket) {
-            Ok(Some(received)) => received,
-            Ok(None) | Err(_) => return self.drop_client(token),
-        };
-        match request {
-            Request::Stop { timeout } => {
-                client.waits = true;
-                self.halt.by_command = true;
-                self.stop(timeout);
-            }
-            Request::Wait => client.waits = true,
-            Request::Check if self.health.is_none() => {
-                let chain = vec!["the container has no health check".to_owned()];
-                let report = FailureReport { chain, hint: None, code: 125 };
-                self.reply(token, &Reply::Failed(report), &[]);
-            }
-            Request::Check => {
-                self.askers.push(token);
-                self.begin_check();
-            }
-            Request::Attach => self.attach(token, fds),
-            Request::Renamed(name) => {
-                self.teller.renamed(name);
-                self.reply(token, &Reply::Done, &[]);
-            }
-            Request::Policy(policy) => {
-                self.policy = policy;
-                self.reply(token, &Reply::Done, &[]);
-            }
-            Request::Kill { signal } => {
-                self.halt.by_command |= [Signal::KILL, Signal::TERM, Signal::INT, Signal::QUIT]
-                    .map(Signal::as_raw)
-                    .contains(&signal)
-                    || signal == self.plan.stop_signal;
-                let reply = match self.kill(signal) {
-                    Ok(()) => {
-                        self.teller.tell(Deed::Kill);
-                        Reply::Done
-                    }
-                    Err(err) => Reply::Failed(FailureReport {
-                        chain: vec![
-                            "cannot send the signal".to_owned(),
-                            std::io::Error::from(err).to_string(),
-                        ],
-                        hint: None,
-                        code: 125,
-                    }),
-                };
-                self.reply(token, &reply, &[]);
-            }
-            Request::Resize { rows, columns } => {
-                if let Some(terminal) = &self.terminal {
-                    let size = rustix::termios::Winsize {
-                        ws_row: rows,
-                        ws_col: columns,
-                        ws_xpixel: 0,
-                        ws_ypixel: 0,
-                    };
-                    let _ = rustix::termios::tcsetwinsize(&terminal.master, size);
-                }
-                self.reply(token, &Reply::Done, &[]);
-            }
-            Request::Exec(process) => self.exec(token, &process, fds),
-            Request::Root => {
-                let user_namespace = self.plan.container.namespaces.user.is_some();
-                match visit::root_of(self.launched.running.pidfd.as_fd(), user_namespace) {
-                    Ok(root) => self.reply(token, &Reply::Done, &[root.as_fd()]),
-                    Err(err) => {
-                        let report = FailureReport::new(&err, err.hint(), err.exit_code());
-                        self.reply(token, &Reply::Failed(report), &[]);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Lets a client see what the payload writes from now on, and write what it reads.
-    fn attach(&mut self, token: u64, fds: Vec<OwnedFd>) {
-        let mut fds = fds.into_iter();
-        let added = match (fds.next(), fds.next()) {
-            (Some(stdout), Some(stderr)) => self.taps.add(Tap { stdout, stderr }),
-            _ => Err(Errno::BADF),
-        };
-        if let Err(err) = added {
-            let cause = std::io::Error::from(err).to_string();
-            let chain = vec!["cannot attach".to_owned(), cause];
-            return self.reply(token, &Reply::Failed(FailureReport { chain, hint: None, code: 125 }), &[]);
-        }
-        let master = self.terminal.as_ref().and_then(|it| it.master.try_clone().ok());
-        let input = master.or_else(|| self.launched.input.as_ref().and_then(|it| it.try_clone().ok()));
-        self.teller.tell(Deed::Attach);
-        if let Some(client) = self.clients.get_mut(&token) {
-            client.waits = true;
-        }
-        let input: Vec<_> = input.iter().map(AsFd::as_fd).collect();
-        self.reply(token, &Reply::Done, &input);
-    }
-
-    fn exec(&mut self, token: u64, process: &Process, fds: Vec<OwnedFd>) {
-        let mut fds = fds.into_iter();
-        let streams = match (fds.next(), fds.next(), fds.next()) {
-            (Some(stdin), Some(stdout), Some(stderr)) => Some(StandardStreams { stdin, stdout, stderr }),
-            _ => None,
-        };
-        if streams.is_none() && !process.terminal {
-            let text = "the request came without standard streams".to_owned();
-            let report = FailureReport { chain: vec![text], hint: None, code: 125 };
-            return self.reply(token, &Reply::Failed(report), &[]);
-        }
-        if self.is_frozen() {
-            let text = "the container is paused".to_owned();
-            let hint = Some(format!("let it go on first: pontoon unpause {}", self.plan.name));
-            let report = FailureReport { chain: vec![text], hint, code: 125 };
-            return self.reply(token, &Reply::Failed(report), &[]);
-        }
-        let cgroup = self.launched.cgroup.as_ref().map(|it| it.1.as_fd());
-        let (target, namespaces) = (self.launched.running.pidfd.as_fd(), &self.plan.container.namespaces);
-        match Joining::begin(target, namespaces, process, &self.launched.extras, streams, cgroup) {
-            Ok(joining) => self.await_process(joining, Purpose::Exec(token)),
-            Err(err) => self.did_not_join(Purpose::Exec(token), &err),
-        }
-    }
-
     /// The payload has ended: keeps what it wrote last, and ends what joined it.
     fn finish(mut self) -> Ended {
         self.pending.clear();
@@ -836,12 +547,17 @@ impl<'a> Supervisor<'a> {
         }
         self.launched.log.finish();
         self.reap();
+        let restarters =
+            self.restarters.iter().filter_map(|it| self.clients.remove(it)).map(|it| it.socket).collect();
         let waiting = self.clients.into_values().filter(|it| it.waits).map(|it| it.socket).collect();
         let client = self.terminal.and_then(|it| it.client);
         Ended {
-            code: self.ended.unwrap_or(125),
+            code: if self.has_run_out { OUT_OF_TIME } else { self.ended.unwrap_or(125) },
             halt: self.halt,
-            policy: self.policy,
+            course: self.course,
+            restarters,
+            started_at: self.state.started_at,
+            failure: self.failure,
             client,
             waiting,
             rests,

@@ -36,8 +36,7 @@ impl<'a> Teller<'a> {
     }
 
     /// A health check said something.
-    pub fn health(&self, record: &HealthRecord) {
-        let to_events = self.plan.health.as_ref().is_some_and(|it| it.log_to_events);
+    pub fn health(&self, record: &HealthRecord, to_events: bool) {
         let last = record.log.back().filter(|_| to_events);
         let log = last.and_then(|it| serde_json::to_string(it).ok()).unwrap_or_default();
         let news = HealthNews { status: record.status.clone(), failing_streak: record.failing_streak, log };

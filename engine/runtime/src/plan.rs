@@ -317,6 +317,8 @@ pub enum MountSource {
     Cgroup,
     /// A new `mqueue`.
     Mqueue,
+    /// `/dev/shm` of the container that is joined.
+    SharedMemory,
     /// A new `devpts`.
     Devpts {
         /// Group of the terminals, where it is mapped.
@@ -442,6 +444,15 @@ pub struct Process {
     /// Labels of security modules.
     #[serde(default)]
     pub labels: Labels,
+    /// Descriptors with these numbers stay open.
+    #[serde(default)]
+    pub preserved: Vec<u32>,
+    /// What the kernel says it is (personality(2)); `None` leaves our own.
+    #[serde(default)]
+    pub personality: Option<u32>,
+    /// Nobody holds its terminal: the supervisor reads what is written there, and forgets it.
+    #[serde(default)]
+    pub unattended: bool,
     /// Put a small init before it, which reaps orphans and forwards signals.
     pub init: bool,
 }
@@ -464,9 +475,24 @@ pub struct Entry {
     /// The line of `/etc/passwd`, with `$USERNAME`, `$UID`, `$GID`, `$NAME` and `$HOME`; `None` is the usual one.
     #[serde(default)]
     pub passwd: Option<String>,
+    /// Lines of `/etc/passwd` for users of the host's, each with the name and the number that it is about: where the image
+    /// knows one of them it gets none.
+    #[serde(default)]
+    pub hosts: Vec<HostEntry>,
     /// The line of `/etc/group`, with `$GROUPNAME`, `$GID` and `$USERLIST`; `None` is the usual one.
     #[serde(default)]
     pub group: Option<String>,
+}
+
+/// A user of the host's who is to be known in the container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostEntry {
+    /// Login name.
+    pub name: String,
+    /// User id.
+    pub uid: u32,
+    /// The line.
+    pub line: String,
 }
 
 /// One resource limit.

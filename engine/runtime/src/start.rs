@@ -39,6 +39,12 @@ pub struct Extras {
     pub init: Option<OwnedFd>,
     /// Whether the kernel kills the process when the supervisor ends.
     pub dies_with_parent: bool,
+    /// Descriptors that a process which joins gets, under the numbers that it preserves.
+    pub passed: Vec<OwnedFd>,
+    /// `/dev/shm` of the container that is joined, as a mount that has no place yet.
+    pub shared_memory: Option<OwnedFd>,
+    /// Whether a program that is not there is told before the process waits for the word to become it.
+    pub looks_first: bool,
 }
 
 /// Why a container did not start.
@@ -222,15 +228,46 @@ impl Starting {
     ///
     /// # Errors
     /// See [`StartError`].
-    pub fn go(mut self) -> Result<Running, StartError> {
-        self.tell(GO)?;
-        match message::receive(&self.socket).map_err(StartError::Socket)? {
-            None => {}
-            Some(Report::Failed(failure)) => return Err(StartError::child(failure)),
-            Some(_) => return Err(StartError::Vanished),
+    pub fn go(self) -> Result<Running, StartError> {
+        let (running, held) = self.hold()?;
+        match held.go() {
+            Ok(()) => Ok(running),
+            Err(err) => {
+                kill_and_reap(&running.pidfd);
+                Err(err)
+            }
         }
+    }
+
+    /// Leaves the process where it is: it becomes the payload when it is told to.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn hold(mut self) -> Result<(Running, Held), StartError> {
         let child = self.child.take().ok_or(StartError::Vanished)?;
-        Ok(Running { pid: self.pid, pidfd: child, terminal: self.terminal.take() })
+        let socket = self.socket.try_clone().map_err(StartError::Socket)?;
+        Ok((Running { pid: self.pid, pidfd: child, terminal: self.terminal.take() }, Held { socket }))
+    }
+}
+
+/// A first process that is set up and waits for the word to become the payload. Dropping this ends it.
+#[derive(Debug)]
+pub struct Held {
+    socket: OwnedFd,
+}
+
+impl Held {
+    /// Gives the word, and waits until the process has become the payload. After an error the process ends by itself.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn go(self) -> Result<(), StartError> {
+        message::tell(&self.socket, GO).map_err(StartError::Socket)?;
+        match message::receive(&self.socket).map_err(StartError::Socket)? {
+            None => Ok(()),
+            Some(Report::Failed(failure)) => Err(StartError::child(failure)),
+            Some(_) => Err(StartError::Vanished),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use pontoon_rootless::idmap::IdMaps;
 use pontoon_rootless::sys::{self, CloneFlags, Cloned};
 use pontoon_rootless::userns;
+use rustix::fs::OFlags;
 use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
@@ -18,6 +19,7 @@ use crate::child;
 use crate::fuse;
 use crate::mapped::IdSpaces;
 use crate::message::{self, Failure, MAPPED, ROOTFS, Report};
+use crate::paths;
 use crate::plan::{Files, MountSource, Rootfs, RootfsSource};
 use crate::start::{StartError, report_socket};
 
@@ -41,6 +43,33 @@ pub enum Place<'a> {
         /// What they are.
         files: &'a Files,
     },
+}
+
+/// `/dev/shm` of a running container, as a mount that has no place yet; `None` if it has none. Called with a single thread
+/// only.
+///
+/// # Errors
+/// See [`StartError`].
+pub fn shared_memory(process: BorrowedFd<'_>, user_namespace: bool) -> Result<Option<OwnedFd>, StartError> {
+    let (ours, theirs) = report_socket().map_err(StartError::Clone)?;
+    let work = |root: &OwnedFd| {
+        let flags =
+            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+        let place = paths::open(root, "/dev/shm", OFlags::PATH | OFlags::DIRECTORY);
+        match place.and_then(|it| open_tree(&it, "", flags)) {
+            Ok(mount) => message::send(&theirs, &Report::Joined(mount)),
+            Err(_) => return 1,
+        }
+        0
+    };
+    let visitor = visit(Place::Running { process, user_namespace }, work)?;
+    drop(theirs);
+    let said = message::receive(&ours).map_err(StartError::Socket)?;
+    let _ = visitor.wait()?;
+    Ok(match said {
+        Some(Report::Joined(mount)) => Some(mount),
+        _ => None,
+    })
 }
 
 /// A child at work.

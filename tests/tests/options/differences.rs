@@ -32,13 +32,6 @@ pub const GLOBAL: &[Difference] = &[
     ours_is("null", "HostConfig.Annotations", NOTES),
 ];
 
-/// Of health checks that are switched off.
-pub const NO_CHECK: &[Difference] = &[differs("Config.Healthcheck", "fault: Podman's has the test NONE")];
-
-/// Of an environment that is put together at the start.
-pub const ENVIRONMENT: &[Difference] =
-    &[differs("Config.Env", "fault: before the start ours tells only the image's and that of `--env`")];
-
 const NOT_TOLD: &str = "Podman mounts what another container has of the host's paths, and does not tell";
 
 /// Of a path of the host that another container has.

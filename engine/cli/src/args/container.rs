@@ -58,6 +58,20 @@ pub struct StartArgs {
     pub sig_proxy: Option<bool>,
 }
 
+/// `init`
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Names or ids
+    #[arg(value_name = "CONTAINER")]
+    pub containers: Vec<String>,
+    /// Take all containers that are not set up
+    #[arg(short, long, conflicts_with = "containers")]
+    pub all: bool,
+    /// Take the container created last
+    #[arg(short, long)]
+    pub latest: bool,
+}
+
 /// `stop`
 #[derive(Debug, Args)]
 pub struct StopArgs {
@@ -239,6 +253,9 @@ pub struct ExecArgs {
     /// Pass that many more descriptors, from 3 on
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub preserve_fds: u32,
+    /// Pass these descriptors
+    #[arg(long, value_name = "N,...", conflicts_with = "preserve_fds")]
+    pub preserve_fd: Vec<String>,
     /// Give the process all capabilities of the container's user namespace
     #[arg(long)]
     pub privileged: bool,
@@ -423,6 +440,15 @@ pub struct UpdateArgs {
     /// When to start the container anew: no, always, on-failure[:N] or unless-stopped
     #[arg(long, value_name = "POLICY")]
     pub restart: Option<String>,
+    /// Set an environment variable for the next run, or take the host's (NAME, PREFIX*)
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    pub env: Vec<String>,
+    /// Take a variable out of the environment of the next run
+    #[arg(long, value_name = "NAME")]
+    pub unsetenv: Vec<String>,
+    /// How its health is checked.
+    #[command(flatten)]
+    pub health: super::HealthOptions,
     /// What it may use.
     #[command(flatten)]
     pub resources: super::ResourceOptions,

@@ -28,9 +28,9 @@ mod volume;
 
 pub use complete::{Candidate, CompleteArgs, CompletionArgs, Named, Next, next as next_word, starting_with};
 pub use container::{
-    AttachArgs, Chosen, CleanupArgs, ExecArgs, HealthcheckRunArgs, ImagePruneArgs, KillArgs, LogsArgs,
-    Passing, PauseArgs, PortArgs, PruneArgs, PsArgs, PsSort, RenameArgs, RestartArgs, RmArgs, StartArgs,
-    StatsArgs, StopArgs, TopArgs, UpdateArgs, WaitArgs,
+    AttachArgs, Chosen, CleanupArgs, ExecArgs, HealthcheckRunArgs, ImagePruneArgs, InitArgs, KillArgs,
+    LogsArgs, Passing, PauseArgs, PortArgs, PruneArgs, PsArgs, PsSort, RenameArgs, RestartArgs, RmArgs,
+    StartArgs, StatsArgs, StopArgs, TopArgs, UpdateArgs, WaitArgs,
 };
 pub use error::ArgsError;
 pub use files::{
@@ -84,6 +84,8 @@ pub enum Command {
     Create(Box<CreateArgs>),
     /// `start`
     Start(StartArgs),
+    /// `init`
+    Init(InitArgs),
     /// `stop`
     Stop(StopArgs),
     /// `kill`

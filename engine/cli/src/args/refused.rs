@@ -12,7 +12,6 @@ const COMMANDS: &[Refused] = &[
     ),
     ("farm", Some("it hands builds to services on other machines")),
     ("generate", Some("writing units and YAML of containers comes later")),
-    ("init", Some("`start` prepares and starts in one step")),
     ("kube", LATER_KUBE),
     (
         "login",
@@ -33,7 +32,6 @@ const COMMANDS: &[Refused] = &[
 const GROUPED: &[Refused] = &[
     ("container checkpoint", LATER_CHECKPOINT),
     ("container clone", Some("`pontoon inspect` tells its options (CreateCommand)")),
-    ("container init", Some("`start` prepares and starts in one step")),
     ("container restore", LATER_CHECKPOINT),
     ("container runlabel", Some("`pontoon image inspect` shows the label; run its command yourself")),
     ("image build", LATER_BUILD),
@@ -111,19 +109,11 @@ const GLOBAL: &[Refused] = &[
 
 /// Options of `run` and `create`.
 const CONTAINER: &[Refused] = &[
-    ("--attach", Some("without `-d` the output is attached, with `-i` the input")),
-    ("-a", Some("without `-d` the output is attached, with `-i` the input")),
-    ("--chrootdirs", Some("`--volume` brings /etc/hosts and its like into such a directory")),
     ("--cpu-rt-period", VERSION_1),
     ("--cpu-rt-runtime", VERSION_1),
     ("--decryption-key", ENCRYPTED),
-    (
-        "--hostuser",
-        Some("`--passwd-entry` writes a line of /etc/passwd, and `--userns keep-id` brings the caller"),
-    ),
     ("--infra-conmon-pidfile", Some("`--conmon-pidfile` writes it")),
     ("--init-ctr", LATER_PODS),
-    ("--init-path", Some("pontoon brings its own init")),
     ("--intel-rdt-closid", Some("only as root with resctrl")),
     ("--ip", Some("pasta gives the host's address")),
     ("--ip6", Some("pasta gives the host's address")),
@@ -133,10 +123,8 @@ const CONTAINER: &[Refused] = &[
     ("--memory-swappiness", VERSION_1),
     ("--network-alias", Some("names between containers come with networks with names, later")),
     ("--oom-kill-disable", VERSION_1),
-    ("--personality", Some("`setarch` in the container sets it, where the container has it")),
     ("--pod", LATER_PODS),
     ("--pod-id-file", LATER_PODS),
-    ("--preserve-fd", Some("`--preserve-fds N` passes descriptors 3 and up")),
     ("--rdt-class", Some("only as root with resctrl")),
     ("--rootfs", Some("make an image of the directory with `tar … | pontoon import - NAME`")),
     ("--storage-opt", Some("limits of the root file system need quotas of the file system")),
@@ -145,7 +133,6 @@ const CONTAINER: &[Refused] = &[
 
 /// Options of the other commands.
 const OTHERS: &[(&str, &[Refused])] = &[
-    ("exec", &[("--preserve-fd", Some("`--preserve-fds N` passes descriptors 3 and up"))]),
     ("pull", &[("--decryption-key", ENCRYPTED)]),
     ("import", &[("--signature-policy", POLICY)]),
     ("load", &[("--signature-policy", POLICY)]),

@@ -22,6 +22,9 @@ pub struct RunArgs {
     /// Pass that many more descriptors, from 3 on
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub preserve_fds: u32,
+    /// Pass these descriptors
+    #[arg(long, value_name = "N,...", conflicts_with = "preserve_fds")]
+    pub preserve_fd: Vec<String>,
     /// Print the plan and change nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -200,12 +203,18 @@ pub struct ContainerOptions {
     /// Add an annotation
     #[arg(long, value_name = "KEY=VALUE")]
     pub annotation: Vec<String>,
+    /// Attach to these streams only: stdin, stdout, stderr
+    #[arg(short, long, value_name = "STREAM,...")]
+    pub attach: Vec<String>,
     /// Grant capabilities
     #[arg(long, value_name = "CAP,...")]
     pub cap_add: Vec<String>,
     /// Take capabilities away
     #[arg(long, value_name = "CAP,...")]
     pub cap_drop: Vec<String>,
+    /// Directories inside that get /etc/hosts and the like, too
+    #[arg(long, value_name = "DIR,...")]
+    pub chrootdirs: Vec<String>,
     /// Control group: enabled, disabled, no-conmon or split
     #[arg(long, value_name = "MODE")]
     pub cgroups: Option<String>,
@@ -266,12 +275,18 @@ pub struct ContainerOptions {
     /// What /etc/hosts begins with: a file, `image` or `none`
     #[arg(long, value_name = "FILE", conflicts_with = "no_hosts")]
     pub hosts_file: Option<String>,
+    /// Make users of the host known in the container
+    #[arg(long, value_name = "USER,...")]
+    pub hostuser: Vec<String>,
     /// Take the host's proxy variables
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
     pub http_proxy: Option<bool>,
     /// Run a small init that passes signals on and reaps processes
     #[arg(long)]
     pub init: bool,
+    /// A program of the host that is the init
+    #[arg(long, value_name = "FILE")]
+    pub init_path: Option<PathBuf>,
     /// Keep standard input open
     #[arg(short, long)]
     pub interactive: bool,
@@ -314,6 +329,9 @@ pub struct ContainerOptions {
     /// Line of /etc/passwd for a user that the image does not know
     #[arg(long, value_name = "LINE")]
     pub passwd_entry: Option<String>,
+    /// What the kernel says it is: LINUX or LINUX32
+    #[arg(long, value_name = "NAME")]
+    pub personality: Option<String>,
     /// Write the process id of the container's first process to this file
     #[arg(long, value_name = "FILE")]
     pub pidfile: Option<PathBuf>,

@@ -72,6 +72,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         |args| { Command::Create(Box::new(args)) }
     ),
     row!("start", "Start containers", "[options] CONTAINER...", StartArgs, Command::Start),
+    row!("init", "Set containers up, to be started later", "[options] CONTAINER...", InitArgs, Command::Init),
     row!("stop", "Stop containers", "[options] CONTAINER...", StopArgs, Command::Stop),
     row!("restart", "Restart containers", "[options] CONTAINER...", RestartArgs, Command::Restart),
     row!("pause", "Freeze the processes of containers", "[options] CONTAINER...", PauseArgs, Command::Pause),
@@ -349,9 +350,13 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     row!("secret ls", "List secrets", "[options]", LsArgs, Command::SecretLs),
     row!("secret rm", "Remove secrets", "[options] SECRET...", SecretRmArgs, Command::SecretRm),
-    row!("update", "Change a container's limits", "[options] CONTAINER", UpdateArgs, |args| {
-        Command::Update(Box::new(args))
-    }),
+    row!(
+        "update",
+        "Change limits, checks and other settings of a container",
+        "[options] CONTAINER",
+        UpdateArgs,
+        |args| { Command::Update(Box::new(args)) }
+    ),
     row!(
         "volume export",
         "Write a volume's content as an archive",
@@ -447,6 +452,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("container create", "create"),
     ("container exec", "exec"),
     ("container export", "export"),
+    ("container init", "init"),
     ("container kill", "kill"),
     ("container list", "ps"),
     ("container logs", "logs"),

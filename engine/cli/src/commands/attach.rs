@@ -1,7 +1,7 @@
 //! `attach`, and `start --attach` of a container that runs.
 
 use std::io::Error;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::sys::signal::Signal;
 use pontoon_lifecycle::attach::{self, Attached};
@@ -40,9 +40,28 @@ pub fn running(
             format!("container `{name}` is {}: only one that runs can be attached to", found.status.word());
         return Err(Failure::new(text, Some(format!("start it first: pontoon start --attach {name}"))));
     }
-    let attached = attach::attach(&found.container)
+    follow(found, with_input, proxies, keys, || Ok(()))
+}
+
+/// Attaches to a container that is set up, lets it run, and gives its exit code as ours.
+pub fn held(found: &Found, with_input: bool, proxies: bool, keys: DetachKeys) -> Result<ExitStatus, Failure> {
+    let name = &found.record.name;
+    let cannot = |err| Failure::from(err).while_doing(format!("cannot start container `{name}`"));
+    follow(found, with_input, proxies, keys, || stop::let_it_run(&found.container).map(drop).map_err(cannot))
+}
+
+/// Shows what is written from now on, and does `then` before there is anything to see.
+fn follow(
+    found: &Found,
+    with_input: bool,
+    proxies: bool,
+    keys: DetachKeys,
+    then: impl FnOnce() -> Result<(), Failure>,
+) -> Result<ExitStatus, Failure> {
+    let name = &found.record.name;
+    let mut attached = attach::attach(&found.container)
         .map_err(|err| Failure::from(err).while_doing(format!("cannot attach to container `{name}`")))?;
-    match relay(found, &attached, with_input, proxies, keys)? {
+    match relay(found, &mut attached, with_input, proxies, keys, then)? {
         Over::Detached => Ok(ExitStatus::Success),
         // As a program that writes itself would end. The container goes on.
         Over::ReaderGone => Ok(ExitStatus::from_signal(Signal::SIGPIPE as i32)),
@@ -67,24 +86,28 @@ enum Over {
 
 fn relay(
     found: &Found,
-    attached: &Attached,
+    attached: &mut Attached,
     with_input: bool,
     proxies: bool,
     keys: DetachKeys,
+    then: impl FnOnce() -> Result<(), Failure>,
 ) -> Result<Over, Failure> {
     let signals = proxied_signals()?;
     let is_terminal = found.record.request.tty;
-    let input = attached.input.as_ref().filter(|_| with_input);
+    let way_in = attached.input.take();
+    // Of a terminal the same descriptor serves for its size.
+    let terminal = way_in.as_ref().filter(|_| is_terminal).map(OwnedFd::try_clone).transpose()?;
+    let mut input = way_in.filter(|_| with_input);
     let resize = || {
-        if let (true, Some(terminal), Some(size)) =
-            (is_terminal, &attached.input, window_size(rustix::stdio::stdin()))
-        {
+        if let (Some(terminal), Some(size)) = (&terminal, window_size(rustix::stdio::stdin())) {
             let _ = set_window_size(terminal.as_fd(), size);
         }
     };
     resize();
-    let _raw = input.filter(|_| is_terminal).and_then(|_| RawMode::enter(rustix::stdio::stdin()).ok());
-    let typing = input.map(|to| Typing::new(keys, to.as_fd())).transpose();
+    then()?;
+    let _raw =
+        input.as_ref().filter(|_| is_terminal).and_then(|_| RawMode::enter(rustix::stdio::stdin()).ok());
+    let typing = input.as_ref().map(|to| Typing::new(keys, to.as_fd())).transpose();
     let mut typing = typing.map_err(Error::from)?;
     let (mut out_open, mut err_open) = (true, true);
     loop {
@@ -97,7 +120,7 @@ fn relay(
             PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::empty()),
         ];
         let mut places = [None; 3];
-        let towards = match (&typing, input) {
+        let towards = match (&typing, &input) {
             (Some(typing), Some(to)) if typing.is_pending() => (true, to.as_fd(), PollFlags::OUT),
             _ => (typing.is_some(), rustix::stdio::stdin(), PollFlags::IN),
         };
@@ -137,14 +160,20 @@ fn relay(
         if err_ready {
             err_open = copy(attached.stderr.as_fd(), rustix::stdio::stderr());
         }
-        let typed = match (&mut typing, input) {
+        let typed = match (&mut typing, &input) {
             (Some(typing), Some(to)) if in_ready && typing.is_pending() => typing.hand_on(to.as_fd()),
             (Some(typing), Some(to)) if in_ready => typing.read(rustix::stdio::stdin(), to.as_fd()),
             _ => Typed::More,
         };
         match typed {
             Typed::More => {}
-            Typed::End => typing = None,
+            Typed::End => {
+                (typing, input) = (None, None);
+                // A pipe has an end, which the payload is to see; a terminal goes on.
+                if !is_terminal {
+                    let _ = stop::end_input(&found.container);
+                }
+            }
             Typed::Detach => return Ok(Over::Detached),
         }
         if !out_open && !err_open {

@@ -161,15 +161,20 @@ pub fn kill(context: &Context, args: &KillArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
     let signal = parse_signal("--signal", &args.signal)?;
     let selection = Selection::of("kill", &args.chosen, &[]);
-    let names = selection.resolve(&store, Status::is_alive)?;
+    let names = selection.resolve(&store, |status| status.run().is_some())?;
     for_each(&names, |name| {
         let found = list::find(&store, name)?;
-        if !found.status.is_alive() {
+        if !found.status.is_alive() || matches!(found.status, Status::Initialized(_)) {
+            let word = found.status.word();
             let text =
-                format!("container `{name}` is not running: a signal can be sent to running containers only");
+                format!("container `{name}` is {word}: a signal can be sent to running containers only");
             return Err(Failure::new(text, None));
         }
         ask::kill(&found.container, signal)?;
+        if signal == nix::sys::signal::Signal::SIGKILL as i32 {
+            // Nobody refuses that one, so its end is waited for, as in Podman.
+            let _ = ask::wait(&found.container);
+        }
         Ok(Some(name.to_owned()))
     })
 }

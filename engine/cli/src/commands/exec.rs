@@ -8,7 +8,7 @@ use pontoon_lifecycle::list;
 use pontoon_lifecycle::status::Status;
 use rustix::fs::{Mode, OFlags};
 
-use super::{Context, Failure, foreground};
+use super::{Context, Failure, foreground, run};
 use pontoon_cli::args::ExecArgs;
 use pontoon_cli::detach_keys::DetachKeys;
 use pontoon_cli::exit::ExitStatus;
@@ -18,16 +18,7 @@ use pontoon_cli::terminal::{set_window_size, window_size};
 
 /// `pontoon exec`
 pub fn exec(context: &Context, args: &ExecArgs) -> Result<ExitStatus, Failure> {
-    if args.detach && args.tty {
-        let hint = "nobody would hold the terminal; leave one of them out";
-        return Err(Failure::new(
-            "`--detach` and `--tty` of `exec` exclude each other",
-            Some(hint.to_owned()),
-        ));
-    }
-    if args.preserve_fds > 0 {
-        return Err(Failure::new("`--preserve-fds` is not supported yet", None));
-    }
+    let preserved = run::check_passed(args.preserve_fds, &args.preserve_fd)?;
     let store = context.store()?;
     let (name, command) = if args.latest {
         let newest = list::list(&store)?.containers.pop().map(|it| it.record.name);
@@ -41,15 +32,14 @@ pub fn exec(context: &Context, args: &ExecArgs) -> Result<ExitStatus, Failure> {
         return Err(Failure::new("`exec` needs a command", Some(format!("pontoon exec {name} COMMAND"))));
     }
     let found = list::find(&store, &name)?;
-    if !found.status.is_alive() {
-        return Err(Failure::new(
-            format!("container `{name}` is not running"),
-            Some(format!("start it first: pontoon start {name}")),
-        ));
-    }
-    if matches!(found.status, Status::Paused(_)) {
-        let hint = format!("let it go on first: pontoon unpause {name}");
-        return Err(Failure::new(format!("container `{name}` is paused"), Some(hint)));
+    let word = found.status.word();
+    let hint = match &found.status {
+        Status::Paused(_) => Some(format!("let it go on first: pontoon unpause {name}")),
+        alive if alive.is_alive() && !matches!(alive, Status::Initialized(_)) => None,
+        _ => Some(format!("start it first: pontoon start {name}")),
+    };
+    if !matches!(found.status, Status::Starting | Status::Running(_)) {
+        return Err(Failure::new(format!("container `{name}` is {word}, not running"), hint));
     }
     let request = ExecRequest {
         command,
@@ -58,6 +48,9 @@ pub fn exec(context: &Context, args: &ExecArgs) -> Result<ExitStatus, Failure> {
         workdir: args.workdir.clone(),
         tty: args.tty,
         privileged: args.privileged,
+        preserve_fds: args.preserve_fds,
+        preserved,
+        unattended: args.detach && args.tty,
     };
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
         .map_err(std::io::Error::from)?;

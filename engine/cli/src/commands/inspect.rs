@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use pontoon_image::ImageConfig;
+use pontoon_image::{HealthConfig, ImageConfig};
 use pontoon_lifecycle::create::image_config;
 use pontoon_lifecycle::decide::{
-    DEFAULT_STOP_TIMEOUT, default_capabilities, default_log_driver, is_systemd, log_path, signal_number,
-    usual_stop_signal,
+    DEFAULT_STOP_TIMEOUT, default_capabilities, default_log_driver, is_systemd, known_environment, log_path,
+    signal_number, usual_stop_signal,
 };
 use pontoon_lifecycle::health;
 use pontoon_lifecycle::id_maps;
@@ -189,10 +189,14 @@ fn facts<'a>(
         image_name: &record.image_name,
         request,
         command: command.clone(),
-        entrypoint: (!entry.is_empty()).then_some(entry),
+        // One that was cleared is an empty word, as Podman tells it.
+        entrypoint: match request.entrypoint.as_deref() {
+            Some([]) => Some(vec![String::new()]),
+            _ => (!entry.is_empty()).then_some(entry),
+        },
         words: (!words.is_empty()).then_some(words),
         env: process.as_ref().map_or_else(
-            || environment(found, config.as_ref()),
+            || known_environment(request, config.as_ref().unwrap_or(&ImageConfig::default())),
             |it| it.env.iter().filter(|it| !is_secret(request, it)).cloned().collect(),
         ),
         secrets: secrets(record),
@@ -212,7 +216,10 @@ fn facts<'a>(
             .collect(),
         stop_signal: stop_signal.unwrap_or_else(|| usual_stop_signal(request, &command)),
         stop_timeout: request.stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
-        healthcheck: config.as_ref().and_then(|it| health::effective(&request.health, it)),
+        healthcheck: config.as_ref().and_then(|it| health::effective(&request.health, it)).or_else(|| {
+            let none = || HealthConfig { test: vec!["NONE".to_owned()], ..HealthConfig::default() };
+            request.health.is_off().then(none)
+        }),
         state: state(found, config.as_ref()),
         id_maps: id_maps(context, store, record),
         systemd: is_systemd(request, &command),
@@ -230,7 +237,7 @@ fn facts<'a>(
             String::new()
         },
         graph: graph(context, store, found, image.as_ref()),
-        cgroup_manager: rows::cgroup_word(record),
+        cgroup_manager: rows::CGROUP_MANAGER,
         size: if with_size { rows::sizes(&context.host, store, &[record]).pop() } else { None },
     })
 }
@@ -295,26 +302,12 @@ fn secrets(record: &ContainerRecord) -> Vec<Secret> {
         .collect()
 }
 
-/// What the environment will be, as far as the record and the image say.
-fn environment(found: &Found, config: Option<&ImageConfig>) -> Vec<String> {
-    // In the order in which the settings are made.
-    let mut settings: Vec<(String, String)> = vec![("container".to_owned(), "podman".to_owned())];
-    let image = config.map(ImageConfig::environment).unwrap_or_default();
-    for (name, value) in image.into_iter().chain(found.record.request.env.iter().cloned()) {
-        match settings.iter_mut().find(|it| it.0 == name) {
-            Some(setting) => setting.1 = value,
-            None => settings.push((name, value)),
-        }
-    }
-    settings.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
-}
-
 fn state(found: &Found, config: Option<&ImageConfig>) -> StateFacts {
     let is_checked = config.is_some_and(|it| health::effective(&found.record.request.health, it).is_some());
     let status = &found.status;
     let (state, pid, exit_code, started_at, finished_at) = rows::state(status);
     let (monitor_pid, cgroup_path) = status
-        .run()
+        .process()
         .map_or((0, String::new()), |state| (state.monitor_pid, state.cgroup.clone().unwrap_or_default()));
     let (oom_killed, error) = match status {
         Status::Exited(exit) => (exit.oom_killed, exit.error.clone().unwrap_or_default()),

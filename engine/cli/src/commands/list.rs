@@ -8,7 +8,7 @@ use pontoon_lifecycle::disk;
 use pontoon_lifecycle::host::Host;
 use pontoon_lifecycle::list::{self, Summary};
 use pontoon_lifecycle::record::ContainerRecord;
-use pontoon_lifecycle::request::{CgroupMode, MountSource, NetworkMode};
+use pontoon_lifecycle::request::{MountSource, NetworkMode};
 use pontoon_lifecycle::status::Status;
 use pontoon_storage::Store;
 
@@ -199,15 +199,18 @@ pub fn row(summary: &Summary, images: &mut ImageFacts<'_>) -> ps::Row {
 pub fn state(status: &Status) -> (ps::State, i32, i32, Option<SystemTime>, Option<SystemTime>) {
     let moment = |nanos: u64| (nanos > 0).then(|| from_nanos(nanos));
     match status {
-        Status::Created => (ps::State::Created, 0, 0, None, None),
-        Status::Starting => (ps::State::Initialized, 0, 0, None, None),
+        Status::Created | Status::Starting => (ps::State::Created, 0, 0, None, None),
+        Status::Initialized(state) => (ps::State::Initialized, state.pid, 0, None, None),
         Status::Restarting(exit) => {
             (ps::State::Restarting, 0, exit.code, moment(exit.started_at), moment(exit.finished_at))
         }
         Status::Running(state) => (ps::State::Running, state.pid, 0, moment(state.started_at), None),
+        Status::Stopping(state) => (ps::State::Stopping, state.pid, 0, moment(state.started_at), None),
         Status::Paused(state) => (ps::State::Paused, state.pid, 0, moment(state.started_at), None),
         // One that could not be started keeps the state it had, as with Podman.
-        Status::Exited(exit) if exit.started_at == 0 => (ps::State::Created, 0, exit.code, None, None),
+        Status::Exited(exit) if exit.started_at == 0 && !exit.held => {
+            (ps::State::Created, 0, exit.code, None, None)
+        }
         Status::Exited(exit) => {
             (ps::State::Exited, 0, exit.code, moment(exit.started_at), moment(exit.finished_at))
         }
@@ -218,7 +221,11 @@ pub fn state(status: &Status) -> (ps::State, i32, i32, Option<SystemTime>, Optio
 /// How often the last run, or the one that goes on, was a restart by the policy.
 pub fn restarts(status: &Status) -> u32 {
     match status {
-        Status::Running(state) | Status::Paused(state) | Status::Abandoned(state) => state.restarts,
+        Status::Initialized(state)
+        | Status::Running(state)
+        | Status::Paused(state)
+        | Status::Stopping(state)
+        | Status::Abandoned(state) => state.restarts,
         Status::Exited(exit) | Status::Restarting(exit) => exit.restarts,
         Status::Created | Status::Starting => 0,
     }
@@ -290,10 +297,5 @@ fn plain(err: port::PortError) -> Failure {
     Failure::new(err, None)
 }
 
-/// The cgroup manager's word.
-pub fn cgroup_word(record: &ContainerRecord) -> &'static str {
-    match record.request.cgroups {
-        CgroupMode::Enabled | CgroupMode::Split => "systemd",
-        CgroupMode::NoConmon | CgroupMode::Disabled => "",
-    }
-}
+/// The cgroup manager's word, which Podman tells of containers without groups as well.
+pub const CGROUP_MANAGER: &str = "systemd";

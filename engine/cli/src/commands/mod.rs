@@ -27,6 +27,7 @@ mod rename;
 mod restart;
 mod run;
 mod secret;
+mod start;
 mod stats;
 mod system;
 mod system_check;
@@ -159,7 +160,8 @@ pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failur
     match invocation.command {
         Command::Run(args) => run::run(&context, *args),
         Command::Create(args) => run::create(&context, *args),
-        Command::Start(args) => run::start(&context, &args),
+        Command::Init(args) => start::init(&context, &args),
+        Command::Start(args) => start::start(&context, &args),
         Command::Stop(args) => control::stop(&context, &args),
         Command::Kill(args) => control::kill(&context, &args),
         Command::Rm(args) => control::rm(&context, &args),

@@ -9,6 +9,7 @@ use pontoon_lifecycle::disk::{self, ImageRoom};
 use pontoon_lifecycle::list;
 use pontoon_lifecycle::record::VolumeRecord;
 use pontoon_lifecycle::remove::{self, RemoveOptions};
+use pontoon_lifecycle::status::Status;
 use pontoon_lifecycle::volume;
 use pontoon_monitor::event::{Deed, Kind};
 use pontoon_storage::{ImageRecord, Store};
@@ -62,9 +63,9 @@ pub(super) fn idle_containers(
     let (mut ids, mut directories) = (Vec::new(), Vec::new());
     for summary in list::list(store)?.containers {
         let row = rows::row(&summary, &mut facts);
-        if !summary.status.is_alive()
-            && filter::may_be_pruned(filters, &row.labels, row.created, SystemTime::now())?
-        {
+        // One that is only set up has nothing to lose, as in Podman.
+        let is_idle = !summary.status.is_alive() || matches!(summary.status, Status::Initialized(_));
+        if is_idle && filter::may_be_pruned(filters, &row.labels, row.created, SystemTime::now())? {
             directories
                 .push(store.find_container(&row.id).map_or_else(|_| PathBuf::new(), |it| it.upper_path()));
             ids.push(row.id);

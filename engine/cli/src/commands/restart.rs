@@ -3,11 +3,12 @@
 use pontoon_lifecycle::list;
 use pontoon_lifecycle::pause;
 use pontoon_lifecycle::remove;
+use pontoon_lifecycle::status::Status;
 use pontoon_lifecycle::stop::{self as ask, AskError};
 use pontoon_monitor::event::Deed;
 
 use super::control::{Selection, for_each, seconds};
-use super::{Context, Failure, run};
+use super::{Context, Failure, start};
 use pontoon_cli::args::RestartArgs;
 use pontoon_cli::exit::ExitStatus;
 
@@ -22,15 +23,18 @@ pub fn restart(context: &Context, args: &RestartArgs) -> Result<ExitStatus, Fail
     for_each(&names, |name| {
         let found = list::find(&store, name)?;
         if found.status.is_alive() {
-            // Its end would be the end of the container, or of the unit that holds it.
-            if let Some(unit) = &found.record.request.systemd_unit {
-                let text = format!("container `{name}` belongs to the unit `{unit}`");
-                let whose = if context.host.is_rootless() { " --user" } else { "" };
-                return Err(Failure::new(text, Some(format!("systemctl{whose} restart {unit}"))));
+            let request = &found.record.request;
+            // Its end would be the end of the container, or of the unit that holds it: its supervisor, which stays, tells of it.
+            if found.status.run().is_some() && (request.rm || request.systemd_unit.is_some()) {
+                found.status.run().inspect(|state| pause::thaw(state));
+                ask::restart(&found.container, seconds(args.time)).map_err(|err| {
+                    Failure::from(err).while_doing(format!("cannot restart container `{name}`"))
+                })?;
+                return Ok(Some(name.to_owned()));
             }
-            if found.record.request.rm {
-                let text = format!("container `{name}` is removed when it stops, so it cannot be restarted");
-                return Err(Failure::new(text, Some("run it again, or run it without --rm".to_owned())));
+            if matches!(found.status, Status::Initialized(_)) {
+                start::start_detached(context, &store, name)?;
+                return Ok(Some(name.to_owned()));
             }
         }
         context.host.tell_of(&store, &found.record, Deed::Restart);
@@ -44,7 +48,7 @@ pub fn restart(context: &Context, args: &RestartArgs) -> Result<ExitStatus, Fail
             }
             remove::wait_for_supervisor(&found.container);
         }
-        run::start_detached(context, &store, name)?;
+        start::start_detached(context, &store, name)?;
         Ok(Some(name.to_owned()))
     })
 }

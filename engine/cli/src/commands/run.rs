@@ -1,24 +1,22 @@
-//! `run`, `create`, `start`.
+//! `run`, `create`.
 
 use std::path::PathBuf;
 
 use pontoon_lifecycle::create::{self, image_config, preview};
 use pontoon_lifecycle::facts::{self, Known};
-use pontoon_lifecycle::list;
 use pontoon_lifecycle::request::{CgroupMode, CreateRequest, SdNotifyMode};
-use pontoon_lifecycle::start::{self, Attachment, Passed, Startable};
-use pontoon_lifecycle::status;
+use pontoon_lifecycle::start::{self, Attachment, Passed, Shown, Startable};
 use pontoon_monitor::notify::Notifier;
 use pontoon_monitor::plan::StreamPlan;
-use pontoon_storage::{ImageRecord, Store, Unsynced};
+use pontoon_storage::{ImageRecord, Store};
 
-use super::control::Selection;
-use super::{Context, Failure, attach, foreground, pull};
-use pontoon_cli::args::{ContainerOptions, CreateArgs, Defaults, Passing, RunArgs, StartArgs};
+use super::start::start_shared;
+use super::{Context, Failure, foreground, pull};
+use pontoon_cli::args::{ContainerOptions, CreateArgs, Defaults, RunArgs};
 use pontoon_cli::containers_conf::ContainersConf;
 use pontoon_cli::detach_keys::DetachKeys;
 use pontoon_cli::exit::ExitStatus;
-use pontoon_cli::run_options::Lowered;
+use pontoon_cli::run_options::{Lowered, attached_streams};
 use pontoon_cli::{message, output};
 
 /// `pontoon run`
@@ -30,7 +28,18 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
     conf.apply(&mut args.container);
     keep_directories(context, &mut args.container.defaults);
     let keys = DetachKeys::read(args.container.detach_keys.as_deref())?;
-    let passed = passed(context, args.preserve_fds)?;
+    let listed = check_passed(args.preserve_fds, &args.preserve_fd)?;
+    let passed = passed(context, args.preserve_fds, listed)?;
+    let attached = attached_streams(&args.container.attach)?;
+    let driver = args.container.log_driver.clone().unwrap_or_default();
+    if attached.is_some() && driver.starts_with("passthrough") {
+        let hint = "the container has our own streams with that driver".to_owned();
+        return Err(Failure::new(
+            format!("`--attach` and `--log-driver {driver}` exclude each other"),
+            Some(hint),
+        ));
+    }
+    let shown = attached.map_or(Shown::ALL, |[_, output, errors]| Shown { output, errors });
     let request = request(args.lower(context.words.clone(), &context.option_host)?);
     let store = context.store()?;
     tell_unhonoured(&store, &conf);
@@ -52,16 +61,19 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
     let outcome = if !tty && split && start::is_main_process(&context.host) {
         let streams = StreamPlan {
             interactive,
-            keeps_input: false,
             preserve_fds: passed.count,
+            preserved: passed.listed,
             listens: passed.listens,
             foreground: !args.detach,
+            hides_output: !shown.output,
+            hides_errors: !shown.errors,
+            ..StreamPlan::default()
         };
         start::become_supervisor(&context.host, &store, startable, streams, &message::print_warning)
             .map(|never| match never {})
     } else {
         let attachment =
-            if args.detach { Attachment::Detached } else { Attachment::Foreground { interactive } };
+            if args.detach { Attachment::Detached } else { Attachment::Foreground { interactive, shown } };
         start::start(&context.host, &store, startable, attachment, passed, &message::print_warning)
     };
     let started = match outcome {
@@ -88,6 +100,10 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
     if args.detach {
         output::line(&id)?;
         return Ok(ExitStatus::Success);
+    }
+    if attached == Some([true, false, false]) {
+        // Nothing of it is seen, so this is how it is found again.
+        output::line(&id)?;
     }
     let proxies = args.sig_proxy != Some(false);
     foreground::attend(&store, &id, started, interactive, proxies, keys)
@@ -116,111 +132,9 @@ pub fn create(context: &Context, mut args: CreateArgs) -> Result<ExitStatus, Fai
     Ok(ExitStatus::Success)
 }
 
-/// `pontoon start`
-pub fn start(context: &Context, args: &StartArgs) -> Result<ExitStatus, Failure> {
-    let store = context.store()?;
-    let selection = Selection {
-        command: "start",
-        names: &args.containers,
-        cidfiles: &[],
-        filters: &args.passing.filter,
-        all: args.all,
-        latest: args.latest,
-        ignore: false,
-    };
-    let names = selection.resolve(&store, |status| !status.is_alive())?;
-    if args.attach && names.len() > 1 {
-        return Err(Failure::new("one container at a time can be attached to", None));
-    }
-    let mut last = None;
-    if !args.attach
-        && let Some(found) = names.first().and_then(|it| list::find(&store, it).ok())
-    {
-        warn_of_linger(context, &found.record.request, true);
-    }
-    for name in &names {
-        match start_one(context, &store, name, args) {
-            Ok(status) => {
-                if !args.attach {
-                    output::line(name)?;
-                }
-                if args.attach {
-                    return Ok(status);
-                }
-            }
-            Err(failure) => {
-                if let Some(earlier) = last.replace(failure) {
-                    Failure::print(&earlier);
-                }
-            }
-        }
-    }
-    last.map_or(Ok(ExitStatus::Success), Err)
-}
-
-/// Starts a container that is there, and goes on without it.
-pub fn start_detached(context: &Context, store: &Store, name: &str) -> Result<(), Failure> {
-    let args = StartArgs {
-        containers: Vec::new(),
-        all: false,
-        passing: Passing::default(),
-        attach: false,
-        interactive: false,
-        latest: false,
-        sig_proxy: None,
-        detach_keys: None,
-    };
-    start_one(context, store, name, &args).map(drop)
-}
-
-fn start_one(context: &Context, store: &Store, name: &str, args: &StartArgs) -> Result<ExitStatus, Failure> {
-    start::hasten();
-    let found = list::find(store, name)?;
-    // Nobody types where nobody is attached.
-    let keys = match args.attach {
-        true => context.detach_keys(args.detach_keys.as_deref())?,
-        false => DetachKeys::read(args.detach_keys.as_deref())?,
-    };
-    if found.status.is_alive() {
-        if args.attach {
-            return attach::running(&found, args.interactive, args.sig_proxy != Some(false), keys);
-        }
-        return Ok(ExitStatus::Success);
-    }
-    start_shared(context, store, &found.record.request)?;
-    let image = store.find_image(&found.record.image_id)?;
-    let config = image_config(store, &image)?;
-    let Some(lock) = status::claim(found.container.run_path()).or_else(|_| {
-        found
-            .container
-            .open_run_dir(store)
-            .map_err(std::io::Error::other)
-            .and_then(|_| status::claim(found.container.run_path()))
-    })?
-    else {
-        return Err(Failure::new(format!("container `{name}` is being started by another command"), None));
-    };
-    let id = found.record.id.clone();
-    let attached_input = args.interactive && args.attach && found.record.request.interactive;
-    let (container, record) = (found.container, found.record);
-    let startable = Startable { container, record, config, lock, unsynced: Unsynced::default() };
-    let attachment = if args.attach {
-        Attachment::Foreground { interactive: attached_input }
-    } else {
-        Attachment::Detached
-    };
-    let started =
-        start::start(&context.host, store, startable, attachment, Passed::default(), &message::print_warning)
-            .map_err(|err| Failure::from(err).while_doing(format!("cannot start container `{name}`")))?;
-    if args.attach {
-        return foreground::attend(store, &id, started, attached_input, args.sig_proxy != Some(false), keys);
-    }
-    Ok(ExitStatus::Success)
-}
-
 /// The descriptors that the container gets besides its standard streams: as many as are asked for, and the sockets that the
 /// service manager listens on for us.
-fn passed(context: &Context, asked: u32) -> Result<Passed, Failure> {
+fn passed(context: &Context, asked: u32, listed: Vec<u32>) -> Result<Passed, Failure> {
     let number = |name: &str| context.host.variable(name).and_then(|it| it.parse::<u32>().ok());
     let sockets =
         number("LISTEN_FDS").filter(|_| number("LISTEN_PID") == Some(std::process::id())).unwrap_or(0);
@@ -231,18 +145,30 @@ fn passed(context: &Context, asked: u32) -> Result<Passed, Failure> {
         let text = format!("{option} says {count}, but descriptor {} is not open", 3 + there);
         return Err(Failure::new(text, Some("open them for us, as in `pontoon … 3<FILE`".to_owned())));
     }
-    Ok(Passed { count, listens: sockets > 0 })
+    Ok(Passed { count, listed, listens: sockets > 0 })
 }
 
-/// Starts the containers that are needed, as far as they do not run.
-fn start_shared(context: &Context, store: &Store, request: &CreateRequest) -> Result<(), Failure> {
-    for name in request.needs() {
-        // What cannot be found is told when it is needed.
-        if list::find(store, name).is_ok_and(|it| !it.status.is_alive()) {
-            start_detached(context, store, name)?;
+/// The numbers of `--preserve-fd`; these, and as many as `--preserve-fds` says, must be open.
+pub(super) fn check_passed(count: u32, words: &[String]) -> Result<Vec<u32>, Failure> {
+    let hint = || Some("open them for us, as in `pontoon … 3<FILE`".to_owned());
+    let mut listed = Vec::new();
+    for word in words.iter().flat_map(|it| it.split(',')) {
+        let number = word.parse::<u32>().ok().filter(|it| *it >= 3).ok_or_else(|| {
+            let text =
+                format!("invalid value `{word}` for `--preserve-fd`: it must be a descriptor from 3 on");
+            Failure::new(text, None)
+        })?;
+        if !pontoon_rootless::sys::is_inherited(number) {
+            return Err(Failure::new(format!("--preserve-fd says {number}, but that is not open"), hint()));
         }
+        listed.push(number);
     }
-    Ok(())
+    let there = pontoon_rootless::sys::count_inherited(count);
+    if there < count {
+        let text = format!("--preserve-fds says {count}, but descriptor {} is not open", 3 + there);
+        return Err(Failure::new(text, hint()));
+    }
+    Ok(listed)
 }
 
 /// Says what of `containers.conf` has no effect: once, until it says something else.
@@ -268,7 +194,7 @@ fn registry(options: &ContainerOptions) -> Result<pull::Wishes, Failure> {
 }
 
 /// A service that is started by hand, by a user without linger, ends with the session: said once, to a person.
-fn warn_of_linger(context: &Context, request: &CreateRequest, detached: bool) {
+pub(super) fn warn_of_linger(context: &Context, request: &CreateRequest, detached: bool) {
     let is_person = rustix::termios::isatty(rustix::stdio::stderr());
     let in_session = matches!(request.cgroups, CgroupMode::Enabled);
     let Some(user) = context.host.user.as_ref().filter(|_| context.host.is_rootless()) else { return };
@@ -293,13 +219,8 @@ fn dry_run(
     let record = preview(store, request, &image, &config);
     let directory = store.paths().root.join("containers").join(&record.id);
     let run_directory = start::run_directory(store, &record.id);
-    let streams = StreamPlan {
-        interactive: record.request.interactive,
-        keeps_input: false,
-        preserve_fds: 0,
-        listens: false,
-        foreground: !detach,
-    };
+    let streams =
+        StreamPlan { interactive: record.request.interactive, foreground: !detach, ..StreamPlan::default() };
     let known = Known {
         record: &record,
         image: &image,

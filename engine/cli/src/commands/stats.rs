@@ -53,18 +53,14 @@ fn look(store: &Store, args: &StatsArgs, looks: &mut Looks) -> Result<Vec<Row>, 
     let mut chosen = Vec::new();
     for name in &args.containers {
         let found = list::find(store, name)?;
-        if found.status.run().is_none() {
-            let hint = format!("start it first: pontoon start {name}");
-            return Err(Failure::new(format!("container `{name}` is not running"), Some(hint)));
-        }
         chosen.push(found.record.id);
     }
     let is_chosen = |id: &String| chosen.is_empty() || chosen.contains(id);
     let rows = listing.iter().filter(|summary| is_chosen(&summary.record.id)).filter_map(|summary| {
         let (id, name) = (summary.record.id.clone(), summary.record.name.clone());
         let Some(state) = summary.status.run() else {
-            // One that does not run uses nothing, and is shown only if all are.
-            return args.all.then(|| row(id, name, Usage::default(), 0.0, 0.0));
+            // One that does not run uses nothing, and is shown only if all are, or if it is meant.
+            return (args.all || !chosen.is_empty()).then(|| row(id, name, Usage::default(), 0.0, 0.0));
         };
         let (now, used) = (Instant::now(), usage::of(state));
         let age = SystemTime::now().duration_since(from_nanos(state.started_at)).unwrap_or_default();

@@ -13,6 +13,9 @@ use crate::time::parse_duration;
 /// The destination of outcomes that is no place for files.
 const EVENTS: &str = "events_logger";
 
+/// The destination of outcomes that is the container's own.
+const LOCAL: &str = "local";
+
 /// Reads the options of `run`, `create` and `update`.
 pub fn read(options: &HealthOptions, host: &Host) -> Result<HealthRequest, OptionError> {
     if options.no_healthcheck {
@@ -51,13 +54,13 @@ pub fn read(options: &HealthOptions, host: &Host) -> Result<HealthRequest, Optio
             options.health_startup_success.as_ref(),
             count,
         )?,
-        on_failure: optional("--health-on-failure", options.health_on_failure.as_ref(), on_failure)?
-            .unwrap_or_default(),
+        on_failure: optional("--health-on-failure", options.health_on_failure.as_ref(), on_failure)?,
         log_directory: optional("--health-log-destination", options.health_log_destination.as_ref(), |it| {
             destination(it, host)
         })?
         .flatten(),
         log_to_events: options.health_log_destination.as_deref() == Some(EVENTS),
+        log_is_local: options.health_log_destination.as_deref() == Some(LOCAL),
         max_log_count: optional("--health-max-log-count", options.health_max_log_count.as_ref(), count)?,
         max_log_size: optional("--health-max-log-size", options.health_max_log_size.as_ref(), count)?,
     })
@@ -125,7 +128,7 @@ fn on_failure(text: &str) -> Result<OnFailure, Fault> {
 
 /// `local`, the events, or a directory that is there.
 fn destination(text: &str, host: &Host) -> Result<Option<std::path::PathBuf>, Fault> {
-    if matches!(text, "local" | EVENTS) {
+    if matches!(text, LOCAL | EVENTS) {
         return Ok(None);
     }
     let path = host.directory.as_deref().unwrap_or(Path::new("/")).join(text);

@@ -39,8 +39,9 @@ pub(super) fn lower(
     usage(&mut request, options, host)?;
     surroundings(&mut request, options, host)?;
     supervision(&mut request, options, host)?;
-    if request.shm_size.is_some() && request.ipc == NamespaceMode::Host {
-        return Err(OptionError::Conflict { one: "--shm-size".to_owned(), other: "--ipc host".to_owned() });
+    if request.shm_size.is_some() && request.ipc != NamespaceMode::Private {
+        let other = format!("--ipc {}", options.ipc.as_deref().unwrap_or_default());
+        return Err(OptionError::Conflict { one: "--shm-size".to_owned(), other });
     }
     default_sysctls(&mut request, options)?;
     check_sharing(&request)?;
@@ -72,6 +73,10 @@ fn process(request: &mut CreateRequest, options: &ContainerOptions, host: &Host)
     request.env = env::read(&options.env, &options.env_file, host)?;
     request.default_env = each("containers.conf: env", &options.defaults.env, env::fixed)?;
     request.default_env.extend(env::defaults(options.env_host, options.http_proxy.unwrap_or(true), host));
+    if options.unsetenv_all {
+        // What is asked for by name stays, as in Podman.
+        request.default_env = env::defaults(options.env_host, false, host);
+    }
     request.unset_env.clone_from(&options.unsetenv);
     request.unset_env_all = options.unsetenv_all;
     request.user = optional("--user", options.user.as_ref(), names::user)?;
@@ -95,6 +100,11 @@ fn process(request: &mut CreateRequest, options: &ContainerOptions, host: &Host)
     request.interactive = options.interactive;
     request.tty = options.tty;
     request.init = options.init;
+    request.init_path = options.init_path.as_ref().map(|it| names::host_path(it, host));
+    request.host_users = each_listed("--hostuser", &options.hostuser, names::group)?;
+    request.personality = optional("--personality", options.personality.as_ref(), modes::personality)?;
+    request.chroot_dirs = each_listed("--chrootdirs", &options.chrootdirs, names::workdir)?;
+    modes::attached_streams(&options.attach)?;
     request.umask = optional("--umask", options.umask.as_ref(), names::umask)?;
     request.timezone =
         optional("--tz", options.tz.as_ref().filter(|zone| !zone.is_empty()), names::timezone)?;

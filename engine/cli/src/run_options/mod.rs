@@ -38,7 +38,7 @@ pub use env::exec_env;
 pub use error::OptionError;
 pub use health::read as health;
 pub use labels::{parse_label, read_labels};
-pub use modes::{pull_policy, restart_policy};
+pub use modes::{attached_streams, pull_policy, restart_policy};
 pub use names::check_name;
 pub use resources::read as resources;
 pub use signal::{parse_signal, signal_name};

@@ -62,6 +62,31 @@ pub(super) fn ipc(text: &str, host: &Host) -> Result<NamespaceMode, Fault> {
     }
 }
 
+/// `--personality`: the number that the kernel knows it by, personality(2).
+pub(super) fn personality(text: &str) -> Result<u32, Fault> {
+    match text {
+        "LINUX" => Ok(0),
+        "LINUX32" => Ok(8),
+        _ => Err(Fault::invalid("it must be one of: LINUX, LINUX32")),
+    }
+}
+
+/// `--attach`: which streams are attached, by any mixture of letters.
+///
+/// # Errors
+/// Names the stream that is none.
+pub fn attached_streams(words: &[String]) -> Result<Option<[bool; 3]>, OptionError> {
+    let words = super::error::listed(words);
+    let mut attached = [false; 3];
+    for word in &words {
+        let place = ["stdin", "stdout", "stderr"].iter().position(|it| word.eq_ignore_ascii_case(it));
+        let fault = || Fault::invalid("it must be one of: stdin, stdout, stderr").of("--attach", word);
+        let slot = place.and_then(|it| attached.get_mut(it)).ok_or_else(fault)?;
+        *slot = true;
+    }
+    Ok((!words.is_empty()).then_some(attached))
+}
+
 /// `--cgroup-parent`
 pub(super) fn cgroup_parent(text: &str) -> Result<String, Fault> {
     let name = text.trim_start_matches('/');

@@ -66,6 +66,11 @@ pub(super) fn hosts_file(text: &str, host: &Host) -> HostsFile {
     }
 }
 
+/// A file of the host, told from where we are.
+pub(super) fn host_path(path: &Path, host: &Host) -> std::path::PathBuf {
+    host.directory.as_deref().unwrap_or(Path::new("/")).join(path)
+}
+
 /// A host name: the kernel is not picky, so neither are we beyond its limits.
 pub(super) fn hostname(text: &str) -> Result<String, Fault> {
     if text.len() > MAX_HOSTNAME {

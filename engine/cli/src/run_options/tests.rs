@@ -674,6 +674,7 @@ fn options_for_our_one_way_are_taken_and_others_refused() {
     check_refused("--ipc", "container:", "container:NAME, ns:PATH");
     check_refused("--pid", "ns:", "container:NAME, ns:PATH");
     check_refused("--cgroupns", "pod:x", "container:NAME, ns:PATH");
+    assert_eq!(request(&["--ipc", "container:x"]).ipc, NamespaceMode::Container("x".to_owned()));
     check_refused("--systemd", "maybe", "true, false, always");
     check_refused("--seccomp-policy", "image", "not supported yet");
     check_refused("--image-volume", "x", "anonymous, bind, tmpfs, ignore");

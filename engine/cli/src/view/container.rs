@@ -587,7 +587,7 @@ fn config<'a>(facts: &'a Facts<'a>) -> Config<'a> {
         annotations: NullIfEmpty(request.annotations.iter().cloned().collect()),
         stop_signal: signal_name(facts.stop_signal),
         healthcheck: facts.healthcheck.as_ref(),
-        healthcheck_on_failure_action: super::host_config::word(&health.on_failure),
+        healthcheck_on_failure_action: super::host_config::word(&health.on_failure.unwrap_or_default()),
         health_log_destination: match &health.log_directory {
             Some(path) => path.display().to_string(),
             None if health.log_to_events => "events_logger".to_owned(),

@@ -11,11 +11,12 @@ use pontoon_rootless::idmap::IdRange;
 use pontoon_runtime::capabilities::{self, CapError, CapSet};
 use serde::Serialize;
 
+use crate::time::precise_size_words;
+
 use super::container::Facts;
 use super::mounts;
 use super::port::{HostPort, bindings};
 use crate::format::NullIfEmpty;
-use crate::time::precise_size_words;
 
 /// Docker's name for a namespace of one's own, and ours.
 const PRIVATE: &str = "private";
@@ -241,8 +242,9 @@ impl HostConfig {
             },
             cgroup: "",
             cgroups: match word(&request.cgroups).as_str() {
-                "enabled" => "default".to_owned(),
-                other => other.to_owned(),
+                // Podman tells the two that have groups alike, wherever these are.
+                "disabled" => "disabled".to_owned(),
+                _ => "default".to_owned(),
             },
             links: None,
             oom_score_adj: request.oom_score_adj.unwrap_or(0),
@@ -344,11 +346,15 @@ fn mode_word(facts: &Facts<'_>, mode: &NamespaceMode) -> String {
 fn by_path(path: &std::path::Path) -> String {
     format!("ns:{}", path.display())
 }
+/// Microseconds in a period of `--cpus`.
+const PERIOD_OF_CPUS: u64 = 100_000;
 
 /// Processors, in thousand-millionths.
 fn nano_cpus(resources: &Resources) -> i64 {
     match (resources.cpu_quota, resources.cpu_period) {
-        (Some(quota), Some(period)) if quota > 0 && period > 0 => {
+        // Of other periods Podman does not think that --cpus was meant.
+        (Some(quota), Some(PERIOD_OF_CPUS)) if quota > 0 => {
+            let period = PERIOD_OF_CPUS;
             i64::try_from(i128::from(quota) * 1_000_000_000 / i128::from(period)).unwrap_or(i64::MAX)
         }
         _ => 0,
@@ -373,7 +379,7 @@ fn says_memory(resources: &Resources) -> bool {
 /// Where only memory is limited, as much swap may be used again.
 fn memory_swap(resources: &Resources) -> i64 {
     let twice = resources.memory.map(|it| i64::try_from(it.saturating_mul(2)).unwrap_or(i64::MAX));
-    resources.memory_swap.or(twice).unwrap_or(0)
+    resources.memory_swap.or(twice).filter(|it| *it > 0).unwrap_or(0)
 }
 
 fn rates(devices: &[DeviceRate]) -> Vec<ThrottleDevice> {

@@ -19,6 +19,7 @@ use pontoon_monitor::plan::{
 };
 use pontoon_network::{HostFacts, Mode, NetworkPlan, NetworkRequest, PlanError};
 use pontoon_rootless::idmap::IdMaps;
+use pontoon_rootless::names::HostUser;
 use pontoon_rootless::sys::SockFilter;
 use pontoon_runtime::capabilities::{CapError, CapSet};
 use pontoon_runtime::devices::DeviceRule;
@@ -38,7 +39,7 @@ use crate::sharing::Shared;
 
 pub(crate) use asked::{OVERLAYS, image_changes};
 pub use confinement::default_capabilities;
-pub use process::{is_systemd, signal_number};
+pub use process::{is_systemd, known_environment, signal_number};
 
 /// What a user can do who cannot mount a file system.
 pub(crate) const VOLUME_HINT: &str = "let root mount it (a line in /etc/fstab does it at boot), and make a volume with \
@@ -107,6 +108,8 @@ pub struct Facts<'a> {
     pub listen_names: Option<String>,
     /// What is shared with another container.
     pub shared: Option<Shared>,
+    /// Users of the host's that are to be known in the container.
+    pub host_users: Vec<HostUser>,
     /// Variables with secrets in them.
     pub secret_env: Vec<(String, String)>,
     /// Limits of its resources.
@@ -305,7 +308,7 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
             mounter,
             network: network.own_namespace,
             host_pid: request.pid == NamespaceMode::Host,
-            host_ipc: request.ipc == NamespaceMode::Host,
+            host_ipc: has_host_ipc(&facts),
             host_uts: request.uts == NamespaceMode::Host,
             joined: facts.shared.as_ref().map(|it| it.namespaces.clone()),
             loopback_up: network.loopback_up,
@@ -343,6 +346,7 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
         remove_image: request.rmi.then(|| facts.record.image_id.clone()),
         health: crate::health::plan(&request.health, facts.image)?,
         restart: request.restart,
+        holds: false,
         timeout: request.timeout.filter(|it| *it > 0),
         first_used_volumes: first_uses(facts.record, &facts.fresh_volumes),
         pidfile: request.pidfile.clone(),
@@ -494,6 +498,12 @@ fn container_environment(facts: &Facts<'_>) -> String {
         record.image_id,
         u8::from(facts.maps.is_some()),
     )
+}
+
+/// Whether the ipc namespace is the host's, directly or by the container that it is shared with.
+fn has_host_ipc(facts: &Facts<'_>) -> bool {
+    let shared = facts.shared.as_ref().and_then(|it| it.ipc);
+    facts.record.request.ipc == NamespaceMode::Host || shared.is_some_and(|it| it.is_host)
 }
 
 /// The signal that stops a container for which nobody, not even its image, names one.

@@ -76,12 +76,16 @@ pub(super) fn decide(
     mounts.extend(asked.iter().filter(|it| depth(&it.target) == 0).cloned());
     for file in files {
         let target = target_of(&file.name);
-        if !is_asked(target) {
-            mounts.push(Mount {
-                read_only: request.read_only,
-                ..bind(facts.run_directory.join(&file.name), target)
-            });
+        let below = request.chroot_dirs.iter().map(|it| format!("{}{target}", it.trim_end_matches('/')));
+        for target in std::iter::once(target.to_owned()).chain(below) {
+            if !is_asked(&target) {
+                let file = bind(facts.run_directory.join(&file.name), &target);
+                mounts.push(Mount { read_only: request.read_only, ..file });
+            }
         }
+    }
+    if let (Some(init), true) = (&request.init_path, request.init) {
+        mounts.push(Mount { read_only: true, ..bind(init.clone(), super::process::INIT) });
     }
     if let Some(zone) = request.timezone.as_deref().filter(|_| !is_asked("/etc/localtime")) {
         let path = if zone == "local" {
@@ -172,12 +176,17 @@ fn kernel_mounts(
         // A new sysfs shows a network namespace and is given only to whoever owns it, so the host's is shown.
         Mount { read_only: true, ..hardened(of_host("/sys"), "/sys") }
     };
-    let host_ipc = request.ipc == NamespaceMode::Host;
+    let host_ipc = super::has_host_ipc(facts);
+    let shared_ipc = facts.shared.as_ref().and_then(|it| it.ipc);
+    let no_shm = request.no_shm || shared_ipc.is_some_and(|it| it.no_shm);
     // A new instance shows a namespace, and is given only to whoever owns that.
     let proc = if request.pid == NamespaceMode::Host { of_host("/proc") } else { Source::Proc };
     let mqueue = if host_ipc { of_host("/dev/mqueue") } else { Source::Mqueue };
-    let shm =
-        if host_ipc { of_host("/dev/shm") } else { Source::Tmpfs { options: shm_options, copy_up: false } };
+    let shm = match shared_ipc {
+        _ if host_ipc => of_host("/dev/shm"),
+        Some(_) => Source::SharedMemory,
+        None => Source::Tmpfs { options: shm_options, copy_up: false },
+    };
     let cgroups = if request.host_cgroup_namespace {
         Mount { read_only: true, ..hardened(of_host("/sys/fs/cgroup"), "/sys/fs/cgroup") }
     } else {
@@ -201,7 +210,7 @@ fn kernel_mounts(
         sys,
         cgroups,
     ];
-    mounts.retain(|it| !(request.no_shm && it.target == "/dev/shm"));
+    mounts.retain(|it| !(no_shm && it.target == "/dev/shm"));
     mounts
 }
 

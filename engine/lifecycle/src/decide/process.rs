@@ -1,7 +1,8 @@
 //! What runs, as whom, with which environment.
 
 use pontoon_image::ImageConfig;
-use pontoon_runtime::plan::{Entry, Process, Rlimit};
+use pontoon_rootless::names::HostUser;
+use pontoon_runtime::plan::{Entry, HostEntry, Process, Rlimit};
 
 use super::confinement::Confinement;
 use super::environment::{self, Settings};
@@ -11,6 +12,8 @@ use crate::request::{CreateRequest, SystemdMode, UserNsMode};
 
 /// What a container finds where the image says nothing.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Where an init of the host's is found.
+pub(super) const INIT: &str = "/run/podman-init";
 /// More open files than this nobody needs, and some programs loop over all of them.
 const MAX_OPEN_FILES: u64 = 1 << 20;
 
@@ -25,10 +28,12 @@ pub(super) fn decide(
     let create_cwd = cwd.is_none();
     let cwd = cwd.or_else(|| Some(image.working_dir.clone()).filter(|it| !it.is_empty()));
     let args = arguments(facts)?;
+    let cwd = cwd.unwrap_or_else(|| "/".to_owned());
+    let hosts = facts.host_users.iter().map(|it| host_entry(it, request, &cwd)).collect();
     Ok(Process {
         env: environment(facts, hostname, is_systemd(request, &args)),
-        args,
-        cwd: cwd.unwrap_or_else(|| "/".to_owned()),
+        args: behind_init(request, args),
+        cwd,
         create_cwd,
         user: user(facts.record, facts.image, facts.maps.is_some(), facts.caller),
         groups: request
@@ -42,6 +47,7 @@ pub(super) fn decide(
             name: entry_name(facts),
             passwd: request.passwd_entry.clone(),
             group: request.group_entry.clone(),
+            hosts,
         }),
         root_capabilities: confinement.root_capabilities,
         user_capabilities: confinement.user_capabilities,
@@ -51,9 +57,35 @@ pub(super) fn decide(
         oom_score_adj: request.oom_score_adj,
         terminal: request.tty,
         preserve_fds: facts.streams.preserve_fds,
+        preserved: facts.streams.preserved.clone(),
+        personality: request.personality,
+        unattended: false,
         labels: facts.labels.clone(),
-        init: request.init,
+        init: request.init && request.init_path.is_none(),
     })
+}
+
+/// The arguments, behind an init of the host's if one is to be the first process.
+fn behind_init(request: &CreateRequest, args: Vec<String>) -> Vec<String> {
+    match (&request.init_path, request.init) {
+        (Some(_), true) => [vec![INIT.to_owned(), "--".to_owned()], args].concat(),
+        _ => args,
+    }
+}
+
+/// A line of `/etc/passwd` for a user of the host's, as Podman has it: its home is there only if something is mounted in it.
+fn host_entry(user: &HostUser, request: &CreateRequest, cwd: &str) -> HostEntry {
+    let is_mounted = request
+        .mounts
+        .iter()
+        .any(|it| it.target != "/" && std::path::Path::new(&user.home).starts_with(&it.target));
+    let home = if is_mounted { &user.home } else { cwd };
+    let HostUser { name, uid, gid, comment, .. } = user;
+    HostEntry {
+        name: name.clone(),
+        uid: *uid,
+        line: format!("{name}:*:{uid}:{gid}:{comment}:{home}:/bin/sh"),
+    }
 }
 
 /// The image's entrypoint and command, as far as the request does not replace them: an entrypoint of the request's own makes
@@ -77,38 +109,8 @@ fn arguments(facts: &Facts<'_>) -> Result<Vec<String>, DecideError> {
 /// What the engine sets, what comes from the host unasked, what the image sets, and what was asked for; later settings win.
 fn environment(facts: &Facts<'_>, hostname: &str, is_systemd: bool) -> Vec<String> {
     let request = &facts.record.request;
-    let mut settings = Settings::default();
-    if !request.unset_env_all {
-        settings.set("PATH", DEFAULT_PATH);
-        settings.set("container", "podman");
-        if request.tty {
-            settings.set("TERM", "xterm");
-        }
-        if is_systemd {
-            // What systemd takes for its machine id.
-            settings.set("container_uuid", facts.record.id.get(..32).unwrap_or_default());
-        }
-    }
-    settings.set("HOSTNAME", hostname);
-    if !request.unset_env_all {
-        for (name, value) in &request.default_env {
-            settings.set(name, value);
-        }
-        for (name, value) in facts.image.environment() {
-            if !request.unset_env.contains(&name) {
-                settings.set(&name, &value);
-            }
-        }
-    }
-    for text in &request.env_merge {
-        // One that the image does not set has nothing to be merged with, as in Podman.
-        if let Some((name, words)) = text.split_once('=')
-            && settings.get(name).is_some()
-        {
-            let value = environment::expand(words, |name| settings.get(name));
-            settings.set(name, &value);
-        }
-    }
+    let uuid = facts.record.id.get(..32).filter(|_| is_systemd);
+    let mut settings = first_settings(request, facts.image, uuid, Some(hostname));
     if super::notify(facts) == pontoon_monitor::plan::NotifyPlan::Container {
         let (directory, name) =
             (pontoon_monitor::state::NOTIFY_DIRECTORY, pontoon_monitor::state::NOTIFY_NAME);
@@ -129,6 +131,61 @@ fn environment(facts: &Facts<'_>, hostname: &str, is_systemd: bool) -> Vec<Strin
         settings.set(name, value);
     }
     settings.into_strings()
+}
+
+/// The environment as far as it is known before a container is started, which is also what `inspect` tells of it until then:
+/// without what is of one run.
+#[must_use]
+pub fn known_environment(request: &CreateRequest, image: &ImageConfig) -> Vec<String> {
+    let mut settings = first_settings(request, image, None, None);
+    for (name, value) in &request.env {
+        settings.set(name, value);
+    }
+    settings.into_strings()
+}
+
+/// What the engine sets, what comes from the host unasked, and what the image sets. A container that runs systemd gets
+/// `uuid`, which that takes for its machine id.
+fn first_settings(
+    request: &CreateRequest,
+    image: &ImageConfig,
+    uuid: Option<&str>,
+    hostname: Option<&str>,
+) -> Settings {
+    let mut settings = Settings::default();
+    if !request.unset_env_all {
+        settings.set("PATH", DEFAULT_PATH);
+        settings.set("container", "podman");
+        if request.tty {
+            settings.set("TERM", "xterm");
+        }
+        if let Some(uuid) = uuid {
+            settings.set("container_uuid", uuid);
+        }
+    }
+    if let Some(hostname) = hostname {
+        settings.set("HOSTNAME", hostname);
+    }
+    for (name, value) in &request.default_env {
+        settings.set(name, value);
+    }
+    if !request.unset_env_all {
+        for (name, value) in image.environment() {
+            if !request.unset_env.contains(&name) {
+                settings.set(&name, &value);
+            }
+        }
+    }
+    for text in &request.env_merge {
+        // One that the image does not set has nothing to be merged with, as in Podman.
+        if let Some((name, words)) = text.split_once('=')
+            && settings.get(name).is_some()
+        {
+            let value = environment::expand(words, |name| settings.get(name));
+            settings.set(name, &value);
+        }
+    }
+    settings
 }
 
 /// Whether the payload is systemd, or an init that takes the container for a machine, as Podman tells it (podman-run(1)).

@@ -17,7 +17,7 @@ use rustix::thread::{
 
 use super::Never;
 use crate::hooks::{Hooks, Stage};
-use crate::identity::Identity;
+use crate::identity::{self, Identity};
 use crate::message::{Failure, Step};
 use crate::paths::{self, Make};
 use crate::plan::{Capabilities, Process, Rlimit};
@@ -50,6 +50,12 @@ pub(super) fn add_entries(root: &OwnedFd, process: &Process, identity: &mut Iden
             [("$USERNAME", name.as_str()), ("$UID", &uid), ("$GID", &gid), ("$NAME", "container user")];
         append("/etc/passwd", filled(form, &[&values[..], &[("$HOME", &process.cwd)]].concat()));
         identity.home.clone_from(&process.cwd);
+    }
+    for host in &entry.hosts {
+        let is_known = |user: &str| identity::look_up_in(root, user, &[]).is_ok_and(|it| it.known);
+        if !is_known(&host.name) && !is_known(&host.uid.to_string()) {
+            append("/etc/passwd", format!("{}\n", host.line));
+        }
     }
     if !identity.known_group && gid != 0 {
         let (group, member) = if name.parse::<u32>().is_ok() {
@@ -112,6 +118,16 @@ pub(super) fn confine_and_exec(
     hide(process, extras, socket)?;
     // While we may still make the file system that it is written in.
     super::label::prepare(&process.labels)?;
+    // Out of the way of what is put into its place in the end.
+    let raised = match extras.passed.is_empty() {
+        true => None,
+        false => {
+            let above = sys::above(&passed_numbers(process));
+            let copy = rustix::io::fcntl_dupfd_cloexec(socket, above);
+            Some(copy.map_err(|err| Failure::new(Step::Exec, "", err))?)
+        }
+    };
+    let socket = raised.as_ref().map_or(socket, AsFd::as_fd);
     rustix::process::umask(Mode::from_raw_mode(process.umask & 0o777));
     for limit in &process.rlimits {
         set_limit(*limit)?;
@@ -136,8 +152,17 @@ pub(super) fn confine_and_exec(
     let _ = rustix::process::set_parent_process_death_signal(extras.dies_with_parent.then_some(Signal::KILL));
     // The supervisor blocks signals to read them from a descriptor, and Rust ignores SIGPIPE; the payload starts with neither.
     sys::reset_signals();
-    sys::close_on_exec_from(3 + process.preserve_fds)
-        .map_err(|err| Failure::new(Step::Exec, "", errno(&err)))?;
+    let failed = |err: std::io::Error| Failure::new(Step::Exec, "", errno(&err));
+    if extras.passed.is_empty() {
+        sys::close_on_exec_from(3 + process.preserve_fds).map_err(failed)?;
+        sys::survive_exec(&process.preserved);
+    } else {
+        sys::close_on_exec_from(3).map_err(failed)?;
+        sys::place(&extras.passed, &passed_numbers(process)).map_err(failed)?;
+    }
+    if let Some(persona) = process.personality {
+        sys::set_personality(persona).map_err(failed)?;
+    }
     if process.no_new_privileges {
         set_no_new_privs(true).map_err(|err| Failure::new(Step::Seccomp, "", err))?;
         if !filter.is_empty() {
@@ -172,7 +197,18 @@ pub(super) fn close_host_files(
 ) -> Result<(), Failure> {
     let mut kept = vec![socket];
     kept.extend(extras.init.as_ref().map(AsFd::as_fd));
-    sys::close_all_but(&kept, process.preserve_fds).map_err(|err| Failure::new(Step::Exec, "", errno(&err)))
+    kept.extend(extras.passed.iter().map(AsFd::as_fd));
+    // What is passed has other numbers so far, and those that it will have are our own's.
+    let (preserved, listed) = match extras.passed.is_empty() {
+        true => (process.preserve_fds, process.preserved.as_slice()),
+        false => (0, &[][..]),
+    };
+    sys::close_all_but(&kept, preserved, listed).map_err(|err| Failure::new(Step::Exec, "", errno(&err)))
+}
+
+/// The numbers under which a process finds what is passed to it, in order.
+fn passed_numbers(process: &Process) -> Vec<u32> {
+    (3..3u32.saturating_add(process.preserve_fds)).chain(process.preserved.iter().copied()).collect()
 }
 
 /// Starts the payload as a child and becomes the small init program.
@@ -280,6 +316,28 @@ fn enter_working_directory(path: &str) -> Result<(), Failure> {
     if current.to_bytes().starts_with(b"/") { Ok(()) } else { Err(failed(Errno::NOENT)) }
 }
 
+/// Where a program may lie, in the order in which it is looked for.
+fn candidates(name: &str, path: &str) -> Vec<String> {
+    if name.contains('/') {
+        return vec![name.to_owned()];
+    }
+    path.split(':').map(|it| format!("{}/{name}", if it.is_empty() { "." } else { it })).collect()
+}
+
+/// Looks for the program, without executing it.
+pub(super) fn find_program(process: &Process) -> Result<(), Failure> {
+    let name = process.args.first().map_or("", String::as_str);
+    let path = process.env.iter().find_map(|it| it.strip_prefix("PATH=")).unwrap_or(DEFAULT_PATH);
+    let is_there = |it: &String| {
+        let place = std::path::Path::new(&process.cwd).join(it);
+        std::fs::metadata(place).is_ok_and(|found| !found.is_dir())
+    };
+    match !name.is_empty() && candidates(name, path).iter().any(is_there) {
+        true => Ok(()),
+        false => Err(Failure::new(Step::CommandNotFound, name, Errno::NOENT)),
+    }
+}
+
 /// Executes the payload; comes back only with what went wrong.
 fn exec(process: &Process, identity: &Identity) -> Failure {
     let name = process.args.first().map_or("", String::as_str);
@@ -296,14 +354,9 @@ fn exec(process: &Process, identity: &Identity) -> Failure {
     if name.is_empty() {
         return Failure::new(Step::CommandNotFound, name, Errno::NOENT);
     }
-    let candidates: Vec<String> = if name.contains('/') {
-        vec![name.to_owned()]
-    } else {
-        path.split(':').map(|it| format!("{}/{name}", if it.is_empty() { "." } else { it })).collect()
-    };
     // A file that is there but cannot be executed tells more than the directories in which there is none.
     let mut worst = Errno::NOENT;
-    for candidate in candidates {
+    for candidate in candidates(name, &path) {
         let Ok(candidate) = CString::new(candidate) else { return invalid() };
         let err = errno(&sys::exec_path(&candidate, &arguments, &environment));
         match err {

@@ -25,7 +25,7 @@ use crate::hooks::{Hooks, Stage, Status, Why};
 use crate::identity;
 use crate::mapped::IdSpaces;
 use crate::message::{self, Failure, GO, MAPPED, PIVOT, Report, Step};
-use crate::plan::Plan;
+use crate::plan::{MountSource, Plan};
 use crate::start::{Extras, StandardStreams};
 
 use mounts::Owner;
@@ -114,7 +114,7 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
             .map_err(|err| failed(Errno::from_io_error(&err).unwrap_or(Errno::IO)))?;
     }
     let look_up = |root: &OwnedFd| identity::look_up_in(root, &plan.process.user, &plan.process.groups);
-    let (root, sources, mut identity) = match files {
+    let (root, mut sources, mut identity) = match files {
         Prepared::Here(mut sources) => {
             if plan.namespaces.user.is_some() {
                 rootfs::give_to_root(&plan.rootfs, None)?;
@@ -137,6 +137,16 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
             (root, sources, identity)
         }
     };
+    if let Some(shared) = &extras.shared_memory {
+        let failed = |err: std::io::Error| {
+            Failure::new(Step::MountSource, "/dev/shm", Errno::from_io_error(&err).unwrap_or(Errno::IO))
+        };
+        for (mount, source) in plan.mounts.iter().zip(&mut sources) {
+            if mount.source == MountSource::SharedMemory {
+                *source = Some(shared.try_clone().map_err(failed)?);
+            }
+        }
+    }
     confine::add_entries(&root, &plan.process, &mut identity);
     mounts::make_all(&root, &plan.mounts, &plan.sysctls, sources, &identity)?;
     mounts::make_dev_links(&root)?;
@@ -159,6 +169,9 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
     if plan.is_watched() && plan.namespaces.user.is_some() {
         confine::close_host_files(&plan.process, extras, socket.as_fd())?;
         let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable);
+    }
+    if extras.looks_first {
+        confine::find_program(&plan.process)?;
     }
     message::send(socket, &Report::Prepared);
     message::expect(socket, GO)?;

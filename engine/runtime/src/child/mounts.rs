@@ -309,6 +309,7 @@ fn make(
         }
         MountSource::Bind { .. }
         | MountSource::Overlay { .. }
+        | MountSource::SharedMemory
         | MountSource::Link { .. }
         | MountSource::Filesystem { .. }
         | MountSource::Image { .. } => {

@@ -226,6 +226,11 @@ pub(super) struct Overlay<'a> {
 impl Overlay<'_> {
     /// Makes the mount, detached. No length limit on the list of layers.
     pub(super) fn create(&self) -> Result<OwnedFd, Errno> {
+        if self.volatile {
+            // The kernel's mark that this was mounted before without being written to disk: it refuses a second time, for the
+            // machine may have lost it. It has not, or its container would be gone (overlayfs, "Volatile mount").
+            let _ = rustix::fs::rmdir(self.work.join("work/incompat/volatile"));
+        }
         let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
         for layer in self.lower {
             if layer.as_os_str().len() > MAX_FSCONFIG {

@@ -76,6 +76,10 @@ pub const ROWS: &[Row] = &[
     )
     .wrong(&["nosuch", "giver:bogus"]),
     row(
+        "--chrootdirs",
+        &[inside("--chrootdirs /data --tmpfs /data", "ls /data/etc | tr '\\n' ' '; cmp /etc/hosts /data/etc/hosts && echo same", "hostname hosts resolv.conf same")],
+    ),
+    row(
         "--log-driver",
         &[
             outside("--log-driver k8s-file", "pontoon run --name @N @O @B echo said >/dev/null; pontoon logs @N", "said").but(&[differs("HostConfig.LogConfig.Path", STORE)]),
@@ -91,7 +95,6 @@ pub const ROWS: &[Row] = &[
         "--log-opt",
         &[
             outside("--log-driver k8s-file --log-opt path=@D/out/log", "pontoon run --name @N @O @B echo said >/dev/null; cut -d' ' -f2- @D/out/log", "stdout F said"),
-            // Fault: with a unit, as in `1k`, there is no limit.
             outside("--log-driver k8s-file --log-opt max-size=1024", "pontoon run --name @N @O @B sh -c 'for i in $(seq 200); do echo a line; /bin/true; done' >/dev/null
                  test $(stat -c %s $(pontoon inspect --format '{{.HostConfig.LogConfig.Path}}' @N)) -lt 4000 && echo cut", "cut").but(&[differs("HostConfig.LogConfig.Path", STORE)]),
             becomes("--log-driver journald --log-opt tag=marked", "pontoon run --name @N @O @B echo said >/dev/null",

@@ -52,6 +52,14 @@ pub const ROWS: &[Row] = &[
         )],
     ),
     row(
+        "--hostuser",
+        &[inside(
+            "--hostuser alice,1001 --hostuser root",
+            "grep -c ^root: /etc/passwd; grep -E '^(alice|bob):' /etc/passwd; id -u",
+            "1\nalice:*:1000:1000::/:/bin/sh\nbob:*:1001:1001::/:/bin/sh\n0",
+        )],
+    ),
+    row(
         "--userns",
         &[
             inside("--userns host", MAP, "0 1000 1 1 100000 65536"),

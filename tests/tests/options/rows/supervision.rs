@@ -67,5 +67,5 @@ pub const ROWS: &[Row] = &[
         )],
     )
     .wrong(&["x"]),
-    row("--timeout", &[outside("--timeout 1", "pontoon run --rm @O @B sleep 10000 || echo $?", "137")]).wrong(&["x"]),
+    row("--timeout", &[outside("--timeout 1", "pontoon run --rm @O @B sleep 10000 || echo $?", "255")]).wrong(&["x"]),
 ];

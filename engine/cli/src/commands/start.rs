@@ -1,0 +1,202 @@
+//! `start`, `init`.
+
+use pontoon_lifecycle::create::image_config;
+use pontoon_lifecycle::list::{self, Found};
+use pontoon_lifecycle::request::CreateRequest;
+use pontoon_lifecycle::start::{self, Attachment, Passed, Shown, Startable, Started};
+use pontoon_lifecycle::status::{self, Status};
+use pontoon_lifecycle::stop;
+use pontoon_storage::{Store, Unsynced};
+
+use super::control::{Selection, for_each};
+use super::{Context, Failure, attach, foreground, run};
+use pontoon_cli::args::{InitArgs, Passing, StartArgs};
+use pontoon_cli::detach_keys::DetachKeys;
+use pontoon_cli::exit::ExitStatus;
+use pontoon_cli::{message, output};
+
+/// `pontoon start`
+pub fn start(context: &Context, args: &StartArgs) -> Result<ExitStatus, Failure> {
+    let store = context.store()?;
+    let selection = Selection {
+        command: "start",
+        names: &args.containers,
+        cidfiles: &[],
+        filters: &args.passing.filter,
+        all: args.all,
+        latest: args.latest,
+        ignore: false,
+    };
+    let names = selection.resolve(&store, |status| !status.is_alive())?;
+    if args.attach && names.len() > 1 {
+        return Err(Failure::new("one container at a time can be attached to", None));
+    }
+    if !args.attach && args.sig_proxy == Some(true) {
+        let hint = Some("add --attach".to_owned());
+        return Err(Failure::new("`--sig-proxy` says something of an attached container only", hint));
+    }
+    let mut last = None;
+    if !args.attach
+        && let Some(found) = names.first().and_then(|it| list::find(&store, it).ok())
+    {
+        run::warn_of_linger(context, &found.record.request, true);
+    }
+    for name in &names {
+        match start_one(context, &store, name, args) {
+            Ok(status) => {
+                if !args.attach {
+                    output::line(name)?;
+                }
+                if args.attach {
+                    return Ok(status);
+                }
+            }
+            Err(failure) => {
+                if let Some(earlier) = last.replace(failure) {
+                    Failure::print(&earlier);
+                }
+            }
+        }
+    }
+    last.map_or(Ok(ExitStatus::Success), Err)
+}
+
+/// Starts a container that is there, and goes on without it.
+pub fn start_detached(context: &Context, store: &Store, name: &str) -> Result<(), Failure> {
+    let args = StartArgs {
+        containers: Vec::new(),
+        all: false,
+        passing: Passing::default(),
+        attach: false,
+        interactive: false,
+        latest: false,
+        sig_proxy: None,
+        detach_keys: None,
+    };
+    start_one(context, store, name, &args).map(drop)
+}
+
+/// `pontoon init`
+pub fn init(context: &Context, args: &InitArgs) -> Result<ExitStatus, Failure> {
+    let store = context.store()?;
+    let selection = Selection {
+        command: "init",
+        names: &args.containers,
+        cidfiles: &[],
+        filters: &[],
+        all: args.all,
+        latest: args.latest,
+        ignore: false,
+    };
+    let names = selection.resolve(&store, |status| !status.is_alive())?;
+    for_each(&names, |name| {
+        let found = list::find(&store, name)?;
+        if found.status.is_alive() {
+            let word = found.status.word();
+            let text = format!("container `{name}` is {word}: only one that does not run can be set up");
+            return Err(Failure::new(text, None));
+        }
+        // Nobody asked for these to run.
+        for needed in found.record.request.needs() {
+            if list::find(&store, needed).is_ok_and(|it| it.status.run().is_none()) {
+                let text = format!("container `{name}` needs `{needed}`, which does not run");
+                return Err(Failure::new(text, Some(format!("start it first: pontoon start {needed}"))));
+            }
+        }
+        start::hasten();
+        // Whatever the reason, the code is that of a container that was not to run yet, as in Podman.
+        launch(context, &store, name, found, Attachment::Held)
+            .map_err(|err| err.while_doing(format!("cannot set up container `{name}`")).with_code(125))?;
+        Ok(Some(name.to_owned()))
+    })
+}
+
+fn start_one(context: &Context, store: &Store, name: &str, args: &StartArgs) -> Result<ExitStatus, Failure> {
+    let found = list::find(store, name)?;
+    // Nobody types where nobody is attached.
+    let keys = match args.attach {
+        true => context.detach_keys(args.detach_keys.as_deref())?,
+        false => DetachKeys::read(args.detach_keys.as_deref())?,
+    };
+    let proxies = args.sig_proxy != Some(false);
+    start::hasten();
+    match &found.status {
+        Status::Paused(_) | Status::Stopping(_) => {
+            let word = found.status.word();
+            let hint = match &found.status {
+                Status::Paused(_) => Some(format!("let it go on: pontoon unpause {name}")),
+                _ => None,
+            };
+            return Err(Failure::new(format!("container `{name}` is {word}, so it cannot be started"), hint));
+        }
+        Status::Initialized(_) => {
+            start_shared(context, store, &found.record.request)?;
+            if args.attach {
+                return attach::held(&found, args.interactive, proxies, keys);
+            }
+            let cannot = |err| Failure::from(err).while_doing(format!("cannot start container `{name}`"));
+            stop::let_it_run(&found.container).map_err(cannot)?;
+            return Ok(ExitStatus::Success);
+        }
+        status if status.is_alive() && args.attach => {
+            return attach::running(&found, args.interactive, proxies, keys);
+        }
+        status if status.is_alive() => return Ok(ExitStatus::Success),
+        _ => {}
+    }
+    start_shared(context, store, &found.record.request)?;
+    let id = found.record.id.clone();
+    let attached_input = args.interactive && args.attach && found.record.request.interactive;
+    let attachment = match args.attach {
+        true => Attachment::Foreground { interactive: attached_input, shown: Shown::ALL },
+        false => Attachment::Detached,
+    };
+    let started = launch(context, store, name, found, attachment)
+        .map_err(|err| err.while_doing(format!("cannot start container `{name}`")))?;
+    if args.attach {
+        return foreground::attend(store, &id, started, attached_input, proxies, keys);
+    }
+    Ok(ExitStatus::Success)
+}
+
+/// Hands a container that nobody has begun to start to a supervisor.
+fn launch(
+    context: &Context,
+    store: &Store,
+    name: &str,
+    found: Found,
+    attachment: Attachment,
+) -> Result<Started, Failure> {
+    let image = store.find_image(&found.record.image_id)?;
+    let config = image_config(store, &image)?;
+    let Some(lock) = status::claim(found.container.run_path()).or_else(|_| {
+        found
+            .container
+            .open_run_dir(store)
+            .map_err(std::io::Error::other)
+            .and_then(|_| status::claim(found.container.run_path()))
+    })?
+    else {
+        return Err(Failure::new(format!("container `{name}` is being started by another command"), None));
+    };
+    let (container, record) = (found.container, found.record);
+    let startable = Startable { container, record, config, lock, unsynced: Unsynced::default() };
+    let passed = Passed::default();
+    Ok(start::start(&context.host, store, startable, attachment, passed, &message::print_warning)?)
+}
+
+/// Starts the containers that are needed, as far as they do not run.
+pub(super) fn start_shared(context: &Context, store: &Store, request: &CreateRequest) -> Result<(), Failure> {
+    for name in request.needs() {
+        // What cannot be found is told when it is needed.
+        if list::find(store, name).is_ok_and(|it| needs_start(&it.status)) {
+            start_detached(context, store, name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a container that others need must be started first: one that waits to be started does not run either.
+fn needs_start(status: &Status) -> bool {
+    matches!(status, Status::Initialized(_)) || !status.is_alive()
+}

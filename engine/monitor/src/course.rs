@@ -1,0 +1,31 @@
+//! What of a plan may change while its container runs.
+
+use pontoon_monitor::health::HealthPlan;
+use pontoon_monitor::limits::Limit;
+use pontoon_monitor::plan::MonitorPlan;
+use pontoon_monitor::restart::RestartPolicy;
+
+/// What the next run is to be like, as far as that may be another way than the plan says.
+#[derive(Debug, Clone)]
+pub struct Course {
+    /// Whether there is to be one.
+    pub policy: RestartPolicy,
+    /// Its limits.
+    pub limits: Vec<Limit>,
+    /// How its health is checked.
+    pub health: Option<HealthPlan>,
+    /// Its environment.
+    pub environment: Vec<String>,
+}
+
+impl Course {
+    /// As the plan has it.
+    pub fn of(plan: &MonitorPlan) -> Self {
+        Self {
+            policy: plan.restart,
+            limits: plan.cgroup.limits.clone(),
+            health: plan.health.clone(),
+            environment: plan.container.process.env.clone(),
+        }
+    }
+}

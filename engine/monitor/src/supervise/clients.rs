@@ -1,0 +1,210 @@
+//! Those who connect to the control socket, and what they ask for.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use pontoon_monitor::control::{self, Reply, Request};
+use pontoon_monitor::event::Deed;
+use pontoon_monitor::state::FailureReport;
+use pontoon_runtime::plan::Process;
+use pontoon_runtime::start::{Extras, Joining, StandardStreams};
+use pontoon_runtime::visit;
+use rustix::event::epoll::EventFlags;
+use rustix::io::Errno;
+use rustix::net::SocketFlags;
+use rustix::process::Signal;
+
+use super::{Client, Purpose, Supervisor};
+use crate::relay::Tap;
+
+impl Supervisor<'_> {
+    pub(super) fn accept(&mut self) {
+        while let Ok(socket) =
+            rustix::net::accept_with(self.control, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)
+        {
+            let token = self.next_client;
+            self.next_client += 1;
+            if self.watch(socket.as_fd(), token, EventFlags::IN).is_ok() {
+                self.clients.insert(token, Client { socket, waits: false });
+            }
+        }
+    }
+
+    pub(super) fn drop_client(&mut self, token: u64) {
+        if let Some(client) = self.clients.remove(&token) {
+            self.forget(client.socket.as_fd());
+            self.give_up(|purpose| matches!(purpose, Purpose::Exec { client, .. } if client == token));
+        }
+    }
+
+    pub(super) fn reply(&mut self, token: u64, reply: &Reply, fds: &[BorrowedFd<'_>]) {
+        if let Some(client) = self.clients.get(&token)
+            && control::send(&client.socket, reply, fds).is_err()
+        {
+            self.drop_client(token);
+        }
+    }
+
+    pub(super) fn hear(&mut self, token: u64) {
+        let Some(client) = self.clients.get_mut(&token) else { return };
+        let (request, fds) = match control::receive::<Request>(&client.socket) {
+            Ok(Some(received)) => received,
+            Ok(None) | Err(_) => return self.drop_client(token),
+        };
+        match request {
+            Request::Start => {
+                let pid = self.launched.running.pid.as_raw_nonzero().get();
+                let reply = self.let_it_run().map_or_else(Reply::Failed, |()| Reply::Started { pid });
+                self.reply(token, &reply, &[]);
+            }
+            Request::Kill { .. } | Request::Exec(_) | Request::Check if self.launched.held.is_some() => {
+                let chain = vec!["the container is not running: it is initialized".to_owned()];
+                let hint = Some(format!("start it first: pontoon start {}", self.plan.name));
+                let report = FailureReport { chain, hint, code: 125 };
+                self.reply(token, &Reply::Failed(report), &[]);
+            }
+            Request::EndInput => {
+                self.launched.input = None;
+                self.reply(token, &Reply::Done, &[]);
+            }
+            Request::Stop { timeout } => {
+                client.waits = true;
+                self.halt.by_command = true;
+                self.stop(timeout);
+            }
+            Request::Wait => client.waits = true,
+            Request::Check if self.health.is_none() => {
+                let chain = vec!["the container has no health check".to_owned()];
+                let report = FailureReport { chain, hint: None, code: 125 };
+                self.reply(token, &Reply::Failed(report), &[]);
+            }
+            Request::Check => {
+                self.askers.push(token);
+                self.begin_check();
+            }
+            Request::Attach => self.attach(token, fds),
+            Request::Renamed(name) => {
+                self.teller.renamed(name);
+                self.reply(token, &Reply::Done, &[]);
+            }
+            Request::Policy(policy) => {
+                self.course.policy = policy;
+                self.reply(token, &Reply::Done, &[]);
+            }
+            Request::Limits(limits) => {
+                self.course.limits = limits;
+                self.reply(token, &Reply::Done, &[]);
+            }
+            Request::Environment(environment) => {
+                self.course.environment = environment;
+                self.reply(token, &Reply::Done, &[]);
+            }
+            Request::Health(plan) => {
+                self.check_otherwise(plan.map(|it| *it));
+                self.reply(token, &Reply::Done, &[]);
+            }
+            Request::Restart { timeout } => {
+                self.halt.for_restart = true;
+                self.restarters.push(token);
+                self.stop(timeout);
+            }
+            Request::Kill { signal } => {
+                self.halt.by_command |= [Signal::KILL, Signal::TERM, Signal::INT, Signal::QUIT]
+                    .map(Signal::as_raw)
+                    .contains(&signal)
+                    || signal == self.plan.stop_signal;
+                let reply = match self.kill(signal) {
+                    Ok(()) => {
+                        self.teller.tell(Deed::Kill);
+                        Reply::Done
+                    }
+                    Err(err) => Reply::Failed(FailureReport {
+                        chain: vec![
+                            "cannot send the signal".to_owned(),
+                            std::io::Error::from(err).to_string(),
+                        ],
+                        hint: None,
+                        code: 125,
+                    }),
+                };
+                self.reply(token, &reply, &[]);
+            }
+            Request::Resize { rows, columns } => {
+                if let Some(terminal) = &self.terminal {
+                    let size = rustix::termios::Winsize {
+                        ws_row: rows,
+                        ws_col: columns,
+                        ws_xpixel: 0,
+                        ws_ypixel: 0,
+                    };
+                    let _ = rustix::termios::tcsetwinsize(&terminal.master, size);
+                }
+                self.reply(token, &Reply::Done, &[]);
+            }
+            Request::Exec(process) => self.exec(token, &process, fds),
+            Request::Root => {
+                let user_namespace = self.plan.container.namespaces.user.is_some();
+                match visit::root_of(self.launched.running.pidfd.as_fd(), user_namespace) {
+                    Ok(root) => self.reply(token, &Reply::Done, &[root.as_fd()]),
+                    Err(err) => {
+                        let report = FailureReport::new(&err, err.hint(), err.exit_code());
+                        self.reply(token, &Reply::Failed(report), &[]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets a client see what the payload writes from now on, and write what it reads.
+    pub(super) fn attach(&mut self, token: u64, fds: Vec<OwnedFd>) {
+        let mut fds = fds.into_iter();
+        let added = match (fds.next(), fds.next()) {
+            (Some(stdout), Some(stderr)) => self.taps.add(Tap { stdout, stderr }),
+            _ => Err(Errno::BADF),
+        };
+        if let Err(err) = added {
+            let cause = std::io::Error::from(err).to_string();
+            let chain = vec!["cannot attach".to_owned(), cause];
+            return self.reply(token, &Reply::Failed(FailureReport { chain, hint: None, code: 125 }), &[]);
+        }
+        let master = self.terminal.as_ref().and_then(|it| it.master.try_clone().ok());
+        let input = master.or_else(|| self.launched.input.as_ref().and_then(|it| it.try_clone().ok()));
+        self.teller.tell(Deed::Attach);
+        if let Some(client) = self.clients.get_mut(&token) {
+            client.waits = true;
+        }
+        let input: Vec<_> = input.iter().map(AsFd::as_fd).collect();
+        self.reply(token, &Reply::Done, &input);
+    }
+
+    pub(super) fn exec(&mut self, token: u64, process: &Process, fds: Vec<OwnedFd>) {
+        let mut fds = fds.into_iter();
+        let mut streams = None;
+        if !process.terminal
+            && let (Some(stdin), Some(stdout), Some(stderr)) = (fds.next(), fds.next(), fds.next())
+        {
+            streams = Some(StandardStreams { stdin, stdout, stderr });
+        }
+        let passed: Vec<OwnedFd> = fds.collect();
+        let is_complete = passed.len() == process.preserve_fds as usize + process.preserved.len();
+        if (streams.is_none() && !process.terminal) || !is_complete {
+            let text = "the request came without its descriptors".to_owned();
+            let report = FailureReport { chain: vec![text], hint: None, code: 125 };
+            return self.reply(token, &Reply::Failed(report), &[]);
+        }
+        if self.is_frozen() {
+            let text = "the container is paused".to_owned();
+            let hint = Some(format!("let it go on first: pontoon unpause {}", self.plan.name));
+            let report = FailureReport { chain: vec![text], hint, code: 125 };
+            return self.reply(token, &Reply::Failed(report), &[]);
+        }
+        let cgroup = self.launched.cgroup.as_ref().map(|it| it.1.as_fd());
+        let (target, namespaces) = (self.launched.running.pidfd.as_fd(), &self.plan.container.namespaces);
+        let filter = self.launched.extras.filter.clone();
+        let extras = Extras { filter, passed, ..Extras::default() };
+        let purpose = Purpose::Exec { client: token, unattended: process.unattended };
+        match Joining::begin(target, namespaces, process, &extras, streams, cgroup) {
+            Ok(joining) => self.await_process(joining, purpose),
+            Err(err) => self.did_not_join(purpose, &err),
+        }
+    }
+}

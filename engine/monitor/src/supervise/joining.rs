@@ -1,0 +1,106 @@
+//! Processes that come into the container: none of them is waited for.
+
+use std::os::fd::AsFd;
+
+use pontoon_monitor::control::Reply;
+use pontoon_monitor::event::Deed;
+use pontoon_monitor::state::FailureReport;
+use pontoon_runtime::start::{Joining, Running, StartError};
+use rustix::event::epoll::{self, EventFlags};
+use rustix::io::Errno;
+
+use super::{Joined, Pending, Purpose, Supervisor, UNATTENDED};
+
+impl Supervisor<'_> {
+    /// Has a process that is about to join watched.
+    pub(super) fn await_process(&mut self, joining: Joining, purpose: Purpose) {
+        let token = self.next_client;
+        self.next_client += 1;
+        match self.watch(joining.fd(), token, EventFlags::IN) {
+            Ok(()) => drop(self.pending.insert(token, Pending { joining, purpose })),
+            Err(err) => self.did_not_join(purpose, &StartError::Socket(err.into())),
+        }
+    }
+
+    /// A process that is about to join says something.
+    pub(super) fn advance(&mut self, token: u64) {
+        let Some(pending) = self.pending.get_mut(&token) else { return };
+        let purpose = pending.purpose;
+        match pending.joining.advance() {
+            Ok(None) => return,
+            Ok(Some(running)) => self.has_joined(purpose, running),
+            Err(err) => self.did_not_join(purpose, &err),
+        }
+        self.forget_pending(|at, _| at == token);
+        // It may have ended already, and others before it.
+        self.reap();
+    }
+
+    /// Gives up those that are about to join for somebody.
+    pub(super) fn give_up(&mut self, is_unwanted: impl Fn(Purpose) -> bool) {
+        if self.pending.values().any(|it| is_unwanted(it.purpose)) {
+            self.forget_pending(|_, purpose| is_unwanted(purpose));
+            self.reap();
+        }
+    }
+
+    pub(super) fn forget_pending(&mut self, unwanted: impl Fn(u64, Purpose) -> bool) {
+        let epoll = &self.epoll;
+        self.pending.retain(|token, it| {
+            let is_kept = !unwanted(*token, it.purpose);
+            if !is_kept {
+                let _ = epoll::delete(epoll, it.joining.fd());
+            }
+            is_kept
+        });
+    }
+
+    pub(super) fn has_joined(&mut self, purpose: Purpose, mut running: Running) {
+        let (client, unattended) = match purpose {
+            Purpose::Exec { client, unattended } => (client, unattended),
+            Purpose::Check => {
+                if let Some(checking) = &mut self.checking {
+                    checking.runs(&running);
+                }
+                return;
+            }
+        };
+        let pid = running.pid.as_raw_nonzero().get();
+        let kept = running.terminal.take_if(|_| unattended);
+        if let Some(terminal) = &kept {
+            let place = UNATTENDED + u64::from(pid.cast_unsigned());
+            let _ = self.watch(terminal.as_fd(), place, EventFlags::IN);
+        }
+        self.joined.insert(pid, Joined { client, terminal: kept });
+        self.teller.tell(Deed::Exec);
+        let terminal: Vec<_> = running.terminal.iter().map(AsFd::as_fd).collect();
+        self.reply(client, &Reply::Started { pid }, &terminal);
+    }
+
+    pub(super) fn did_not_join(&mut self, purpose: Purpose, err: &StartError) {
+        match purpose {
+            Purpose::Exec { client, .. } => {
+                let report = FailureReport::new(err, err.hint(), err.exit_code());
+                self.reply(client, &Reply::Failed(report), &[]);
+            }
+            Purpose::Check => {
+                if let Some(checking) = self.take_check() {
+                    self.judge(checking.cannot_run(err));
+                }
+            }
+        }
+    }
+
+    /// Reads what a process writes on a terminal that nobody holds.
+    pub(super) fn forget_output(&mut self, pid: u64) {
+        let joined = i32::try_from(pid).ok().and_then(|pid| self.joined.get_mut(&pid));
+        let Some(joined) = joined else { return };
+        let is_open = joined.terminal.as_ref().is_some_and(|terminal| {
+            matches!(rustix::io::read(terminal, &mut [0u8; 4096]), Ok(1..) | Err(Errno::INTR | Errno::AGAIN))
+        });
+        if !is_open {
+            // Closing it takes it out of the list.
+            joined.terminal = None;
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Two commands on one container: at most one of them wins, and what is left is whole.
+
+use pontoon_tests::{B, alone, host_with_busybox};
+
+/// Pairs of commands on a container `@N`, and how it is made before each round.
+const PAIRS: &[(&str, &str, &str)] = &[
+    ("create --name @N @B sleep 1000", "start @N", "start @N"),
+    ("create --name @N @B sleep 1000", "start @N", "rm @N"),
+    ("create --name @N @B sleep 1000", "init @N", "start @N"),
+    ("create --name @N @B sleep 1000", "init @N", "init @N"),
+    ("create --name @N @B sleep 1000", "init @N", "rm @N"),
+    ("create --name @N @B sleep 1000", "rename @N @N-b", "rename @N @N-c"),
+    ("create --name @N @B sleep 1000", "rename @N @N-b", "rm @N"),
+    ("run -d --stop-timeout 0 --name @N @B sleep 1000", "stop @N", "rm -f @N"),
+    ("run -d --stop-timeout 0 --name @N @B sleep 1000", "stop @N", "start @N"),
+    ("run -d --stop-timeout 0 --name @N @B sleep 1000", "stop @N", "stop @N"),
+    ("run -d --stop-timeout 0 --name @N @B sleep 1000", "rename @N @N-b", "stop @N"),
+    ("run -d --stop-timeout 0 --name @N @B sleep 1000", "restart @N", "rm -f @N"),
+    ("version", "create --name @N @B true", "create --name @N @B true"),
+    ("version", "run -d --name @N @B sleep 1000", "create --name @N @B true"),
+];
+
+#[test]
+fn two_commands_on_one_container_never_both_win() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let mut faults = Vec::new();
+    for (make, one, other) in PAIRS {
+        let script = "
+            for round in 1 2 3 4 5 6; do
+                pontoon MAKE >/dev/null 2>&1
+                pontoon ONE >/tmp/race1 2>&1 & first=$!
+                pontoon OTHER >/tmp/race2 2>&1 & second=$!
+                wait $first; a=$?; wait $second; b=$?
+                # What is there is whole: one name or none, one supervisor or none, and it can be looked at and removed.
+                names=$(pontoon ps -a --filter name=race --format '{{.Names}}' | wc -l)
+                pontoon ps -aq --filter name=race | xargs -r pontoon inspect >/dev/null || echo BROKEN
+                running=$(pontoon ps -aq --filter name=race --filter status=running --filter status=initialized | wc -l)
+                echo $a $b $names $running $(head -c 200 /tmp/race1 /tmp/race2 | grep -i panicked)
+                pontoon ps -aq --filter name=race | xargs -r pontoon rm -f -t 0 >/dev/null 2>&1
+            done";
+        let script = ["MAKE", "ONE", "OTHER"]
+            .iter()
+            .zip([make, one, other])
+            .fold(script.to_owned(), |script, (from, to)| {
+                script.replace(from, &to.replace("@N", "race").replace("@B", B))
+            });
+        let output = host.alice(&script).ok();
+        assert_eq!(output.stdout.lines().count(), 6, "{output:?}");
+        for line in output.stdout.lines() {
+            let fields: Vec<&str> = line.split(' ').collect();
+            let [a, b, names, running] = fields[..4] else { panic!("{output:?}") };
+            let is_exclusive = one.starts_with("rename") && other.starts_with("rename")
+                || one.starts_with("init") && other.starts_with("init")
+                || one.contains("--name") && other.contains("--name");
+            let won = [a, b].iter().filter(|code| **code == "0").count();
+            if line.contains("BROKEN") || line.contains("panicked") || names.parse::<u32>().unwrap_or(9) > 1 {
+                faults.push(format!("`{one}` and `{other}`: {line}"));
+            }
+            if won == 0 || (is_exclusive && won != 1) {
+                faults.push(format!("`{one}` and `{other}`: {won} won: {line}"));
+            }
+            if running.parse::<u32>().unwrap_or(9) > names.parse::<u32>().unwrap_or(0) {
+                faults.push(format!("`{one}` and `{other}`: more runs than there is: {line}"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
+}
