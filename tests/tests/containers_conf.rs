@@ -85,6 +85,17 @@ fn files_and_modules_override_each_other() {
 }
 
 #[test]
+fn events_go_where_the_file_says() {
+    let _alone = alone();
+    let conf = "[engine]\nevents_logger='file'\n";
+    let script = "$RUN --name told-to-file $B true
+        pontoon events --stream=false --since 1m --filter container=told-to-file --format '{{.Status}}' | tr '\\n' ' '
+        pontoon --events-backend journald events --stream=false --since 1m --filter container=told-to-file | wc -l";
+    let seen = with(conf, script).ok();
+    assert_eq!(seen.stdout, "create init start attach died remove 0\n", "{}", seen.stderr);
+}
+
+#[test]
 fn what_is_wrong_or_not_honoured_is_said_with_its_place() {
     let _alone = alone();
     let wrong = with("[containers]\ntz=1\n", "$RUN $B true").fails(125);

@@ -268,7 +268,16 @@ fn a_detached_process_runs_on_in_the_container() {
         .to_owned();
     wait::until_true("its work", || host.alice("pontoon exec keeper cat /done").stdout == "done\n");
     assert!(host.root(&format!("ps -o args= -p {pid}")).ok().stdout.contains("sleep 5000"));
-    host.alice("pontoon exec -d -t keeper true").fails(125);
+    // On a terminal that nobody holds, it can write as much as it wants.
+    let floods = "tty >/where; i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo to nobody, again and again; done; echo end >>/where";
+    host.alice(&format!("pontoon exec -d -t keeper sh -c '{floods}'")).ok();
+    wait::until_true("its work", || host.alice("pontoon exec keeper cat /where").stdout.ends_with("end\n"));
+    assert!(host.alice("pontoon exec keeper cat /where").stdout.starts_with("/dev/pts/"));
+    // Descriptors of the caller's, by number and by name.
+    let passed = "exec 3<<<three 5<<<five; pontoon exec --preserve-fds 1 keeper cat /dev/fd/3
+        pontoon exec --preserve-fd 5,3 keeper sh -c 'cat <&5; cat <&3; ls /proc/self/fd | tr \"\\n\" \" \"'";
+    assert_eq!(host.alice(passed).ok().stdout, "three\nfive\nthree\n0 1 2 3 4 5 ");
+    host.alice("pontoon exec --preserve-fds 1 keeper true").fails(125);
     host.alice("pontoon exec -d keeper /nowhere").fails(127);
     host.alice("pontoon stop keeper").ok();
     assert_eq!(host.root(&format!("ps -o args= -p {pid}")).stdout, "");

@@ -35,6 +35,10 @@ pub enum RenameError {
 pub fn rename(host: &Host, store: &Store, query: &str, name: &str) -> Result<(), RenameError> {
     let mut found = list::find(store, query)?;
     let _lock = found.container.lock()?;
+    // Whoever held the lock before may have given it another name: then it is not the one that is meant any more.
+    if store.find_container(query)?.id() != found.container.id() {
+        return Err(FindContainerError::NotFound { query: query.to_owned() }.into());
+    }
     store.rename_container(&found.container, name)?;
     // The store's own entry is what names are looked up by; the record repeats it for whoever reads the record alone.
     found.record.name = name.to_owned();

@@ -534,6 +534,8 @@ pub enum LogDriver {
     JsonFile,
     /// The payload gets our own standard streams.
     Passthrough,
+    /// The same, where they may be a terminal.
+    PassthroughTty,
     /// Nothing is kept.
     None,
 }

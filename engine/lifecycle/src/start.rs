@@ -24,7 +24,7 @@ use crate::facts::{self, Known, PlanError};
 use crate::host::Host;
 use crate::labels::{self, relabel::RelabelError};
 use crate::record::ContainerRecord;
-use crate::request::{CgroupMode, MountSource};
+use crate::request::{CgroupMode, LogDriver, MountSource};
 use crate::stop::AskError;
 use crate::turn;
 
@@ -296,7 +296,10 @@ pub fn start(
         pass(&mut command, "--terminal", &other).map_err(failed)?;
         (terminal, theirs) = (Some(ours), Some(other));
     }
-    if !matches!(attachment, Attachment::Foreground { .. }) || record.request.tty {
+    // Without anybody to see it, and where nothing is handed on.
+    let passes =
+        matches!(record.request.log_driver, Some(LogDriver::Passthrough | LogDriver::PassthroughTty));
+    if (!matches!(attachment, Attachment::Foreground { .. }) && !passes) || record.request.tty {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     }
     // A session of its own: what the terminal sends us must not reach it.

@@ -45,7 +45,7 @@ impl Log {
     /// If the log file or the journal's socket cannot be opened.
     pub fn open(plan: &MonitorPlan) -> io::Result<Self> {
         let sink = match &plan.log {
-            LogPlan::Journald { tag } => journal(plan, tag.as_deref())?,
+            LogPlan::Journald { tag, labels } => journal(plan, tag.as_deref(), labels)?,
             LogPlan::File { path, max_size } => {
                 let file = open_file(path)?;
                 let size = file.metadata()?.len();
@@ -160,7 +160,7 @@ fn open_file(path: &PathBuf) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(not_a_file()) }
 }
 
-fn journal(plan: &MonitorPlan, tag: Option<&str>) -> io::Result<Sink> {
+fn journal(plan: &MonitorPlan, tag: Option<&str>, labels: &[(String, String)]) -> io::Result<Sink> {
     let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     let address = SocketAddrUnix::new(JOURNAL)?;
     let short = plan.id.get(..12).unwrap_or(&plan.id);
@@ -174,6 +174,9 @@ fn journal(plan: &MonitorPlan, tag: Option<&str>) -> io::Result<Sink> {
     fields.push_str(&format!("IMAGE_NAME={}\n", plan.image.replace('\n', " ")));
     if let Some(tag) = tag {
         fields.push_str(&format!("CONTAINER_TAG={}\n", tag.replace('\n', " ")));
+    }
+    for (name, value) in labels {
+        fields.push_str(&format!("{name}={}\n", value.replace('\n', " ")));
     }
     Ok(Sink::Journal { socket, address, fields: fields.into_bytes() })
 }

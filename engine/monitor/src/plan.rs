@@ -124,6 +124,9 @@ pub enum LogPlan {
     Journald {
         /// `CONTAINER_TAG`.
         tag: Option<String>,
+        /// More fields of every message.
+        #[serde(default)]
+        labels: Vec<(String, String)>,
     },
     /// A file in Kubernetes' log format.
     File {

@@ -86,6 +86,13 @@ pub enum EventsBackend {
     None,
 }
 
+impl EventsBackend {
+    /// The one that `containers.conf` names; a word that is none is nothing.
+    pub fn named(word: &str) -> Option<Self> {
+        <Self as ValueEnum>::from_str(word, false).ok()
+    }
+}
+
 /// `--log-level`. There are two kinds of messages, warnings and errors: below `warn` there is nothing more to tell (what a
 /// command is about to do is shown by `run --dry-run`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]

@@ -170,7 +170,9 @@ pub fn kill(context: &Context, args: &KillArgs) -> Result<ExitStatus, Failure> {
                 format!("container `{name}` is {word}: a signal can be sent to running containers only");
             return Err(Failure::new(text, None));
         }
-        ask::kill(&found.container, signal)?;
+        ask::kill(&found.container, signal).map_err(|err| {
+            Failure::from(err).while_doing(format!("cannot send container `{name}` a signal"))
+        })?;
         if signal == nix::sys::signal::Signal::SIGKILL as i32 {
             // Nobody refuses that one, so its end is waited for, as in Podman.
             let _ = ask::wait(&found.container);

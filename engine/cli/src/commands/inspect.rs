@@ -23,10 +23,11 @@ use pontoon_runtime::capabilities::{self, CapSet};
 use pontoon_runtime::plan::Process;
 use pontoon_storage::{FindContainerError, FindImageError, FindVolumeError, ImageRecord, Store};
 
-use super::{Context, Failure, list as rows, logs, volume};
+use super::{Context, Failure, list as rows, volume};
 use pontoon_cli::args::{InspectArgs, InspectContainersArgs, InspectImagesArgs, InspectType};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
+use pontoon_cli::run_options::log_driver_word;
 use pontoon_cli::time::from_nanos;
 use pontoon_cli::view::container::{
     Facts, GraphDriver, MadeFiles, Secret, StateFacts, text as container_text,
@@ -230,7 +231,7 @@ fn facts<'a>(
         network_mode: rows::network_word(record),
         directory: found.container.path().display().to_string(),
         files: made_files(found),
-        log_driver: logs::driver_name(driver),
+        log_driver: log_driver_word(driver),
         log_path: if has_file {
             log_path(request, found.container.path()).display().to_string()
         } else {

@@ -66,9 +66,16 @@ pub struct Context {
 }
 
 impl Context {
-    fn new(globals: &GlobalOptions, words: Vec<String>, name: &str) -> Result<Self, Failure> {
+    /// `tells` is whether the command tells of events, or looks for them.
+    fn new(globals: &GlobalOptions, words: Vec<String>, name: &str, tells: bool) -> Result<Self, Failure> {
         let mut host = Host::read(globals.root.clone(), globals.runroot.clone())?;
-        match globals.events_backend {
+        let option_host = run_options::Host::read();
+        let asked = globals.events_backend.or_else(|| {
+            // What is wrong with the file is said where all of it is read.
+            let conf = tells.then(|| ContainersConf::read(&option_host, &globals.module).ok()).flatten()?;
+            EventsBackend::named(conf.events_logger()?)
+        });
+        match asked {
             None => {}
             Some(EventsBackend::Journald) => host.events = EventLog::Journald,
             Some(EventsBackend::File) => host.events = EventLog::file(&host.paths.run),
@@ -122,6 +129,7 @@ fn starts_processes(command: &Command) -> bool {
     matches!(
         command,
         Command::Run(_)
+            | Command::Init(_)
             | Command::Start(_)
             | Command::Restart(_)
             | Command::Exec(_)
@@ -143,6 +151,39 @@ fn redirect(globals: &GlobalOptions) -> Result<(), Failure> {
     })
 }
 
+/// Whether a command tells of events, or looks for them: those that only look at things, and `exec`, of which supervisors
+/// tell, need not know where events go.
+fn tells_events(command: &Command) -> bool {
+    !matches!(
+        command,
+        Command::Ps(_)
+            | Command::Exec(_)
+            | Command::Logs(_)
+            | Command::Top(_)
+            | Command::Stats(_)
+            | Command::Port(_)
+            | Command::Wait(_)
+            | Command::Inspect(_)
+            | Command::ContainerInspect(_)
+            | Command::ContainerExists(_)
+            | Command::Images(_)
+            | Command::ImageInspect(_)
+            | Command::ImageExists(_)
+            | Command::VolumeLs(_)
+            | Command::VolumeInspect(_)
+            | Command::VolumeExists(_)
+            | Command::Version(_)
+            | Command::Complete(_)
+            | Command::Completion(_)
+            | Command::QuadletCheck(_)
+            | Command::QuadletConvert(_)
+            | Command::QuadletExplain(_)
+            | Command::QuadletList(_)
+            | Command::QuadletPrint(_)
+            | Command::QuadletWaitNetwork(_)
+    )
+}
+
 /// Does what the command line says.
 ///
 /// # Errors
@@ -152,7 +193,8 @@ pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failur
         message::silence_warnings();
     }
     redirect(&invocation.globals)?;
-    let context = Context::new(&invocation.globals, invocation.words, name)?;
+    let tells = tells_events(&invocation.command);
+    let context = Context::new(&invocation.globals, invocation.words, name, tells)?;
     if context.host.unshared && starts_processes(&invocation.command) {
         let hint = "leave `unshare`, or run it in another shell".to_owned();
         return Err(Failure::new("containers are not run from inside `unshare`", Some(hint)));

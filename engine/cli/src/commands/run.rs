@@ -39,6 +39,18 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
             Some(hint),
         ));
     }
+    let is_terminal = || {
+        use rustix::stdio::{stderr, stdin, stdout};
+        [stdin(), stdout(), stderr()].iter().any(rustix::termios::isatty)
+    };
+    if driver == "passthrough" && is_terminal() {
+        // Who has our terminal can type into it.
+        let hint = "`passthrough-tty` is for whoever trusts the container with the terminal".to_owned();
+        return Err(Failure::new(
+            "`--log-driver passthrough` hands on files and pipes, no terminal",
+            Some(hint),
+        ));
+    }
     let shown = attached.map_or(Shown::ALL, |[_, output, errors]| Shown { output, errors });
     let request = request(args.lower(context.words.clone(), &context.option_host)?);
     let store = context.store()?;
@@ -159,7 +171,8 @@ pub(super) fn check_passed(count: u32, words: &[String]) -> Result<Vec<u32>, Fai
             Failure::new(text, None)
         })?;
         if !pontoon_rootless::sys::is_inherited(number) {
-            return Err(Failure::new(format!("--preserve-fd says {number}, but that is not open"), hint()));
+            let text = format!("invalid value `{number}` for `--preserve-fd`: that descriptor is not open");
+            return Err(Failure::new(text, hint()));
         }
         listed.push(number);
     }

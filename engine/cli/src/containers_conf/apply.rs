@@ -35,6 +35,9 @@ impl ContainersConf {
             }
         };
         fill(&mut options.hosts_file, "containers.base_hosts_file");
+        if options.init_path.is_none() {
+            options.init_path = self.text("containers.init_path").map(Into::into);
+        }
         fill(&mut options.cgroupns, "containers.cgroupns");
         fill(&mut options.cgroups, "containers.cgroups");
         fill(&mut options.ipc, "containers.ipcns");

@@ -29,7 +29,7 @@ enum Kind {
 use Kind::{Nothing, Number, Text, Texts, Truth};
 
 /// The keys that we know.
-const KEYS: [(&str, Kind); 74] = [
+const KEYS: [(&str, Kind); 75] = [
     ("containers.annotations", Texts),
     ("containers.apparmor_profile", Text),
     ("containers.base_hosts_file", Text),
@@ -48,7 +48,7 @@ const KEYS: [(&str, Kind); 74] = [
     ("containers.env_host", Truth),
     ("containers.http_proxy", Truth),
     ("containers.init", Truth),
-    ("containers.init_path", Nothing),
+    ("containers.init_path", Text),
     ("containers.ipcns", Text),
     ("containers.keyring", Nothing),
     ("containers.label", Truth),
@@ -80,6 +80,7 @@ const KEYS: [(&str, Kind); 74] = [
     ("engine.conmon_path", Nothing),
     ("engine.database_backend", Nothing),
     ("engine.detach_keys", Text),
+    ("engine.events_logger", Text),
     ("engine.healthcheck_events", Nothing),
     ("engine.hooks_dir", Texts),
     ("engine.image_parallel_copies", Nothing),
@@ -210,6 +211,11 @@ impl ContainersConf {
     /// The keys that leave a container without ending it.
     pub fn detach_keys(&self) -> Option<&str> {
         self.text("engine.detach_keys")
+    }
+
+    /// Where events go: `journald`, `file` or `none`.
+    pub fn events_logger(&self) -> Option<&str> {
+        self.text("engine.events_logger")
     }
 
     /// What has no effect, a line for each.

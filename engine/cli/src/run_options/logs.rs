@@ -14,10 +14,23 @@ pub(super) fn driver(text: &str) -> Result<Option<LogDriver>, Fault> {
         "json-file" => Ok(Some(LogDriver::JsonFile)),
         "passthrough" => Ok(Some(LogDriver::Passthrough)),
         "none" => Ok(Some(LogDriver::None)),
-        "passthrough-tty" => {
-            Err(Fault::not_supported().hint("`passthrough` gives the container our own streams"))
-        }
-        _ => Err(Fault::invalid("it must be one of: journald, k8s-file, json-file, passthrough, none")),
+        "passthrough-tty" => Ok(Some(LogDriver::PassthroughTty)),
+        _ => Err(Fault::invalid(
+            "it must be one of: journald, k8s-file, json-file, passthrough, passthrough-tty, none",
+        )),
+    }
+}
+
+/// The word of a driver.
+#[must_use]
+pub fn word(driver: LogDriver) -> &'static str {
+    match driver {
+        LogDriver::Journald => "journald",
+        LogDriver::K8sFile => "k8s-file",
+        LogDriver::JsonFile => "json-file",
+        LogDriver::Passthrough => "passthrough",
+        LogDriver::PassthroughTty => "passthrough-tty",
+        LogDriver::None => "none",
     }
 }
 
@@ -29,10 +42,21 @@ pub(super) fn option(text: &str) -> Result<(String, String), Fault> {
         "path" | "tag" => {}
         // What reads it later knows no units.
         "max-size" => return Ok((key.to_owned(), size::read(value)?.to_string())),
-        "max-file" | "label" | "labels" | "env" => return Err(Fault::not_supported()),
+        "label" => {
+            let is_field = |name: &str| {
+                name.starts_with(|it: char| it.is_ascii_uppercase())
+                    && name.bytes().all(|it| it.is_ascii_uppercase() || it.is_ascii_digit() || it == b'_')
+            };
+            if !value.split_once('=').is_some_and(|(name, _)| is_field(name)) {
+                return Err(Fault::invalid(
+                    "a label is NAME=VALUE, with a name of capital letters, digits and `_`",
+                ));
+            }
+        }
+        "max-file" | "labels" | "env" => return Err(Fault::not_supported()),
         _ => {
             return Err(Fault::invalid(format!("there is no option `{key}`"))
-                .hint("the options are path, max-size and tag"));
+                .hint("the options are path, max-size, tag and label"));
         }
     }
     Ok((key.to_owned(), value.to_owned()))

@@ -1,7 +1,9 @@
 //! All options of one command line, put together.
 
 use pontoon_lifecycle::cdi;
-use pontoon_lifecycle::request::{CgroupMode, CreateRequest, NamespaceMode, NetworkMode, RestartPolicy};
+use pontoon_lifecycle::request::{
+    CgroupMode, CreateRequest, LogDriver, NamespaceMode, NetworkMode, RestartPolicy,
+};
 
 use super::error::{each, each_listed, listed, optional};
 use super::{
@@ -222,6 +224,11 @@ fn supervision(
     request.health = health::read(&options.health, host)?;
     request.log_driver = optional("--log-driver", options.log_driver.as_ref(), logs::driver)?.flatten();
     request.log_opts = each("--log-opt", &options.log_opt, logs::option)?;
+    let has_label = request.log_opts.iter().any(|(key, _)| key == "label");
+    if let Some(driver) = request.log_driver.filter(|it| has_label && *it != LogDriver::Journald) {
+        let (one, other) = ("--log-opt label".to_owned(), format!("--log-driver {}", logs::word(driver)));
+        return Err(OptionError::Conflict { one, other });
+    }
     request.stop_signal = optional("--stop-signal", options.stop_signal.as_ref(), signal::read)?;
     request.timeout = optional("--timeout", options.timeout.as_ref(), modes::stop_timeout)?;
     request.stop_timeout = optional("--stop-timeout", options.stop_timeout.as_ref(), modes::stop_timeout)?;

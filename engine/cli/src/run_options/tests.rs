@@ -639,7 +639,8 @@ fn ways_are_chosen_by_name() {
     assert_eq!(request(&["--log-driver", "journald"]).log_driver, Some(LogDriver::Journald));
     assert_eq!(request(&["--log-driver", ""]).log_driver, None);
     check_refused("--log-driver", "bogus", "it must be one of");
-    check_refused("--log-driver", "passthrough-tty", "not supported yet");
+    assert_eq!(request(&["--log-driver", "passthrough-tty"]).log_driver, Some(LogDriver::PassthroughTty));
+    check_refused("--log-opt", "label=x=y", "capital letters");
     let logs = request(&["--log-opt", "max-size=10m", "--log-opt", "path=/x"]).log_opts;
     assert_eq!(logs, pairs(&[("max-size", "10485760"), ("path", "/x")]));
     for (value, expected) in [
@@ -674,6 +675,9 @@ fn options_for_our_one_way_are_taken_and_others_refused() {
     check_refused("--ipc", "container:", "container:NAME, ns:PATH");
     check_refused("--pid", "ns:", "container:NAME, ns:PATH");
     check_refused("--cgroupns", "pod:x", "container:NAME, ns:PATH");
+    check_refused("--attach", "bogus", "stdin, stdout, stderr");
+    check_refused("--personality", "linux32", "LINUX, LINUX32");
+    check_refused("--chrootdirs", "x", "absolute");
     assert_eq!(request(&["--ipc", "container:x"]).ipc, NamespaceMode::Container("x".to_owned()));
     check_refused("--systemd", "maybe", "true, false, always");
     check_refused("--seccomp-policy", "image", "not supported yet");

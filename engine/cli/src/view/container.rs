@@ -392,6 +392,8 @@ struct Config<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     healthcheck: Option<&'a HealthConfig>,
     healthcheck_on_failure_action: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    chroot_dirs: Vec<String>,
     health_log_destination: String,
     healthcheck_max_log_count: usize,
     healthcheck_max_log_size: usize,
@@ -587,6 +589,7 @@ fn config<'a>(facts: &'a Facts<'a>) -> Config<'a> {
         annotations: NullIfEmpty(request.annotations.iter().cloned().collect()),
         stop_signal: signal_name(facts.stop_signal),
         healthcheck: facts.healthcheck.as_ref(),
+        chroot_dirs: request.chroot_dirs.clone(),
         healthcheck_on_failure_action: super::host_config::word(&health.on_failure.unwrap_or_default()),
         health_log_destination: match &health.log_directory {
             Some(path) => path.display().to_string(),

@@ -528,14 +528,23 @@ fn log(facts: &Facts<'_>) -> LogPlan {
         request.log_opts.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone())
     };
     match request.log_driver.unwrap_or(default_log_driver(facts.has_journal)) {
-        LogDriver::Journald => LogPlan::Journald { tag: option("tag") },
+        LogDriver::Journald => LogPlan::Journald { tag: option("tag"), labels: log_labels(request) },
         LogDriver::K8sFile | LogDriver::JsonFile => LogPlan::File {
             path: log_path(request, facts.directory),
             max_size: option("max-size").and_then(|it| it.parse().ok()),
         },
-        LogDriver::Passthrough => LogPlan::Passthrough,
+        LogDriver::Passthrough | LogDriver::PassthroughTty => LogPlan::Passthrough,
         LogDriver::None => LogPlan::None,
     }
+}
+
+/// `--log-opt label=NAME=VALUE`.
+fn log_labels(request: &CreateRequest) -> Vec<(String, String)> {
+    let labels = request.log_opts.iter().filter(|(key, _)| key == "label");
+    labels
+        .filter_map(|(_, text)| text.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// The driver where none is asked for.

@@ -137,7 +137,7 @@ fn environment(facts: &Facts<'_>, hostname: &str, is_systemd: bool) -> Vec<Strin
 /// without what is of one run.
 #[must_use]
 pub fn known_environment(request: &CreateRequest, image: &ImageConfig) -> Vec<String> {
-    let mut settings = first_settings(request, image, None, None);
+    let mut settings = first_settings(request, image, None, request.hostname.as_deref());
     for (name, value) in &request.env {
         settings.set(name, value);
     }

@@ -229,7 +229,9 @@ impl Overlay<'_> {
         if self.volatile {
             // The kernel's mark that this was mounted before without being written to disk: it refuses a second time, for the
             // machine may have lost it. It has not, or its container would be gone (overlayfs, "Volatile mount").
-            let _ = rustix::fs::rmdir(self.work.join("work/incompat/volatile"));
+            let mark = self.work.join("work/incompat/volatile");
+            let _ = rustix::fs::unlink(mark.join("dirty"));
+            let _ = rustix::fs::rmdir(mark);
         }
         let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
         for layer in self.lower {

@@ -77,7 +77,7 @@ pub const ROWS: &[Row] = &[
     .wrong(&["nosuch", "giver:bogus"]),
     row(
         "--chrootdirs",
-        &[inside("--chrootdirs /data --tmpfs /data", "ls /data/etc | tr '\\n' ' '; cmp /etc/hosts /data/etc/hosts && echo same", "hostname hosts resolv.conf same")],
+        &[inside("--chrootdirs /data --tmpfs /data", "ls /data/etc | tr '\\n' ' '; cmp /etc/hosts /data/etc/hosts && echo same", "hostname hosts resolv.conf same").but(TMPFS)],
     ),
     row(
         "--log-driver",
@@ -88,6 +88,8 @@ pub const ROWS: &[Row] = &[
                 "pontoon logs @N", "said"),
             outside("--log-driver none", "pontoon run --name @N @O @B echo said; pontoon logs @N 2>/dev/null || echo nothing", "said\nnothing"),
             outside("--log-driver passthrough", "pontoon run --name @N @O @B echo said", "said"),
+            outside("--log-driver passthrough", "pontoon run -d --name @N @O @B echo said >@D/out/said 2>&1; pontoon wait @N >/dev/null; grep -c said @D/out/said", "1"),
+            outside("--log-driver passthrough-tty", "script -qec 'pontoon run --name @N @O @B tty' /dev/null </dev/null | grep -c -e dev -e tty", "1"),
         ],
     )
     .wrong(&["bogus"]),
@@ -97,6 +99,8 @@ pub const ROWS: &[Row] = &[
             outside("--log-driver k8s-file --log-opt path=@D/out/log", "pontoon run --name @N @O @B echo said >/dev/null; cut -d' ' -f2- @D/out/log", "stdout F said"),
             outside("--log-driver k8s-file --log-opt max-size=1024", "pontoon run --name @N @O @B sh -c 'for i in $(seq 200); do echo a line; /bin/true; done' >/dev/null
                  test $(stat -c %s $(pontoon inspect --format '{{.HostConfig.LogConfig.Path}}' @N)) -lt 4000 && echo cut", "cut").but(&[differs("HostConfig.LogConfig.Path", STORE)]),
+            becomes("--log-driver journald --log-opt label=COLOUR=red", "pontoon run --name @N @O @B echo said >/dev/null",
+                "journalctl --user -o json CONTAINER_NAME=@N | grep -c '\"COLOUR\":\"red\"'", "1"),
             becomes("--log-driver journald --log-opt tag=marked", "pontoon run --name @N @O @B echo said >/dev/null",
                 "journalctl --user -o json CONTAINER_NAME=@N | grep -c marked", "1"),
         ],

@@ -14,6 +14,7 @@ use super::{Context, Failure};
 use pontoon_cli::args::LogsArgs;
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
+use pontoon_cli::run_options::log_driver_word;
 use pontoon_cli::time::parse_since;
 
 const JOURNAL: &str = "/run/systemd/journal/socket";
@@ -127,24 +128,13 @@ pub fn logs(context: &Context, args: &LogsArgs) -> Result<ExitStatus, Failure> {
         match driver {
             LogDriver::Journald => journal::show(&found, &wanted)?,
             LogDriver::K8sFile | LogDriver::JsonFile => file::show(&found, &wanted)?,
-            LogDriver::None | LogDriver::Passthrough => {
+            LogDriver::None | LogDriver::Passthrough | LogDriver::PassthroughTty => {
                 return Err(Failure::new(
-                    format!("container `{name}` keeps no log (--log-driver {})", driver_name(driver)),
+                    format!("container `{name}` keeps no log (--log-driver {})", log_driver_word(driver)),
                     Some("use --log-driver journald or k8s-file".to_owned()),
                 ));
             }
         }
     }
     Ok(ExitStatus::Success)
-}
-
-/// The driver's name, as `--log-driver` takes it.
-pub fn driver_name(driver: LogDriver) -> &'static str {
-    match driver {
-        LogDriver::Journald => "journald",
-        LogDriver::K8sFile => "k8s-file",
-        LogDriver::JsonFile => "json-file",
-        LogDriver::Passthrough => "passthrough",
-        LogDriver::None => "none",
-    }
 }
