@@ -63,6 +63,8 @@ pub struct Context {
     pub words: Vec<String>,
     /// Modules of containers.conf that were asked for.
     modules: Vec<String>,
+    /// What it says, if that was read already.
+    conf: Option<ContainersConf>,
 }
 
 impl Context {
@@ -70,11 +72,11 @@ impl Context {
     fn new(globals: &GlobalOptions, words: Vec<String>, name: &str, tells: bool) -> Result<Self, Failure> {
         let mut host = Host::read(globals.root.clone(), globals.runroot.clone())?;
         let option_host = run_options::Host::read();
-        let asked = globals.events_backend.or_else(|| {
-            // What is wrong with the file is said where all of it is read.
-            let conf = tells.then(|| ContainersConf::read(&option_host, &globals.module).ok()).flatten()?;
-            EventsBackend::named(conf.events_logger()?)
-        });
+        let is_needed = tells && globals.events_backend.is_none();
+        // What is wrong with the file is said where all of it is wanted.
+        let conf = is_needed.then(|| ContainersConf::read(&option_host, &globals.module).ok()).flatten();
+        let said = || EventsBackend::named(conf.as_ref()?.events_logger()?);
+        let asked = globals.events_backend.or_else(said);
         match asked {
             None => {}
             Some(EventsBackend::Journald) => host.events = EventLog::Journald,
@@ -96,7 +98,7 @@ impl Context {
         }
         let mut whole = vec![name.to_owned()];
         whole.extend(words);
-        Ok(Self { host, option_host, words: whole, modules: globals.module.clone() })
+        Ok(Self { host, option_host, words: whole, modules: globals.module.clone(), conf })
     }
 
     /// The name by which we were called.
@@ -106,7 +108,10 @@ impl Context {
 
     /// Reads `containers.conf`.
     pub fn containers_conf(&self) -> Result<ContainersConf, Failure> {
-        Ok(ContainersConf::read(&self.option_host, &self.modules)?)
+        match &self.conf {
+            Some(conf) => Ok(conf.clone()),
+            None => Ok(ContainersConf::read(&self.option_host, &self.modules)?),
+        }
     }
 
     /// The keys that leave a container: those given, else what `containers.conf` says.
