@@ -243,14 +243,8 @@ fn unknown_commands_get_a_suggestion() {
 
 #[test]
 fn unknown_options_get_a_suggestion_and_podmans_are_refused_by_name() {
-    check_error(
-        &["run", "--chrootdirs", "/x", "x"],
-        "`--chrootdirs` is not supported yet -> `--volume` brings /etc/hosts and its like into such a directory",
-    );
-    check_error(
-        &["run", "--chrootdirs=/x", "x"],
-        "`--chrootdirs` is not supported yet -> `--volume` brings /etc/hosts and its like into such a directory",
-    );
+    check_error(&["run", "--init-ctr", "once", "x"], "`--init-ctr` is not supported yet -> pods come later");
+    check_error(&["run", "--init-ctr=/x", "x"], "`--init-ctr` is not supported yet -> pods come later");
     check_error(
         &["create", "--rootfs", "/x"],
         "`--rootfs` is not supported yet -> make an image of the directory with `tar … | pontoon import - NAME`",
