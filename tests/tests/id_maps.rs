@@ -55,7 +55,7 @@ fn maps_that_cannot_be_had_are_refused_with_reasons() {
         ("--userns auto:size=100000", "100000 ids in a row"),
         ("--userns auto:foo=1", "no option `foo`"),
         ("--userns container:nobody", "nobody"),
-        ("--userns ns:/proc/self/ns/user", "not supported"),
+        ("--userns ns:/proc/self/ns/user", "belongs to the host"),
     ] {
         let refused = run(options, "true").fails(125);
         assert!(refused.stderr.contains(reason), "{options}: {}", refused.stderr);

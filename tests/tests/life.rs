@@ -324,7 +324,7 @@ fn a_list_is_shown_again_and_again_and_cleaning_up_is_harmless() {
     let watched = Sleeper::run(host, "watched", "");
     let shown = host.alice("timeout 3 pontoon ps --watch 1 --format '{{.Names}}' || true").ok();
     assert!(shown.stdout.matches("watched").count() >= 2, "{}", shown.stdout);
-    host.alice("pontoon ps --watch 0 --quiet").ok();
+    host.alice("pontoon ps --watch 0").ok();
     // Nothing is to be cleaned up yet, which is no fault unless more is asked for.
     host.alice("pontoon container cleanup watched").ok().prints("watched");
     let runs = host.alice("pontoon container cleanup --rm watched").fails(125);
