@@ -319,9 +319,22 @@ fn root_file_systems_are_native_overlays_and_fuse_overlayfs_serves_where_asked()
         "pontoon run --rm {B} sh -c \"grep ' / / ' /proc/self/mountinfo; cat /data/second; echo x >/data/second; rm /data/file\""
     ));
     let told = dave("pontoon info");
+    // At rest, too, what looks at the files, or changes them, has the program serve them meanwhile.
+    let at_rest = dave(&format!(
+        "pontoon run --name served {B} sh -c 'echo more >/data/more; rm /data/file' || exit
+         pontoon cp served:/data/more - | tar -xO
+         echo given >~/given; pontoon cp ~/given served:/data/given
+         pontoon export served | tar -tf - | grep -E '^data/(given|more|second|file)$' | sort
+         pontoon diff served | grep /data/ | sort
+         pontoon commit -q served served-image >/dev/null && pontoon run --rm served-image cat /data/given /data/more
+         pontoon rm served; pontoon rmi served-image >/dev/null; rm ~/given"
+    ));
     dave("rm ~/.config/containers/storage.conf").ok();
     ran.ok().says("fuse.fuse-overlayfs").says("second");
     told.ok().says("fuse-overlayfs");
+    at_rest.ok().prints(
+        "more\ndata/given\ndata/more\ndata/second\nA /data/given\nA /data/more\nD /data/file\ngiven\nmore\nserved",
+    );
     wait::until_true("fuse-overlayfs to end", || host.root("pgrep -x fuse-overlayfs").code != 0);
 }
 

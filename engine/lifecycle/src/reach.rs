@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use pontoon_monitor::plan::StreamPlan;
 use pontoon_monitor::state::{FailureReport, RunState};
-use pontoon_runtime::plan::{Files, RootfsSource};
+use pontoon_runtime::plan::Files;
 use pontoon_runtime::start::StartError;
 use pontoon_runtime::visit::{self, Place, Visitor};
 use pontoon_storage::{FileError, FindImageError, OpenError, Store};
@@ -52,9 +52,6 @@ pub enum ReachError {
     /// Another command has it.
     #[error("the container is being started or used by another command")]
     Busy,
-    /// Its root file system is served by a program only while it runs.
-    #[error("the container's files are served by fuse-overlayfs, which runs only while the container does")]
-    Fuse,
     /// The child was killed.
     #[error("the process at work on the container's files was killed")]
     Killed,
@@ -77,7 +74,6 @@ impl ReachError {
             Self::File(err) => err.hint(),
             Self::Open(err) => err.hint(),
             Self::Visit(err) => err.hint(),
-            Self::Fuse => Some("start it first".to_owned()),
             Self::Busy => Some("try again in a moment".to_owned()),
             Self::Work(report, _) => report.hint.clone(),
             Self::Image(_) | Self::Io(_) | Self::Killed | Self::ReaderGone => None,
@@ -222,8 +218,5 @@ fn at_rest(host: &Host, store: &Store, found: &Found) -> Result<(Files, OwnedFd)
         streams: StreamPlan::default(),
     };
     let files = facts::files(host, store, &known)?;
-    if matches!(files.rootfs.source, RootfsSource::Fuse { .. }) {
-        return Err(ReachError::Fuse);
-    }
     Ok((files, claim))
 }
