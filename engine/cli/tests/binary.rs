@@ -39,7 +39,12 @@ fn what_cannot_be_understood_ends_with_125_on_standard_error() {
         "",
         "error: unknown option `--bogus` of `pontoon ps`\nhint: see `pontoon ps --help`\n",
     );
-    check(&["run", "--chrootdirs=all", "x"], 125, "", "error: `--chrootdirs` is not supported yet\n");
+    check(
+        &["run", "--kernel-memory=1g", "x"],
+        125,
+        "",
+        "error: `--kernel-memory` is not supported yet\nhint: control groups of version 2 have no such limit\n",
+    );
 }
 
 #[test]
