@@ -23,7 +23,11 @@ const STATES: [(&str, &str); 8] = [
         "E run -d --name @N --restart always @B false
          until [ \"$(E inspect --format '{{.State.Status}}{{.RestartCount}}' @N)\" = restarting5 ]; do sleep 0.02; done",
     ),
-    ("abandoned", "E run -d --name @N @B sleep 1000; kill -9 $(E inspect --format '{{.State.ConmonPid}}' @N)"),
+    (
+        "abandoned",
+        "E run -d --name @N @B sleep 1000; m=$(E inspect --format '{{.State.ConmonPid}}' @N)
+         kill -9 $m; while [ -e /proc/$m ]; do sleep 0.01; done",
+    ),
 ];
 
 /// How many of the states Podman has, too.
@@ -33,7 +37,7 @@ const SHARED: usize = 6;
 /// Podman's is another one, it stands behind a slash.
 const TABLE: &str = "
 init @N | 0 initialized | 125 = | 125 = | 125 = | 125 = | 0 initialized | 125 = | 0 initialized
-start @N | 0 running | 0 running | 0 running | 125 = | 125 = | 0 exited | 0 = | 0 running
+start @N && sleep 0.3 | 0 running | 0 running | 0 running | 125 = | 125 = | 0 exited | 0 * | 0 running
 start --attach --sig-proxy=false @N & sleep 0.6; E stop -t 0 @N; wait $! | 137 exited | 137 exited | 137 exited/125 exited | 125 exited/125 = | 125 exited | 1 exited | 125 exited | 137 exited
 stop @N | 0 = | 0 exited | 0 exited | 0 exited/125 = | 0 exited | 0 = | 0 exited | 0 exited
 kill @N | 125 = | 125 = | 0 exited | 0 exited | 0 exited | 125 = | 125 = | 125 exited
@@ -46,7 +50,7 @@ container prune -f | 0 - | 0 - | 0 = | 0 = | 0 = | 0 - | 0 = | 0 -
 container cleanup @N | 0 = | 0 =/0 created | 0 = | 0 = | 0 = | 0 = | 0 = | 0 exited
 exec @N true | 125 =/255 = | 125 =/255 = | 0 = | 125 =/255 = | 125 =/255 = | 125 =/255 = | 125 = | 125 exited
 exec -d @N true | 125 = | 125 = | 0 = | 125 = | 125 = | 125 = | 125 = | 125 exited
-attach --no-stdin @N & sleep 0.3; E kill @N >/dev/null 2>&1; wait $! | 125 = | 125 = | 137 exited | 125 exited | 125 exited | 125 = | 125 = | 125 exited
+attach --no-stdin @N & sleep 0.3; E kill @N >/dev/null 2>&1; wait $! | 125 = | 125 = | 137 exited/0 exited | 125 exited | 125 exited | 125 = | 125 = | 125 exited
 logs @N | 0 = | 0 = | 0 = | 0 = | 0 = | 0 = | 0 = | 0 exited
 top @N | 125 = | 125 = | 0 = | 0 =/125 = | 0 =/125 = | 125 = | 125 = | 125 exited
 stats --no-stream @N | 0 = | 0 = | 0 = | 0 = | 0 = | 0 = | 0 = | 0 exited
@@ -57,15 +61,15 @@ export -o /dev/null @N | 0 = | 0 = | 0 = | 0 = | 0 = | 0 = | 125 = | 0 exited
 commit -q @N localhost/committed | 0 = | 0 = | 0 = | 0 = | 0 = | 0 = | 125 = | 0 exited
 pause @N | 125 = | 125 = | 0 paused | 125 = | 125 = | 125 = | 125 = | 125 exited
 unpause @N | 125 = | 125 = | 125 = | 0 running | 125 = | 125 = | 125 = | 125 exited
-restart -t 0 @N; sleep 0.3 | 0 running | 0 running | 0 running | 0 running/125 = | 0 running/125 = | 0 exited | 0 * | 0 running
-wait --condition initialized,created,paused @N | 0 = | 0 = | 124 = | 0 = | 124 exited | 124 = | 124 = | 124 exited
+restart -t 0 @N && sleep 0.3 | 0 running | 0 running | 0 running | 0 running/125 = | 0 running/125 = | 0 exited | 0 * | 0 running
+wait --condition initialized,created,paused @N | 0 = | 0 = | 124 = | 0 = | 124 * | 124 = | 124 * | 124 exited
 wait @N | 0 = | 124 = | 124 = | 124 = | 0 exited | 0 = | 0 = | 0 exited
 rename @N @N-other; E rename @N-other @N | 0 = | 0 = | 0 = | 0 = | 0 = | 0 = | 0 = | 0 exited
 update --restart on-failure @N | 0 = | 0 = | 0 = | 0 = | 0 = | 0 = | 0 = | 0 exited
 port @N | 0 = | 0 = | 0 = | 0 = | 0 = | 0 = | 0 = | 0 exited
 healthcheck run @N | 125 = | 125 = | 125 = | 125 = | 125 = | 125 = | 125 = | 125 exited
 ps -q --filter name=@N | grep -q . | 1 = | 1 = | 0 = | 1 = | 1 = | 1 = | 1 = | 1 exited
-ps -aq --filter status=@S | grep -q . | 0 = | 0 = | 0 = | 0 = | 0 = | 0 = | 0 = | 1 exited
+ps -aq --filter status=@S | grep -q . | 0 = | 0 = | 0 = | 0 = | 0 =/1 = | 0 = | 0 = | 1 exited
 run --rm --network container:@N @B true | 0 running | 0 running | 0 = | 0 = | 0 =/126 = | 125 exited/126 = | 125 * | 0 running
 ";
 
@@ -76,6 +80,8 @@ const REASONS: &[(&str, &str)] = &[
     ("restart", "what is paused is thawed, and what is stopping is waited for"),
     ("container cleanup", "Podman takes the mounts from under the waiting process"),
     ("exec @N", "125, as podman-exec(1) has it"),
+    ("attach", "the exit code is the container's, also when it is killed"),
+    ("ps -aq --filter status", "Podman's filter does not know the word for one that is stopping"),
     ("top", "processes that are frozen, or asked to end, are processes"),
     ("run", "125: nothing was run; what is stopping has its namespaces still"),
 ];
