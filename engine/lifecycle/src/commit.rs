@@ -52,6 +52,9 @@ pub enum CommitError {
     /// The container's files.
     #[error(transparent)]
     Reach(#[from] ReachError),
+    /// It has none.
+    #[error("its root file system is a directory of the host (--rootfs), and no image")]
+    NoImage,
     /// Its image.
     #[error(transparent)]
     Image(#[from] FindImageError),
@@ -84,6 +87,9 @@ impl CommitError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Reach(err) => err.hint(),
+            Self::NoImage => {
+                Some("`pontoon export CONTAINER | pontoon import - NAME` makes one of its files".to_owned())
+            }
             Self::Config(err) => err.hint(),
             Self::Enter(err) => err.hint(),
             Self::Pause(err) => err.hint(),
@@ -110,6 +116,9 @@ pub fn commit(
     found: &Found,
     request: &CommitRequest,
 ) -> Result<String, CommitError> {
+    if found.record.request.rootfs.is_some() {
+        return Err(CommitError::NoImage);
+    }
     let base = store.find_image(&found.record.image_id)?;
     let config = image_config(store, &base)?;
     let running = found.status.run().filter(|_| request.pause);

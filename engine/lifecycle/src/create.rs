@@ -31,7 +31,7 @@ use crate::request::{
 use crate::secret::{self, UseError};
 use crate::volume::{self, VolumeDeedError};
 use crate::volume_options::{self, VolumeOptionError};
-use crate::{glob, names};
+use crate::{base, glob, names};
 use crate::{host::Host, status};
 
 /// Before an option of the driver, among those of a mount.
@@ -258,7 +258,7 @@ pub fn image_config(store: &Store, image: &ImageRecord) -> Result<ImageConfig, C
     ImageConfig::parse(&bytes).map_err(|source| CreateError::Config { image: name(), source })
 }
 
-/// Makes a container. `of_run` says that it is about to be started by the same command.
+/// Makes a container, of an image or, without one, of the directory that is asked for. `of_run` says that it is about to be started by the same command.
 ///
 /// # Errors
 /// See [`CreateError`].
@@ -266,14 +266,14 @@ pub fn create(
     host: &Host,
     store: &Store,
     request: CreateRequest,
-    image: &ImageRecord,
+    image: Option<&ImageRecord>,
     of_run: bool,
 ) -> Result<Created, CreateError> {
     let mut request = request;
     expand_globs(&mut request)?;
     check_sources(&request)?;
     let mounted_images = mounted_images(store, &request)?;
-    let config = image_config(store, image)?;
+    let config = base::config(store, image)?;
     health::plan(&request.health, &config)?;
     for (option, name) in request.sharing() {
         let missing = |source| CreateError::Sharing { option, name: name.to_owned(), source };
@@ -308,8 +308,8 @@ pub fn create(
         id: id.to_string(),
         name: String::new(),
         created: pontoon_monitor::time::now(),
-        image_id: image.id.to_string(),
-        image_name: name_as_asked(image, &request.image),
+        image_id: image.map(|it| it.id.to_string()).unwrap_or_default(),
+        image_name: image.map(|it| name_as_asked(it, &request.image)).unwrap_or_default(),
         request,
         volumes: Vec::new(),
         mounted_images: Vec::new(),
@@ -322,7 +322,13 @@ pub fn create(
     // Until the record tells everybody whose they are, nobody else may choose ids.
     let _choosing = match &record.request.userns {
         UserNsMode::Auto(wanted) => {
-            let (maps, lock) = id_maps::choose(host, store, wanted, image, &config)?;
+            let layers = match (image, &record.request.rootfs) {
+                (Some(image), _) => {
+                    image.visible_layers().iter().rev().map(|it| store.layer_path(it)).collect()
+                }
+                (None, rootfs) => rootfs.iter().map(|it| it.path.clone()).collect::<Vec<_>>(),
+            };
+            let (maps, lock) = id_maps::choose(host, store, wanted, &layers, &config)?;
             record.id_maps = Some(maps);
             Some(lock)
         }
@@ -384,7 +390,7 @@ fn name_as_asked(image: &ImageRecord, asked: &str) -> String {
 pub fn preview(
     store: &Store,
     request: CreateRequest,
-    image: &ImageRecord,
+    image: Option<&ImageRecord>,
     config: &ImageConfig,
 ) -> ContainerRecord {
     let id = "0".repeat(64);
@@ -412,8 +418,8 @@ pub fn preview(
         name: request.name.clone().unwrap_or_else(|| "NAME".to_owned()),
         id,
         created: 0,
-        image_id: image.id.to_string(),
-        image_name: name_as_asked(image, &request.image),
+        image_id: image.map(|it| it.id.to_string()).unwrap_or_default(),
+        image_name: image.map(|it| name_as_asked(it, &request.image)).unwrap_or_default(),
         request,
         volumes,
         mounted_images: Vec::new(),
@@ -538,6 +544,15 @@ fn check_sources(request: &CreateRequest) -> Result<(), CreateError> {
             if is_followed { std::fs::metadata(path) } else { std::fs::symlink_metadata(path) }
                 .map_err(|source| CreateError::BindSource { path: path.clone(), source })?;
         }
+    }
+    if let Some(rootfs) = &request.rootfs {
+        let is_directory = |it: std::fs::Metadata| match it.is_dir() {
+            true => Ok(()),
+            false => Err(io::ErrorKind::NotADirectory.into()),
+        };
+        std::fs::metadata(&rootfs.path)
+            .and_then(is_directory)
+            .map_err(|source| CreateError::Source { path: rootfs.path.clone(), source })?;
     }
     let devices = request.devices.iter().filter(|it| !it.optional).map(|it| &it.host);
     let profile = match &request.seccomp {
@@ -705,7 +720,7 @@ fn durability(request: &CreateRequest) -> Durability {
 fn claim_and_write(
     store: &Store,
     id: &ContainerId,
-    image: &ImageRecord,
+    image: Option<&ImageRecord>,
     mounted_images: &[ImageId],
     record: &mut ContainerRecord,
 ) -> Result<(ContainerHandle, Unsynced, OwnedFd), CreateError> {
@@ -719,7 +734,7 @@ fn claim_and_write(
         let new = NewContainer {
             id,
             name: Some(&record.name),
-            image: Some(&image.id),
+            image: image.map(|it| &it.id),
             more_images: mounted_images,
             record: &*record,
             durability,

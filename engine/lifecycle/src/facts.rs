@@ -25,9 +25,10 @@ use crate::hooks::{self, HooksError};
 use crate::host::Host;
 use crate::id_maps::{self, IdMapsError};
 use crate::labels::apparmor::{self, AppArmorError, AppArmorHost};
+use crate::mount_ids::{self, MountIdsError};
 use crate::overlay::{self, OverlayError};
 use crate::record::{ContainerRecord, VolumeUse};
-use crate::request::{CreateRequest, HostsFile, MountSource, SeccompRequest};
+use crate::request::{CreateRequest, HostsFile, MountSource, RootfsRequest, SeccompRequest};
 use crate::resources::{NoDevice, block_device};
 use crate::secret::{self, UseError};
 use crate::sharing::{self, SharingError};
@@ -109,6 +110,18 @@ pub enum PlanError {
         #[source]
         source: io::Error,
     },
+    /// The directory that is its root file system.
+    #[error("cannot use `{}` as a root file system", path.display())]
+    Rootfs {
+        /// The directory.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// Owners that the directory's files cannot be shown with.
+    #[error("cannot show the files of --rootfs with other owners")]
+    RootfsIds(#[source] MountIdsError),
     /// The decision.
     #[error(transparent)]
     Decide(#[from] DecideError),
@@ -130,6 +143,7 @@ impl PlanError {
             Self::Cdi(err) => err.hint(),
             Self::AppArmor(err) => err.hint(),
             Self::Hooks(err) => err.hint(),
+            Self::RootfsIds(err) => err.hint(),
             _ => None,
         }
     }
@@ -151,8 +165,8 @@ impl PlanError {
 pub struct Known<'a> {
     /// The container's record.
     pub record: &'a ContainerRecord,
-    /// Its image.
-    pub image: &'a ImageRecord,
+    /// Its image; `None` if it has a directory.
+    pub image: Option<&'a ImageRecord>,
     /// Its image's configuration.
     pub config: &'a ImageConfig,
     /// Its directory.
@@ -320,9 +334,22 @@ fn caller(host: &Host) -> Caller<'_> {
 /// The root file system, and the ids that it is seen with.
 fn root(host: &Host, store: &Store, known: &Known<'_>) -> Result<(RootfsSource, Ids), PlanError> {
     let ids = Ids::read(host, store, known.record)?;
-    let lower = layers(host, store, known.image, ids.shift().as_ref())?;
-    let (upper, work) = (known.directory.join("upper"), known.directory.join("work"));
     let (userxattr, volatile) = (host.is_rootless(), known.record.request.rm);
+    let lower = match &known.record.request.rootfs {
+        Some(rootfs) if rootfs.overlay => vec![rootfs.path.clone()],
+        Some(RootfsRequest { path, idmap, .. }) => {
+            let maps = ids.maps.as_ref();
+            let shown = mount_ids::decide(idmap.as_slice(), maps, &ids.stored, host.is_rootless())
+                .map_err(PlanError::RootfsIds)?;
+            let source = RootfsSource::Directory { path: path.clone(), ids: shown, userxattr };
+            return Ok((source, ids));
+        }
+        None => match known.image {
+            Some(image) => layers(host, store, image, ids.shift().as_ref())?,
+            None => Vec::new(),
+        },
+    };
+    let (upper, work) = (known.directory.join("upper"), known.directory.join("work"));
     let source = match overlay::choose(host, store)? {
         overlay::Choice::Native => RootfsSource::Overlay { lower, upper, work, userxattr, volatile },
         overlay::Choice::Fuse(program) => RootfsSource::Fuse { program, lower, upper, work },

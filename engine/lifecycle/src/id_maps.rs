@@ -2,12 +2,13 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 
 use pontoon_image::ImageConfig;
 use pontoon_rootless::idmap::{self, IdMaps, IdRange, MapError};
 use pontoon_rootless::subid;
 use pontoon_rootless::userns::{Grants, UserNamespaceError};
-use pontoon_storage::{FileError, FindContainerError, ImageRecord, RecordError, Store};
+use pontoon_storage::{FileError, FindContainerError, RecordError, Store};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 
 use crate::host::Host;
@@ -220,7 +221,7 @@ pub fn choose(
     host: &Host,
     store: &Store,
     wanted: &AutoUserNs,
-    image: &ImageRecord,
+    layers: &[PathBuf],
     config: &ImageConfig,
 ) -> Result<(IdMaps, OwnedFd), IdMapsError> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC;
@@ -248,7 +249,7 @@ pub fn choose(
         .iter()
         .filter_map(|it| it.record::<ContainerRecord>().ok()?.id_maps)
         .collect();
-    let size = wanted.size.unwrap_or_else(|| size_for(store, image, config));
+    let size = wanted.size.unwrap_or_else(|| size_for(layers, config));
     let side = |wishes: &[idmap::Wish], pool: &[IdRange], taken: Vec<IdRange>| {
         idmap::unused(size, wishes, pool, &taken)
             .map_err(|source| IdMapsError::Maps { option: "--userns auto".to_owned(), source })
@@ -258,17 +259,12 @@ pub fn choose(
     Ok((IdMaps { uids, gids }, lock))
 }
 
-/// As many ids as the image's users and groups need.
-fn size_for(store: &Store, image: &ImageRecord, config: &ImageConfig) -> u32 {
+/// As many ids as the users and groups in the image, or in the directory that stands for one, need.
+fn size_for(layers: &[PathBuf], config: &ImageConfig) -> u32 {
     let mut highest = 0;
-    let layers = image.visible_layers();
     for file in ["etc/passwd", "etc/group"] {
         // The topmost layer that has it; what is no plain file says nothing.
-        let found = layers
-            .iter()
-            .rev()
-            .map(|it| store.layer_path(it).join(file))
-            .find(|it| it.symlink_metadata().is_ok());
+        let found = layers.iter().map(|it| it.join(file)).find(|it| it.symlink_metadata().is_ok());
         let is_plain = |it: &std::path::PathBuf| {
             it.symlink_metadata().is_ok_and(|it| it.is_file() && it.len() < 8 << 20)
         };

@@ -4,6 +4,7 @@
 
 pub mod acquire;
 pub mod attach;
+pub mod base;
 pub mod cdi;
 pub mod check;
 pub mod commit;

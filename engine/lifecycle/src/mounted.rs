@@ -24,7 +24,8 @@ use rustix::mount::{
     MoveMountFlags, OpenTreeFlags, UnmountFlags, move_mount, open_tree, unmount as unmount_at,
 };
 
-use crate::create::{CreateError, image_config};
+use crate::base;
+use crate::create::CreateError;
 use crate::exec::Causes;
 use crate::facts::{self, Known, PlanError};
 use crate::host::Host;
@@ -212,12 +213,12 @@ pub fn mount_container(host: &Host, store: &Store, found: &Found) -> Result<Path
 
 /// What the root file system of a container that does not run is put together from.
 fn rootfs_at_rest(host: &Host, store: &Store, found: &Found) -> Result<Rootfs, MountError> {
-    let image = store.find_image(&found.record.image_id)?;
-    let config = image_config(store, &image)?;
-    found.container.make_overlay_dirs(image.root)?;
+    let image = base::image(store, &found.record)?;
+    let config = base::config(store, image.as_ref())?;
+    found.container.make_overlay_dirs(base::root(&found.record.request, image.as_ref())?)?;
     let known = Known {
         record: &found.record,
-        image: &image,
+        image: image.as_ref(),
         config: &config,
         directory: found.container.path(),
         run_directory: found.container.run_path(),

@@ -13,7 +13,8 @@ use pontoon_storage::{FileError, FindImageError, OpenError, Store};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use crate::create::{CreateError, image_config};
+use crate::base;
+use crate::create::CreateError;
 use crate::exec::Causes;
 use crate::facts::{self, Known, PlanError};
 use crate::host::Host;
@@ -205,12 +206,12 @@ fn process_of(state: &RunState) -> io::Result<OwnedFd> {
 fn at_rest(host: &Host, store: &Store, found: &Found) -> Result<(Files, OwnedFd), ReachError> {
     found.container.open_run_dir(store)?;
     let claim = status::claim(found.container.run_path())?.ok_or(ReachError::Busy)?;
-    let image = store.find_image(&found.record.image_id)?;
-    let config = image_config(store, &image)?;
-    found.container.make_overlay_dirs(image.root)?;
+    let image = base::image(store, &found.record)?;
+    let config = base::config(store, image.as_ref())?;
+    found.container.make_overlay_dirs(base::root(&found.record.request, image.as_ref())?)?;
     let known = Known {
         record: &found.record,
-        image: &image,
+        image: image.as_ref(),
         config: &config,
         directory: found.container.path(),
         run_directory: found.container.run_path(),

@@ -15,12 +15,27 @@ use serde::{Deserialize, Serialize};
 use crate::health::HealthRequest;
 use crate::resources::Resources;
 
+/// `--rootfs DIR[:O][:idmap[=MAPS]]`: a directory that is a container's root file system (podman-run(1)).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RootfsRequest {
+    /// The directory, absolute.
+    pub path: PathBuf,
+    /// `O`: changes go to a directory of the container's own, and this one stays as it is.
+    #[serde(default)]
+    pub overlay: bool,
+    /// `idmap` or `idmap=…`, as written: its files are shown with other owners; see [`crate::mount_ids`].
+    #[serde(default)]
+    pub idmap: Option<String>,
+}
+
 /// Everything `create` and `run` can ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CreateRequest {
-    /// Image as the user wrote it: a name, a name with digest, or an id.
+    /// Image as the user wrote it: a name, a name with digest, or an id; empty with `rootfs`.
     pub image: String,
+    /// `--rootfs`: a directory of the host in place of an image.
+    pub rootfs: Option<RootfsRequest>,
     /// Words after the image; empty means the image's `Cmd`.
     pub command: Vec<String>,
     /// `--entrypoint`: `None` keeps the image's, an empty list clears it.

@@ -14,9 +14,10 @@ use pontoon_network::PortError;
 use pontoon_rootless::cgroup::{self, Cgroup};
 use pontoon_rootless::dbus::{Bus, BusError, ManagerError, ScopeRequest, start_scope};
 use pontoon_rootless::sys::{SockFilter, keep_across_exec};
-use pontoon_storage::{ContainerHandle, FileError, FindImageError, ImageRecord, Store, Unsynced};
+use pontoon_storage::{ContainerHandle, FileError, FindImageError, Store, Unsynced};
 use rustix::pipe::{PipeFlags, pipe_with};
 
+use crate::base;
 use crate::create::Created;
 use crate::decide::{OVERLAYS, image_changes};
 use crate::exec::Causes;
@@ -410,8 +411,8 @@ fn plan_for(
     warn: &dyn Fn(&str),
 ) -> Result<(MonitorPlan, Vec<SockFilter>), StartError> {
     let record = &startable.record;
-    let image = find_image(store, &record.image_id)?;
-    startable.container.make_overlay_dirs(image.root)?;
+    let image = base::image(store, record)?;
+    startable.container.make_overlay_dirs(base::root(&record.request, image.as_ref())?)?;
     make_volume_overlays(&startable.record, startable.container.path())?;
     labels::relabel_mounts(
         record,
@@ -420,7 +421,7 @@ fn plan_for(
     )?;
     let known = Known {
         record,
-        image: &image,
+        image: image.as_ref(),
         config: &startable.config,
         directory: startable.container.path(),
         run_directory: startable.container.run_path(),
@@ -435,10 +436,6 @@ fn plan_for(
     }
     startable.container.clear_exit()?;
     Ok((decided.plan, decided.filter))
-}
-
-fn find_image(store: &Store, id: &str) -> Result<ImageRecord, FindImageError> {
-    store.find_image(id)
 }
 
 /// The command of a supervisor, with its plan and its lock.

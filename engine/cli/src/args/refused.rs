@@ -126,7 +126,6 @@ const CONTAINER: &[Refused] = &[
     ("--pod", LATER_PODS),
     ("--pod-id-file", LATER_PODS),
     ("--rdt-class", Some("only as root with resctrl")),
-    ("--rootfs", Some("make an image of the directory with `tar … | pontoon import - NAME`")),
     ("--storage-opt", Some("limits of the root file system need quotas of the file system")),
     ("--volume-driver", Some("there is one driver, `local`")),
 ];

@@ -371,6 +371,9 @@ pub struct ContainerOptions {
     /// Remove the image, too, when the container ends, unless another one uses it
     #[arg(long)]
     pub rmi: bool,
+    /// The first word is a directory with a root file system, as DIR[:O][:idmap], and no image
+    #[arg(long)]
+    pub rootfs: bool,
     /// Who tells systemd that the service is ready: container, conmon, healthy or ignore
     #[arg(long, value_name = "WHO")]
     pub sdnotify: Option<String>,

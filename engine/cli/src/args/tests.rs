@@ -246,10 +246,6 @@ fn unknown_options_get_a_suggestion_and_podmans_are_refused_by_name() {
     check_error(&["run", "--init-ctr", "once", "x"], "`--init-ctr` is not supported yet -> pods come later");
     check_error(&["run", "--init-ctr=/x", "x"], "`--init-ctr` is not supported yet -> pods come later");
     check_error(
-        &["create", "--rootfs", "/x"],
-        "`--rootfs` is not supported yet -> make an image of the directory with `tar … | pontoon import - NAME`",
-    );
-    check_error(
         &["run", "--ip", "1.2.3.4", "x"],
         "`--ip` is not supported yet -> pasta gives the host's address",
     );

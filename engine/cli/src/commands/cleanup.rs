@@ -1,5 +1,6 @@
 //! `container cleanup`.
 
+use pontoon_lifecycle::base;
 use pontoon_lifecycle::list;
 use pontoon_lifecycle::remove::{self, RemoveOptions};
 
@@ -23,9 +24,10 @@ pub fn cleanup(context: &Context, args: &CleanupArgs) -> Result<ExitStatus, Fail
             let options = RemoveOptions { volumes: true, ..RemoveOptions::default() };
             remove::remove(&context.host, &store, name, options)?;
         }
-        if args.rmi {
+        if args.rmi
+            && let Some(image) = base::image(&store, &found.record)?
+        {
             let users = store.list_containers()?.containers;
-            let image = store.find_image(&found.record.image_id)?;
             if !users.iter().any(|it| it.needs(&image.id)) {
                 store.remove_image(&image.id, true).map_err(|err| {
                     let hint = err.hint();

@@ -1,8 +1,8 @@
 //! `commit`: a container becomes an image.
 
 use pontoon_image::{Reference, RunConfig};
+use pontoon_lifecycle::base;
 use pontoon_lifecycle::commit::{self, CommitRequest};
-use pontoon_lifecycle::create::image_config;
 use pontoon_lifecycle::list::{self, Found};
 use pontoon_storage::Store;
 
@@ -49,8 +49,7 @@ pub fn commit(context: &Context, args: &CommitArgs) -> Result<ExitStatus, Failur
 
 /// What the container runs, as its image's configuration and its own options have it.
 fn config(store: &Store, found: &Found, with_volumes: bool) -> Result<RunConfig, Failure> {
-    let image = store.find_image(&found.record.image_id)?;
-    let mut config = image_config(store, &image)?.config;
+    let mut config = base::config(store, base::image(store, &found.record)?.as_ref())?.config;
     let request = &found.record.request;
     let (entry, words) = rows::command(&found.record, config.entrypoint.as_ref(), config.cmd.as_ref());
     config.entrypoint = (!entry.is_empty()).then_some(entry);

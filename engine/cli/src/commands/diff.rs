@@ -89,8 +89,12 @@ fn layers(
         false => None,
     };
     if let Some(found) = found {
-        let image = store.find_image(&found.record.image_id)?;
-        return Ok((found.container.upper_path(), paths(&image)));
+        let lower = match &found.record.request.rootfs {
+            // Laid over it are the changes; where nothing is, the directory has them itself.
+            Some(rootfs) => vec![rootfs.path.clone()],
+            None => paths(&store.find_image(&found.record.image_id)?),
+        };
+        return Ok((found.container.upper_path(), lower));
     }
     let mut all = paths(&store.find_image(name)?);
     if all.is_empty() {

@@ -335,6 +335,9 @@ fn state(found: &Found, config: Option<&ImageConfig>) -> StateFacts {
 fn graph(context: &Context, store: &Store, found: &Found, image: Option<&ImageRecord>) -> GraphDriver {
     let mut data = BTreeMap::new();
     let _ = context;
+    if let Some(rootfs) = found.record.request.rootfs.as_ref().filter(|it| it.overlay) {
+        data.insert("LowerDir".to_owned(), rootfs.path.display().to_string());
+    }
     if let Some(image) = image {
         let lower: Vec<_> = image
             .visible_layers()

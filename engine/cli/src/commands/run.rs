@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use pontoon_lifecycle::create::{self, image_config, preview};
+use pontoon_lifecycle::base;
+use pontoon_lifecycle::create::{self, preview};
 use pontoon_lifecycle::facts::{self, Known};
 use pontoon_lifecycle::request::{CgroupMode, CreateRequest, SdNotifyMode};
 use pontoon_lifecycle::start::{self, Attachment, Passed, Shown, Startable};
@@ -59,10 +60,10 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
     if args.dry_run {
         return dry_run(context, &store, request, args.detach);
     }
-    let image = pull::ensure_image(context, &store, &request, &registry(&args.container)?)?;
+    let image = base_image(context, &store, &request, &args.container)?;
     start_shared(context, &store, &request)?;
     warn_of_linger(context, &request, args.detach);
-    let created = create::create(&context.host, &store, request, &image, true)?;
+    let created = create::create(&context.host, &store, request, image.as_ref(), true)?;
     let (name, id, removes) =
         (created.record.name.clone(), created.record.id.clone(), created.record.request.rm);
     let tty = created.record.request.tty;
@@ -137,8 +138,8 @@ pub fn create(context: &Context, mut args: CreateArgs) -> Result<ExitStatus, Fai
     let request = request(args.lower(context.words.clone(), &context.option_host)?);
     let store = context.store()?;
     tell_unhonoured(&store, &conf);
-    let image = pull::ensure_image(context, &store, &request, &registry(&args.container)?)?;
-    let created = create::create(&context.host, &store, request, &image, false)?;
+    let image = base_image(context, &store, &request, &args.container)?;
+    let created = create::create(&context.host, &store, request, image.as_ref(), false)?;
     created.unsynced.sync()?;
     output::line(&created.record.id)?;
     Ok(ExitStatus::Success)
@@ -202,6 +203,19 @@ fn request(lowered: Lowered) -> CreateRequest {
     lowered.request
 }
 
+/// The image, fetched if it must be; `None` where a directory stands for one.
+fn base_image(
+    context: &Context,
+    store: &Store,
+    request: &CreateRequest,
+    options: &ContainerOptions,
+) -> Result<Option<ImageRecord>, Failure> {
+    match request.rootfs {
+        Some(_) => Ok(None),
+        None => pull::ensure_image(context, store, request, &registry(options)?).map(Some),
+    }
+}
+
 fn registry(options: &ContainerOptions) -> Result<pull::Wishes, Failure> {
     Ok(pull::Wishes::of(&options.platform, &options.registry, options.quiet)?)
 }
@@ -227,16 +241,19 @@ fn dry_run(
     request: CreateRequest,
     detach: bool,
 ) -> Result<ExitStatus, Failure> {
-    let image: ImageRecord = store.find_image(&request.image)?;
-    let config = image_config(store, &image)?;
-    let record = preview(store, request, &image, &config);
+    let image = match request.rootfs {
+        Some(_) => None,
+        None => Some(store.find_image(&request.image)?),
+    };
+    let config = base::config(store, image.as_ref())?;
+    let record = preview(store, request, image.as_ref(), &config);
     let directory = store.paths().root.join("containers").join(&record.id);
     let run_directory = start::run_directory(store, &record.id);
     let streams =
         StreamPlan { interactive: record.request.interactive, foreground: !detach, ..StreamPlan::default() };
     let known = Known {
         record: &record,
-        image: &image,
+        image: image.as_ref(),
         config: &config,
         directory: &directory,
         run_directory: &run_directory,

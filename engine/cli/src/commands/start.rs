@@ -1,6 +1,6 @@
 //! `start`, `init`.
 
-use pontoon_lifecycle::create::image_config;
+use pontoon_lifecycle::base;
 use pontoon_lifecycle::list::{self, Found};
 use pontoon_lifecycle::request::CreateRequest;
 use pontoon_lifecycle::start::{self, Attachment, Passed, Shown, Startable, Started};
@@ -167,8 +167,7 @@ fn launch(
     found: Found,
     attachment: Attachment,
 ) -> Result<Started, Failure> {
-    let image = store.find_image(&found.record.image_id)?;
-    let config = image_config(store, &image)?;
+    let config = base::config(store, base::image(store, &found.record)?.as_ref())?;
     let Some(lock) = status::claim(found.container.run_path()).or_else(|_| {
         found
             .container

@@ -10,7 +10,7 @@ use super::{
     Host, Lowered, OptionError, devices, entrypoint, env, fixed, health, labels, limits, logs, modes, mounts,
     names,
 };
-use super::{network, ports, resources, secrets, security, signal, size, userns};
+use super::{network, ports, resources, rootfs, secrets, security, signal, size, userns};
 use crate::args::ContainerOptions;
 
 /// The variable by which Podman's units tell their own name.
@@ -30,11 +30,17 @@ pub(super) fn lower(
     host: &Host,
 ) -> Result<Lowered, OptionError> {
     fixed::check(&options.fixed)?;
-    let (image, command) = match words.split_first() {
-        Some((image, command)) => (image.clone(), command.to_vec()),
+    let (first, command) = match words.split_first() {
+        Some((first, command)) => (first.clone(), command.to_vec()),
         None => (String::new(), Vec::new()),
     };
-    let mut request = CreateRequest { image, command, create_command, ..CreateRequest::default() };
+    let mut request = CreateRequest { command, create_command, ..CreateRequest::default() };
+    if options.rootfs {
+        let read = rootfs::read(&first, host).map_err(|fault| fault.of("--rootfs", &first))?;
+        request.rootfs = Some(read);
+    } else {
+        request.image = first;
+    }
     identity(&mut request, options, host)?;
     process(&mut request, options, host)?;
     confinement(&mut request, options, host)?;

@@ -28,6 +28,7 @@ mod names;
 mod network;
 mod ports;
 mod resources;
+mod rootfs;
 mod secrets;
 mod security;
 mod signal;

@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use pontoon_lifecycle::request::{
     CgroupMode, CreateRequest, LogDriver, MountRequest, MountSource, NamespaceMode, NetworkMode, PullPolicy,
-    SdNotifyMode, SeccompRequest, UserNsMode,
+    RootfsRequest, SdNotifyMode, SeccompRequest, UserNsMode,
 };
 
 use super::*;
@@ -88,6 +88,33 @@ fn nothing_said_is_the_default_request() {
         ..CreateRequest::default()
     };
     assert_eq!(request, expected);
+}
+
+#[test]
+fn a_directory_may_stand_for_the_image() {
+    let read = |first: &str| {
+        let line: Vec<_> = ["run", "--rootfs", first, "cmd"].iter().map(|it| (*it).to_owned()).collect();
+        match parse(line.iter().map(Into::into).collect()).unwrap().command {
+            Command::Run(args) => args.lower(line, &host()).map(|it| it.request),
+            other => panic!("not run: {other:?}"),
+        }
+    };
+    for (first, path, overlay, idmap) in [
+        ("/a", "/a", false, None),
+        ("a/../b", "/work/dir/b", false, None),
+        ("/a:O", "/a", true, None),
+        ("/a:b:idmap", "/a:b", false, Some("idmap")),
+        ("/a:idmap=uids=0-1-2", "/a", false, Some("idmap=uids=0-1-2")),
+        ("/a:bogus", "/a:bogus", false, None),
+    ] {
+        let request = read(first).unwrap();
+        let expected = RootfsRequest { path: path.into(), overlay, idmap: idmap.map(str::to_owned) };
+        assert_eq!(request.rootfs, Some(expected), "{first}");
+        assert_eq!((request.image.as_str(), request.command), ("", words(&["cmd"])));
+    }
+    for wrong in [":O", "", "/a:O:idmap", "/a:idmap=bogus"] {
+        assert!(read(wrong).is_err(), "{wrong}");
+    }
 }
 
 #[test]

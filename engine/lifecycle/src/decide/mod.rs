@@ -153,6 +153,12 @@ pub enum DecideError {
         /// The image.
         image: String,
     },
+    /// Nothing to run in a directory.
+    #[error("no command is given, and the directory `{}` names none", rootfs.display())]
+    NoCommandFor {
+        /// The directory.
+        rootfs: PathBuf,
+    },
     /// A mount where none may be.
     #[error("cannot mount at `{target}`: {reason}")]
     Target {
@@ -240,8 +246,8 @@ impl DecideError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NoCommand { .. } => {
-                Some("give a command after the image (Exec= in a unit), or --entrypoint".to_owned())
+            Self::NoCommand { .. } | Self::NoCommandFor { .. } => {
+                Some("give a command after it (Exec= in a unit), or --entrypoint".to_owned())
             }
             Self::Capability(err) => err.hint(),
             Self::NotOurs { .. } => {
@@ -270,7 +276,7 @@ impl DecideError {
     #[must_use]
     pub fn exit_code(&self) -> i32 {
         match self {
-            Self::NoCommand { .. } => 127,
+            Self::NoCommand { .. } | Self::NoCommandFor { .. } => 127,
             _ => 125,
         }
     }

@@ -101,7 +101,10 @@ fn arguments(facts: &Facts<'_>) -> Result<Vec<String>, DecideError> {
         arguments.extend(request.command.iter().cloned());
     }
     if arguments.first().is_none_or(String::is_empty) {
-        return Err(DecideError::NoCommand { image: facts.record.image_name.clone() });
+        return Err(match &request.rootfs {
+            Some(rootfs) => DecideError::NoCommandFor { rootfs: rootfs.path.clone() },
+            None => DecideError::NoCommand { image: facts.record.image_name.clone() },
+        });
     }
     Ok(arguments)
 }

@@ -48,6 +48,17 @@ pub const ROWS: &[Row] = &[
     )
     .wrong(&["relative", "/scratch:bogus"]),
     row("--shm-size", &[inside("--shm-size 1m", "df -k /dev/shm | tail -1 | awk '{ print $2 }'", "1024")]).wrong(&["x"]),
+    row(
+        "--rootfs",
+        &[outside(
+            "--rootfs --network none",
+            "pontoon create --name @N @B >/dev/null; mkdir @D/out/tree; pontoon export @N | tar -xC @D/out/tree
+             pontoon run --rm @O @D/out/tree cat /data/file; rm -r @D/out/tree",
+            "hello",
+        )
+        .unlike("the first word is a directory then, and the table's is an image")],
+    )
+    .wrong(&["maybe"]),
     row("--read-only", &[inside("--read-only", "touch /x 2>/dev/null || echo closed; touch /tmp/x && echo open", "closed\nopen")])
         .wrong(&["maybe"]),
     row(

@@ -1,0 +1,53 @@
+//! What a container's root file system begins with: an image, or a directory of the host (`--rootfs`), which says nothing
+//! of what is to run in it.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+
+use pontoon_image::ImageConfig;
+use pontoon_storage::{FindImageError, ImageRecord, RootAttributes, Store};
+
+use crate::create::{CreateError, image_config};
+use crate::facts::PlanError;
+use crate::record::ContainerRecord;
+use crate::request::CreateRequest;
+
+/// A container's image; `None` if it has a directory.
+///
+/// # Errors
+/// See [`FindImageError`].
+pub fn image(store: &Store, record: &ContainerRecord) -> Result<Option<ImageRecord>, FindImageError> {
+    match record.request.rootfs {
+        Some(_) => Ok(None),
+        None => store.find_image(&record.image_id).map(Some),
+    }
+}
+
+/// What an image says of its payload; where there is none, nothing is said.
+///
+/// # Errors
+/// See [`CreateError`].
+pub fn config(store: &Store, image: Option<&ImageRecord>) -> Result<ImageConfig, CreateError> {
+    image.map_or_else(|| Ok(ImageConfig::default()), |it| image_config(store, it))
+}
+
+/// Mode and owner of the root directory, which the container's changes are kept with.
+///
+/// # Errors
+/// [`PlanError::Rootfs`] if the directory that stands for an image is none.
+pub fn root(request: &CreateRequest, image: Option<&ImageRecord>) -> Result<RootAttributes, PlanError> {
+    let nobodys = RootAttributes { mode: 0o755, uid: 0, gid: 0 };
+    match (image, &request.rootfs) {
+        (Some(image), _) => Ok(image.root),
+        (None, None) => Ok(nobodys),
+        (None, Some(rootfs)) => {
+            let failed = |source| PlanError::Rootfs { path: rootfs.path.clone(), source };
+            let found = rootfs.path.metadata().map_err(failed)?;
+            if !found.is_dir() {
+                return Err(failed(io::ErrorKind::NotADirectory.into()));
+            }
+            // Whose it is says nothing of the ids in the container: the changes belong to its root.
+            Ok(RootAttributes { mode: found.permissions().mode() & 0o7777, ..nobodys })
+        }
+    }
+}
