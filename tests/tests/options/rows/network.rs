@@ -45,7 +45,7 @@ pub const ROWS: &[Row] = &[
     )
     .wrong(&["x", "70000"]),
     row("--add-host", &[
-        inside("--add-host db:10.1.2.3", "grep db /etc/hosts", "10.1.2.3\tdb"),
+        inside("--add-host db:10.1.2.3", "grep 'db$' /etc/hosts", "10.1.2.3\tdb"),
         inside("--add-host 'one;two:10.1.2.4'", "grep -c '10.1.2.4.*two' /etc/hosts", "1"),
     ])
     .wrong(&["nohost", "db:x"]),
