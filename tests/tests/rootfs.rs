@@ -54,7 +54,7 @@ fn a_directory_is_a_root_file_system() {
     // Mounted or not, the directory is never removed.
     sh("find ~/own | sort >~/before
         pontoon unshare sh -c 'cat $(pontoon mount own)/made | wc -l; pontoon rm own'
-        find ~/own | sort | cmp - ~/before && pontoon ps -aq --filter name=own; rm -r ~/own ~/before")
+        find ~/own | sort | cmp - ~/before && pontoon ps -aq --filter name='^own$'; rm -r ~/own ~/before")
     .ok()
     .prints("2\nown");
 }
