@@ -25,10 +25,10 @@ fn a_directory_is_a_root_file_system() {
     .ok()
     .prints("0\n/\nhello\n/root\nhi\nalice");
     // No image is behind it, nor told of.
-    sh("pontoon ps -a --filter name=own --format '{{.Image}}|{{.ImageID}}|{{.Command}}' | cut -c1-6
+    sh("pontoon ps -a --filter name='^own$' --format '{{.Image}}|{{.ImageID}}|{{.Command}}' | cut -c1-6
         pontoon inspect --format '{{.Image}}|{{.ImageName}}|{{.ImageDigest}}|{{.Config.Image}}|{{.Config.User}}' own
-        test $(pontoon inspect --format '{{.Rootfs}}' own) = ~/own && pontoon ps -a --filter ancestor=$B --filter name=own -q
-        pontoon ps -a --filter name=own --format json | grep -c '\"Image\": \"\"'")
+        test $(pontoon inspect --format '{{.Rootfs}}' own) = ~/own && pontoon ps -a --filter ancestor=$B --filter name='^own$' -q
+        pontoon ps -a --filter name='^own$' --format json | grep -c '\"Image\": \"\"'")
     .ok()
     .prints("||sh -\n||||\n1");
     // Again, and what works on files of a container at rest.
