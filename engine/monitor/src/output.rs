@@ -3,10 +3,11 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pontoon_monitor::plan::{LogPlan, MonitorPlan};
 use pontoon_monitor::time;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, sendto, socket_with};
 
 /// A longer line is kept in parts, so that an endless one takes no endless memory. Conmon's limit, which readers expect.
@@ -134,8 +135,7 @@ impl Log {
                 entry.extend(line);
                 entry.push(b'\n');
                 if max_size.is_some_and(|max| *size > 0 && *size + entry.len() as u64 > max)
-                    && std::fs::rename(&*path, path.with_extension("log.1")).is_ok()
-                    && let Ok(fresh) = open_file(path)
+                    && let Ok(fresh) = begin_anew(path)
                 {
                     (*file, *size) = (fresh, 0);
                 }
@@ -147,7 +147,27 @@ impl Log {
     }
 }
 
-fn open_file(path: &PathBuf) -> io::Result<File> {
+/// Puts a full log aside, as `.log.1`, and gives the fresh one. Who looks at the log meanwhile finds the one or the other.
+fn begin_anew(path: &Path) -> io::Result<File> {
+    let fresh_path = path.with_extension("log.new");
+    // What is there was left by a supervisor that was killed just here.
+    match std::fs::remove_file(&fresh_path) {
+        Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
+        _ => {}
+    }
+    let fresh = open_file(&fresh_path)?;
+    let aside = path.with_extension("log.1");
+    if renameat_with(CWD, &fresh_path, CWD, path, RenameFlags::EXCHANGE).is_ok() {
+        std::fs::rename(&fresh_path, aside)?;
+    } else {
+        // A file system that cannot exchange names has a moment without a log.
+        std::fs::rename(path, aside)?;
+        std::fs::rename(&fresh_path, path)?;
+    }
+    Ok(fresh)
+}
+
+fn open_file(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
     // A pipe without a reader would keep us waiting, and nothing but a file can be read again.
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
@@ -205,6 +225,35 @@ mod tests {
             lines(&[b"one\ntw", b"o\n", b"\nrest"]),
             ["stdout F one", "stdout F two", "stdout F ", "stdout P rest"]
         );
+    }
+
+    #[test]
+    fn a_full_log_is_put_aside_and_never_missing() {
+        let directory = std::env::temp_dir().join(format!("pontoon-full-log-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&directory);
+        std::fs::create_dir_all(&directory).unwrap();
+        let path = directory.join("ctr.log");
+        let sink = Sink::File {
+            path: path.clone(),
+            file: open_file(&path).unwrap(),
+            size: 0,
+            max_size: Some(10_000),
+        };
+        let mut log = Log { sink, output: Vec::new(), error: Vec::new() };
+        let watcher = std::thread::spawn({
+            let path = path.clone();
+            move || (0..20_000).filter(|_| std::fs::metadata(&path).is_err()).count()
+        });
+        while !watcher.is_finished() {
+            log.take(Stream::Output, b"a line\n");
+        }
+        assert_eq!(watcher.join().unwrap(), 0);
+        let mut names: Vec<_> =
+            std::fs::read_dir(&directory).unwrap().map(|it| it.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["ctr.log", "ctr.log.1"]);
+        assert!(std::fs::metadata(directory.join("ctr.log.1")).unwrap().len() <= 10_000);
+        std::fs::remove_dir_all(&directory).unwrap();
     }
 
     #[test]
