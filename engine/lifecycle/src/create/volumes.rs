@@ -1,0 +1,137 @@
+//! Its volumes: found, made, or taken over from another container.
+
+use pontoon_image::ImageConfig;
+use pontoon_storage::{FindVolumeError, NewVolume, Store, VolumeHandle};
+
+use super::CreateError;
+use super::claim::durability;
+use crate::host::Host;
+use crate::record::{ContainerRecord, VolumeRecord, VolumeUse};
+use crate::request::{CreateRequest, ImageVolumeMode, MountRequest, MountSource};
+use crate::volume;
+use crate::volume_options;
+
+/// Before an option of the driver, among those of a mount.
+const VOLUME_OPTION: &str = "volume-opt=";
+
+/// What other containers mount, as far as the request has nothing else in the same place: binds go into the request,
+/// volumes are given back.
+pub(super) fn volumes_from(
+    store: &Store,
+    request: &mut CreateRequest,
+) -> Result<Vec<VolumeUse>, CreateError> {
+    let mut volumes: Vec<VolumeUse> = Vec::new();
+    for (name, options) in &request.volumes_from.clone() {
+        let other: ContainerRecord = store.find_container(name)?.read_record()?;
+        // As with Podman, options that are given take the place of the other container's.
+        let changed = |own: &[String]| {
+            let kept = |it: &&String| options.is_empty() || it.starts_with("subpath=");
+            own.iter().filter(kept).chain(options).cloned().collect::<Vec<_>>()
+        };
+        for volume in &other.volumes {
+            if !request.mounts.iter().any(|it| it.target == volume.target) {
+                volumes.retain(|it| it.target != volume.target);
+                volumes.push(VolumeUse { options: changed(&volume.options), ..volume.clone() });
+            }
+        }
+        for mount in other.request.mounts.iter().filter(|it| matches!(it.source, MountSource::Bind(_))) {
+            if !request.mounts.iter().any(|it| it.target == mount.target) {
+                let options = changed(&mount.options);
+                request.mounts.push(MountRequest { options, ..mount.clone() });
+            }
+        }
+    }
+    Ok(volumes)
+}
+
+/// Finds or makes the volumes that the request and the image name.
+pub(super) fn use_volumes(
+    host: &Host,
+    store: &Store,
+    record: &mut ContainerRecord,
+    image: &ImageConfig,
+) -> Result<(), CreateError> {
+    let mounts = record.request.mounts.clone();
+    for mount in &mounts {
+        let volume = match &mount.source {
+            MountSource::Volume(name) => find_or_make(host, store, name, &volume_record(host, mount)?)?,
+            MountSource::Anonymous => make_anonymous(host, store, record, &volume_record(host, mount)?)?,
+            _ => continue,
+        };
+        let options: Vec<String> =
+            mount.options.iter().filter(|it| !it.starts_with(VOLUME_OPTION)).cloned().collect();
+        record.volumes.push(used(&volume, &mount.target, &options));
+    }
+    if record.request.image_volume == ImageVolumeMode::Ignore {
+        return Ok(());
+    }
+    for target in &image.config.volumes {
+        let clean = target.trim_end_matches('/');
+        let has = |other: &str| other.trim_end_matches('/') == clean;
+        if !mounts.iter().any(|it| has(&it.target)) && !record.volumes.iter().any(|it| has(&it.target)) {
+            if record.request.image_volume == ImageVolumeMode::Tmpfs {
+                let (source, target) = (MountSource::Tmpfs, format!("/{}", clean.trim_start_matches('/')));
+                record.request.mounts.push(MountRequest { source, target, options: Vec::new() });
+                continue;
+            }
+            let volume = make_anonymous(host, store, record, &VolumeRecord::default())?;
+            record.volumes.push(used(&volume, target, &[]));
+        }
+    }
+    Ok(())
+}
+
+/// What stands behind a volume: its own data, or what its driver options name.
+fn used(volume: &VolumeHandle, target: &str, options: &[String]) -> VolumeUse {
+    let record: VolumeRecord = volume.read_entry().and_then(|it| it.record()).unwrap_or_default();
+    let filesystem = record.filesystem();
+    VolumeUse {
+        name: volume.name().to_owned(),
+        target: target.to_owned(),
+        data: record.bound().unwrap_or_else(|| volume.data_path()),
+        options: options.to_vec(),
+        tmpfs: filesystem.as_ref().filter(|it| it.kind == "tmpfs").map(|it| it.options.clone()),
+        filesystem: record.bound_filesystem().or(filesystem.filter(|it| it.kind != "tmpfs")),
+        is_bound: record.bound().is_some(),
+        has_owner: record.owner().is_some(),
+    }
+}
+
+/// What `volume-opt=` says of the volume, should it have to be made.
+fn volume_record(host: &Host, mount: &MountRequest) -> Result<VolumeRecord, CreateError> {
+    let options = mount.options.iter().filter_map(|it| it.strip_prefix(VOLUME_OPTION));
+    let options: Vec<String> = options.map(str::to_owned).collect();
+    Ok(volume_options::read(&options, host.is_rootless())?)
+}
+
+fn find_or_make(
+    host: &Host,
+    store: &Store,
+    name: &str,
+    record: &VolumeRecord,
+) -> Result<VolumeHandle, CreateError> {
+    match store.find_volume(name) {
+        Err(FindVolumeError::NotFound { .. }) => {}
+        other => return Ok(other?),
+    }
+    // Somebody else may have been first.
+    volume::create(host, store, Some(name), record, true)?;
+    Ok(store.find_volume(name)?)
+}
+
+fn make_anonymous(
+    host: &Host,
+    store: &Store,
+    record: &mut ContainerRecord,
+    volume_record: &VolumeRecord,
+) -> Result<VolumeHandle, CreateError> {
+    let new = NewVolume {
+        name: None,
+        copy_up: volume_record.copies(),
+        record: volume_record,
+        durability: durability(&record.request),
+    };
+    let volume = volume::make(host, store, new, volume_record)?;
+    record.anonymous_volumes.push(volume.name().to_owned());
+    Ok(volume)
+}

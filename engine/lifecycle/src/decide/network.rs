@@ -1,0 +1,46 @@
+//! What the network is asked for, and the names that follow from it.
+
+use pontoon_network::{Mode, NetworkPlan, NetworkRequest};
+
+use super::{DecideError, Facts};
+use crate::request::{NamespaceMode, NetworkMode};
+
+pub(super) fn network_plan(facts: &Facts<'_>) -> Result<NetworkPlan, DecideError> {
+    let request = &facts.record.request;
+    let mode = match &request.network {
+        None => Mode::Default,
+        Some(NetworkMode::Host) => Mode::Host,
+        Some(NetworkMode::None) => Mode::None,
+        // Whose it is has set it up.
+        Some(NetworkMode::Private | NetworkMode::Container(_) | NetworkMode::Path(_)) => Mode::Private,
+        Some(NetworkMode::Pasta(options)) => Mode::Pasta(options.clone()),
+        Some(NetworkMode::Slirp4netns(options)) => Mode::Slirp4netns(options.clone()),
+    };
+    let wanted = NetworkRequest {
+        mode,
+        ports: request.publish.clone(),
+        hostname: request.hostname.clone().unwrap_or_else(|| short(&facts.record.id)),
+        container_name: facts.record.name.clone(),
+        add_host: request.add_host.clone(),
+        dns: request.dns.clone(),
+        dns_search: request.dns_search.clone(),
+        dns_option: request.dns_option.clone(),
+        user_namespace: facts.maps.is_some(),
+        foreign_root: facts.maps.as_ref().is_some_and(|it| it.host_uid(0) != Some(facts.caller.uid)),
+    };
+    Ok(pontoon_network::plan(&wanted, facts.network)?)
+}
+
+pub(super) fn hostname(facts: &Facts<'_>, network: &NetworkPlan) -> String {
+    match &facts.record.request.hostname {
+        Some(name) => name.clone(),
+        None if !network.own_namespace || facts.record.request.uts == NamespaceMode::Host => {
+            facts.hostname.clone()
+        }
+        None => short(&facts.record.id),
+    }
+}
+
+fn short(id: &str) -> String {
+    id.chars().take(12).collect()
+}
