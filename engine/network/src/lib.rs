@@ -1,9 +1,10 @@
-//! Published ports, and the programs that connect a rootless network namespace to the outside.
+//! Published ports, networks with names, and the programs that connect a rootless network namespace to the outside.
 //!
 //! Knows no container and no image: it is given words, facts about the host and the pid of a process in a new network
 //! namespace, and gives back a plan of one helper program and two files. [`plan`] decides and touches nothing;
 //! [`Starting`] and [`NetworkSession`] do what was decided.
 
+pub mod config;
 mod ending;
 mod error;
 mod facts;
