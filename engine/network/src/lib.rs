@@ -11,6 +11,8 @@ mod facts;
 mod files;
 mod forward;
 mod free;
+pub mod join;
+mod networks;
 mod pasta;
 mod plan;
 mod port;

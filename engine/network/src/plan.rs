@@ -1,12 +1,14 @@
 //! The decision: which program connects the namespace, with which words, and what its files say.
 
+use std::fmt::Write;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::files::{Resolver, hosts};
-use crate::{HostFacts, PortMapping, Protocol, pasta, slirp};
+use crate::join::{Attachment, Join, Joined};
+use crate::{HostFacts, PortMapping, Protocol, networks, pasta, slirp};
 
 /// How the container is connected.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +27,8 @@ pub enum Mode {
     Pasta(Vec<String>),
     /// slirp4netns, with its options as Podman names them.
     Slirp4netns(Vec<String>),
+    /// Networks with names, which the network unit connects; at least one.
+    Networks(Vec<Attachment>),
 }
 
 /// What was asked for.
@@ -38,6 +42,8 @@ pub struct NetworkRequest {
     pub hostname: String,
     /// Name of the container.
     pub container_name: String,
+    /// Id of the container.
+    pub container_id: String,
     /// `--add-host`: `name` (or several, split at `;`) and an address or `host-gateway`.
     pub add_host: Vec<(String, String)>,
     /// `--dns`; `none` means that resolv.conf is left to the image.
@@ -121,6 +127,9 @@ pub struct NetworkPlan {
     pub loopback_up: bool,
     /// The program to run beside the container.
     pub helper: Option<HelperPlan>,
+    /// What the network unit is asked for, where it connects the container.
+    #[serde(default)]
+    pub join: Option<Join>,
     /// Published ports, for `ps` and `port`.
     pub ports: Vec<PortMapping>,
     /// Text of `/etc/hosts`.
@@ -133,6 +142,21 @@ pub struct NetworkPlan {
     pub addresses: Vec<IpAddr>,
     /// What will not work as asked, to be told once.
     pub warnings: Vec<String>,
+}
+
+impl NetworkPlan {
+    /// The text of `/etc/hosts` once the container has joined its networks: with its own addresses.
+    #[must_use]
+    pub fn hosts_with(&self, joined: &Joined) -> String {
+        let mut text = self.hosts.clone();
+        if let Some(join) = &self.join {
+            let names = if join.name == join.hostname { "" } else { &join.name };
+            for address in joined.addresses() {
+                let _ = writeln!(text, "{}", format!("{address}\t{} {names}", join.hostname).trim_end());
+            }
+        }
+        text
+    }
 }
 
 /// Why a network cannot be planned.
@@ -256,16 +280,27 @@ pub fn plan(request: &NetworkRequest, facts: &HostFacts) -> Result<NetworkPlan, 
         _ => None,
     };
     let own_namespace = mode != Mode::Host;
+    let attachments = match &mode {
+        Mode::Networks(attachments) => attachments.as_slice(),
+        _ => &[],
+    };
     let (helper, nameservers, host_gateway, addresses) = match connection {
         Some(it) => (Some(it.helper), it.nameservers, it.host_gateway, it.addresses),
+        None if !attachments.is_empty() => {
+            let is_closed = attachments.iter().all(|it| it.network.internal);
+            let gateway = (!is_closed).then_some(networks::HOST);
+            (None, networks::nameservers(attachments), gateway, Vec::new())
+        }
         None => (None, Vec::new(), facts.address_v4.or(facts.address_v6), Vec::new()),
     };
+    let join = (!attachments.is_empty()).then(|| networks::join(attachments, &ports, request));
     // Without a network there is nothing to resolve with, and what the image says is as good.
-    let resolves = helper.is_some() || !own_namespace;
+    let resolves = helper.is_some() || join.is_some() || !own_namespace;
     Ok(NetworkPlan {
+        join,
         hosts: hosts_text(request, facts, own_namespace, host_gateway, &addresses)?,
         resolv_conf: if resolves { resolver_text(request, facts, own_namespace, nameservers)? } else { None },
-        loopback_up: own_namespace && helper.is_none() && mode != Mode::Private,
+        loopback_up: own_namespace && helper.is_none() && attachments.is_empty() && mode != Mode::Private,
         // In the host's namespace every port is published as it is.
         ports: if own_namespace { ports } else { Vec::new() },
         own_namespace,
@@ -342,7 +377,8 @@ fn hosts_text(
     if let Some(gateway) = gateway {
         own.push((gateway, vec!["host.containers.internal".to_owned(), "host.docker.internal".to_owned()]));
     }
-    if own_namespace {
+    // On networks with names the addresses are known when it has joined them: see [`NetworkPlan::hosts_with`].
+    if own_namespace && !matches!(request.mode, Mode::Networks(_)) {
         let mut names = vec![request.hostname.clone()];
         if request.container_name != request.hostname {
             names.push(request.container_name.clone());
@@ -363,13 +399,21 @@ fn resolver_text(
     }
     let host = Resolver::parse(&facts.resolv_conf);
     let mut resolver = if own_namespace { host.without_loopback() } else { host };
+    let asks_networks = matches!(&request.mode, Mode::Networks(them) if networks::resolves(them));
+    if asks_networks {
+        // The networks' servers ask the host's themselves, or those that were asked for.
+        resolver.nameservers.clear();
+        resolver.search.insert(0, networks::DOMAIN.to_owned());
+    }
     resolver.nameservers.splice(0..0, nameservers);
     if !request.dns.is_empty() {
         let is_address = |it: &&String| it.split('%').next().unwrap_or(it).parse::<IpAddr>().is_ok();
         if let Some(value) = request.dns.iter().find(|it| !is_address(it) || !is_one_word(it)) {
             return Err(PlanError::Dns { option: "--dns", value: value.clone() });
         }
-        resolver.nameservers.clone_from(&request.dns);
+        if !asks_networks {
+            resolver.nameservers.clone_from(&request.dns);
+        }
     }
     let lists = [
         ("--dns-search", &request.dns_search, &mut resolver.search),

@@ -21,6 +21,7 @@ pub(super) fn network_plan(facts: &Facts<'_>) -> Result<NetworkPlan, DecideError
         ports: request.publish.clone(),
         hostname: request.hostname.clone().unwrap_or_else(|| short(&facts.record.id)),
         container_name: facts.record.name.clone(),
+        container_id: facts.record.id.clone(),
         add_host: request.add_host.clone(),
         dns: request.dns.clone(),
         dns_search: request.dns_search.clone(),
