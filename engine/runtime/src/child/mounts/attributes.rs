@@ -1,0 +1,61 @@
+//! How a mount is made, and what may be done with what is in it.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use pontoon_rootless::sys::{MountAttributes, set_mount_attributes};
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string,
+    fsmount, fsopen,
+};
+
+use crate::plan::{Mount, Propagation};
+
+/// `MS_UNBINDABLE`, `MS_PRIVATE` and `MS_SLAVE`, from `linux/mount.h`, for `mount_setattr`.
+const MS_UNBINDABLE: u64 = 1 << 17;
+pub(super) const MS_PRIVATE: u64 = 1 << 18;
+const MS_SLAVE: u64 = 1 << 19;
+
+pub(super) fn kernel_error(err: &std::io::Error) -> Errno {
+    Errno::from_io_error(err).unwrap_or(Errno::INVAL)
+}
+
+fn attributes_of(mount: &Mount) -> MountAttrFlags {
+    let mut flags = MountAttrFlags::empty();
+    flags.set(MountAttrFlags::MOUNT_ATTR_RDONLY, mount.read_only);
+    flags.set(MountAttrFlags::MOUNT_ATTR_NOSUID, mount.nosuid);
+    flags.set(MountAttrFlags::MOUNT_ATTR_NODEV, mount.nodev);
+    flags.set(MountAttrFlags::MOUNT_ATTR_NOEXEC, mount.noexec);
+    flags
+}
+
+/// A new instance of a file system, detached. A tmpfs gets its attributes later: a copy may have to be written first.
+pub(super) fn new_filesystem(
+    name: &str,
+    options: &[(String, String)],
+    flags: &[&str],
+    mount: &Mount,
+) -> Result<OwnedFd, Errno> {
+    let context = fsopen(name, FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_set_string(&context, "source", name)?;
+    for (key, value) in options {
+        fsconfig_set_string(&context, key.as_str(), value.as_str())?;
+    }
+    for flag in flags {
+        fsconfig_set_flag(&context, *flag)?;
+    }
+    fsconfig_create(&context)?;
+    let attributes = if name == "tmpfs" { MountAttrFlags::empty() } else { attributes_of(mount) };
+    fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
+}
+
+pub(super) fn set_attributes(mounted: &OwnedFd, mount: &Mount, recursive: bool) -> Result<(), Errno> {
+    let propagation = match mount.propagation {
+        Propagation::Private => MS_PRIVATE,
+        Propagation::Slave => MS_SLAVE,
+        Propagation::Shared => 0,
+        Propagation::Unbindable => MS_UNBINDABLE,
+    };
+    let attributes = MountAttributes { set: u64::from(attributes_of(mount).bits()), clear: 0, propagation };
+    set_mount_attributes(mounted.as_fd(), attributes, recursive).map_err(|err| kernel_error(&err))
+}

@@ -1,0 +1,192 @@
+//! The mounts of a container, each made from a handle onto a handle.
+//!
+//! No path of the image is ever resolved by the kernel's `mount`: the source is a detached mount, the target a handle found
+//! inside the root, so that exchanging a link in between changes nothing.
+
+mod attributes;
+mod content;
+mod cover;
+mod prepare;
+mod sources;
+mod target;
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, openat2, readlinkat, symlinkat};
+use rustix::io::Errno;
+
+use self::attributes::{new_filesystem, set_attributes};
+use self::content::{copy_into_tmpfs, reopen_directory};
+pub(super) use self::cover::cover;
+pub(crate) use self::prepare::mount_source_here;
+pub(super) use self::prepare::{Owner, prepare};
+pub(super) use self::sources::{clone_mount, open_sources};
+use self::target::{asked_target, attach, existing, is_shown_by_proc, kernel_target};
+use crate::identity::Identity;
+use crate::message::{Failure, Step};
+use crate::paths::{self, Make, open_or_make, open_real_directory};
+use crate::plan::{Mount, MountSource};
+use crate::tree;
+
+fn at(step: Step, subject: &str) -> impl Fn(Errno) -> Failure {
+    let subject = subject.to_owned();
+    move |err| Failure::new(step, subject.clone(), err)
+}
+
+/// Makes mounts, in order.
+pub(super) fn make_all(
+    root: &OwnedFd,
+    mounts: &[Mount],
+    sysctls: &[(String, String)],
+    sources: Vec<Option<OwnedFd>>,
+    identity: &Identity,
+) -> Result<(), Failure> {
+    for (mount, source) in mounts.iter().zip(sources) {
+        make(root, mount, source, sysctls, identity)?;
+    }
+    Ok(())
+}
+
+fn make(
+    root: &OwnedFd,
+    mount: &Mount,
+    source: Option<OwnedFd>,
+    sysctls: &[(String, String)],
+    identity: &Identity,
+) -> Result<(), Failure> {
+    let failed = at(Step::Mount, &mount.target);
+    let (mounted, target) = match &mount.source {
+        MountSource::Proc => {
+            let proc = new_filesystem("proc", &[], &[], mount).map_err(&failed)?;
+            write_sysctls(&proc, sysctls)?;
+            (proc, kernel_target(root, &mount.target)?)
+        }
+        MountSource::Sysfs => {
+            (new_filesystem("sysfs", &[], &[], mount).map_err(&failed)?, kernel_target(root, &mount.target)?)
+        }
+        MountSource::Cgroup => (
+            new_filesystem("cgroup2", &[], &[], mount).map_err(&failed)?,
+            kernel_target(root, &mount.target)?,
+        ),
+        MountSource::Mqueue => {
+            (new_filesystem("mqueue", &[], &[], mount).map_err(&failed)?, kernel_target(root, &mount.target)?)
+        }
+        MountSource::Devpts { gid, label } => {
+            let mut options =
+                vec![("ptmxmode".to_owned(), "0666".to_owned()), ("mode".to_owned(), "0620".to_owned())];
+            options.extend(gid.map(|gid| ("gid".to_owned(), gid.to_string())));
+            options.extend(label.iter().map(|label| ("context".to_owned(), label.clone())));
+            let devpts = new_filesystem("devpts", &options, &["newinstance"], mount).map_err(&failed)?;
+            (devpts, kernel_target(root, &mount.target)?)
+        }
+        MountSource::Tmpfs { options, copy_up } => {
+            let tmpfs = new_filesystem("tmpfs", options, &[], mount).map_err(&failed)?;
+            let was_there = existing(root, &mount.target).map_err(at(Step::MountTarget, &mount.target))?;
+            let target = if mount.target == "/dev" {
+                kernel_target(root, &mount.target)?
+            } else {
+                asked_target(root, &mount.target, Make::Directory)?
+            };
+            // A place that we make has nothing to be taken over.
+            if *copy_up && was_there.is_some() {
+                let copied = reopen_directory(&target).and_then(|from| {
+                    reopen_directory(&tmpfs).and_then(|to| copy_into_tmpfs(&from, &to, options))
+                });
+                copied.map_err(at(Step::Copy, &mount.target))?;
+            }
+            if mount.give_to_user {
+                tree::give(&tmpfs, identity.uid, identity.gid).map_err(at(Step::Owner, &mount.target))?;
+            }
+            set_attributes(&tmpfs, mount, true).map_err(&failed)?;
+            (tmpfs, target)
+        }
+        MountSource::AskedDevpts { options } => {
+            let mut all = vec![("ptmxmode".to_owned(), "0666".to_owned())];
+            all.extend(options.iter().cloned());
+            let devpts = new_filesystem("devpts", &all, &["newinstance"], mount).map_err(&failed)?;
+            (devpts, asked_target(root, &mount.target, Make::Directory)?)
+        }
+        MountSource::Bind { .. }
+        | MountSource::Overlay { .. }
+        | MountSource::SharedMemory
+        | MountSource::Link { .. }
+        | MountSource::Filesystem { .. }
+        | MountSource::Image { .. } => {
+            let recursive = matches!(
+                mount.source,
+                MountSource::Bind { recursive: true, .. } | MountSource::Link { recursive: true, .. }
+            );
+            let Some(mounted) = source else { return Err(failed(Errno::BADF)) };
+            if mount.target == "/proc" {
+                // The host's: its settings are those of whoever writes them.
+                write_sysctls(&mounted, sysctls)?;
+            }
+            let kind = paths::kind(&mounted).map_err(&failed)?;
+            if kind == FileType::Symlink {
+                return copy_link(root, &mount.target, &mounted).map_err(failed);
+            }
+            let make = if kind == FileType::Directory { Make::Directory } else { Make::File };
+            let target = asked_target(root, &mount.target, make)?;
+            set_attributes(&mounted, mount, recursive).map_err(&failed)?;
+            (mounted, target)
+        }
+        MountSource::Device { .. } => {
+            let Some(mounted) = source else { return Err(failed(Errno::BADF)) };
+            let target = asked_target(root, &mount.target, Make::File)?;
+            set_attributes(&mounted, mount, false).map_err(&failed)?;
+            (mounted, target)
+        }
+    };
+    attach(&mounted, &target).map_err(failed)
+}
+
+/// Makes the same link as one of the host's. What is there already must be the same.
+fn copy_link(root: &OwnedFd, target: &str, link: &OwnedFd) -> Result<(), Errno> {
+    let to = readlinkat(link, "", Vec::new())?;
+    let path = Path::new(target);
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Err(Errno::INVAL) };
+    let parent = open_or_make(root, parent, Make::Directory)?;
+    if is_shown_by_proc(&parent)? {
+        return Err(Errno::PERM);
+    }
+    match symlinkat(&*to, &parent, name) {
+        Err(Errno::EXIST) if readlinkat(&parent, name, Vec::new()).is_ok_and(|it| it == to) => Ok(()),
+        other => other,
+    }
+}
+
+/// Kernel settings, through the new `proc` before anybody else can see it (CVE-2025-52881).
+fn write_sysctls(proc: &OwnedFd, sysctls: &[(String, String)]) -> Result<(), Failure> {
+    for (name, value) in sysctls {
+        let path = format!("sys/{}", name.replace('.', "/"));
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
+        openat2(proc, path.as_str(), OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty(), resolve)
+            .and_then(|file| rustix::io::write(&file, value.as_bytes()).map(drop))
+            .map_err(at(Step::Sysctl, name))?;
+    }
+    Ok(())
+}
+
+/// The links that programs expect in `/dev`, if that is a fresh file system of ours. Without one (no `/dev` mount) there are none.
+pub(super) fn make_dev_links(root: &OwnedFd) -> Result<(), Failure> {
+    let dev = match open_real_directory(root, "/dev") {
+        Ok(dev) => dev,
+        Err(_) => return Ok(()),
+    };
+    let links = [
+        ("/proc/self/fd", "fd"),
+        ("/proc/self/fd/0", "stdin"),
+        ("/proc/self/fd/1", "stdout"),
+        ("/proc/self/fd/2", "stderr"),
+        ("pts/ptmx", "ptmx"),
+        ("/proc/kcore", "core"),
+    ];
+    for (to, name) in links {
+        match rustix::fs::symlinkat(to, &dev, name) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(err) => return Err(Failure::new(Step::Mount, format!("/dev/{name}"), err)),
+        }
+    }
+    Ok(())
+}
