@@ -5,6 +5,7 @@
 //! [`Starting`] and [`NetworkSession`] do what was decided.
 
 pub mod config;
+pub mod dns;
 mod ending;
 mod error;
 mod facts;
