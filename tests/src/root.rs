@@ -39,6 +39,7 @@ const PRODUCT: &[&str] = &[
     "jq",
     "acl",
     "attr",
+    "apparmor",
     "netcat-openbsd",
     // A registry that lies (host/liar.py).
     "python3",

@@ -3,7 +3,7 @@
 #
 # The harness holds the other end of standard input. However the harness ends, the kernel of this machine closes it, so
 # nothing goes on after a SIGKILL either. Standard output and RUN/in are the serial line, RUN/console has what the kernel
-# says. Arguments: RUN (directory of this host: what changes of its disk lies there, too), KERNEL (the root file system
+# says. AppArmor is the security module: of Debian's kernel it has to be asked for. Arguments: RUN (directory of this host: what changes of its disk lies there, too), KERNEL (the root file system
 # that the kernel runs in), DISK (the disk to start from; it is not written to), MEMORY.
 set -u
 run=$1 kernel=$2 disk=$3 memory=$4
@@ -21,7 +21,7 @@ unshare --mount --pid --fork --kill-child --propagation private bash -euc '
     mount --bind "${disk%/*}" tmp/disks
     exec env -i PATH=/usr/sbin:/usr/bin TMPDIR=/tmp HOME=/tmp chroot . linux.uml "mem=$memory" \
         "ubd0=/tmp/run/disk,/tmp/disks/${disk##*/}" ubd1r=/tmp/run/furniture root=/dev/ubda rw \
-        ssl0=fd:0,fd:1 con0=null,fd:2 con=null console=tty0 systemd.show_status=no
+        ssl0=fd:0,fd:1 con0=null,fd:2 con=null console=tty0 lsm=apparmor systemd.show_status=no
 ' keeper "$run" "$kernel" "$disk" "$memory" <"$run/in" 2>>"$run/console" &
 machine=$!
 # The end of the serial line is the end of the machine: nobody else may hold it.

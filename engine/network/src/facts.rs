@@ -27,6 +27,8 @@ pub struct HostFacts {
     pub address_v6: Option<IpAddr>,
     /// Whether we run as root outside of any user namespace.
     pub root: bool,
+    /// Whether AppArmor holds root's pasta to the places that the passt package's profile names.
+    pub pasta_confined: bool,
 }
 
 /// Why the facts cannot be read.
@@ -66,6 +68,7 @@ impl HostFacts {
             }
         }
         let pasta = pontoon_rootless::helper::find("pasta", "passt").ok();
+        let root = rustix::process::geteuid().is_root();
         Ok(Self {
             pasta_maps_guest_address: pasta.as_deref().is_some_and(maps_guest_address),
             pasta,
@@ -74,9 +77,16 @@ impl HostFacts {
             hosts: read(Path::new(HOSTS))?,
             address_v4: source_address(IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V4(ELSEWHERE_V4)),
             address_v6: source_address(IpAddr::V6(Ipv6Addr::UNSPECIFIED), IpAddr::V6(ELSEWHERE_V6)),
-            root: rustix::process::geteuid().is_root(),
+            root,
+            pasta_confined: root && has_profile("pasta"),
         })
     }
+}
+
+/// Whether AppArmor has that profile loaded. Only root may see.
+fn has_profile(name: &str) -> bool {
+    let profiles = std::fs::read_to_string("/sys/kernel/security/apparmor/profiles").unwrap_or_default();
+    profiles.lines().any(|line| line.strip_prefix(name).is_some_and(|mode| mode.starts_with(" (")))
 }
 
 fn read(path: &Path) -> Result<String, FactsError> {

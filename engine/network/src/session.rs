@@ -3,9 +3,10 @@
 //! Starting is split in two, so that the container's mounts can be made while the helper works: [`Starting::begin`] runs
 //! the program, [`Starting::finish`] waits until the namespace is connected. No threads, and no handler of signals.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -65,6 +66,9 @@ impl Starting {
         // A group of its own: Ctrl-C is for the container, not for its network.
         command.env_clear().current_dir(directory).process_group(0);
         command.stdout(Stdio::null()).stderr(helpers_words);
+        if plan.pid_file_in_tmp {
+            put_pid_file_in_tmp(directory).map_err(failed)?;
+        }
         let bound = plan.bind_namespace;
         if bound {
             bind_namespace(pid, directory)?;
@@ -209,7 +213,7 @@ impl HelperPlan {
             Word::NetworkNamespace if self.bind_namespace => directory.join(NAMESPACE_FILE).into(),
             Word::NetworkNamespace => format!("/proc/{pid}/ns/net").into(),
             Word::UserNamespace => format!("/proc/{pid}/ns/user").into(),
-            Word::PidFile => directory.join(PID_FILE).into(),
+            Word::PidFile => pid_file(directory).into(),
             Word::ReadyFd => ready.map_or(-1, |fd| fd.as_raw_fd()).to_string().into(),
         };
         self.words.iter().map(word).collect()
@@ -307,7 +311,7 @@ impl Leftover {
 /// so that a number that went to another process is never taken for it.
 #[must_use]
 pub fn leftover(directory: &Path) -> Option<Leftover> {
-    let path = directory.join(PID_FILE);
+    let path = pid_file(directory);
     let pid = pid_of_file(&path)?;
     let process = open_process(pid).ok()?;
     let words = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
@@ -335,8 +339,34 @@ fn release_namespace(directory: &Path) {
     let _ = fs::remove_file(directory.join(NAMESPACE_FILE));
 }
 
+/// Makes the pid file a link to one in a directory of its own below `/tmp`, which nobody else may enter.
+fn put_pid_file_in_tmp(directory: &Path) -> io::Result<()> {
+    let id = directory.file_name().unwrap_or_default().to_string_lossy();
+    for attempt in 0_u32.. {
+        let place = Path::new("/tmp").join(format!("pontoon-{id}-{}-{attempt}", std::process::id()));
+        match DirBuilder::new().mode(0o700).create(&place) {
+            Ok(()) => return symlink(place.join(PID_FILE), directory.join(PID_FILE)),
+            // Somebody guessed the name; they cannot have guessed all.
+            Err(err) if err.kind() == ErrorKind::AlreadyExists && attempt < 1000 => {}
+            Err(err) => return Err(err),
+        }
+    }
+    Err(ErrorKind::AlreadyExists.into())
+}
+
+/// Where pasta writes its pid: in the runtime directory, or where a link there says.
+fn pid_file(directory: &Path) -> PathBuf {
+    let path = directory.join(PID_FILE);
+    fs::read_link(&path).unwrap_or(path)
+}
+
 /// Removes what helpers leave in the directory; what is not there needs no removing.
 fn remove_files(directory: &Path) {
+    let pid_file = pid_file(directory);
+    if let Some(place) = pid_file.parent().filter(|it| *it != directory) {
+        let _ = fs::remove_file(&pid_file);
+        let _ = fs::remove_dir(place);
+    }
     for name in [PID_FILE, NAMESPACE_FILE, crate::slirp::SOCKET] {
         let _ = fs::remove_file(directory.join(name));
     }
