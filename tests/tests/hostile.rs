@@ -119,6 +119,42 @@ fn floods_do_not_fill_the_supervisor() {
     quick(host, "timeout 10 pontoon exec flooder true && timeout 10 pontoon rm -f -t 0 flooder").ok();
 }
 
+/// 57: keys are counted by user, and root in her container is she. Nobody gets her own instead.
+#[test]
+fn when_keys_are_used_up_containers_get_none_of_the_user_s() {
+    let host = host_with_busybox();
+    // In a session of its own a key that nobody else is to see; then keys until there is no more room; then a container,
+    // which has the host's Python to look.
+    host.write(
+        "alice",
+        "/home/alice/keys.py",
+        r#"
+import ctypes, errno, platform, subprocess, sys
+ADD, KEYCTL = {"x86_64": (248, 250), "aarch64": (217, 219)}[platform.machine()]
+call = ctypes.CDLL(None, use_errno=True).syscall
+def find():
+    return call(KEYCTL, 10, -3, b"user", b"marker", 0)
+if sys.argv[1:] == ["look"]:
+    sys.exit("the user's key is here") if find() >= 0 else print("no key of the user's")
+    sys.exit()
+call(KEYCTL, 1, None)
+assert call(ADD, b"user", b"marker", b"x", 1, -3) >= 0 and find() >= 0
+count = 0
+while call(ADD, b"user", b"filler%d" % count, b"x", 1, -2) >= 0:
+    count += 1
+assert ctypes.get_errno() == errno.EDQUOT, ctypes.get_errno()
+look = ["-v", "/usr:/usr:ro", "-v", "/home/alice/keys.py:/keys.py:ro", "-e", "LD_LIBRARY_PATH=/usr/lib/%s-linux-gnu" % platform.machine()]
+look += ["-v", "/usr/lib64:/lib64:ro"] if platform.machine() == "x86_64" else ["-v", "/usr/lib:/lib:ro"]
+run = ["pontoon", "run", "--rm", "--network", "none", *look]
+sys.exit(subprocess.run([*run, *sys.argv[1:], "/usr/bin/python3", "/keys.py", "look"]).returncode)
+"#,
+    );
+    quick(host, "python3 ~/keys.py $B").ok().prints("no key of the user's");
+    // With a single id there is nobody else to ask for room.
+    quick(host, "python3 ~/keys.py --userns nomap --user 5 $B").ok().prints("no key of the user's");
+    quick(host, "python3 ~/keys.py --uidmap 0:0:1 --gidmap 0:0:1 $B").fails(125).warns("/proc/key-users");
+}
+
 /// 57: instances of inotify are counted by user, and root in her container is she; shared memory has its size.
 #[test]
 fn what_is_used_up_inside_leaves_the_session_usable() {

@@ -84,6 +84,8 @@ pub enum Step {
     JoinPath,
     /// Setting the label of a security module.
     Label,
+    /// Joining a key ring of its own.
+    KeyRing,
     /// A hook.
     Hook,
     /// The program is not there.
@@ -93,7 +95,7 @@ pub enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 32] = [
+    const ALL: [Self; 33] = [
         Self::Wait,
         Self::BecomeRoot,
         Self::Namespaces,
@@ -123,6 +125,7 @@ impl Step {
         Self::WorkingDirectory,
         Self::JoinPath,
         Self::Label,
+        Self::KeyRing,
         Self::Hook,
         Self::CommandNotFound,
         Self::Exec,
@@ -184,6 +187,9 @@ impl Failure {
                 "only whoever owns the namespace's user namespace may join it: root, for one of the host's".to_owned()
             }
             Step::SymlinkTarget => "the image is broken or hostile: this path must be a directory in it".to_owned(),
+            Step::KeyRing => {
+                "the user's keys are used up, see /proc/key-users; `sysctl kernel.keys.maxkeys=2000` as root allows more".to_owned()
+            }
             Step::MountIds => {
                 "idmap needs a file system that can do it (ext4, xfs, btrfs, tmpfs and others, but no overlay), and root over it; the \
                  option U changes the owners instead"
@@ -232,6 +238,7 @@ impl fmt::Display for Failure {
             Step::WorkingDirectory => write!(f, "cannot enter the working directory `{subject}`"),
             Step::JoinPath => write!(f, "cannot join the namespace `{subject}`"),
             Step::Label => write!(f, "cannot put the program under `{subject}` of the security module"),
+            Step::KeyRing => write!(f, "cannot give the container a key ring of its own"),
             Step::Hook => write!(f, "{subject}"),
             Step::CommandNotFound => write!(f, "the command `{subject}` is not in the container"),
             Step::Exec => write!(f, "cannot execute `{subject}`"),

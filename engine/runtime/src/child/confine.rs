@@ -132,8 +132,7 @@ pub(super) fn confine_and_exec(
     for limit in &process.rlimits {
         set_limit(*limit)?;
     }
-    // Key rings may be missing from the kernel or used up; the payload then has none that matter.
-    let _ = sys::join_new_session_keyring();
+    super::keys::join_empty_ring()?;
     let is_root = identity.uid == 0;
     let capabilities = if is_root { process.root_capabilities } else { process.user_capabilities };
     if process.create_cwd {
@@ -233,7 +232,7 @@ fn exec_behind_init(
     }
 }
 
-fn errno(err: &std::io::Error) -> Errno {
+pub(super) fn errno(err: &std::io::Error) -> Errno {
     Errno::from_io_error(err).unwrap_or(Errno::IO)
 }
 

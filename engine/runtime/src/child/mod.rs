@@ -7,6 +7,7 @@ mod confine;
 mod files;
 mod filesystem;
 mod join;
+mod keys;
 mod label;
 mod mounts;
 mod opened;
