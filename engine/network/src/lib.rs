@@ -16,6 +16,7 @@ pub mod join;
 mod networks;
 mod pasta;
 mod plan;
+mod poll;
 mod port;
 mod publish;
 mod session;

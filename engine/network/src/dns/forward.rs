@@ -95,5 +95,4 @@ impl Forward {
 }
 
 /// How long an answer of a resolver over UDP can be, in bytes; with room for resolvers that send more than they may.
-#[allow(dead_code)]
-pub const LONGEST_ANSWER: usize = 4 * UDP_SIZE as usize;
+pub(super) const LONGEST_ANSWER: usize = 4 * UDP_SIZE as usize;

@@ -1,7 +1,7 @@
 //! The name server of networks: containers' names from a table, everything else from the host's resolvers.
 //!
 //! Two halves. [`decide`] is pure: a packet, the [`Names`], and which network it came from give a [`Verdict`]: an answer,
-//! silence, or a question to forward. The server around it moves packets and decides nothing. Neither knows containers:
+//! silence, or a question to forward. [`DnsServer`] around it moves packets and decides nothing. Neither knows containers:
 //! whoever owns a network says which names its members have ([`NetworkNames`]).
 //!
 //! What programs see is what aardvark-dns 1.14 shows them, seen beside it: names with and without `dns.podman`, in any case; no
@@ -10,14 +10,21 @@
 //! Different on purpose: a question for other types of a name of ours is answered with nothing instead of being asked
 //! outside, `ANY` is answered, and a resolver that does not answer is a `SERVFAIL` instead of silence.
 
+mod connection;
 mod decide;
+mod exchange;
 mod forward;
 mod names;
 mod packet;
+mod resolv_conf;
+mod server;
 
+#[cfg(test)]
+mod server_tests;
 #[cfg(test)]
 mod tests;
 
 pub use decide::{Transport, Verdict, decide};
 pub use forward::{Forward, Reply, Resolvers};
 pub use names::{Member, Names, NetworkNames, SEARCH_DOMAIN};
+pub use server::DnsServer;
