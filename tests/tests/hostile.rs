@@ -143,8 +143,8 @@ count = 0
 while call(ADD, b"user", b"filler%d" % count, b"x", 1, -2) >= 0:
     count += 1
 assert ctypes.get_errno() == errno.EDQUOT, ctypes.get_errno()
-look = ["-v", "/usr:/usr:ro", "-v", "/home/alice/keys.py:/keys.py:ro", "-e", "LD_LIBRARY_PATH=/usr/lib/%s-linux-gnu" % platform.machine()]
-look += ["-v", "/usr/lib64:/lib64:ro"] if platform.machine() == "x86_64" else ["-v", "/usr/lib:/lib:ro"]
+look = ["-v", "/usr:/usr:ro", "-v", "/home/alice/keys.py:/keys.py:ro"]
+look += ["-v", "/usr/lib:/lib:ro", *(["-v", "/usr/lib64:/lib64:ro"] if platform.machine() == "x86_64" else [])]
 run = ["pontoon", "run", "--rm", "--network", "none", *look]
 sys.exit(subprocess.run([*run, *sys.argv[1:], "/usr/bin/python3", "/keys.py", "look"]).returncode)
 "#,

@@ -97,7 +97,7 @@ pub(crate) fn connect(
             words,
             bind_namespace: facts.root && !user_namespace,
             publishes: !ports.is_empty() || asked.any(&["-t", "--tcp-ports", "-u", "--udp-ports"]),
-            pid_file_in_tmp: facts.pasta_confined,
+            files_in_tmp: facts.pasta_confined,
             own_mounts: false,
             forwards: Vec::new(),
             guest: None,

@@ -105,9 +105,9 @@ pub struct HelperPlan {
     /// Whether the namespace must be bound to a file first: pasta gives up the right to look into processes before it
     /// opens the namespace, so that as root, without a user namespace, it could not open that of a process.
     pub bind_namespace: bool,
-    /// Whether its pid file must be below `/tmp`: the AppArmor profile of the passt package knows no place of root's else.
+    /// Whether its files must be below `/tmp`: the AppArmor profile of the passt package knows no other place of root's.
     #[serde(default)]
-    pub pid_file_in_tmp: bool,
+    pub files_in_tmp: bool,
     /// Whether the helper gets mounts of its own first (by `unshare`): as root, slirp4netns would otherwise make its
     /// sandbox's mounts over the host's `/tmp`, wherever `/` is shared, as it is below systemd.
     pub own_mounts: bool,

@@ -19,7 +19,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use crate::ending::{end, kill, open_process, pid_of_file};
 use crate::{HelperKind, HelperPlan, NetworkError, Word, forward};
 
-/// The pid file of pasta, in the container's runtime directory.
+/// The pid file of pasta.
 pub(crate) const PID_FILE: &str = "pasta.pid";
 /// The file to which the network namespace is bound while pasta opens it.
 pub(crate) const NAMESPACE_FILE: &str = "netns";
@@ -66,8 +66,8 @@ impl Starting {
         // A group of its own: Ctrl-C is for the container, not for its network.
         command.env_clear().current_dir(directory).process_group(0);
         command.stdout(Stdio::null()).stderr(helpers_words);
-        if plan.pid_file_in_tmp {
-            put_pid_file_in_tmp(directory).map_err(failed)?;
+        if plan.files_in_tmp {
+            make_place_in_tmp(directory).map_err(failed)?;
         }
         let bound = plan.bind_namespace;
         if bound {
@@ -135,7 +135,7 @@ impl Starting {
         if !status.success() {
             return Err(self.refused());
         }
-        let path = self.directory.join(PID_FILE);
+        let path = place(&self.directory).join(PID_FILE);
         let pid = pid_of_file(&path).ok_or_else(|| self.refused())?;
         let process = open_process(pid).map_err(wait)?;
         Ok((pid, process))
@@ -210,10 +210,10 @@ impl HelperPlan {
         let word = |word: &Word| match word {
             Word::Text(text) => text.into(),
             Word::Pid => pid.to_string().into(),
-            Word::NetworkNamespace if self.bind_namespace => directory.join(NAMESPACE_FILE).into(),
+            Word::NetworkNamespace if self.bind_namespace => place(directory).join(NAMESPACE_FILE).into(),
             Word::NetworkNamespace => format!("/proc/{pid}/ns/net").into(),
             Word::UserNamespace => format!("/proc/{pid}/ns/user").into(),
-            Word::PidFile => pid_file(directory).into(),
+            Word::PidFile => place(directory).join(PID_FILE).into(),
             Word::ReadyFd => ready.map_or(-1, |fd| fd.as_raw_fd()).to_string().into(),
         };
         self.words.iter().map(word).collect()
@@ -311,7 +311,7 @@ impl Leftover {
 /// so that a number that went to another process is never taken for it.
 #[must_use]
 pub fn leftover(directory: &Path) -> Option<Leftover> {
-    let path = pid_file(directory);
+    let path = place(directory).join(PID_FILE);
     let pid = pid_of_file(&path)?;
     let process = open_process(pid).ok()?;
     let words = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
@@ -322,7 +322,7 @@ pub fn leftover(directory: &Path) -> Option<Leftover> {
 
 /// Binds the network namespace of `pid` to a file.
 fn bind_namespace(pid: u32, directory: &Path) -> Result<(), NetworkError> {
-    let path = directory.join(NAMESPACE_FILE);
+    let path = place(directory).join(NAMESPACE_FILE);
     let failed = |source: io::Error| NetworkError::Bind { path: path.clone(), source };
     File::create(&path).map_err(failed)?;
     mount_bind(format!("/proc/{pid}/ns/net"), &path).map_err(|err| failed(err.into()))
@@ -331,44 +331,47 @@ fn bind_namespace(pid: u32, directory: &Path) -> Result<(), NetworkError> {
 /// Takes the mount away again. The file stays as long as pasta runs: it ends when the file does.
 fn unbind_namespace(directory: &Path) {
     // Detached: pasta still has it open.
-    let _ = unmount(directory.join(NAMESPACE_FILE), UnmountFlags::DETACH);
+    let _ = unmount(place(directory).join(NAMESPACE_FILE), UnmountFlags::DETACH);
 }
 
 fn release_namespace(directory: &Path) {
     unbind_namespace(directory);
-    let _ = fs::remove_file(directory.join(NAMESPACE_FILE));
+    let _ = fs::remove_file(place(directory).join(NAMESPACE_FILE));
 }
 
-/// Makes the pid file a link to one in a directory of its own below `/tmp`, which nobody else may enter.
-fn put_pid_file_in_tmp(directory: &Path) -> io::Result<()> {
+/// The link, in the container's runtime directory, to where pasta's files are where they are not in that directory.
+const PLACE: &str = "pasta";
+
+/// Makes a directory below `/tmp` for pasta's files, which nobody else may enter, and the link to it.
+fn make_place_in_tmp(directory: &Path) -> io::Result<()> {
     let id = directory.file_name().unwrap_or_default().to_string_lossy();
-    for attempt in 0_u32.. {
+    for attempt in 0_u32..1000 {
         let place = Path::new("/tmp").join(format!("pontoon-{id}-{}-{attempt}", std::process::id()));
         match DirBuilder::new().mode(0o700).create(&place) {
-            Ok(()) => return symlink(place.join(PID_FILE), directory.join(PID_FILE)),
+            Ok(()) => return symlink(place, directory.join(PLACE)),
             // Somebody guessed the name; they cannot have guessed all.
-            Err(err) if err.kind() == ErrorKind::AlreadyExists && attempt < 1000 => {}
+            Err(err) if err.kind() == ErrorKind::AlreadyExists => {}
             Err(err) => return Err(err),
         }
     }
     Err(ErrorKind::AlreadyExists.into())
 }
 
-/// Where pasta writes its pid: in the runtime directory, or where a link there says.
-fn pid_file(directory: &Path) -> PathBuf {
-    let path = directory.join(PID_FILE);
-    fs::read_link(&path).unwrap_or(path)
+/// Where pasta's files are: in the container's runtime directory, or where the link there says.
+fn place(directory: &Path) -> PathBuf {
+    fs::read_link(directory.join(PLACE)).unwrap_or_else(|_| directory.to_owned())
 }
 
 /// Removes what helpers leave in the directory; what is not there needs no removing.
 fn remove_files(directory: &Path) {
-    let pid_file = pid_file(directory);
-    if let Some(place) = pid_file.parent().filter(|it| *it != directory) {
-        let _ = fs::remove_file(&pid_file);
-        let _ = fs::remove_dir(place);
+    let place = place(directory);
+    for name in [PID_FILE, NAMESPACE_FILE] {
+        let _ = fs::remove_file(place.join(name));
     }
-    for name in [PID_FILE, NAMESPACE_FILE, crate::slirp::SOCKET] {
-        let _ = fs::remove_file(directory.join(name));
+    let _ = fs::remove_file(directory.join(crate::slirp::SOCKET));
+    if place != directory {
+        let _ = fs::remove_dir(place);
+        let _ = fs::remove_file(directory.join(PLACE));
     }
 }
 

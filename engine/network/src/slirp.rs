@@ -80,7 +80,7 @@ pub(crate) fn connect(
             program,
             words,
             bind_namespace: false,
-            pid_file_in_tmp: false,
+            files_in_tmp: false,
             publishes: !ports.is_empty(),
             own_mounts: facts.root,
             forwards: ports.to_vec(),

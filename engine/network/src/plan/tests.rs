@@ -110,9 +110,9 @@ fn root_stays_root_in_pasta_and_binds_the_namespace_where_there_is_no_user_names
     assert!(!helper.words.contains(&Word::UserNamespace));
     let mapped = plan(&request(Mode::Default, &[]), &root).unwrap().helper.unwrap();
     assert!(!mapped.bind_namespace);
-    assert!(!mapped.pid_file_in_tmp);
+    assert!(!mapped.files_in_tmp);
     let confined = HostFacts { pasta_confined: true, ..root };
-    assert!(plan(&request(Mode::Default, &[]), &confined).unwrap().helper.unwrap().pid_file_in_tmp);
+    assert!(plan(&request(Mode::Default, &[]), &confined).unwrap().helper.unwrap().files_in_tmp);
 }
 
 #[test]
