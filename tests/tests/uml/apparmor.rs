@@ -20,6 +20,7 @@ END
 ";
 
 pub fn profiles(uml: &Uml) {
+    uml.root("for file in /etc/subuid /etc/subgid; do echo containers:1000000:1048576 >>$file; done").ok();
     // The default profile is loaded when it is first wanted, and is the same in all namespaces.
     for options in ["", "--network host", "--pid host", "--ipc host", "--userns auto", "--cgroupns host"] {
         uml.root(&format!("pontoon run --rm {options} {B} {CURRENT}"))
