@@ -24,8 +24,9 @@ docdir := $(DESTDIR)$(PREFIX)/share/doc/pontoon
 mandir := $(DESTDIR)$(PREFIX)/share/man
 sharedir := $(DESTDIR)$(PREFIX)/share
 
-USER_UNITS := pontoon-user-wait-network-online.service pontoon-restart.service
-SYSTEM_UNITS := pontoon-restart.service
+NETWORK_UNITS := pontoon-network.service pontoon-network.socket
+USER_UNITS := pontoon-user-wait-network-online.service pontoon-restart.service $(NETWORK_UNITS)
+SYSTEM_UNITS := pontoon-restart.service $(NETWORK_UNITS)
 
 .PHONY: all build install uninstall demo check unit e2e bench fmt lint clean-testhost
 
@@ -35,15 +36,15 @@ all: build
 # early boot. The explicit target keeps procedural macros out of that.
 build:
 	RUSTFLAGS="$(STATIC_FLAGS)" $(CARGO) build --release --locked --target $(HOST_TRIPLE) \
-	    -p pontoon-cli -p pontoon-monitor -p pontoon-generator
+	    -p pontoon-cli -p pontoon-monitor -p pontoon-network -p pontoon-generator
 
 # NOBUILD=1 installs what was built before, for instance by another user than root.
 install: $(if $(NOBUILD),,build)
 	install -D -m 755 -t $(bindir) $(STATIC)/pontoon
-	install -D -m 755 -t $(libexecdir) $(STATIC)/pontoon-monitor
+	install -D -m 755 -t $(libexecdir) $(STATIC)/pontoon-monitor $(STATIC)/pontoon-network
 	install -D -m 755 $(STATIC)/pontoon-generator $(libexecdir)/pontoon-generator
 	install -d $(unitdir)/system-generators $(unitdir)/user-generators $(unitdir)/user/default.target.wants \
-	    $(unitdir)/system/multi-user.target.wants
+	    $(unitdir)/user/sockets.target.wants $(unitdir)/system/sockets.target.wants $(unitdir)/system/multi-user.target.wants
 	ln -sfr $(libexecdir)/pontoon-generator $(unitdir)/system-generators/pontoon-system-generator
 	ln -sfr $(libexecdir)/pontoon-generator $(unitdir)/user-generators/pontoon-user-generator
 	for unit in $(addprefix user/,$(USER_UNITS)) $(addprefix system/,$(SYSTEM_UNITS)); do \
@@ -51,6 +52,8 @@ install: $(if $(NOBUILD),,build)
 	done
 	ln -sf ../pontoon-restart.service $(unitdir)/user/default.target.wants/
 	ln -sf ../pontoon-restart.service $(unitdir)/system/multi-user.target.wants/
+	ln -sf ../pontoon-network.socket $(unitdir)/user/sockets.target.wants/
+	ln -sf ../pontoon-network.socket $(unitdir)/system/sockets.target.wants/
 	install -D -m 644 -t $(mandir)/man5 packaging/man/pontoon-quadlet.5
 	for pair in bash:bash-completion/completions/pontoon zsh:zsh/site-functions/_pontoon fish:fish/vendor_completions.d/pontoon.fish; do \
 	    install -d $(sharedir)/$$(dirname $${pair#*:}) && \
@@ -65,6 +68,7 @@ uninstall:
 	for unit in $(addprefix user/,$(USER_UNITS)) $(addprefix system/,$(SYSTEM_UNITS)); do rm -f $(unitdir)/$$unit; done
 	rm -f $(unitdir)/user/default.target.wants/pontoon-restart.service
 	rm -f $(unitdir)/system/multi-user.target.wants/pontoon-restart.service
+	rm -f $(unitdir)/user/sockets.target.wants/pontoon-network.socket $(unitdir)/system/sockets.target.wants/pontoon-network.socket
 	rm -f $(mandir)/man5/pontoon-quadlet.5 $(sharedir)/bash-completion/completions/pontoon
 	rm -f $(sharedir)/zsh/site-functions/_pontoon $(sharedir)/fish/vendor_completions.d/pontoon.fish
 

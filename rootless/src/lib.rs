@@ -8,6 +8,7 @@ pub mod dbus;
 pub mod helper;
 pub mod idmap;
 pub mod names;
+pub mod packet;
 pub mod route;
 pub mod subid;
 #[allow(unsafe_code, reason = "the one room for it; each block says why it is sound")]

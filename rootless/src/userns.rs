@@ -4,15 +4,18 @@
 //! [`enter`] at its very start and is root over them until it ends.
 
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, WaitOptions, geteuid, getpid, pidfd_send_signal, waitid, waitpid,
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, geteuid, getpid, pidfd_open,
+    pidfd_send_signal, waitid, waitpid,
 };
-use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+use rustix::thread::{
+    LinkNameSpaceType, move_into_link_name_space, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+};
 
 use crate::helper::{self, MissingHelper};
 use crate::idmap::{IdMaps, IdRange};
@@ -176,18 +179,48 @@ impl NewNamespace {
         let parent = getpid();
         let (pid, pidfd) = match sys::clone(CloneFlags::USER, None).map_err(UserNamespaceError::Create)? {
             Cloned::Parent { pid, pidfd } => (pid, pidfd),
-            Cloned::Child => {
-                let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
-                // Whoever made us may have ended before that.
-                while rustix::process::getppid() == Some(parent) {
-                    let _ = rustix::event::poll(&mut [], None);
-                }
-                sys::exit_now(0)
-            }
+            Cloned::Child => hold(parent),
         };
         let holder = Holder { pid, pidfd };
         let mapping = begin_maps(pid, maps)?;
         Ok(Self { holder, mapping })
+    }
+
+    /// Makes it below another one of ours, whose ids `maps` tell of: root over that one, we need no help for its maps. Called with
+    /// a single thread only.
+    ///
+    /// # Errors
+    /// See [`UserNamespaceError`].
+    pub fn begin_below(outer: BorrowedFd<'_>, maps: &IdMaps) -> Result<Self, UserNamespaceError> {
+        let at = |step| move |err: rustix::io::Errno| UserNamespaceError::Write { step, source: err.into() };
+        let (said, says) = pipe_with(PipeFlags::CLOEXEC).map_err(at("pipe"))?;
+        let parent = getpid();
+        match sys::clone(CloneFlags::default(), None).map_err(UserNamespaceError::Create)? {
+            Cloned::Child => {
+                let made = make_holder_below(outer, maps, parent);
+                let number = made.unwrap_or_else(|err| -err.raw_os_error().unwrap_or(libc::EIO));
+                let _ = rustix::io::write(&says, &number.to_ne_bytes());
+                sys::exit_now(0)
+            }
+            Cloned::Parent { pid, .. } => {
+                drop(says);
+                let mut number = [0u8; 4];
+                let read = rustix::io::retry_on_intr(|| rustix::io::read(&said, &mut number));
+                let _ = waitpid(Some(pid), WaitOptions::empty());
+                read.map_err(at("read"))?;
+                let pid = match i32::from_ne_bytes(number) {
+                    error if error < 0 => {
+                        return Err(UserNamespaceError::Create(io::Error::from_raw_os_error(-error)));
+                    }
+                    pid => Pid::from_raw(pid),
+                };
+                let pid =
+                    pid.ok_or_else(|| UserNamespaceError::Create(io::ErrorKind::UnexpectedEof.into()))?;
+                // It is our own child, so that the number stays its own until we have waited for it.
+                let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(at("open"))?;
+                Ok(Self { holder: Holder { pid, pidfd }, mapping: Mapping { helpers: None } })
+            }
+        }
     }
 
     /// Waits until its maps are written.
@@ -199,6 +232,39 @@ impl NewNamespace {
         let path = format!("/proc/{}/ns/user", self.holder.pid.as_raw_nonzero());
         rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
             .map_err(|err| UserNamespaceError::Write { step: "open", source: err.into() })
+    }
+}
+
+/// Stays until somebody ends us, or our parent has ended.
+fn hold(parent: Pid) -> ! {
+    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+    // It may have ended before that.
+    while rustix::process::getppid() == Some(parent) {
+        let _ = rustix::event::poll(&mut [], None);
+    }
+    sys::exit_now(0)
+}
+
+/// Goes into `outer` and makes there, as a child of `parent`, which is ours, a process with a user namespace that has these maps. Gives its
+/// pid.
+fn make_holder_below(outer: BorrowedFd<'_>, maps: &IdMaps, parent: Pid) -> io::Result<i32> {
+    move_into_link_name_space(outer, Some(LinkNameSpaceType::User))?;
+    match sys::clone(CloneFlags::USER.with(CloneFlags::PARENT), None)? {
+        Cloned::Child => hold(parent),
+        Cloned::Parent { pid, pidfd } => {
+            let written = write_file(pid, "uid_map", &text_of(&maps.uids))
+                .and_then(|()| write_file(pid, "gid_map", &text_of(&maps.gids)));
+            match written {
+                Ok(()) => Ok(pid.as_raw_nonzero().get()),
+                Err(err) => {
+                    let _ = pidfd_send_signal(&pidfd, Signal::KILL);
+                    Err(match err {
+                        UserNamespaceError::Write { source, .. } => source,
+                        _ => io::ErrorKind::Other.into(),
+                    })
+                }
+            }
+        }
     }
 }
 

@@ -27,6 +27,7 @@ pub mod mount_ids;
 pub mod mounted;
 mod names;
 pub mod namespace_path;
+mod network_unit;
 pub mod overlay;
 pub mod pause;
 pub mod pull;

@@ -24,6 +24,7 @@ use crate::exec::Causes;
 use crate::facts::{self, Known, PlanError};
 use crate::host::Host;
 use crate::labels::{self, relabel::RelabelError};
+use crate::network_unit;
 use crate::record::ContainerRecord;
 use crate::request::{CgroupMode, LogDriver, MountSource};
 use crate::stop::AskError;
@@ -91,6 +92,9 @@ pub enum StartError {
     /// The scope.
     #[error("cannot get a scope from the service manager")]
     Scope(#[from] ManagerError),
+    /// The unit that has the networks.
+    #[error("cannot reach the unit that connects containers to networks")]
+    NetworkUnit(#[source] ManagerError),
     /// The place for changes to a volume.
     #[error("cannot make `{}`", path.display())]
     Overlay {
@@ -129,7 +133,7 @@ impl StartError {
             Self::Port(err) => err.hint(),
             Self::Relabel(err) => err.hint(),
             Self::File(err) => err.hint(),
-            Self::Scope(err) => err.hint(),
+            Self::Scope(err) | Self::NetworkUnit(err) => err.hint(),
             Self::Failed(report, _) => report.hint.clone(),
             Self::Supervisor { .. } => {
                 Some("it belongs to PREFIX/libexec/pontoon/pontoon-monitor; see `make install`".to_owned())
@@ -201,7 +205,9 @@ fn place(host: &Host, mode: CgroupMode) -> Place {
         CgroupMode::Disabled | CgroupMode::NoConmon => Place::Nowhere,
         CgroupMode::Split if is_delegated() => Place::Here,
         // Without a manager to ask the container stays where we are; only a limit makes that an error.
-        CgroupMode::Split | CgroupMode::Enabled => connect(host).map_or(Place::Nowhere, Place::Scope),
+        CgroupMode::Split | CgroupMode::Enabled => {
+            connect_to_manager(host).map_or(Place::Nowhere, Place::Scope)
+        }
     }
 }
 
@@ -211,7 +217,8 @@ pub fn hasten() {
     cgroup::hasten_moves();
 }
 
-fn connect(host: &Host) -> Result<Bus, BusError> {
+/// The user's service manager; for root the system's.
+pub(crate) fn connect_to_manager(host: &Host) -> Result<Bus, BusError> {
     match host.runtime_directory() {
         Some(directory) if host.is_rootless() => Bus::user(directory),
         _ => Bus::system(),
@@ -313,7 +320,7 @@ pub fn start(
         if let Place::Scope(bus) = &place {
             let turn = turn::take(&store.paths().run).map_err(failed)?;
             // The bus may have given up on who connected long ago and said nothing.
-            let fresh = if turn.waited { connect(host).ok() } else { None };
+            let fresh = if turn.waited { connect_to_manager(host).ok() } else { None };
             scope(fresh.as_ref().unwrap_or(bus), record, child.id())?;
         }
         match syncing.map(std::thread::ScopedJoinHandle::join) {
@@ -431,6 +438,9 @@ fn plan_for(
     let decided = facts::plan(host, store, &known)?;
     // Of the plan: where the mode publishes nothing there is nothing to be taken.
     pontoon_network::check_free(&decided.plan.network.ports)?;
+    if decided.plan.network.join.is_some() {
+        network_unit::ensure(host).map_err(StartError::NetworkUnit)?;
+    }
     for warning in &decided.warnings {
         warn(warning);
     }

@@ -9,6 +9,7 @@ use pontoon_monitor::limits::{self, Limit};
 use pontoon_monitor::notify::{self, Notifier};
 use pontoon_monitor::plan::{LogPlan, MonitorPlan, NotifyPlan};
 use pontoon_monitor::state;
+use pontoon_network::lease::LeaseError;
 use pontoon_network::{NetworkError, NetworkSession};
 use pontoon_rootless::cgroup::{Cgroup, CgroupError};
 use pontoon_rootless::sys::{self, SockFilter};
@@ -17,13 +18,14 @@ use pontoon_runtime::devices::{self, DeviceRule};
 use pontoon_runtime::fuse;
 use pontoon_runtime::hooks::{HookFailure, Stage, Status};
 use pontoon_runtime::plan::{MountSource, Namespaces, RootfsSource};
-use pontoon_runtime::start::{self, Extras, Held, Running, StandardStreams, StartError, Starting};
+use pontoon_runtime::start::{Extras, Held, Running, StandardStreams, StartError, Starting};
 use pontoon_runtime::visit;
 use pontoon_storage::VolumeHandle;
 use rustix::fs::{Mode, OFlags, XattrFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use crate::connect::{self, Connected, Early};
 use crate::course::Course;
 use crate::output::Log;
 use crate::{finish, seal};
@@ -40,6 +42,9 @@ pub enum LaunchError {
     /// The network.
     #[error("cannot connect the container to the network")]
     Network(#[from] NetworkError),
+    /// Its networks with names.
+    #[error("cannot connect the container to its networks")]
+    Lease(#[from] LeaseError),
     /// The root file system by its helper.
     #[error(transparent)]
     Fuse(#[from] fuse::FuseError),
@@ -77,6 +82,7 @@ impl LaunchError {
             Self::Start(err) => err.hint(),
             Self::Cgroup(err) => err.hint(),
             Self::Network(err) => err.hint(),
+            Self::Lease(err) => err.hint(),
             Self::Fuse(err) => err.hint(),
             Self::Hook(_) => None,
             Self::NotRunning => Some("start that one first".to_owned()),
@@ -110,6 +116,8 @@ pub struct Launched {
     pub user_namespace: Option<OwnedFd>,
     /// Its network's helper.
     pub network: Option<NetworkSession>,
+    /// Its networks with names.
+    pub networks: Option<Connected>,
     /// Its cgroup, and a handle to start processes in.
     pub cgroup: Option<(Cgroup, OwnedFd)>,
     /// Its output, if it goes through us.
@@ -135,20 +143,13 @@ pub struct Begun {
     pub rootfs: Option<OwnedFd>,
 }
 
-/// Begins what is slow about a launch and needs nothing but the plan: the container's user namespace. Where it has no cgroup of
-/// its own to wait for there is nothing to be gained.
-pub fn begin_namespace(plan: &MonitorPlan) -> Result<Option<NewNamespace>, LaunchError> {
-    let maps = start::early_maps(&plan.container.namespaces).filter(|_| plan.cgroup.own);
-    Ok(maps.map(NewNamespace::begin).transpose().map_err(StartError::from)?)
-}
-
-/// Starts the container, or sets it up if it `holds`. What was begun is noted in `begun` as it happens; `namespace` was begun before.
+/// Starts the container, or sets it up if it `holds`. What was begun is noted in `begun` as it happens; `early` was begun before.
 pub fn launch(
     plan: &MonitorPlan,
     course: &Course,
     holds: bool,
     filter: Vec<SockFilter>,
-    namespace: Option<NewNamespace>,
+    early: Early,
     begun: &mut Begun,
     manager: Option<&Notifier>,
 ) -> Result<Launched, LaunchError> {
@@ -161,6 +162,7 @@ pub fn launch(
     let log = Log::open(plan).map_err(LaunchError::io(deed))?;
     let base = move_aside(plan)?;
     // Whoever held the namespace is gone now, which has to be before the group's controllers are switched on.
+    let Early { namespace, lease } = early;
     let namespace = namespace.map(NewNamespace::finish).transpose().map_err(StartError::from)?;
     let cgroup = base.map(|base| make_cgroup(plan, &base, &course.limits)).transpose()?;
     begun.cgroup = cgroup.as_ref().map(|it| it.0.clone());
@@ -189,6 +191,7 @@ pub fn launch(
     let mut starting = Starting::begin(&plan.container, &extras, streams, in_cgroup, namespace)?;
     starting.map_ids(&plan.container.namespaces)?;
     let pid = starting.pid().as_raw_nonzero().get();
+    let joining = lease.map(|it| connect::ask(plan, it, pid)).transpose()?;
     let connect = || {
         let helper = plan.network.helper.as_ref();
         let begin = |it| pontoon_network::Starting::begin(it, pid.cast_unsigned(), &plan.run_directory);
@@ -220,6 +223,7 @@ pub fn launch(
     if is_hidden {
         begun.network = connect()?.map(pontoon_network::Starting::finish).transpose()?;
     }
+    let networks = joining.map(|it| it.finish(plan)).transpose()?;
     let user_namespace = files_namespace(&plan.container.namespaces, pid)
         .map_err(LaunchError::io("open the container's user namespace"))?;
     let filled = finish::filled_volumes(plan);
@@ -239,6 +243,7 @@ pub fn launch(
         held,
         user_namespace,
         network: begun.network.take(),
+        networks,
         cgroup,
         output,
         input,

@@ -4,6 +4,7 @@
 //! of a user, no image and no registry. Under the name `pontoon-init` it is a container's first process (`--init`).
 
 mod check;
+mod connect;
 mod course;
 mod finish;
 mod init;
@@ -33,10 +34,10 @@ use pontoon_monitor::restart::{Backoff, RestartPolicy};
 use pontoon_monitor::state::{self, ExitRecord, FailureReport, Report, RunState};
 use pontoon_monitor::time;
 use pontoon_rootless::sys::inherited_fd;
-use pontoon_rootless::userns::NewNamespace;
 
+use crate::connect::Early;
 use crate::course::Course;
-use crate::launch::{Begun, LaunchError, begin_namespace, launch};
+use crate::launch::{Begun, LaunchError, launch};
 use crate::supervise::{Halt, Supervisor};
 use crate::tell::Teller;
 
@@ -76,13 +77,13 @@ fn main() -> ExitCode {
         Err(err) => return failed_before(&format!("cannot read the plan: {err}")),
     };
     // Before the gate, for whoever opens it waits for the service manager.
-    let namespace = begin_namespace(&received.plan);
+    let early = connect::begin(&received.plan);
     if let Some(gate) = arguments.gate
         && !matches!(rustix::io::retry_on_intr(|| rustix::io::read(&gate, &mut [0u8; 1])), Ok(1))
     {
         return exit(125);
     }
-    exit(supervise(received, namespace, arguments.report, arguments.terminal))
+    exit(supervise(received, early, arguments.report, arguments.terminal))
 }
 
 fn exit(code: i32) -> ExitCode {
@@ -115,12 +116,12 @@ fn read_arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments, 
 /// The container's runs, from the plan to the last exit code: one, unless its policy wants more.
 fn supervise(
     received: Received,
-    namespace: Result<Option<NewNamespace>, LaunchError>,
+    early: Result<Early, LaunchError>,
     report: Option<OwnedFd>,
     mut terminal: Option<OwnedFd>,
 ) -> i32 {
     let Received { plan, filter } = received;
-    let mut namespace = Some(namespace);
+    let mut early = Some(early);
     let manager = match plan.notify {
         NotifyPlan::Ignore => None,
         NotifyPlan::Monitor | NotifyPlan::Healthy | NotifyPlan::Container => Notifier::from_environment(),
@@ -144,8 +145,8 @@ fn supervise(
         let mut begun = Begun::default();
         let holds = plan.holds && is_first;
         let started_at = if holds { 0 } else { time::now() };
-        let namespace = namespace.take().unwrap_or_else(|| begin_namespace(&plan));
-        let launched = namespace
+        let early = early.take().unwrap_or_else(|| connect::begin(&plan));
+        let launched = early
             .and_then(|it| launch(&plan, &course, holds, filter.clone(), it, &mut begun, manager.as_ref()));
         let mut launched = match launched {
             Ok(launched) => launched,
@@ -166,6 +167,7 @@ fn supervise(
             initialized: holds,
             stopping: false,
             events: plan.events.log.clone(),
+            networks: launched.networks.as_ref().map(|it| it.joined().clone()),
         };
         note_start(&plan, &state);
         teller.tell(Deed::Init);
@@ -214,6 +216,7 @@ fn supervise(
         }
         teller.ended(Deed::Died, code);
         let oom_killed = launched.cgroup.as_ref().is_some_and(|it| finish::was_oom_killed(&it.0));
+        drop(launched.networks.take());
         finish::undo_outside(
             launched.network.take(),
             begun.rootfs.as_ref(),

@@ -49,6 +49,9 @@ pub struct RunState {
     /// Where its supervisor tells of events: whoever cleans up after it tells the rest there.
     #[serde(default)]
     pub events: EventLog,
+    /// What it has on networks with names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub networks: Option<pontoon_network::join::Joined>,
 }
 
 impl RunState {

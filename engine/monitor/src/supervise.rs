@@ -42,6 +42,7 @@ const OUTPUT: u64 = 6;
 const COPY: u64 = 8;
 const LOOKER_ON: u64 = 10;
 const CHECK: u64 = 11;
+const NETWORKS: u64 = 12;
 const CLIENTS: u64 = 100;
 /// What Podman takes for the exit code of a container that has run for as long as it may; a shell sees 255.
 const OUT_OF_TIME: i32 = -1;
@@ -238,6 +239,9 @@ impl<'a> Supervisor<'a> {
         if let Some(socket) = &supervisor.launched.notify {
             supervisor.watch(socket.as_fd(), NOTIFY, EventFlags::IN)?;
         }
+        if let Some(networks) = &supervisor.launched.networks {
+            supervisor.watch(networks.as_fd(), NETWORKS, EventFlags::IN)?;
+        }
         if let Some(report) = report {
             // Nothing but its reader's end is ever told of the writing side.
             supervisor.watch(report, LOOKER_ON, EventFlags::empty())?;
@@ -333,6 +337,7 @@ impl<'a> Supervisor<'a> {
             COPY | 9 => self.copy_is_ready((token - COPY) as usize),
             LOOKER_ON => self.let_go(),
             CHECK => self.check_output(),
+            NETWORKS => self.attend_networks(),
             other if self.pending.contains_key(&other) => self.advance(other),
             terminal if terminal >= UNATTENDED => self.forget_output(terminal - UNATTENDED),
             client => self.hear(client),
@@ -440,6 +445,15 @@ impl<'a> Supervisor<'a> {
             let _ = cgroup.kill();
         }
         self.timers.cancel(Alarm::Kill);
+    }
+
+    /// The network unit speaks, or has ended; the connection may be another one afterwards.
+    fn attend_networks(&mut self) {
+        let Some(networks) = &mut self.launched.networks else { return };
+        let _ = epoll::delete(&self.epoll, networks.as_fd());
+        if networks.attend() {
+            let _ = epoll::add(&self.epoll, networks.as_fd(), EventData::new_u64(NETWORKS), EventFlags::IN);
+        }
     }
 
     /// Whether the container is paused.

@@ -98,6 +98,12 @@ fn read(path: &Path) -> Result<String, FactsError> {
     }
 }
 
+/// The address from which the host reaches the outside over IPv4, if it does.
+#[must_use]
+pub fn host_address() -> Option<IpAddr> {
+    source_address(IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V4(ELSEWHERE_V4))
+}
+
 /// The address that packets to `elsewhere` would come from. Connecting a datagram socket sends nothing.
 fn source_address(any: IpAddr, elsewhere: IpAddr) -> Option<IpAddr> {
     let socket = UdpSocket::bind((any, 0)).ok()?;

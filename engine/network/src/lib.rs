@@ -13,6 +13,7 @@ mod files;
 mod forward;
 mod free;
 pub mod join;
+pub mod lease;
 mod networks;
 mod pasta;
 mod plan;
@@ -23,7 +24,7 @@ mod session;
 mod slirp;
 
 pub use error::NetworkError;
-pub use facts::{FactsError, HostFacts};
+pub use facts::{FactsError, HostFacts, host_address};
 pub use free::{PortError, check_free, resolve_random};
 pub use plan::{HelperKind, HelperPlan, Mode, NetworkPlan, NetworkRequest, PlanError, Word, plan};
 pub use port::{PortMapping, Protocol};

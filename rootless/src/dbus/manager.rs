@@ -194,6 +194,8 @@ async fn active_state(link: &Link, unit: &str) -> zbus::Result<String> {
 /// What is to be done with a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnitDeed {
+    /// Start it.
+    Start,
     /// Stop it and start it again; a stopped one is started.
     Restart,
     /// Stop it.
@@ -208,6 +210,7 @@ pub enum UnitDeed {
 /// [`ManagerError::Bus`] if the manager cannot be reached at all.
 pub fn change_units(bus: &Bus, units: &[&str], deed: UnitDeed) -> Result<Vec<ManagerError>, ManagerError> {
     let (word, method) = match deed {
+        UnitDeed::Start => ("start", "StartUnit"),
         UnitDeed::Restart => ("restart", "RestartUnit"),
         UnitDeed::Stop => ("stop", "StopUnit"),
     };

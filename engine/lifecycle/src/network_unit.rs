@@ -1,0 +1,35 @@
+//! The unit that connects containers to networks: that somebody listens there.
+
+use std::path::PathBuf;
+
+use pontoon_network::lease::{SOCKET, SOCKET_UNIT};
+use pontoon_rootless::dbus::{ManagerError, UnitDeed, change_units};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+
+use crate::host::Host;
+use crate::start::connect_to_manager;
+
+/// Sees to it that the unit's socket is there. Where it is, which is nearly always, nobody is asked: one connection tells, and
+/// starts the unit while the rest is planned.
+///
+/// # Errors
+/// [`ManagerError`] if the service manager does not make it.
+pub(crate) fn ensure(host: &Host) -> Result<(), ManagerError> {
+    let runtime = match host.runtime_directory() {
+        Some(directory) if host.is_rootless() => directory.to_owned(),
+        _ => PathBuf::from("/run"),
+    };
+    let is_there = || {
+        let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+        connect(&socket, &SocketAddrUnix::new(runtime.join(SOCKET))?)
+    };
+    if is_there().is_ok() {
+        return Ok(());
+    }
+    let deed = "start the unit".to_owned();
+    let bus = connect_to_manager(host).map_err(|source| ManagerError::Bus { deed, source })?;
+    match change_units(&bus, &[SOCKET_UNIT], UnitDeed::Start)?.into_iter().next() {
+        Some(err) => Err(err),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,143 @@
+//! Networks with names: the lease that the network unit gives, and what follows from it.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+
+use pontoon_monitor::plan::MonitorPlan;
+use pontoon_network::join::{Join, Joined};
+use pontoon_network::lease::{Lease, LeaseError, Outer, Reply, again};
+use pontoon_rootless::userns::NewNamespace;
+use pontoon_runtime::start::{self, StartError};
+use rustix::fs::{Mode, OFlags};
+
+use crate::finish;
+use crate::launch::LaunchError;
+
+/// What is begun before anything else of a container is there.
+#[derive(Debug, Default)]
+pub struct Early {
+    /// Its user namespace.
+    pub namespace: Option<NewNamespace>,
+    /// The connection to the network unit.
+    pub lease: Option<Lease>,
+}
+
+/// Begins what is slow about a launch and needs nothing but the plan: the container's user namespace, and for one on networks the
+/// connection to the unit that has them, since its user namespace is made below that unit's.
+pub fn begin(plan: &MonitorPlan) -> Result<Early, LaunchError> {
+    let namespaces = &plan.container.namespaces;
+    if plan.network.join.is_none() {
+        // Where it has no cgroup of its own to wait for there is nothing to be gained.
+        let maps = start::early_maps(namespaces).filter(|_| plan.cgroup.own);
+        let namespace = maps.map(NewNamespace::begin).transpose().map_err(StartError::from)?;
+        return Ok(Early { namespace, lease: None });
+    }
+    let (lease, outer) = Lease::begin(&runtime_directory())?;
+    let below = |outer: &Outer| {
+        let maps = namespaces.user.as_ref().filter(|_| namespaces.mounter.is_none());
+        maps.map(|maps| NewNamespace::begin_below(outer.namespace.as_fd(), &maps.within(&outer.maps)))
+    };
+    let namespace = match &outer {
+        Some(outer) => below(outer),
+        None => start::early_maps(namespaces).map(NewNamespace::begin),
+    };
+    Ok(Early { namespace: namespace.transpose().map_err(StartError::from)?, lease: Some(lease) })
+}
+
+/// Where the user's sockets are; for root `/run`.
+fn runtime_directory() -> PathBuf {
+    let uid = rustix::process::geteuid();
+    if uid.is_root() {
+        return PathBuf::from("/run");
+    }
+    let given = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|it| it.is_absolute());
+    given.unwrap_or_else(|| PathBuf::from(format!("/run/user/{}", uid.as_raw())))
+}
+
+/// A container that is being connected.
+#[derive(Debug)]
+pub struct Connecting {
+    lease: Lease,
+    join: Join,
+    namespace: OwnedFd,
+}
+
+/// Asks for the networks of the container whose first process has that pid.
+pub fn ask(plan: &MonitorPlan, lease: Lease, pid: i32) -> Result<Connecting, LaunchError> {
+    let join = plan.network.join.clone().unwrap_or_default();
+    let namespace =
+        rustix::fs::open(format!("/proc/{pid}/ns/net"), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|err| LaunchError::io("open the container's network namespace")(err.into()))?;
+    lease.ask_to_join(&join, namespace.as_fd())?;
+    Ok(Connecting { lease, join, namespace })
+}
+
+impl Connecting {
+    /// Waits until the container is connected, and writes down under which addresses.
+    pub fn finish(self, plan: &MonitorPlan) -> Result<Connected, LaunchError> {
+        let joined = self.lease.joined()?;
+        let connected = Connected { lease: self.lease, join: self.join, joined, namespace: self.namespace };
+        connected.write_hosts(plan).map_err(LaunchError::io("write the container's hosts file"))?;
+        Ok(connected)
+    }
+}
+
+/// A container on networks. Dropping this takes it off them.
+#[derive(Debug)]
+pub struct Connected {
+    lease: Lease,
+    join: Join,
+    joined: Joined,
+    namespace: OwnedFd,
+}
+
+impl Connected {
+    /// What it has.
+    pub fn joined(&self) -> &Joined {
+        &self.joined
+    }
+
+    /// Puts the container's own addresses into its `/etc/hosts`, which is ours unless it was told to have none or another's.
+    fn write_hosts(&self, plan: &MonitorPlan) -> io::Result<()> {
+        let is_ours =
+            |it: &&pontoon_monitor::plan::RunFile| it.name == "hosts" && it.text == plan.network.hosts;
+        match plan.files.iter().find(is_ours) {
+            // In place: it is mounted already.
+            Some(file) => {
+                fs::write(plan.run_directory.join(&file.name), plan.network.hosts_with(&self.joined))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The unit says something, which is that it has ended, or that its follower knows us. The container keeps its networks
+    /// meanwhile: they are the kernel's.
+    ///
+    /// Gives whether there is still somebody to listen to.
+    pub fn attend(&mut self) -> bool {
+        let outcome = match self.lease.hear() {
+            Ok((Reply::Joined(joined), _)) => {
+                self.joined = joined;
+                Ok(())
+            }
+            Ok(_) => Ok(()),
+            Err(LeaseError::Vanished | LeaseError::Talk(_)) => {
+                self.lease.renew(&again(&self.join, &self.joined), self.namespace.as_fd())
+            }
+            Err(refused) => Err(refused),
+        };
+        if let Err(err) = &outcome {
+            finish::warn(err);
+        }
+        outcome.is_ok()
+    }
+}
+
+impl AsFd for Connected {
+    /// Readable when the unit has something to say.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.lease.as_fd()
+    }
+}

@@ -1,0 +1,9 @@
+//! `pontoon-network`: the program of the network unit, see [`unit`].
+
+mod unit;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    unit::main()
+}

@@ -1,0 +1,379 @@
+//! The process inside: root over the namespace in which the bridges are, and does there what it is told.
+//!
+//! It knows no container and keeps nothing in memory that the kernel does not have as well, so that it can be replaced at any
+//! time by another one.
+
+use std::fs;
+use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::process::{Command, Stdio};
+
+use pontoon_network::join::{Driver, Link};
+use pontoon_network::lease::Refusal;
+use pontoon_rootless::helper::{self, MissingHelper};
+use pontoon_rootless::packet;
+use pontoon_rootless::sys::{self, CloneFlags};
+use pontoon_rootless::userns::become_root;
+use rustix::fs::{Mode, OFlags};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use super::links::{self, Pair, Upper};
+use super::netlink::Socket;
+use super::order::{Answer, Order, Plug};
+use super::rules;
+
+/// Why something could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum InsideError {
+    /// The kernel said no.
+    #[error("cannot {deed}")]
+    Kernel {
+        /// What was tried.
+        deed: String,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// There is no nft.
+    #[error("cannot set up the rules of the network")]
+    Missing(#[source] MissingHelper),
+    /// It said no.
+    #[error("cannot set up the rules of the network: nft failed: {0}")]
+    Rules(String),
+    /// Somebody else's interface has the name.
+    #[error("the interface `{interface}` is there already and is no bridge of ours")]
+    Foreign {
+        /// Its name.
+        interface: String,
+    },
+    /// The interface that macvlan or ipvlan is to sit on.
+    #[error("the host has no interface `{interface}`, which network `{network}` is on")]
+    NoParent {
+        /// Its name.
+        interface: String,
+        /// The network.
+        network: String,
+    },
+    /// An order without what belongs to it.
+    #[error("malformed order")]
+    Malformed,
+}
+
+impl InsideError {
+    fn kernel(deed: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Kernel { deed: deed.into(), source }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Missing(missing) => Some(missing.hint()),
+            Self::NoParent { .. } => Some("`ip link` shows the interfaces".to_owned()),
+            Self::Foreign { interface } => Some(format!("`ip link show {interface}` shows what it is")),
+            Self::Kernel { .. } | Self::Rules(_) | Self::Malformed => None,
+        }
+    }
+}
+
+/// What we are in.
+#[derive(Debug)]
+struct Inside {
+    socket: Socket,
+    /// Our own network namespace, to come back to.
+    home: OwnedFd,
+    /// Whether it is ours alone: not that of the host.
+    is_own: bool,
+}
+
+/// Goes into the namespaces and does what is told on `orders` until that is closed. Without a network namespace in `enters` a
+/// new one is made; without a user namespace either, the host's own is used.
+///
+/// # Errors
+/// The kernel's error, if the namespaces cannot be entered.
+pub fn run(orders: &OwnedFd, user: Option<(OwnedFd, bool)>, network: Option<OwnedFd>) -> io::Result<()> {
+    let is_own = user.is_some();
+    if let Some((user, is_single)) = user {
+        move_into_link_name_space(user.as_fd(), Some(LinkNameSpaceType::User))?;
+        become_root(is_single)?;
+        match network {
+            Some(network) => move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network))?,
+            None => sys::unshare(CloneFlags::NETWORK)?,
+        }
+    }
+    let home = rustix::fs::open("/proc/self/ns/net", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    // The first word: where we are.
+    packet::send(orders, &Answer::Done, &[home.as_fd()])?;
+    let mut inside = Inside { socket: Socket::open()?, home, is_own };
+    while let Some((order, fds)) = packet::receive::<Order>(orders)? {
+        let (answer, fds) = inside.fulfil(order, fds);
+        let fds: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
+        packet::send(orders, &answer, &fds)?;
+    }
+    Ok(())
+}
+
+impl Inside {
+    fn fulfil(&mut self, order: Order, mut fds: Vec<OwnedFd>) -> (Answer, Vec<OwnedFd>) {
+        let done = |()| (Answer::Done, Vec::new());
+        let outcome = match order {
+            Order::Prepare { is_used } => {
+                self.prepare(is_used).map(|plugs| (Answer::Plugs(plugs), Vec::new()))
+            }
+            Order::Network(link) => {
+                self.add_network(&link).map(|(addresses, sockets)| (Answer::Sockets(addresses), sockets))
+            }
+            Order::RemoveNetwork(link) => self.remove_network(&link).map(done),
+            Order::Plug(plug) => match fds.pop() {
+                Some(namespace) => self.plug(&plug, &namespace).map(done),
+                None => Err(InsideError::Malformed),
+            },
+            Order::Unplug(port) => self.unplug(&port).map(done),
+            Order::Host(address) => nft(&rules::host(address)).map(done),
+            Order::Leave(links) => self.leave(&links).map(done),
+        };
+        outcome.unwrap_or_else(|err| {
+            let hint = err.hint();
+            (Answer::Failed(Refusal::of(&err, hint)), Vec::new())
+        })
+    }
+
+    /// Switches on what a router needs. Gives the words of the ports that stand.
+    fn prepare(&mut self, is_used: bool) -> Result<Vec<String>, InsideError> {
+        if self.is_own
+            && let Some(loopback) = links::find(&mut self.socket, "lo")
+                .map_err(InsideError::kernel("find the loopback interface"))?
+        {
+            links::set_up(&mut self.socket, loopback.index)
+                .map_err(InsideError::kernel("switch the loopback interface on"))?;
+        }
+        set_kernel("net/ipv4/ip_forward", "1")?;
+        // A host without IPv6 has none of these.
+        let _ = set_kernel("net/ipv6/conf/all/forwarding", "1");
+        links::take_in_marked(&mut self.socket, rules::MARK, rules::MARK_TABLE)
+            .map_err(InsideError::kernel("set up the route of published ports"))?;
+        let interfaces =
+            links::all(&mut self.socket).map_err(InsideError::kernel("look at the interfaces"))?;
+        let plugs: Vec<String> =
+            interfaces.into_iter().map(|it| it.alias).filter(|it| it.starts_with(ALIAS)).collect();
+        if !is_used && plugs.is_empty() {
+            nft(&rules::base())?;
+        }
+        Ok(plugs)
+    }
+
+    /// A bridge, its addresses and its rules; sockets for its name server.
+    fn add_network(&mut self, link: &Link) -> Result<(Vec<IpAddr>, Vec<OwnedFd>), InsideError> {
+        if link.driver != Driver::Bridge {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        let deed = || format!("make the bridge `{}`", link.interface);
+        let made = links::add_bridge(&mut self.socket, &link.interface, None, link.mtu, link.vlan.is_some());
+        match made {
+            Ok(()) => {}
+            // It stands from before a crash, or is the user's own.
+            Err(err) if err.raw_os_error() == Some(libc::EEXIST) => {
+                let path = format!("/sys/class/net/{}/bridge", link.interface);
+                if !self.is_own && fs::metadata(path).is_err() {
+                    return Err(InsideError::Foreign { interface: link.interface.clone() });
+                }
+            }
+            Err(err) => return Err(InsideError::kernel(deed())(err)),
+        }
+        let bridge = links::find(&mut self.socket, &link.interface)
+            .and_then(|it| it.ok_or_else(|| io::ErrorKind::NotFound.into()))
+            .map_err(InsideError::kernel(deed()))?;
+        links::set_up(&mut self.socket, bridge.index).map_err(InsideError::kernel(deed()))?;
+        // What another host on the bridge advertises is not for the router.
+        let _ = set_kernel(&format!("net/ipv6/conf/{}/accept_ra", link.interface), "0");
+        let _ = set_kernel(&format!("net/ipv6/conf/{}/accept_dad", link.interface), "0");
+        let gateways = link.subnets.iter().filter_map(|it| Some((it.gateway?, it.prefix)));
+        for (gateway, prefix) in gateways.clone() {
+            links::add_address(&mut self.socket, bridge.index, gateway, prefix).map_err(
+                InsideError::kernel(format!("give the bridge `{}` the address {gateway}", link.interface)),
+            )?;
+        }
+        nft(&rules::add(link))?;
+        let (mut addresses, mut sockets) = (Vec::new(), Vec::new());
+        for (gateway, _) in gateways.filter(|_| link.dns) {
+            let pair = name_sockets(gateway)
+                .map_err(InsideError::kernel(format!("listen for names at {gateway}")))?;
+            addresses.push(gateway);
+            sockets.extend(pair);
+        }
+        Ok((addresses, sockets))
+    }
+
+    fn remove_network(&mut self, link: &Link) -> Result<(), InsideError> {
+        if link.driver != Driver::Bridge {
+            return Ok(());
+        }
+        links::remove(&mut self.socket, &link.interface)
+            .map_err(InsideError::kernel(format!("remove the bridge `{}`", link.interface)))?;
+        nft(&rules::remove(link))
+    }
+
+    /// Connects a container; what of it is there already, from before a crash, stays.
+    fn plug(&mut self, plug: &Plug, namespace: &OwnedFd) -> Result<(), InsideError> {
+        let network = &plug.network;
+        let deed = || format!("connect the container to network `{}`", network.name);
+        let kernel = |err| InsideError::kernel(deed())(err);
+        let mut theirs = self.socket_in(namespace).map_err(kernel)?;
+        let is_there = links::find(&mut theirs, &plug.interface).map_err(kernel)?.is_some();
+        if !is_there {
+            match network.driver {
+                Driver::Bridge => self.add_pair(plug, namespace)?,
+                Driver::Macvlan | Driver::Ipvlan => self.add_upper(plug, namespace)?,
+            }
+        } else if network.driver == Driver::Bridge
+            && let Some(port) = links::find(&mut self.socket, &plug.port).map_err(kernel)?
+            && let Some(bridge) = links::find(&mut self.socket, &network.interface).map_err(kernel)?
+            && port.master != Some(bridge.index)
+        {
+            links::set_master(&mut self.socket, port.index, bridge.index).map_err(kernel)?;
+        }
+        let inside = links::find(&mut theirs, &plug.interface).map_err(kernel)?;
+        let index = inside.ok_or_else(|| kernel(io::ErrorKind::NotFound.into()))?.index;
+        if let Some(loopback) = links::find(&mut theirs, "lo").map_err(kernel)? {
+            links::set_up(&mut theirs, loopback.index).map_err(kernel)?;
+        }
+        links::set_up(&mut theirs, index).map_err(kernel)?;
+        links::address_interface(&mut theirs, index, &plug.addresses, plug.default_metric).map_err(kernel)?;
+        for route in &network.routes {
+            links::add_route(&mut theirs, route).map_err(InsideError::kernel(format!(
+                "add the route to {}/{} of network `{}`",
+                route.destination, route.prefix, network.name
+            )))?;
+        }
+        Ok(())
+    }
+
+    fn add_pair(&mut self, plug: &Plug, namespace: &OwnedFd) -> Result<(), InsideError> {
+        let network = &plug.network;
+        let kernel =
+            |err| InsideError::kernel(format!("connect the container to network `{}`", network.name))(err);
+        let bridge = links::find(&mut self.socket, &network.interface).map_err(kernel)?;
+        let bridge = bridge.ok_or_else(|| kernel(io::ErrorKind::NotFound.into()))?.index;
+        let pair = Pair {
+            name: &plug.port,
+            bridge,
+            namespace: namespace.as_fd(),
+            inside: &plug.interface,
+            mac: plug.mac,
+            mtu: network.mtu,
+        };
+        match links::add_pair(&mut self.socket, &pair) {
+            // Its other end was in a namespace that is about to vanish: one of a former run of the same container.
+            Err(err) if err.raw_os_error() == Some(libc::EEXIST) => {
+                links::remove(&mut self.socket, &plug.port).map_err(kernel)?;
+                links::add_pair(&mut self.socket, &pair).map_err(kernel)?;
+            }
+            other => other.map_err(kernel)?,
+        }
+        let port = links::find(&mut self.socket, &plug.port).map_err(kernel)?;
+        let port = port.ok_or_else(|| kernel(io::ErrorKind::NotFound.into()))?.index;
+        links::set_alias(&mut self.socket, port, &plug.alias).map_err(kernel)?;
+        if let Some(vlan) = network.vlan {
+            links::set_vlan(&mut self.socket, port, vlan)
+                .map_err(InsideError::kernel(format!("put the container into the virtual network {vlan}")))?;
+        }
+        Ok(())
+    }
+
+    fn add_upper(&mut self, plug: &Plug, namespace: &OwnedFd) -> Result<(), InsideError> {
+        let network = &plug.network;
+        let kernel =
+            |err| InsideError::kernel(format!("connect the container to network `{}`", network.name))(err);
+        let missing =
+            || InsideError::NoParent { interface: network.interface.clone(), network: network.name.clone() };
+        let lower = links::find(&mut self.socket, &network.interface).map_err(kernel)?.ok_or_else(missing)?;
+        let mode = network.mode.as_deref();
+        let kind = match network.driver {
+            Driver::Ipvlan => Upper::Ipvlan(match mode {
+                Some("l3") => 1,
+                Some("l3s") => 2,
+                _ => 0,
+            }),
+            _ => Upper::Macvlan(match mode {
+                Some("private") => 1,
+                Some("vepa") => 2,
+                Some("passthru") => 8,
+                _ => 4,
+            }),
+        };
+        let mtu = network.mtu;
+        let mac = Some(plug.mac);
+        links::add_upper(&mut self.socket, kind, lower.index, namespace.as_fd(), &plug.interface, mac, mtu)
+            .map_err(kernel)
+    }
+
+    fn unplug(&mut self, port: &str) -> Result<(), InsideError> {
+        links::remove(&mut self.socket, port)
+            .map_err(InsideError::kernel("take the container off its network"))
+    }
+
+    /// Leaves the host as it was.
+    fn leave(&mut self, networks: &[Link]) -> Result<(), InsideError> {
+        for network in networks.iter().filter(|it| it.driver == Driver::Bridge) {
+            let _ = links::remove(&mut self.socket, &network.interface);
+        }
+        nft(&rules::end())
+    }
+
+    /// A connection to the kernel about another network namespace.
+    fn socket_in(&self, namespace: &OwnedFd) -> io::Result<Socket> {
+        move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
+        let socket = Socket::open();
+        move_into_link_name_space(self.home.as_fd(), Some(LinkNameSpaceType::Network))?;
+        socket
+    }
+}
+
+/// What the words of our ports begin with.
+pub const ALIAS: &str = "pontoon ";
+
+fn set_kernel(name: &str, value: &str) -> Result<(), InsideError> {
+    let path = format!("/proc/sys/{name}");
+    if fs::read_to_string(&path).is_ok_and(|it| it.trim() == value) {
+        return Ok(());
+    }
+    fs::write(&path, value).map_err(InsideError::kernel(format!("set {name}")))
+}
+
+/// A datagram socket and one that listens, at the name servers' port.
+fn name_sockets(address: IpAddr) -> io::Result<[OwnedFd; 2]> {
+    let at = SocketAddr::new(address, 53);
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let datagrams = socket_with(family, SocketType::DGRAM, flags, None)?;
+    bind(&datagrams, &at)?;
+    let listening = socket_with(family, SocketType::STREAM, flags, None)?;
+    sockopt::set_socket_reuseaddr(&listening, true)?;
+    bind(&listening, &at)?;
+    listen(&listening, 128)?;
+    Ok([datagrams, listening])
+}
+
+/// Has the rules changed, all at once or not at all.
+fn nft(text: &str) -> Result<(), InsideError> {
+    let program = helper::find("nft", "nftables").map_err(InsideError::Missing)?;
+    let run = || {
+        let mut child = Command::new(&program)
+            .args(["-f", "-"])
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        if let Some(mut input) = child.stdin.take() {
+            input.write_all(text.as_bytes())?;
+        }
+        child.wait_with_output()
+    };
+    let output = run().map_err(InsideError::kernel(format!("run {}", program.display())))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let words = String::from_utf8_lossy(&output.stderr);
+    Err(InsideError::Rules(words.lines().take(3).map(str::trim).collect::<Vec<_>>().join("; ")))
+}

@@ -1,0 +1,427 @@
+//! The process outside: hears the supervisors, and has done what follows.
+
+mod connect;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use pontoon_network::host_address;
+use pontoon_network::lease::{Refusal, Reply, Request, SOCKET};
+use pontoon_rootless::packet;
+use pontoon_rootless::userns::UserNamespaceError;
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::io::Errno;
+use rustix::net::netlink::SocketAddrNetlink;
+use rustix::net::{
+    AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, listen, recv,
+    socket_with,
+};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+};
+
+use super::order::{Answer, Order};
+use super::service::{self, Manager};
+use super::state::{Lease, State};
+use super::uplink::Uplink;
+use super::worker::{UserNamespace, Worker, WorkerError};
+
+const CONTROL: u64 = 0;
+const IDLE: u64 = 1;
+const WORKER: u64 = 2;
+const UPLINK: u64 = 3;
+const UPLINK_DELAY: u64 = 4;
+const HOST: u64 = 5;
+const CLIENTS: u64 = 1 << 32;
+
+/// Names under which the service manager keeps things for us.
+const KEPT_USER: &str = "user";
+const KEPT_NETWORK: &str = "network";
+/// How long the unit stays when nobody needs it any more: somebody may come at once.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// `RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE`: what may change the host's address.
+const HOST_GROUPS: u32 = 0x1 | 0x10 | 0x40;
+
+/// Why the unit does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum OutsideError {
+    /// Something it cannot be without.
+    #[error("cannot {deed}: {source}")]
+    Io {
+        /// What was tried.
+        deed: &'static str,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The user namespace.
+    #[error("{0}")]
+    Namespace(#[from] UserNamespaceError),
+    /// The process inside.
+    #[error("{0}")]
+    Worker(#[from] WorkerError),
+}
+
+impl OutsideError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Io { .. } => None,
+            Self::Namespace(err) => err.hint(),
+            Self::Worker(err) => err.hint(),
+        }
+    }
+}
+
+fn failed(deed: &'static str) -> impl FnOnce(io::Error) -> OutsideError {
+    move |source| OutsideError::Io { deed, source }
+}
+
+/// A supervisor.
+#[derive(Debug)]
+struct Client {
+    socket: OwnedFd,
+    lease: Option<Lease>,
+    /// The container's network namespace.
+    namespace: Option<OwnedFd>,
+}
+
+/// Everything that the process holds.
+#[derive(Debug)]
+struct Outside {
+    epoll: OwnedFd,
+    manager: Manager,
+    control: OwnedFd,
+    idle: OwnedFd,
+    user: Option<UserNamespace>,
+    /// The network namespace of the bridges.
+    network: OwnedFd,
+    worker: Worker,
+    /// Whether the namespace is ready for networks; if not, it is tried again with the next container.
+    is_prepared: bool,
+    uplink: Option<Uplink>,
+    uplink_delay: OwnedFd,
+    /// Tells of changes of the host's addresses.
+    host: OwnedFd,
+    host_address: Option<IpAddr>,
+    state: State,
+    clients: BTreeMap<u64, Client>,
+    next_client: u64,
+    is_over: bool,
+}
+
+/// Runs until nobody needs it.
+///
+/// # Errors
+/// [`OutsideError`].
+pub fn run() -> Result<(), OutsideError> {
+    let mut outside = Outside::new()?;
+    outside.manager.tell("READY=1");
+    let mut events = [epoll::Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; 32];
+    while !outside.is_over {
+        let count = match epoll::wait(&outside.epoll, &mut events[..], None) {
+            Ok(count) => count,
+            Err(Errno::INTR) => continue,
+            Err(err) => return Err(failed("wait for events")(err.into())),
+        };
+        for event in events.iter().take(count) {
+            outside.happened(event.data.u64());
+        }
+    }
+    outside.end();
+    Ok(())
+}
+
+impl Outside {
+    fn new() -> Result<Self, OutsideError> {
+        let runtime = runtime_directory();
+        let mut passed = service::passed().map_err(failed("take over what the service manager passes"))?;
+        let mut take = |name: &str| {
+            let place = passed.iter().position(|(it, _)| it == name)?;
+            Some(passed.swap_remove(place).1)
+        };
+        let (kept_user, kept_network) = (take(KEPT_USER), take(KEPT_NETWORK));
+        let control = match take("control") {
+            Some(socket) => socket,
+            None => listen_at(&runtime.join(SOCKET)).map_err(failed("listen to supervisors"))?,
+        };
+        let manager = Manager::find();
+        let is_root = rustix::process::geteuid().is_root();
+        let user = match kept_user {
+            _ if is_root => None,
+            Some(fd) => Some(UserNamespace::kept(fd)?),
+            None => Some(UserNamespace::make()?),
+        };
+        let is_used = kept_network.is_some() && !is_root;
+        let (worker, network) = Worker::start(user.as_ref(), kept_network.as_ref().map(AsFd::as_fd))?;
+        if let Some(user) = user.as_ref().filter(|_| !is_used) {
+            manager.keep(KEPT_USER, user.fd.as_fd());
+            manager.keep(KEPT_NETWORK, network.as_fd());
+        }
+        let epoll = epoll::create(CreateFlags::CLOEXEC).map_err(|err| failed("watch")(err.into()))?;
+        let uplink = user.is_some().then(|| Uplink::new(runtime.join("pontoon/network")));
+        let mut outside = Self {
+            epoll,
+            manager,
+            control,
+            idle: timer()?,
+            user,
+            network,
+            worker,
+            is_prepared: false,
+            uplink,
+            uplink_delay: timer()?,
+            host: watch_host().map_err(failed("watch the host's addresses"))?,
+            host_address: None,
+            state: State::default(),
+            clients: BTreeMap::new(),
+            next_client: CLIENTS,
+            is_over: false,
+        };
+        outside.watch(outside.control.as_fd(), CONTROL)?;
+        outside.watch(outside.idle.as_fd(), IDLE)?;
+        outside.watch(outside.worker.as_fd(), WORKER)?;
+        outside.watch(outside.uplink_delay.as_fd(), UPLINK_DELAY)?;
+        outside.watch(outside.host.as_fd(), HOST)?;
+        if let Err(err) = outside.prepare(is_used) {
+            super::warn(&err.to_string());
+        }
+        outside.start_uplink();
+        set_timer(&outside.idle, Some(PATIENCE));
+        Ok(outside)
+    }
+
+    fn watch(&self, fd: BorrowedFd<'_>, token: u64) -> Result<(), OutsideError> {
+        epoll::add(&self.epoll, fd, EventData::new_u64(token), EventFlags::IN)
+            .map_err(|err| failed("watch")(err.into()))
+    }
+
+    fn happened(&mut self, token: u64) {
+        match token {
+            CONTROL => self.accept(),
+            IDLE => self.is_idle(),
+            WORKER => self.replace_worker(),
+            UPLINK => self.uplink_ended(),
+            UPLINK_DELAY => {
+                read_timer(&self.uplink_delay);
+                self.start_uplink();
+            }
+            HOST => self.host_changed(),
+            client => self.hear(client),
+        }
+    }
+
+    fn accept(&mut self) {
+        let Ok(socket) = accept_with(&self.control, SocketFlags::CLOEXEC) else { return };
+        let token = self.next_client;
+        self.next_client += 1;
+        if self.watch(socket.as_fd(), token).is_ok() {
+            self.clients.insert(token, Client { socket, lease: None, namespace: None });
+        }
+    }
+
+    fn hear(&mut self, token: u64) {
+        let Some(client) = self.clients.get(&token) else { return };
+        let Ok(Some((request, mut fds))) = packet::receive::<Request>(&client.socket) else {
+            return self.leave(token);
+        };
+        let reply = match request {
+            Request::Hello => return self.welcome(token),
+            Request::Join(join) => match fds.pop() {
+                Some(namespace) => self.join(token, *join, namespace).map(Reply::Joined),
+                None => Err(malformed()),
+            },
+            Request::Connect(attachment) => self.connect(token, *attachment).map(Reply::Connected),
+            Request::Disconnect(network) => self.disconnect(token, &network).map(|()| Reply::Done),
+        };
+        self.answer(token, &reply.unwrap_or_else(Reply::Failed), &[]);
+    }
+
+    fn welcome(&mut self, token: u64) {
+        let maps = self.user.as_ref().map(|it| it.maps.clone());
+        let fds: Vec<BorrowedFd<'_>> = self.user.iter().map(|it| it.fd.as_fd()).collect();
+        self.answer(token, &Reply::Welcome { maps }, &fds);
+    }
+
+    fn answer(&self, token: u64, reply: &Reply, fds: &[BorrowedFd<'_>]) {
+        if let Some(client) = self.clients.get(&token) {
+            // Whoever has gone is heard of by the end of the connection.
+            let _ = packet::send(&client.socket, reply, fds);
+        }
+    }
+
+    /// A supervisor has ended, and its container with it: everything it had is free.
+    fn leave(&mut self, token: u64) {
+        let Some(client) = self.clients.remove(&token) else { return };
+        let _ = epoll::delete(&self.epoll, &client.socket);
+        if let Some(lease) = client.lease {
+            self.release(&lease.join.id, &lease.joined.networks);
+        }
+        set_timer(&self.idle, Some(PATIENCE));
+    }
+
+    /// Some time has gone by since the last one left, or since the start.
+    fn is_idle(&mut self) {
+        read_timer(&self.idle);
+        if let Some(uplink) = &mut self.uplink {
+            uplink.runs_well();
+        }
+        if self.state.waits() {
+            // They had all the time that they need to come back.
+            for port in self.state.forget_left() {
+                let _ = self.order(&Order::Unplug(port), &[]);
+            }
+        }
+        for link in self.state.unused() {
+            let _ = self.take_away(&link);
+        }
+        self.is_over |= self.clients.is_empty();
+    }
+
+    /// Has something done inside; if the process there has been killed, by the next one.
+    fn order(
+        &mut self,
+        order: &Order,
+        fds: &[BorrowedFd<'_>],
+    ) -> Result<(Answer, Vec<OwnedFd>), WorkerError> {
+        match self.worker.order(order, fds) {
+            Err(WorkerError::Ended) => {
+                self.replace_worker();
+                self.worker.order(order, fds)
+            }
+            other => other,
+        }
+    }
+
+    fn replace_worker(&mut self) {
+        let _ = epoll::delete(&self.epoll, &self.worker);
+        match Worker::start(self.user.as_ref(), Some(self.network.as_fd())) {
+            Ok((worker, _)) => {
+                super::warn("the process inside was killed; another one takes over");
+                self.worker = worker;
+                if self.watch(self.worker.as_fd(), WORKER).is_err() {
+                    self.is_over = true;
+                }
+            }
+            Err(err) => {
+                // Started anew, the whole unit may have more luck.
+                super::warn(&err.to_string());
+                std::process::exit(1);
+            }
+        }
+    }
+
+    /// Makes the namespace ready for networks.
+    fn prepare(&mut self, is_used: bool) -> Result<(), WorkerError> {
+        if self.is_prepared {
+            return Ok(());
+        }
+        if let (Answer::Plugs(plugs), _) = self.order(&Order::Prepare { is_used }, &[])? {
+            plugs.iter().for_each(|it| self.state.learn(it));
+        }
+        self.is_prepared = true;
+        self.host_address = None;
+        self.host_changed();
+        Ok(())
+    }
+
+    fn start_uplink(&mut self) {
+        let pid = self.worker.pid();
+        let Some(uplink) = &mut self.uplink else { return };
+        uplink.start(pid);
+        match uplink.fd() {
+            Some(fd) => {
+                let _ = epoll::add(&self.epoll, fd, EventData::new_u64(UPLINK), EventFlags::IN);
+            }
+            None => self.uplink_ended(),
+        }
+    }
+
+    fn uplink_ended(&mut self) {
+        let Some(uplink) = &mut self.uplink else { return };
+        if let Some(fd) = uplink.fd() {
+            let _ = epoll::delete(&self.epoll, fd);
+        }
+        set_timer(&self.uplink_delay, Some(uplink.ended()));
+    }
+
+    /// The host may have another address.
+    fn host_changed(&mut self) {
+        let mut buffer = [0u8; 8192];
+        while recv(&self.host, &mut buffer[..], RecvFlags::DONTWAIT).is_ok() {}
+        let address = host_address();
+        if address != self.host_address && self.order(&Order::Host(address), &[]).is_ok() {
+            self.host_address = address;
+        }
+    }
+
+    /// Nobody needs us: everything goes.
+    fn end(&mut self) {
+        self.manager.tell("STOPPING=1");
+        if let Some(uplink) = &mut self.uplink {
+            uplink.stop();
+        }
+        if self.user.is_none() {
+            let all = self.state.all();
+            let _ = self.order(&Order::Leave(all), &[]);
+        }
+        self.manager.let_go(KEPT_USER);
+        self.manager.let_go(KEPT_NETWORK);
+    }
+}
+
+fn malformed() -> Refusal {
+    Refusal { chain: vec!["malformed request".to_owned()], hint: None }
+}
+
+/// Where the user's sockets are; for root `/run`.
+fn runtime_directory() -> PathBuf {
+    let given = std::env::var_os("XDG_RUNTIME_DIR").filter(|_| !rustix::process::geteuid().is_root());
+    given.map_or_else(|| PathBuf::from("/run"), PathBuf::from)
+}
+
+/// Where no service manager listens for us.
+fn listen_at(path: &Path) -> io::Result<OwnedFd> {
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory)?;
+    }
+    let _ = std::fs::remove_file(path);
+    let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+    bind(&socket, &SocketAddrUnix::new(path)?)?;
+    listen(&socket, 128)?;
+    Ok(socket)
+}
+
+fn timer() -> Result<OwnedFd, OutsideError> {
+    timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)
+        .map_err(|err| failed("make a timer")(err.into()))
+}
+
+/// Sets a timer, or stops it.
+fn set_timer(timer: &OwnedFd, after: Option<Duration>) {
+    let after = after.unwrap_or_default();
+    let value = Timespec {
+        tv_sec: i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: after.subsec_nanos().into(),
+    };
+    let never = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let _ = timerfd_settime(
+        timer,
+        TimerfdTimerFlags::empty(),
+        &Itimerspec { it_interval: never, it_value: value },
+    );
+}
+
+fn read_timer(timer: &OwnedFd) {
+    let _ = rustix::io::read(timer, &mut [0u8; 8]);
+}
+
+fn watch_host() -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
+    bind(&socket, &SocketAddrNetlink::new(0, HOST_GROUPS))?;
+    Ok(socket)
+}

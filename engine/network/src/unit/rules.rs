@@ -1,0 +1,166 @@
+//! The rules of the packet filter, as texts for nft(8).
+//!
+//! One table holds them all. What is said of each network is a handful of elements of its sets, so that the rules are the
+//! same however many networks there are, and containers come and go without any change.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+
+use pontoon_network::join::{Isolation, Link};
+
+/// The table.
+pub const TABLE: &str = "inet pontoon";
+/// The mark of packets that answer a client in whose name we speak to a container: they are taken in, whatever address they are
+/// for.
+pub const MARK: u32 = 0x706e;
+/// The routing table for them.
+pub const MARK_TABLE: u8 = 112;
+/// The host, as containers see it.
+const HOST: &str = "169.254.1.2";
+
+/// The table, with no network yet. One that is there is replaced.
+pub fn base() -> String {
+    format!(
+        "add table {TABLE}
+delete table {TABLE}
+table {TABLE} {{
+    set bridges {{ type ifname; }}
+    # Each bridge with itself: what is only passed on between its ports.
+    set same {{ type ifname . ifname; }}
+    set closed {{ type ifname; }}
+    set isolated {{ type ifname; }}
+    set strict {{ type ifname; }}
+    set subnets4 {{ type ipv4_addr; flags interval; }}
+    set subnets6 {{ type ipv6_addr; flags interval; }}
+    chain mark_prerouting {{
+        type filter hook prerouting priority mangle; policy accept;
+        iifname @bridges socket transparent 1 meta mark set {MARK:#x} accept
+    }}
+    chain host_prerouting {{
+        type nat hook prerouting priority dstnat; policy accept;
+    }}
+    chain local_input {{
+        type filter hook input priority filter; policy accept;
+        meta mark {MARK:#x} accept
+        # From a network only its own gateway is reached, not those of others.
+        iifname @bridges fib daddr . iif type != {{ local, broadcast, multicast, anycast }} drop
+    }}
+    chain between_forward {{
+        type filter hook forward priority filter; policy accept;
+        iifname . oifname @same accept
+        iifname @closed drop
+        oifname @closed drop
+        iifname @strict oifname @bridges drop
+        iifname @bridges oifname @strict drop
+        iifname @isolated oifname @isolated drop
+    }}
+    chain out_postrouting {{
+        type nat hook postrouting priority srcnat; policy accept;
+        ip saddr @subnets4 oifname != @bridges ip daddr != 224.0.0.0/4 masquerade
+        ip6 saddr @subnets6 oifname != @bridges ip6 daddr != ff00::/8 masquerade
+    }}
+}}
+"
+    )
+}
+
+/// The elements that a network is.
+fn elements(link: &Link) -> Vec<(&'static str, String)> {
+    let name = format!("\"{}\"", link.interface);
+    let mut elements = vec![("bridges", name.clone()), ("same", format!("{name} . {name}"))];
+    if link.internal {
+        elements.push(("closed", name.clone()));
+    }
+    match link.isolate {
+        Isolation::Off => {}
+        Isolation::On => elements.push(("isolated", name)),
+        Isolation::Strict => elements.extend([("strict", name.clone()), ("isolated", name)]),
+    }
+    for subnet in &link.subnets {
+        let set = if subnet.address.is_ipv4() { "subnets4" } else { "subnets6" };
+        elements.push((set, subnet.to_string()));
+    }
+    elements
+}
+
+/// What is added when a network is set up.
+pub fn add(link: &Link) -> String {
+    change("add", link)
+}
+
+/// What is removed with it.
+pub fn remove(link: &Link) -> String {
+    change("delete", link)
+}
+
+fn change(deed: &str, link: &Link) -> String {
+    let mut text = String::new();
+    for (set, element) in elements(link) {
+        let _ = writeln!(text, "{deed} element {TABLE} {set} {{ {element} }}");
+    }
+    text
+}
+
+/// Lets the host be reached by the address that containers know it by: it leads to one of the host's own, if it has any.
+pub fn host(address: Option<IpAddr>) -> String {
+    let mut text = format!("flush chain {TABLE} host_prerouting\n");
+    let _ = match address {
+        Some(IpAddr::V4(address)) => {
+            writeln!(
+                text,
+                "add rule {TABLE} host_prerouting iifname @bridges ip daddr {HOST} dnat ip to {address}"
+            )
+        }
+        _ => Ok(()),
+    };
+    text
+}
+
+/// The end of everything.
+pub fn end() -> String {
+    format!("add table {TABLE}\ndelete table {TABLE}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pontoon_network::join::Subnet;
+
+    #[test]
+    fn a_network_is_a_handful_of_elements() {
+        let subnet = |address: &str, prefix| Subnet {
+            address: address.parse().unwrap(),
+            prefix,
+            gateway: None,
+            range: None,
+        };
+        let link = Link {
+            interface: "podman1".to_owned(),
+            internal: true,
+            isolate: Isolation::Strict,
+            subnets: vec![subnet("10.89.0.0", 24), subnet("fd00::", 64)],
+            ..Link::default()
+        };
+        assert_eq!(
+            add(&link),
+            "add element inet pontoon bridges { \"podman1\" }\n\
+             add element inet pontoon same { \"podman1\" . \"podman1\" }\n\
+             add element inet pontoon closed { \"podman1\" }\n\
+             add element inet pontoon strict { \"podman1\" }\n\
+             add element inet pontoon isolated { \"podman1\" }\n\
+             add element inet pontoon subnets4 { 10.89.0.0/24 }\n\
+             add element inet pontoon subnets6 { fd00::/64 }\n"
+        );
+        assert_eq!(add(&link).replace("add ", "delete "), remove(&link));
+        let open = Link { interface: "br0".to_owned(), ..Link::default() };
+        assert_eq!(add(&open).lines().count(), 2);
+    }
+
+    #[test]
+    fn the_host_has_an_address_or_none() {
+        assert!(
+            host(Some("192.0.2.7".parse().unwrap())).ends_with("ip daddr 169.254.1.2 dnat ip to 192.0.2.7\n")
+        );
+        assert_eq!(host(None).lines().count(), 1);
+    }
+}
