@@ -133,6 +133,7 @@ fn plan() -> Result<HelperPlan, String> {
         program,
         words,
         bind_namespace: false,
+        files_in_tmp: false,
         own_mounts: false,
         publishes: false,
         forwards: Vec::new(),
