@@ -9,6 +9,7 @@
 )]
 
 pub mod archive;
+pub mod artifact;
 pub mod cancel;
 pub mod config;
 pub mod credentials;
@@ -29,6 +30,7 @@ mod test_dir;
 pub mod time;
 
 pub use archive::{Archive, ArchiveError, ArchiveImage};
+pub use artifact::{ArtifactBlob, ArtifactError, ArtifactManifest, Choice};
 pub use cancel::Cancel;
 pub use config::{ConfigError, HealthConfig, HistoryEntry, ImageConfig, RootFs, RunConfig};
 pub use credentials::{Credential, CredentialError, CredentialPaths, Credentials};
@@ -41,8 +43,8 @@ pub use policy::{Origin, Policy, PolicyError};
 pub use reference::{InvalidReference, Reference};
 pub use registries::{MirrorUse, RegistriesConf, RegistriesError, RegistriesPaths, Unhonoured};
 pub use registry::{
-    ClientOptions, FetchError, Fetched, ProxySettings, RegistryClient, RegistryError, RegistrySource,
-    TransportError, fetch,
+    ClientOptions, FetchError, Fetched, FoundArtifact, ProxySettings, RegistryClient, RegistryError,
+    RegistrySource, TransportError, fetch,
 };
 pub use rootfs::open_tar;
 pub use short_name::{ShortNameError, is_short_name, resolve_short_name};

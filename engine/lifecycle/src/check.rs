@@ -47,7 +47,7 @@ pub enum Mended {
     Left(String),
 }
 
-/// Mends one damage. Images go, for they can be had again; containers and secrets go only by force, and images that
+/// Mends one damage. Images and artifacts go, for they can be had again; containers and secrets go only by force, and images that
 /// containers need with them; volumes keep their data.
 pub fn mend(host: &Host, store: &Store, damage: &Damage, force: bool) -> Mended {
     let left = |err: &dyn std::error::Error| Mended::Left(err.to_string());
@@ -62,6 +62,9 @@ pub fn mend(host: &Host, store: &Store, damage: &Damage, force: bool) -> Mended 
             Ok(()) => Mended::Removed,
             Err(err) => left(&err),
         },
+        Part::Artifact => {
+            store.forget_artifact(&damage.id).map_or_else(|err| left(&err), |()| Mended::Removed)
+        }
         Part::Image => {
             let Ok(id) = damage.id.parse::<ImageId>() else {
                 return Mended::Left("its id is none".to_owned());

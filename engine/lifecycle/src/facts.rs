@@ -17,6 +17,7 @@ use pontoon_runtime::seccomp::{Profile, ProfileError};
 use pontoon_storage::{FileError, FindImageError, IdRange, IdShift, ImageRecord, ShiftError, Store};
 use rustix::process::{Resource, getrlimit};
 
+use crate::artifact::{self, UseArtifactError};
 use crate::cdi::{self, CdiError, Edits};
 use crate::create::CREDENTIALS;
 use crate::decide::{self, Caller, DecideError, Decided, Facts};
@@ -47,6 +48,9 @@ pub enum PlanError {
     /// The image.
     #[error(transparent)]
     Image(#[from] FindImageError),
+    /// An artifact that is mounted.
+    #[error(transparent)]
+    Artifact(#[from] UseArtifactError),
     /// The store.
     #[error(transparent)]
     File(#[from] FileError),
@@ -133,6 +137,7 @@ impl PlanError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Ids(err) => err.hint(),
+            Self::Artifact(err) => err.hint(),
             Self::File(err) => err.hint(),
             Self::Overlay(err) => err.hint(),
             Self::Helper(err) => Some(err.hint()),
@@ -211,6 +216,7 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
         network: &network,
         fresh_volumes: fresh_volumes(store, known.record),
         images: image_layers(host, store, known.record, ids.shift().as_ref())?,
+        artifacts: artifact::mounted(store, &known.record.request)?,
         seccomp_profile: seccomp_profile(&request.seccomp)?,
         has_journal: Path::new(JOURNAL).exists(),
         has_manager: host.variable("NOTIFY_SOCKET").is_some(),

@@ -335,6 +335,8 @@ pub enum MountSource {
     Ramfs,
     /// The files of an image, as it was named.
     Image(String),
+    /// The files of an artifact, as it was named.
+    Artifact(String),
     /// Paths of the host that a pattern matches, each mounted below the target, or where it is without one. It becomes as
     /// many binds when the container is made.
     Glob(String),

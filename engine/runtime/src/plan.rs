@@ -355,6 +355,13 @@ pub enum MountSource {
         #[serde(default)]
         keeps_owner: bool,
     },
+    /// A file of the host; where the target is a directory, it is mounted in it.
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// What it is called in a directory.
+        name: String,
+    },
     /// A path of the host that is not followed if it is a link: then the container gets the same link.
     Link {
         /// The path.

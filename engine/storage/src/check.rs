@@ -21,6 +21,8 @@ use crate::store::Store;
 /// A kind of things that the store has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Part {
+    /// Artifacts.
+    Artifact,
     /// Containers.
     Container,
     /// Images.
@@ -36,6 +38,7 @@ impl Part {
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
+            Self::Artifact => "artifact",
             Self::Container => "container",
             Self::Image => "image",
             Self::Secret => "secret",
@@ -49,7 +52,7 @@ impl Part {
 pub struct Damage {
     /// What it is.
     pub part: Part,
-    /// Its id; of volumes and secrets the name.
+    /// Its id; of volumes, secrets and artifacts the name.
     pub id: String,
     /// All that is wrong with it.
     pub faults: Vec<String>,
@@ -58,7 +61,7 @@ pub struct Damage {
 /// What a check has found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckReport {
-    /// What is damaged: images, containers, volumes, secrets.
+    /// What is damaged: images, containers, volumes, secrets, artifacts.
     pub damages: Vec<Damage>,
     /// Full names of images that lead nowhere.
     pub stale_image_names: Vec<String>,
@@ -102,6 +105,7 @@ impl Store {
         self.check_containers(&mut report)?;
         self.check_volumes(&mut report)?;
         self.check_secrets(&mut report)?;
+        self.check_artifacts(options, &mut report);
         // What a damaged image needs is not known.
         if report.damages.iter().all(|it| it.part != Part::Image) {
             self.find_idle_layers(&needed, options.idle_age, &mut report)?;
@@ -281,6 +285,14 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    fn check_artifacts(&self, options: CheckOptions, report: &mut CheckReport) {
+        let faults = self.artifact_faults(options.thorough);
+        // Without the index no artifact has a name.
+        let faults = faults.unwrap_or_else(|error| vec![("index.json".to_owned(), vec![words(&error)])]);
+        let damages = faults.into_iter().map(|(id, faults)| Damage { part: Part::Artifact, id, faults });
+        report.damages.extend(damages);
     }
 
     fn find_idle_layers(

@@ -16,6 +16,7 @@
 //! ROOT/containers/names/NAME               a link whose text is the container's id
 //! ROOT/volumes/NAME/{record.json,_data/,needs-copy-up}
 //! ROOT/secrets/NAME/{record.json,data}
+//! ROOT/artifacts/{oci-layout,index.json,blobs/ALGORITHM/HEX}
 //! ROOT/tmp/*                               being made; a directory without a living lock is a leftover
 //! ROOT/trash/*                             being deleted
 //! RUN/containers/HEX/                      what a reboot may forget
@@ -30,7 +31,8 @@
 //! 3. [`ContainerLock`], by rising id
 //! 4. [`VolumeLock`], by rising name
 //! 5. the lock of one layer while its shifted copy is made
-//! 6. the index locks of images, container names and volumes, in this order: taken and given back inside one call
+//! 6. the index locks of images, container names, volumes and artifacts, in this order: taken and given back inside one
+//!    call
 //!
 //! # Order of writes
 //!
@@ -38,6 +40,7 @@
 //! first, renamed into `trash/`, and deleted last. So at every moment a name leads to a whole thing.
 
 mod archive;
+mod artifacts;
 mod changes;
 mod check;
 mod containers;
@@ -63,6 +66,9 @@ mod unpack;
 mod volumes;
 
 pub use archive::{ArchiveError, ArchiveForm, write_archive};
+pub use artifacts::{
+    ArtifactDraft, ArtifactStoreError, FindArtifactError, NewArtifact, Placing, StoredArtifact,
+};
 pub use changes::{Change, ChangeKind, changes};
 pub use check::{CheckOptions, CheckReport, Damage, Part};
 pub use containers::{

@@ -9,8 +9,18 @@ use crate::error::FileError;
 use crate::store::{OpenError, Store};
 
 /// What a store has in its directory; the file that says what it is goes last.
-const OWN: [&str; 9] =
-    ["containers", "images", "layers", "networks", "secrets", "tmp", "trash", "volumes", "format"];
+const OWN: [&str; 10] = [
+    "artifacts",
+    "containers",
+    "images",
+    "layers",
+    "networks",
+    "secrets",
+    "tmp",
+    "trash",
+    "volumes",
+    "format",
+];
 
 /// What it has in its runtime directory.
 const OWN_RUN: [&str; 2] = ["containers", "pulls"];
@@ -53,6 +63,7 @@ mod tests {
         for below in [
             "root/volumes/v/_data/file",
             "root/tmp/left",
+            "root/artifacts/blobs/sha256/x",
             "run/containers/x/state",
             "root/beside",
             "run/memo.3",

@@ -38,6 +38,8 @@ pub enum Next {
 /// Things with names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Named {
+    /// Artifacts.
+    Artifact,
     /// Containers.
     Container,
     /// Images.
@@ -81,6 +83,7 @@ fn named(path: &str) -> Named {
     match path.split_once(' ') {
         Some(("quadlet", "explain")) => Named::Key,
         Some(("quadlet", "print" | "rm")) => Named::UnitFile,
+        Some(("artifact", "extract" | "inspect" | "rm")) => Named::Artifact,
         Some(("container", _)) => Named::Container,
         Some(("image", _)) => Named::Image,
         Some(("volume", _)) => Named::Volume,

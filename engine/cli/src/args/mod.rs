@@ -6,6 +6,7 @@
 
 use std::ffi::OsString;
 
+mod artifact;
 mod complete;
 mod container;
 mod error;
@@ -26,6 +27,10 @@ mod system;
 mod table;
 mod volume;
 
+pub use artifact::{
+    ArtifactAddArgs, ArtifactExtractArgs, ArtifactInspectArgs, ArtifactLsArgs, ArtifactPullArgs,
+    ArtifactRmArgs,
+};
 pub use complete::{Candidate, CompleteArgs, CompletionArgs, Named, Next, next as next_word, starting_with};
 pub use container::{
     AttachArgs, Chosen, CleanupArgs, ExecArgs, HealthcheckRunArgs, ImagePruneArgs, InitArgs, KillArgs,
@@ -230,6 +235,18 @@ pub enum Command {
     VolumeExport(VolumeExportArgs),
     /// `volume import`
     VolumeImport(VolumeImportArgs),
+    /// `artifact add`
+    ArtifactAdd(ArtifactAddArgs),
+    /// `artifact extract`
+    ArtifactExtract(ArtifactExtractArgs),
+    /// `artifact inspect`
+    ArtifactInspect(ArtifactInspectArgs),
+    /// `artifact ls`
+    ArtifactLs(ArtifactLsArgs),
+    /// `artifact pull`
+    ArtifactPull(ArtifactPullArgs),
+    /// `artifact rm`
+    ArtifactRm(ArtifactRmArgs),
     /// `attach`
     Attach(AttachArgs),
     /// `container cleanup`

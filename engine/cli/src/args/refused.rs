@@ -2,7 +2,6 @@
 
 /// Commands of Podman's that we do not have, each with the reason or the other way.
 const COMMANDS: &[Refused] = &[
-    ("artifact", LATER_ARTIFACTS),
     ("auto-update", Some("updating services comes later; meanwhile `pontoon pull`, and restart the service")),
     ("build", LATER_BUILD),
     ("buildx", LATER_BUILD),
@@ -30,6 +29,12 @@ const COMMANDS: &[Refused] = &[
 
 /// Commands of groups that we have.
 const GROUPED: &[Refused] = &[
+    (
+        "artifact push",
+        Some(
+            "pushing comes with `build`; `oras push` and `skopeo copy oci:ROOT/artifacts:NAME docker://NAME` meanwhile",
+        ),
+    ),
     ("container checkpoint", LATER_CHECKPOINT),
     ("container clone", Some("`pontoon inspect` tells its options (CreateCommand)")),
     ("container restore", LATER_CHECKPOINT),
@@ -57,7 +62,6 @@ const ENCRYPTED: Option<&str> =
 const POLICY: Option<&str> = Some("policy.json is read where Podman reads it (containers-policy.json(5))");
 const DEVELOPERS: Option<&str> =
     Some("for those who measure Podman; `perf record -g pontoon …` measures ours");
-const LATER_ARTIFACTS: Option<&str> = Some("artifacts come later");
 const LATER_BUILD: Option<&str> =
     Some("building comes later; meanwhile build with buildah or Podman and `pontoon load` the archive");
 const LATER_CHECKPOINT: Option<&str> = Some("checkpoints come later");
@@ -132,6 +136,7 @@ const CONTAINER: &[Refused] = &[
 
 /// Options of the other commands.
 const OTHERS: &[(&str, &[Refused])] = &[
+    ("artifact pull", &[("--decryption-key", ENCRYPTED)]),
     ("pull", &[("--decryption-key", ENCRYPTED)]),
     ("import", &[("--signature-policy", POLICY)]),
     ("load", &[("--signature-policy", POLICY)]),
@@ -145,8 +150,7 @@ const OTHERS: &[(&str, &[Refused])] = &[
 ];
 
 /// Those of them that another word must follow.
-const GROUPS: &[&str] =
-    &["artifact", "farm", "generate", "kube", "machine", "manifest", "network", "play", "pod"];
+const GROUPS: &[&str] = &["farm", "generate", "kube", "machine", "manifest", "network", "play", "pod"];
 
 /// The page `REFUSED.md`: every word of Podman's that is refused, and why or what to do instead.
 #[cfg(test)]

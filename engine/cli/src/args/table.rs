@@ -33,6 +33,7 @@ pub(super) struct Group {
 
 /// The groups.
 pub(super) const GROUPS: &[Group] = &[
+    Group { name: "artifact", about: "Manage artifacts: files from registries" },
     Group { name: "container", about: "Manage containers" },
     Group { name: "healthcheck", about: "Check the health of containers" },
     Group { name: "image", about: "Manage images" },
@@ -333,6 +334,36 @@ pub(super) const ENTRIES: &[Entry] = &[
         QuadletWaitNetworkArgs,
         Command::QuadletWaitNetwork
     ),
+    row!(
+        "artifact add",
+        "Make an artifact of files",
+        "[options] ARTIFACT PATH...",
+        ArtifactAddArgs,
+        Command::ArtifactAdd
+    ),
+    row!(
+        "artifact extract",
+        "Write the files of an artifact",
+        "[options] ARTIFACT PATH",
+        ArtifactExtractArgs,
+        Command::ArtifactExtract
+    ),
+    row!(
+        "artifact inspect",
+        "Show all there is to know about an artifact",
+        "[options] ARTIFACT",
+        ArtifactInspectArgs,
+        Command::ArtifactInspect
+    ),
+    row!("artifact ls", "List artifacts", "[options]", ArtifactLsArgs, Command::ArtifactLs),
+    row!(
+        "artifact pull",
+        "Pull an artifact from a registry",
+        "[options] ARTIFACT",
+        ArtifactPullArgs,
+        Command::ArtifactPull
+    ),
+    row!("artifact rm", "Remove artifacts", "[options] ARTIFACT...", ArtifactRmArgs, Command::ArtifactRm),
     row!("secret create", "Keep a secret", "[options] NAME FILE|-", SecretCreateArgs, Command::SecretCreate),
     row!(
         "secret exists",
@@ -422,7 +453,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     row!(
         "system reset",
-        "Remove all containers, images, volumes and secrets",
+        "Remove all containers, images, artifacts, volumes and secrets",
         "[options]",
         SystemResetArgs,
         Command::SystemReset
@@ -446,6 +477,8 @@ pub(super) const ENTRIES: &[Entry] = &[
 
 /// Other spellings: what may be written, and the first spelling of the same command.
 const ALIASES: &[(&str, &str)] = &[
+    ("artifact list", "artifact ls"),
+    ("artifact remove", "artifact rm"),
     ("container attach", "attach"),
     ("container commit", "commit"),
     ("container cp", "cp"),

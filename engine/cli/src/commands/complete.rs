@@ -58,6 +58,7 @@ pub fn complete(context: &Context, args: &CompleteArgs) -> Result<ExitStatus, Fa
 fn names(context: &Context, named: Named) -> Result<Vec<Candidate>, Failure> {
     let bare = |name: String| (name, String::new());
     Ok(match named {
+        Named::Artifact => context.store()?.list_artifacts()?.into_iter().map(|it| bare(it.name)).collect(),
         Named::Container => {
             let listed = context.store()?.list_containers()?.containers;
             let records = listed.into_iter().filter_map(|it| it.record::<ContainerRecord>().ok());

@@ -1,5 +1,6 @@
 //! The commands: each reads its arguments, has the deed done, and says what came of it.
 
+mod artifact;
 mod attach;
 mod changes;
 mod cleanup;
@@ -174,6 +175,9 @@ fn tells_events(command: &Command) -> bool {
             | Command::Images(_)
             | Command::ImageInspect(_)
             | Command::ImageExists(_)
+            | Command::ArtifactExtract(_)
+            | Command::ArtifactInspect(_)
+            | Command::ArtifactLs(_)
             | Command::VolumeLs(_)
             | Command::VolumeInspect(_)
             | Command::VolumeExists(_)
@@ -281,6 +285,12 @@ pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failur
         Command::Update(args) => update::update(&context, &args),
         Command::VolumeExport(args) => volume_archive::export(&context, &args),
         Command::VolumeImport(args) => volume_archive::import(&context, &args),
+        Command::ArtifactAdd(args) => artifact::add(&context, &args),
+        Command::ArtifactExtract(args) => artifact::extract(&context, &args),
+        Command::ArtifactInspect(args) => artifact::inspect(&context, &args),
+        Command::ArtifactLs(args) => artifact::list(&context, &args),
+        Command::ArtifactPull(args) => artifact::pull(&context, &args),
+        Command::ArtifactRm(args) => artifact::remove(&context, &args),
         Command::Attach(args) => attach::attach(&context, &args),
         Command::ContainerCleanup(args) => cleanup::cleanup(&context, &args),
         Command::Unshare(args) => system::unshare(&context, &args),

@@ -13,7 +13,7 @@ use pontoon_image::{
     Archive, Credential, NoProgress, Platform, PlatformRequest, Progress, Reference, RunConfig,
 };
 use pontoon_lifecycle::acquire::{self, RegistryWishes};
-use pontoon_lifecycle::pull::{self, ImportRequest, PullOptions};
+use pontoon_lifecycle::pull::{self, ImportRequest, PullNamedError, PullOptions};
 use pontoon_lifecycle::request::{CreateRequest, PullPolicy};
 use pontoon_lifecycle::user_namespace::{self, Worker};
 use pontoon_monitor::event::{Deed, Event, Kind};
@@ -42,7 +42,7 @@ const UNAVAILABLE: i32 = 100;
 pub struct Wishes {
     platform: Option<PlatformRequest>,
     invalid_platform: Option<String>,
-    registry: RegistryWishes,
+    pub(super) registry: RegistryWishes,
     retries: Retries,
     quiet: bool,
 }
@@ -104,7 +104,30 @@ impl Wishes {
         }
     }
 
-    fn progress(&self) -> Arc<dyn Progress> {
+    /// Tries until it works, or as often as was asked for while the registry is out of reach.
+    pub(super) fn insisting<T, E: std::error::Error>(
+        &self,
+        what: &str,
+        is_unavailable: impl Fn(&E) -> bool,
+        mut deed: impl FnMut() -> Result<T, Box<E>>,
+    ) -> Result<T, Box<E>> {
+        let mut attempt = 0;
+        loop {
+            let done = deed();
+            match &done {
+                Err(err) if is_unavailable(err) && attempt < self.retries.times => {
+                    let delay = self.retries.delay(attempt);
+                    let words = duration_words(delay);
+                    message::print_warning(&format!("cannot pull `{what}`: {err}; trying again in {words}"));
+                    let _ = poll(&mut [], Timespec::try_from(delay).ok().as_ref());
+                    attempt += 1;
+                }
+                _ => return done,
+            }
+        }
+    }
+
+    pub(super) fn progress(&self) -> Arc<dyn Progress> {
         if self.quiet { Arc::new(NoProgress) } else { Arc::new(PullProgress::new()) }
     }
 }
@@ -182,13 +205,18 @@ pub(super) fn attend(worker: Worker, what: &str) -> i32 {
         let mut fds = [PollFd::from_borrowed_fd(worker.ended_fd().as_fd(), PollFlags::IN)];
         let patience = manager.as_ref().map(|_| &TELL_EVERY);
         if let Some(manager) = &manager {
-            manager.tell(&format!("{EXTENSION}\nSTATUS=pulling {what}"));
+            manager.tell(&still_at(what));
         }
         match poll(&mut fds, patience) {
             Ok(0) | Err(rustix::io::Errno::INTR) => {}
             _ => return worker.wait().unwrap_or(125),
         }
     }
+}
+
+/// What a service manager is told while something is pulled.
+pub(super) fn still_at(what: &str) -> String {
+    format!("{EXTENSION}\nSTATUS=pulling {what}")
 }
 
 pub(super) fn ended(code: i32) -> ExitStatus {
@@ -259,20 +287,9 @@ fn pull_one(
         }
         output::err(&format!("Trying to pull {image}...\n"));
     }
-    let mut attempt = 0;
-    let pulled = loop {
-        let pulled = pull::pull_named(image, &client, &conf, &spool, &store, &progress, &options);
-        match &pulled {
-            Err(err) if err.is_unavailable() && attempt < wishes.retries.times => {
-                let delay = wishes.retries.delay(attempt);
-                let words = duration_words(delay);
-                message::print_warning(&format!("cannot pull `{image}`: {err}; trying again in {words}"));
-                let _ = poll(&mut [], Timespec::try_from(delay).ok().as_ref());
-                attempt += 1;
-            }
-            _ => break pulled,
-        }
-    };
+    let pulled = wishes.insisting(image, PullNamedError::is_unavailable, || {
+        pull::pull_named(image, &client, &conf, &spool, &store, &progress, &options).map_err(Box::new)
+    });
     let _ = store.empty_trash();
     match pulled {
         Ok(pulled) => {
@@ -288,10 +305,10 @@ fn pull_one(
         }
         Err(err) => {
             let unavailable = err.is_unavailable();
-            let why = FailureReport::new(&err, None, 125).chain.join(": ");
+            let why = FailureReport::new(&*err, None, 125).chain.join(": ");
             let event = Event::now(Kind::Image, Deed::PullError);
             context.host.events.tell(&Event { name: image.to_owned(), error: why, ..event });
-            Err((Failure::from(err).while_doing(format!("cannot pull `{image}`")), unavailable))
+            Err((Failure::from(*err).while_doing(format!("cannot pull `{image}`")), unavailable))
         }
     }
 }

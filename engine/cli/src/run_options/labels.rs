@@ -33,6 +33,14 @@ fn split(text: &str) -> Option<(String, String)> {
     (!key.is_empty()).then(|| (key.to_owned(), value.to_owned()))
 }
 
+/// `KEY=VALUE` of `--annotation` of other commands.
+///
+/// # Errors
+/// If it is not.
+pub fn parse_annotation(text: &str) -> Result<(String, String), OptionError> {
+    annotation(text).map_err(|fault| fault.of("--annotation", text))
+}
+
 /// Reads an annotation: unlike a label it must have a value.
 pub(super) fn annotation(text: &str) -> Result<(String, String), Fault> {
     match text.split_once('=') {

@@ -38,7 +38,7 @@ mod userns;
 pub use env::exec_env;
 pub use error::OptionError;
 pub use health::read as health;
-pub use labels::{parse_label, read_labels};
+pub use labels::{parse_annotation, parse_label, read_labels};
 pub use logs::word as log_driver_word;
 pub use modes::{attached_streams, pull_policy, restart_policy};
 pub use names::check_name;

@@ -20,6 +20,8 @@ pub(super) enum Family {
     Ramfs,
     /// An image.
     Image,
+    /// An artifact.
+    Artifact,
 }
 
 /// Words of which a mount can have only one.
@@ -61,6 +63,10 @@ pub(super) fn checked(options: Vec<String>, family: Family) -> Result<Vec<String
             (word, Family::Image) => {
                 return Err(Fault::invalid(format!("the mount of an image has no option `{word}`")));
             }
+            (word, Family::Artifact) if is_of_artifact(word)? => {}
+            (word, Family::Artifact) => {
+                return Err(Fault::invalid(format!("the mount of an artifact has no option `{word}`")));
+            }
             (word, Family::Devpts) if is_devpts(word)? => {}
             (word, _) if is_common(word) => {}
             ("z" | "Z" | "bind" | "rbind", Family::Bind | Family::Volume) => {}
@@ -72,6 +78,10 @@ pub(super) fn checked(options: Vec<String>, family: Family) -> Result<Vec<String
             (word, _) => return Err(Fault::invalid(format!("a mount has no option `{word}`"))),
         }
         kept.push(option);
+    }
+    let says = |key: &str| kept.iter().any(|it| it.starts_with(key));
+    if family == Family::Artifact && says("digest=") && says("title=") {
+        return Err(Fault::invalid("`digest` and `title` exclude each other"));
     }
     for choice in CHOICES {
         let mut chosen = kept.iter().filter(|option| choice.contains(&option.as_str()));
@@ -93,6 +103,17 @@ fn is_subpath(word: &str) -> Result<bool, Fault> {
         return Err(Fault::invalid(format!("`{path}` is no path in what is mounted")));
     }
     Ok(true)
+}
+
+/// Whether it is an option of artifacts; a name must be one part of a path.
+fn is_of_artifact(word: &str) -> Result<bool, Fault> {
+    let Some((key, value)) = word.split_once('=') else { return Ok(false) };
+    let right = match key {
+        "digest" | "title" => !value.is_empty(),
+        "name" => !matches!(value, "" | "." | "..") && !value.contains('/'),
+        _ => return Ok(false),
+    };
+    if right { Ok(true) } else { Err(Fault::invalid(format!("`{value}` is no value for `{key}`"))) }
 }
 
 /// Whether it is an option of devpts; its value must be right, too.

@@ -73,7 +73,7 @@ fn mount(text: &str, host: &Host) -> Result<MountRequest, Fault> {
         match (key.as_str(), value) {
             ("type", Some(value)) => kind = value,
             ("src" | "source", Some(value)) => source = Some(value),
-            ("dst" | "destination" | "target", Some(value)) => target = Some(value),
+            ("dst" | "dest" | "destination" | "target", Some(value)) => target = Some(value),
             (_, value) => rest.push((key, value)),
         }
     }
@@ -102,13 +102,11 @@ fn mount(text: &str, host: &Host) -> Result<MountRequest, Fault> {
             MountSource::Glob(pattern.to_string_lossy().into_owned())
         }
         ("glob", _) => return Err(Fault::invalid("a glob needs a source")),
-        ("artifact", _) => {
-            return Err(Fault::part_not_supported("type=artifact")
-                .hint("there is no store of artifacts; bind, glob, image, volume, tmpfs, ramfs and devpts are supported"));
-        }
+        ("artifact", Some(name)) if !name.is_empty() => MountSource::Artifact(name),
+        ("artifact", _) => return Err(Fault::invalid("an artifact must be named by source=")),
         (other, _) => {
             let why = format!(
-                "there is no type `{other}`; it is bind, glob, image, volume, tmpfs, ramfs or devpts"
+                "there is no type `{other}`; it is artifact, bind, glob, image, volume, tmpfs, ramfs or devpts"
             );
             return Err(Fault::invalid(why));
         }
@@ -140,6 +138,7 @@ fn finish(source: MountSource, target: &str, options: Vec<String>) -> Result<Mou
         MountSource::Bind(_) | MountSource::Glob(_) => Family::Bind,
         MountSource::Ramfs => Family::Ramfs,
         MountSource::Image(_) => Family::Image,
+        MountSource::Artifact(_) => Family::Artifact,
         MountSource::Volume(_) | MountSource::Anonymous => Family::Volume,
         MountSource::Tmpfs => Family::Tmpfs,
         MountSource::Devpts => Family::Devpts,

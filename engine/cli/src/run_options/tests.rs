@@ -302,6 +302,14 @@ fn mounts_are_written_with_keys() {
         "/m",
         &["rw", "subpath=/etc"],
     );
+    let artifact = MountSource::Artifact("r/a:1".to_owned());
+    check_mount(
+        "--mount",
+        "type=artifact,src=r/a:1,dest=/m,title=t,name=n",
+        artifact,
+        "/m",
+        &["title=t", "name=n"],
+    );
     let pattern = MountSource::Glob("/work/dir/x*".to_owned());
     check_mount("--mount", "type=glob,src=x*,ro", pattern, "", &["ro"]);
     check_mount("--mount", "type=ramfs,dst=/m,U", MountSource::Ramfs, "/m", &["U"]);
@@ -320,7 +328,10 @@ fn mounts_are_written_with_keys() {
         ("type=bind,src=/tmp", "the target is missing"),
         ("type=bind,dst=/x", "a bind mount needs a source"),
         ("type=bogus,dst=/x", "there is no type `bogus`"),
-        ("type=artifact,src=x,dst=/x", "`--mount=type=artifact` is not supported yet"),
+        ("type=artifact,dst=/x", "an artifact must be named"),
+        ("type=artifact,src=x,dst=/x,ro", "the mount of an artifact has no option `ro`"),
+        ("type=artifact,src=x,dst=/x,title=a,digest=b", "exclude each other"),
+        ("type=artifact,src=x,dst=/x,name=a/b", "`a/b` is no value for `name`"),
         ("type=image,dst=/x", "an image must be named"),
         ("type=image,src=x,dst=/x,U", "the mount of an image has no option `U`"),
         ("type=glob,dst=/x", "a glob needs a source"),

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use crate::args::LsArgs;
 
+pub mod artifact;
 pub mod container;
 pub mod df;
 pub mod events;

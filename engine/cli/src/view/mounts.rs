@@ -40,7 +40,12 @@ fn asked(request: &MountRequest) -> Option<Mount> {
         MountSource::Image(name) => {
             Some(Mount { rw: has("rw"), sub_path: sub_path(options), ..bare("image", name) })
         }
-        MountSource::Volume(_) | MountSource::Anonymous | MountSource::Tmpfs | MountSource::Glob(_) => None,
+        // As in Podman, artifacts are told of by the command line only.
+        MountSource::Volume(_)
+        | MountSource::Anonymous
+        | MountSource::Tmpfs
+        | MountSource::Artifact(_)
+        | MountSource::Glob(_) => None,
     }
 }
 

@@ -26,6 +26,7 @@ pub use self::error::{RegistryError, TransportError};
 pub use self::fetch::{FetchError, Fetched, fetch};
 use self::http::{Http, header};
 pub use self::options::{ClientOptions, ProxySettings};
+use crate::artifact::ArtifactManifest;
 use crate::config::MAX_CONFIG_SIZE;
 use crate::credentials::Credentials;
 use crate::decompress::{self, DecompressLimits};
@@ -103,6 +104,28 @@ struct Sent {
     document: Document,
 }
 
+/// A manifest, and where it was found.
+struct Chosen {
+    place: Arc<Place>,
+    sent: Sent,
+    manifest: Manifest,
+    /// The index it was chosen from, word for word, with its digest.
+    index: Option<(Vec<u8>, Digest)>,
+}
+
+/// An artifact whose manifest was fetched and checked.
+#[derive(Debug, Clone)]
+pub struct FoundArtifact {
+    /// The manifest, word for word.
+    pub bytes: Vec<u8>,
+    /// Its digest.
+    pub digest: Digest,
+    /// What it is called.
+    pub media_type: String,
+    /// The manifest, understood.
+    pub manifest: ArtifactManifest,
+}
+
 impl RegistrySource {
     /// Tells `progress` of tries that fail before any layer is opened.
     pub fn with_progress(self, progress: Arc<dyn Progress>) -> RegistrySource {
@@ -150,6 +173,71 @@ impl RegistrySource {
         }
     }
 
+    /// Fetches the manifest, of an index the one that fits the platform.
+    fn choose(&self, platform: &PlatformRequest) -> Result<Chosen, SourceError> {
+        let progress = self.progress.as_ref();
+        let (place, first) = self.first_that_works(|place| {
+            Ok((place.clone(), place.manifest(&place.reference, None, progress)?))
+        })?;
+        match first.document {
+            Document::Manifest(ref manifest, _) => {
+                let manifest = manifest.clone();
+                Ok(Chosen { place, sent: first, manifest, index: None })
+            }
+            Document::Index(ref index, _) => {
+                let chosen = index.choose(platform).map_err(|err| self.manifest_error(err))?;
+                let name = place.reference.with_digest(chosen.digest.clone());
+                let sent = place.manifest(&name, Some(chosen), progress)?;
+                let Document::Manifest(ref manifest, _) = sent.document else {
+                    return Err(self.manifest_error(crate::manifest::ManifestError::Neither));
+                };
+                let manifest = manifest.clone();
+                Ok(Chosen { place, sent, manifest, index: Some((first.bytes, first.digest)) })
+            }
+        }
+    }
+
+    /// Fetches the manifest of an artifact, or of an image that is taken for one, checked against its digest; and says
+    /// what it was called.
+    ///
+    /// # Errors
+    /// If no registry has it, or it cannot be used.
+    pub fn artifact(&self, platform: &PlatformRequest) -> Result<FoundArtifact, SourceError> {
+        let Chosen { place, sent, .. } = self.choose(platform)?;
+        let manifest = ArtifactManifest::parse(&sent.bytes).map_err(|err| self.manifest_error(err))?;
+        let media_type = match sent.document {
+            Document::Manifest(_, media_type) | Document::Index(_, media_type) => media_type,
+        };
+        *self.chosen.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
+        Ok(FoundArtifact { bytes: sent.bytes, digest: sent.digest, media_type, manifest })
+    }
+
+    /// Opens a blob of what was found last, as it is. Its bytes are checked against digest and size when the end is
+    /// reached, as those of [`ImageSource::open_layer`].
+    ///
+    /// # Errors
+    /// If the registry does not give it.
+    pub fn open_blob(
+        &self,
+        digest: &Digest,
+        size: u64,
+        progress: Arc<dyn Progress>,
+    ) -> Result<impl Read + Send + use<>, SourceError> {
+        let place = self.chosen_place(digest)?;
+        let reader = BlobReader::open(place.endpoint.clone(), place.blob(digest, size), progress)?;
+        Ok(DigestReader::new(reader, digest.clone(), Some(size)))
+    }
+
+    /// The place that had the manifest.
+    fn chosen_place(&self, digest: &Digest) -> Result<Arc<Place>, RegistryError> {
+        let chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        chosen.or_else(|| self.places.last().cloned()).ok_or_else(|| RegistryError::NotFound {
+            registry: self.image.domain().to_owned(),
+            what: format!("blob {digest}"),
+            detail: "no registry may be asked".to_owned(),
+        })
+    }
+
     fn manifest_error(&self, source: crate::manifest::ManifestError) -> SourceError {
         SourceError::Manifest { image: self.image.to_string(), source }
     }
@@ -165,26 +253,7 @@ impl ImageSource for RegistrySource {
     }
 
     fn resolve(&self, platform: &PlatformRequest) -> Result<ResolvedImage, SourceError> {
-        let progress = self.progress.as_ref();
-        let (place, first) = self.first_that_works(|place| {
-            Ok((place.clone(), place.manifest(&place.reference, None, progress)?))
-        })?;
-        let (index, sent, manifest) = match first.document {
-            Document::Manifest(ref manifest, _) => {
-                let manifest = manifest.clone();
-                (None, first, manifest)
-            }
-            Document::Index(ref index, _) => {
-                let chosen = index.choose(platform).map_err(|err| self.manifest_error(err))?;
-                let name = place.reference.with_digest(chosen.digest.clone());
-                let sent = place.manifest(&name, Some(chosen), progress)?;
-                let Document::Manifest(ref manifest, _) = sent.document else {
-                    return Err(self.manifest_error(crate::manifest::ManifestError::Neither));
-                };
-                let manifest = manifest.clone();
-                (Some((first.bytes, first.digest)), sent, manifest)
-            }
-        };
+        let Chosen { place, sent, manifest, index } = self.choose(platform)?;
         manifest.check().map_err(|err| self.manifest_error(err))?;
         let config_bytes = place.config(&manifest)?;
         *self.chosen.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
@@ -210,16 +279,7 @@ impl ImageSource for RegistrySource {
         limits: &DecompressLimits,
         progress: Arc<dyn Progress>,
     ) -> Result<Box<dyn Read + Send>, SourceError> {
-        let chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let place = chosen.or_else(|| self.places.last().cloned());
-        let Some(place) = place else {
-            return Err(RegistryError::NotFound {
-                registry: self.image.domain().to_owned(),
-                what: format!("blob {}", layer.digest),
-                detail: "no registry may be asked".to_owned(),
-            }
-            .into());
-        };
+        let place = self.chosen_place(&layer.digest)?;
         let reader =
             BlobReader::open(place.endpoint.clone(), place.blob(&layer.digest, layer.size), progress)?;
         decompress::open_verified(reader, &layer.digest, layer.size, limits)

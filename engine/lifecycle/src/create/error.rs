@@ -10,6 +10,7 @@ use pontoon_storage::{
     VolumeError,
 };
 
+use crate::artifact::UseArtifactError;
 use crate::health::HealthError;
 use crate::id_maps::IdMapsError;
 use crate::labels::relabel::RelabelError;
@@ -107,6 +108,9 @@ pub enum CreateError {
         #[source]
         source: FindImageError,
     },
+    /// An artifact that is to be mounted.
+    #[error(transparent)]
+    MountedArtifact(#[from] UseArtifactError),
     /// A time zone that the host does not know.
     #[error("there is no time zone `{zone}` in /usr/share/zoneinfo")]
     TimeZone {
@@ -202,6 +206,7 @@ impl CreateError {
             Self::MountedImage { source: FindImageError::NotFound { .. }, name } => {
                 Some(format!("pull it first: pontoon pull {name}"))
             }
+            Self::MountedArtifact(err) => err.hint(),
             Self::VolumeDeed(err) => err.hint(),
             Self::VolumeOption(err) => err.hint(),
             Self::TimeZone { .. } => Some(

@@ -27,7 +27,7 @@ use crate::record::ContainerRecord;
 use crate::remove::{self, RemoveOptions};
 use crate::request::{CreateRequest, UserNsMode};
 use crate::secret::{self, UseError};
-use crate::{base, health, id_maps};
+use crate::{artifact, base, health, id_maps};
 
 /// The variable in which the service manager names the directory of credentials (systemd.exec(5)).
 pub(crate) const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
@@ -72,6 +72,7 @@ pub fn create(
     expand_globs(&mut request)?;
     check_sources(&request)?;
     let mounted_images = mounted_images(store, &request)?;
+    artifact::mounted(store, &request)?;
     let config = base::config(store, image)?;
     health::plan(&request.health, &config)?;
     for (option, name) in request.sharing() {

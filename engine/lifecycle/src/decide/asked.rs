@@ -7,6 +7,7 @@ use pontoon_runtime::plan::{Mount, MountSource as Source, Propagation};
 
 use super::mounts::{bind, plain, tmpfs};
 use super::{DecideError, Facts};
+use crate::artifact::BlobFile;
 use crate::mount_ids;
 use crate::record::{ContainerRecord, VolumeFilesystem, VolumeUse};
 use crate::request::{MountRequest, MountSource};
@@ -30,6 +31,8 @@ pub(super) struct Asked<'a> {
     pub is_rootless: bool,
     /// The layers of images that are mounted, the topmost first: by the numbers of the mounts that ask for them.
     pub images: &'a [(usize, Vec<PathBuf>)],
+    /// The files of artifacts that are mounted: by the numbers of the mounts that ask for them.
+    pub artifacts: &'a [(usize, Vec<BlobFile>)],
     /// Whether root file systems are served by a program, since the kernel's overlayfs cannot be had.
     pub is_served: bool,
     /// Whether rules of the control group guard the host's devices.
@@ -51,6 +54,7 @@ impl<'a> Asked<'a> {
             stored: facts.stored,
             is_rootless: facts.caller.uid != 0,
             images: &facts.images,
+            artifacts: &facts.artifacts,
             has_device_rules,
             is_served: matches!(facts.rootfs, pontoon_runtime::plan::RootfsSource::Fuse { .. }),
         }
@@ -88,6 +92,14 @@ pub(super) fn mounts(asked: &Asked<'_>) -> Result<Vec<Mount>, DecideError> {
                 let nodev = asked.without_devices();
                 with_options(Mount { read_only, nosuid: false, nodev, ..plain(source, target) }, options)
             }
+            MountSource::Artifact(_) => {
+                let files = asked.artifacts.iter().filter(|(of, _)| *of == number).flat_map(|(_, it)| it);
+                for mount in artifact(&files.collect::<Vec<_>>(), target, options) {
+                    check_target(&mount.target)?;
+                    mounts.push((mount, options));
+                }
+                continue;
+            }
             // These have become volumes and binds when the container was made.
             MountSource::Volume(_) | MountSource::Anonymous | MountSource::Glob(_) => continue,
         };
@@ -112,6 +124,23 @@ pub(super) fn mounts(asked: &Asked<'_>) -> Result<Vec<Mount>, DecideError> {
         Ok(mount)
     };
     mounts.into_iter().enumerate().map(finish).collect()
+}
+
+/// The mounts of an artifact's files: the only one at the target, or in it where that is a directory; several always in
+/// it. Nobody writes to them: they lie in the store under their digests. As Podman has it, a name that was asked for
+/// gets a number where there are several.
+fn artifact(files: &[&BlobFile], target: &str, options: &[String]) -> Vec<Mount> {
+    let name = options.iter().find_map(|it| it.strip_prefix("name="));
+    let mount = |source, target: &str| Mount { read_only: true, ..plain(source, target) };
+    if let [only] = files {
+        let name = name.unwrap_or(&only.name).to_owned();
+        return vec![mount(Source::File { path: only.path.clone(), name }, target)];
+    }
+    let several = files.iter().enumerate().map(|(number, file)| {
+        let name = name.map_or_else(|| file.name.clone(), |it| format!("{it}-{number}"));
+        mount(bind(file.path.clone(), target).source, &format!("{target}/{name}"))
+    });
+    several.collect()
 }
 
 /// A mount that the specification of a device asks for.
@@ -315,9 +344,26 @@ mod tests {
             stored: &IdMaps::all(),
             is_rootless,
             images: &[],
+            artifacts: &[],
             is_served: false,
             has_device_rules: false,
         })
+    }
+
+    #[test]
+    fn the_only_file_of_an_artifact_is_at_the_target_and_several_are_in_it() {
+        let file = |name: &str| BlobFile { path: format!("/blobs/{name}").into(), name: name.to_owned() };
+        let (a, b) = (file("a"), file("b"));
+        let [only] = &artifact(&[&a], "/m", &[])[..] else { panic!("one") };
+        let expected = Source::File { path: "/blobs/a".into(), name: "a".to_owned() };
+        assert!(only.source == expected && only.target == "/m" && only.read_only);
+        let targets = |options: &[&str]| {
+            let mounts = artifact(&[&a, &b], "/m", &words(options));
+            assert!(mounts.iter().all(|it| it.read_only));
+            mounts.into_iter().map(|it| it.target).collect::<Vec<_>>()
+        };
+        assert_eq!(targets(&[]), ["/m/a", "/m/b"]);
+        assert_eq!(targets(&["name=x"]), ["/m/x-0", "/m/x-1"]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use pontoon_runtime::plan::{Labels, RootfsSource};
 use pontoon_runtime::seccomp::Profile;
 use pontoon_storage::StorePaths;
 
+use crate::artifact::BlobFile;
 use crate::cdi::Edits;
 use crate::devices::{FoundDevice, NoFilter};
 use crate::record::ContainerRecord;
@@ -48,6 +49,8 @@ pub struct Facts<'a> {
     pub fresh_volumes: Vec<String>,
     /// The layers of images that are mounted, the topmost first: by the numbers of the mounts that ask for them.
     pub images: Vec<(usize, Vec<PathBuf>)>,
+    /// The files of artifacts that are mounted: by the numbers of the mounts that ask for them.
+    pub artifacts: Vec<(usize, Vec<BlobFile>)>,
     /// The profile of the default filter, if the host has one of its own.
     pub seccomp_profile: Option<Profile>,
     /// Whether a journal runs.

@@ -160,6 +160,7 @@ pub fn files(
         stored,
         is_rootless: caller.uid != 0,
         images: &[],
+        artifacts: &[],
         is_served: false,
         has_device_rules: false,
     };

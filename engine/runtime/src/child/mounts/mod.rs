@@ -131,6 +131,16 @@ fn make(
             set_attributes(&mounted, mount, recursive).map_err(&failed)?;
             (mounted, target)
         }
+        MountSource::File { name, .. } => {
+            let Some(mounted) = source else { return Err(failed(Errno::BADF)) };
+            let there = existing(root, &mount.target).map_err(at(Step::MountTarget, &mount.target))?;
+            let is_directory = |it: OwnedFd| Ok(paths::kind(&it)? == FileType::Directory);
+            let within = there.map_or(Ok(false), is_directory).map_err(&failed)?;
+            let path = if within { format!("{}/{name}", mount.target) } else { mount.target.clone() };
+            let target = asked_target(root, &path, Make::File)?;
+            set_attributes(&mounted, mount, false).map_err(&failed)?;
+            (mounted, target)
+        }
         MountSource::Device { .. } => {
             let Some(mounted) = source else { return Err(failed(Errno::BADF)) };
             let target = asked_target(root, &mount.target, Make::File)?;

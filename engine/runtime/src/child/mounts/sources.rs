@@ -53,6 +53,7 @@ pub(in crate::child) fn open_sources(
             show_with_ids(&mounted, path, *recursive, spaces, number)?;
             Ok(Some(mounted))
         }
+        MountSource::File { path, .. } => clone_part(path, None, false).map(Some),
         MountSource::Link { path, recursive } => open_unfollowed(path, *recursive).map(Some),
         MountSource::Device { path, number } => open_device(path, *number).map(Some),
         _ => Ok(None),
