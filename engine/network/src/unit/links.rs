@@ -163,7 +163,7 @@ pub struct Pair<'a> {
     pub mtu: Option<u32>,
 }
 
-/// Makes a pair; both sides are up.
+/// Makes a pair; the port is up.
 pub fn add_pair(socket: &mut Socket, pair: &Pair<'_>) -> io::Result<()> {
     let mut request = Message::new(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link_head(0, IFF_UP, 0))
         .with_text(IFLA_IFNAME, pair.name)
@@ -174,8 +174,9 @@ pub fn add_pair(socket: &mut Socket, pair: &Pair<'_>) -> io::Result<()> {
     socket.ask(request.with_nested(IFLA_LINKINFO, |it| {
         it.with_text(IFLA_INFO_KIND, "veth").with_nested(IFLA_INFO_DATA, |it| {
             it.with_nested(VETH_INFO_PEER, |it| {
+                // Not up: the kernel makes this one first, and alone it cannot be (`veth_open`).
                 let mut it = it
-                    .with_bytes(&link_head(0, IFF_UP, 0))
+                    .with_bytes(&link_head(0, 0, 0))
                     .with_text(IFLA_IFNAME, pair.inside)
                     .with(IFLA_ADDRESS, &pair.mac.0)
                     .with(IFLA_NET_NS_FD, &pair.namespace.as_raw_fd().to_ne_bytes());

@@ -7,8 +7,9 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use pontoon_network::dns::DnsServer;
 use pontoon_network::host_address;
 use pontoon_network::lease::{Refusal, Reply, Request, SOCKET};
 use pontoon_rootless::packet;
@@ -36,11 +37,14 @@ const WORKER: u64 = 2;
 const UPLINK: u64 = 3;
 const UPLINK_DELAY: u64 = 4;
 const HOST: u64 = 5;
+const NAMES: u64 = 6;
 const CLIENTS: u64 = 1 << 32;
 
 /// Names under which the service manager keeps things for us.
 const KEPT_USER: &str = "user";
 const KEPT_NETWORK: &str = "network";
+/// Names the host's resolvers.
+const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// How long the unit stays when nobody needs it any more: somebody may come at once.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// `RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE`: what may change the host's address.
@@ -108,6 +112,8 @@ struct Outside {
     host: OwnedFd,
     host_address: Option<IpAddr>,
     state: State,
+    /// The name server.
+    names: DnsServer,
     clients: BTreeMap<u64, Client>,
     next_client: u64,
     is_over: bool,
@@ -122,13 +128,17 @@ pub fn run() -> Result<(), OutsideError> {
     outside.manager.tell("READY=1");
     let mut events = [epoll::Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; 32];
     while !outside.is_over {
-        let count = match epoll::wait(&outside.epoll, &mut events[..], None) {
+        let timeout = outside.names.next_timeout().map(until);
+        let count = match epoll::wait(&outside.epoll, &mut events[..], timeout.as_ref()) {
             Ok(count) => count,
             Err(Errno::INTR) => continue,
             Err(err) => return Err(failed("wait for events")(err.into())),
         };
         for event in events.iter().take(count) {
             outside.happened(event.data.u64());
+        }
+        if count == 0 {
+            outside.turn_names();
         }
     }
     outside.end();
@@ -177,6 +187,7 @@ impl Outside {
             host: watch_host().map_err(failed("watch the host's addresses"))?,
             host_address: None,
             state: State::default(),
+            names: DnsServer::new(Path::new(RESOLV_CONF)).map_err(failed("make the name server"))?,
             clients: BTreeMap::new(),
             next_client: CLIENTS,
             is_over: false,
@@ -186,6 +197,7 @@ impl Outside {
         outside.watch(outside.worker.as_fd(), WORKER)?;
         outside.watch(outside.uplink_delay.as_fd(), UPLINK_DELAY)?;
         outside.watch(outside.host.as_fd(), HOST)?;
+        outside.watch(outside.names.as_fd(), NAMES)?;
         if let Err(err) = outside.prepare(is_used) {
             super::warn(&err.to_string());
         }
@@ -210,7 +222,16 @@ impl Outside {
                 self.start_uplink();
             }
             HOST => self.host_changed(),
+            NAMES => self.turn_names(),
             client => self.hear(client),
+        }
+    }
+
+    fn turn_names(&mut self) {
+        if let Err(err) = self.names.turn(Instant::now()) {
+            // Started anew, it may have more luck.
+            super::warn(&format!("the name server fails: {err}"));
+            std::process::exit(1);
         }
     }
 
@@ -395,6 +416,18 @@ fn listen_at(path: &Path) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
+/// How long it is until then.
+fn until(then: Instant) -> Timespec {
+    timespec(then.saturating_duration_since(Instant::now()))
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    Timespec {
+        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: duration.subsec_nanos().into(),
+    }
+}
+
 fn timer() -> Result<OwnedFd, OutsideError> {
     timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)
         .map_err(|err| failed("make a timer")(err.into()))
@@ -402,11 +435,7 @@ fn timer() -> Result<OwnedFd, OutsideError> {
 
 /// Sets a timer, or stops it.
 fn set_timer(timer: &OwnedFd, after: Option<Duration>) {
-    let after = after.unwrap_or_default();
-    let value = Timespec {
-        tv_sec: i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: after.subsec_nanos().into(),
-    };
+    let value = timespec(after.unwrap_or_default());
     let never = Timespec { tv_sec: 0, tv_nsec: 0 };
     let _ = timerfd_settime(
         timer,

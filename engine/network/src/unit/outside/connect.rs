@@ -1,7 +1,9 @@
 //! Connecting containers: all of it, or nothing.
 
+use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 
+use pontoon_network::dns::{Member, NetworkNames};
 use pontoon_network::join::{Attachment, Join, Joined, JoinedNetwork, Link};
 use pontoon_network::lease::Refusal;
 
@@ -41,6 +43,9 @@ impl Outside {
             client.lease = Some(lease);
             client.namespace = Some(namespace);
         }
+        for it in &joined.networks {
+            self.tell_names(&it.network);
+        }
         Ok(joined)
     }
 
@@ -63,6 +68,7 @@ impl Outside {
             lease.join.attachments.push(attachment);
             lease.joined.networks.push(joined.clone());
         }
+        self.tell_names(&joined.network);
         Ok(joined)
     }
 
@@ -110,16 +116,49 @@ impl Outside {
         }
         let order = Order::Network(Box::new(link.clone()));
         match self.order(&order, &[]).map_err(|err| broken(&err))? {
-            (Answer::Sockets(_), _sockets) => {}
+            (Answer::Sockets(_), sockets) => self.listen_for_names(link, sockets)?,
             _ => return Err(malformed()),
         }
         self.state.add(link.clone());
         Ok(())
     }
 
+    /// Names are asked for on these sockets: of each gateway one for datagrams and one that listens.
+    fn listen_for_names(&mut self, link: &Link, sockets: Vec<OwnedFd>) -> Result<(), Refusal> {
+        let mut sockets = sockets.into_iter();
+        while let (Some(datagrams), Some(listening)) = (sockets.next(), sockets.next()) {
+            let (datagrams, listening) = (UdpSocket::from(datagrams), TcpListener::from(listening));
+            self.names
+                .add_listener(&link.name, datagrams, listening)
+                .map_err(|err| Refusal::of(&err, None))?;
+        }
+        Ok(())
+    }
+
+    /// Tells the name server who is on a network.
+    fn tell_names(&mut self, network: &str) {
+        let mut names = NetworkNames::default();
+        for lease in self.clients.values().filter_map(|it| it.lease.as_ref()) {
+            let Some(joined) = lease.joined.networks.iter().find(|it| it.network == network) else {
+                continue;
+            };
+            if let Some(asked) = lease.join.attachments.iter().find(|it| it.network.name == network) {
+                names.internal = asked.network.internal;
+                names.resolvers.clone_from(&asked.network.dns_servers);
+            }
+            names.members.push(Member {
+                addresses: joined.addresses.iter().map(|it| it.address).collect(),
+                names: lease.join.names.iter().chain(&joined.aliases).cloned().collect(),
+                resolvers: lease.join.dns_servers.clone(),
+            });
+        }
+        self.names.set_names(network, &names);
+    }
+
     /// Takes a network away that nobody is on.
     pub(super) fn take_away(&mut self, link: &Link) -> Result<(), Refusal> {
         self.order(&Order::RemoveNetwork(Box::new(link.clone())), &[]).map_err(|err| broken(&err))?;
+        self.names.remove_network(&link.name);
         self.state.remove(&link.name);
         Ok(())
     }
@@ -127,6 +166,7 @@ impl Outside {
     /// What a container had on these networks is free.
     pub(super) fn release(&mut self, container: &str, networks: &[JoinedNetwork]) {
         for joined in networks {
+            self.tell_names(&joined.network);
             if let Some(port) = self.state.release(container, joined) {
                 // It vanishes with the container's namespace in any case.
                 let _ = self.order(&Order::Unplug(port), &[]);
