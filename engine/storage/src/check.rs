@@ -27,6 +27,8 @@ pub enum Part {
     Container,
     /// Images.
     Image,
+    /// Pods.
+    Pod,
     /// Secrets.
     Secret,
     /// Volumes.
@@ -41,6 +43,7 @@ impl Part {
             Self::Artifact => "artifact",
             Self::Container => "container",
             Self::Image => "image",
+            Self::Pod => "pod",
             Self::Secret => "secret",
             Self::Volume => "volume",
         }
@@ -61,7 +64,7 @@ pub struct Damage {
 /// What a check has found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckReport {
-    /// What is damaged: images, containers, volumes, secrets, artifacts.
+    /// What is damaged: images, containers, pods, volumes, secrets, artifacts.
     pub damages: Vec<Damage>,
     /// Full names of images that lead nowhere.
     pub stale_image_names: Vec<String>,
@@ -103,6 +106,7 @@ impl Store {
         let needed = self.check_images(options, &mut report)?;
         self.check_image_names(&mut report)?;
         self.check_containers(&mut report)?;
+        self.check_pods(&mut report)?;
         self.check_volumes(&mut report)?;
         self.check_secrets(&mut report)?;
         self.check_artifacts(options, &mut report);
@@ -245,6 +249,14 @@ impl Store {
             }
         }
         report.stale_container_names.sort_unstable();
+        Ok(())
+    }
+
+    fn check_pods(&self, report: &mut CheckReport) -> Result<(), FileError> {
+        for (id, error) in self.list_pods()?.broken {
+            let faults = vec![words(&error)];
+            report.damages.push(Damage { part: Part::Pod, id: id.to_string(), faults });
+        }
         Ok(())
     }
 

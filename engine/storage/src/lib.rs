@@ -14,6 +14,8 @@
 //! ROOT/images/names/NAME                   a link whose text is the image's id and the name
 //! ROOT/containers/HEX/{record.json,exit.json,upper/,work/,rootfs/}
 //! ROOT/containers/names/NAME               a link whose text is the container's id
+//! ROOT/pods/HEX/{record.json,rootfs/}
+//! ROOT/pods/names/NAME                     a link whose text is the pod's id
 //! ROOT/volumes/NAME/{record.json,_data/,needs-copy-up}
 //! ROOT/secrets/NAME/{record.json,data}
 //! ROOT/artifacts/{oci-layout,index.json,blobs/ALGORITHM/HEX}
@@ -28,11 +30,12 @@
 //!
 //! 1. [`PullLock`], one per key of the caller's choice
 //! 2. [`LayerLease`] (shared; deleting layers needs it alone and never waits for it)
-//! 3. [`ContainerLock`], by rising id
-//! 4. [`VolumeLock`], by rising name
-//! 5. the lock of one layer while its shifted copy is made
-//! 6. the index locks of images, container names, volumes and artifacts, in this order: taken and given back inside one
-//!    call
+//! 3. [`PodLock`], one
+//! 4. [`ContainerLock`], by rising id
+//! 5. [`VolumeLock`], by rising name
+//! 6. the lock of one layer while its shifted copy is made
+//! 7. the index locks of images, container names, pod names, volumes and artifacts, in this order: taken and given back
+//!    inside one call
 //!
 //! # Order of writes
 //!
@@ -51,6 +54,7 @@ mod id;
 mod images;
 mod layers;
 mod lock;
+mod pods;
 mod record;
 mod remove;
 mod reset;
@@ -83,7 +87,8 @@ pub use images::{
     TagError,
 };
 pub use layers::{LayerError, LayerMeta};
-pub use lock::{ContainerLock, LayerLease, PullLock, VolumeLock};
+pub use lock::{ContainerLock, LayerLease, PodLock, PullLock, VolumeLock};
+pub use pods::{CreatePodError, FindPodError, PodEntry, PodHandle, PodList};
 pub use record::{Durability, RecordError, Unsynced, read_record, replace_file, write_record_atomically};
 pub use remove::remove_tree;
 pub use secrets::{MAX_SECRET, SecretData, SecretError, SecretRecord};

@@ -33,6 +33,10 @@ lock_owner! {
     LayerLease
 }
 lock_owner! {
+    /// Says that this process is changing one pod, or adding a container to it.
+    PodLock
+}
+lock_owner! {
     /// Says that this process is changing one container.
     ContainerLock
 }
@@ -41,7 +45,7 @@ lock_owner! {
     VolumeLock
 }
 lock_owner! {
-    /// Guards an index (image names, container names) or one layer during one call.
+    /// Guards an index (names of images, containers, pods) or one layer during one call.
     IndexLock
 }
 

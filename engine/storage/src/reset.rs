@@ -9,12 +9,13 @@ use crate::error::FileError;
 use crate::store::{OpenError, Store};
 
 /// What a store has in its directory; the file that says what it is goes last.
-const OWN: [&str; 10] = [
+const OWN: [&str; 11] = [
     "artifacts",
     "containers",
     "images",
     "layers",
     "networks",
+    "pods",
     "secrets",
     "tmp",
     "trash",

@@ -94,6 +94,8 @@ pub struct Store {
     image_names: OnceLock<Place>,
     containers: OnceLock<Place>,
     container_names: OnceLock<Place>,
+    pods: OnceLock<Place>,
+    pod_names: OnceLock<Place>,
     volumes: OnceLock<Place>,
     secrets: OnceLock<Place>,
     tmp: OnceLock<Place>,
@@ -117,6 +119,8 @@ impl Store {
             image_names: OnceLock::new(),
             containers: OnceLock::new(),
             container_names: OnceLock::new(),
+            pods: OnceLock::new(),
+            pod_names: OnceLock::new(),
             volumes: OnceLock::new(),
             secrets: OnceLock::new(),
             tmp: OnceLock::new(),
@@ -181,6 +185,14 @@ impl Store {
 
     pub(crate) fn container_names(&self) -> Result<&Place, FileError> {
         below(&self.container_names, self.containers()?, "names")
+    }
+
+    pub(crate) fn pods(&self) -> Result<&Place, FileError> {
+        below(&self.pods, &self.root, "pods")
+    }
+
+    pub(crate) fn pod_names(&self) -> Result<&Place, FileError> {
+        below(&self.pod_names, self.pods()?, "names")
     }
 
     pub(crate) fn volumes(&self) -> Result<&Place, FileError> {

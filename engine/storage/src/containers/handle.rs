@@ -38,7 +38,7 @@ fn delete(dir: BorrowedFd<'_>, name: &str) -> rustix::io::Result<()> {
 }
 
 /// Whether a record lost its text to a power cut: an empty file, or one of zero bytes.
-pub(super) fn is_lost(bytes: &[u8]) -> bool {
+pub(crate) fn is_lost(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| *byte == 0)
 }
 

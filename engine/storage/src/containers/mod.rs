@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 
 pub use error::{CreateError, FindContainerError, RemoveContainerError, RenameContainerError};
 pub use handle::ContainerHandle;
-use handle::is_lost;
+pub(crate) use handle::is_lost;
 
 use crate::dir::Place;
 use crate::error::{At, FileError};
