@@ -62,6 +62,9 @@ pub enum Request {
         /// Seconds; `None` is the container's own.
         timeout: Option<u32>,
     },
+    /// The client is the supervisor of a member of the pod whose infra container this is; it is one as long as it is
+    /// connected. Answered by [`Reply::Done`].
+    Member,
     /// The container has another name; answered by [`Reply::Done`].
     Renamed(String),
     /// Get the root of the container's files, without what is mounted in it: answered by [`Reply::Done`], with a handle of a

@@ -1,12 +1,13 @@
-//! `--init`: the first process of a container that reaps orphans and hands signals on to the payload.
+//! `--init`: the first process of a container that reaps orphans and hands signals on to the payload. Without a payload it
+//! is all that there is in a pod's infra container, and in a shared pid namespace the parent of orphans.
 
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-/// Runs until the payload has ended; gives its exit code.
+/// Runs until the payload has ended, and gives its exit code; without one, until it is asked to end.
 pub fn run(payload: Option<i32>) -> i32 {
-    let Some(payload) = payload.map(Pid::from_raw) else { return 125 };
+    let Some(payload) = payload.map(Pid::from_raw) else { return pause() };
     let all = SigSet::all();
     if all.thread_block().is_err() {
         return 125;
@@ -27,6 +28,22 @@ pub fn run(payload: Option<i32>) -> i32 {
             Ok(signal) => {
                 let _ = kill(payload, signal);
             }
+        }
+    }
+}
+
+/// Only waits and reaps. SIGTERM and SIGINT end it, as they end Podman's.
+fn pause() -> i32 {
+    let all = SigSet::all();
+    if all.thread_block().is_err() {
+        return 125;
+    }
+    loop {
+        match all.wait() {
+            Ok(Signal::SIGTERM | Signal::SIGINT) => return 0,
+            // No child has the pid 0, so none is the payload.
+            Ok(Signal::SIGCHLD) => drop(reap(Pid::from_raw(0))),
+            _ => {}
         }
     }
 }

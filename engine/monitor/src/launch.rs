@@ -172,7 +172,7 @@ pub fn launch(
         _ => None,
     };
     let Streams { payload: streams, output, input } = make_streams(plan)?;
-    let init = if plan.container.process.init {
+    let init = if plan.container.process.init || plan.container.process.pauses {
         Some(seal::own_program().map_err(LaunchError::io("open our own program"))?)
     } else {
         None

@@ -71,6 +71,9 @@ pub struct MonitorPlan {
     /// Seconds that it may run.
     #[serde(default)]
     pub timeout: Option<u32>,
+    /// What it is in its pod.
+    #[serde(default)]
+    pub pod: Option<PodRole>,
     /// Volumes that need no first copy once it runs.
     pub first_used_volumes: Vec<FirstUse>,
     /// Where the pid of its first process is written.
@@ -84,6 +87,23 @@ impl MonitorPlan {
     pub fn pidfiles(&self) -> impl Iterator<Item = &PathBuf> {
         self.pidfile.iter().chain(&self.monitor_pidfile)
     }
+}
+
+/// What a container is in its pod. Each member holds a connection to the infra container's supervisor as long as its own
+/// supervisor lives: so that one knows, without asking anybody, when the last has ended, however it did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PodRole {
+    /// It holds the pod's namespaces.
+    Infra {
+        /// It ends when the last member has (`--exit-policy stop`).
+        stops_with_last: bool,
+    },
+    /// It is one of those that share them.
+    Member {
+        /// The runtime directory of the infra container.
+        infra: PathBuf,
+    },
 }
 
 /// A volume that was never filled from an image.

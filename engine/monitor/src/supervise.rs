@@ -54,6 +54,8 @@ const UNATTENDED: u64 = 1 << 40;
 struct Client {
     socket: OwnedFd,
     waits: bool,
+    /// It is the supervisor of a member of the pod.
+    is_member: bool,
 }
 
 /// A process that joined.

@@ -462,6 +462,9 @@ pub struct Process {
     pub unattended: bool,
     /// Put a small init before it, which reaps orphans and forwards signals.
     pub init: bool,
+    /// Nothing is executed: that init stands alone, until it is asked to end. For containers that only hold namespaces.
+    #[serde(default)]
+    pub pauses: bool,
 }
 
 /// Labels that a program is executed with.

@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use pontoon_monitor::control::{self, Reply, Request};
 use pontoon_monitor::event::Deed;
+use pontoon_monitor::plan::PodRole;
 use pontoon_monitor::state::FailureReport;
 use pontoon_runtime::plan::Process;
 use pontoon_runtime::start::{Extras, Joining, StandardStreams};
@@ -24,7 +25,7 @@ impl Supervisor<'_> {
             let token = self.next_client;
             self.next_client += 1;
             if self.watch(socket.as_fd(), token, EventFlags::IN).is_ok() {
-                self.clients.insert(token, Client { socket, waits: false });
+                self.clients.insert(token, Client { socket, waits: false, is_member: false });
             }
         }
     }
@@ -33,6 +34,18 @@ impl Supervisor<'_> {
         if let Some(client) = self.clients.remove(&token) {
             self.forget(client.socket.as_fd());
             self.give_up(|purpose| matches!(purpose, Purpose::Exec { client, .. } if client == token));
+            if client.is_member {
+                self.member_left();
+            }
+        }
+    }
+
+    /// The last member of the pod takes the infra container with it, if that is the pod's policy.
+    fn member_left(&mut self) {
+        let stops = matches!(self.plan.pod, Some(PodRole::Infra { stops_with_last: true }));
+        if stops && !self.halt.is_asked && !self.clients.values().any(|it| it.is_member) {
+            self.halt.by_command = true;
+            self.stop(None);
         }
     }
 
@@ -82,6 +95,10 @@ impl Supervisor<'_> {
                 self.begin_check();
             }
             Request::Attach => self.attach(token, fds),
+            Request::Member => {
+                client.is_member = true;
+                self.reply(token, &Reply::Done, &[]);
+            }
             Request::Renamed(name) => {
                 self.teller.renamed(name);
                 self.reply(token, &Reply::Done, &[]);

@@ -172,12 +172,11 @@ pub(super) fn confine_and_exec(
         // Their programs are the image's: they are confined like everything else of it.
         super::run_here(hooks, Stage::StartContainer)?;
     }
-    if process.init
-        && let Some(init) = &extras.init
-    {
-        return exec_behind_init(process, &identity, init, socket);
+    match &extras.init {
+        Some(init) if process.pauses => Err(exec_init(init, None)),
+        Some(init) if process.init => exec_behind_init(process, &identity, init, socket),
+        _ => Err(exec(process, &identity)),
     }
-    Err(exec(process, &identity))
 }
 
 /// Leaves nothing of the host in our hands, and hides us from the container's processes before we give up what they do not
@@ -226,10 +225,16 @@ fn exec_behind_init(
         }
         Cloned::Parent { pid, .. } => {
             let pid = CString::new(pid.as_raw_nonzero().to_string()).unwrap_or_default();
-            let arguments = CStringArray::new(vec![c"pontoon-init".to_owned(), pid]);
-            Err(failed(sys::exec_fd(init.as_fd(), &arguments, &CStringArray::new(Vec::new()))))
+            Err(exec_init(init, Some(pid)))
         }
     }
+}
+
+/// Becomes the small init program, for a payload or alone.
+fn exec_init(init: &OwnedFd, payload: Option<CString>) -> Failure {
+    let arguments = [c"pontoon-init".to_owned()].into_iter().chain(payload).collect();
+    let err = sys::exec_fd(init.as_fd(), &CStringArray::new(arguments), &CStringArray::new(Vec::new()));
+    Failure::new(Step::Exec, "init", errno(&err))
 }
 
 pub(super) fn errno(err: &std::io::Error) -> Errno {
