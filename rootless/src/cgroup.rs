@@ -220,18 +220,27 @@ impl Cgroup {
         if self.path.join(file).exists() {
             return self.write(file, value);
         }
-        let option = option.to_owned();
+        self.expect_controller(controller, option)?;
+        Err(CgroupError::NoFile { controller, file: file.to_owned(), option: option.to_owned() })
+    }
+
+    /// Checks that a controller, which somebody needs for `option`, is at work in the group.
+    ///
+    /// # Errors
+    /// [`CgroupError::NotDelegated`] or [`CgroupError::NotOffered`].
+    pub fn expect_controller(&self, controller: &'static str, option: &str) -> Result<(), CgroupError> {
+        let option = || option.to_owned();
         let has = |group: &Path| {
             let text = fs::read_to_string(group.join("cgroup.controllers")).unwrap_or_default();
             text.split_whitespace().any(|it| it == controller)
         };
-        Err(if !has(Path::new(MOUNT)) {
-            CgroupError::NotOffered { controller, option }
-        } else if has(&self.path) {
-            CgroupError::NoFile { controller, file: file.to_owned(), option }
-        } else {
-            CgroupError::NotDelegated { controller, option, path: self.path.clone() }
-        })
+        match (has(&self.path), has(Path::new(MOUNT))) {
+            (true, _) => Ok(()),
+            (false, false) => Err(CgroupError::NotOffered { controller, option: option() }),
+            (false, true) => {
+                Err(CgroupError::NotDelegated { controller, option: option(), path: self.path.clone() })
+            }
+        }
     }
 
     /// Writes a file of the group.

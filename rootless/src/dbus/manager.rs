@@ -143,7 +143,7 @@ pub(super) async fn job_ends(link: &Link) -> zbus::Result<MessageStream> {
 }
 
 /// Waits for the end of a job and gives its result.
-async fn end_of_job(ends: &mut MessageStream, job: OwnedObjectPath) -> zbus::Result<String> {
+pub(super) async fn end_of_job(ends: &mut MessageStream, job: OwnedObjectPath) -> zbus::Result<String> {
     loop {
         let (ended, result) = next_end(ends).await?;
         if ended == job {

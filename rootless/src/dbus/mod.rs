@@ -8,6 +8,7 @@ mod bus;
 mod fault;
 mod linger;
 mod manager;
+mod slice;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -19,4 +20,5 @@ pub use manager::{
     ManagerError, ScopeRequest, UnitDeed, UnitState, change_units, daemon_reload, loaded_units,
     start_commands, start_scope, unit_active_state, units_named,
 };
+pub use slice::{DeviceRate, SliceLimit, SliceRequest, start_slice};
 pub use target::{Target, settled};
