@@ -56,7 +56,7 @@ pub fn mend(host: &Host, store: &Store, damage: &Damage, force: bool) -> Mended 
             Ok(()) => Mended::NewRecord,
             Err(err) => left(&err),
         },
-        Part::Container | Part::Secret if !force => Mended::Left("--force removes it".to_owned()),
+        Part::Container | Part::Pod | Part::Secret if !force => Mended::Left("--force removes it".to_owned()),
         Part::Secret => store.remove_secret(&damage.id).map_or_else(|err| left(&err), |()| Mended::Removed),
         Part::Container => match remove_container(host, store, &damage.id) {
             Ok(()) => Mended::Removed,
@@ -65,6 +65,11 @@ pub fn mend(host: &Host, store: &Store, damage: &Damage, force: bool) -> Mended 
         Part::Artifact => {
             store.forget_artifact(&damage.id).map_or_else(|err| left(&err), |()| Mended::Removed)
         }
+        // Of its containers nothing is known but what they say themselves; they stay.
+        Part::Pod => match store.find_pod(&damage.id) {
+            Ok(pod) => store.remove_pod(pod).map_or_else(|err| left(&err), |_| Mended::Removed),
+            Err(err) => left(&err),
+        },
         Part::Image => {
             let Ok(id) = damage.id.parse::<ImageId>() else {
                 return Mended::Left("its id is none".to_owned());

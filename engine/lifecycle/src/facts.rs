@@ -507,6 +507,10 @@ fn image_layers(
 }
 
 fn fresh_volumes(store: &Store, record: &ContainerRecord) -> Vec<String> {
+    // It mounts none of them: its pod's containers do.
+    if record.request.infra.is_some() {
+        return Vec::new();
+    }
     let is_fresh =
         |used: &VolumeUse| store.find_volume(&used.name).is_ok_and(|it| it.needs_copy_up().unwrap_or(false));
     record.volumes.iter().filter(|it| is_fresh(it)).map(|it| it.name.clone()).collect()

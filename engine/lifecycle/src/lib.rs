@@ -31,6 +31,7 @@ pub mod namespace_path;
 mod network_unit;
 pub mod overlay;
 pub mod pause;
+pub mod pod;
 pub mod pull;
 pub mod reach;
 pub mod record;

@@ -24,6 +24,8 @@ pub struct RemoveOptions {
     pub volumes: bool,
     /// With the containers that share its namespaces.
     pub depend: bool,
+    /// With its pod: only so an infra container can go.
+    pub with_pod: bool,
     /// Seconds between the stop signal and the kill; `None` is the container's own.
     pub timeout: Option<u32>,
 }
@@ -50,6 +52,14 @@ pub enum RemoveError {
         /// The others.
         by: Vec<String>,
     },
+    /// It is an infra container.
+    #[error("container `{name}` holds the namespaces of pod {pod}, and goes with it only")]
+    Infra {
+        /// Its name.
+        name: String,
+        /// The pod.
+        pod: String,
+    },
     /// It could not be stopped.
     #[error("cannot stop container `{name}`")]
     Stop {
@@ -75,6 +85,7 @@ impl RemoveError {
             Self::Running { name, .. } => {
                 Some(format!("stop it first (pontoon stop {name}), or use --force"))
             }
+            Self::Infra { pod, .. } => Some(format!("remove the pod: pontoon pod rm {pod}")),
             Self::Needed { .. } => Some("remove those first, or use --depend".to_owned()),
             Self::File(err) => err.hint(),
             _ => None,
@@ -122,6 +133,10 @@ pub fn remove_among(
         delete_files(host, store);
         return Ok(Some(id));
     };
+    let pod = record.request.pod.as_ref().filter(|_| record.request.infra.is_some() && !options.with_pod);
+    if let Some(pod) = pod.filter(|it| store.find_pod(&it.id).is_ok()) {
+        return Err(RemoveError::Infra { name, pod: pod.id.get(..12).unwrap_or(&pod.id).to_owned() });
+    }
     // Those that were removed since the needs were read need nothing any more.
     let is_there = |it: &&str| store.find_container(it).is_ok();
     let dependents: Vec<&str> = needs.dependents(&id, &name).filter(is_there).collect();

@@ -185,6 +185,12 @@ pub struct CreateRequest {
     pub requires: Vec<String>,
     /// `--image-volume`.
     pub image_volume: ImageVolumeMode,
+    /// `--pod`: the pod that it is in.
+    pub pod: Option<PodMember>,
+    /// `--init-ctr`: it runs before the other containers of its pod, which wait for its end.
+    pub init_container: Option<InitContainer>,
+    /// It is a pod's infra container: it runs nothing, and holds the pod's namespaces.
+    pub infra: Option<Infra>,
     /// `--pid`.
     pub pid: NamespaceMode,
     /// `--ipc`.
@@ -229,6 +235,37 @@ pub struct CreateRequest {
     pub create_command: Vec<String>,
 }
 
+/// A container's place in a pod.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PodMember {
+    /// The pod: its id, once the container is made; before, as it was named.
+    pub id: String,
+    /// The id of the container that holds the pod's namespaces.
+    pub infra: Option<String>,
+    /// Kernel settings that nobody asked for: they are left to the pod where the namespace is the pod's.
+    #[serde(skip)]
+    pub usual_sysctls: Vec<String>,
+}
+
+/// `--init-ctr`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InitContainer {
+    /// At the pod's first start; then it is removed.
+    Once,
+    /// At every start of the pod.
+    Always,
+}
+
+/// What is so of an infra container alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Infra {
+    /// It ends when the last member of the pod has (`--exit-policy stop`).
+    pub stops_with_last: bool,
+}
+
 /// `--hosts-file`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -245,6 +282,14 @@ impl CreateRequest {
     /// The containers that must run before this one, each as it was named.
     pub fn needs(&self) -> impl Iterator<Item = &str> {
         self.sharing().into_iter().map(|(_, name)| name).chain(self.requires.iter().map(String::as_str))
+    }
+
+    /// The infra container of its pod, if it shares that one's network and so its `/etc/hosts`, in which all members are.
+    #[must_use]
+    pub fn shares_hosts_of(&self) -> Option<&str> {
+        let infra = self.pod.as_ref()?.infra.as_deref()?;
+        let shares = matches!(&self.network, Some(NetworkMode::Container(name)) if name == infra);
+        (shares && !self.no_hosts).then_some(infra)
     }
 
     /// The containers whose namespaces are shared, each as it was named, and with which option.

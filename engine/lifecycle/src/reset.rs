@@ -45,6 +45,7 @@ pub fn reset(host: &Host) -> Result<(), ResetError> {
             force: true,
             ignore: true,
             depend: true,
+            with_pod: true,
             timeout: Some(0),
             ..RemoveOptions::default()
         };

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// Podman's default limit on processes; applied where the controller is there.
 const DEFAULT_PIDS: i64 = 2048;
 /// The kernel's period of processor time, in microseconds.
-const DEFAULT_PERIOD: u64 = 100_000;
+pub(crate) const DEFAULT_PERIOD: u64 = 100_000;
 
 /// Limits, as asked for. `None` and an empty list or text leave a thing unlimited.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,7 +170,12 @@ impl Resources {
             limits.push(limit(Controller::Cpu, "cpu.max", format!("{quota} {period}"), option));
         }
         if let Some(shares) = self.cpu_shares.filter(|it| *it > 0) {
-            limits.push(limit(Controller::Cpu, "cpu.weight", weight_of_shares(shares), "--cpu-shares"));
+            limits.push(limit(
+                Controller::Cpu,
+                "cpu.weight",
+                weight_of_shares(shares).to_string(),
+                "--cpu-shares",
+            ));
         }
         if !self.cpuset_cpus.is_empty() {
             let cpus = self.cpuset_cpus.clone();
@@ -219,10 +224,15 @@ fn by_default(controller: Controller, file: &str, value: String) -> Limit {
     Limit { controller, file: file.to_owned(), value, option: None, otherwise: None }
 }
 
+/// Docker's weights go from 10 to 1000, those of the cost model from 1 to 10000.
+pub(crate) fn scaled_io_weight(weight: u64) -> u64 {
+    1 + weight.saturating_sub(10) * 9999 / 990
+}
+
 /// Where the BFQ scheduler is at work it has the say, and its weights are Docker's; else the cost model's, from 1 to 10000.
 fn io_weight(device: &str, weight: u64, option: &str) -> Limit {
-    let scaled = 1 + weight.saturating_sub(10) * 9999 / 990;
-    let otherwise = limit(Controller::Io, "io.weight", format!("{device} {scaled}"), option);
+    let otherwise =
+        limit(Controller::Io, "io.weight", format!("{device} {}", scaled_io_weight(weight)), option);
     Limit {
         otherwise: Some(Box::new(otherwise)),
         ..limit(Controller::Io, "io.bfq.weight", format!("{device} {weight}"), option)
@@ -230,8 +240,8 @@ fn io_weight(device: &str, weight: u64, option: &str) -> Limit {
 }
 
 /// Shares go from 2 to 262144, weights from 1 to 10000.
-fn weight_of_shares(shares: u64) -> String {
-    (1 + shares.saturating_sub(2) * 9999 / 262_142).to_string()
+pub(crate) fn weight_of_shares(shares: u64) -> u64 {
+    1 + shares.saturating_sub(2) * 9999 / 262_142
 }
 
 /// A block device's `MAJOR:MINOR`, from the host's `/dev`.

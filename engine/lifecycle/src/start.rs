@@ -1,7 +1,7 @@
 //! Starting: the plan is handed to a supervisor, which becomes us, or runs beside us.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,8 @@ use crate::facts::{self, Known, PlanError};
 use crate::host::Host;
 use crate::labels::{self, relabel::RelabelError};
 use crate::network_unit;
+use crate::pod::slice::SliceError;
+use crate::pod::{self, PodRecord};
 use crate::record::ContainerRecord;
 use crate::request::{CgroupMode, LogDriver, MountSource};
 use crate::stop::AskError;
@@ -89,6 +91,9 @@ pub enum StartError {
     /// What is to be labelled for it.
     #[error(transparent)]
     Relabel(#[from] RelabelError),
+    /// The slice of its pod.
+    #[error(transparent)]
+    Slice(#[from] SliceError),
     /// The scope.
     #[error("cannot get a scope from the service manager")]
     Scope(#[from] ManagerError),
@@ -99,6 +104,15 @@ pub enum StartError {
     #[error("cannot make `{}`", path.display())]
     Overlay {
         /// The directory.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// The file in which the members of a pod find each other.
+    #[error("cannot write to `{}`", path.display())]
+    Hosts {
+        /// The file.
         path: PathBuf,
         /// The cause.
         #[source]
@@ -134,11 +148,14 @@ impl StartError {
             Self::Relabel(err) => err.hint(),
             Self::File(err) => err.hint(),
             Self::Scope(err) | Self::NetworkUnit(err) => err.hint(),
+            Self::Slice(err) => err.hint(),
             Self::Failed(report, _) => report.hint.clone(),
             Self::Supervisor { .. } => {
                 Some("it belongs to PREFIX/libexec/pontoon/pontoon-monitor; see `make install`".to_owned())
             }
-            Self::Image(_) | Self::Overlay { .. } | Self::Ask(_) | Self::Vanished => None,
+            Self::Image(_) | Self::Overlay { .. } | Self::Hosts { .. } | Self::Ask(_) | Self::Vanished => {
+                None
+            }
         }
     }
 
@@ -318,6 +335,7 @@ pub fn start(
     std::thread::scope(|threads| {
         let syncing = (!unsynced.is_empty()).then(|| threads.spawn(|| unsynced.sync()));
         if let Place::Scope(bus) = &place {
+            start_slice(host, store, bus, record)?;
             let turn = turn::take(&store.paths().run).map_err(failed)?;
             // The bus may have given up on who connected long ago and said nothing.
             let fresh = if turn.waited { connect_to_manager(host).ok() } else { None };
@@ -340,6 +358,17 @@ pub fn start(
             Err(StartError::Failed(report, causes))
         }
         Some(Report::Exited { .. }) | None => Err(StartError::Vanished),
+    }
+}
+
+/// The slice of the container's pod is there, with the pod's limits, before the first container is in it.
+fn start_slice(host: &Host, store: &Store, bus: &Bus, record: &ContainerRecord) -> Result<(), StartError> {
+    let in_slice = record.request.pod.as_ref().filter(|_| record.request.cgroup_parent.is_some());
+    let pod =
+        in_slice.and_then(|it| store.find_pod(&it.id).ok()?.read_entry().ok()?.record::<PodRecord>().ok());
+    match pod.filter(|it| it.share_parent) {
+        Some(pod) => Ok(pod::slice::start(host, bus, &pod)?),
+        None => Ok(()),
     }
 }
 
@@ -436,6 +465,7 @@ fn plan_for(
         streams,
     };
     let decided = facts::plan(host, store, &known)?;
+    be_known_in_pod(store, record)?;
     // Of the plan: where the mode publishes nothing there is nothing to be taken.
     pontoon_network::check_free(&decided.plan.network.ports)?;
     if decided.plan.network.join.is_some() {
@@ -446,6 +476,20 @@ fn plan_for(
     }
     startable.container.clear_exit()?;
     Ok((decided.plan, decided.filter))
+}
+
+/// Members of a pod reach each other by name: all are in the one `/etc/hosts`, which is the infra container's, each with the
+/// address that they share.
+fn be_known_in_pod(store: &Store, record: &ContainerRecord) -> Result<(), StartError> {
+    let Some(infra) = record.request.shares_hosts_of() else { return Ok(()) };
+    let path = run_directory(store, infra).join("hosts");
+    let line = format!("127.0.0.1\t{}\n", record.name);
+    let known = std::fs::read_to_string(&path).unwrap_or_default();
+    if known.lines().any(|it| it == line.trim_end()) {
+        return Ok(());
+    }
+    let append = || std::fs::OpenOptions::new().append(true).open(&path)?.write_all(line.as_bytes());
+    append().map_err(|source| StartError::Hosts { path: path.clone(), source })
 }
 
 /// The command of a supervisor, with its plan and its lock.

@@ -158,6 +158,18 @@ pub fn subscribe(container: &ContainerHandle) -> Result<OwnedFd, AskError> {
     Ok(socket)
 }
 
+/// Becomes a member of the pod whose infra container this is, as long as the connection stands.
+///
+/// # Errors
+/// See [`AskError`].
+pub fn join_pod(infra: &ContainerHandle) -> Result<OwnedFd, AskError> {
+    let socket = connect(infra)?;
+    control::send(&socket, &Request::Member, &[]).map_err(AskError::Talk)?;
+    // Answered, so that it counts from now on.
+    control::receive::<Reply>(&socket).map_err(AskError::Talk)?;
+    Ok(socket)
+}
+
 /// Sends a signal to its first process.
 ///
 /// # Errors

@@ -114,13 +114,8 @@ pub fn remove(host: &Host, store: &Store, name: &str, force: bool) -> Result<(),
     let volume = store.find_volume(name)?;
     if force {
         for user in users(store, name)? {
-            let options = remove::RemoveOptions {
-                force: true,
-                ignore: true,
-                volumes: false,
-                timeout: None,
-                depend: false,
-            };
+            let options =
+                remove::RemoveOptions { force: true, ignore: true, ..remove::RemoveOptions::default() };
             remove::remove(host, store, &user, options)?;
         }
     }

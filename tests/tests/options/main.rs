@@ -82,6 +82,8 @@ fn furnished() -> &'static TestHost {
             let script = "set -e; printf hidden | ENGINE secret create table-secret -
                  mkdir -p ~/given; echo shared >~/given/file
                  ENGINE run -d --name giver --stop-timeout 0 -v ~/given:/given -v table-kept:/kept IMAGE sleep 10000
+                 ENGINE pod create --infra=false --name table-pod --pod-id-file ~/given/pod.id
+                 ENGINE pod create --infra=false --name table-init
                  ENGINE run -d --name front --stop-timeout 0 IMAGE sleep 10000";
             host.alice(&script.replace("ENGINE", engine).replace("IMAGE", B)).ok();
         }

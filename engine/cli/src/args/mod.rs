@@ -17,6 +17,7 @@ mod help;
 mod image;
 mod linger;
 mod objects;
+mod pod;
 mod quadlet;
 mod reader;
 mod refused;
@@ -49,6 +50,10 @@ pub use image::{
 };
 pub use linger::LingerArgs;
 pub use objects::{ExistsArgs, InspectArgs, InspectContainersArgs, InspectType};
+pub use pod::{
+    ChosenPods, PodCreateArgs, PodInspectArgs, PodKillArgs, PodLogsArgs, PodPruneArgs, PodPsArgs, PodRmArgs,
+    PodSort, PodStartArgs, PodStatsArgs, PodStopArgs, PodTopArgs, PodsArgs,
+};
 pub use quadlet::{
     FaultFormat, QuadletAdoptArgs, QuadletApplyArgs, QuadletCheckArgs, QuadletConvertArgs,
     QuadletExplainArgs, QuadletInstallArgs, QuadletListArgs, QuadletPlanArgs, QuadletPrintArgs,
@@ -171,6 +176,36 @@ pub enum Command {
     QuadletRm(QuadletRmArgs),
     /// `quadlet wait-network`
     QuadletWaitNetwork(QuadletWaitNetworkArgs),
+    /// `pod create`
+    PodCreate(Box<PodCreateArgs>),
+    /// `pod exists`
+    PodExists(ExistsArgs),
+    /// `pod inspect`
+    PodInspect(PodInspectArgs),
+    /// `pod kill`
+    PodKill(PodKillArgs),
+    /// `pod logs`
+    PodLogs(PodLogsArgs),
+    /// `pod pause`
+    PodPause(PodsArgs),
+    /// `pod prune`
+    PodPrune(PodPruneArgs),
+    /// `pod ps`
+    PodPs(PodPsArgs),
+    /// `pod restart`
+    PodRestart(PodsArgs),
+    /// `pod rm`
+    PodRm(PodRmArgs),
+    /// `pod start`
+    PodStart(PodStartArgs),
+    /// `pod stats`
+    PodStats(PodStatsArgs),
+    /// `pod stop`
+    PodStop(PodStopArgs),
+    /// `pod top`
+    PodTop(PodTopArgs),
+    /// `pod unpause`
+    PodUnpause(PodsArgs),
     /// `completion`
     Completion(CompletionArgs),
     /// `__complete`

@@ -21,7 +21,6 @@ const COMMANDS: &[Refused] = &[
     ("manifest", Some("making images for several platforms comes with `build`")),
     ("network", Some("networks with names come later")),
     ("play", LATER_KUBE),
-    ("pod", LATER_PODS),
     ("push", Some("pushing comes with `build`; `podman save` and skopeo push meanwhile")),
     ("save", Some("`pontoon export` writes a container's files")),
     ("search", Some("`skopeo list-tags` and the registry's own page search")),
@@ -46,6 +45,7 @@ const GROUPED: &[Refused] = &[
     ("image search", Some("`skopeo list-tags` and the registry's own page search")),
     ("image sign", Some("signing comes with `push`")),
     ("image trust", Some("edit /etc/containers/policy.json, which is honoured")),
+    ("pod clone", Some("`pontoon pod inspect` tells its options (CreateCommand)")),
     ("system connection", NO_REMOTE),
     ("system service", NO_SERVICE),
 ];
@@ -53,6 +53,8 @@ const GROUPED: &[Refused] = &[
 /// A known option that is refused, and what to do instead.
 type Refused = (&'static str, Option<&'static str>);
 
+const OWN_INFRA: Option<&str> =
+    Some("the infra container runs nothing but a small program of pontoon's own, without an image");
 const OWN_RUNTIME: Option<&str> = Some("pontoon is its own runtime and monitor");
 const NO_REMOTE: Option<&str> = Some("pontoon has no service to connect to");
 const NO_SERVICE: Option<&str> =
@@ -66,7 +68,6 @@ const LATER_BUILD: Option<&str> =
     Some("building comes later; meanwhile build with buildah or Podman and `pontoon load` the archive");
 const LATER_CHECKPOINT: Option<&str> = Some("checkpoints come later");
 const LATER_KUBE: Option<&str> = Some("Kubernetes objects come later");
-const LATER_PODS: Option<&str> = Some("pods come later");
 const VERSION_1: Option<&str> = Some("control groups of version 2 have no such limit");
 
 /// Global options.
@@ -116,8 +117,6 @@ const CONTAINER: &[Refused] = &[
     ("--cpu-rt-period", VERSION_1),
     ("--cpu-rt-runtime", VERSION_1),
     ("--decryption-key", ENCRYPTED),
-    ("--infra-conmon-pidfile", Some("`--conmon-pidfile` writes it")),
-    ("--init-ctr", LATER_PODS),
     ("--intel-rdt-closid", Some("only as root with resctrl")),
     ("--ip", Some("pasta gives the host's address")),
     ("--ip6", Some("pasta gives the host's address")),
@@ -127,8 +126,6 @@ const CONTAINER: &[Refused] = &[
     ("--memory-swappiness", VERSION_1),
     ("--network-alias", Some("names between containers come with networks with names, later")),
     ("--oom-kill-disable", VERSION_1),
-    ("--pod", LATER_PODS),
-    ("--pod-id-file", LATER_PODS),
     ("--rdt-class", Some("only as root with resctrl")),
     ("--storage-opt", Some("limits of the root file system need quotas of the file system")),
     ("--volume-driver", Some("there is one driver, `local`")),
@@ -137,6 +134,17 @@ const CONTAINER: &[Refused] = &[
 /// Options of the other commands.
 const OTHERS: &[(&str, &[Refused])] = &[
     ("artifact pull", &[("--decryption-key", ENCRYPTED)]),
+    (
+        "pod create",
+        &[
+            ("--infra-command", OWN_INFRA),
+            ("--infra-image", OWN_INFRA),
+            ("--ip", Some("pasta gives the host's address")),
+            ("--ip6", Some("pasta gives the host's address")),
+            ("--mac-address", Some("pasta gives the host's address")),
+            ("--network-alias", Some("names between containers come with networks with names, later")),
+        ],
+    ),
     ("pull", &[("--decryption-key", ENCRYPTED)]),
     ("import", &[("--signature-policy", POLICY)]),
     ("load", &[("--signature-policy", POLICY)]),
@@ -150,7 +158,7 @@ const OTHERS: &[(&str, &[Refused])] = &[
 ];
 
 /// Those of them that another word must follow.
-const GROUPS: &[&str] = &["farm", "generate", "kube", "machine", "manifest", "network", "play", "pod"];
+const GROUPS: &[&str] = &["farm", "generate", "kube", "machine", "manifest", "network", "play"];
 
 /// The page `REFUSED.md`: every word of Podman's that is refused, and why or what to do instead.
 #[cfg(test)]

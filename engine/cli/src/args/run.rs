@@ -338,6 +338,18 @@ pub struct ContainerOptions {
     /// PID namespace: private, host, container:NAME or ns:PATH
     #[arg(long, value_name = "MODE")]
     pub pid: Option<String>,
+    /// Pod that the container is in; new:NAME makes it
+    #[arg(long, value_name = "[new:]NAME", conflicts_with = "pod_id_file")]
+    pub pod: Option<String>,
+    /// Read the id of the container's pod from a file
+    #[arg(long, value_name = "FILE")]
+    pub pod_id_file: Option<PathBuf>,
+    /// Run before the other containers of the pod: once, or always (at each start of the pod)
+    #[arg(long, value_name = "WHEN")]
+    pub init_ctr: Option<String>,
+    /// Write the process id of a new pod's infra container's monitor to this file
+    #[arg(long, value_name = "FILE")]
+    pub infra_conmon_pidfile: Option<PathBuf>,
     /// Take away most of the confinement
     #[arg(long)]
     pub privileged: bool,

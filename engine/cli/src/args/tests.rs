@@ -243,8 +243,11 @@ fn unknown_commands_get_a_suggestion() {
 
 #[test]
 fn unknown_options_get_a_suggestion_and_podmans_are_refused_by_name() {
-    check_error(&["run", "--init-ctr", "once", "x"], "`--init-ctr` is not supported yet -> pods come later");
-    check_error(&["run", "--init-ctr=/x", "x"], "`--init-ctr` is not supported yet -> pods come later");
+    check_error(
+        &["pod", "create", "--infra-image", "x"],
+        "`--infra-image` is not supported yet -> the infra container runs nothing but a small program of pontoon's own, \
+         without an image",
+    );
     check_error(
         &["run", "--ip", "1.2.3.4", "x"],
         "`--ip` is not supported yet -> pasta gives the host's address",

@@ -68,6 +68,7 @@ fn names(context: &Context, named: Named) -> Result<Vec<Candidate>, Failure> {
             let listed = context.store()?.list_images()?;
             listed.into_iter().flat_map(|image| image.names).map(bare).collect()
         }
+        Named::Pod => context.store()?.list_pods()?.pods.into_iter().map(|it| bare(it.name)).collect(),
         Named::Volume => {
             let listed = pontoon_lifecycle::volume::list(&context.store()?)?.volumes;
             listed.into_iter().map(|volume| bare(volume.name)).collect()

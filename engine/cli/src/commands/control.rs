@@ -191,6 +191,10 @@ pub fn rm(context: &Context, args: &RmArgs) -> Result<ExitStatus, Failure> {
         ..Selection::of("rm", &args.chosen, &args.filter)
     };
     let mut names = selection.resolve(&store, |_| true)?;
+    if args.chosen.all {
+        // These go with their pods.
+        names.retain(|it| !list::find(&store, it).is_ok_and(|it| it.record.request.infra.is_some()));
+    }
     let needs = Needs::read(&store);
     needs.sort_for_removal(&mut names);
     let options = RemoveOptions {
@@ -199,6 +203,7 @@ pub fn rm(context: &Context, args: &RmArgs) -> Result<ExitStatus, Failure> {
         volumes: args.volumes,
         timeout: seconds(args.time),
         depend: args.depend,
+        with_pod: false,
     };
     for_each(&names, |name| match remove::remove_among(&context.host, &store, name, options, &needs) {
         Ok(Some(_)) => Ok(Some(name.to_owned())),

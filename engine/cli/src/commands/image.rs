@@ -152,8 +152,7 @@ fn remove_one(context: &Context, store: &Store, name: &str, args: &RmiArgs) -> R
     let users = users(store, image.id.hex())?;
     if args.force {
         for user in &users {
-            let options =
-                RemoveOptions { force: true, ignore: true, volumes: false, timeout: None, depend: false };
+            let options = RemoveOptions { force: true, ignore: true, ..RemoveOptions::default() };
             remove::remove(&context.host, store, user, options)?;
         }
     } else if !users.is_empty() {

@@ -56,6 +56,9 @@ fn ps_once(context: &Context, store: &Store, args: &PsArgs) -> Result<ExitStatus
             row.namespaces = namespaces(row.pid);
         }
     }
+    if rows.iter().any(|it| !it.pod.is_empty()) {
+        tell_pods(store, &mut rows, args.pod || filters.iter().any(Filter::asks_for_pod))?;
+    }
     let mut rows = filter::containers(rows, &filters)?;
     if !any_state {
         rows.retain(|it| it.state == ps::State::Running);
@@ -75,6 +78,23 @@ fn ps_once(context: &Context, store: &Store, args: &PsArgs) -> Result<ExitStatus
     let columns = ps::Columns { size: args.size, pod: args.pod, namespaces: args.ns };
     output::out(&ps::text(&rows, &options, columns)?)?;
     Ok(ExitStatus::Success)
+}
+
+/// What containers have of their pods: the published ports, and the names of the pods where they are wanted.
+fn tell_pods(store: &Store, rows: &mut [ps::Row], with_names: bool) -> Result<(), Failure> {
+    let infra = rows.iter().filter(|it| it.is_infra);
+    let ports: BTreeMap<String, _> = infra.map(|it| (it.id.clone(), it.ports.clone())).collect();
+    let pods = if with_names { store.list_pods()?.pods } else { Vec::new() };
+    let names: BTreeMap<&str, &str> = pods.iter().map(|it| (it.id.hex(), it.name.as_str())).collect();
+    for row in rows.iter_mut().filter(|it| !it.pod.is_empty()) {
+        if let Some(shared) = ports.get(&row.network_of) {
+            row.ports.clone_from(shared);
+        }
+        if let Some(name) = names.get(row.pod.as_str()) {
+            (*name).clone_into(&mut row.pod_name);
+        }
+    }
+    Ok(())
 }
 
 /// The namespaces of a process; nothing of one that has ended.
@@ -188,6 +208,9 @@ pub fn row(summary: &Summary, images: &mut ImageFacts<'_>) -> ps::Row {
         cidfile: record.request.cidfile.as_ref().map(|it| it.display().to_string()).unwrap_or_default(),
         size: None,
         namespaces: ps::Namespaces::default(),
+        pod: record.request.pod.as_ref().map(|it| it.id.clone()).unwrap_or_default(),
+        pod_name: String::new(),
+        is_infra: record.request.infra.is_some(),
         network_of: match &record.request.network {
             Some(NetworkMode::Container(name)) => name.clone(),
             _ => String::new(),

@@ -21,6 +21,7 @@ mod list;
 mod logs;
 mod mount;
 mod pause;
+mod pod;
 mod prune;
 mod pull;
 mod quadlet;
@@ -142,6 +143,8 @@ fn starts_processes(command: &Command) -> bool {
             | Command::Cp(_)
             | Command::Export(_)
             | Command::Commit(_)
+            | Command::PodStart(_)
+            | Command::PodRestart(_)
     )
 }
 
@@ -181,6 +184,12 @@ fn tells_events(command: &Command) -> bool {
             | Command::VolumeLs(_)
             | Command::VolumeInspect(_)
             | Command::VolumeExists(_)
+            | Command::PodPs(_)
+            | Command::PodInspect(_)
+            | Command::PodExists(_)
+            | Command::PodLogs(_)
+            | Command::PodStats(_)
+            | Command::PodTop(_)
             | Command::Version(_)
             | Command::Complete(_)
             | Command::Completion(_)
@@ -253,6 +262,21 @@ pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failur
         Command::QuadletRelease(args) => quadlet::release(&args),
         Command::QuadletRm(args) => quadlet::remove(&args),
         Command::QuadletWaitNetwork(args) => quadlet::wait_network(&args),
+        Command::PodCreate(args) => pod::create(&context, &args),
+        Command::PodExists(args) => pod::exists(&context, &args.name),
+        Command::PodInspect(args) => pod::inspect(&context, &args),
+        Command::PodKill(args) => pod::kill(&context, &args),
+        Command::PodLogs(args) => pod::logs(&context, &args),
+        Command::PodPause(args) => pod::pause(&context, &args),
+        Command::PodPrune(args) => pod::prune(&context, &args),
+        Command::PodPs(args) => pod::list(&context, &args),
+        Command::PodRestart(args) => pod::restart(&context, &args),
+        Command::PodRm(args) => pod::remove(&context, &args),
+        Command::PodStart(args) => pod::start(&context, &args),
+        Command::PodStats(args) => pod::stats(&context, &args),
+        Command::PodStop(args) => pod::stop(&context, &args),
+        Command::PodTop(args) => pod::top(&context, &args),
+        Command::PodUnpause(args) => pod::unpause(&context, &args),
         Command::Completion(args) => complete::completion(&args),
         Command::Complete(args) => complete::complete(&context, &args),
         Command::Pause(args) => pause::pause(&context, &args),

@@ -65,6 +65,8 @@ pub(super) fn idle_containers(
         let row = rows::row(&summary, &mut facts);
         // One that is only set up has nothing to lose, as in Podman.
         let is_idle = !summary.status.is_alive() || matches!(summary.status, Status::Initialized(_));
+        // An infra container goes with its pod.
+        let is_idle = is_idle && !row.is_infra;
         if is_idle && filter::may_be_pruned(filters, &row.labels, row.created, SystemTime::now())? {
             directories
                 .push(store.find_container(&row.id).map_or_else(|_| PathBuf::new(), |it| it.upper_path()));
@@ -74,8 +76,7 @@ pub(super) fn idle_containers(
     let sizes = disk::sizes(&context.host, &directories);
     let mut pruned = Pruned::default();
     for (id, size) in ids.iter().zip(sizes) {
-        let options =
-            RemoveOptions { force: false, ignore: true, volumes: false, timeout: None, depend: false };
+        let options = RemoveOptions { ignore: true, ..RemoveOptions::default() };
         match remove::remove(&context.host, store, id, options) {
             Ok(Some(id)) => {
                 pruned.names.push(id);

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use pontoon_lifecycle::base;
-use pontoon_lifecycle::create::{self, preview};
+use pontoon_lifecycle::create::{self, Created, preview};
 use pontoon_lifecycle::facts::{self, Known};
+use pontoon_lifecycle::pod::PodRecord;
+use pontoon_lifecycle::remove::{self, RemoveOptions};
 use pontoon_lifecycle::request::{CgroupMode, CreateRequest, SdNotifyMode};
 use pontoon_lifecycle::start::{self, Attachment, Passed, Shown, Startable};
 use pontoon_monitor::notify::Notifier;
@@ -12,7 +14,7 @@ use pontoon_monitor::plan::StreamPlan;
 use pontoon_storage::{ImageRecord, Store};
 
 use super::start::start_shared;
-use super::{Context, Failure, foreground, pull};
+use super::{Context, Failure, foreground, pod, pull};
 use pontoon_cli::args::{ContainerOptions, CreateArgs, Defaults, RunArgs};
 use pontoon_cli::containers_conf::ContainersConf;
 use pontoon_cli::detach_keys::DetachKeys;
@@ -53,7 +55,7 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
         ));
     }
     let shown = attached.map_or(Shown::ALL, |[_, output, errors]| Shown { output, errors });
-    let request = request(args.lower(context.words.clone(), &context.option_host)?);
+    let mut request = request(args.lower(context.words.clone(), &context.option_host)?);
     let store = context.store()?;
     tell_unhonoured(&store, &conf);
     let _ = store.sweep();
@@ -63,12 +65,22 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
     let image = base_image(context, &store, &request, &args.container)?;
     start_shared(context, &store, &request)?;
     warn_of_linger(context, &request, args.detach);
-    let created = create::create(&context.host, &store, request, image.as_ref(), true)?;
+    let new_pod = pod::make_for(context, &store, &mut request, &args.container)?;
+    let created = create_in(context, &store, request, image.as_ref(), new_pod.as_ref(), true)?;
     let (name, id, removes) =
         (created.record.name.clone(), created.record.id.clone(), created.record.request.rm);
     let tty = created.record.request.tty;
     let interactive = created.record.request.interactive;
     let split = created.record.request.cgroups == CgroupMode::Split;
+    // Which container holds the pod's namespaces is known only now.
+    let needed = match &created.record.request.pod {
+        Some(_) => start_shared(context, &store, &created.record.request),
+        None => Ok(()),
+    };
+    if let Err(failure) = needed {
+        remove_unstarted(context, &store, &id, removes);
+        return Err(failure.while_doing(format!("cannot start container `{name}`")));
+    }
     let tells_itself = created.record.request.sdnotify == SdNotifyMode::Conmon;
     let startable = Startable::from(created);
     let outcome = if !tty && split && start::is_main_process(&context.host) {
@@ -93,16 +105,7 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
         Ok(started) => started,
         Err(err) => {
             // The supervisor removes what it was given; what never reached it is ours to remove.
-            if removes {
-                let options = pontoon_lifecycle::remove::RemoveOptions {
-                    force: true,
-                    ignore: true,
-                    volumes: true,
-                    timeout: None,
-                    depend: false,
-                };
-                let _ = pontoon_lifecycle::remove::remove(&context.host, &store, &id, options);
-            }
+            remove_unstarted(context, &store, &id, removes);
             return Err(Failure::from(err).while_doing(format!("cannot start container `{name}`")));
         }
     };
@@ -122,6 +125,31 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
     foreground::attend(&store, &id, started, interactive, proxies, keys)
 }
 
+/// Makes the container; if it cannot be made, the pod that was made for it goes again.
+fn create_in(
+    context: &Context,
+    store: &Store,
+    request: CreateRequest,
+    image: Option<&ImageRecord>,
+    new_pod: Option<&PodRecord>,
+    of_run: bool,
+) -> Result<Created, Failure> {
+    create::create(&context.host, store, request, image, of_run).map_err(|err| {
+        if let Some(made) = new_pod {
+            let _ = pontoon_lifecycle::pod::remove(&context.host, store, &made.id, true, Some(0));
+        }
+        err.into()
+    })
+}
+
+/// Removes a container that was not to stay and could not be started.
+fn remove_unstarted(context: &Context, store: &Store, id: &str, removes: bool) {
+    if removes {
+        let options = RemoveOptions { force: true, ignore: true, volumes: true, ..RemoveOptions::default() };
+        let _ = remove::remove(&context.host, store, id, options);
+    }
+}
+
 /// What this command names is kept with the container, for when it is started again.
 fn keep_directories(context: &Context, defaults: &mut Defaults) {
     let given = |own: &[PathBuf]| (!own.is_empty()).then(|| own.to_vec());
@@ -135,11 +163,12 @@ pub fn create(context: &Context, mut args: CreateArgs) -> Result<ExitStatus, Fai
     let conf = context.containers_conf()?;
     conf.apply(&mut args.container);
     keep_directories(context, &mut args.container.defaults);
-    let request = request(args.lower(context.words.clone(), &context.option_host)?);
+    let mut request = request(args.lower(context.words.clone(), &context.option_host)?);
     let store = context.store()?;
     tell_unhonoured(&store, &conf);
     let image = base_image(context, &store, &request, &args.container)?;
-    let created = create::create(&context.host, &store, request, image.as_ref(), false)?;
+    let new_pod = pod::make_for(context, &store, &mut request, &args.container)?;
+    let created = create_in(context, &store, request, image.as_ref(), new_pod.as_ref(), false)?;
     created.unsynced.sync()?;
     output::line(&created.record.id)?;
     Ok(ExitStatus::Success)

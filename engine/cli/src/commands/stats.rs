@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::time::{Instant, SystemTime};
 
-use pontoon_lifecycle::list;
+use pontoon_lifecycle::list::{self, Summary};
 use pontoon_lifecycle::usage::{self, Usage};
 use pontoon_storage::Store;
 use rustix::event::{Timespec, poll};
 
 use super::{Context, Failure};
-use pontoon_cli::args::StatsArgs;
+use pontoon_cli::args::{PodStatsArgs, StatsArgs};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
 use pontoon_cli::time::from_nanos;
@@ -45,6 +45,28 @@ pub fn stats(context: &Context, args: &StatsArgs) -> Result<ExitStatus, Failure>
     }
 }
 
+/// `pontoon pod stats`: of the containers of these pods.
+pub fn pods(store: &Store, chosen: &[String], args: &PodStatsArgs) -> Result<ExitStatus, Failure> {
+    let clears = !args.no_stream && !args.no_reset && rustix::termios::isatty(rustix::stdio::stdout());
+    let mut looks = Looks::new();
+    loop {
+        let mut rows = Vec::new();
+        for summary in list::list(store)?.containers {
+            let pod = summary.record.request.pod.as_ref().map(|it| it.id.clone()).unwrap_or_default();
+            if chosen.contains(&pod) {
+                rows.extend(measured(&summary, true, &mut looks).map(|it| (pod, it)));
+            }
+        }
+        let text = view::pod_text(&rows, args.format.as_deref())?;
+        output::out(&if clears { format!("{CLEAR}{text}") } else { text })?;
+        if args.no_stream {
+            return Ok(ExitStatus::Success);
+        }
+        let span = Timespec { tv_sec: 5, tv_nsec: 0 };
+        let _ = poll(&mut [], Some(&span));
+    }
+}
+
 fn look(store: &Store, args: &StatsArgs, looks: &mut Looks) -> Result<Vec<Row>, Failure> {
     let mut listing = list::list(store)?.containers;
     if args.latest {
@@ -56,21 +78,24 @@ fn look(store: &Store, args: &StatsArgs, looks: &mut Looks) -> Result<Vec<Row>, 
         chosen.push(found.record.id);
     }
     let is_chosen = |id: &String| chosen.is_empty() || chosen.contains(id);
-    let rows = listing.iter().filter(|summary| is_chosen(&summary.record.id)).filter_map(|summary| {
-        let (id, name) = (summary.record.id.clone(), summary.record.name.clone());
-        let Some(state) = summary.status.run() else {
-            // One that does not run uses nothing, and is shown only if all are, or if it is meant.
-            return (args.all || !chosen.is_empty()).then(|| row(id, name, Usage::default(), 0.0, 0.0));
-        };
-        let (now, used) = (Instant::now(), usage::of(state));
-        let age = SystemTime::now().duration_since(from_nanos(state.started_at)).unwrap_or_default();
-        let average = share(used.cpu, age.as_secs_f64());
-        let current = looks.insert(id.clone(), (used, now)).map_or(average, |(before, then)| {
-            share(used.cpu.saturating_sub(before.cpu), now.duration_since(then).as_secs_f64())
-        });
-        Some(row(id, name, used, current, average))
+    let is_shown = args.all || !chosen.is_empty();
+    let rows = listing.iter().filter(|summary| is_chosen(&summary.record.id));
+    Ok(rows.filter_map(|summary| measured(summary, is_shown, looks)).collect())
+}
+
+/// What a container uses. One that does not run uses nothing, and is shown only if all are, or if it is meant.
+fn measured(summary: &Summary, is_shown: bool, looks: &mut Looks) -> Option<Row> {
+    let (id, name) = (summary.record.id.clone(), summary.record.name.clone());
+    let Some(state) = summary.status.run() else {
+        return is_shown.then(|| row(id, name, Usage::default(), 0.0, 0.0));
+    };
+    let (now, used) = (Instant::now(), usage::of(state));
+    let age = SystemTime::now().duration_since(from_nanos(state.started_at)).unwrap_or_default();
+    let average = share(used.cpu, age.as_secs_f64());
+    let current = looks.insert(id.clone(), (used, now)).map_or(average, |(before, then)| {
+        share(used.cpu.saturating_sub(before.cpu), now.duration_since(then).as_secs_f64())
     });
-    Ok(rows.collect())
+    Some(row(id, name, used, current, average))
 }
 
 /// Percent of one processor.

@@ -2,7 +2,7 @@
 
 use pontoon_lifecycle::remove;
 
-use super::{Context, Failure, prune};
+use super::{Context, Failure, pod, prune};
 use pontoon_cli::args::SystemPruneArgs;
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
@@ -28,7 +28,9 @@ pub fn prune(context: &Context, args: &SystemPruneArgs) -> Result<ExitStatus, Fa
             names => output::line(&format!("Deleted {what}\n{}", names.join("\n"))),
         }
     };
-    // Containers first: what only they used is used by nobody then.
+    let pods = prune::Pruned { names: pod::idle_pods(context, &store)?, freed: 0 };
+    tell("Pods", pods)?;
+    // Containers before the rest: what only they used is used by nobody then.
     tell("Containers", prune::idle_containers(context, &store, &filters)?)?;
     if args.volumes {
         tell("Volumes", prune::idle_volumes(context, &store, &filters)?)?;
@@ -43,6 +45,7 @@ fn warning(args: &SystemPruneArgs) -> String {
     if args.external {
         what.push("what killed commands left in the store");
     } else {
+        what.push("all pods that have ended, with their containers");
         what.push("all containers that do not run");
         if args.volumes {
             what.push("all volumes that no container uses, with what is in them");

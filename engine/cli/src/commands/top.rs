@@ -37,7 +37,7 @@ pub fn top(context: &Context, args: &TopArgs) -> Result<ExitStatus, Failure> {
 }
 
 /// What the kernel counts by, and what the container calls its users.
-fn surroundings(names: top::Names) -> Surroundings {
+pub(super) fn surroundings(names: top::Names) -> Surroundings {
     let uptime = fs::read_to_string("/proc/uptime").unwrap_or_default();
     let seconds = uptime.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(0.0);
     Surroundings {

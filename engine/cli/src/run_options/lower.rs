@@ -10,7 +10,7 @@ use super::{
     Host, Lowered, OptionError, devices, entrypoint, env, fixed, health, labels, limits, logs, modes, mounts,
     names,
 };
-use super::{network, ports, resources, rootfs, secrets, security, signal, size, userns};
+use super::{network, pod, ports, resources, rootfs, secrets, security, signal, size, userns};
 use crate::args::ContainerOptions;
 
 /// The variable by which Podman's units tell their own name.
@@ -51,6 +51,7 @@ pub(super) fn lower(
         let other = format!("--ipc {}", options.ipc.as_deref().unwrap_or_default());
         return Err(OptionError::Conflict { one: "--shm-size".to_owned(), other });
     }
+    pod::member(&mut request, options)?;
     default_sysctls(&mut request, options)?;
     check_sharing(&request)?;
     let warnings = warnings(&request);
@@ -248,6 +249,9 @@ fn default_sysctls(request: &mut CreateRequest, options: &ContainerOptions) -> R
         matches!(request.network, Some(NetworkMode::Host | NetworkMode::Container(_) | NetworkMode::Path(_)));
     defaults.retain(|(name, _)| !(shares_network && name.starts_with("net.")));
     defaults.retain(|(name, _)| !request.sysctls.iter().any(|it| it.0 == *name));
+    if let Some(pod) = &mut request.pod {
+        pod.usual_sysctls = defaults.iter().map(|(name, _)| name.clone()).collect();
+    }
     request.sysctls.splice(0..0, defaults);
     Ok(())
 }

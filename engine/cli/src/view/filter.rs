@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 pub use events::EventFilters;
 
-use super::{images, ps, quadlets, secret, volume};
+use super::{images, pod, ps, quadlets, secret, volume};
 use crate::time::parse_since;
 
 /// One `--filter`.
@@ -103,6 +103,21 @@ const IMAGE_FILTERS: &[&str] = &[
     "since",
     "until",
 ];
+const POD_FILTERS: &[&str] = &[
+    "ctr-ids",
+    "ctr-names",
+    "ctr-number",
+    "ctr-status",
+    "id",
+    "label",
+    "name",
+    "network",
+    "restart-policy",
+    "status",
+    "until",
+];
+/// Values of the filter `status` of pods.
+const POD_STATES: [&str; 6] = ["created", "degraded", "exited", "paused", "running", "stopped"];
 const QUADLET_FILTERS: &[&str] = &["name", "pod", "status"];
 const SECRET_FILTERS: &[&str] = &["driver", "id", "name"];
 const VOLUME_FILTERS: &[&str] =
@@ -112,6 +127,11 @@ impl Filter {
     /// Whether it asks for what a container is doing, so that all of them are to be looked at.
     pub fn asks_for_state(&self) -> bool {
         matches!(self.key.as_str(), "status" | "exited")
+    }
+
+    /// Whether it asks for a pod, whose name is to be known.
+    pub fn asks_for_pod(&self) -> bool {
+        self.key == "pod"
     }
 
     /// Reads the values of all `--filter`.
@@ -230,8 +250,10 @@ pub fn containers(rows: Vec<ps::Row>, filters: &[Filter]) -> Result<Vec<ps::Row>
                     Some(other) => aliases(other).contains(&row.network_of),
                     None => row.networks.contains(&filter.value),
                 },
-                // No container is in a pod.
-                "pod" => false,
+                "pod" => {
+                    !row.pod.is_empty()
+                        && (row.pod_name == filter.value || row.pod.starts_with(&filter.value))
+                }
                 "before" => row.created < created(filter)?,
                 "since" => row.created > created(filter)?,
                 "annotation" => has_label(&row.annotations, &filter.value),
@@ -267,6 +289,56 @@ const STATES: [&str; 9] = [
     "paused",
     "unknown",
 ];
+
+/// Keeps the pods that pass.
+///
+/// # Errors
+/// If a filter or its value is unknown.
+pub fn pods(rows: Vec<pod::Row>, filters: &[Filter]) -> Result<Vec<pod::Row>, FilterError> {
+    for filter in filters {
+        if !POD_FILTERS.contains(&filter.key.trim_end_matches('!')) {
+            return Err(filter.unknown(POD_FILTERS));
+        }
+    }
+    keep(rows, |row| {
+        passes(filters, |filter| {
+            let mut containers = row.containers.iter();
+            Ok(match filter.key.as_str() {
+                "id" => row.id.starts_with(&filter.value),
+                "name" => filter.matches(&row.name)?,
+                "label" => has_label(&row.labels, &filter.value),
+                "label!" => !has_label(&row.labels, &filter.value),
+                "status" => {
+                    let wanted = filter.value.to_lowercase();
+                    if !POD_STATES.contains(&wanted.as_str()) {
+                        return Err(filter.wrong_value());
+                    }
+                    row.status.to_lowercase() == wanted
+                }
+                "network" => row.networks.contains(&filter.value),
+                "restart-policy" => row.restart_policy == filter.value,
+                "ctr-ids" => containers.any(|it| it.id.starts_with(&filter.value)),
+                "ctr-names" => {
+                    let mut any = false;
+                    for container in containers {
+                        any |= filter.matches(&container.name)?;
+                    }
+                    any
+                }
+                "ctr-status" => containers.any(|it| it.state == filter.value),
+                "ctr-number" => {
+                    let number: usize = filter.value.parse().map_err(|_| filter.wrong_value())?;
+                    row.containers.len() == number
+                }
+                "until" => {
+                    let moment = parse_since(&filter.value, SystemTime::now());
+                    row.created <= moment.map_err(|_| filter.wrong_value())?
+                }
+                _ => return Err(filter.unknown(POD_FILTERS)),
+            })
+        })
+    })
+}
 
 /// Keeps the images that pass.
 pub fn images(rows: Vec<images::Row>, filters: &[Filter]) -> Result<Vec<images::Row>, FilterError> {

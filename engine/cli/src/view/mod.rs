@@ -21,6 +21,7 @@ pub mod info;
 pub mod keys;
 pub mod mounts;
 pub mod plan;
+pub mod pod;
 pub mod port;
 pub mod ps;
 pub mod quadlets;

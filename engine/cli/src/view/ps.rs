@@ -68,6 +68,12 @@ pub struct Row {
     pub namespaces: Namespaces,
     /// The container whose network it shares, by id; empty if none.
     pub network_of: String,
+    /// Its pod, by id; empty if none.
+    pub pod: String,
+    /// The pod's name, where it was asked for.
+    pub pod_name: String,
+    /// Whether it holds its pod's namespaces.
+    pub is_infra: bool,
 }
 
 /// The numbers of a container's namespaces, as `/proc/PID/ns` tells them; empty where they were not asked for.
@@ -264,7 +270,7 @@ struct TemplateRow<'a> {
     namespaces: &'a Namespaces,
     networks: String,
     pid: i32,
-    pod: &'a str,
+    pod: String,
     pod_name: &'a str,
     restarts: u32,
     running_for: String,
@@ -307,14 +313,14 @@ impl<'a> TemplateRow<'a> {
             exited_at: unix_or_never(row.finished_at.filter(|_| row.state == State::Exited)),
             exposed_ports: super::port::by_number(&row.exposed),
             image_id: shown_id(&row.image_id, options.no_trunc),
-            is_infra: false,
+            is_infra: row.is_infra,
             labels: &row.labels,
             mounts: &row.mounts,
             namespaces: &row.namespaces,
             networks: row.networks.join(","),
             pid: row.pid,
-            pod: "",
-            pod_name: "",
+            pod: shown_id(&row.pod, options.no_trunc),
+            pod_name: &row.pod_name,
             restarts: row.restarts,
             running_for: created,
             started_at: unix_or_never(row.started_at),
@@ -335,7 +341,7 @@ impl<'a> TemplateRow<'a> {
 #[serde(rename_all = "PascalCase")]
 struct JsonRow<'a> {
     auto_remove: bool,
-    command: &'a [String],
+    command: Option<&'a [String]>,
     created_at: String,
     #[serde(rename = "CIDFile")]
     cid_file: &'a str,
@@ -354,8 +360,8 @@ struct JsonRow<'a> {
     namespaces: &'a Namespaces,
     networks: &'a [String],
     pid: i32,
-    pod: &'static str,
-    pod_name: &'static str,
+    pod: &'a str,
+    pod_name: &'a str,
     ports: NullIfEmpty<Vec<super::port::JsonPort>>,
     restarts: u32,
     size: Option<Size>,
@@ -369,7 +375,8 @@ impl<'a> JsonRow<'a> {
     fn new(row: &'a Row, now: SystemTime) -> Self {
         Self {
             auto_remove: row.auto_remove,
-            command: &row.command,
+            // Nothing runs in an infra container.
+            command: Some(row.command.as_slice()).filter(|_| !row.is_infra),
             created_at: ago(row.created, now),
             cid_file: &row.cidfile,
             exited: row.state == State::Exited,
@@ -379,15 +386,15 @@ impl<'a> JsonRow<'a> {
             id: &row.id,
             image: &row.image,
             image_id: &row.image_id,
-            is_infra: false,
+            is_infra: row.is_infra,
             labels: NullIfEmpty(row.labels.clone()),
             mounts: &row.mounts,
             names: &row.names,
             namespaces: &row.namespaces,
             networks: &row.networks,
             pid: row.pid,
-            pod: "",
-            pod_name: "",
+            pod: &row.pod,
+            pod_name: &row.pod_name,
             ports: NullIfEmpty(row.ports.iter().map(super::port::JsonPort::new).collect()),
             restarts: row.restarts,
             size: row.size,

@@ -98,6 +98,76 @@ pub fn text(rows: &[Row], format: Option<&str>, no_trunc: bool) -> Result<String
     render_list(format.unwrap_or(USUAL), &shown, HEADINGS, false)
 }
 
+const POD_HEADINGS: &Headings = &[
+    ("BlockIO", "BLOCK IO"),
+    ("CID", "CID"),
+    ("CPU", "CPU %"),
+    ("Mem", "MEM %"),
+    ("MemUsage", "MEM USAGE/ LIMIT"),
+    ("MemUsageBytes", "MEM USAGE/ LIMIT"),
+    ("Name", "NAME"),
+    ("NetIO", "NET IO"),
+    ("PIDS", "PIDS"),
+    ("Pod", "POD"),
+];
+
+const POD_USUAL: &str = "table {{.Pod}}\\t{{.CID}}\\t{{.Name}}\\t{{.CPU}}\\t{{.MemUsage}}\\t{{.Mem}}\\t{{.NetIO}}\\t{{.BlockIO}}\\t{{.PIDS}}";
+
+/// A container of a pod for templates and programs, with Podman's field names.
+#[derive(Serialize)]
+struct ShownOfPod<'a> {
+    #[serde(rename = "CPU")]
+    cpu: String,
+    #[serde(rename = "MemUsage")]
+    memory: String,
+    #[serde(rename = "MemUsageBytes")]
+    memory_bytes: String,
+    #[serde(rename = "Mem")]
+    memory_percent: String,
+    #[serde(rename = "NetIO")]
+    network: String,
+    #[serde(rename = "BlockIO")]
+    block: String,
+    #[serde(rename = "PIDS")]
+    pids: String,
+    #[serde(rename = "Pod")]
+    pod: String,
+    #[serde(rename = "CID")]
+    id: String,
+    #[serde(rename = "Name")]
+    name: &'a str,
+}
+
+impl<'a> ShownOfPod<'a> {
+    fn new(pod: &str, row: &'a Row) -> Self {
+        let it = shown(row, false);
+        Self {
+            cpu: it.cpu,
+            memory: it.memory,
+            memory_bytes: it.memory_bytes,
+            memory_percent: it.memory_percent,
+            network: it.network,
+            block: it.block,
+            pids: it.pids,
+            pod: shown_id(pod, false),
+            id: it.id,
+            name: it.name,
+        }
+    }
+}
+
+/// The text of `pod stats` at one moment; each row with the pod's id.
+///
+/// # Errors
+/// If the template cannot be used.
+pub fn pod_text(rows: &[(String, Row)], format: Option<&str>) -> Result<String, TemplateError> {
+    let shown: Vec<ShownOfPod<'_>> = rows.iter().map(|(pod, row)| ShownOfPod::new(pod, row)).collect();
+    if is_json(format) {
+        return Ok(format!("{}\n", json::pretty(&shown, 5)));
+    }
+    render_list(format.unwrap_or(POD_USUAL), &shown, POD_HEADINGS, false)
+}
+
 fn shown(row: &Row, no_trunc: bool) -> Shown<'_> {
     let of_limit = match row.memory {
         (_, 0) => 0.0,

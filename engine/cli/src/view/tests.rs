@@ -64,6 +64,9 @@ fn web() -> ps::Row {
         size: None,
         namespaces: ps::Namespaces::default(),
         network_of: String::new(),
+        pod: String::new(),
+        pod_name: String::new(),
+        is_infra: false,
     }
 }
 

@@ -16,6 +16,7 @@ use crate::id_maps::IdMapsError;
 use crate::labels::relabel::RelabelError;
 use crate::labels::{AppArmorError, SelinuxError};
 use crate::namespace_path::NamespacePathError;
+use crate::pod::JoinPodError;
 use crate::remove::RemoveError;
 use crate::secret::UseError;
 use crate::volume::VolumeDeedError;
@@ -176,6 +177,9 @@ pub enum CreateError {
     /// Its ids.
     #[error(transparent)]
     Ids(#[from] IdMapsError),
+    /// Its pod.
+    #[error(transparent)]
+    Pod(#[from] JoinPodError),
     /// The lock of the new container.
     #[error("cannot lock the new container")]
     Lock(#[source] io::Error),
@@ -207,6 +211,7 @@ impl CreateError {
                 Some(format!("pull it first: pontoon pull {name}"))
             }
             Self::MountedArtifact(err) => err.hint(),
+            Self::Pod(err) => err.hint(),
             Self::VolumeDeed(err) => err.hint(),
             Self::VolumeOption(err) => err.hint(),
             Self::TimeZone { .. } => Some(

@@ -27,7 +27,7 @@ use crate::record::ContainerRecord;
 use crate::remove::{self, RemoveOptions};
 use crate::request::{CreateRequest, UserNsMode};
 use crate::secret::{self, UseError};
-use crate::{artifact, base, health, id_maps};
+use crate::{artifact, base, health, id_maps, pod};
 
 /// The variable in which the service manager names the directory of credentials (systemd.exec(5)).
 pub(crate) const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
@@ -69,6 +69,8 @@ pub fn create(
     of_run: bool,
 ) -> Result<Created, CreateError> {
     let mut request = request;
+    // Until its record is written, nobody removes the pod.
+    let _pod = pod::join(host, store, &mut request)?;
     expand_globs(&mut request)?;
     check_sources(&request)?;
     let mounted_images = mounted_images(store, &request)?;
@@ -97,8 +99,7 @@ pub fn create(
         return Err(CreateError::Cidfile { path: path.clone(), source });
     }
     if let (true, Some(name)) = (request.replace, &request.name) {
-        let options =
-            RemoveOptions { force: true, ignore: true, volumes: true, timeout: None, depend: false };
+        let options = RemoveOptions { force: true, ignore: true, volumes: true, ..RemoveOptions::default() };
         remove::remove(host, store, name, options)
             .map_err(|source| CreateError::Replace { name: name.clone(), source: Box::new(source) })?;
     }

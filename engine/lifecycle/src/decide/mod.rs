@@ -17,7 +17,7 @@ mod run_files;
 use std::path::Path;
 
 use pontoon_image::ImageConfig;
-use pontoon_monitor::plan::{CgroupPlan, EventPlan, FirstUse, MonitorPlan, NotifyPlan};
+use pontoon_monitor::plan::{CgroupPlan, EventPlan, FirstUse, MonitorPlan, NotifyPlan, PodRole};
 use pontoon_rootless::idmap::IdMaps;
 use pontoon_rootless::sys::SockFilter;
 use pontoon_runtime::devices::DeviceRule;
@@ -26,7 +26,7 @@ use pontoon_runtime::plan::{Files, Mounter, Namespaces, Plan, Rootfs, RootfsSour
 
 use crate::event;
 use crate::record::ContainerRecord;
-use crate::request::{CreateRequest, NamespaceMode, SdNotifyMode};
+use crate::request::{CreateRequest, Infra, NamespaceMode, SdNotifyMode};
 
 pub(crate) use asked::{OVERLAYS, image_changes};
 pub use confinement::default_capabilities;
@@ -130,6 +130,7 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
         health: crate::health::plan(&request.health, facts.image)?,
         restart: request.restart,
         holds: false,
+        pod: pod_role(request, &facts.store.run),
         timeout: request.timeout.filter(|it| *it > 0),
         first_used_volumes: first_uses(facts.record, &facts.fresh_volumes),
         pidfile: request.pidfile.clone(),
@@ -137,6 +138,15 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
     };
     let warnings = plan.network.warnings.iter().chain(&facts.cdi.warnings).cloned().collect();
     Ok(Decided { plan, filter: confinement.filter, warnings })
+}
+
+/// What the container is in its pod. One that only prepares the pod is none of those whose end is the pod's.
+fn pod_role(request: &CreateRequest, run: &Path) -> Option<PodRole> {
+    if let Some(Infra { stops_with_last }) = request.infra {
+        return Some(PodRole::Infra { stops_with_last });
+    }
+    let infra = request.pod.as_ref().filter(|_| request.init_container.is_none())?.infra.as_ref()?;
+    Some(PodRole::Member { infra: run.join("containers").join(infra) })
 }
 
 /// Decides what a container's files are put together from; the rest of its plan plays no part.

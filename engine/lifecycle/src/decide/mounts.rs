@@ -38,7 +38,11 @@ pub(super) fn decide(
     has_device_rules: bool,
 ) -> Result<Vec<Mount>, DecideError> {
     let request = &facts.record.request;
-    let mut asked = asked::mounts(&asked::Asked::of(facts, has_device_rules))?;
+    let mut asked = match request.infra {
+        // What a pod is given is for its containers; nobody sees anything in this one.
+        Some(_) => Vec::new(),
+        None => asked::mounts(&asked::Asked::of(facts, has_device_rules))?,
+    };
     asked.extend(secrets(facts)?);
     for mount in &facts.cdi.mounts {
         asked.retain(|it| it.target != mount.target);
@@ -74,12 +78,14 @@ pub(super) fn decide(
         }
     }
     mounts.extend(asked.iter().filter(|it| depth(&it.target) == 0).cloned());
-    for file in files {
-        let target = target_of(&file.name);
+    let own = files.iter().map(|it| (it.name.as_str(), facts.run_directory.to_owned()));
+    let shared = request.shares_hosts_of().map(|it| ("hosts", facts.store.run.join("containers").join(it)));
+    for (name, directory) in own.chain(shared) {
+        let target = target_of(name);
         let below = request.chroot_dirs.iter().map(|it| format!("{}{target}", it.trim_end_matches('/')));
         for target in std::iter::once(target.to_owned()).chain(below) {
             if !is_asked(&target) {
-                let file = bind(facts.run_directory.join(&file.name), &target);
+                let file = bind(directory.join(name), &target);
                 mounts.push(Mount { read_only: request.read_only, ..file });
             }
         }

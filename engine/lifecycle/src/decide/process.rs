@@ -12,6 +12,8 @@ use crate::request::{CreateRequest, SystemdMode, UserNsMode};
 
 /// What a container finds where the image says nothing.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// What a pod's infra container is told to run; it is no program of its files, but our own init.
+pub const INFRA: &str = "pontoon-init";
 /// Where an init of the host's is found.
 pub(super) const INIT: &str = "/run/podman-init";
 /// More open files than this nobody needs, and some programs loop over all of them.
@@ -62,6 +64,7 @@ pub(super) fn decide(
         unattended: false,
         labels: facts.labels.clone(),
         init: request.init && request.init_path.is_none(),
+        pauses: request.infra.is_some(),
     })
 }
 
@@ -92,6 +95,9 @@ fn host_entry(user: &HostUser, request: &CreateRequest, cwd: &str) -> HostEntry 
 /// the image's command meaningless.
 fn arguments(facts: &Facts<'_>) -> Result<Vec<String>, DecideError> {
     let request = &facts.record.request;
+    if request.infra.is_some() {
+        return Ok(vec![INFRA.to_owned()]);
+    }
     let image = &facts.image.config;
     let own = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
     let mut arguments = request.entrypoint.clone().unwrap_or_else(|| own(&image.entrypoint));

@@ -11,7 +11,7 @@ pub(super) fn run_files(facts: &Facts<'_>, network: &NetworkPlan, hostname: &str
     let request = &facts.record.request;
     let mut files = vec![file(".containerenv", container_environment(facts))];
     let shared = facts.shared.as_ref();
-    if !request.no_hosts {
+    if !request.no_hosts && request.shares_hosts_of().is_none() {
         let theirs = shared.and_then(|it| it.hosts.clone());
         files.push(file("hosts", theirs.unwrap_or_else(|| network.hosts.clone())));
     }

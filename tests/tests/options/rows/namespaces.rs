@@ -1,6 +1,6 @@
 //! Namespaces: the container's own, the host's, another container's.
 
-use crate::row::{Row, outside, row};
+use crate::row::{Row, inside, outside, row};
 
 /// Whether that namespace of a container is the host's.
 macro_rules! with_host {
@@ -96,4 +96,44 @@ pub const ROWS: &[Row] = &[
         ],
     )
     .wrong(&["bogus"]),
+    row(
+        "--pod",
+        &[
+            inside("--pod table-pod", "echo ran", "ran").unlike("each pod has an id of its own"),
+            outside(
+                "--pod new:table-new",
+                "pontoon run -d --stop-timeout 0 --name @N @O @B sleep 10000 >/dev/null
+                 pontoon pod inspect --format '{{.State}} {{.NumContainers}}' table-new; pontoon pod rm -f table-new >/dev/null",
+                "Running 2",
+            )
+            .unlike("each pod has an id of its own"),
+        ],
+    )
+    .wrong(&["nosuch"]),
+    row(
+        "--pod-id-file",
+        &[inside("--pod-id-file ~/given/pod.id", "echo ran", "ran").unlike("each pod has an id of its own")],
+    )
+    .wrong(&["/nosuch"]),
+    row(
+        "--init-ctr",
+        &[outside(
+            "--pod table-init --init-ctr once",
+            "pontoon create --name @N @O @B true >/dev/null; pontoon pod start table-init >/dev/null
+             pontoon container exists @N || echo gone",
+            "gone",
+        )
+        .unlike("each pod has an id of its own")],
+    )
+    .wrong(&["sometimes"]),
+    row(
+        "--infra-conmon-pidfile",
+        &[outside(
+            "--pod new:table-pid --infra-conmon-pidfile @D/out/pid",
+            "pontoon run -d --stop-timeout 0 --name @N @O @B sleep 10000 >/dev/null
+             kill -0 $(cat @D/out/pid) && echo alive; pontoon pod rm -f table-pid >/dev/null",
+            "alive",
+        )
+        .unlike("Podman has it for itself, and `create` has it not")],
+    ),
 ];

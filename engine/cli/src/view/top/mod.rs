@@ -123,12 +123,27 @@ pub fn text(processes: &[ProcessInfo], columns: &[Column], surroundings: &Surrou
     let headings: Vec<&str> = columns.iter().map(|column| column.heading.as_str()).collect();
     let mut text = headings.join("\t");
     text.push('\n');
+    push_rows(&mut text, processes, columns, surroundings);
+    align(&text)
+}
+
+/// One table of the processes of several containers, each with its own surroundings.
+pub fn text_of_all(containers: &[(Vec<ProcessInfo>, Surroundings)], columns: &[Column]) -> String {
+    let headings: Vec<&str> = columns.iter().map(|column| column.heading.as_str()).collect();
+    let mut text = headings.join("\t");
+    text.push('\n');
+    for (processes, surroundings) in containers {
+        push_rows(&mut text, processes, columns, surroundings);
+    }
+    align(&text)
+}
+
+fn push_rows(text: &mut String, processes: &[ProcessInfo], columns: &[Column], surroundings: &Surroundings) {
     for process in processes {
         let cells: Vec<String> = columns.iter().map(|column| (column.show)(process, surroundings)).collect();
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{}", cells.join("\t"));
     }
-    align(&text)
 }
 
 /// Program and arguments on one line; a process may call itself anything.

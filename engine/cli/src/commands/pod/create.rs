@@ -1,0 +1,37 @@
+//! `pod create`, and pods that are made for a container (`run --pod new:NAME`).
+
+use pontoon_lifecycle::pod::{self, PodRecord};
+use pontoon_lifecycle::request::CreateRequest;
+use pontoon_storage::Store;
+
+use super::{Context, Failure};
+use pontoon_cli::args::{ContainerOptions, PodCreateArgs};
+use pontoon_cli::exit::ExitStatus;
+use pontoon_cli::{message, output, run_options};
+
+/// `pontoon pod create`
+pub fn create(context: &Context, args: &PodCreateArgs) -> Result<ExitStatus, Failure> {
+    let mut defaults = ContainerOptions::default();
+    context.containers_conf()?.apply(&mut defaults);
+    let (request, warnings) = run_options::pod(args, defaults, context.words.clone(), &context.option_host)?;
+    warnings.iter().for_each(|it| message::print_warning(it));
+    let store = context.store()?;
+    let made = pod::create(&context.host, &store, request)?;
+    output::line(&made.id)?;
+    Ok(ExitStatus::Success)
+}
+
+/// Makes the pod that a container's options ask for, and puts the container into it.
+pub fn make_for(
+    context: &Context,
+    store: &Store,
+    request: &mut CreateRequest,
+    options: &ContainerOptions,
+) -> Result<Option<PodRecord>, Failure> {
+    let Some(wanted) = run_options::new_pod(request, options) else { return Ok(None) };
+    let made = pod::create(&context.host, store, wanted)?;
+    if let Some(member) = &mut request.pod {
+        member.id.clone_from(&made.id);
+    }
+    Ok(Some(made))
+}

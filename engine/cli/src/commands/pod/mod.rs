@@ -1,0 +1,64 @@
+//! `pod …`.
+
+mod create;
+mod deeds;
+mod looks;
+mod show;
+
+use std::path::PathBuf;
+
+use pontoon_lifecycle::pod::{self, PodSummary};
+use pontoon_storage::Store;
+
+use super::control::{for_each, seconds};
+use super::{Context, Failure};
+use pontoon_cli::args::ChosenPods;
+use pontoon_cli::message;
+
+pub use create::create;
+pub(super) use create::make_for;
+pub(super) use deeds::idle_pods;
+pub use deeds::{kill, pause, prune, remove, restart, start, stop, unpause};
+pub use looks::{logs, stats, top};
+pub use show::{exists, inspect, list};
+
+/// All pods, with a word about those that cannot be read.
+fn all(context: &Context, store: &Store) -> Result<Vec<PodSummary>, Failure> {
+    let listing = pod::list(&context.host, store)?;
+    for (id, reason) in &listing.broken {
+        message::print_warning(&format!("pod {id} cannot be shown: {reason}"));
+    }
+    Ok(listing.pods)
+}
+
+/// The pod created last.
+fn latest(context: &Context, store: &Store) -> Result<PodSummary, Failure> {
+    all(context, store)?.pop().ok_or_else(|| Failure::new("there is no pod", None))
+}
+
+/// The names or ids of the pods that a command is about; of those that are not named the ones that are wanted.
+fn chosen(
+    context: &Context,
+    store: &Store,
+    command: &str,
+    chosen: &ChosenPods,
+    id_files: &[PathBuf],
+    wanted: impl Fn(&PodSummary) -> bool,
+) -> Result<Vec<String>, Failure> {
+    let mut names = chosen.pods.clone();
+    for path in id_files {
+        let text = std::fs::read_to_string(path).map_err(|err| {
+            Failure::from(err).while_doing(format!("cannot read the id file `{}`", path.display()))
+        })?;
+        names.push(text.trim().to_owned());
+    }
+    if chosen.all {
+        names.extend(all(context, store)?.into_iter().filter(wanted).map(|it| it.record.name));
+    } else if chosen.latest {
+        names.push(latest(context, store)?.record.name);
+    } else if names.is_empty() {
+        let text = format!("`pod {command}` needs the name or id of a pod, or --all");
+        return Err(Failure::new(text, Some(format!("see `pontoon pod {command} --help`"))));
+    }
+    Ok(names)
+}

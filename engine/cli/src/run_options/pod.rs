@@ -1,0 +1,377 @@
+//! What `pod create` means by its options, and what those of `run` that are about pods mean.
+
+use pontoon_lifecycle::pod::{ExitPolicy, PodRequest, Shared};
+use pontoon_lifecycle::request::{CreateRequest, InitContainer, PodMember};
+
+use super::error::Fault;
+use super::{Host, Lowered, OptionError, labels, lower, modes, names, resources};
+use crate::args::{ContainerOptions, PodCreateArgs, ResourceOptions};
+
+/// Before the name of a pod that is to be made.
+const NEW: &str = "new:";
+
+/// `--pod`, `--pod-id-file`, `--init-ctr`: what a container is in which pod. One that is to be made has its name here as well.
+pub(super) fn member(request: &mut CreateRequest, options: &ContainerOptions) -> Result<(), OptionError> {
+    let named = match (&options.pod, &options.pod_id_file) {
+        (Some(word), _) => {
+            let name = word.strip_prefix(NEW).unwrap_or(word);
+            if name.is_empty() {
+                return Err(Fault::invalid("the name of the pod is missing").of("--pod", word));
+            }
+            Some(name.to_owned())
+        }
+        (None, Some(path)) => {
+            let text = std::fs::read_to_string(path).map_err(|err| {
+                Fault::invalid(format!("it cannot be read: {err}"))
+                    .of("--pod-id-file", &path.display().to_string())
+            })?;
+            Some(text.trim().to_owned())
+        }
+        (None, None) => None,
+    };
+    request.pod = named.map(|id| PodMember { id, ..PodMember::default() });
+    request.init_container = match options.init_ctr.as_deref() {
+        None => None,
+        Some("once") => Some(InitContainer::Once),
+        Some("always") => Some(InitContainer::Always),
+        Some(other) => {
+            return Err(Fault::invalid("it is `once` or `always`").of("--init-ctr", other));
+        }
+    };
+    if request.init_container.is_some() && request.pod.is_none() {
+        return Err(OptionError::Needs { option: "--init-ctr", other: "--pod" });
+    }
+    if request.init_container.is_some() && request.rm {
+        return Err(OptionError::Conflict { one: "--init-ctr".to_owned(), other: "--rm".to_owned() });
+    }
+    if options.infra_conmon_pidfile.is_some() && new_name(options).is_none() {
+        return Err(OptionError::Needs { option: "--infra-conmon-pidfile", other: "--pod new:NAME" });
+    }
+    Ok(())
+}
+
+fn new_name(options: &ContainerOptions) -> Option<&str> {
+    options.pod.as_deref()?.strip_prefix(NEW)
+}
+
+/// `--pod new:NAME`: the pod that is to be made for a container. What is said of network and host name is the pod's from then
+/// on, as in Podman.
+pub fn new_pod(request: &mut CreateRequest, options: &ContainerOptions) -> Option<PodRequest> {
+    let name = new_name(options)?;
+    let infra = CreateRequest {
+        publish: std::mem::take(&mut request.publish),
+        network: request.network.take(),
+        add_host: std::mem::take(&mut request.add_host),
+        no_hosts: request.no_hosts,
+        hosts_file: request.hosts_file.clone(),
+        no_hostname: request.no_hostname,
+        dns: std::mem::take(&mut request.dns),
+        dns_search: std::mem::take(&mut request.dns_search),
+        dns_option: std::mem::take(&mut request.dns_option),
+        hostname: request.hostname.take(),
+        userns: std::mem::take(&mut request.userns),
+        shm_size: request.shm_size.take(),
+        conmon_pidfile: options.infra_conmon_pidfile.clone(),
+        cdi_spec_dirs: request.cdi_spec_dirs.clone(),
+        hooks_dirs: request.hooks_dirs.clone(),
+        create_command: request.create_command.clone(),
+        ..CreateRequest::default()
+    };
+    Some(PodRequest {
+        name: Some(name.to_owned()),
+        shared: Shared::USUAL.to_vec(),
+        share_parent: true,
+        cgroup_parent: request.cgroup_parent.take(),
+        infra: Some(Box::new(infra)),
+        create_command: request.create_command.clone(),
+        systemd_unit: request.systemd_unit.clone(),
+        ..PodRequest::default()
+    })
+}
+
+/// Reads the options of `pod create`; `defaults` are what `containers.conf` says of containers. Gives warnings as well.
+///
+/// # Errors
+/// See [`OptionError`].
+pub fn read(
+    args: &PodCreateArgs,
+    defaults: ContainerOptions,
+    create_command: Vec<String>,
+    host: &Host,
+) -> Result<(PodRequest, Vec<String>), OptionError> {
+    let name = args.name.as_ref().or(args.positional.as_ref());
+    if args.replace && name.is_none() {
+        return Err(OptionError::Needs { option: "--replace", other: "--name" });
+    }
+    let name = name.map(|it| names::read(it).map_err(|fault| fault.of("--name", it))).transpose()?;
+    let restart =
+        args.restart.as_ref().map(|it| modes::restart(it).map_err(|fault| fault.of("--restart", it)));
+    let cgroup_parent = args
+        .cgroup_parent
+        .as_ref()
+        .map(|it| modes::cgroup_parent(it).map_err(|fault| fault.of("--cgroup-parent", it)));
+    let share_parent = args.share_parent.unwrap_or(true);
+    let limits = limits(args);
+    if let (false, Some(option)) = (share_parent, first_limit(&limits)) {
+        return Err(OptionError::Conflict {
+            one: option.to_owned(),
+            other: "--share-parent=false".to_owned(),
+        });
+    }
+    let (infra, warnings) = match args.infra {
+        Some(false) => {
+            if let Some(option) = of_infra(args) {
+                return Err(OptionError::Conflict {
+                    one: option.to_owned(),
+                    other: "--infra=false".to_owned(),
+                });
+            }
+            (None, Vec::new())
+        }
+        _ => {
+            let Lowered { request, warnings } =
+                lower::lower(&infra_options(args, defaults), &[], create_command.clone(), host)?;
+            (Some(Box::new(CreateRequest { image: String::new(), ..request })), warnings)
+        }
+    };
+    let request = PodRequest {
+        name,
+        replace: args.replace,
+        id_file: args.pod_id_file.clone(),
+        labels: labels::read_labels(&args.label, &args.label_file)?,
+        shared: if infra.is_some() { shared(&args.share)? } else { Vec::new() },
+        share_parent,
+        cgroup_parent: cgroup_parent.transpose()?,
+        resources: resources::read(&limits)?,
+        exit_policy: exit_policy(&args.exit_policy)?,
+        restart: restart.transpose()?.unwrap_or_default(),
+        security_options: args.security_opt.clone(),
+        infra,
+        create_command,
+        systemd_unit: host.variable("PODMAN_SYSTEMD_UNIT").map(str::to_owned),
+    };
+    Ok((request, warnings))
+}
+
+fn exit_policy(text: &str) -> Result<ExitPolicy, OptionError> {
+    match text {
+        "continue" | "" => Ok(ExitPolicy::Continue),
+        "stop" => Ok(ExitPolicy::Stop),
+        other => Err(Fault::invalid("it is `continue` or `stop`").of("--exit-policy", other)),
+    }
+}
+
+/// `--share`: a list with commas; a `+` before it adds to the usual ones.
+fn shared(text: &str) -> Result<Vec<Shared>, OptionError> {
+    let (usual, list) = match text.strip_prefix('+') {
+        Some(rest) => (&Shared::USUAL[..], rest),
+        None => (&[][..], text),
+    };
+    let mut shared = usual.to_vec();
+    for word in list.split(',').filter(|it| !it.is_empty() && *it != "none") {
+        let known = Shared::ALL.into_iter().find(|it| it.word() == word);
+        shared.push(known.ok_or_else(|| {
+            Fault::invalid("it is a list of cgroup, ipc, net, pid, user and uts, or `none`")
+                .of("--share", word)
+        })?);
+    }
+    shared.sort_unstable();
+    shared.dedup();
+    Ok(shared)
+}
+
+/// Limits of all containers together.
+fn limits(args: &PodCreateArgs) -> ResourceOptions {
+    ResourceOptions {
+        blkio_weight: args.blkio_weight.clone(),
+        blkio_weight_device: args.blkio_weight_device.clone(),
+        cpu_shares: args.cpu_shares.clone(),
+        cpus: args.cpus.clone(),
+        cpuset_cpus: args.cpuset_cpus.clone(),
+        cpuset_mems: args.cpuset_mems.clone(),
+        device_read_bps: args.device_read_bps.clone(),
+        device_write_bps: args.device_write_bps.clone(),
+        memory: args.memory.clone(),
+        memory_swap: args.memory_swap.clone(),
+        ..ResourceOptions::default()
+    }
+}
+
+/// The option that limits something, if one does.
+fn first_limit(limits: &ResourceOptions) -> Option<&'static str> {
+    first(&[
+        ("--blkio-weight", limits.blkio_weight.is_some()),
+        ("--blkio-weight-device", !limits.blkio_weight_device.is_empty()),
+        ("--cpu-shares", limits.cpu_shares.is_some()),
+        ("--cpus", limits.cpus.is_some()),
+        ("--cpuset-cpus", limits.cpuset_cpus.is_some()),
+        ("--cpuset-mems", limits.cpuset_mems.is_some()),
+        ("--device-read-bps", !limits.device_read_bps.is_empty()),
+        ("--device-write-bps", !limits.device_write_bps.is_empty()),
+        ("--memory", limits.memory.is_some()),
+        ("--memory-swap", limits.memory_swap.is_some()),
+    ])
+}
+
+fn first(options: &[(&'static str, bool)]) -> Option<&'static str> {
+    options.iter().find(|(_, is_set)| *is_set).map(|(option, _)| *option)
+}
+
+/// The option that means nothing without an infra container, if one is given.
+fn of_infra(args: &PodCreateArgs) -> Option<&'static str> {
+    first(&[
+        ("--add-host", !args.add_host.is_empty()),
+        ("--device", !args.device.is_empty()),
+        ("--dns", !args.dns.is_empty()),
+        ("--dns-option", !args.dns_option.is_empty()),
+        ("--dns-search", !args.dns_search.is_empty()),
+        ("--exit-policy stop", args.exit_policy == "stop"),
+        ("--gidmap", !args.gidmap.is_empty()),
+        ("--gpus", !args.gpus.is_empty()),
+        ("--hostname", args.hostname.is_some()),
+        ("--hosts-file", args.hosts_file.is_some()),
+        ("--infra-conmon-pidfile", args.infra_conmon_pidfile.is_some()),
+        ("--infra-name", args.infra_name.is_some()),
+        ("--network", !args.network.is_empty()),
+        ("--no-hostname", args.no_hostname),
+        ("--no-hosts", args.no_hosts),
+        ("--pid", args.pid.is_some()),
+        ("--publish", !args.publish.is_empty()),
+        ("--security-opt", !args.security_opt.is_empty()),
+        ("--shm-size", args.shm_size.is_some()),
+        ("--shm-size-systemd", args.shm_size_systemd.is_some()),
+        ("--subgidname", args.subgidname.is_some()),
+        ("--subuidname", args.subuidname.is_some()),
+        ("--sysctl", !args.sysctl.is_empty()),
+        ("--uidmap", !args.uidmap.is_empty()),
+        ("--userns", args.userns.is_some()),
+        ("--uts", args.uts.is_some()),
+        ("--volume", !args.volume.is_empty()),
+        ("--volumes-from", !args.volumes_from.is_empty()),
+    ])
+}
+
+/// What the infra container would be asked for by itself.
+fn infra_options(args: &PodCreateArgs, defaults: ContainerOptions) -> ContainerOptions {
+    ContainerOptions {
+        name: args.infra_name.clone(),
+        conmon_pidfile: args.infra_conmon_pidfile.clone(),
+        add_host: args.add_host.clone(),
+        device: args.device.clone(),
+        dns: or(&args.dns, defaults.dns),
+        dns_option: or(&args.dns_option, defaults.dns_option),
+        dns_search: or(&args.dns_search, defaults.dns_search),
+        gidmap: args.gidmap.clone(),
+        gpus: args.gpus.clone(),
+        hostname: args.hostname.clone(),
+        hosts_file: args.hosts_file.clone().or(defaults.hosts_file),
+        network: or(&args.network, defaults.network),
+        no_hostname: args.no_hostname || defaults.no_hostname,
+        no_hosts: args.no_hosts || defaults.no_hosts,
+        pid: args.pid.clone(),
+        publish: args.publish.clone(),
+        security_opt: args.security_opt.clone(),
+        shm_size: args.shm_size.clone().or(defaults.shm_size),
+        shm_size_systemd: args.shm_size_systemd.clone(),
+        subgidname: args.subgidname.clone(),
+        subuidname: args.subuidname.clone(),
+        sysctl: args.sysctl.clone(),
+        uidmap: args.uidmap.clone(),
+        userns: args.userns.clone().or(defaults.userns),
+        uts: args.uts.clone(),
+        volume: args.volume.clone(),
+        volumes_from: args.volumes_from.clone(),
+        defaults: defaults.defaults,
+        ..ContainerOptions::default()
+    }
+}
+
+fn or(given: &[String], otherwise: Vec<String>) -> Vec<String> {
+    if given.is_empty() { otherwise } else { given.to_vec() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args() -> PodCreateArgs {
+        PodCreateArgs {
+            share: "ipc,net,uts".to_owned(),
+            exit_policy: "continue".to_owned(),
+            ..Default::default()
+        }
+    }
+
+    fn pod(args: &PodCreateArgs) -> Result<PodRequest, OptionError> {
+        read(args, ContainerOptions::default(), Vec::new(), &Host::default()).map(|(pod, _)| pod)
+    }
+
+    #[track_caller]
+    fn refused(args: &PodCreateArgs, text: &str) {
+        let err = pod(args).unwrap_err().to_string();
+        assert!(err.contains(text), "{err}");
+    }
+
+    #[test]
+    fn namespaces_are_listed() {
+        for (text, expected) in [
+            ("ipc,net,uts", "uts,ipc,net"),
+            ("none", ""),
+            ("", ""),
+            ("net,pid,net", "pid,net"),
+            ("+pid", "pid,uts,ipc,net"),
+        ] {
+            let shared = shared(text).unwrap();
+            assert_eq!(shared.iter().map(|it| it.word()).collect::<Vec<_>>().join(","), expected, "{text}");
+        }
+        assert!(shared("foo").unwrap_err().to_string().contains("`foo`"));
+    }
+
+    #[test]
+    fn what_is_of_the_infra_container_needs_one() {
+        let without = PodCreateArgs { infra: Some(false), ..args() };
+        let made = pod(&without).unwrap();
+        assert!(made.infra.is_none() && made.shared.is_empty());
+        refused(&PodCreateArgs { publish: vec!["80".to_owned()], ..without.clone() }, "`--publish`");
+        refused(&PodCreateArgs { exit_policy: "stop".to_owned(), ..without }, "`--exit-policy stop`");
+        refused(&PodCreateArgs { exit_policy: "never".to_owned(), ..args() }, "`never`");
+        let outside = PodCreateArgs { share_parent: Some(false), cpus: Some("1".to_owned()), ..args() };
+        refused(&outside, "`--cpus`");
+    }
+
+    #[test]
+    fn options_are_those_of_the_infra_container() {
+        let made = pod(&PodCreateArgs {
+            positional: Some("shop".to_owned()),
+            publish: vec!["8080:80".to_owned()],
+            hostname: Some("h".to_owned()),
+            infra_name: Some("i".to_owned()),
+            memory: Some("1m".to_owned()),
+            ..args()
+        });
+        let made = made.unwrap();
+        let infra = made.infra.unwrap();
+        assert_eq!((made.name.as_deref(), infra.name.as_deref()), (Some("shop"), Some("i")));
+        assert_eq!((infra.publish.len(), infra.hostname.as_deref()), (1, Some("h")));
+        // The pod's limits are for all containers together, and not for this one.
+        assert_eq!((made.resources.memory, infra.resources.memory), (Some(1 << 20), None));
+    }
+
+    #[test]
+    fn a_new_pod_takes_what_is_of_the_network() {
+        let options = ContainerOptions { pod: Some("new:shop".to_owned()), ..ContainerOptions::default() };
+        let mut request = CreateRequest {
+            hostname: Some("h".to_owned()),
+            publish: vec![pontoon_network::parse_publish("80").unwrap()],
+            ..CreateRequest::default()
+        };
+        member(&mut request, &options).unwrap();
+        let pod = new_pod(&mut request, &options).unwrap();
+        let infra = pod.infra.unwrap();
+        assert_eq!((request.hostname, request.publish.len()), (None, 0));
+        assert_eq!((infra.hostname.as_deref(), infra.publish.len()), (Some("h"), 1));
+        assert_eq!(request.pod.map(|it| it.id), pod.name);
+        let plain = ContainerOptions { pod: Some("shop".to_owned()), ..ContainerOptions::default() };
+        assert!(new_pod(&mut CreateRequest::default(), &plain).is_none());
+    }
+}

@@ -1,0 +1,506 @@
+//! Pods: the list and the inspection.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use pontoon_network::PortMapping;
+use serde::Serialize;
+
+use super::{ListOptions, inspection, is_json, is_json_lines, json_lines, port, shown_id};
+use crate::args::PodSort;
+use crate::format::{Headings, NullIfEmpty, OmitEmpty, TemplateError, WireTime, json, render_list, to_value};
+use crate::time::{ago, rfc3339};
+
+/// One pod.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Id, whole.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// When it was made.
+    pub created: SystemTime,
+    /// What it is doing.
+    pub status: &'static str,
+    /// The id of its infra container; empty if it has none.
+    pub infra: String,
+    /// Its containers, the infra container among them.
+    pub containers: Vec<Container>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// The slice that its own is in.
+    pub parent: String,
+    /// Names of its networks.
+    pub networks: Vec<String>,
+    /// The namespaces that are shared.
+    pub shared: Vec<&'static str>,
+    /// `no`, `always`, `on-failure`, `unless-stopped`.
+    pub restart_policy: &'static str,
+}
+
+/// A container of a pod.
+#[derive(Debug, Clone)]
+pub struct Container {
+    /// Id, whole.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// What it is doing, in lower case.
+    pub state: &'static str,
+    /// How often it was started anew.
+    pub restarts: u32,
+}
+
+/// Columns beside the usual ones.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Columns {
+    /// `--ctr-ids`
+    pub ids: bool,
+    /// `--ctr-names`
+    pub names: bool,
+    /// `--ctr-status`
+    pub status: bool,
+    /// `--ns`
+    pub namespaces: bool,
+}
+
+/// Sorts the rows as `--sort` says.
+pub fn sort(rows: &mut [Row], order: PodSort) {
+    match order {
+        // The newest first, as Podman has it.
+        PodSort::Created => rows.sort_by_key(|row| std::cmp::Reverse(row.created)),
+        PodSort::Id => rows.sort_by(|left, right| left.id.cmp(&right.id)),
+        PodSort::Name => rows.sort_by(|left, right| left.name.cmp(&right.name)),
+        PodSort::Status => rows.sort_by(|left, right| left.status.cmp(right.status)),
+        PodSort::Number => rows.sort_by_key(|row| row.containers.len()),
+    }
+}
+
+const HEADINGS: &Headings = &[
+    ("Cgroup", "CGROUP"),
+    ("ContainerIds", "IDS"),
+    ("ContainerNames", "NAMES"),
+    ("ContainerStatuses", "STATUS"),
+    ("Created", "CREATED"),
+    ("ID", "POD ID"),
+    ("Id", "POD ID"),
+    ("InfraID", "INFRA ID"),
+    ("InfraId", "INFRA ID"),
+    ("Labels", "LABELS"),
+    ("Name", "NAME"),
+    ("Namespace", "NAMESPACES"),
+    ("Networks", "NETWORKS"),
+    ("NumberOfContainers", "# OF CONTAINERS"),
+    ("Restart", "RESTART"),
+    ("Status", "STATUS"),
+];
+
+/// What a template sees.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Shown<'a> {
+    #[serde(rename = "ID")]
+    id: String,
+    #[serde(rename = "Id")]
+    same_id: String,
+    name: &'a str,
+    status: &'static str,
+    created: String,
+    #[serde(rename = "InfraID")]
+    infra: String,
+    #[serde(rename = "InfraId")]
+    same_infra: String,
+    number_of_containers: usize,
+    container_ids: String,
+    container_names: String,
+    container_statuses: String,
+    cgroup: &'a str,
+    labels: &'a BTreeMap<String, String>,
+    networks: String,
+    namespace: String,
+    restart: &'static str,
+}
+
+impl<'a> Shown<'a> {
+    fn new(row: &'a Row, options: &ListOptions<'_>) -> Self {
+        let id = |id: &str| shown_id(id, options.no_trunc);
+        let all =
+            |of: &dyn Fn(&Container) -> String| row.containers.iter().map(of).collect::<Vec<_>>().join(",");
+        Self {
+            id: id(&row.id),
+            same_id: id(&row.id),
+            name: &row.name,
+            status: row.status,
+            created: ago(row.created, options.now),
+            infra: id(&row.infra),
+            same_infra: id(&row.infra),
+            number_of_containers: row.containers.len(),
+            container_ids: all(&|it| id(&it.id)),
+            container_names: all(&|it| it.name.clone()),
+            container_statuses: all(&|it| it.state.to_owned()),
+            cgroup: &row.parent,
+            labels: &row.labels,
+            networks: row.networks.join(","),
+            namespace: row.shared.join(","),
+            restart: row.restart_policy,
+        }
+    }
+}
+
+/// What `--format json` shows.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Wire<'a> {
+    cgroup: &'a str,
+    containers: NullIfEmpty<Vec<WireContainer<'a>>>,
+    created: WireTime,
+    id: &'a str,
+    infra_id: &'a str,
+    name: &'a str,
+    namespace: &'static str,
+    networks: &'a [String],
+    status: &'static str,
+    labels: NullIfEmpty<BTreeMap<String, String>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireContainer<'a> {
+    id: &'a str,
+    names: &'a str,
+    status: &'static str,
+    restart_count: u32,
+}
+
+impl<'a> Wire<'a> {
+    fn new(row: &'a Row) -> Self {
+        let container = |it: &'a Container| WireContainer {
+            id: &it.id,
+            names: &it.name,
+            status: it.state,
+            restart_count: it.restarts,
+        };
+        Self {
+            cgroup: &row.parent,
+            containers: NullIfEmpty(row.containers.iter().map(container).collect()),
+            created: WireTime(rfc3339(row.created)),
+            id: &row.id,
+            infra_id: &row.infra,
+            name: &row.name,
+            namespace: "",
+            networks: &row.networks,
+            status: row.status,
+            labels: NullIfEmpty(row.labels.clone()),
+        }
+    }
+}
+
+/// The text of `pod ps`.
+///
+/// # Errors
+/// If the template cannot be used.
+pub fn list_text(rows: &[Row], options: &ListOptions<'_>, columns: Columns) -> Result<String, TemplateError> {
+    if is_json(options.format) {
+        let rows: Vec<Wire<'_>> = rows.iter().map(Wire::new).collect();
+        return Ok(format!("{}\n", json::pretty(&to_value(&rows), 2)));
+    }
+    if is_json_lines(options.format) {
+        return Ok(json_lines(rows.iter().map(|row| to_value(&Wire::new(row)))));
+    }
+    if options.quiet && options.format.is_none() {
+        return Ok(rows.iter().map(|row| shown_id(&row.id, options.no_trunc) + "\n").collect());
+    }
+    let shown: Vec<Shown<'_>> = rows.iter().map(|row| Shown::new(row, options)).collect();
+    render_list(options.format.unwrap_or(&usual(columns)), &shown, HEADINGS, options.noheading)
+}
+
+fn usual(columns: Columns) -> String {
+    let mut format = "table {{.ID}}\\t{{.Name}}\\t{{.Status}}\\t{{.Created}}\\t{{.InfraID}}".to_owned();
+    let more = [
+        (columns.ids, "ContainerIds"),
+        (columns.names, "ContainerNames"),
+        (columns.status, "ContainerStatuses"),
+        (columns.namespaces, "Namespace"),
+    ];
+    // What tells of each container tells how many they are.
+    if !(columns.ids || columns.names || columns.status) {
+        format.push_str("\\t{{.NumberOfContainers}}");
+    }
+    for (_, field) in more.iter().filter(|(is_wanted, _)| *is_wanted) {
+        format.push_str(&format!("\\t{{{{.{field}}}}}"));
+    }
+    format
+}
+
+/// All that `pod inspect` tells of a pod.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// As in lists.
+    pub row: Row,
+    /// The command line that made it.
+    pub create_command: Vec<String>,
+    /// `continue` or `stop`.
+    pub exit_policy: &'static str,
+    /// As it was asked for; empty if it was not.
+    pub hostname: String,
+    /// Whether its containers are in a slice of its own.
+    pub share_parent: bool,
+    /// That slice's control group.
+    pub cgroup_path: String,
+    /// What its infra container is.
+    pub infra: Option<InfraFacts>,
+    /// `--security-opt`
+    pub security_options: Vec<String>,
+    /// Paths of what is mounted in all containers: source and target.
+    pub mounts: Vec<(String, String)>,
+    /// Devices of the host, and their paths inside, and what may be done with them.
+    pub devices: Vec<(String, String, String)>,
+    /// `--memory`, in bytes.
+    pub memory: u64,
+    /// `--memory-swap`, in bytes.
+    pub memory_swap: i64,
+    /// `--cpu-shares`
+    pub cpu_shares: u64,
+    /// Period and quota of processor time, in microseconds.
+    pub cpu: (u64, i64),
+    /// `--cpuset-cpus`
+    pub cpuset_cpus: String,
+    /// `--cpuset-mems`
+    pub cpuset_mems: String,
+    /// `--blkio-weight`
+    pub blkio_weight: u64,
+    /// `--blkio-weight-device`, `--device-read-bps`, `--device-write-bps`
+    pub device_rates: [Vec<(String, u64)>; 3],
+    /// The restart policy, if there is one.
+    pub restart: Option<&'static str>,
+}
+
+/// What `pod inspect` tells of an infra container.
+#[derive(Debug, Clone, Default)]
+pub struct InfraFacts {
+    /// Published ports.
+    pub ports: Vec<PortMapping>,
+    /// The network is the host's.
+    pub host_network: bool,
+    /// `--dns`, `--dns-search`, `--dns-option`, `--add-host`
+    pub names: [Vec<String>; 4],
+    /// `--no-hosts`
+    pub no_hosts: bool,
+    /// `--no-hostname`
+    pub no_hostname: bool,
+    /// `--dns none`
+    pub no_resolv_conf: bool,
+    /// `--hosts-file`
+    pub hosts_file: String,
+    /// Namespaces: pid, user, uts.
+    pub modes: [String; 3],
+    /// Names of networks.
+    pub networks: Vec<String>,
+}
+
+/// A pod as `pod inspect` tells it.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Inspected<'a> {
+    id: &'a str,
+    name: &'a str,
+    created: WireTime,
+    create_command: &'a [String],
+    exit_policy: &'static str,
+    state: &'static str,
+    hostname: &'a str,
+    labels: OmitEmpty<BTreeMap<String, String>>,
+    create_cgroup: bool,
+    cgroup_parent: &'a str,
+    cgroup_path: OmitEmpty<String>,
+    create_infra: bool,
+    #[serde(rename = "InfraContainerID")]
+    infra_container_id: OmitEmpty<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    infra_config: Option<InfraConfig<'a>>,
+    shared_namespaces: OmitEmpty<Vec<&'static str>>,
+    num_containers: usize,
+    containers: OmitEmpty<Vec<InspectedContainer<'a>>>,
+    #[serde(rename = "cpu_period")]
+    cpu_period: OmitEmpty<u64>,
+    #[serde(rename = "cpu_quota")]
+    cpu_quota: OmitEmpty<i64>,
+    #[serde(rename = "cpuset_cpus")]
+    cpuset_cpus: OmitEmpty<String>,
+    #[serde(rename = "cpuset_mems")]
+    cpuset_mems: OmitEmpty<String>,
+    #[serde(rename = "cpu_shares")]
+    cpu_shares: OmitEmpty<u64>,
+    #[serde(rename = "memory_limit")]
+    memory_limit: OmitEmpty<u64>,
+    #[serde(rename = "memory_swap")]
+    memory_swap: OmitEmpty<i64>,
+    #[serde(rename = "blkio_weight")]
+    blkio_weight: OmitEmpty<u64>,
+    #[serde(rename = "blkio_weight_device")]
+    blkio_weight_device: OmitEmpty<Vec<Rate<'a>>>,
+    #[serde(rename = "device_read_bps")]
+    device_read_bps: OmitEmpty<Vec<Rate<'a>>>,
+    #[serde(rename = "device_write_bps")]
+    device_write_bps: OmitEmpty<Vec<Rate<'a>>>,
+    #[serde(rename = "security_opt")]
+    security_options: OmitEmpty<Vec<String>>,
+    #[serde(rename = "mounts")]
+    mounts: OmitEmpty<Vec<PodMount<'a>>>,
+    #[serde(rename = "devices")]
+    devices: OmitEmpty<Vec<Device<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restart_policy: Option<&'static str>,
+    lock_number: u32,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct InspectedContainer<'a> {
+    id: &'a str,
+    name: &'a str,
+    state: &'static str,
+}
+
+impl<'a> InspectedContainer<'a> {
+    fn new(container: &'a Container) -> Self {
+        let Container { id, name, state, .. } = container;
+        Self { id, name, state }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Rate<'a> {
+    path: &'a str,
+    rate: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct PodMount<'a> {
+    source: &'a str,
+    destination: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Device<'a> {
+    path_on_host: &'a str,
+    path_in_container: &'a str,
+    cgroup_permissions: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct InfraConfig<'a> {
+    port_bindings: BTreeMap<String, Vec<port::HostPort>>,
+    host_network: bool,
+    #[serde(rename = "StaticIP")]
+    static_ip: &'static str,
+    #[serde(rename = "StaticMAC")]
+    static_mac: &'static str,
+    no_manage_resolv_conf: bool,
+    #[serde(rename = "DNSServer")]
+    dns_server: NullIfEmpty<Vec<String>>,
+    #[serde(rename = "DNSSearch")]
+    dns_search: NullIfEmpty<Vec<String>>,
+    #[serde(rename = "DNSOption")]
+    dns_option: NullIfEmpty<Vec<String>>,
+    no_manage_hostname: bool,
+    no_manage_hosts: bool,
+    host_add: NullIfEmpty<Vec<String>>,
+    hosts_file: &'a str,
+    networks: NullIfEmpty<Vec<String>>,
+    network_options: Option<()>,
+    #[serde(rename = "pid_ns")]
+    pid: &'a str,
+    #[serde(rename = "userns")]
+    user: &'a str,
+    #[serde(rename = "uts_ns")]
+    uts: &'a str,
+}
+
+impl<'a> InfraConfig<'a> {
+    fn new(facts: &'a InfraFacts) -> Self {
+        let [dns_server, dns_search, dns_option, host_add] = facts.names.clone().map(NullIfEmpty);
+        let [pid, user, uts] = &facts.modes;
+        Self {
+            port_bindings: port::bindings(&facts.ports),
+            host_network: facts.host_network,
+            static_ip: "",
+            static_mac: "",
+            no_manage_resolv_conf: facts.no_resolv_conf,
+            dns_server,
+            dns_search,
+            dns_option,
+            no_manage_hostname: facts.no_hostname,
+            no_manage_hosts: facts.no_hosts,
+            host_add,
+            hosts_file: &facts.hosts_file,
+            networks: NullIfEmpty(facts.networks.clone()),
+            network_options: None,
+            pid,
+            user,
+            uts,
+        }
+    }
+}
+
+fn inspected(facts: &Facts) -> Inspected<'_> {
+    let row = &facts.row;
+    let rates = |index: usize| {
+        let list = facts.device_rates.get(index).map_or(&[][..], Vec::as_slice);
+        OmitEmpty(list.iter().map(|(path, rate)| Rate { path, rate: *rate }).collect::<Vec<_>>())
+    };
+    let mounts = facts.mounts.iter().map(|(source, destination)| PodMount { source, destination });
+    let devices = facts.devices.iter().map(|(host, inside, permissions)| Device {
+        path_on_host: host,
+        path_in_container: inside,
+        cgroup_permissions: permissions,
+    });
+    Inspected {
+        id: &row.id,
+        name: &row.name,
+        created: WireTime(rfc3339(row.created)),
+        create_command: &facts.create_command,
+        exit_policy: facts.exit_policy,
+        state: row.status,
+        hostname: &facts.hostname,
+        labels: OmitEmpty(row.labels.clone()),
+        create_cgroup: facts.share_parent,
+        cgroup_parent: &row.parent,
+        cgroup_path: OmitEmpty(if facts.share_parent { facts.cgroup_path.clone() } else { String::new() }),
+        create_infra: facts.infra.is_some(),
+        infra_container_id: OmitEmpty(row.infra.clone()),
+        infra_config: facts.infra.as_ref().map(InfraConfig::new),
+        shared_namespaces: OmitEmpty(row.shared.clone()),
+        num_containers: row.containers.len(),
+        containers: OmitEmpty(row.containers.iter().map(InspectedContainer::new).collect()),
+        cpu_period: OmitEmpty(facts.cpu.0),
+        cpu_quota: OmitEmpty(facts.cpu.1),
+        cpuset_cpus: OmitEmpty(facts.cpuset_cpus.clone()),
+        cpuset_mems: OmitEmpty(facts.cpuset_mems.clone()),
+        cpu_shares: OmitEmpty(facts.cpu_shares),
+        memory_limit: OmitEmpty(facts.memory),
+        memory_swap: OmitEmpty(facts.memory_swap),
+        blkio_weight: OmitEmpty(facts.blkio_weight),
+        blkio_weight_device: rates(0),
+        device_read_bps: rates(1),
+        device_write_bps: rates(2),
+        security_options: OmitEmpty(facts.security_options.clone()),
+        mounts: OmitEmpty(mounts.collect()),
+        devices: OmitEmpty(devices.collect()),
+        restart_policy: facts.restart,
+        lock_number: 0,
+    }
+}
+
+/// The text of `pod inspect`.
+///
+/// # Errors
+/// If the template cannot be used.
+pub fn inspect_text(pods: &[Facts], format: Option<&str>) -> Result<String, TemplateError> {
+    let shown: Vec<Inspected<'_>> = pods.iter().map(inspected).collect();
+    inspection(&shown, format)
+}

@@ -1,0 +1,328 @@
+//! What a container's request becomes in a pod: it shares the namespaces, the mounts and the confinement of the pod's infra
+//! container, as far as it says nothing else itself. Pure.
+
+use crate::pod::record::{PodRecord, Shared};
+use crate::record::ContainerRecord;
+use crate::request::{
+    CgroupMode, CreateRequest, Infra, NamespaceMode, NetworkMode, PodMember, RestartPolicy, SeccompRequest,
+    UserNsMode,
+};
+
+/// Why a container cannot be in a pod as it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MemberError {
+    /// Something of a namespace that the pod has.
+    #[error("{option} cannot be had: the containers of pod `{pod}` share their {what}")]
+    OfPod {
+        /// The option.
+        option: &'static str,
+        /// What they share.
+        what: &'static str,
+        /// The pod.
+        pod: String,
+    },
+    /// An init container in a pod that runs already.
+    #[error("--init-ctr cannot be had: the pod `{pod}` runs already")]
+    Runs {
+        /// The pod.
+        pod: String,
+    },
+}
+
+impl MemberError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::OfPod { option, .. } => format!("give {option} to `pontoon pod create`"),
+            Self::Runs { pod } => format!("stop it first: pontoon pod stop {pod}"),
+        })
+    }
+}
+
+/// Changes a request as its pod wants it. `infra` is the pod's infra container, `slice` the pod's slice.
+///
+/// # Errors
+/// See [`MemberError`].
+pub fn enter(
+    request: &mut CreateRequest,
+    pod: &PodRecord,
+    infra: Option<&ContainerRecord>,
+    slice: &str,
+) -> Result<(), MemberError> {
+    let usual_sysctls = request.pod.take().map(|it| it.usual_sysctls).unwrap_or_default();
+    request.pod = Some(PodMember { id: pod.id.clone(), infra: pod.infra.clone(), ..PodMember::default() });
+    if request.restart == RestartPolicy::No && !request.rm && request.init_container.is_none() {
+        request.restart = pod.restart;
+    }
+    if pod.share_parent && request.cgroups == CgroupMode::Enabled && request.cgroup_parent.is_none() {
+        request.cgroup_parent = Some(slice.to_owned());
+    }
+    let Some(infra) = infra else { return Ok(()) };
+    share(request, pod, infra)?;
+    if matches!(request.network, Some(NetworkMode::Container(_) | NetworkMode::Host)) {
+        request.sysctls.retain(|(name, _)| !(name.starts_with("net.") && usual_sysctls.contains(name)));
+    }
+    inherit(request, infra);
+    Ok(())
+}
+
+/// The namespaces. One that is asked for by name is had instead of the pod's, as in Podman.
+fn share(request: &mut CreateRequest, pod: &PodRecord, infra: &ContainerRecord) -> Result<(), MemberError> {
+    let refuse = |option, what| Err(MemberError::OfPod { option, what, pod: pod.name.clone() });
+    let theirs = || NamespaceMode::Container(infra.id.clone());
+    if pod.shares(Shared::Net) && request.network.is_none() {
+        for (option, is_set) in [
+            ("--publish", !request.publish.is_empty() || request.publish_all),
+            ("--dns", !request.dns.is_empty()),
+            ("--dns-search", !request.dns_search.is_empty()),
+            ("--dns-option", !request.dns_option.is_empty()),
+            ("--add-host", !request.add_host.is_empty()),
+        ] {
+            if is_set {
+                return refuse(option, "network");
+            }
+        }
+        // Its files tell of the network, or nobody's do.
+        request.no_hosts |= infra.request.no_hosts;
+        request.network = Some(match &infra.request.network {
+            // Nothing is gained by sharing what is the host's.
+            Some(NetworkMode::Host) => NetworkMode::Host,
+            _ => NetworkMode::Container(infra.id.clone()),
+        });
+    }
+    if pod.shares(Shared::Uts) && request.uts == NamespaceMode::Private {
+        if request.hostname.is_some() {
+            return refuse("--hostname", "host name");
+        }
+        request.uts = match infra.request.uts {
+            NamespaceMode::Host => NamespaceMode::Host,
+            _ => theirs(),
+        };
+        request.no_hostname |= infra.request.no_hostname;
+        // What is told of it, in files and variables, is the pod's.
+        if request.uts != NamespaceMode::Host {
+            request.hostname.clone_from(&infra.request.hostname);
+        }
+    }
+    let has_own_ipc = request.private_ipc || request.no_shm;
+    if pod.shares(Shared::Ipc) && request.ipc == NamespaceMode::Private && !has_own_ipc {
+        if request.shm_size.is_some() {
+            return refuse("--shm-size", "/dev/shm");
+        }
+        request.ipc = theirs();
+    }
+    if pod.shares(Shared::Pid) && request.pid == NamespaceMode::Private {
+        request.pid = match infra.request.pid {
+            NamespaceMode::Host => NamespaceMode::Host,
+            _ => theirs(),
+        };
+    }
+    if pod.shares(Shared::Cgroup) && request.cgroup_namespace == NamespaceMode::Private {
+        request.cgroup_namespace = theirs();
+    }
+    // Namespaces can be shared only by those who have the same ids.
+    let has_other_ids = infra.request.userns != UserNsMode::Host;
+    if has_other_ids || pod.shares(Shared::User) {
+        if request.userns != UserNsMode::Host {
+            return refuse("--userns", "ids of users");
+        }
+        if has_other_ids {
+            request.userns = UserNsMode::Container(infra.id.clone());
+        }
+    }
+    Ok(())
+}
+
+/// What the pod was given for all its containers: mounts, devices and words about confinement (Podman's `InfraInherit`).
+fn inherit(request: &mut CreateRequest, infra: &ContainerRecord) {
+    let theirs = &infra.request;
+    if !theirs.mounts.is_empty() || !infra.volumes.is_empty() {
+        request.volumes_from.insert(0, (infra.id.clone(), Vec::new()));
+    }
+    for device in &theirs.devices {
+        if !request.devices.iter().any(|it| it.container == device.container) {
+            request.devices.push(device.clone());
+        }
+    }
+    for device in &theirs.cdi_devices {
+        if !request.cdi_devices.contains(device) {
+            request.cdi_devices.push(device.clone());
+        }
+    }
+    request.no_new_privileges |= theirs.no_new_privileges;
+    if request.seccomp == SeccompRequest::Default {
+        request.seccomp = theirs.seccomp.clone();
+    }
+    if request.apparmor.is_none() {
+        request.apparmor.clone_from(&theirs.apparmor);
+    }
+    if request.label_options.is_empty() {
+        request.label_options.clone_from(&theirs.label_options);
+    }
+    for (own, theirs) in [(&mut request.mask, &theirs.mask), (&mut request.unmask, &theirs.unmask)] {
+        if own.is_empty() {
+            own.clone_from(theirs);
+        }
+    }
+    if request.shm_size_systemd.is_none() {
+        request.shm_size_systemd = theirs.shm_size_systemd;
+    }
+}
+
+/// What an infra container is, whatever else it is asked to be: nothing runs in it, nothing is written in it, and its files are
+/// an empty directory.
+pub fn be_infra(request: &mut CreateRequest, pod: &PodRecord, rootfs: std::path::PathBuf, slice: &str) {
+    use crate::pod::record::ExitPolicy;
+    use crate::request::{RootfsRequest, SdNotifyMode, SystemdMode};
+    request.infra = Some(Infra { stops_with_last: pod.exit_policy == ExitPolicy::Stop });
+    request.pod = Some(PodMember { id: pod.id.clone(), ..PodMember::default() });
+    request.rootfs = Some(RootfsRequest { path: rootfs, ..RootfsRequest::default() });
+    request.read_only = true;
+    request.read_only_tmpfs = Some(false);
+    request.passwd = Some(false);
+    request.systemd = SystemdMode::False;
+    // The pod's service is followed by its pid file.
+    request.sdnotify = SdNotifyMode::Ignore;
+    if request.name.is_none() {
+        request.name = Some(format!("{}-infra", pod.id.get(..12).unwrap_or(&pod.id)));
+    }
+    if request.hostname.is_none() && request.uts == NamespaceMode::Private {
+        request.hostname = Some(pod.name.clone());
+    }
+    if pod.share_parent {
+        request.cgroup_parent = Some(slice.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::{MountRequest, MountSource};
+
+    fn pod(shared: &[Shared]) -> (PodRecord, ContainerRecord) {
+        let infra = ContainerRecord { id: "f".repeat(64), ..ContainerRecord::default() };
+        let pod = PodRecord {
+            id: "a".repeat(64),
+            name: "shop".to_owned(),
+            infra: Some(infra.id.clone()),
+            shared: shared.to_vec(),
+            share_parent: true,
+            restart: RestartPolicy::Always,
+            ..PodRecord::default()
+        };
+        (pod, infra)
+    }
+
+    fn entered(
+        request: CreateRequest,
+        shared: &[Shared],
+        change: impl FnOnce(&mut ContainerRecord),
+    ) -> Result<CreateRequest, MemberError> {
+        let (pod, mut infra) = pod(shared);
+        infra.request.hostname = Some("shop".to_owned());
+        change(&mut infra);
+        let mut request = request;
+        enter(&mut request, &pod, Some(&infra), "pod.slice")?;
+        Ok(request)
+    }
+
+    #[test]
+    fn the_usual_namespaces_are_the_infra_container_s() {
+        let request = entered(CreateRequest::default(), &Shared::USUAL, |_| {}).unwrap();
+        let infra = "f".repeat(64);
+        assert_eq!(request.network, Some(NetworkMode::Container(infra.clone())));
+        assert_eq!((&request.uts, &request.ipc), (&NamespaceMode::Container(infra.clone()), &request.uts));
+        assert_eq!(
+            (&request.pid, &request.cgroup_namespace),
+            (&NamespaceMode::Private, &NamespaceMode::Private)
+        );
+        assert_eq!(request.userns, UserNsMode::Host);
+        assert_eq!(request.hostname.as_deref(), Some("shop"));
+        assert_eq!(request.cgroup_parent.as_deref(), Some("pod.slice"));
+        assert_eq!(request.restart, RestartPolicy::Always);
+        assert_eq!(
+            request.pod,
+            Some(PodMember { id: "a".repeat(64), infra: Some(infra), ..PodMember::default() })
+        );
+    }
+
+    #[test]
+    fn what_is_asked_for_by_name_is_had_instead() {
+        let own = CreateRequest {
+            network: Some(NetworkMode::None),
+            pid: NamespaceMode::Host,
+            private_ipc: true,
+            cgroups: CgroupMode::Split,
+            rm: true,
+            ..CreateRequest::default()
+        };
+        let request = entered(own, &Shared::ALL[..], |_| {}).unwrap();
+        assert_eq!(request.network, Some(NetworkMode::None));
+        assert_eq!((request.pid, request.ipc), (NamespaceMode::Host, NamespaceMode::Private));
+        // In a unit the unit's group is the container's; one that goes when it ends is not started anew.
+        assert_eq!((request.cgroup_parent, request.restart), (None, RestartPolicy::No));
+        let host = entered(CreateRequest::default(), &Shared::ALL[..], |infra| {
+            infra.request.network = Some(NetworkMode::Host);
+            infra.request.pid = NamespaceMode::Host;
+        });
+        let host = host.unwrap();
+        assert_eq!((host.network, host.pid), (Some(NetworkMode::Host), NamespaceMode::Host));
+    }
+
+    #[test]
+    fn kernel_settings_of_the_network_are_the_pod_s() {
+        let setting = |name: &str| (name.to_owned(), "0".to_owned());
+        let asked = |shared: &[Shared]| {
+            let usual_sysctls = vec!["net.usual".to_owned(), "kernel.usual".to_owned()];
+            let request = CreateRequest {
+                pod: Some(PodMember { usual_sysctls, ..PodMember::default() }),
+                sysctls: vec![setting("net.usual"), setting("kernel.usual"), setting("net.asked")],
+                ..CreateRequest::default()
+            };
+            let sysctls = entered(request, shared, |_| {}).unwrap().sysctls;
+            sysctls.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        assert_eq!(asked(&Shared::USUAL), ["kernel.usual", "net.asked"]);
+        assert_eq!(asked(&[]), ["net.usual", "kernel.usual", "net.asked"]);
+    }
+
+    #[test]
+    fn what_is_of_the_pod_is_refused() {
+        let port = pontoon_network::parse_publish("80:80").unwrap();
+        for (option, request) in [
+            ("--publish", CreateRequest { publish: vec![port], ..CreateRequest::default() }),
+            ("--dns", CreateRequest { dns: vec!["1.1.1.1".to_owned()], ..CreateRequest::default() }),
+            ("--hostname", CreateRequest { hostname: Some("x".to_owned()), ..CreateRequest::default() }),
+            ("--shm-size", CreateRequest { shm_size: Some(1), ..CreateRequest::default() }),
+        ] {
+            let error = entered(request.clone(), &Shared::USUAL, |_| {}).unwrap_err();
+            assert!(error.to_string().starts_with(option), "{error}");
+            // Where nothing is shared it is the container's own.
+            entered(request, &[], |_| {}).unwrap();
+        }
+        let mapped = CreateRequest { userns: UserNsMode::NoMap, ..CreateRequest::default() };
+        assert!(entered(mapped, &Shared::USUAL, |it| it.request.userns = UserNsMode::NoMap).is_err());
+        let theirs = entered(CreateRequest::default(), &[], |it| it.request.userns = UserNsMode::NoMap);
+        assert_eq!(theirs.unwrap().userns, UserNsMode::Container("f".repeat(64)));
+    }
+
+    #[test]
+    fn mounts_devices_and_confinement_are_the_pod_s_too() {
+        let request = entered(CreateRequest::default(), &[], |infra| {
+            let mount = MountRequest {
+                source: MountSource::Volume("data".to_owned()),
+                target: "/data".to_owned(),
+                options: Vec::new(),
+            };
+            infra.request.mounts.push(mount);
+            infra.request.no_new_privileges = true;
+            infra.request.seccomp = SeccompRequest::Unconfined;
+            infra.request.mask.push("/x".to_owned());
+        });
+        let request = request.unwrap();
+        assert_eq!(request.volumes_from, [("f".repeat(64), Vec::new())]);
+        assert!(request.no_new_privileges && request.seccomp == SeccompRequest::Unconfined);
+        assert_eq!(request.mask, ["/x"]);
+    }
+}

@@ -1,0 +1,265 @@
+//! Pods: containers that share namespaces, and are started, stopped and removed together.
+#![cfg(feature = "e2e")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
+use pontoon_tests::{B, TestHost, alone, host_with_busybox, wait};
+
+/// A pod of alice's, which goes with the test, whatever becomes of that.
+struct Pod<'h> {
+    host: &'h TestHost,
+    name: &'static str,
+}
+
+impl<'h> Pod<'h> {
+    fn create(host: &'h TestHost, name: &'static str, options: &str) -> Self {
+        host.alice(&format!("pontoon pod create --name {name} {options}")).ok();
+        Self { host, name }
+    }
+
+    /// A container in it that is not started.
+    fn add(&self, name: &str, options: &str, command: &str) -> String {
+        let pod = self.name;
+        let script =
+            format!("pontoon create --pod {pod} --name {name} --stop-timeout 0 {options} {B} {command}");
+        self.host.alice(&script).ok().text().to_owned()
+    }
+
+    fn inspect(&self, template: &str) -> String {
+        let script = format!("pontoon pod inspect --format '{template}' {}", self.name);
+        self.host.alice(&script).ok().text().to_owned()
+    }
+
+    fn state(&self) -> String {
+        self.inspect("{{.State}}")
+    }
+}
+
+impl Drop for Pod<'_> {
+    fn drop(&mut self) {
+        let _ = self.host.alice(&format!("pontoon pod rm -f -t 0 {}", self.name));
+    }
+}
+
+/// What stands in a container's `/proc/self/ns`.
+fn namespace(host: &TestHost, container: &str, kind: &str) -> String {
+    host.alice(&format!("pontoon exec {container} readlink /proc/self/ns/{kind}")).ok().text().to_owned()
+}
+
+#[test]
+fn a_pod_is_made_shown_and_removed() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let pod = Pod::create(host, "made", "--label a=b --hostname hh -p 8091:80 --pod-id-file /tmp/made.id");
+    let id = pod.inspect("{{.Id}}");
+    assert_eq!(host.alice("cat /tmp/made.id").ok().text(), id);
+    let short = &id[..12];
+    host.alice("pontoon pod ps --noheading --format '{{.ID}} {{.Name}} {{.Status}} {{.NumberOfContainers}}'")
+        .ok()
+        .says(&format!("{short} made Created 1"));
+    let told = pod.inspect(
+        "{{.Hostname}} {{.Labels.a}} {{.ExitPolicy}} {{.CreateCgroup}} {{.NumContainers}} {{.SharedNamespaces}}",
+    );
+    assert_eq!(told, "hh b continue true 1 [uts ipc net]");
+    let json = host.alice("pontoon pod inspect made").ok().json();
+    let json = json.get(0).unwrap();
+    assert_eq!(json["InfraConfig"]["PortBindings"]["80/tcp"][0]["HostPort"], "8091");
+    assert_eq!(json["Containers"][0]["Name"], format!("{short}-infra"));
+    host.alice("pontoon ps -a --pod --format '{{.Names}} {{.Pod}} {{.PodName}} {{.IsInfra}}'")
+        .ok()
+        .says(&format!("{short}-infra {short} made true"));
+    // What is there is not made again, but for --replace; nor does the infra container go alone.
+    host.alice("pontoon pod create --name made").fails(125).lacks("panicked");
+    let refused = host.alice(&format!("pontoon rm -f {short}-infra")).fails(125);
+    assert!(refused.stderr.contains("pontoon pod rm"), "{}", refused.stderr);
+    host.alice("pontoon pod exists made").ok();
+    host.alice("pontoon pod create --name made --replace").ok();
+    assert_ne!(pod.inspect("{{.Id}}"), id);
+    host.alice("pontoon pod rm made && pontoon pod exists made").fails(1);
+    host.alice("pontoon pod rm made").fails(1);
+    host.alice("pontoon pod rm -f made").ok();
+    host.alice("pontoon pod inspect made").fails(125).prints("[]\n");
+    assert_eq!(host.alice("pontoon ps -aq --filter pod=made").ok().text(), "");
+}
+
+#[test]
+fn members_share_what_the_pod_says() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let pod = Pod::create(host, "sharing", "--share +pid --hostname together -p 8092:80 -v pod-data:/data");
+    let web = "sh -c 'while :; do echo from the pod | nc -l -p 80; done'";
+    pod.add("web", "", web);
+    pod.add("side", "", "sleep 10000");
+    assert_eq!(host.alice("pontoon pod start sharing").ok().stdout, "sharing\n");
+    assert_eq!(pod.state(), "Running");
+    for kind in ["net", "uts", "ipc", "pid", "user"] {
+        assert_eq!(namespace(host, "web", kind), namespace(host, "side", kind), "{kind}");
+    }
+    assert_ne!(namespace(host, "web", "mnt"), namespace(host, "side", "mnt"));
+    // One address, one name, one set of processes, and one volume.
+    host.alice("pontoon exec side sh -c 'nc 127.0.0.1 80 </dev/null'").ok().says("from the pod");
+    host.alice("pontoon exec side sh -c 'nc web 80 </dev/null'").ok().says("from the pod");
+    wait::until_true("the published port", || {
+        host.alice("nc -w 1 127.0.0.1 8092 </dev/null").stdout.contains("from the pod")
+    });
+    assert_eq!(host.alice("pontoon exec side hostname").ok().text(), "together");
+    host.alice("pontoon exec side sh -c 'cat /proc/1/cmdline | tr \"\\0\" \" \"; ps'").ok().says("nc -l");
+    host.alice("pontoon exec web sh -c 'echo kept >/data/file' && pontoon exec side cat /data/file")
+        .ok()
+        .prints("kept\n");
+    // The network outlives a member.
+    let network = namespace(host, "side", "net");
+    host.alice("pontoon rm -f -t 0 web").ok();
+    assert_eq!(namespace(host, "side", "net"), network);
+    // Members have what they say themselves.
+    host.alice(&format!("pontoon run --rm --pod sharing --network none {B} readlink /proc/self/ns/net"))
+        .ok()
+        .lacks(&network);
+    for option in ["-p 90:90", "--hostname x", "--dns 1.1.1.1", "--shm-size 1m"] {
+        let refused = host.alice(&format!("pontoon run --rm --pod sharing {option} {B} true")).fails(125);
+        assert!(refused.stderr.contains("pontoon pod create"), "{option}: {}", refused.stderr);
+    }
+    host.alice(&format!("pontoon run --rm --pod no-such-pod {B} true")).fails(125);
+    host.alice("pontoon pod rm sharing").fails(125);
+    host.alice("pontoon pod rm -f -t 0 sharing && pontoon volume rm pod-data").ok();
+}
+
+#[test]
+fn a_pod_s_containers_are_started_and_stopped_together() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let pod = Pod::create(host, "course", "");
+    pod.add("stays", "", "sleep 10000");
+    pod.add("ends", "", "sh -c 'exit 3'");
+    host.alice("pontoon pod start course").ok();
+    wait::until_true("one to end", || pod.state() == "Degraded");
+    host.alice("pontoon pod ps --format '{{.ContainerStatuses}}' --filter name=course --noheading")
+        .ok()
+        .says("running,running,exited");
+    host.alice("pontoon pod top course").ok().says("sleep 10000");
+    host.alice("pontoon pod stats --no-stream --format '{{.Name}}' course").ok().says("stays");
+    let id = pod.inspect("{{.Id}}");
+    assert_eq!(host.alice("pontoon pod pause course").ok().text(), id);
+    // Those that have ended cannot be paused.
+    assert_eq!(pod.state(), "Stopped");
+    host.alice("pontoon pod unpause course").ok();
+    assert_eq!(pod.state(), "Degraded");
+    assert_eq!(host.alice("pontoon pod stop -t 0 course").ok().stdout, "course\n");
+    assert_eq!(pod.state(), "Exited");
+    host.alice("pontoon start stays").ok();
+    // The infra container came with it.
+    assert_eq!(pod.state(), "Degraded");
+    assert_eq!(host.alice("pontoon pod kill course").ok().text(), id);
+    assert_eq!(pod.state(), "Exited");
+    host.alice("pontoon pod kill course").fails(125);
+    let pid = |name: &str| {
+        host.alice(&format!("pontoon inspect --format '{{{{.State.Pid}}}}' {name}")).ok().text().to_owned()
+    };
+    host.alice("pontoon pod restart course").ok();
+    let before = pid("stays");
+    host.alice("pontoon pod restart course").ok();
+    assert_ne!(pid("stays"), before);
+    host.alice("pontoon exec stays true && pontoon pod stop -t 0 --all && pontoon pod prune -f").ok();
+    host.alice("pontoon pod exists course").fails(1);
+    host.alice("pontoon pod stop course").fails(125);
+    host.alice("pontoon pod stop --ignore course").ok();
+}
+
+#[test]
+fn the_exit_policy_says_what_the_end_of_the_last_member_does() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let stops = Pod::create(host, "stops", "--exit-policy stop");
+    stops.add("first", "", "sleep 10000");
+    stops.add("second", "", "sleep 10000");
+    host.alice("pontoon pod start stops && pontoon stop first").ok();
+    assert_eq!(stops.state(), "Degraded");
+    // However it ends: nobody has to be asked.
+    host.alice("kill -9 $(pontoon inspect --format '{{.State.ConmonPid}}' second)").ok();
+    wait::until_true("the pod to end", || stops.state() == "Exited");
+    let goes_on = Pod::create(host, "goes-on", "");
+    goes_on.add("only", "", "true");
+    host.alice("pontoon pod start goes-on && pontoon wait only").ok();
+    assert_eq!(goes_on.state(), "Degraded");
+}
+
+#[test]
+fn init_containers_come_before_the_others() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let pod = Pod::create(host, "prepared", "-v prepared:/data");
+    pod.add("first", "--init-ctr once", "sh -c 'echo once >>/data/log'");
+    pod.add("again", "--init-ctr always", "sh -c 'sleep 0.2; echo always >>/data/log'");
+    pod.add("main", "", "sh -c 'echo main >>/data/log; sleep 10000'");
+    host.alice("pontoon pod start prepared && pontoon pod stop -t 0 prepared && pontoon pod start prepared")
+        .ok();
+    wait::until_true("the main container", || {
+        host.alice("pontoon exec main cat /data/log").stdout == "once\nalways\nmain\nalways\nmain\n"
+    });
+    host.alice("pontoon container exists first").fails(1);
+    let refused = host.alice(&format!("pontoon create --pod prepared --init-ctr once {B} true")).fails(125);
+    assert!(refused.stderr.contains("pontoon pod stop prepared"), "{}", refused.stderr);
+    // One that fails ends the start.
+    host.alice("pontoon pod stop -t 0 prepared").ok();
+    pod.add("bad", "--init-ctr always", "sh -c 'exit 4'");
+    host.alice("pontoon pod start prepared").fails(125).lacks("panicked");
+    assert_eq!(host.alice("pontoon inspect --format '{{.State.Status}}' main").ok().text(), "exited");
+    host.alice("pontoon pod rm -f -t 0 prepared && pontoon volume rm prepared").ok();
+}
+
+#[test]
+fn run_makes_a_pod_and_pods_do_without_an_infra_container() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    host.alice(&format!(
+        "pontoon run -d --stop-timeout 0 --pod new:fresh -p 8093:80 --name one {B} sleep 10000"
+    ))
+    .ok();
+    let fresh = Pod { host, name: "fresh" };
+    assert_eq!(fresh.state(), "Running");
+    host.alice("pontoon port -a").ok().says("8093");
+    host.alice("pontoon inspect --format '{{.Pod}} {{.HostConfig.NetworkMode}}' one").ok().says(&format!(
+        "{} container:{}",
+        fresh.inspect("{{.Id}}"),
+        fresh.inspect("{{.InfraContainerID}}")
+    ));
+    // What cannot be made leaves no pod.
+    host.alice(&format!("pontoon run --pod new:never --name one {B} true")).fails(125);
+    host.alice("pontoon pod exists never").fails(1);
+    let bare = Pod::create(host, "bare", "--infra=false");
+    bare.add("alone", "", "sleep 10000");
+    host.alice("pontoon pod start bare").ok();
+    assert_eq!((bare.state().as_str(), bare.inspect("{{.NumContainers}}").as_str()), ("Running", "1"));
+    assert_ne!(namespace(host, "alone", "net"), namespace(host, "one", "net"));
+    host.alice("pontoon pod create --infra=false -p 80").fails(125).lacks("panicked");
+    host.alice("pontoon pod create --share foo").fails(125).lacks("panicked");
+}
+
+#[test]
+fn events_tell_of_pods() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let since = host.alice("date +%s.%N").ok().text().to_owned();
+    let pod = Pod::create(host, "told", "");
+    pod.add("member", "", "sleep 10000");
+    host.alice("pontoon pod start told; pontoon pod pause told; pontoon pod unpause told; pontoon pod stop -t 0 told; pontoon pod rm told").ok();
+    let script = format!(
+        "pontoon events --stream=false --since {since} --filter type=pod --format '{{{{.Status}}}} {{{{.Name}}}}'"
+    );
+    wait::until_true("all events", || {
+        let told = host.alice(&script).ok().stdout;
+        told == "create told\nstart told\npause told\nunpause told\nstop told\nremove told\n"
+    });
+}
+
+/// What a killed command leaves is nobody's.
+#[test]
+fn a_pod_that_was_never_finished_goes() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let pod = Pod::create(host, "half", "");
+    let file = format!("~/.local/share/pontoon/pods/{}/record.json", pod.inspect("{{.Id}}"));
+    host.alice(&format!("sed -i 's/\"finished\":true/\"finished\":false/' {file}")).ok();
+    assert_eq!(host.alice("pontoon pod ps -q --filter name=half").ok().text(), "");
+    host.alice("pontoon pod exists half").fails(1);
+    assert_eq!(host.alice("pontoon ps -aq --filter name=infra").ok().text(), "");
+}
