@@ -35,7 +35,7 @@ impl Traces {
             ),
             processes: list(&format!("{ids} | awk '{{print $3}}' | grep -v '^ps$\\|^awk$' || true")),
             groups: list(
-                "find /sys/fs/cgroup -type d | grep -i 'pontoon-[0-9a-f]\\|libpod\\|/payload\\|/monitor' || true",
+                "find /sys/fs/cgroup -type d | grep -i 'pontoon-[0-9a-f]\\|pontoon_pod\\|libpod\\|/payload\\|/monitor' || true",
             ),
             namespaces: list(&format!(
                 "for p in $({ids} | awk '{{print $1}}'); do readlink /proc/$p/ns/user /proc/$p/ns/mnt /proc/$p/ns/pid /proc/$p/ns/net; done 2>/dev/null | sort -u"
