@@ -76,7 +76,7 @@ pub fn require_programs(programs: &[(&str, &str)]) {
 
 /// Installs what the rooms' own tests meet real counterparts of. They fail where one is missing only if this could see to it.
 pub fn require_peers() {
-    const PEERS: [(&str, &str); 8] = [
+    const PEERS: [(&str, &str); 10] = [
         ("newuidmap", "uidmap"),
         ("pasta", "passt"),
         ("slirp4netns", "slirp4netns"),
@@ -85,6 +85,8 @@ pub fn require_peers() {
         ("docker-registry", "docker-registry"),
         ("openssl", "openssl"),
         ("htpasswd", "apache2-utils"),
+        ("ip", "iproute2"),
+        ("nft", "nftables"),
     ];
     if rustix::process::geteuid().is_root() {
         require_programs(&PEERS);

@@ -11,6 +11,7 @@ mod error;
 mod facts;
 mod files;
 mod forward;
+pub mod forwarder;
 mod free;
 pub mod join;
 pub mod lease;

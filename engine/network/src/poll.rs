@@ -10,11 +10,12 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 /// How many events are taken at once; what is left is there the next time.
 const AT_ONCE: usize = 128;
 
-/// The set. A descriptor leaves it when it is closed, of which there must be no copies.
+/// The set. A descriptor leaves it when it is closed; one that has copies elsewhere must be taken out ([`Self::remove`]).
 #[derive(Debug)]
 pub(crate) struct Poll {
     fd: OwnedFd,
-    /// Tokens are never used twice, so an event for what has just been closed finds nothing.
+    /// Tokens are never used twice, so an event for what has just been closed finds nothing. They are even, so that two
+    /// descriptors that belong together can have one and the number after it.
     next: u64,
 }
 
@@ -25,7 +26,7 @@ impl Poll {
 
     /// A token for [`Self::add_as`].
     pub(crate) fn token(&mut self) -> u64 {
-        self.next += 1;
+        self.next += 2;
         self.next
     }
 
@@ -44,6 +45,12 @@ impl Poll {
     /// Waits for something else of `source`.
     pub(crate) fn change(&self, token: u64, source: impl AsFd, flags: EventFlags) -> io::Result<()> {
         Ok(epoll::modify(&self.fd, source, EventData::new_u64(token), flags)?)
+    }
+
+    /// Waits for `source` no more.
+    pub(crate) fn remove(&self, source: impl AsFd) {
+        // It can only fail if it was not in the set.
+        let _ = epoll::delete(&self.fd, source);
     }
 
     /// What has happened; waits for nothing.

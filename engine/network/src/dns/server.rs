@@ -136,8 +136,13 @@ impl DnsServer {
     /// Forgets `network` with its names, listeners and connections.
     pub fn remove_network(&mut self, network: &str) {
         self.names.remove(network);
-        self.udp.retain(|_, (name, _)| &**name != network);
-        self.tcp.retain(|_, (name, _)| &**name != network);
+        // Whoever made the listeners may have kept copies of them.
+        for (_, socket) in self.udp.extract_if(|_, (name, _)| &**name == network) {
+            self.poll.remove(socket.1);
+        }
+        for (_, listener) in self.tcp.extract_if(|_, (name, _)| &**name == network) {
+            self.poll.remove(listener.1);
+        }
         self.connections.retain(|_, connection| &*connection.network != network);
     }
 

@@ -1,0 +1,131 @@
+//! Sockets in the name of others, and datagrams with the address they came to.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use nix::sys::socket::{
+    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, setsockopt, sockopt,
+};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with, sockopt as options};
+
+use super::target::Way;
+
+/// A connection to where the way leads, begun but not made yet.
+pub(super) fn begin_connection(way: Way) -> io::Result<TcpStream> {
+    let socket = open(way, SocketType::STREAM)?;
+    // Bytes have been gathered by the one who sent them.
+    options::set_tcp_nodelay(&socket, true)?;
+    Ok(TcpStream::from(socket))
+}
+
+/// A socket for datagrams to where the way leads and from there.
+pub(super) fn open_datagrams(way: Way) -> io::Result<UdpSocket> {
+    Ok(UdpSocket::from(open(way, SocketType::DGRAM)?))
+}
+
+/// Whether sockets may be opened in the name of others here.
+pub(super) fn may_be_transparent() -> bool {
+    let opened = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None);
+    opened.is_ok_and(|socket| make_transparent(&socket).is_ok())
+}
+
+fn open(way: Way, kind: SocketType) -> io::Result<OwnedFd> {
+    let Some(name) = way.name else { return open_as(way.to, None, kind) };
+    match open_as(way.to, Some(name), kind) {
+        // The client's port leads there already: another port of the host leads to the same, or the last connection has just
+        // ended. Its address matters more than its port.
+        Err(err) if is_taken(&err) => open_as(way.to, Some(SocketAddr::new(name.ip(), 0)), kind),
+        opened => opened,
+    }
+}
+
+fn open_as(to: SocketAddr, name: Option<SocketAddr>, kind: SocketType) -> io::Result<OwnedFd> {
+    let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(family, kind, flags, None)?;
+    if let Some(name) = name {
+        make_transparent(&socket)?;
+        // One client may talk to several containers from one port.
+        options::set_socket_reuseaddr(&socket, true)?;
+        bind(&socket, &name)?;
+    }
+    match connect(&socket, &to) {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
+        Err(err) => Err(err.into()),
+    }
+}
+
+/// One option for both families: the kernel hands that of IPv4 on to it (`ipv6_setsockopt`).
+fn make_transparent(socket: impl AsFd) -> io::Result<()> {
+    Ok(setsockopt(&socket, sockopt::IpTransparent, &true)?)
+}
+
+fn is_taken(err: &io::Error) -> bool {
+    matches!(err.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable)
+}
+
+/// Has [`receive`] tell to which address datagrams came.
+pub(super) fn tell_destinations(socket: &UdpSocket) -> io::Result<()> {
+    match socket.local_addr()? {
+        SocketAddr::V4(_) => setsockopt(socket, sockopt::Ipv4PacketInfo, &true)?,
+        SocketAddr::V6(_) => setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?,
+    }
+    Ok(())
+}
+
+/// Which of our addresses a datagram came to, from which the answers go: a socket may have many.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Destination {
+    V4(libc::in_pktinfo),
+    V6(libc::in6_pktinfo),
+}
+
+/// A datagram: its length, who sent it, and to which address.
+pub(super) fn receive(
+    socket: &UdpSocket,
+    buffer: &mut [u8],
+) -> io::Result<(usize, SocketAddr, Option<Destination>)> {
+    let mut parts = [IoSliceMut::new(buffer)];
+    let mut control = nix::cmsg_space!(libc::in6_pktinfo);
+    let flags = MsgFlags::MSG_DONTWAIT;
+    let message = recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, Some(&mut control), flags)?;
+    let from = message.address.as_ref().and_then(address).ok_or(io::ErrorKind::InvalidData)?;
+    let destination = message.cmsgs()?.find_map(|it| match it {
+        ControlMessageOwned::Ipv4PacketInfo(info) => {
+            // Answers take whichever interface leads to the client.
+            Some(Destination::V4(libc::in_pktinfo { ipi_ifindex: 0, ..info }))
+        }
+        ControlMessageOwned::Ipv6PacketInfo(info) => {
+            // Only to a link-local address nothing else leads.
+            let is_local = matches!(from.ip(), IpAddr::V6(from) if from.is_unicast_link_local());
+            let index = if is_local { info.ipi6_ifindex } else { 0 };
+            Some(Destination::V6(libc::in6_pktinfo { ipi6_ifindex: index, ..info }))
+        }
+        _ => None,
+    });
+    Ok((message.bytes, from, destination))
+}
+
+/// Sends a datagram to a client, from the address that it has written to.
+pub(super) fn send(
+    socket: &UdpSocket,
+    datagram: &[u8],
+    to: SocketAddr,
+    from: Option<&Destination>,
+) -> io::Result<()> {
+    let control = from.map(|destination| match destination {
+        Destination::V4(info) => ControlMessage::Ipv4PacketInfo(info),
+        Destination::V6(info) => ControlMessage::Ipv6PacketInfo(info),
+    });
+    let parts = [IoSlice::new(datagram)];
+    let to = SockaddrStorage::from(to);
+    sendmsg(socket.as_raw_fd(), &parts, control.as_slice(), MsgFlags::MSG_DONTWAIT, Some(&to))?;
+    Ok(())
+}
+
+fn address(storage: &SockaddrStorage) -> Option<SocketAddr> {
+    let v4 = storage.as_sockaddr_in().map(|it| SocketAddr::V4((*it).into()));
+    v4.or_else(|| storage.as_sockaddr_in6().map(|it| SocketAddr::V6((*it).into())))
+}

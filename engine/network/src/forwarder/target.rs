@@ -1,0 +1,95 @@
+//! Where a published port leads, and in whose name.
+
+use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
+
+use ipnet::IpNet;
+
+/// What a published port leads to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Target {
+    /// The container's IPv4 address and port.
+    pub v4: Option<SocketAddrV4>,
+    /// The container's IPv6 address and port.
+    pub v6: Option<SocketAddrV6>,
+    /// The subnets of all networks that the container is on: what it does not answer by way of a gateway.
+    pub on_link: Vec<IpNet>,
+}
+
+/// How a client is led to the container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Way {
+    /// Where to.
+    pub to: SocketAddr,
+    /// In whose name: the client's, or, if `None`, whichever the namespace has for the way, which is the gateway's.
+    pub name: Option<SocketAddr>,
+}
+
+impl Target {
+    /// The way for a client; none if the container has no address at all.
+    ///
+    /// A client of the other family than the container has comes as the gateway. So does one whose address the container would not
+    /// answer by way of it: loopback (Linux drops such packets), addresses of the container's own subnets, IPv6's
+    /// link-local ones, and those that nobody can have.
+    #[must_use]
+    pub fn way(&self, client: SocketAddr) -> Option<Way> {
+        let client = SocketAddr::new(client.ip().to_canonical(), client.port());
+        let (v4, v6) = (self.v4.map(SocketAddr::V4), self.v6.map(SocketAddr::V6));
+        let (same, other) = if client.is_ipv4() { (v4, v6) } else { (v6, v4) };
+        match same {
+            Some(to) => Some(Way { to, name: Some(client).filter(|it| self.answers_by_gateway(it.ip())) }),
+            None => other.map(|to| Way { to, name: None }),
+        }
+    }
+
+    fn answers_by_gateway(&self, client: IpAddr) -> bool {
+        let special = client.is_unspecified() || client.is_loopback() || client.is_multicast();
+        let local = match client {
+            IpAddr::V4(client) => client.is_broadcast(),
+            IpAddr::V6(client) => client.is_unicast_link_local(),
+        };
+        !special && !local && !self.on_link.iter().any(|subnet| subnet.contains(&client))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(target: &Target, client: &str, expected: &str) {
+        let way = target.way(client.parse().unwrap());
+        let text = way.map_or("nowhere".to_owned(), |way| match way.name {
+            Some(name) => format!("{} as {name}", way.to),
+            None => format!("{} as the gateway", way.to),
+        });
+        assert_eq!(text, expected, "{client}");
+    }
+
+    #[test]
+    fn clients_keep_their_address_where_answers_come_back() {
+        let target = Target {
+            v4: Some("10.89.0.2:80".parse().unwrap()),
+            v6: Some("[fd00::2]:80".parse().unwrap()),
+            on_link: vec!["10.89.0.0/24".parse().unwrap(), "fd00::/64".parse().unwrap()],
+        };
+        check(&target, "192.0.2.7:4000", "10.89.0.2:80 as 192.0.2.7:4000");
+        check(&target, "[::ffff:192.0.2.7]:4000", "10.89.0.2:80 as 192.0.2.7:4000");
+        check(&target, "[2001:db8::7]:4000", "[fd00::2]:80 as [2001:db8::7]:4000");
+        check(&target, "10.89.1.2:4000", "10.89.0.2:80 as 10.89.1.2:4000");
+        check(&target, "10.89.0.9:4000", "10.89.0.2:80 as the gateway");
+        check(&target, "127.0.0.1:4000", "10.89.0.2:80 as the gateway");
+        check(&target, "[::ffff:127.0.0.1]:4000", "10.89.0.2:80 as the gateway");
+        check(&target, "[::1]:4000", "[fd00::2]:80 as the gateway");
+        check(&target, "[fe80::1%3]:4000", "[fd00::2]:80 as the gateway");
+        check(&target, "[fd00::9]:4000", "[fd00::2]:80 as the gateway");
+    }
+
+    #[test]
+    fn a_client_of_the_other_family_is_led_there_too() {
+        let v4 = Target { v4: Some("10.89.0.2:80".parse().unwrap()), ..Target::default() };
+        check(&v4, "[2001:db8::7]:4000", "10.89.0.2:80 as the gateway");
+        let v6 = Target { v6: Some("[fd00::2]:80".parse().unwrap()), ..Target::default() };
+        check(&v6, "192.0.2.7:4000", "[fd00::2]:80 as the gateway");
+        check(&Target::default(), "192.0.2.7:4000", "nowhere");
+    }
+}
