@@ -22,7 +22,7 @@ pub fn run(words: &[&str]) -> i32 {
     match words {
         ["prepare", rest @ ..] => {
             root::provide(Kind::Product);
-            image::provide(&[image::BUSYBOX, image::NGINX, image::MARIADB]);
+            image::provide(&[image::BUSYBOX, image::NGINX, image::MARIADB, image::WORDPRESS]);
             Uml::prepare();
             if rest.contains(&"podman") {
                 root::provide(Kind::WithPodman);

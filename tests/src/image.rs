@@ -31,6 +31,9 @@ pub const NGINX: Image = Image { name: "nginx", script: include_str!("../images/
 /// A database.
 pub const MARIADB: Image =
     Image { name: "mariadb", script: include_str!("../images/mariadb.sh"), on_debian: true };
+/// A program for web pages, and the web server before it.
+pub const WORDPRESS: Image =
+    Image { name: "wordpress", script: include_str!("../images/wordpress.sh"), on_debian: true };
 /// More than 300 MB in several layers.
 pub const BIG: Image = Image { name: "big", script: include_str!("../images/big.sh"), on_debian: true };
 
