@@ -75,8 +75,9 @@ impl<'h> Liar<'h> {
         host.write("root", "/srv/liar.py", include_str!("../host/liar.py"));
         let conf = format!("/etc/containers/registries.conf.d/liar-{port}.conf");
         host.write("root", &conf, registry::insecure(&format!("localhost:{port}")));
+        // Two tests may want it at the same moment.
         host.root(&format!(
-            "mkdir -p /srv/liar/v2; systemctl is-active -q liar-{port} || \
+            "mkdir -p /srv/liar/v2; exec 9</srv/liar; flock 9; systemctl is-active -q liar-{port} || \
              systemd-run -q --unit=liar-{port} python3 /srv/liar.py /srv/liar {port} {challenge}"
         ))
         .ok();
