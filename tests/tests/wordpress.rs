@@ -1,0 +1,88 @@
+//! A real service of several containers: WordPress and its database in a pod, as a user's services.
+#![cfg(feature = "e2e")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
+use pontoon_tests::service::Manager;
+use pontoon_tests::{TestHost, host, image, wait};
+
+const POD: &str = "[Pod]\nPodName=wp\nPublishPort=8080:80\n";
+const DATABASE: &str = "[Container]\nContainerName=wp-db\nImage=localhost:5000/mariadb:latest\nPod=wp.pod\n\
+    Volume=wpdb.volume:/var/lib/mysql\nEnvironment=MARIADB_ROOT_PASSWORD=secret\n";
+const BLOG: &str = "[Unit]\nRequires=wp-db.service\nAfter=wp-db.service\n\
+    [Container]\nContainerName=wp-blog\nImage=localhost:5000/wordpress:latest\nPod=wp.pod\n\
+    Volume=wpcontent.volume:/var/lib/wordpress/wp-content\n\
+    Environment=WORDPRESS_DB_HOST=127.0.0.1 WORDPRESS_DB_PASSWORD=secret\n";
+
+/// Asks for a page until it is there.
+fn page(host: &TestHost, path: &str) -> String {
+    let mut text = String::new();
+    wait::until(&format!("the page {path}"), || {
+        let answer = host.alice(&format!("curl -sSf --max-time 20 'http://localhost:8080{path}'"));
+        if answer.code == 0 {
+            text = answer.stdout;
+            return Ok(());
+        }
+        Err(format!("{answer:?}"))
+    });
+    text
+}
+
+#[test]
+fn a_pod_of_wordpress_and_its_database_is_installed_through_its_page_and_stays() {
+    let host = host();
+    image::provide(&[image::WORDPRESS]);
+    image::push(host, image::WORDPRESS);
+    let alice = Manager::of(host, "alice");
+    let files = [
+        ("wp.pod", POD),
+        ("wp-db.container", DATABASE),
+        ("wp-blog.container", BLOG),
+        ("wpdb.volume", "[Volume]\nVolumeName=wpdb\n"),
+        ("wpcontent.volume", "[Volume]\nVolumeName=wpcontent\n"),
+    ];
+    for (name, text) in files {
+        alice.add(name, text);
+    }
+    alice.start("wp-pod");
+
+    assert!(page(host, "/wp-admin/install.php").contains("WordPress"));
+    let form = "user_name=alice&admin_password=a-long-word&admin_password2=a-long-word&pw_weak=1&admin_email=alice@example.org&language=&Submit=Install";
+    host.alice(&format!(
+        "curl -sSf --data-urlencode 'weblog_title=The Landing' -d '{form}' 'http://localhost:8080/wp-admin/install.php?step=2'"
+    ))
+    .ok()
+    .says("Success!");
+    assert!(page(host, "/").contains("<title>The Landing"));
+    // Who asked is in the log, by the address the host has.
+    let log = host.alice("pontoon logs wp-blog 2>&1").ok();
+    let own = host.alice("hostname -I").ok();
+    assert!(
+        own.stdout.split_whitespace().any(|address| log.stdout.contains(&format!("{address} - - ["))),
+        "{log:?}\n{own:?}"
+    );
+
+    // Only the page is to be had from outside; the database is for those inside.
+    host.alice("curl -sS --max-time 5 telnet://localhost:3306 </dev/null; ss -lntu | grep 3306").fails(1);
+    host.alice(
+        "pontoon exec wp-blog php -r 'echo @fsockopen(\"127.0.0.1\", 3306) ? \"reached\" : \"not reached\";'",
+    )
+    .ok()
+    .prints("reached");
+    host.alice("pontoon pod ps --format '{{.Name}} {{.Status}} {{.NumberOfContainers}}'")
+        .ok()
+        .prints("wp Running 3");
+
+    // Everything anew, but the volumes.
+    alice.systemctl("restart wp-pod").ok();
+    assert!(page(host, "/").contains("<title>The Landing"));
+    alice.stop("wp-pod");
+    host.alice("pontoon ps -aq; pontoon pod ps -q").ok().prints("");
+    alice.start("wp-pod");
+    assert!(page(host, "/wp-login.php").contains("The Landing"));
+
+    alice.stop("wp-pod");
+    for (name, _) in files.iter().rev() {
+        alice.remove(name);
+    }
+    host.alice("pontoon volume rm wpdb wpcontent").ok();
+}
