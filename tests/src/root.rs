@@ -51,7 +51,7 @@ const PRODUCT: &[&str] = &[
 ];
 
 /// What the bench host and the comparing tests have in addition.
-const ORIGINAL: &[&str] = &["podman", "crun", "buildah", "time"];
+const ORIGINAL: &[&str] = &["podman", "crun", "buildah", "catatonit", "aardvark-dns", "iperf3", "time"];
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
