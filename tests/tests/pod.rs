@@ -150,7 +150,8 @@ fn a_pod_s_containers_are_started_and_stopped_together() {
     assert_eq!(pod.state(), "Degraded");
     assert_eq!(host.alice("pontoon pod kill course").ok().text(), id);
     assert_eq!(pod.state(), "Exited");
-    host.alice("pontoon pod kill course").fails(125);
+    // Where nothing runs there is nothing to be done, as in Podman.
+    host.alice("pontoon pod kill course && pontoon pod pause course").ok();
     let pid = |name: &str| {
         host.alice(&format!("pontoon inspect --format '{{{{.State.Pid}}}}' {name}")).ok().text().to_owned()
     };

@@ -29,6 +29,7 @@ pub fn of_container(store: &Store, record: &ContainerRecord, deed: Deed) -> Even
         id: record.id.clone(),
         name: record.name.clone(),
         image: record.image_name.clone(),
+        pod: record.request.pod.as_ref().map(|it| it.id.clone()).unwrap_or_default(),
         attributes: labels(record, config.as_ref()),
         ..Event::now(Kind::Container, deed)
     }

@@ -166,6 +166,9 @@ pub enum LogPlan {
 pub struct EventPlan {
     /// To whom.
     pub log: EventLog,
+    /// The container's pod, by id.
+    #[serde(default)]
+    pub pod: String,
     /// The container's labels, which every event carries.
     pub labels: BTreeMap<String, String>,
 }

@@ -60,6 +60,7 @@ impl<'a> Teller<'a> {
             id: self.plan.id.clone(),
             name: self.name.borrow().clone(),
             image: self.plan.image.clone(),
+            pod: events.pod.clone(),
             attributes: events.labels.clone(),
             ..Event::now(Kind::Container, deed)
         };

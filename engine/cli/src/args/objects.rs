@@ -25,12 +25,14 @@ pub struct InspectArgs {
 /// `inspect --type`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum InspectType {
-    /// A container, else an image, else a volume.
+    /// A container, else an image, else a volume, else a pod.
     All,
     /// A container.
     Container,
     /// An image.
     Image,
+    /// A pod.
+    Pod,
     /// A volume.
     Volume,
 }

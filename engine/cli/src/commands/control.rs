@@ -181,6 +181,30 @@ pub fn kill(context: &Context, args: &KillArgs) -> Result<ExitStatus, Failure> {
     })
 }
 
+/// Removes the pods whose infra containers are among all containers, with their containers, and gives the others.
+fn without_pods(
+    context: &Context,
+    store: &Store,
+    args: &RmArgs,
+    names: Vec<String>,
+) -> Result<Vec<String>, Failure> {
+    let listing = list::list(store)?.containers;
+    let infra = listing.iter().filter(|it| it.record.request.infra.is_some());
+    let pods: Vec<_> =
+        infra.filter_map(|it| Some((&it.record.id, &it.record.request.pod.as_ref()?.id))).collect();
+    if pods.is_empty() {
+        return Ok(names);
+    }
+    for (id, pod) in pods {
+        match pontoon_lifecycle::pod::remove(&context.host, store, pod, args.force, seconds(args.time)) {
+            Ok(_) => output::line(id)?,
+            Err(err) => Failure::from(err).print(),
+        }
+    }
+    let is_other = |name: &String| list::find(store, name).is_ok_and(|it| it.record.request.infra.is_none());
+    Ok(names.into_iter().filter(is_other).collect())
+}
+
 /// `pontoon rm`
 pub fn rm(context: &Context, args: &RmArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
@@ -192,8 +216,7 @@ pub fn rm(context: &Context, args: &RmArgs) -> Result<ExitStatus, Failure> {
     };
     let mut names = selection.resolve(&store, |_| true)?;
     if args.chosen.all {
-        // These go with their pods.
-        names.retain(|it| !list::find(&store, it).is_ok_and(|it| it.record.request.infra.is_some()));
+        names = without_pods(context, &store, args, names)?;
     }
     let needs = Needs::read(&store);
     needs.sort_for_removal(&mut names);

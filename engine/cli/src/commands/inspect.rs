@@ -1,4 +1,4 @@
-//! `inspect` of containers, images and volumes, and `container exists`.
+//! `inspect` of containers, images, volumes and pods, and `container exists`.
 
 use std::collections::BTreeMap;
 
@@ -21,9 +21,11 @@ use pontoon_monitor::state::PROCESS_FILE;
 use pontoon_rootless::idmap::IdMaps;
 use pontoon_runtime::capabilities::{self, CapSet};
 use pontoon_runtime::plan::Process;
-use pontoon_storage::{FindContainerError, FindImageError, FindVolumeError, ImageRecord, Store};
+use pontoon_storage::{
+    FindContainerError, FindImageError, FindPodError, FindVolumeError, ImageRecord, Store,
+};
 
-use super::{Context, Failure, list as rows, volume};
+use super::{Context, Failure, list as rows, pod, volume};
 use pontoon_cli::args::{InspectArgs, InspectContainersArgs, InspectImagesArgs, InspectType};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
@@ -45,7 +47,7 @@ pub fn inspect(context: &Context, args: &InspectArgs) -> Result<ExitStatus, Fail
     }
     if names.is_empty() {
         return Err(Failure::new(
-            "`inspect` needs the name or id of a container, an image or a volume",
+            "`inspect` needs the name or id of a container, an image, a volume or a pod",
             None,
         ));
     }
@@ -72,13 +74,29 @@ pub fn inspect(context: &Context, args: &InspectArgs) -> Result<ExitStatus, Fail
                 }
             }
         }
-        match volume::named(&store, std::slice::from_ref(name), false) {
-            Ok(found) => parts.push(volume_text(&found, format)?),
-            Err(failure) if kind == InspectType::Volume => return Err(failure),
-            Err(failure) => {
-                let missing = failure.error.downcast_ref::<FindVolumeError>().is_some();
-                let text = format!("there is no container, image or volume `{name}`");
-                return Err(if missing { Failure::new(text, None) } else { failure });
+        if is(InspectType::Volume) {
+            match volume::named(&store, std::slice::from_ref(name), false) {
+                Ok(found) => {
+                    parts.push(volume_text(&found, format)?);
+                    continue;
+                }
+                Err(failure) if kind == InspectType::Volume => return Err(failure),
+                Err(failure) if failure.error.downcast_ref::<FindVolumeError>().is_none() => {
+                    return Err(failure);
+                }
+                Err(_) => {}
+            }
+        }
+        match pod::inspected(context, &store, name, format)? {
+            Some(text) => parts.push(text),
+            None if kind == InspectType::Pod => {
+                return Err(FindPodError::NotFound { query: name.clone() }.into());
+            }
+            None => {
+                return Err(Failure::new(
+                    format!("there is no container, image, volume or pod `{name}`"),
+                    None,
+                ));
             }
         }
     }

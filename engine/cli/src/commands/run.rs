@@ -60,6 +60,14 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
     tell_unhonoured(&store, &conf);
     let _ = store.sweep();
     if args.dry_run {
+        if let Some(word) = args.container.pod.as_deref().filter(|it| it.starts_with("new:")) {
+            let hint = Some("make the pod first: pontoon pod create".to_owned());
+            return Err(Failure::new(format!("`--dry-run` cannot show a container of `--pod {word}`"), hint));
+        }
+        let _ = pontoon_lifecycle::pod::join(&context.host, &store, &mut request).map_err(|err| {
+            let hint = err.hint();
+            Failure::new(err, hint)
+        })?;
         return dry_run(context, &store, request, args.detach);
     }
     let image = base_image(context, &store, &request, &args.container)?;

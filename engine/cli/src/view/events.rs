@@ -27,6 +27,8 @@ struct Wire<'a> {
     nanos: u64,
     #[serde(rename = "Type")]
     kind: &'static str,
+    #[serde(rename = "PodID", skip_serializing_if = "str::is_empty")]
+    pod: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     health_status: &'a str,
     #[serde(rename = "Error", skip_serializing_if = "str::is_empty")]
@@ -54,7 +56,7 @@ struct Row<'a> {
     error: &'a str,
     container_inspect_data: &'static str,
     #[serde(rename = "PodID")]
-    pod_id: &'static str,
+    pod_id: &'a str,
     attributes: &'a BTreeMap<String, String>,
 }
 
@@ -95,6 +97,7 @@ impl EventFormat<'_> {
                     time,
                     nanos,
                     kind,
+                    pod: &event.pod,
                     health_status: health,
                     error: &event.error,
                     attributes: Some(&event.attributes).filter(|it| !it.is_empty()),
@@ -115,7 +118,7 @@ impl EventFormat<'_> {
                     health_status: health,
                     error: &event.error,
                     container_inspect_data: "",
-                    pod_id: "",
+                    pod_id: &event.pod,
                     attributes: &event.attributes,
                 };
                 render_list(template, &[row], &[], true)
@@ -135,6 +138,7 @@ mod tests {
             id: "0123456789abcdef".to_owned(),
             name: "web".to_owned(),
             image: "busybox".to_owned(),
+            pod: String::new(),
             time: 1_795_226_689_120_000_000,
             exit_code: Some(3),
             attributes: [("a".to_owned(), "b".to_owned())].into(),

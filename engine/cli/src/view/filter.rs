@@ -309,11 +309,10 @@ pub fn pods(rows: Vec<pod::Row>, filters: &[Filter]) -> Result<Vec<pod::Row>, Fi
                 "label" => has_label(&row.labels, &filter.value),
                 "label!" => !has_label(&row.labels, &filter.value),
                 "status" => {
-                    let wanted = filter.value.to_lowercase();
-                    if !POD_STATES.contains(&wanted.as_str()) {
+                    if !POD_STATES.contains(&filter.value.as_str()) {
                         return Err(filter.wrong_value());
                     }
-                    row.status.to_lowercase() == wanted
+                    row.status.to_lowercase() == filter.value
                 }
                 "network" => row.networks.contains(&filter.value),
                 "restart-policy" => row.restart_policy == filter.value,

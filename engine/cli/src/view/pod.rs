@@ -91,7 +91,6 @@ const HEADINGS: &Headings = &[
     ("Namespace", "NAMESPACES"),
     ("Networks", "NETWORKS"),
     ("NumberOfContainers", "# OF CONTAINERS"),
-    ("Restart", "RESTART"),
     ("Status", "STATUS"),
 ];
 
@@ -118,7 +117,6 @@ struct Shown<'a> {
     labels: &'a BTreeMap<String, String>,
     networks: String,
     namespace: String,
-    restart: &'static str,
 }
 
 impl<'a> Shown<'a> {
@@ -142,7 +140,6 @@ impl<'a> Shown<'a> {
             labels: &row.labels,
             networks: row.networks.join(","),
             namespace: row.shared.join(","),
-            restart: row.restart_policy,
         }
     }
 }
@@ -208,7 +205,8 @@ pub fn list_text(rows: &[Row], options: &ListOptions<'_>, columns: Columns) -> R
         return Ok(json_lines(rows.iter().map(|row| to_value(&Wire::new(row)))));
     }
     if options.quiet && options.format.is_none() {
-        return Ok(rows.iter().map(|row| shown_id(&row.id, options.no_trunc) + "\n").collect());
+        // Whole ids, as Podman has it.
+        return Ok(rows.iter().map(|row| format!("{}\n", row.id)).collect());
     }
     let shown: Vec<Shown<'_>> = rows.iter().map(|row| Shown::new(row, options)).collect();
     render_list(options.format.unwrap_or(&usual(columns)), &shown, HEADINGS, options.noheading)
@@ -216,11 +214,13 @@ pub fn list_text(rows: &[Row], options: &ListOptions<'_>, columns: Columns) -> R
 
 fn usual(columns: Columns) -> String {
     let mut format = "table {{.ID}}\\t{{.Name}}\\t{{.Status}}\\t{{.Created}}\\t{{.InfraID}}".to_owned();
+    if columns.namespaces {
+        format.push_str("\\t{{.Cgroup}}\\t{{.Namespace}}");
+    }
     let more = [
         (columns.ids, "ContainerIds"),
         (columns.names, "ContainerNames"),
         (columns.status, "ContainerStatuses"),
-        (columns.namespaces, "Namespace"),
     ];
     // What tells of each container tells how many they are.
     if !(columns.ids || columns.names || columns.status) {
@@ -251,8 +251,8 @@ pub struct Facts {
     pub infra: Option<InfraFacts>,
     /// `--security-opt`
     pub security_options: Vec<String>,
-    /// Paths of what is mounted in all containers: source and target.
-    pub mounts: Vec<(String, String)>,
+    /// What is mounted in all containers.
+    pub mounts: Vec<super::container::Mount>,
     /// Devices of the host, and their paths inside, and what may be done with them.
     pub devices: Vec<(String, String, String)>,
     /// `--memory`, in bytes.
@@ -346,7 +346,8 @@ struct Inspected<'a> {
     #[serde(rename = "security_opt")]
     security_options: OmitEmpty<Vec<String>>,
     #[serde(rename = "mounts")]
-    mounts: OmitEmpty<Vec<PodMount<'a>>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    mounts: &'a [super::container::Mount],
     #[serde(rename = "devices")]
     devices: OmitEmpty<Vec<Device<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -374,13 +375,6 @@ impl<'a> InspectedContainer<'a> {
 struct Rate<'a> {
     path: &'a str,
     rate: u64,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct PodMount<'a> {
-    source: &'a str,
-    destination: &'a str,
 }
 
 #[derive(Serialize)]
@@ -413,6 +407,12 @@ struct InfraConfig<'a> {
     hosts_file: &'a str,
     networks: NullIfEmpty<Vec<String>>,
     network_options: Option<()>,
+    #[serde(rename = "cpu_period")]
+    cpu_period: OmitEmpty<u64>,
+    #[serde(rename = "cpu_quota")]
+    cpu_quota: OmitEmpty<i64>,
+    #[serde(rename = "cpuset_cpus")]
+    cpuset_cpus: OmitEmpty<String>,
     #[serde(rename = "pid_ns")]
     pid: &'a str,
     #[serde(rename = "userns")]
@@ -422,7 +422,7 @@ struct InfraConfig<'a> {
 }
 
 impl<'a> InfraConfig<'a> {
-    fn new(facts: &'a InfraFacts) -> Self {
+    fn new(facts: &'a InfraFacts, pod: &Facts) -> Self {
         let [dns_server, dns_search, dns_option, host_add] = facts.names.clone().map(NullIfEmpty);
         let [pid, user, uts] = &facts.modes;
         Self {
@@ -440,6 +440,9 @@ impl<'a> InfraConfig<'a> {
             hosts_file: &facts.hosts_file,
             networks: NullIfEmpty(facts.networks.clone()),
             network_options: None,
+            cpu_period: OmitEmpty(pod.cpu.0),
+            cpu_quota: OmitEmpty(pod.cpu.1),
+            cpuset_cpus: OmitEmpty(pod.cpuset_cpus.clone()),
             pid,
             user,
             uts,
@@ -453,7 +456,6 @@ fn inspected(facts: &Facts) -> Inspected<'_> {
         let list = facts.device_rates.get(index).map_or(&[][..], Vec::as_slice);
         OmitEmpty(list.iter().map(|(path, rate)| Rate { path, rate: *rate }).collect::<Vec<_>>())
     };
-    let mounts = facts.mounts.iter().map(|(source, destination)| PodMount { source, destination });
     let devices = facts.devices.iter().map(|(host, inside, permissions)| Device {
         path_on_host: host,
         path_in_container: inside,
@@ -473,7 +475,7 @@ fn inspected(facts: &Facts) -> Inspected<'_> {
         cgroup_path: OmitEmpty(if facts.share_parent { facts.cgroup_path.clone() } else { String::new() }),
         create_infra: facts.infra.is_some(),
         infra_container_id: OmitEmpty(row.infra.clone()),
-        infra_config: facts.infra.as_ref().map(InfraConfig::new),
+        infra_config: facts.infra.as_ref().map(|it| InfraConfig::new(it, facts)),
         shared_namespaces: OmitEmpty(row.shared.clone()),
         num_containers: row.containers.len(),
         containers: OmitEmpty(row.containers.iter().map(InspectedContainer::new).collect()),
@@ -489,7 +491,7 @@ fn inspected(facts: &Facts) -> Inspected<'_> {
         device_read_bps: rates(1),
         device_write_bps: rates(2),
         security_options: OmitEmpty(facts.security_options.clone()),
-        mounts: OmitEmpty(mounts.collect()),
+        mounts: &facts.mounts,
         devices: OmitEmpty(devices.collect()),
         restart_policy: facts.restart,
         lock_number: 0,

@@ -119,6 +119,7 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
         log: log(&facts),
         events: EventPlan {
             log: facts.events.clone(),
+            pod: request.pod.as_ref().map(|it| it.id.clone()).unwrap_or_default(),
             labels: event::labels(facts.record, Some(facts.image)),
         },
         notify,

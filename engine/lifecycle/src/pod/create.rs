@@ -1,7 +1,9 @@
 //! Making a pod: its record, and the container that holds its namespaces.
 
+use std::fs::DirBuilder;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 
 use pontoon_monitor::event::{Deed, Kind};
 use pontoon_storage::{ContainerId, CreatePodError as StoreError, FileError, RecordError, Store};
@@ -74,6 +76,15 @@ pub enum CreatePodError {
     /// Its infra container.
     #[error("cannot make the pod's infra container")]
     Infra(#[source] CreateError),
+    /// The infra container's files.
+    #[error("cannot make `{}`", path.display())]
+    Rootfs {
+        /// Their directory.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
     /// The file for the id.
     #[error("cannot write the id to `{}`", path.display())]
     IdFile {
@@ -95,7 +106,7 @@ impl CreatePodError {
             Self::Record(err) => err.hint(),
             Self::Replace { source, .. } => source.hint(),
             Self::Infra(err) => err.hint(),
-            Self::IdFile { .. } | Self::Random(_) => None,
+            Self::Rootfs { .. } | Self::IdFile { .. } | Self::Random(_) => None,
         }
     }
 }
@@ -134,6 +145,11 @@ pub fn create(host: &Host, store: &Store, request: PodRequest) -> Result<PodReco
     let pod = claim(store, &id, &mut record, request.name.as_deref())?;
     // Until the pod is finished, nobody else may take it for what a killed command left.
     let lock = pod.lock()?;
+    let rootfs = pod.rootfs_path();
+    if let Err(source) = furnish(&rootfs) {
+        let _ = store.remove_pod(pod);
+        return Err(CreatePodError::Rootfs { path: rootfs, source });
+    }
     if let Some(infra) = request.infra {
         let mut infra = *infra;
         infra.labels.clone_from(&record.labels);
@@ -163,6 +179,17 @@ pub fn create(host: &Host, store: &Store, request: PodRequest) -> Result<PodReco
     }
     host.tell_of_other(Kind::Pod, Deed::Create, &record.id, &record.name);
     Ok(record)
+}
+
+/// Makes the places of what is mounted in an infra container: with other ids than ours it could not make them itself.
+fn furnish(rootfs: &Path) -> io::Result<()> {
+    for directory in ["dev", "etc", "proc", "run", "sys"] {
+        DirBuilder::new().mode(0o755).create(rootfs.join(directory))?;
+    }
+    for file in ["etc/hostname", "etc/hosts", "etc/resolv.conf", "run/.containerenv"] {
+        std::fs::File::create_new(rootfs.join(file))?;
+    }
+    Ok(())
 }
 
 /// Writes the record under a name that is free.

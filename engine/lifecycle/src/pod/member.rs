@@ -40,7 +40,7 @@ impl MemberError {
     }
 }
 
-/// Changes a request as its pod wants it. `infra` is the pod's infra container, `slice` the pod's slice.
+/// Changes a request as its pod wants it. `infra` is the pod's infra container, `slice` the pod's slice, `caller` our own ids.
 ///
 /// # Errors
 /// See [`MemberError`].
@@ -49,6 +49,7 @@ pub fn enter(
     pod: &PodRecord,
     infra: Option<&ContainerRecord>,
     slice: &str,
+    caller: (u32, u32),
 ) -> Result<(), MemberError> {
     let usual_sysctls = request.pod.take().map(|it| it.usual_sysctls).unwrap_or_default();
     request.pod = Some(PodMember { id: pod.id.clone(), infra: pod.infra.clone(), ..PodMember::default() });
@@ -60,6 +61,10 @@ pub fn enter(
     }
     let Some(infra) = infra else { return Ok(()) };
     share(request, pod, infra)?;
+    // Whoever keeps the id is who runs the payload, as in a container by itself.
+    if let (UserNsMode::KeepId { uid, gid, .. }, None) = (&infra.request.userns, &request.user) {
+        request.user = Some(format!("{}:{}", uid.unwrap_or(caller.0), gid.unwrap_or(caller.1)));
+    }
     if matches!(request.network, Some(NetworkMode::Container(_) | NetworkMode::Host)) {
         request.sysctls.retain(|(name, _)| !(name.starts_with("net.") && usual_sysctls.contains(name)));
     }
@@ -223,7 +228,7 @@ mod tests {
         infra.request.hostname = Some("shop".to_owned());
         change(&mut infra);
         let mut request = request;
-        enter(&mut request, &pod, Some(&infra), "pod.slice")?;
+        enter(&mut request, &pod, Some(&infra), "pod.slice", (1000, 1000))?;
         Ok(request)
     }
 
@@ -305,6 +310,9 @@ mod tests {
         assert!(entered(mapped, &Shared::USUAL, |it| it.request.userns = UserNsMode::NoMap).is_err());
         let theirs = entered(CreateRequest::default(), &[], |it| it.request.userns = UserNsMode::NoMap);
         assert_eq!(theirs.unwrap().userns, UserNsMode::Container("f".repeat(64)));
+        let keeps = UserNsMode::KeepId { uid: None, gid: Some(5), size: None };
+        let kept = entered(CreateRequest::default(), &[], |it| it.request.userns = keeps).unwrap();
+        assert_eq!(kept.user.as_deref(), Some("1000:5"));
     }
 
     #[test]

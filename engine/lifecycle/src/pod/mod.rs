@@ -93,6 +93,6 @@ pub fn join(
         }
         None => None,
     };
-    member::enter(request, &pod, infra.as_ref(), &slice::name(host, &pod))?;
+    member::enter(request, &pod, infra.as_ref(), &slice::name(host, &pod), (host.uid, host.gid))?;
     Ok(Some(lock))
 }

@@ -25,6 +25,7 @@ pub fn to_journal(event: &Event) -> Vec<u8> {
         ("PODMAN_NAME", &event.name, is_image || is_container),
         ("PODMAN_ID", &event.id, is_image || is_container),
         ("PODMAN_IMAGE", &event.image, is_container),
+        ("PODMAN_POD_ID", &event.pod, false),
         ("ERROR", &event.error, false),
     ] {
         if always || !value.is_empty() {
@@ -81,6 +82,7 @@ pub fn from_journal(line: &str) -> Option<Event> {
         id: field("PODMAN_ID"),
         name: field("PODMAN_NAME"),
         image: field("PODMAN_IMAGE"),
+        pod: field("PODMAN_POD_ID"),
         exit_code: field("PODMAN_EXIT_CODE").parse().ok(),
         attributes: serde_json::from_str(&field("PODMAN_LABELS")).unwrap_or_default(),
         health,

@@ -23,6 +23,8 @@ struct Line {
     time: String,
     #[serde(rename = "Type")]
     kind: String,
+    #[serde(rename = "PodID", skip_serializing_if = "String::is_empty")]
+    pod: String,
     #[serde(rename = "health_status", skip_serializing_if = "String::is_empty")]
     health_status: String,
     #[serde(rename = "health_log", skip_serializing_if = "String::is_empty")]
@@ -52,6 +54,7 @@ pub fn to_line(event: &Event) -> Vec<u8> {
         status: event.deed.word().to_owned(),
         time: time::rfc3339_z(event.time),
         kind: event.kind.word().to_owned(),
+        pod: event.pod,
         health_status: health.status,
         health_log: health.log,
         health_failing_streak: health.failing_streak,
@@ -80,6 +83,7 @@ pub fn from_line(line: &[u8]) -> Option<Event> {
         id: line.id,
         name: line.name,
         image: line.image,
+        pod: line.pod,
         exit_code: line.container_exit_code,
         attributes: line.attributes.unwrap_or_default(),
         health,

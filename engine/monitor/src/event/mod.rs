@@ -126,6 +126,8 @@ pub struct Event {
     pub name: String,
     /// The image of a container.
     pub image: String,
+    /// The pod of a container, by id.
+    pub pod: String,
     /// How a container, or a process in it, ended.
     pub exit_code: Option<i32>,
     /// Labels of a container.
@@ -158,6 +160,7 @@ impl Event {
             id: String::new(),
             name: String::new(),
             image: String::new(),
+            pod: String::new(),
             exit_code: None,
             attributes: BTreeMap::new(),
             health: None,

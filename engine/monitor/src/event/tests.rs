@@ -9,6 +9,7 @@ fn event() -> Event {
         id: "0123456789abcdef".repeat(4),
         name: "web".to_owned(),
         image: "localhost:5000/busybox:latest".to_owned(),
+        pod: String::new(),
         time: 1_795_226_689_120_000_000,
         ..Event::now(Kind::Container, Deed::Start)
     }
@@ -20,6 +21,7 @@ fn hostile() -> Event {
     Event {
         name: text.to_owned(),
         image: text.to_owned(),
+        pod: String::new(),
         error: text.to_owned(),
         exit_code: Some(-1),
         attributes: [(text.to_owned(), text.to_owned()), ("plain".to_owned(), String::new())].into(),

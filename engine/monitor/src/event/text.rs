@@ -46,6 +46,9 @@ impl Event {
     /// What stands in parentheses.
     fn details(&self) -> Vec<String> {
         let mut details = vec![format!("image={}", self.image), format!("name={}", self.name)];
+        if !self.pod.is_empty() {
+            details.push(format!("pod_id={}", self.pod));
+        }
         if let Some(health) = &self.health {
             details.push(format!("health_status={}", health.status));
             details.push(format!("health_failing_streak={}", health.failing_streak));

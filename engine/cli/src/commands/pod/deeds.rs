@@ -190,15 +190,13 @@ pub fn kill(context: &Context, args: &PodKillArgs) -> Result<ExitStatus, Failure
     let names = chosen(context, &store, "kill", &args.chosen, &[], is_up)?;
     for_each(&names, |name| {
         let (_, pod) = pod::find(&store, name)?;
-        let mut is_sent = false;
         // The infra container last, as when the pod is stopped.
         let infra = pod.infra().into_iter();
         for member in pod.own_members().chain(infra).filter(|it| it.status.run().is_some()) {
             let Ok(container) = store.find_container(&member.record.id) else { continue };
             match ask::kill(&container, signal) {
-                Ok(()) => is_sent = true,
                 // With the end of the last member that of the infra container may have come.
-                Err(AskError::NotRunning) => continue,
+                Ok(()) | Err(AskError::NotRunning) => {}
                 Err(err) => {
                     let deed = format!("cannot send container `{}` a signal", member.record.name);
                     return Err(Failure::from(err).while_doing(deed));
@@ -208,10 +206,6 @@ pub fn kill(context: &Context, args: &PodKillArgs) -> Result<ExitStatus, Failure
                 let _ = ask::wait(&container);
                 remove::wait_for_supervisor(&container);
             }
-        }
-        if !is_sent {
-            let text = format!("pod `{name}` has no container that runs");
-            return Err(Failure::new(text, Some(format!("start it first: pontoon pod start {name}"))));
         }
         context.host.tell_of_other(Kind::Pod, Deed::Kill, &pod.record.id, &pod.record.name);
         Ok(Some(pod.record.id))
@@ -245,10 +239,6 @@ fn freeze(
     let deed = if frozen { Deed::Pause } else { Deed::Unpause };
     for_each(&names, |name| {
         let (_, pod) = pod::find(&store, name)?;
-        if !wanted(&pod) {
-            let what = if frozen { "runs" } else { "is paused" };
-            return Err(Failure::new(format!("pod `{name}` has no container that {what}"), None));
-        }
         for member in &pod.members {
             if let Some(state) = state_of(&member.status) {
                 freezer::set(&state, frozen)?;

@@ -20,6 +20,7 @@ pub(super) use create::make_for;
 pub(super) use deeds::idle_pods;
 pub use deeds::{kill, pause, prune, remove, restart, start, stop, unpause};
 pub use looks::{logs, stats, top};
+pub(super) use show::inspected;
 pub use show::{exists, inspect, list};
 
 /// All pods, with a word about those that cannot be read.

@@ -4,9 +4,9 @@ use std::time::SystemTime;
 
 use pontoon_lifecycle::pod::{self, PodSummary, slice};
 use pontoon_lifecycle::record::ContainerRecord;
-use pontoon_lifecycle::request::{HostsFile, MountSource, NamespaceMode, NetworkMode, RestartPolicy};
+use pontoon_lifecycle::request::{HostsFile, NamespaceMode, NetworkMode, RestartPolicy};
 use pontoon_lifecycle::resources::DeviceRate;
-use pontoon_storage::FindPodError;
+use pontoon_storage::{FindPodError, Store};
 
 use super::{Context, Failure, all, latest};
 use crate::commands::list as containers;
@@ -16,7 +16,7 @@ use pontoon_cli::output;
 use pontoon_cli::time::from_nanos;
 use pontoon_cli::view::filter::{self, Filter};
 use pontoon_cli::view::pod::{Columns, Container, Facts, InfraFacts, Row, inspect_text, list_text, sort};
-use pontoon_cli::view::{ListOptions, policy_word};
+use pontoon_cli::view::{ListOptions, mounts, policy_word};
 
 /// `pontoon pod ps`
 pub fn list(context: &Context, args: &PodPsArgs) -> Result<ExitStatus, Failure> {
@@ -82,6 +82,20 @@ pub fn inspect(context: &Context, args: &PodInspectArgs) -> Result<ExitStatus, F
     last.map_or(Ok(ExitStatus::Success), Err)
 }
 
+/// The inspection of one pod; `None` if there is none of that name.
+pub fn inspected(
+    context: &Context,
+    store: &Store,
+    name: &str,
+    format: Option<&str>,
+) -> Result<Option<String>, Failure> {
+    match pod::find(store, name) {
+        Ok((_, pod)) => Ok(Some(inspect_text(&[facts(context, &pod)], format)?)),
+        Err(err) if err.is_not_found() => Ok(None),
+        Err(err) => Err(err.into()),
+    }
+}
+
 fn facts(context: &Context, pod: &PodSummary) -> Facts {
     let record = &pod.record;
     let infra = pod.infra().map(|it| &it.record);
@@ -102,7 +116,7 @@ fn facts(context: &Context, pod: &PodSummary) -> Facts {
         cgroup_path: cgroup_path(context, record),
         infra: infra.map(infra_facts),
         security_options: record.security_options.clone(),
-        mounts: infra.map(mounts).unwrap_or_default(),
+        mounts: infra.map(mounts::of).unwrap_or_default(),
         devices: infra.map(devices).unwrap_or_default(),
         memory,
         memory_swap: resources.memory_swap.unwrap_or(usual_swap),
@@ -166,15 +180,6 @@ fn infra_facts(record: &ContainerRecord) -> InfraFacts {
         modes: [mode(&request.pid), request.userns.word().to_owned(), mode(&request.uts)],
         networks: Vec::new(),
     }
-}
-
-fn mounts(record: &ContainerRecord) -> Vec<(String, String)> {
-    let binds = record.request.mounts.iter().filter_map(|it| match &it.source {
-        MountSource::Bind(path) => Some((path.display().to_string(), it.target.clone())),
-        _ => None,
-    });
-    let volumes = record.volumes.iter().map(|it| (it.data.display().to_string(), it.target.clone()));
-    binds.chain(volumes).collect()
 }
 
 fn devices(record: &ContainerRecord) -> Vec<(String, String, String)> {
