@@ -159,6 +159,7 @@ fn a_pod_s_containers_are_started_and_stopped_together() {
     let before = pid("stays");
     host.alice("pontoon pod restart course").ok();
     assert_ne!(pid("stays"), before);
+    host.alice("pontoon exec stays grep stays /etc/hosts").ok();
     host.alice("pontoon exec stays true && pontoon pod stop -t 0 --all && pontoon pod prune -f").ok();
     host.alice("pontoon pod exists course").fails(1);
     host.alice("pontoon pod stop course").fails(125);

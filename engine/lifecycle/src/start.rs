@@ -1,7 +1,7 @@
 //! Starting: the plan is handed to a supervisor, which becomes us, or runs beside us.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -109,15 +109,6 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
-    /// The file in which the members of a pod find each other.
-    #[error("cannot write to `{}`", path.display())]
-    Hosts {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        #[source]
-        source: io::Error,
-    },
     /// The supervisor's program.
     #[error("cannot run the supervisor `{}`", program.display())]
     Supervisor {
@@ -153,9 +144,7 @@ impl StartError {
             Self::Supervisor { .. } => {
                 Some("it belongs to PREFIX/libexec/pontoon/pontoon-monitor; see `make install`".to_owned())
             }
-            Self::Image(_) | Self::Overlay { .. } | Self::Hosts { .. } | Self::Ask(_) | Self::Vanished => {
-                None
-            }
+            Self::Image(_) | Self::Overlay { .. } | Self::Ask(_) | Self::Vanished => None,
         }
     }
 
@@ -465,7 +454,6 @@ fn plan_for(
         streams,
     };
     let decided = facts::plan(host, store, &known)?;
-    be_known_in_pod(store, record)?;
     // Of the plan: where the mode publishes nothing there is nothing to be taken.
     pontoon_network::check_free(&decided.plan.network.ports)?;
     if decided.plan.network.join.is_some() {
@@ -476,20 +464,6 @@ fn plan_for(
     }
     startable.container.clear_exit()?;
     Ok((decided.plan, decided.filter))
-}
-
-/// Members of a pod reach each other by name: all are in the one `/etc/hosts`, which is the infra container's, each with the
-/// address that they share.
-fn be_known_in_pod(store: &Store, record: &ContainerRecord) -> Result<(), StartError> {
-    let Some(infra) = record.request.shares_hosts_of() else { return Ok(()) };
-    let path = run_directory(store, infra).join("hosts");
-    let line = format!("127.0.0.1\t{}\n", record.name);
-    let known = std::fs::read_to_string(&path).unwrap_or_default();
-    if known.lines().any(|it| it == line.trim_end()) {
-        return Ok(());
-    }
-    let append = || std::fs::OpenOptions::new().append(true).open(&path)?.write_all(line.as_bytes());
-    append().map_err(|source| StartError::Hosts { path: path.clone(), source })
 }
 
 /// The command of a supervisor, with its plan and its lock.

@@ -28,7 +28,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use crate::connect::{self, Connected, Early};
 use crate::course::Course;
 use crate::output::Log;
-use crate::{finish, seal};
+use crate::{finish, pod, seal};
 
 /// Why the container does not run.
 #[derive(Debug, thiserror::Error)]
@@ -167,6 +167,7 @@ pub fn launch(
     let cgroup = base.map(|base| make_cgroup(plan, &base, &course.limits)).transpose()?;
     begun.cgroup = cgroup.as_ref().map(|it| it.0.clone());
     write_files(plan)?;
+    pod::be_known(plan)?;
     let notify = match plan.notify {
         NotifyPlan::Container if manager.is_some() => Some(listen_for_payload(&plan.run_directory)?),
         _ => None,

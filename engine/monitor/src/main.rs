@@ -12,6 +12,7 @@ mod launch;
 mod output;
 mod pause;
 mod pidfile;
+mod pod;
 mod relay;
 mod seal;
 mod supervise;
@@ -26,10 +27,10 @@ use std::time::Duration;
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use pontoon_monitor::control::{self, Reply, Request};
+use pontoon_monitor::control::{self, Reply};
 use pontoon_monitor::event::Deed;
 use pontoon_monitor::notify::Notifier;
-use pontoon_monitor::plan::{self, MonitorPlan, NotifyPlan, PodRole, Received};
+use pontoon_monitor::plan::{self, MonitorPlan, NotifyPlan, Received};
 use pontoon_monitor::restart::{Backoff, RestartPolicy};
 use pontoon_monitor::state::{self, ExitRecord, FailureReport, Report, RunState};
 use pontoon_monitor::time;
@@ -160,7 +161,7 @@ fn supervise(
             }
         };
         // Anew for every run: the infra container may have been started anew, too.
-        if let Some(connection) = join_pod(&plan) {
+        if let Some(connection) = pod::join(&plan) {
             _membership = Some(connection);
         }
         let pid = launched.running.pid.as_raw_nonzero().get();
@@ -275,15 +276,6 @@ fn supervise(
         }
         return code;
     }
-}
-
-/// Says that we are one of a pod's members, as long as the connection stands.
-fn join_pod(plan: &MonitorPlan) -> Option<OwnedFd> {
-    let Some(PodRole::Member { infra }) = &plan.pod else { return None };
-    // Where nobody listens the infra container has ended, and nobody counts members.
-    let connection = control::connect_in(infra).ok()?;
-    control::send(&connection, &Request::Member, &[]).ok()?;
-    Some(connection)
 }
 
 /// Tells those who wait for something, who then wait no more.

@@ -103,6 +103,9 @@ pub enum PodRole {
     Member {
         /// The runtime directory of the infra container.
         infra: PathBuf,
+        /// It shares that one's network and `/etc/hosts`, in which it is found by its name.
+        #[serde(default)]
+        shares_hosts: bool,
     },
 }
 

@@ -147,7 +147,8 @@ fn pod_role(request: &CreateRequest, run: &Path) -> Option<PodRole> {
         return Some(PodRole::Infra { stops_with_last });
     }
     let infra = request.pod.as_ref().filter(|_| request.init_container.is_none())?.infra.as_ref()?;
-    Some(PodRole::Member { infra: run.join("containers").join(infra) })
+    let shares_hosts = request.shares_hosts_of().is_some();
+    Some(PodRole::Member { infra: run.join("containers").join(infra), shares_hosts })
 }
 
 /// Decides what a container's files are put together from; the rest of its plan plays no part.
