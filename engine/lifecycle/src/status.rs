@@ -17,6 +17,7 @@ use rustix::event::{Timespec, poll};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 
+use crate::pod::slice;
 use crate::record::ContainerRecord;
 use crate::{event, pause, small};
 
@@ -231,20 +232,29 @@ pub(crate) fn stop_scopes(id: &str) {
         _ => ("--user", format!("{CGROUPS}/user.slice/user-{uid}.slice/user@{uid}.service/app.slice")),
     };
     let prefix = format!("pontoon-{id}");
-    let names = std::fs::read_dir(&directory).into_iter().flatten().flatten().map(|it| it.file_name());
-    let scopes: Vec<_> = names.filter(|it| it.to_string_lossy().starts_with(&prefix)).collect();
+    let below = |directory: &Path| std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let named = |entry: &std::fs::DirEntry, part: &str| entry.file_name().to_string_lossy().contains(part);
+    // Or in the slice of its pod.
+    let slices = below(Path::new(&directory)).filter(|it| named(it, slice::MARK)).map(|it| it.path());
+    let directories = std::iter::once(directory.clone().into()).chain(slices);
+    let entries = directories.flat_map(|it| below(&it));
+    let scopes: Vec<_> = entries
+        .filter(|it| it.file_name().to_string_lossy().starts_with(&prefix))
+        .map(|it| it.path())
+        .collect();
     if scopes.is_empty() {
         return;
     }
     for scope in &scopes {
-        let cgroup = Cgroup::at(Path::new(&directory).join(scope));
+        let cgroup = Cgroup::at(scope.clone());
         if cgroup.is_populated() {
             let _ = cgroup.kill();
             wait_until_empty(&cgroup);
         }
     }
     let mut command = Command::new("systemctl");
-    command.args([manager, "--quiet", "stop"]).args(scopes);
+    let names = scopes.iter().filter_map(|it| it.file_name());
+    command.args([manager, "--quiet", "stop"]).args(names);
     let _ = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
 }
 

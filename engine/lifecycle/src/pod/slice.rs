@@ -14,6 +14,9 @@ use crate::resources::{
 /// What containers of a user are in, and what those of root are in, unless something else is asked for.
 const USUAL: (&str, &str) = ("app.slice", "system.slice");
 
+/// What stands in the name of every slice of a pod.
+pub(crate) const MARK: &str = "pontoon_pod_";
+
 /// Why a pod's containers cannot be limited.
 #[derive(Debug, thiserror::Error)]
 pub enum SliceError {
@@ -55,7 +58,7 @@ pub fn name(host: &Host, pod: &PodRecord) -> String {
     let parent = parent.strip_suffix(".slice").unwrap_or(parent);
     // `-.slice` is the root of all.
     let prefix = if parent == "-" { String::new() } else { format!("{parent}-") };
-    format!("{prefix}pontoon_pod_{}.slice", pod.id)
+    format!("{prefix}{MARK}{}.slice", pod.id)
 }
 
 /// Starts the slice with the pod's limits; without any, the manager makes it by itself when the first container is in it.
