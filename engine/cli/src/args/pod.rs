@@ -69,9 +69,9 @@ pub struct PodCreateArgs {
     /// Search domains
     #[arg(long, value_name = "DOMAIN,...")]
     pub dns_search: Vec<String>,
-    /// What becomes of the pod when its last container has ended: continue or stop
-    #[arg(long, value_name = "POLICY", default_value = "continue")]
-    pub exit_policy: String,
+    /// What becomes of the pod when its last container has ended: continue (the default) or stop
+    #[arg(long, value_name = "POLICY")]
+    pub exit_policy: Option<String>,
     /// Map group ids
     #[arg(long, value_name = "[FLAGS]CONTAINER:FROM[:AMOUNT]")]
     pub gidmap: Vec<String>,

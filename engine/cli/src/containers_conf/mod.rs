@@ -29,7 +29,7 @@ enum Kind {
 use Kind::{Nothing, Number, Text, Texts, Truth};
 
 /// The keys that we know.
-const KEYS: [(&str, Kind); 75] = [
+const KEYS: [(&str, Kind); 76] = [
     ("containers.annotations", Texts),
     ("containers.apparmor_profile", Text),
     ("containers.base_hosts_file", Text),
@@ -90,6 +90,7 @@ const KEYS: [(&str, Kind); 75] = [
     ("engine.lock_type", Nothing),
     ("engine.no_pivot_root", Nothing),
     ("engine.num_locks", Nothing),
+    ("engine.pod_exit_policy", Text),
     ("engine.pull_policy", Text),
     ("engine.remote", Nothing),
     ("engine.retry", Number),
@@ -211,6 +212,11 @@ impl ContainersConf {
     /// The keys that leave a container without ending it.
     pub fn detach_keys(&self) -> Option<&str> {
         self.text("engine.detach_keys")
+    }
+
+    /// What becomes of a pod when its last container has ended.
+    pub fn pod_exit_policy(&self) -> Option<&str> {
+        self.text("engine.pod_exit_policy")
     }
 
     /// Where events go: `journald`, `file` or `none`.

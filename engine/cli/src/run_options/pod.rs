@@ -143,7 +143,7 @@ pub fn read(
         share_parent,
         cgroup_parent: cgroup_parent.transpose()?,
         resources: resources::read(&limits)?,
-        exit_policy: exit_policy(&args.exit_policy)?,
+        exit_policy: exit_policy(args.exit_policy.as_deref().unwrap_or_default())?,
         restart: restart.transpose()?.unwrap_or_default(),
         security_options: args.security_opt.clone(),
         infra,
@@ -225,7 +225,7 @@ fn of_infra(args: &PodCreateArgs) -> Option<&'static str> {
         ("--dns", !args.dns.is_empty()),
         ("--dns-option", !args.dns_option.is_empty()),
         ("--dns-search", !args.dns_search.is_empty()),
-        ("--exit-policy stop", args.exit_policy == "stop"),
+        ("--exit-policy stop", args.exit_policy.as_deref() == Some("stop")),
         ("--gidmap", !args.gidmap.is_empty()),
         ("--gpus", !args.gpus.is_empty()),
         ("--hostname", args.hostname.is_some()),
@@ -295,11 +295,7 @@ mod tests {
     use super::*;
 
     fn args() -> PodCreateArgs {
-        PodCreateArgs {
-            share: "ipc,net,uts".to_owned(),
-            exit_policy: "continue".to_owned(),
-            ..Default::default()
-        }
+        PodCreateArgs { share: "ipc,net,uts".to_owned(), ..Default::default() }
     }
 
     fn pod(args: &PodCreateArgs) -> Result<PodRequest, OptionError> {
@@ -333,8 +329,8 @@ mod tests {
         let made = pod(&without).unwrap();
         assert!(made.infra.is_none() && made.shared.is_empty());
         refused(&PodCreateArgs { publish: vec!["80".to_owned()], ..without.clone() }, "`--publish`");
-        refused(&PodCreateArgs { exit_policy: "stop".to_owned(), ..without }, "`--exit-policy stop`");
-        refused(&PodCreateArgs { exit_policy: "never".to_owned(), ..args() }, "`never`");
+        refused(&PodCreateArgs { exit_policy: Some("stop".to_owned()), ..without }, "`--exit-policy stop`");
+        refused(&PodCreateArgs { exit_policy: Some("never".to_owned()), ..args() }, "`never`");
         let outside = PodCreateArgs { share_parent: Some(false), cpus: Some("1".to_owned()), ..args() };
         refused(&outside, "`--cpus`");
     }

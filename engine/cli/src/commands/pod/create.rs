@@ -12,8 +12,14 @@ use pontoon_cli::{message, output, run_options};
 /// `pontoon pod create`
 pub fn create(context: &Context, args: &PodCreateArgs) -> Result<ExitStatus, Failure> {
     let mut defaults = ContainerOptions::default();
-    context.containers_conf()?.apply(&mut defaults);
-    let (request, warnings) = run_options::pod(args, defaults, context.words.clone(), &context.option_host)?;
+    let conf = context.containers_conf()?;
+    conf.apply(&mut defaults);
+    let mut args = args.clone();
+    // Without an infra container there is nothing that could go on.
+    if args.infra != Some(false) && args.exit_policy.is_none() {
+        args.exit_policy = conf.pod_exit_policy().map(str::to_owned);
+    }
+    let (request, warnings) = run_options::pod(&args, defaults, context.words.clone(), &context.option_host)?;
     warnings.iter().for_each(|it| message::print_warning(it));
     let store = context.store()?;
     let made = pod::create(&context.host, &store, request)?;
