@@ -10,9 +10,10 @@ const POD: &str = "[Pod]\nPodName=shop\nPublishPort=8096:80\n";
 const FRONT: &str = "[Container]\nImage=localhost:5000/nginx:latest\nContainerName=front\nPod=shop.pod\n\n\
                      [Service]\nTimeoutStartSec=120\n";
 
-/// A container that only stays.
-fn side() -> String {
-    format!("[Container]\nImage={B}\nContainerName=side\nPod=shop.pod\nExec=sleep 10000\nStopTimeout=0\n")
+/// A container that only stays, and ends well when it is asked to.
+fn sleeper(name: &str, pod: &str) -> String {
+    let exec = "sh -c 'trap \"exit 0\" TERM; sleep 10000 & wait'";
+    format!("[Container]\nImage={B}\nContainerName={name}\nPod={pod}.pod\nExec={exec}\n")
 }
 
 #[track_caller]
@@ -29,7 +30,7 @@ fn a_pod_s_services_start_fail_restart_and_leave_nothing() {
     let _alone = alone();
     let alice = Manager::of(host, "alice");
     let before = Traces::of(host, "alice");
-    alice.add("shop.pod", POD).add("front.container", FRONT).add("side.container", &side());
+    alice.add("shop.pod", POD).add("front.container", FRONT).add("side.container", &sleeper("side", "shop"));
 
     // The pod brings its containers.
     alice.start("shop-pod");
@@ -88,10 +89,7 @@ fn root_s_pods_are_services_too() {
     let _alone = alone();
     let root = Manager::of(host, "root");
     root.add("own.pod", "[Pod]\nPodName=own\n");
-    let text = format!(
-        "[Container]\nImage={B}\nContainerName=member\nPod=own.pod\nExec=sleep 10000\nStopTimeout=0\n"
-    );
-    root.add("member.container", &text);
+    root.add("member.container", &sleeper("member", "own"));
     root.start("own-pod");
     root.until_property("member", "SubState", "running");
     let link = |name: &str| {
