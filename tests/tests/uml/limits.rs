@@ -103,6 +103,29 @@ pub fn memory_of_one(uml: &Uml) {
     uml.alice("pontoon rm -f -t 0 shared").ok();
 }
 
+/// What a pod may use is for all its containers together: the limits of its slice.
+pub fn pods(uml: &Uml) {
+    uml.alice("pontoon pod create --name limited --network none --memory 64m --cpus 0.5 --cpu-shares 512")
+        .ok();
+    uml.alice(&format!("pontoon run -d --pod limited --name held --stop-timeout 0 {B} sleep 10000")).ok();
+    let group = uml.alice("pontoon pod inspect --format '{{.CgroupPath}}' limited").ok().text().to_owned();
+    let files = "memory.max memory.swap.max cpu.max cpu.weight";
+    uml.alice(&format!("cd /sys/fs/cgroup/{group}; for f in {files}; do echo $f $(cat $f); done"))
+        .ok()
+        .prints("memory.max 67108864\nmemory.swap.max 67108864\ncpu.max 50000 100000\ncpu.weight 20");
+    // A container has no limit of its own, and meets the pod's all the same.
+    uml.alice(&format!("pontoon run --rm --pod limited {B} cat /sys/fs/cgroup/memory.max"))
+        .ok()
+        .prints("max");
+    uml.alice(&format!("pontoon run --rm --pod limited {B} tail /dev/zero")).fails(137);
+    uml.alice("pontoon pod rm -f -t 0 limited").ok();
+    uml.alice(&format!("test -e /sys/fs/cgroup/{group}")).fails(1);
+    // Nobody gives io to users unasked.
+    uml.alice("pontoon pod create --name refused --network none --blkio-weight 100").ok();
+    uml.alice("pontoon pod start refused").fails(125).warns("the io controller").warns("--blkio-weight");
+    uml.alice("pontoon pod rm refused").ok();
+}
+
 pub fn processes(uml: &Uml) {
     let forks = "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 100 & done; echo all";
     let run = |limit: u32| uml.alice(&run(&format!("--pids-limit {limit}"), forks));

@@ -59,6 +59,7 @@ fn limits_hold_and_reboots_are_survived() {
     found.check("memory is short for one of several processes", || memory_of_one(&uml));
     found.check("processes are few", || processes(&uml));
     found.check("limits change while it runs", || update(&uml));
+    found.check("a pod has limits", || pods(&uml));
     found.check("a service has limits", || service(&uml));
     found.check("root's containers have limits", || limits_of_root(&uml));
     found.check("what the kernel does not have is refused", || not_offered(&uml));
