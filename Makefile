@@ -128,12 +128,13 @@ FUZZ_FLAGS := -C passes=sancov-module -C llvm-args=-sanitizer-coverage-level=4 \
 fuzz:
 	rm -rf $(TARGET_DIR)/fuzz/seeds && mkdir -p $(TARGET_DIR)/fuzz/seeds
 	find units/tests/golden -type f ! -name expected -exec cp --backup=numbered -t $(TARGET_DIR)/fuzz/seeds {} +
-	for target in parse words convert; do \
+	for target in parse words convert dns; do \
 	    mkdir -p $(TARGET_DIR)/fuzz/$$target && \
+	    seeds=tests/fuzz/seeds/$$target && { [ -d $$seeds ] || seeds=$(TARGET_DIR)/fuzz/seeds; } && \
 	    RUSTFLAGS="$(FUZZ_FLAGS)" $(CARGO) run --quiet --release --target $(HOST_TRIPLE) --target-dir $(TARGET_DIR)/fuzz/build \
 	        --manifest-path tests/fuzz/Cargo.toml --bin $$target -- \
 	        -max_total_time=$(SECONDS) -timeout=5 -rss_limit_mb=512 -max_len=4096 -print_final_stats=1 \
-	        -artifact_prefix=$(TARGET_DIR)/fuzz/ $(TARGET_DIR)/fuzz/$$target $(TARGET_DIR)/fuzz/seeds || exit 1; \
+	        -artifact_prefix=$(TARGET_DIR)/fuzz/ $(TARGET_DIR)/fuzz/$$target $$seeds || exit 1; \
 	done
 
 # Test hosts that were killed are swept at the next boot; this throws away what is cached for them, too.
