@@ -22,14 +22,24 @@ use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 
 use pontoon_rootless::sys::inherited_fd;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Tells whoever reads the journal.
 fn warn(text: &str) {
     let _ = writeln!(io::stderr(), "warning: {text}");
 }
 
+/// Opens as many files as is allowed at all: each connection to a published port takes two descriptors, each question on its
+/// way to a resolver one. The usual limit is low for the sake of select(2), which is not called here.
+fn use_all_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    // With the usual limit there is less room, which is no fault.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
 /// Runs the part that our words name.
 pub fn main() -> ExitCode {
+    use_all_descriptors();
     let mut words = std::env::args().skip(1);
     let outcome = match words.next().as_deref() {
         None => outside::run().map_err(|err| (err.to_string(), err.hint())),
