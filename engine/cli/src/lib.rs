@@ -11,6 +11,7 @@ pub mod exit;
 pub mod format;
 pub mod journal;
 pub mod message;
+pub mod network_options;
 pub mod output;
 pub mod progress;
 pub mod run_options;

@@ -27,6 +27,7 @@ use crate::host::Host;
 use crate::id_maps::{self, IdMapsError};
 use crate::labels::apparmor::{self, AppArmorError, AppArmorHost};
 use crate::mount_ids::{self, MountIdsError};
+use crate::network::AttachError;
 use crate::overlay::{self, OverlayError};
 use crate::record::{ContainerRecord, VolumeUse};
 use crate::request::{CreateRequest, HostsFile, MountSource, RootfsRequest, SeccompRequest};
@@ -126,6 +127,9 @@ pub enum PlanError {
     /// Owners that the directory's files cannot be shown with.
     #[error("cannot show the files of --rootfs with other owners")]
     RootfsIds(#[source] MountIdsError),
+    /// Its networks.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
     /// The decision.
     #[error(transparent)]
     Decide(#[from] DecideError),
@@ -145,6 +149,7 @@ impl PlanError {
             Self::Decide(err) => err.hint(),
             Self::Secret(err) => err.hint(),
             Self::Sharing(err) => err.hint(),
+            Self::Attach(err) => err.hint(),
             Self::Cdi(err) => err.hint(),
             Self::AppArmor(err) => err.hint(),
             Self::Hooks(err) => err.hint(),
@@ -214,6 +219,7 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
         directory: known.directory,
         run_directory: known.run_directory,
         network: &network,
+        attachments: crate::network::attachments(host, store, request)?,
         fresh_volumes: fresh_volumes(store, known.record),
         images: image_layers(host, store, known.record, ids.shift().as_ref())?,
         artifacts: artifact::mounted(store, &known.record.request)?,

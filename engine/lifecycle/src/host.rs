@@ -10,6 +10,8 @@ use pontoon_rootless::names::{self, HostUser};
 use pontoon_rootless::userns::{Grants, UserNamespaceError};
 use pontoon_storage::{OpenError, Store, StorePaths};
 
+use crate::network::NetworkConf;
+
 /// The calling user and its surroundings.
 #[derive(Debug, Clone)]
 pub struct Host {
@@ -29,6 +31,8 @@ pub struct Host {
     pub cdi_spec_dirs: Vec<PathBuf>,
     /// `--hooks-dir` of this command; none leaves it to what the container was made with.
     pub hooks_dirs: Vec<PathBuf>,
+    /// What containers.conf and `--network-config-dir` say of networks with names.
+    pub networks: NetworkConf,
     /// Whether we are inside `unshare`: root over the user's ids, in a mount namespace where we may mount. The ids above are
     /// the user's own all the same.
     pub unshared: bool,
@@ -140,6 +144,7 @@ impl Host {
             events,
             cdi_spec_dirs: Vec::new(),
             hooks_dirs: Vec::new(),
+            networks: NetworkConf::default(),
             unshared,
             grants: OnceLock::new(),
         })

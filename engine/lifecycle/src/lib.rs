@@ -28,6 +28,7 @@ pub mod mount_ids;
 pub mod mounted;
 mod names;
 pub mod namespace_path;
+pub mod network;
 mod network_unit;
 pub mod overlay;
 pub mod pause;

@@ -3,11 +3,13 @@
 //! A request has been parsed but nothing has been looked up yet: no image, no user, no file of the host.
 //! It is kept in the container's record, so that `start` and `inspect` can read it again.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 pub use pontoon_monitor::health::OnFailure;
 pub use pontoon_monitor::restart::RestartPolicy;
 use pontoon_network::PortMapping;
+pub use pontoon_network::join::MacAddress;
 pub use pontoon_rootless::idmap::{Outside, Wish};
 pub use pontoon_runtime::devices::DeviceRule;
 use serde::{Deserialize, Serialize};
@@ -292,6 +294,15 @@ impl CreateRequest {
         (shares && !self.no_hosts).then_some(infra)
     }
 
+    /// The networks with names that it is on, in order.
+    pub fn networks(&self) -> impl Iterator<Item = &str> {
+        let uses = match &self.network {
+            Some(NetworkMode::Named(uses)) => uses.as_slice(),
+            _ => &[],
+        };
+        uses.iter().map(|it| it.name.as_str())
+    }
+
     /// The containers whose namespaces are shared, each as it was named, and with which option.
     #[must_use]
     pub fn sharing(&self) -> Vec<(&'static str, &str)> {
@@ -331,6 +342,25 @@ pub enum PullPolicy {
     Newer,
 }
 
+/// A network with a name that a container is on (podman-run(1), `--network`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkUse {
+    /// The network's name.
+    pub name: String,
+    /// `ip`, `ip6`: addresses that are asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<IpAddr>,
+    /// `mac`: the hardware address that is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<MacAddress>,
+    /// `alias`: names on this network, beside the container's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
+    /// `interface_name`: its interface inside; else the first free of `eth0`, `eth1`, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+}
+
 /// `--network`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -343,6 +373,8 @@ pub enum NetworkMode {
     Pasta(Vec<String>),
     /// slirp4netns, with its options.
     Slirp4netns(Vec<String>),
+    /// Networks with names, in order: the first one has the default route.
+    Named(Vec<NetworkUse>),
     /// The namespace of another container.
     Container(String),
     /// One by path.

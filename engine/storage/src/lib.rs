@@ -19,6 +19,7 @@
 //! ROOT/volumes/NAME/{record.json,_data/,needs-copy-up}
 //! ROOT/secrets/NAME/{record.json,data}
 //! ROOT/artifacts/{oci-layout,index.json,blobs/ALGORITHM/HEX}
+//! ROOT/networks/NAME.json                 a network, in the format of netavark
 //! ROOT/tmp/*                               being made; a directory without a living lock is a leftover
 //! ROOT/trash/*                             being deleted
 //! RUN/containers/HEX/                      what a reboot may forget
@@ -34,7 +35,8 @@
 //! 4. [`ContainerLock`], by rising id
 //! 5. [`VolumeLock`], by rising name
 //! 6. the lock of one layer while its shifted copy is made
-//! 7. the index locks of images, container names, pod names, volumes and artifacts, in this order: taken and given back
+//! 7. [`NetworkChange`]
+//! 8. the index locks of images, container names, pod names, volumes and artifacts, in this order: taken and given back
 //!    inside one call
 //!
 //! # Order of writes
@@ -54,6 +56,7 @@ mod id;
 mod images;
 mod layers;
 mod lock;
+mod networks;
 mod pods;
 mod record;
 mod remove;
@@ -88,6 +91,7 @@ pub use images::{
 };
 pub use layers::{LayerError, LayerMeta};
 pub use lock::{ContainerLock, LayerLease, PodLock, PullLock, VolumeLock};
+pub use networks::{NetworkChange, NetworkFiles};
 pub use pods::{CreatePodError, FindPodError, PodEntry, PodHandle, PodList};
 pub use record::{Durability, RecordError, Unsynced, read_record, replace_file, write_record_atomically};
 pub use remove::remove_tree;

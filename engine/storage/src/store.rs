@@ -318,7 +318,7 @@ fn open_owned(path: &Path) -> Result<Place, OpenError> {
 }
 
 /// Makes a directory and what leads to it, for the owner alone.
-fn make_all(path: &Path) -> Result<(), FileError> {
+pub(crate) fn make_all(path: &Path) -> Result<(), FileError> {
     let mut missing: Vec<&Path> = Vec::new();
     for ancestor in path.ancestors() {
         if ancestor.as_os_str().is_empty() || rustix::fs::stat(ancestor).is_ok() {

@@ -44,6 +44,8 @@ pub enum Named {
     Container,
     /// Images.
     Image,
+    /// Networks.
+    Network,
     /// Pods.
     Pod,
     /// Volumes.
@@ -88,6 +90,8 @@ fn named(path: &str) -> Named {
         Some(("artifact", "extract" | "inspect" | "rm")) => Named::Artifact,
         Some(("container", _)) => Named::Container,
         Some(("image", _)) => Named::Image,
+        Some(("network", "reload")) => Named::Container,
+        Some(("network", _)) => Named::Network,
         Some(("pod", "create" | "prune" | "ps")) => Named::File,
         Some(("pod", _)) => Named::Pod,
         Some(("volume", _)) => Named::Volume,
@@ -158,6 +162,7 @@ mod tests {
         assert_eq!(words("quadlet explain Im"), Next::Name(Named::Key));
         assert_eq!(words("stop -t 3 w"), Next::Name(Named::Container));
         assert_eq!(words("container rm "), Next::Name(Named::Container));
+        assert_eq!(words("network rm x"), Next::Name(Named::Network));
         assert_eq!(words("pod stop s"), Next::Name(Named::Pod));
         assert_eq!(words("volume rm x"), Next::Name(Named::Volume));
         assert_eq!(words("quadlet check ./"), Next::Name(Named::File));

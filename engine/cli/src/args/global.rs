@@ -31,6 +31,9 @@ pub struct GlobalOptions {
     /// Directory with hooks, in place of the usual one
     #[arg(long, value_name = "DIR")]
     pub hooks_dir: Vec<PathBuf>,
+    /// Directory of the files of networks, in place of the store's
+    #[arg(long, value_name = "DIR")]
+    pub network_config_dir: Option<PathBuf>,
     /// Where events are kept; the default is the journal where there is one, else a file
     #[arg(long, value_name = "BACKEND")]
     pub events_backend: Option<EventsBackend>,
@@ -59,6 +62,7 @@ impl GlobalOptions {
             module: self.module.into_iter().chain(after.module).collect(),
             cdi_spec_dir: self.cdi_spec_dir.into_iter().chain(after.cdi_spec_dir).collect(),
             hooks_dir: self.hooks_dir.into_iter().chain(after.hooks_dir).collect(),
+            network_config_dir: after.network_config_dir.or(self.network_config_dir),
             events_backend: after.events_backend.or(self.events_backend),
             config: after.config.or(self.config),
             registries_conf: after.registries_conf.or(self.registries_conf),

@@ -16,6 +16,7 @@ mod global;
 mod help;
 mod image;
 mod linger;
+mod network;
 mod objects;
 mod pod;
 mod quadlet;
@@ -49,6 +50,10 @@ pub use image::{
     RmiArgs, TagArgs, UntagArgs,
 };
 pub use linger::LingerArgs;
+pub use network::{
+    NetworkConnectArgs, NetworkCreateArgs, NetworkDisconnectArgs, NetworkInspectArgs, NetworkLsArgs,
+    NetworkReloadArgs, NetworkRmArgs, NetworkUpdateArgs,
+};
 pub use objects::{ExistsArgs, InspectArgs, InspectContainersArgs, InspectType};
 pub use pod::{
     ChosenPods, PodCreateArgs, PodInspectArgs, PodKillArgs, PodLogsArgs, PodPruneArgs, PodPsArgs, PodRmArgs,
@@ -152,6 +157,26 @@ pub enum Command {
     VolumeUnmount(VolumeMountArgs),
     /// `volume reload`
     VolumeReload(VolumeReloadArgs),
+    /// `network connect`
+    NetworkConnect(NetworkConnectArgs),
+    /// `network create`
+    NetworkCreate(Box<NetworkCreateArgs>),
+    /// `network disconnect`
+    NetworkDisconnect(NetworkDisconnectArgs),
+    /// `network exists`
+    NetworkExists(ExistsArgs),
+    /// `network inspect`
+    NetworkInspect(NetworkInspectArgs),
+    /// `network ls`
+    NetworkLs(NetworkLsArgs),
+    /// `network prune`
+    NetworkPrune(PruneArgs),
+    /// `network reload`
+    NetworkReload(NetworkReloadArgs),
+    /// `network rm`
+    NetworkRm(NetworkRmArgs),
+    /// `network update`
+    NetworkUpdate(NetworkUpdateArgs),
     /// `quadlet adopt`
     QuadletAdopt(QuadletAdoptArgs),
     /// `quadlet apply`

@@ -19,7 +19,6 @@ const COMMANDS: &[Refused] = &[
     ("logout", Some("take the entry out of auth.json")),
     ("machine", Some("pontoon runs where Linux does, without a virtual machine")),
     ("manifest", Some("making images for several platforms comes with `build`")),
-    ("network", Some("networks with names come later")),
     ("play", LATER_KUBE),
     ("push", Some("pushing comes with `build`; `podman save` and skopeo push meanwhile")),
     ("save", Some("`pontoon export` writes a container's files")),
@@ -86,7 +85,6 @@ const GLOBAL: &[Refused] = &[
     ("--memory-profile", DEVELOPERS),
     ("--namespace", Some("Podman keeps it for old scripts, and names of containers are in one space")),
     ("--network-cmd-path", Some("pasta and slirp4netns are taken from where their packages put them")),
-    ("--network-config-dir", Some("networks with names come later")),
     ("--remote", NO_REMOTE),
     ("-r", NO_REMOTE),
     ("--runtime", OWN_RUNTIME),
@@ -118,13 +116,9 @@ const CONTAINER: &[Refused] = &[
     ("--cpu-rt-runtime", VERSION_1),
     ("--decryption-key", ENCRYPTED),
     ("--intel-rdt-closid", Some("only as root with resctrl")),
-    ("--ip", Some("pasta gives the host's address")),
-    ("--ip6", Some("pasta gives the host's address")),
     ("--kernel-memory", VERSION_1),
     ("--link-local-ip", Some("Docker's; Podman does nothing with it")),
-    ("--mac-address", Some("pasta gives the host's address")),
     ("--memory-swappiness", VERSION_1),
-    ("--network-alias", Some("names between containers come with networks with names, later")),
     ("--oom-kill-disable", VERSION_1),
     ("--rdt-class", Some("only as root with resctrl")),
     ("--storage-opt", Some("limits of the root file system need quotas of the file system")),
@@ -158,7 +152,7 @@ const OTHERS: &[(&str, &[Refused])] = &[
 ];
 
 /// Those of them that another word must follow.
-const GROUPS: &[&str] = &["farm", "generate", "kube", "machine", "manifest", "network", "play"];
+const GROUPS: &[&str] = &["farm", "generate", "kube", "machine", "manifest", "play"];
 
 /// The page `REFUSED.md`: every word of Podman's that is refused, and why or what to do instead.
 #[cfg(test)]

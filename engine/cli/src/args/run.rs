@@ -293,6 +293,12 @@ pub struct ContainerOptions {
     /// IPC namespace: private, shareable, none, host, container:NAME or ns:PATH
     #[arg(long, value_name = "MODE")]
     pub ipc: Option<String>,
+    /// Address on its network
+    #[arg(long, value_name = "ADDRESS")]
+    pub ip: Option<String>,
+    /// Address of IPv6 on its network
+    #[arg(long, value_name = "ADDRESS")]
+    pub ip6: Option<String>,
     /// Set a label
     #[arg(short, long, value_name = "KEY=VALUE")]
     pub label: Vec<String>,
@@ -305,15 +311,21 @@ pub struct ContainerOptions {
     /// Option of the log driver
     #[arg(long, value_name = "KEY=VALUE")]
     pub log_opt: Vec<String>,
+    /// Hardware address on its network
+    #[arg(long, value_name = "ADDRESS")]
+    pub mac_address: Option<String>,
     /// Mount something: type=bind|volume|tmpfs,source=…,target=…
     #[arg(long, value_name = "KEY=VALUE,...")]
     pub mount: Vec<String>,
     /// Name of the container
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
-    /// Network: pasta, slirp4netns, container:NAME, ns:PATH, host, none
+    /// Network: NAME[:ip=…,mac=…,alias=…], pasta, slirp4netns, container:NAME, ns:PATH, host, none
     #[arg(long, value_name = "MODE[:OPTION,...]", alias = "net")]
     pub network: Vec<String>,
+    /// Name of the container on its networks
+    #[arg(long, value_name = "NAME")]
+    pub network_alias: Vec<String>,
     /// Keep the image's /etc/hostname
     #[arg(long)]
     pub no_hostname: bool,

@@ -38,6 +38,7 @@ pub(super) const GROUPS: &[Group] = &[
     Group { name: "healthcheck", about: "Check the health of containers" },
     Group { name: "image", about: "Manage images" },
     Group { name: "linger", about: "Let a user's services outlive the last session" },
+    Group { name: "network", about: "Manage networks" },
     Group { name: "pod", about: "Manage pods: containers that share namespaces" },
     Group { name: "quadlet", about: "Check, convert and install unit files" },
     Group { name: "secret", about: "Manage secrets" },
@@ -406,6 +407,60 @@ pub(super) const ENTRIES: &[Entry] = &[
         Command::ArtifactPull
     ),
     row!("artifact rm", "Remove artifacts", "[options] ARTIFACT...", ArtifactRmArgs, Command::ArtifactRm),
+    row!(
+        "network connect",
+        "Put a container on a network",
+        "[options] NETWORK CONTAINER",
+        NetworkConnectArgs,
+        Command::NetworkConnect
+    ),
+    row!("network create", "Make a network", "[options] [NAME]", NetworkCreateArgs, |args| {
+        Command::NetworkCreate(Box::new(args))
+    }),
+    row!(
+        "network disconnect",
+        "Take a container from a network",
+        "[options] NETWORK CONTAINER",
+        NetworkDisconnectArgs,
+        Command::NetworkDisconnect
+    ),
+    row!(
+        "network exists",
+        "Tell by the exit code whether a network exists",
+        "NETWORK",
+        ExistsArgs,
+        Command::NetworkExists
+    ),
+    row!(
+        "network inspect",
+        "Show all there is to know about networks",
+        "[options] NETWORK...",
+        NetworkInspectArgs,
+        Command::NetworkInspect
+    ),
+    row!("network ls", "List networks", "[options]", NetworkLsArgs, Command::NetworkLs),
+    row!(
+        "network prune",
+        "Remove networks that no container uses",
+        "[options]",
+        PruneArgs,
+        Command::NetworkPrune
+    ),
+    row!(
+        "network reload",
+        "Make the rules of containers' networks again",
+        "[options] [CONTAINER...]",
+        NetworkReloadArgs,
+        Command::NetworkReload
+    ),
+    row!("network rm", "Remove networks", "[options] NETWORK...", NetworkRmArgs, Command::NetworkRm),
+    row!(
+        "network update",
+        "Change the DNS servers of a network",
+        "[options] NETWORK",
+        NetworkUpdateArgs,
+        Command::NetworkUpdate
+    ),
     row!("secret create", "Keep a secret", "[options] NAME FILE|-", SecretCreateArgs, Command::SecretCreate),
     row!(
         "secret exists",
@@ -563,6 +618,8 @@ const ALIASES: &[(&str, &str)] = &[
     ("pod ls", "pod ps"),
     ("quadlet cat", "quadlet print"),
     ("quadlet ls", "quadlet list"),
+    ("network list", "network ls"),
+    ("network remove", "network rm"),
     ("secret list", "secret ls"),
     ("secret remove", "secret rm"),
     ("system events", "events"),

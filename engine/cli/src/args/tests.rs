@@ -249,8 +249,8 @@ fn unknown_options_get_a_suggestion_and_podmans_are_refused_by_name() {
          without an image",
     );
     check_error(
-        &["run", "--ip", "1.2.3.4", "x"],
-        "`--ip` is not supported yet -> pasta gives the host's address",
+        &["run", "--volume-driver", "x", "x"],
+        "`--volume-driver` is not supported yet -> there is one driver, `local`",
     );
     check_error(
         &["run", "--volum=/x", "x"],

@@ -68,6 +68,10 @@ fn names(context: &Context, named: Named) -> Result<Vec<Candidate>, Failure> {
             let listed = context.store()?.list_images()?;
             listed.into_iter().flat_map(|image| image.names).map(bare).collect()
         }
+        Named::Network => {
+            let listed = pontoon_lifecycle::network::list(&context.host, &context.store()?)?.networks;
+            listed.into_iter().map(|it| (it.name, it.driver.to_string())).collect()
+        }
         Named::Pod => context.store()?.list_pods()?.pods.into_iter().map(|it| bare(it.name)).collect(),
         Named::Volume => {
             let listed = pontoon_lifecycle::volume::list(&context.store()?)?.volumes;

@@ -106,6 +106,8 @@ explained!(
     pontoon_lifecycle::host::HostError,
     pontoon_lifecycle::list::LookError,
     pontoon_lifecycle::mounted::MountError,
+    pontoon_lifecycle::network::ConnectError,
+    pontoon_lifecycle::network::NetworkDeedError,
     pontoon_lifecycle::pause::PauseError,
     pontoon_lifecycle::pod::CreatePodError,
     pontoon_lifecycle::pod::LookPodError,
@@ -134,6 +136,7 @@ explained!(
 );
 
 plain!(
+    pontoon_cli::containers_conf::NetworkConfError,
     pontoon_lifecycle::check::CheckError,
     pontoon_lifecycle::reset::ResetError,
     pontoon_lifecycle::rename::RenameError,

@@ -203,7 +203,7 @@ pub fn row(summary: &Summary, images: &mut ImageFacts<'_>) -> ps::Row {
         mounts: mount_targets(record),
         volumes: record.volumes.iter().map(|it| it.name.clone()).collect(),
         // Only networks with names are told, as Podman does it.
-        networks: Vec::new(),
+        networks: record.request.networks().map(str::to_owned).collect(),
         auto_remove: record.request.rm,
         cidfile: record.request.cidfile.as_ref().map(|it| it.display().to_string()).unwrap_or_default(),
         size: None,
@@ -272,6 +272,7 @@ pub fn network_word(record: &ContainerRecord) -> &'static str {
         None | Some(NetworkMode::Pasta(_)) => "pasta",
         Some(NetworkMode::Host) => "host",
         Some(NetworkMode::None) => "none",
+        Some(NetworkMode::Named(_)) => "bridge",
         Some(NetworkMode::Container(_)) => "container",
         Some(NetworkMode::Path(_)) => "ns",
         Some(NetworkMode::Private) => "private",

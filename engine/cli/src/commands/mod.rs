@@ -20,6 +20,7 @@ mod inspect;
 mod list;
 mod logs;
 mod mount;
+mod network;
 mod pause;
 mod pod;
 mod prune;
@@ -74,9 +75,8 @@ impl Context {
     fn new(globals: &GlobalOptions, words: Vec<String>, name: &str, tells: bool) -> Result<Self, Failure> {
         let mut host = Host::read(globals.root.clone(), globals.runroot.clone())?;
         let option_host = run_options::Host::read();
-        let is_needed = tells && globals.events_backend.is_none();
         // What is wrong with the file is said where all of it is wanted.
-        let conf = is_needed.then(|| ContainersConf::read(&option_host, &globals.module).ok()).flatten();
+        let conf = tells.then(|| ContainersConf::read(&option_host, &globals.module).ok()).flatten();
         let said = || EventsBackend::named(conf.as_ref()?.events_logger()?);
         let asked = globals.events_backend.or_else(said);
         match asked {
@@ -85,9 +85,15 @@ impl Context {
             Some(EventsBackend::File) => host.events = EventLog::file(&host.paths.run),
             Some(EventsBackend::None) => host.events = EventLog::None,
         }
+        if let Some(conf) = &conf {
+            host.networks = conf.networks()?;
+        }
         let absolute = |it: &std::path::PathBuf| std::path::absolute(it).unwrap_or_else(|_| it.clone());
         host.cdi_spec_dirs = globals.cdi_spec_dir.iter().map(absolute).collect();
         host.hooks_dirs = globals.hooks_dir.iter().map(absolute).collect();
+        if let Some(directory) = &globals.network_config_dir {
+            host.networks.directory = Some(absolute(directory));
+        }
         let mut option_host = run_options::Host::read();
         option_host.rootless = host.is_rootless();
         // Whoever reads these files finds their places in the environment.
@@ -250,6 +256,16 @@ pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failur
         Command::VolumeMount(args) => mount::mount_volumes(&context, &args),
         Command::VolumeUnmount(args) => mount::unmount_volumes(&context, &args),
         Command::VolumeReload(_) => volume::reload(&context),
+        Command::NetworkConnect(args) => network::connect(&context, &args),
+        Command::NetworkCreate(args) => network::create(&context, &args),
+        Command::NetworkDisconnect(args) => network::disconnect(&context, &args),
+        Command::NetworkExists(args) => network::exists(&context, &args.name),
+        Command::NetworkInspect(args) => network::inspect(&context, &args),
+        Command::NetworkLs(args) => network::list(&context, &args),
+        Command::NetworkPrune(args) => network::prune(&context, &args),
+        Command::NetworkReload(args) => network::reload(&context, &args),
+        Command::NetworkRm(args) => network::remove(&context, &args),
+        Command::NetworkUpdate(args) => network::update(&context, &args),
         Command::QuadletAdopt(args) => quadlet::adopt(&args),
         Command::QuadletApply(args) => quadlet::apply(&context, &args),
         Command::QuadletCheck(args) => quadlet::check(&args),

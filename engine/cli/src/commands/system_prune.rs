@@ -2,7 +2,7 @@
 
 use pontoon_lifecycle::remove;
 
-use super::{Context, Failure, pod, prune};
+use super::{Context, Failure, network, pod, prune};
 use pontoon_cli::args::SystemPruneArgs;
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
@@ -32,6 +32,7 @@ pub fn prune(context: &Context, args: &SystemPruneArgs) -> Result<ExitStatus, Fa
     tell("Pods", pods)?;
     // Containers before the rest: what only they used is used by nobody then.
     tell("Containers", prune::idle_containers(context, &store, &filters)?)?;
+    tell("Networks", network::idle(context, &store, &filters)?)?;
     if args.volumes {
         tell("Volumes", prune::idle_volumes(context, &store, &filters)?)?;
     }
@@ -47,6 +48,7 @@ fn warning(args: &SystemPruneArgs) -> String {
     } else {
         what.push("all pods that have ended, with their containers");
         what.push("all containers that do not run");
+        what.push("all networks that no container uses");
         if args.volumes {
             what.push("all volumes that no container uses, with what is in them");
         }

@@ -5,6 +5,7 @@
 
 mod apply;
 mod files;
+mod networks;
 mod parse;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 
 use pontoon_image::Unhonoured;
 
+pub use networks::NetworkConfError;
 use parse::Value;
 
 /// What the values of a key are.
@@ -22,14 +24,16 @@ enum Kind {
     Truth,
     Number,
     Texts,
+    /// Tables with a `base` and a `size`; kept as `BASE SIZE`.
+    Pools,
     /// It speaks of something that there is not here, or says what is so anyway.
     Nothing,
 }
 
-use Kind::{Nothing, Number, Text, Texts, Truth};
+use Kind::{Nothing, Number, Pools, Text, Texts, Truth};
 
 /// The keys that we know.
-const KEYS: [(&str, Kind); 76] = [
+const KEYS: [(&str, Kind); 80] = [
     ("containers.annotations", Texts),
     ("containers.apparmor_profile", Text),
     ("containers.base_hosts_file", Text),
@@ -102,9 +106,13 @@ const KEYS: [(&str, Kind); 76] = [
     ("engine.runtimes", Nothing),
     ("engine.service_timeout", Nothing),
     ("engine.stop_timeout", Number),
+    ("network.default_network", Text),
     ("network.default_rootless_network_cmd", Text),
+    ("network.default_subnet", Text),
+    ("network.default_subnet_pools", Pools),
     ("network.firewall_driver", Nothing),
     ("network.network_backend", Nothing),
+    ("network.network_config_dir", Text),
     ("network.pasta_options", Texts),
 ];
 

@@ -104,6 +104,19 @@ fn read(source: &Text<'_>, key: &str, kind: Kind, value: &Spanned<DeValue<'_>>) 
             }
             Ok(Value::List { items, appends })
         }
+        Kind::Pools => {
+            let reason = "must be a list of tables like {base = '10.89.0.0/16', size = 24}";
+            let list = content.as_array().ok_or(fault(reason))?;
+            let pool = |item: &Spanned<DeValue<'_>>| {
+                let table = item.get_ref().as_table()?;
+                let base = table.get("base")?.get_ref().as_str()?;
+                let size = table.get("size")?.get_ref().as_integer()?;
+                Some(format!("{base} {}", size.as_str()))
+            };
+            let one = |item| pool(item).ok_or_else(|| source.fault(key, item.span().start, reason));
+            let items = list.iter().map(one).collect::<Result<Vec<_>, ConfError>>()?;
+            Ok(Value::List { items, appends: false })
+        }
         Kind::Nothing => Ok(Value::One(String::new())),
     }
 }

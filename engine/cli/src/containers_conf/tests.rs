@@ -70,3 +70,40 @@ fn faults_have_places() {
     assert!(refused("[containers\n").starts_with("/f.conf:1:12: "), "{}", refused("[containers\n"));
     assert_eq!(refused("containers=1\n"), "/f.conf:1:12: `containers` must be a table");
 }
+
+#[test]
+fn networks_are_as_it_says() {
+    let conf = conf(&[
+        "[network]\ndefault_network='corp'\ndefault_subnet='10.77.0.0/16'\nnetwork_config_dir='/n'\n\
+         default_subnet_pools=[{base='10.78.0.0/16',size=26},{'base'='fd77::/48','size'=64}]\n",
+    ])
+    .networks()
+    .unwrap();
+    assert_eq!(
+        (conf.default_name.as_str(), conf.default_subnet.to_string().as_str()),
+        ("corp", "10.77.0.0/16")
+    );
+    assert_eq!(conf.directory, Some("/n".into()));
+    let pools: Vec<_> = conf.pools.iter().map(|it| format!("{} {}", it.base, it.size)).collect();
+    assert_eq!(pools, ["10.78.0.0/16 26", "fd77::/48 64"]);
+}
+
+#[test]
+fn networks_that_cannot_be_are_told() {
+    for (text, expected) in [
+        (
+            "default_network='a/b'",
+            "`a/b` cannot be the value of `network.default_network` in containers.conf: it is no name of a network",
+        ),
+        (
+            "default_subnet='x'",
+            "`x` cannot be the value of `network.default_subnet` in containers.conf: it is no subnet",
+        ),
+        ("default_subnet_pools=[{base='10.0.0.0/16',size=8}]", "`10.0.0.0/16 8` cannot be the value of"),
+        ("default_subnet_pools=[{base='10.0.0.0/16',size=31}]", "`10.0.0.0/16 31` cannot be the value of"),
+    ] {
+        let said = conf(&[&format!("[network]\n{text}\n")]).networks().unwrap_err().to_string();
+        assert!(said.starts_with(expected), "{said}");
+    }
+    assert!(refused("[network]\ndefault_subnet_pools=['x']\n").contains("must be a list of tables"));
+}

@@ -117,7 +117,7 @@ impl OptionError {
 
 /// What is wrong with a value, before it is known whose value it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// It is wrong.
     Invalid {
         /// What is wrong with it.
@@ -136,7 +136,7 @@ pub(super) enum Fault {
 
 impl Fault {
     /// A wrong value.
-    pub(super) fn invalid(why: impl Into<String>) -> Self {
+    pub(crate) fn invalid(why: impl Into<String>) -> Self {
         Self::Invalid { why: why.into(), hint: None }
     }
 
@@ -151,7 +151,7 @@ impl Fault {
     }
 
     /// Adds what to write instead.
-    pub(super) fn hint(self, text: impl Into<String>) -> Self {
+    pub(crate) fn hint(self, text: impl Into<String>) -> Self {
         let hint = Some(text.into());
         match self {
             Self::Invalid { why, .. } => Self::Invalid { why, hint },
@@ -160,7 +160,7 @@ impl Fault {
     }
 
     /// Says whose value it is.
-    pub(super) fn of(self, option: &'static str, value: &str) -> OptionError {
+    pub(crate) fn of(self, option: &'static str, value: &str) -> OptionError {
         let value = value.to_owned();
         match self {
             Self::Invalid { why, hint } => OptionError::Invalid { option, value, why, hint },

@@ -195,7 +195,7 @@ fn surroundings(
     request.hooks_dirs.clone_from(&options.defaults.hooks_dirs);
     request.device_cgroup_rules =
         each_listed("--device-cgroup-rule", &options.device_cgroup_rule, |value| devices::rule(value, host))?;
-    request.network = network::read(&options.network, host)?;
+    request.network = network::read_all(options, host)?;
     request.secrets = each("--secret", &options.secret, secrets::read)?;
     request.image_volume =
         optional("--image-volume", options.image_volume.as_ref(), modes::image_volume)?.unwrap_or_default();

@@ -37,12 +37,14 @@ mod size;
 mod userns;
 
 pub use env::exec_env;
+pub(crate) use error::Fault;
 pub use error::OptionError;
 pub use health::read as health;
 pub use labels::{parse_annotation, parse_label, read_labels};
 pub use logs::word as log_driver_word;
 pub use modes::{attached_streams, pull_policy, restart_policy};
 pub use names::check_name;
+pub use network::{mac_address, static_addresses};
 pub use pod::{new_pod, read as pod};
 pub use resources::read as resources;
 pub use signal::{parse_signal, signal_name};

@@ -1,26 +1,126 @@
-//! `--network`, `--add-host`, `--dns`.
+//! `--network`, `--ip`, `--mac-address`, `--network-alias`, `--add-host`, `--dns`.
 
 use std::net::IpAddr;
 
-use pontoon_lifecycle::request::NetworkMode;
+use pontoon_lifecycle::network::DEFAULT_WORD;
+use pontoon_lifecycle::request::{MacAddress, NetworkMode, NetworkUse};
+use pontoon_network::config::{is_interface_name, is_name};
 
-use super::error::Fault;
+use super::error::{Fault, listed};
 use super::{Host, OptionError, modes};
+use crate::args::ContainerOptions;
 
-/// Reads the one network there may be.
-pub(super) fn read(values: &[String], host: &Host) -> Result<Option<NetworkMode>, OptionError> {
+/// What all these options say together: a mode, or networks with names.
+pub(super) fn read_all(options: &ContainerOptions, host: &Host) -> Result<Option<NetworkMode>, OptionError> {
+    let mut mode = read(&options.network, host)?;
+    let addresses = static_addresses(options.ip.as_deref(), options.ip6.as_deref())?;
+    let mac = options.mac_address.as_deref().map(mac_address).transpose()?;
+    let aliases = listed(&options.network_alias);
+    for alias in &aliases {
+        check_alias(alias).map_err(|fault| fault.of("--network-alias", alias))?;
+    }
+    let given = [
+        ("--ip", options.ip.is_some()),
+        ("--ip6", options.ip6.is_some()),
+        ("--mac-address", mac.is_some()),
+        ("--network-alias", !aliases.is_empty()),
+    ];
+    let Some((option, _)) = given.into_iter().find(|(_, is_given)| *is_given) else { return Ok(mode) };
+    let Some(NetworkMode::Named(uses)) = &mut mode else {
+        return Err(OptionError::Needs { option, other: "--network NAME" });
+    };
+    match uses.as_mut_slice() {
+        [only] => {
+            only.addresses.extend(addresses);
+            only.mac = mac.or(only.mac);
+        }
+        [first, second, ..] if option != "--network-alias" => {
+            return Err(OptionError::Conflict {
+                one: option.to_owned(),
+                other: format!("--network={} --network={}", first.name, second.name),
+            });
+        }
+        _ => {}
+    }
+    for network in uses {
+        network.aliases.extend(aliases.iter().cloned());
+    }
+    Ok(mode)
+}
+
+/// `--ip` and `--ip6`.
+pub fn static_addresses(ip: Option<&str>, ip6: Option<&str>) -> Result<Vec<IpAddr>, OptionError> {
+    let read = |option, text: Option<&str>, is_v4| {
+        let one = |it: &str| address(it, is_v4).map_err(|fault| fault.of(option, it));
+        text.map(one).transpose()
+    };
+    Ok([read("--ip", ip, true)?, read("--ip6", ip6, false)?].into_iter().flatten().collect())
+}
+
+fn address(text: &str, is_v4: bool) -> Result<IpAddr, Fault> {
+    match text.parse::<IpAddr>() {
+        Ok(found) if found.is_ipv4() == is_v4 => Ok(found),
+        Ok(_) if is_v4 => Err(Fault::invalid("it is an address of IPv6").hint("`ip6` is for these")),
+        Ok(_) => Err(Fault::invalid("it is an address of IPv4").hint("`ip` is for these")),
+        Err(_) => Err(Fault::invalid("it is no IP address")),
+    }
+}
+
+/// `--mac-address`.
+pub fn mac_address(text: &str) -> Result<MacAddress, OptionError> {
+    mac(text).map_err(|fault| fault.of("--mac-address", text))
+}
+
+fn mac(text: &str) -> Result<MacAddress, Fault> {
+    let found: MacAddress = text
+        .parse()
+        .map_err(|_| Fault::invalid("it is no hardware address").hint("write it as 92:d0:c6:0a:29:33"))?;
+    let [first, ..] = found.0;
+    // The kernel gives these to no interface.
+    if first & 1 == 1 || found.0 == [0; 6] {
+        return Err(Fault::invalid("no interface can have it").hint("the first number must be even"));
+    }
+    Ok(found)
+}
+
+/// Whether it can be a name that others ask the DNS for.
+fn check_alias(text: &str) -> Result<(), Fault> {
+    let is_one = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_'))
+    };
+    match text.len() <= 253 && text.split('.').all(is_one) {
+        true => Ok(()),
+        false => Err(Fault::invalid(format!("`{text}` cannot be a host's name"))),
+    }
+}
+
+/// Reads the one mode, or the networks with names.
+fn read(values: &[String], host: &Host) -> Result<Option<NetworkMode>, OptionError> {
     let mut chosen: Option<(&String, Option<NetworkMode>)> = None;
     for value in values {
         let mode = mode(value, host).map_err(|fault| fault.of("--network", value))?;
-        if let Some((other, earlier)) = &chosen
-            && *earlier != mode
-        {
-            let words = |value: &str| format!("--network={value}");
-            return Err(OptionError::Conflict { one: words(other), other: words(value) });
-        }
-        chosen = Some((value, mode));
+        chosen = Some(match (chosen.take(), mode) {
+            (Some((_, Some(NetworkMode::Named(mut uses)))), Some(NetworkMode::Named(more))) => {
+                more.into_iter().for_each(|it| add(&mut uses, it));
+                (value, Some(NetworkMode::Named(uses)))
+            }
+            (Some((other, earlier)), mode) if earlier != mode => {
+                let words = |value: &str| format!("--network={value}");
+                return Err(OptionError::Conflict { one: words(other), other: words(value) });
+            }
+            (_, mode) => (value, mode),
+        });
     }
     Ok(chosen.and_then(|(_, mode)| mode))
+}
+
+/// One more network; what is said of one twice, the later word decides.
+fn add(uses: &mut Vec<NetworkUse>, new: NetworkUse) {
+    match uses.iter_mut().find(|it| it.name == new.name) {
+        Some(same) => *same = new,
+        None => uses.push(new),
+    }
 }
 
 fn mode(text: &str, host: &Host) -> Result<Option<NetworkMode>, Fault> {
@@ -49,8 +149,9 @@ fn mode(text: &str, host: &Host) -> Result<Option<NetworkMode>, Fault> {
             }
             Ok(Some(NetworkMode::Slirp4netns(options)))
         }
-        // For a user, Podman's `private` is what the default is.
+        // For a user, Podman's `private` is what the default is; for root it is the default network.
         "private" if host.rootless => plain(None),
+        "private" => Ok(Some(NetworkMode::Named(vec![network(DEFAULT_WORD, options)?]))),
         "container" => match options {
             Some(name) if !name.is_empty() => Ok(Some(NetworkMode::Container(name.to_owned()))),
             _ => Err(Fault::invalid("the container is missing").hint("write it as container:NAME")),
@@ -59,12 +160,54 @@ fn mode(text: &str, host: &Host) -> Result<Option<NetworkMode>, Fault> {
             Some(path) if !path.is_empty() => Ok(Some(NetworkMode::Path(modes::namespace_path(path, host)))),
             _ => Err(Fault::invalid("the path is missing").hint("write it as ns:PATH")),
         },
-        "private" | "bridge" | "pod" => Err(Fault::not_supported()
-            .hint("pasta, slirp4netns, container:NAME, ns:PATH, host and none are supported")),
-        name if super::names::is_name(name) => Err(Fault::not_supported()
-            .hint("networks with names are not there yet; pasta, slirp4netns, host and none are supported")),
-        _ => Err(Fault::invalid("it is no network").hint("pasta, slirp4netns, host and none are supported")),
+        "pod" => Err(Fault::not_supported().hint(
+            "a network NAME, pasta, slirp4netns, container:NAME, ns:PATH, host and none are supported",
+        )),
+        // Without options there may be several, as in a list of Podman's.
+        _ if options.is_none() && name.contains(',') => {
+            let mut uses = Vec::new();
+            for name in name.split(',') {
+                add(&mut uses, network(name, None)?);
+            }
+            Ok(Some(NetworkMode::Named(uses)))
+        }
+        name => Ok(Some(NetworkMode::Named(vec![network(name, options)?]))),
     }
+}
+
+const NETWORK_OPTIONS: &str = "the options are ip, ip6, mac, alias and interface_name";
+
+/// A network with a name, and how the container is on it (podman-run(1), `--network`, "Network options").
+fn network(name: &str, options: Option<&str>) -> Result<NetworkUse, Fault> {
+    if !is_name(name) {
+        return Err(Fault::invalid(format!("`{name}` is no network")).hint(
+            "a network NAME, pasta, slirp4netns, container:NAME, ns:PATH, host and none are supported",
+        ));
+    }
+    let mut network = NetworkUse { name: name.to_owned(), ..NetworkUse::default() };
+    for option in options.unwrap_or_default().split(',').filter(|it| !it.is_empty()) {
+        let Some((key, value)) = option.split_once('=') else {
+            return Err(Fault::invalid(format!("the option `{option}` has no value")).hint(NETWORK_OPTIONS));
+        };
+        match key {
+            // Unlike --ip and --ip6, either is for both families in Podman.
+            "ip" | "ip6" => network
+                .addresses
+                .push(value.parse().map_err(|_| Fault::invalid(format!("`{value}` is no IP address")))?),
+            "mac" => network.mac = Some(mac(value)?),
+            "alias" => {
+                check_alias(value)?;
+                network.aliases.push(value.to_owned());
+            }
+            "interface_name" if is_interface_name(value) => network.interface = Some(value.to_owned()),
+            "interface_name" => {
+                return Err(Fault::invalid(format!("`{value}` cannot be the name of an interface"))
+                    .hint("it has 1 to 15 bytes, and no `/`, `:`, or space"));
+            }
+            _ => return Err(Fault::part_not_supported(option).hint(NETWORK_OPTIONS)),
+        }
+    }
+    Ok(network)
 }
 
 /// `NAME[;NAME…]:ADDRESS`; the address may be `host-gateway`.

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use pontoon_lifecycle::request::{
-    CgroupMode, CreateRequest, LogDriver, MountRequest, MountSource, NamespaceMode, NetworkMode, PullPolicy,
-    RootfsRequest, SdNotifyMode, SeccompRequest, UserNsMode,
+    CgroupMode, CreateRequest, LogDriver, MountRequest, MountSource, NamespaceMode, NetworkMode, NetworkUse,
+    PullPolicy, RootfsRequest, SdNotifyMode, SeccompRequest, UserNsMode,
 };
 
 use super::*;
@@ -393,24 +393,93 @@ fn networks_are_chosen_by_name() {
         assert_eq!(request(&["--net", value]).network, expected, "{value}");
     }
     for (value, expected) in [
-        (
-            "bridge",
-            "`--network=bridge` is not supported yet -> pasta, slirp4netns, container:NAME, ns:PATH, host and none",
-        ),
+        ("pod", "`--network=pod` is not supported yet -> a network NAME, pasta"),
         ("container:", "container:NAME"),
         ("ns:", "the path is missing"),
-        ("mynet", "not supported yet -> networks with names"),
-        ("mynet:ip=10.0.0.1", "not supported yet"),
+        ("a:ip=x", "`x` is no IP address"),
+        ("a:mac=93:d0:c6:0a:29:33", "no interface can have it"),
+        ("a:alias=", "`` cannot be a host's name"),
+        ("a:interface_name=waytoolongforaninterface", "cannot be the name of an interface"),
+        ("a:bad=1", "`--network=bad=1` is not supported yet -> the options are ip, ip6, mac"),
+        ("a:ip", "the option `ip` has no value"),
+        ("a,b/c", "`b/c` is no network"),
         ("host:x", "`host` takes no options"),
         ("slirp4netns:mtu", "the option `mtu` has no value"),
-        ("bad name", "it is no network"),
+        ("bad name", "`bad name` is no network"),
     ] {
         check_refused("--network", value, expected);
     }
     let conflict = refusal(&["--network", "host", "--network", "none"]);
     assert_eq!(conflict, "`--network=host` cannot be used together with `--network=none`");
+    let conflict = refusal(&["--network", "a", "--network", "host"]);
+    assert_eq!(conflict, "`--network=a` cannot be used together with `--network=host`");
     let as_root = Host { rootless: false, ..host() };
-    assert!(lowered_on(&["--network", "private"], &as_root).is_err());
+    let private = lowered_on(&["--network", "private"], &as_root).unwrap().request.network;
+    assert_eq!(private, Some(NetworkMode::Named(vec![on("bridge")])));
+}
+
+fn on(name: &str) -> NetworkUse {
+    NetworkUse { name: name.to_owned(), ..NetworkUse::default() }
+}
+
+#[test]
+fn a_container_can_be_on_several_networks() {
+    let named = |words: &[&str]| match request(words).network {
+        Some(NetworkMode::Named(uses)) => uses,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(named(&["--network", "a,b", "--network", "c"]), [on("a"), on("b"), on("c")]);
+    assert_eq!(named(&["--network", "bridge"]), [on("bridge")]);
+    let options = "a:ip=10.89.0.5,ip6=fd00::5,mac=92:d0:c6:0a:29:33,alias=x,alias=y,interface_name=net7";
+    let [a, b] =
+        named(&["--network", options, "--network", "b", "--network-alias", "q,r"]).try_into().unwrap();
+    assert_eq!(a.addresses, ["10.89.0.5".parse::<std::net::IpAddr>().unwrap(), "fd00::5".parse().unwrap()]);
+    assert_eq!(
+        (a.mac.unwrap().to_string().as_str(), a.interface.as_deref()),
+        ("92:d0:c6:0a:29:33", Some("net7"))
+    );
+    assert_eq!((a.aliases, b.aliases), (words(&["x", "y", "q", "r"]), words(&["q", "r"])));
+    let [only] = named(&[
+        "--network",
+        "a",
+        "--ip",
+        "10.89.0.5",
+        "--ip6",
+        "fd00::5",
+        "--mac-address",
+        "92:d0:c6:0a:29:33",
+    ])
+    .try_into()
+    .unwrap();
+    assert_eq!((only.addresses.len(), only.mac.is_some()), (2, true));
+    // What is said of one network twice: the later word decides.
+    let [again] = named(&["--network", "a:ip=10.89.0.5", "--network", "a:ip=10.89.0.6"]).try_into().unwrap();
+    assert_eq!(again.addresses, ["10.89.0.6".parse::<std::net::IpAddr>().unwrap()]);
+}
+
+#[test]
+fn addresses_and_aliases_need_a_network_with_a_name() {
+    for (words, expected) in [
+        (vec!["--ip", "10.0.0.9"], "`--ip` needs `--network NAME`"),
+        (vec!["--network", "pasta", "--network-alias", "q"], "`--network-alias` needs `--network NAME`"),
+        (
+            vec!["--network", "host", "--mac-address", "92:d0:c6:0a:29:33"],
+            "`--mac-address` needs `--network NAME`",
+        ),
+        (
+            vec!["--network", "a", "--network", "b", "--ip", "10.89.0.9"],
+            "`--ip` cannot be used together with `--network=a --network=b`",
+        ),
+        (
+            vec!["--network", "a", "--ip", "fd00::1"],
+            "invalid value `fd00::1` for `--ip`: it is an address of IPv6",
+        ),
+        (vec!["--network", "a", "--mac-address", "x"], "invalid value `x` for `--mac-address`"),
+        (vec!["--network", "a", "--network-alias", "a b"], "invalid value `a b` for `--network-alias`"),
+    ] {
+        let said = refusal(&words);
+        assert!(said.starts_with(expected), "{said}");
+    }
 }
 
 #[test]

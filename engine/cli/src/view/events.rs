@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pontoon_monitor::event::Event;
+use pontoon_monitor::event::{Event, Kind};
 use serde::Serialize;
 
 use super::{is_json, is_json_lines};
@@ -20,6 +20,8 @@ struct Wire<'a> {
     image: &'a str,
     #[serde(rename = "Name", skip_serializing_if = "str::is_empty")]
     name: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    network: &'a str,
     #[serde(rename = "Status")]
     status: &'static str,
     time: u64,
@@ -46,7 +48,7 @@ struct Row<'a> {
     id: &'a str,
     image: &'a str,
     name: &'a str,
-    network: &'static str,
+    network: &'a str,
     status: &'static str,
     time: u64,
     time_nano: u64,
@@ -84,6 +86,11 @@ impl EventFormat<'_> {
     pub fn text(&self, event: &Event) -> Result<String, TemplateError> {
         let health = event.health.as_ref().map_or("", |it| it.status.as_str());
         let (status, kind) = (event.deed.word(), event.kind.word());
+        // A network's name has a field of its own, beside the id of the container that came or left.
+        let (name, network) = match event.kind {
+            Kind::Network => ("", event.name.as_str()),
+            _ => (event.name.as_str(), ""),
+        };
         let (time, nanos) = (event.time / 1_000_000_000, event.time);
         match self.format {
             None => Ok(format!("{}\n", event.text(&go_words(from_nanos(event.time)), self.whole_ids))),
@@ -92,7 +99,8 @@ impl EventFormat<'_> {
                     exit_code: event.exit_code,
                     id: &event.id,
                     image: &event.image,
-                    name: &event.name,
+                    name,
+                    network,
                     status,
                     time,
                     nanos,
@@ -109,8 +117,8 @@ impl EventFormat<'_> {
                     container_exit_code: event.exit_code,
                     id: &event.id,
                     image: &event.image,
-                    name: &event.name,
-                    network: "",
+                    name,
+                    network,
                     status,
                     time,
                     time_nano: nanos,
@@ -129,7 +137,7 @@ impl EventFormat<'_> {
 
 #[cfg(test)]
 mod tests {
-    use pontoon_monitor::event::{Deed, HealthNews, Kind};
+    use pontoon_monitor::event::{Deed, HealthNews};
 
     use super::*;
 

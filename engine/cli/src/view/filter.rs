@@ -7,8 +7,9 @@ use std::time::SystemTime;
 
 pub use events::EventFilters;
 
-use super::{images, pod, ps, quadlets, secret, volume};
-use crate::time::parse_since;
+use super::{images, network, pod, ps, quadlets, secret, volume};
+use crate::time::{moment_of, parse_since};
+use pontoon_network::config::DEFAULT_NETWORK;
 
 /// One `--filter`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +104,7 @@ const IMAGE_FILTERS: &[&str] = &[
     "since",
     "until",
 ];
+const NETWORK_FILTERS: &[&str] = &["dangling", "driver", "id", "label", "name", "until"];
 const POD_FILTERS: &[&str] = &[
     "ctr-ids",
     "ctr-names",
@@ -423,6 +425,42 @@ pub fn volumes(rows: Vec<volume::Row>, filters: &[Filter]) -> Result<Vec<volume:
                 "label" => has_label(&row.labels, &filter.value),
                 "label!" => !has_label(&row.labels, &filter.value),
                 _ => return Err(filter.unknown(VOLUME_FILTERS)),
+            })
+        })
+    })
+}
+
+/// Checks the filters of `network ls`, even where there is nothing to try them on.
+pub fn check_networks(filters: &[Filter]) -> Result<(), FilterError> {
+    let known = |it: &&Filter| NETWORK_FILTERS.contains(&it.key.trim_end_matches('!'));
+    match filters.iter().find(|it| !known(it)) {
+        Some(filter) => Err(filter.unknown(NETWORK_FILTERS)),
+        None => Ok(()),
+    }
+}
+
+/// Keeps the networks that pass.
+pub fn networks(rows: Vec<network::Row>, filters: &[Filter]) -> Result<Vec<network::Row>, FilterError> {
+    check_networks(filters)?;
+    keep(rows, |row| {
+        let config = &row.config;
+        passes(filters, |filter| {
+            Ok(match filter.key.as_str() {
+                "name" => filter.matches(&config.name)?,
+                "driver" => config.driver.to_string() == filter.value,
+                "id" => filter.matches(&config.id)?,
+                "dangling" => {
+                    // The one that is always there is never left over.
+                    filter.flag()? == (!row.is_used && config.name != DEFAULT_NETWORK)
+                }
+                "label" => has_label(&config.labels, &filter.value),
+                "label!" => !has_label(&config.labels, &filter.value),
+                "until" => {
+                    let moment = parse_since(&filter.value, SystemTime::now());
+                    let created = moment_of(&config.created).unwrap_or(SystemTime::UNIX_EPOCH);
+                    created < moment.map_err(|_| filter.wrong_value())?
+                }
+                _ => return Err(filter.unknown(NETWORK_FILTERS)),
             })
         })
     })

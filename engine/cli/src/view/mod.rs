@@ -20,6 +20,7 @@ pub mod images;
 pub mod info;
 pub mod keys;
 pub mod mounts;
+pub mod network;
 pub mod plan;
 pub mod pod;
 pub mod port;

@@ -16,6 +16,7 @@ use crate::id_maps::IdMapsError;
 use crate::labels::relabel::RelabelError;
 use crate::labels::{AppArmorError, SelinuxError};
 use crate::namespace_path::NamespacePathError;
+use crate::network::AttachError;
 use crate::pod::JoinPodError;
 use crate::remove::RemoveError;
 use crate::secret::UseError;
@@ -159,6 +160,9 @@ pub enum CreateError {
     /// What is to be labelled for it.
     #[error(transparent)]
     Relabel(#[from] RelabelError),
+    /// Its networks.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
     /// A container that is needed.
     #[error("--requires {name} cannot be had")]
     Requires {
@@ -200,6 +204,7 @@ impl CreateError {
             Self::AppArmor(err) => err.hint(),
             Self::Selinux(err) => err.hint(),
             Self::Relabel(err) => err.hint(),
+            Self::Attach(err) => err.hint(),
             Self::Replace { source, .. } => source.hint(),
             Self::Cidfile { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
                 Some("remove the file if the container it names is gone".to_owned())

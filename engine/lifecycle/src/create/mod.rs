@@ -27,7 +27,7 @@ use crate::record::ContainerRecord;
 use crate::remove::{self, RemoveOptions};
 use crate::request::{CreateRequest, UserNsMode};
 use crate::secret::{self, UseError};
-use crate::{artifact, base, health, id_maps, pod};
+use crate::{artifact, base, health, id_maps, network, pod};
 
 /// The variable in which the service manager names the directory of credentials (systemd.exec(5)).
 pub(crate) const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
@@ -81,6 +81,7 @@ pub fn create(
         let missing = |source| CreateError::Sharing { option, name: name.to_owned(), source };
         store.find_container(name).map_err(missing)?;
     }
+    network::resolve(host, store, &mut request)?;
     let joined_maps = look_at_namespaces(&request)?;
     check_labels(host, &request)?;
     for name in &request.requires {

@@ -7,6 +7,7 @@ use pontoon_monitor::event::EventLog;
 use pontoon_monitor::limits::Limit;
 use pontoon_monitor::plan::StreamPlan;
 use pontoon_network::HostFacts;
+use pontoon_network::join::Attachment;
 use pontoon_rootless::idmap::IdMaps;
 use pontoon_rootless::names::HostUser;
 use pontoon_runtime::capabilities::CapSet;
@@ -45,6 +46,8 @@ pub struct Facts<'a> {
     pub run_directory: &'a Path,
     /// What the network must know.
     pub network: &'a HostFacts,
+    /// The networks with names that it is put on.
+    pub attachments: Vec<Attachment>,
     /// Volumes that were never used before, by name.
     pub fresh_volumes: Vec<String>,
     /// The layers of images that are mounted, the topmost first: by the numbers of the mounts that ask for them.

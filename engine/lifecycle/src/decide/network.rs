@@ -9,6 +9,10 @@ pub(super) fn network_plan(facts: &Facts<'_>) -> Result<NetworkPlan, DecideError
     let request = &facts.record.request;
     let mode = match &request.network {
         None => Mode::Default,
+        Some(NetworkMode::Named(_)) => {
+            let name = facts.attachments.first().map(|it| it.network.name.clone()).unwrap_or_default();
+            return Err(DecideError::NoNetworks { name });
+        }
         Some(NetworkMode::Host) => Mode::Host,
         Some(NetworkMode::None) => Mode::None,
         // Whose it is has set it up.

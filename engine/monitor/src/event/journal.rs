@@ -22,7 +22,7 @@ pub fn to_journal(event: &Event) -> Vec<u8> {
     // Podman writes these for some kinds even where they are empty.
     let (is_image, is_container) = (event.kind == Kind::Image, event.kind == Kind::Container);
     for (name, value, always) in [
-        ("PODMAN_NAME", &event.name, is_image || is_container),
+        (name_field(event.kind), &event.name, is_image || is_container),
         ("PODMAN_ID", &event.id, is_image || is_container),
         ("PODMAN_IMAGE", &event.image, is_container),
         ("PODMAN_POD_ID", &event.pod, false),
@@ -51,6 +51,11 @@ pub fn to_journal(event: &Event) -> Vec<u8> {
     message
 }
 
+/// The field that a name is in.
+fn name_field(kind: Kind) -> &'static str {
+    if kind == Kind::Network { "PODMAN_NETWORK_NAME" } else { "PODMAN_NAME" }
+}
+
 /// A value of several lines comes with its length; else it could pass for other fields.
 fn push_field(message: &mut Vec<u8>, name: &str, value: &str) {
     message.extend(name.as_bytes());
@@ -75,12 +80,13 @@ pub fn from_journal(line: &str) -> Option<Event> {
         failing_streak: field("PODMAN_HEALTH_FAILING_STREAK").parse().unwrap_or(0),
         log: field("PODMAN_HEALTH_LOG"),
     });
+    let kind = Kind::of(&field("PODMAN_TYPE"))?;
     Some(Event {
-        kind: Kind::of(&field("PODMAN_TYPE"))?,
+        kind,
         deed: Deed::of(&field("PODMAN_EVENT"))?,
         time: time::parse_rfc3339(&field("PODMAN_TIME"))?,
         id: field("PODMAN_ID"),
-        name: field("PODMAN_NAME"),
+        name: field(name_field(kind)),
         image: field("PODMAN_IMAGE"),
         pod: field("PODMAN_POD_ID"),
         exit_code: field("PODMAN_EXIT_CODE").parse().ok(),

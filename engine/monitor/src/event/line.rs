@@ -19,6 +19,8 @@ struct Line {
     image: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     name: String,
+    #[serde(rename = "network", skip_serializing_if = "String::is_empty")]
+    network: String,
     status: String,
     time: String,
     #[serde(rename = "Type")]
@@ -46,11 +48,16 @@ fn is_zero(number: &u32) -> bool {
 pub fn to_line(event: &Event) -> Vec<u8> {
     let event = event.clone();
     let health = event.health.unwrap_or_default();
+    let (name, network) = match event.kind {
+        Kind::Network => (String::new(), event.name),
+        _ => (event.name, String::new()),
+    };
     let line = Line {
         container_exit_code: event.exit_code,
         id: event.id,
         image: event.image,
-        name: event.name,
+        name,
+        network,
         status: event.deed.word().to_owned(),
         time: time::rfc3339_z(event.time),
         kind: event.kind.word().to_owned(),
@@ -81,7 +88,7 @@ pub fn from_line(line: &[u8]) -> Option<Event> {
         deed: Deed::of(&line.status)?,
         time: time::parse_rfc3339(&line.time)?,
         id: line.id,
-        name: line.name,
+        name: if line.network.is_empty() { line.name } else { line.network },
         image: line.image,
         pod: line.pod,
         exit_code: line.container_exit_code,

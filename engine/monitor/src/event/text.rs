@@ -1,6 +1,6 @@
 //! An event in one line, for people.
 
-use super::{Event, Kind};
+use super::{Deed, Event, Kind};
 
 /// Length of a short id.
 const SHORT: usize = 12;
@@ -22,7 +22,16 @@ impl Event {
                 word(id);
                 word(&format!("({})", self.details().join(", ")));
             }
-            Kind::Secret | Kind::Network => word(id),
+            // As Podman tells who came and left; of one that is made or removed it tells nothing.
+            Kind::Network if matches!(self.deed, Deed::Connect | Deed::Disconnect) => {
+                word(&self.id);
+                word(&format!("(container={}, name={})", self.id, self.name));
+            }
+            Kind::Network => {
+                word(id);
+                word(&format!("(name={})", self.name));
+            }
+            Kind::Secret => word(id),
             Kind::System if self.name.is_empty() => {}
             Kind::Volume | Kind::System | Kind::Machine => word(&self.name),
             Kind::Image | Kind::Artifact => {

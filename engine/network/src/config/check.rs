@@ -107,7 +107,8 @@ pub fn is_interface_name(name: &str) -> bool {
 }
 
 /// Whether it can be a network's name: that of Podman's names for everything, `[a-zA-Z0-9][a-zA-Z0-9_.-]*`.
-pub(super) fn is_name(name: &str) -> bool {
+#[must_use]
+pub fn is_name(name: &str) -> bool {
     name.len() <= MAX_NAME
         && name.starts_with(|it: char| it.is_ascii_alphanumeric())
         && name.bytes().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'_' | b'.' | b'-'))
@@ -163,6 +164,74 @@ impl NetworkConfig {
         self.options()?;
         Ok(())
     }
+}
+
+/// An address that a network cannot give.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// It is in none of the subnets.
+    #[error("address {address} is in no subnet of network `{network}`")]
+    Elsewhere {
+        /// The address.
+        address: IpAddr,
+        /// The network.
+        network: String,
+    },
+    /// It is not for containers.
+    #[error("address {address} of network `{network}` is {of}")]
+    Reserved {
+        /// The address.
+        address: IpAddr,
+        /// The network.
+        network: String,
+        /// Whose it is.
+        of: &'static str,
+    },
+    /// Two addresses of one subnet.
+    #[error("addresses {one} and {other} are in one subnet of network `{network}`")]
+    Twice {
+        /// One address.
+        one: IpAddr,
+        /// The other.
+        other: IpAddr,
+        /// The network.
+        network: String,
+    },
+}
+
+impl NetworkConfig {
+    /// Whether a container can ask for these addresses.
+    ///
+    /// # Errors
+    /// [`AddressError`] for the first that it cannot.
+    pub fn check_addresses(&self, addresses: &[IpAddr]) -> Result<(), AddressError> {
+        for (index, address) in addresses.iter().enumerate() {
+            let network = || self.name.clone();
+            let Some(subnet) = self.subnet_of(*address) else {
+                return Err(AddressError::Elsewhere { address: *address, network: network() });
+            };
+            let of = match () {
+                () if subnet.gateway == Some(*address) => "its gateway's",
+                () if *address == subnet.subnet.network() => "that of the subnet itself",
+                () if address.is_ipv4() && *address > super::last_host(subnet.subnet) => "for broadcasts",
+                () => "",
+            };
+            // Of the smallest subnets all addresses are for hosts (RFC 3021).
+            if !of.is_empty() && (subnet.gateway == Some(*address) || !is_smallest(subnet.subnet)) {
+                return Err(AddressError::Reserved { address: *address, network: network(), of });
+            }
+            let earlier = addresses.iter().take(index).find(|it| subnet.subnet.contains(*it));
+            if let Some(one) = earlier {
+                return Err(AddressError::Twice { one: *one, other: *address, network: network() });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the subnet has no addresses but those of hosts.
+fn is_smallest(subnet: IpNet) -> bool {
+    subnet.max_prefix_len() - subnet.prefix_len() <= 1
 }
 
 impl Subnet {

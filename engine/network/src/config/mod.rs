@@ -4,8 +4,10 @@
 //! `networks/NAME.json`, so that files of either are read by the other; fields that we do not know survive.
 
 mod check;
-mod mac;
+mod create;
+mod link;
 mod options;
+mod pools;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,9 +16,11 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use check::{ConfigError, is_interface_name};
-pub use mac::{MacAddress, MacError};
+pub use check::{AddressError, ConfigError, is_interface_name, is_name};
+pub use create::{CreateError, NewNetwork, NewSubnet, Surroundings, UpdateError, create};
+pub use link::LinkError;
 pub use options::{BridgeMode, IpvlanMode, Isolation, MacvlanMode, OptionError, Options};
+pub use pools::{DEFAULT_SUBNET, Pool, default_pools};
 
 /// The name of the network that is always there, and for root is the one that containers get by default.
 pub const DEFAULT_NETWORK: &str = "podman";
@@ -135,6 +139,9 @@ pub struct Subnet {
     /// From which of them containers get theirs, if they do not ask for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_range: Option<LeaseRange>,
+    /// What else is said of it.
+    #[serde(flatten)]
+    pub other: BTreeMap<String, serde_json::Value>,
 }
 
 /// Some addresses of a subnet, both ends included.
@@ -159,6 +166,9 @@ pub struct Route {
     /// The lower, the better.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<u32>,
+    /// What else is said of it.
+    #[serde(flatten)]
+    pub other: BTreeMap<String, serde_json::Value>,
 }
 
 impl NetworkConfig {
@@ -169,7 +179,12 @@ impl NetworkConfig {
             name: name.to_owned(),
             id: DEFAULT_ID.to_owned(),
             network_interface: DEFAULT_INTERFACE.to_owned(),
-            subnets: vec![Subnet { subnet, gateway: first_host(subnet), lease_range: None }],
+            subnets: vec![Subnet {
+                subnet,
+                gateway: first_host(subnet),
+                lease_range: None,
+                other: BTreeMap::new(),
+            }],
             ipv6_enabled: subnet.addr().is_ipv6(),
             ipam_options: BTreeMap::from([("driver".to_owned(), "host-local".to_owned())]),
             ..Self::default()

@@ -112,7 +112,12 @@ fn a_file_that_contradicts_itself_says_where() {
 #[test]
 fn leases_leave_out_the_ends() {
     let check = |subnet: &str, expected: (&str, &str)| {
-        let subnet = Subnet { subnet: subnet.parse().unwrap(), gateway: None, lease_range: None };
+        let subnet = Subnet {
+            subnet: subnet.parse().unwrap(),
+            gateway: None,
+            lease_range: None,
+            other: BTreeMap::new(),
+        };
         let expected: (IpAddr, IpAddr) = (expected.0.parse().unwrap(), expected.1.parse().unwrap());
         assert_eq!(subnet.leases(), expected, "{subnet:?}");
     };
@@ -128,4 +133,25 @@ fn the_default_network_is_podmans() {
     let config = NetworkConfig::default_network(DEFAULT_NETWORK, "10.88.0.0/16".parse().unwrap());
     config.check().unwrap();
     assert_eq!(config.subnets.first().unwrap().gateway, Some("10.88.0.1".parse().unwrap()));
+}
+
+#[test]
+fn addresses_that_containers_can_ask_for() {
+    let config = NetworkConfig::parse(TWO.as_bytes()).unwrap();
+    let check = |addresses: &[&str], expected: &str| {
+        let addresses: Vec<IpAddr> = addresses.iter().map(|it| it.parse().unwrap()).collect();
+        let said = config.check_addresses(&addresses).err().map(|it| it.to_string()).unwrap_or_default();
+        assert_eq!(said, expected, "{addresses:?}");
+    };
+    // Outside of the range that is given out by itself, too.
+    check(&["10.77.0.10"], "");
+    check(&["10.78.0.10"], "address 10.78.0.10 is in no subnet of network `two`");
+    check(&["fd00::1"], "address fd00::1 is in no subnet of network `two`");
+    check(&["10.77.0.9"], "address 10.77.0.9 of network `two` is its gateway's");
+    check(&["10.77.0.0"], "address 10.77.0.0 of network `two` is that of the subnet itself");
+    check(&["10.77.255.255"], "address 10.77.255.255 of network `two` is for broadcasts");
+    check(
+        &["10.77.1.1", "10.77.1.2"],
+        "addresses 10.77.1.1 and 10.77.1.2 are in one subnet of network `two`",
+    );
 }

@@ -1,0 +1,134 @@
+//! The networks that a container asks for become what it is put on.
+
+use pontoon_network::config::{AddressError, LinkError, NetworkConfig};
+use pontoon_network::join::Attachment;
+use pontoon_storage::Store;
+
+use super::{NetworkDeedError, find};
+use crate::host::Host;
+use crate::request::{CreateRequest, NetworkMode, NetworkUse};
+
+/// What stands for the default network, whatever that is called: no network has this name.
+pub const DEFAULT_WORD: &str = "bridge";
+
+/// Why a container cannot be on a network.
+#[derive(Debug, thiserror::Error)]
+pub enum AttachError {
+    /// The network.
+    #[error(transparent)]
+    Network(#[from] NetworkDeedError),
+    /// An address that it does not have.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// It cannot be set up.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// Two networks want one interface.
+    #[error("two networks are to be interface `{interface}`")]
+    Interface {
+        /// The interface.
+        interface: String,
+    },
+}
+
+impl AttachError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Network(err) => err.hint(),
+            _ => None,
+        }
+    }
+}
+
+/// Looks up the networks of a request, which are from then on called by their names, and checks what is asked of them.
+///
+/// # Errors
+/// See [`AttachError`].
+pub fn resolve(host: &Host, store: &Store, request: &mut CreateRequest) -> Result<(), AttachError> {
+    let Some(NetworkMode::Named(uses)) = &mut request.network else { return Ok(()) };
+    for network in &mut *uses {
+        network.name = config_of(host, store, network)?.name;
+    }
+    // Two words for one network.
+    let mut seen = Vec::new();
+    uses.retain(|it| {
+        let is_new = !seen.contains(&it.name);
+        seen.push(it.name.clone());
+        is_new
+    });
+    interfaces(uses).map(drop)
+}
+
+/// What the container is put on, in order.
+///
+/// # Errors
+/// See [`AttachError`].
+pub fn attachments(
+    host: &Host,
+    store: &Store,
+    request: &CreateRequest,
+) -> Result<Vec<Attachment>, AttachError> {
+    let Some(NetworkMode::Named(uses)) = &request.network else { return Ok(Vec::new()) };
+    let names = interfaces(uses)?;
+    uses.iter()
+        .zip(names)
+        .map(|(network, interface)| {
+            Ok(Attachment {
+                network: config_of(host, store, network)?.link()?,
+                interface,
+                addresses: network.addresses.clone(),
+                mac: network.mac,
+                aliases: network.aliases.clone(),
+            })
+        })
+        .collect()
+}
+
+fn config_of(host: &Host, store: &Store, network: &NetworkUse) -> Result<NetworkConfig, AttachError> {
+    let query = match network.name.as_str() {
+        DEFAULT_WORD => &host.networks.default_name,
+        name => name,
+    };
+    let config = find(host, store, query)?;
+    config.check_addresses(&network.addresses)?;
+    Ok(config)
+}
+
+/// The names of the interfaces: those that are asked for, else the first free of `eth0`, `eth1`, … in order.
+fn interfaces(uses: &[NetworkUse]) -> Result<Vec<String>, AttachError> {
+    let mut taken: Vec<String> = Vec::new();
+    for interface in uses.iter().filter_map(|it| it.interface.as_ref()) {
+        if taken.contains(interface) {
+            return Err(AttachError::Interface { interface: interface.clone() });
+        }
+        taken.push(interface.clone());
+    }
+    let mut free = (0_u32..).map(|number| format!("eth{number}")).filter(|it| !taken.contains(it));
+    let name = |it: &NetworkUse| it.interface.clone().or_else(|| free.next()).unwrap_or_default();
+    Ok(uses.iter().map(name).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn on(interface: &str) -> NetworkUse {
+        let interface = Some(interface.to_owned()).filter(|it| !it.is_empty());
+        NetworkUse { interface, ..NetworkUse::default() }
+    }
+
+    #[test]
+    fn interfaces_are_numbered_around_those_with_names() {
+        let check = |asked: &[&str], expected: &[&str]| {
+            let uses: Vec<NetworkUse> = asked.iter().map(|it| on(it)).collect();
+            assert_eq!(interfaces(&uses).unwrap(), expected);
+        };
+        check(&[], &[]);
+        check(&["", ""], &["eth0", "eth1"]);
+        check(&["net7", ""], &["net7", "eth0"]);
+        check(&["", "eth0", ""], &["eth1", "eth0", "eth2"]);
+        assert!(interfaces(&[on("a"), on("a")]).is_err());
+    }
+}

@@ -1,0 +1,169 @@
+//! A container comes to a network, or leaves it.
+
+use pontoon_monitor::event::{Deed, Event, Kind};
+use pontoon_network::config::NetworkConfig;
+use pontoon_storage::{Durability, FileError, RecordError, Store};
+
+use super::{NetworkDeedError, find};
+use crate::host::Host;
+use crate::list::{self, LookError};
+use crate::record::ContainerRecord;
+use crate::request::{NetworkMode, NetworkUse};
+
+/// Why it did not come or leave.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The network.
+    #[error(transparent)]
+    Network(#[from] NetworkDeedError),
+    /// The container.
+    #[error(transparent)]
+    Look(#[from] LookError),
+    /// Its lock.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Its record.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// It is connected in another way.
+    #[error("container `{name}` is not on networks with names, but has --network {mode}")]
+    Mode {
+        /// Its name.
+        name: String,
+        /// The mode.
+        mode: String,
+    },
+    /// It is not on that network.
+    #[error("container `{name}` is not connected to network `{network}`")]
+    NotConnected {
+        /// Its name.
+        name: String,
+        /// The network.
+        network: String,
+    },
+    /// An address that the network does not have.
+    #[error(transparent)]
+    Address(#[from] pontoon_network::config::AddressError),
+    /// Another interface has that name.
+    #[error("container `{name}` has an interface `{interface}` already")]
+    Interface {
+        /// Its name.
+        name: String,
+        /// The interface.
+        interface: String,
+    },
+    /// It runs.
+    #[error("container `{name}` runs, and networks are joined and left only at its start")]
+    Running {
+        /// Its name.
+        name: String,
+    },
+}
+
+impl ConnectError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Network(err) => err.hint(),
+            Self::Look(err) => err.hint(),
+            Self::File(err) => err.hint(),
+            Self::Record(err) => err.hint(),
+            Self::Mode { .. } => Some("make it with --network NAME".to_owned()),
+            Self::Running { name } => Some(format!("pontoon stop {name}")),
+            _ => None,
+        }
+    }
+}
+
+/// What is said of a container's network mode in an error.
+fn word(mode: Option<&NetworkMode>) -> String {
+    match mode {
+        None | Some(NetworkMode::Pasta(_)) => "pasta".to_owned(),
+        Some(NetworkMode::Slirp4netns(_)) => "slirp4netns".to_owned(),
+        Some(NetworkMode::Host) => "host".to_owned(),
+        Some(NetworkMode::None) => "none".to_owned(),
+        Some(NetworkMode::Container(name)) => format!("container:{name}"),
+        Some(NetworkMode::Path(path)) => format!("ns:{}", path.display()),
+        Some(NetworkMode::Private) => "private".to_owned(),
+        Some(NetworkMode::Named(_)) => "bridge".to_owned(),
+    }
+}
+
+fn uses(record: &mut ContainerRecord) -> Result<&mut Vec<NetworkUse>, ConnectError> {
+    match &mut record.request.network {
+        Some(NetworkMode::Named(uses)) => Ok(uses),
+        other => {
+            let mode = word(other.as_ref());
+            Err(ConnectError::Mode { name: record.name.clone(), mode })
+        }
+    }
+}
+
+/// Puts a container on a network. `new.name` is the network, by name or id. One that is on it already stays as it is.
+///
+/// # Errors
+/// See [`ConnectError`].
+pub fn connect(host: &Host, store: &Store, query: &str, new: NetworkUse) -> Result<(), ConnectError> {
+    let network = find(host, store, &new.name)?;
+    let found = list::find(store, query)?;
+    let _lock = found.container.lock()?;
+    let mut record: ContainerRecord = found.container.read_record()?;
+    let name = record.name.clone();
+    network.check_addresses(&new.addresses)?;
+    let uses = uses(&mut record)?;
+    if uses.iter().any(|it| it.name == network.name) {
+        return Ok(());
+    }
+    if let Some(interface) = &new.interface
+        && uses.iter().any(|it| it.interface.as_ref() == Some(interface))
+    {
+        return Err(ConnectError::Interface { name, interface: interface.clone() });
+    }
+    if found.status.is_alive() {
+        return Err(ConnectError::Running { name });
+    }
+    uses.push(NetworkUse { name: network.name.clone(), ..new });
+    found.container.replace_record(&record, Durability::Durable)?;
+    tell(host, &network, &record, Deed::Connect);
+    Ok(())
+}
+
+/// Takes a container from a network.
+///
+/// # Errors
+/// See [`ConnectError`].
+pub fn disconnect(host: &Host, store: &Store, query: &str, network: &str) -> Result<(), ConnectError> {
+    let found = list::find(store, query)?;
+    let _lock = found.container.lock()?;
+    let mut record: ContainerRecord = found.container.read_record()?;
+    let name = record.name.clone();
+    let uses = uses(&mut record)?;
+    // A network whose file is gone can be left all the same.
+    let config = match find(host, store, network) {
+        Err(_) if uses.iter().any(|it| it.name == network) => {
+            NetworkConfig { name: network.to_owned(), ..NetworkConfig::default() }
+        }
+        other => other?,
+    };
+    let before = uses.len();
+    uses.retain(|it| it.name != config.name);
+    if uses.len() == before {
+        return Err(ConnectError::NotConnected { name, network: config.name });
+    }
+    if found.status.is_alive() {
+        return Err(ConnectError::Running { name });
+    }
+    found.container.replace_record(&record, Durability::Durable)?;
+    tell(host, &config, &record, Deed::Disconnect);
+    Ok(())
+}
+
+/// As Podman tells it: the id is the container's, the name the network's.
+fn tell(host: &Host, network: &NetworkConfig, record: &ContainerRecord, deed: Deed) {
+    host.events.tell(&Event {
+        id: record.id.clone(),
+        name: network.name.clone(),
+        ..Event::now(Kind::Network, deed)
+    });
+}
