@@ -77,12 +77,6 @@ pub enum DecideError {
     /// The network.
     #[error(transparent)]
     Network(#[from] PlanError),
-    /// Networks with names.
-    #[error("network `{name}` cannot be joined: containers on networks with names are not run yet")]
-    NoNetworks {
-        /// Its name.
-        name: String,
-    },
     /// A signal that is none.
     #[error("the image's stop signal `{signal}` is not a signal")]
     StopSignal {
@@ -127,9 +121,6 @@ impl DecideError {
                 Some("somebody above us has taken it away: see CapabilityBoundingSet= of the unit".to_owned())
             }
             Self::Network(err) => err.hint(),
-            Self::NoNetworks { .. } => {
-                Some("pasta, slirp4netns, host, none and container:NAME connect it meanwhile".to_owned())
-            }
             Self::Health(err) => err.hint(),
             Self::NoCgroup { .. } => Some(
                 "run it from a session with a systemd user manager (`loginctl enable-linger`, then log in through ssh or a \

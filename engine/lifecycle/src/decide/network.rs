@@ -9,10 +9,9 @@ pub(super) fn network_plan(facts: &Facts<'_>) -> Result<NetworkPlan, DecideError
     let request = &facts.record.request;
     let mode = match &request.network {
         None => Mode::Default,
-        Some(NetworkMode::Named(_)) => {
-            let name = facts.attachments.first().map(|it| it.network.name.clone()).unwrap_or_default();
-            return Err(DecideError::NoNetworks { name });
-        }
+        // Taken from its last one, there is nothing but loopback.
+        Some(NetworkMode::Named(uses)) if uses.is_empty() => Mode::None,
+        Some(NetworkMode::Named(_)) => Mode::Networks(facts.attachments.clone()),
         Some(NetworkMode::Host) => Mode::Host,
         Some(NetworkMode::None) => Mode::None,
         // Whose it is has set it up.
