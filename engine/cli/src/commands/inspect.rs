@@ -11,9 +11,10 @@ use pontoon_lifecycle::decide::{
 use pontoon_lifecycle::health;
 use pontoon_lifecycle::id_maps;
 use pontoon_lifecycle::list::{self, Found, LookError};
+use pontoon_lifecycle::network;
 use pontoon_lifecycle::record::ContainerRecord;
 use pontoon_lifecycle::request::{
-    CreateRequest, LogDriver, NamespaceMode, NetworkMode, SecretPlace, UserNsMode,
+    CreateRequest, LogDriver, NamespaceMode, NetworkMode, NetworkUse, SecretPlace, UserNsMode,
 };
 use pontoon_lifecycle::status::{self, Status};
 use pontoon_monitor::health::HealthRecord;
@@ -32,7 +33,7 @@ use pontoon_cli::output;
 use pontoon_cli::run_options::log_driver_word;
 use pontoon_cli::time::from_nanos;
 use pontoon_cli::view::container::{
-    Facts, GraphDriver, MadeFiles, Secret, StateFacts, text as container_text,
+    Facts, GraphDriver, MadeFiles, NetworkFacts, Secret, StateFacts, text as container_text,
 };
 use pontoon_cli::view::image;
 use pontoon_cli::view::mounts;
@@ -247,6 +248,7 @@ fn facts<'a>(
         effective_caps: effective,
         bounding_caps: cap_names,
         network_mode: rows::network_word(record),
+        networks: networks(context, store, found),
         directory: found.container.path().display().to_string(),
         files: made_files(found),
         log_driver: log_driver_word(driver),
@@ -259,6 +261,27 @@ fn facts<'a>(
         cgroup_manager: rows::CGROUP_MANAGER,
         size: if with_size { rows::sizes(&context.host, store, &[record]).pop() } else { None },
     })
+}
+
+/// The networks with names that it is on.
+fn networks(context: &Context, store: &Store, found: &Found) -> Vec<NetworkFacts> {
+    let Some(NetworkMode::Named(uses)) = &found.record.request.network else { return Vec::new() };
+    let host = context.network_host();
+    let joined = found.status.process().and_then(|it| it.networks.as_ref());
+    let facts = |network: &NetworkUse| {
+        let joined = joined.and_then(|it| it.networks.iter().find(|it| it.network == network.name));
+        // Of one that is gone nothing but the name is known.
+        let id =
+            || network::find(&host, store, &network.name).map_or_else(|_| network.name.clone(), |it| it.id);
+        NetworkFacts {
+            name: network.name.clone(),
+            id: joined.map_or_else(id, |it| it.id.clone()),
+            is_default: network.name == host.networks.default_name,
+            aliases: network.aliases.clone(),
+            joined: joined.cloned(),
+        }
+    };
+    uses.iter().map(facts).collect()
 }
 
 /// The files that its start has made, as long as they are there.

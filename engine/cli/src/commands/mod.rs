@@ -44,6 +44,7 @@ mod volume_archive;
 mod wait;
 
 use pontoon_lifecycle::host::Host;
+use pontoon_lifecycle::network::NetworkConf;
 use pontoon_monitor::event::EventLog;
 use pontoon_storage::Store;
 
@@ -120,6 +121,19 @@ impl Context {
             Some(conf) => Ok(conf.clone()),
             None => Ok(ContainersConf::read(&self.option_host, &self.modules)?),
         }
+    }
+
+    /// The host, with what `containers.conf` says of networks: for commands that do not read it otherwise.
+    pub fn network_host(&self) -> Host {
+        let mut host = self.host.clone();
+        // What is wrong with the file is said where networks are changed.
+        if self.conf.is_none()
+            && let Some(networks) = self.containers_conf().ok().and_then(|it| it.networks().ok())
+        {
+            let directory = host.networks.directory.take().or(networks.directory.clone());
+            host.networks = NetworkConf { directory, ..networks };
+        }
+        host
     }
 
     /// The keys that leave a container: those given, else what `containers.conf` says.

@@ -7,6 +7,7 @@ use pontoon_lifecycle::list::{self, LookError};
 use pontoon_lifecycle::network::{self, NetworkDeedError};
 use pontoon_lifecycle::request::NetworkUse;
 use pontoon_network::config::NetworkConfig;
+use pontoon_network::join::JoinedAddress;
 use pontoon_storage::Store;
 
 use super::prune::{Pruned, confirm, filters};
@@ -78,9 +79,27 @@ pub fn inspect(context: &Context, args: &NetworkInspectArgs) -> Result<ExitStatu
 
 /// The row of a network by name or id.
 pub fn named(context: &Context, store: &Store, query: &str) -> Result<view::Row, Failure> {
-    let config = network::find(&context.host, store, query)?;
-    let containers = BTreeMap::new();
-    Ok(view::Row { is_used: !network::users(store, &config)?.is_empty(), config, containers })
+    let config = network::find(&context.network_host(), store, query)?;
+    let users = network::users(store, &config)?;
+    let containers = users.iter().filter_map(|it| member(store, &it.id, &config)).collect();
+    Ok(view::Row { is_used: !users.is_empty(), config, containers })
+}
+
+/// What a container has of a network, if it runs.
+fn member(store: &Store, id: &str, network: &NetworkConfig) -> Option<(String, view::Member)> {
+    let found = list::find(store, id).ok()?;
+    let joined = found.status.process()?.networks.as_ref()?;
+    let own = joined.networks.iter().find(|it| it.network == network.name)?;
+    let address = |it: &JoinedAddress| view::Address {
+        ipnet: format!("{}/{}", it.address, it.prefix),
+        gateway: it.gateway.map(|it| it.to_string()),
+    };
+    let interface = view::Interface {
+        subnets: own.addresses.iter().map(address).collect(),
+        mac_address: own.mac.to_string(),
+    };
+    let interfaces = BTreeMap::from([(own.interface.clone(), interface)]);
+    Some((id.to_owned(), view::Member { name: found.record.name.clone(), interfaces }))
 }
 
 /// `pontoon network exists`

@@ -13,7 +13,9 @@ use pontoon_rootless::idmap::IdMaps;
 use serde::Serialize;
 
 use super::host_config::HostConfig;
-use super::port::{HostPort, bindings};
+use super::network_settings;
+pub use super::network_settings::NetworkFacts;
+use super::port::bindings;
 use super::{inspection, ps};
 use crate::format::{NullIfEmpty, OmitEmpty, TemplateError, WireTime};
 use crate::run_options::signal_name;
@@ -80,6 +82,8 @@ pub struct Facts<'a> {
     pub bounding_caps: Vec<String>,
     /// `pasta`, `host`, …
     pub network_mode: &'a str,
+    /// The networks with names that it is on.
+    pub networks: Vec<NetworkFacts>,
     /// Directory of the container on disk.
     pub directory: String,
     /// Files that are made for it at its start.
@@ -244,7 +248,7 @@ struct Shown<'a> {
     size_root_fs: Option<u64>,
     mounts: &'a [Mount],
     dependencies: Vec<&'a str>,
-    network_settings: NetworkSettings,
+    network_settings: network_settings::NetworkSettings,
     namespace: &'static str,
     is_infra: bool,
     is_service: bool,
@@ -289,82 +293,6 @@ struct Health {
     status: String,
     failing_streak: u32,
     log: NullIfEmpty<Vec<Outcome>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct NetworkSettings {
-    #[serde(rename = "EndpointID")]
-    endpoint_id: &'static str,
-    gateway: &'static str,
-    #[serde(rename = "IPAddress")]
-    ip_address: &'static str,
-    #[serde(rename = "IPPrefixLen")]
-    ip_prefix_len: u8,
-    #[serde(rename = "IPv6Gateway")]
-    ipv6_gateway: &'static str,
-    #[serde(rename = "GlobalIPv6Address")]
-    global_ipv6_address: &'static str,
-    #[serde(rename = "GlobalIPv6PrefixLen")]
-    global_ipv6_prefix_len: u8,
-    mac_address: &'static str,
-    bridge: &'static str,
-    #[serde(rename = "SandboxID")]
-    sandbox_id: &'static str,
-    hairpin_mode: bool,
-    #[serde(rename = "LinkLocalIPv6Address")]
-    link_local_ipv6_address: &'static str,
-    #[serde(rename = "LinkLocalIPv6PrefixLen")]
-    link_local_ipv6_prefix_len: u8,
-    ports: BTreeMap<String, Option<Vec<HostPort>>>,
-    sandbox_key: String,
-    networks: OmitEmpty<BTreeMap<String, Network>>,
-}
-
-/// A network that a container is in.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Network {
-    #[serde(rename = "EndpointID")]
-    endpoint_id: &'static str,
-    gateway: &'static str,
-    #[serde(rename = "IPAddress")]
-    ip_address: &'static str,
-    #[serde(rename = "IPPrefixLen")]
-    ip_prefix_len: u8,
-    #[serde(rename = "IPv6Gateway")]
-    ipv6_gateway: &'static str,
-    #[serde(rename = "GlobalIPv6Address")]
-    global_ipv6_address: &'static str,
-    #[serde(rename = "GlobalIPv6PrefixLen")]
-    global_ipv6_prefix_len: u8,
-    mac_address: &'static str,
-    #[serde(rename = "NetworkID")]
-    network_id: String,
-    driver_opts: Option<()>,
-    #[serde(rename = "IPAMConfig")]
-    ipam_config: Option<()>,
-    links: Option<()>,
-}
-
-impl Network {
-    /// One without addresses of its own.
-    fn named(name: &str) -> Self {
-        Self {
-            endpoint_id: "",
-            gateway: "",
-            ip_address: "",
-            ip_prefix_len: 0,
-            ipv6_gateway: "",
-            global_ipv6_address: "",
-            global_ipv6_prefix_len: 0,
-            mac_address: "",
-            network_id: name.to_owned(),
-            driver_opts: None,
-            ipam_config: None,
-            links: None,
-        }
-    }
 }
 
 #[derive(Serialize)]
@@ -488,7 +416,7 @@ fn shown<'a>(facts: &'a Facts<'a>) -> Shown<'a> {
         size_root_fs: facts.size.map(|size| size.root_fs_size),
         mounts: &facts.mounts,
         dependencies: facts.needed.iter().map(|(_, id)| id.as_str()).collect(),
-        network_settings: network_settings(facts),
+        network_settings: network_settings::of(facts),
         namespace: "",
         is_infra: request.infra.is_some(),
         is_service: false,
@@ -526,39 +454,6 @@ fn state(facts: &StateFacts) -> State {
         checkpointed_at: never(),
         restored_at: never(),
         stopped_by_user: OmitEmpty(facts.stopped),
-    }
-}
-
-fn network_settings(facts: &Facts<'_>) -> NetworkSettings {
-    let sandbox_key = match facts.state.pid {
-        0 => String::new(),
-        pid => format!("/proc/{pid}/ns/net"),
-    };
-    // Podman tells the mode as a network as long as there is no network namespace of the container's own.
-    let own = !matches!(facts.request.network, Some(NetworkMode::Host | NetworkMode::Container(_)));
-    let has_none = facts.state.pid == 0 && own || facts.request.network == Some(NetworkMode::Host);
-    let mode = facts.network_mode;
-    let networks = has_none.then(|| (mode.to_owned(), Network::named(mode))).into_iter().collect();
-    let published = bindings(&facts.request.publish).into_iter().map(|(port, hosts)| (port, Some(hosts)));
-    let exposed = facts.exposed.iter().map(|port| (port.clone(), None));
-    NetworkSettings {
-        endpoint_id: "",
-        gateway: "",
-        ip_address: "",
-        ip_prefix_len: 0,
-        ipv6_gateway: "",
-        global_ipv6_address: "",
-        global_ipv6_prefix_len: 0,
-        mac_address: "",
-        bridge: "",
-        sandbox_id: "",
-        hairpin_mode: false,
-        link_local_ipv6_address: "",
-        link_local_ipv6_prefix_len: 0,
-        // What is published has the last word.
-        ports: exposed.chain(published).collect(),
-        sandbox_key,
-        networks: OmitEmpty(networks),
     }
 }
 

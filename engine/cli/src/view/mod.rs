@@ -21,6 +21,7 @@ pub mod info;
 pub mod keys;
 pub mod mounts;
 pub mod network;
+mod network_settings;
 pub mod plan;
 pub mod pod;
 pub mod port;

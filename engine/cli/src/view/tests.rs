@@ -506,6 +506,7 @@ fn facts(request: &CreateRequest) -> container::Facts<'_> {
         effective_caps: vec!["CAP_CHOWN".to_owned()],
         bounding_caps: vec!["CAP_CHOWN".to_owned()],
         network_mode: "pasta",
+        networks: Vec::new(),
         directory: "/d".to_owned(),
         files: container::MadeFiles::default(),
         log_driver: "journald",
