@@ -128,7 +128,7 @@ FUZZ_FLAGS := -C passes=sancov-module -C llvm-args=-sanitizer-coverage-level=4 \
 fuzz:
 	rm -rf $(TARGET_DIR)/fuzz/seeds && mkdir -p $(TARGET_DIR)/fuzz/seeds
 	find units/tests/golden -type f ! -name expected -exec cp --backup=numbered -t $(TARGET_DIR)/fuzz/seeds {} +
-	for target in parse words convert dns; do \
+	for target in parse words convert dns network; do \
 	    mkdir -p $(TARGET_DIR)/fuzz/$$target && \
 	    seeds=tests/fuzz/seeds/$$target && { [ -d $$seeds ] || seeds=$(TARGET_DIR)/fuzz/seeds; } && \
 	    RUSTFLAGS="$(FUZZ_FLAGS)" $(CARGO) run --quiet --release --target $(HOST_TRIPLE) --target-dir $(TARGET_DIR)/fuzz/build \

@@ -81,6 +81,7 @@ fn furnished() -> &'static TestHost {
         for engine in if stage::is_original() { &["podman"][..] } else { &["pontoon", "podman"] } {
             let script = "set -e; printf hidden | ENGINE secret create table-secret -
                  mkdir -p ~/given; echo shared >~/given/file
+                 ENGINE network create --subnet 10.144.0.0/24 --subnet fd44::/64 table-net
                  ENGINE run -d --name giver --stop-timeout 0 -v ~/given:/given -v table-kept:/kept IMAGE sleep 10000
                  ENGINE pod create --infra=false --name table-pod --pod-id-file ~/given/pod.id
                  ENGINE pod create --infra=false --name table-init

@@ -25,7 +25,7 @@ pub struct InspectArgs {
 /// `inspect --type`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum InspectType {
-    /// A container, else an image, else a volume, else a pod.
+    /// A container, else an image, else a volume, else a network, else a pod.
     All,
     /// A container.
     Container,
@@ -35,6 +35,8 @@ pub enum InspectType {
     Pod,
     /// A volume.
     Volume,
+    /// A network.
+    Network,
 }
 
 /// `container inspect`

@@ -11,7 +11,7 @@ use pontoon_lifecycle::decide::{
 use pontoon_lifecycle::health;
 use pontoon_lifecycle::id_maps;
 use pontoon_lifecycle::list::{self, Found, LookError};
-use pontoon_lifecycle::network;
+use pontoon_lifecycle::network::{self, NetworkDeedError};
 use pontoon_lifecycle::record::ContainerRecord;
 use pontoon_lifecycle::request::{
     CreateRequest, LogDriver, NamespaceMode, NetworkMode, NetworkUse, SecretPlace, UserNsMode,
@@ -37,6 +37,7 @@ use pontoon_cli::view::container::{
 };
 use pontoon_cli::view::image;
 use pontoon_cli::view::mounts;
+use pontoon_cli::view::network::inspect_text as network_text;
 use pontoon_cli::view::volume::inspect_text as volume_text;
 
 /// `pontoon inspect`
@@ -48,7 +49,7 @@ pub fn inspect(context: &Context, args: &InspectArgs) -> Result<ExitStatus, Fail
     }
     if names.is_empty() {
         return Err(Failure::new(
-            "`inspect` needs the name or id of a container, an image, a volume or a pod",
+            "`inspect` needs the name or id of a container, an image, a volume, a network or a pod",
             None,
         ));
     }
@@ -77,15 +78,27 @@ pub fn inspect(context: &Context, args: &InspectArgs) -> Result<ExitStatus, Fail
         }
         if is(InspectType::Volume) {
             match volume::named(&store, std::slice::from_ref(name), false) {
-                Ok(found) => {
-                    parts.push(volume_text(&found, format)?);
+                Err(failure)
+                    if kind == InspectType::All
+                        && failure.error.downcast_ref::<FindVolumeError>().is_some() => {}
+                other => {
+                    parts.push(volume_text(&other?, format)?);
                     continue;
                 }
-                Err(failure) if kind == InspectType::Volume => return Err(failure),
-                Err(failure) if failure.error.downcast_ref::<FindVolumeError>().is_none() => {
-                    return Err(failure);
+            }
+        }
+        if is(InspectType::Network) {
+            match super::network::named(context, &store, name) {
+                Err(failure)
+                    if kind == InspectType::All
+                        && matches!(
+                            failure.error.downcast_ref::<NetworkDeedError>(),
+                            Some(NetworkDeedError::NotFound { .. })
+                        ) => {}
+                other => {
+                    parts.push(network_text(&[other?], format)?);
+                    continue;
                 }
-                Err(_) => {}
             }
         }
         match pod::inspected(context, &store, name, format)? {
@@ -95,7 +108,7 @@ pub fn inspect(context: &Context, args: &InspectArgs) -> Result<ExitStatus, Fail
             }
             None => {
                 return Err(Failure::new(
-                    format!("there is no container, image, volume or pod `{name}`"),
+                    format!("there is no container, image, volume, network or pod `{name}`"),
                     None,
                 ));
             }

@@ -7,7 +7,7 @@ use pontoon_image::HealthConfig;
 use pontoon_lifecycle::health::{DEFAULT_LOG, HealthRequest};
 use pontoon_lifecycle::labels::Contexts;
 use pontoon_lifecycle::labels::apparmor::UNCONFINED;
-use pontoon_lifecycle::request::{CreateRequest, NetworkMode};
+use pontoon_lifecycle::request::CreateRequest;
 use pontoon_monitor::health::{HealthRecord, Outcome};
 use pontoon_rootless::idmap::IdMaps;
 use serde::Serialize;

@@ -75,13 +75,8 @@ pub fn attachments(
     uses.iter()
         .zip(names)
         .map(|(network, interface)| {
-            Ok(Attachment {
-                network: config_of(host, store, network)?.link()?,
-                interface,
-                addresses: network.addresses.clone(),
-                mac: network.mac,
-                aliases: network.aliases.clone(),
-            })
+            let named = NetworkUse { interface: Some(interface), ..network.clone() };
+            one_more(&config_of(host, store, network)?, &named, &[])
         })
         .collect()
 }
@@ -94,6 +89,25 @@ fn config_of(host: &Host, store: &Store, network: &NetworkUse) -> Result<Network
     let config = find(host, store, query)?;
     config.check_addresses(&network.addresses)?;
     Ok(config)
+}
+
+/// One more network for a container that runs and has these interfaces.
+///
+/// # Errors
+/// See [`AttachError`].
+pub(super) fn one_more(
+    network: &NetworkConfig,
+    new: &NetworkUse,
+    taken: &[String],
+) -> Result<Attachment, AttachError> {
+    let free = || (0_u32..).map(|number| format!("eth{number}")).find(|it| !taken.contains(it));
+    Ok(Attachment {
+        network: network.link()?,
+        interface: new.interface.clone().or_else(free).unwrap_or_default(),
+        addresses: new.addresses.clone(),
+        mac: new.mac,
+        aliases: new.aliases.clone(),
+    })
 }
 
 /// The names of the interfaces: those that are asked for, else the first free of `eth0`, `eth1`, … in order.

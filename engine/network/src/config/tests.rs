@@ -2,47 +2,7 @@ use super::*;
 
 /// What Podman 5.4 wrote for
 /// `network create --subnet 10.77.0.0/16 --ip-range 10.77.5.0/24 --gateway 10.77.0.9 --route 10.21.0.0/16,10.77.0.2,55 …`.
-const TWO: &str = r#"{
-     "name": "two",
-     "id": "ab67e0360aad8b31753a797d29dc6810157a577074175e02bc693824ed171613",
-     "driver": "bridge",
-     "network_interface": "br77",
-     "created": "2026-11-27T17:10:53.891640432Z",
-     "subnets": [
-          {
-               "subnet": "10.77.0.0/16",
-               "gateway": "10.77.0.9",
-               "lease_range": {
-                    "start_ip": "10.77.5.1",
-                    "end_ip": "10.77.5.255"
-               }
-          }
-     ],
-     "routes": [
-          {
-               "destination": "10.21.0.0/16",
-               "gateway": "10.77.0.2",
-               "metric": 55
-          }
-     ],
-     "ipv6_enabled": false,
-     "internal": false,
-     "dns_enabled": true,
-     "network_dns_servers": [
-          "1.2.3.4"
-     ],
-     "labels": {
-          "a": "b"
-     },
-     "options": {
-          "isolate": "true",
-          "mtu": "1300"
-     },
-     "ipam_options": {
-          "driver": "host-local"
-     }
-}
-"#;
+const TWO: &str = include_str!("podman.json");
 
 #[track_caller]
 fn refused(change: impl FnOnce(&mut serde_json::Value)) -> String {

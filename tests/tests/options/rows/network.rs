@@ -1,7 +1,13 @@
 //! The network, and the names in it.
 
-use crate::compare::differs;
+use crate::compare::{Difference, differs};
 use crate::row::{Row, inside, outside, row};
+
+/// What differs of a network with a name.
+const NAMED: &[Difference] = &[
+    differs("NetworkSettings.Networks.table-net.NetworkID", "each engine has a network of that name"),
+    differs("NetworkSettings.Networks.table-net.Aliases.*", "the short id is among them"),
+];
 
 pub const ROWS: &[Row] = &[
     row(
@@ -14,8 +20,18 @@ pub const ROWS: &[Row] = &[
             inside("--network pasta:--ipv4-only", "ls /sys/class/net | wc -l", "2"),
             inside("--network slirp4netns", "ls /sys/class/net | grep tap", "tap0"),
             inside("--net none", "ls /sys/class/net", "lo"),
+            inside("--network table-net", "ls /sys/class/net | grep eth", "eth0").but(NAMED),
+            inside("--network table-net:ip=10.144.0.7,alias=q,interface_name=net7", "ip -o addr show net7 | grep -o 10.144.0.7/24", "10.144.0.7/24").but(NAMED),
         ],
-    ),
+    )
+    .wrong(&["nosuchnetwork", "table-net:ip=x", "table-net:ip=10.9.9.9", "table-net:alias=", "container:", "ns:"]),
+    row("--ip", &[inside("--network table-net --ip 10.144.0.9", "ip -o addr show eth0 | grep -o 10.144.0.9/24", "10.144.0.9/24").but(NAMED)])
+        .wrong(&["x"]),
+    row("--ip6", &[inside("--network table-net --ip6 fd44::9", "ip -o addr show eth0 | grep -o fd44::9/64", "fd44::9/64").but(NAMED)])
+        .wrong(&["x"]),
+    row("--mac-address", &[inside("--network table-net --mac-address 92:d0:c6:0a:29:33", "cat /sys/class/net/eth0/address", "92:d0:c6:0a:29:33").but(NAMED)])
+        .wrong(&["x"]),
+    row("--network-alias", &[inside("--network table-net --network-alias tablealias", "ping -c 1 tablealias >/dev/null && echo found", "found").but(NAMED)]),
     row(
         "--publish",
         &[
