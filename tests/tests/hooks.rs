@@ -183,6 +183,35 @@ fn conditions_say_for_which_containers_hooks_are() {
 }
 
 #[test]
+fn a_hook_before_everything_rewrites_the_configuration() {
+    // They share a log.
+    let _alone = alone();
+    let host = host();
+    let script = |edits: &str| format!("#!/bin/sh\nexec sed '{edits}'\n");
+    let edits = "s/\"hostname\":\"[^\"]*\"/\"hostname\":\"hooked\"/; s/\"env\":\\[/\"env\":[\"HOOKED=yes\",/; \
+         s|\"mounts\":\\[|\"mounts\":[{\"destination\":\"/hooked\",\"type\":\"bind\",\"source\":\"/home/alice/hooks\",\"options\":[\"rbind\",\"ro\"]},|";
+    host.write("alice", "/home/alice/hooks/rewrite", script(edits));
+    host.write(
+        "alice",
+        "/home/alice/hooks/rewrite-odd",
+        script("s/\"linux\":{/\"linux\":{\"intelRdt\":{\"closID\":\"x\"},/"),
+    );
+    host.alice("chmod +x hooks/rewrite hooks/rewrite-odd").ok();
+    let all = directory("before", &[("a", "precreate", "/home/alice/hooks/rewrite", 5, ALWAYS)]);
+    for engine in ["podman", "pontoon"] {
+        run(engine, &all, "", "sh -c 'hostname; echo $HOOKED; ls /hooked/rewrite'")
+            .ok()
+            .prints("hooked\nyes\n/hooked/rewrite");
+    }
+    let odd = directory("odd", &[("a", "precreate", "/home/alice/hooks/rewrite-odd", 5, ALWAYS)]);
+    run("pontoon", &odd, "", "true").fails(126).warns("`linux.intelRdt.closID`");
+    let silent = directory("silent", &[("a", "precreate", "/bin/true", 5, ALWAYS)]);
+    run("pontoon", &silent, "", "true").fails(126).warns("no configuration that can be read");
+    let failing = directory("before-fails", &[("a", "precreate", "/bin/false", 5, ALWAYS)]);
+    run("pontoon", &failing, "", "true").fails(126).warns("ended with exit code 1");
+}
+
+#[test]
 fn broken_files_are_told_with_their_place() {
     // They share a log.
     let _alone = alone();
@@ -194,10 +223,6 @@ fn broken_files_are_told_with_their_place() {
             "no stage `bogus`",
         ),
         (r#"{"version":"7","hook":{"path":"/bin/true"}}"#, "version `7`"),
-        (
-            r#"{"version":"1.0.0","hook":{"path":"/bin/true"},"when":{"always":true},"stages":["precreate"]}"#,
-            "`precreate` is not supported",
-        ),
     ] {
         host().write("alice", &format!("{broken}/x.json"), text);
         run("pontoon", &broken, "", "true").fails(126).warns(word);

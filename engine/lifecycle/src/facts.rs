@@ -12,6 +12,7 @@ use pontoon_rootless::idmap::{self, IdMaps, to_container, to_host};
 use pontoon_rootless::names::{self, HostUser};
 use pontoon_rootless::userns::{Grants, UserNamespaceError};
 use pontoon_runtime::capabilities::CapSet;
+use pontoon_runtime::hooks::Stage;
 use pontoon_runtime::plan::{Files, Labels, Rootfs, RootfsSource};
 use pontoon_runtime::seccomp::{Profile, ProfileError};
 use pontoon_storage::{FileError, FindImageError, IdRange, IdShift, ImageRecord, ShiftError, Store};
@@ -152,7 +153,6 @@ impl PlanError {
             Self::Attach(err) => err.hint(),
             Self::Cdi(err) => err.hint(),
             Self::AppArmor(err) => err.hint(),
-            Self::Hooks(err) => err.hint(),
             Self::RootfsIds(err) => err.hint(),
             _ => None,
         }
@@ -295,7 +295,9 @@ fn add_hooks(host: &Host, known: &Known<'_>, decided: &mut Decided) -> Result<()
         has_mounts: !request.mounts.is_empty() || !known.record.volumes.is_empty(),
     };
     let (found, warnings) = hooks::find(&directories, container)?;
-    own.hooks.all.extend(found);
+    let (first, later) = found.into_iter().partition(|it| it.stage == Stage::Precreate);
+    own.hooks.all.extend::<Vec<_>>(later);
+    decided.precreate = first;
     decided.warnings.extend(warnings);
     Ok(())
 }

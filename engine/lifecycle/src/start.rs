@@ -22,6 +22,7 @@ use crate::create::Created;
 use crate::decide::{OVERLAYS, image_changes};
 use crate::exec::Causes;
 use crate::facts::{self, Known, PlanError};
+use crate::hooks::precreate::{self, PrecreateError};
 use crate::host::Host;
 use crate::labels::{self, relabel::RelabelError};
 use crate::network_unit;
@@ -94,6 +95,9 @@ pub enum StartError {
     /// The slice of its pod.
     #[error(transparent)]
     Slice(#[from] SliceError),
+    /// Hooks that rewrite the plan.
+    #[error(transparent)]
+    Precreate(#[from] PrecreateError),
     /// The scope.
     #[error("cannot get a scope from the service manager")]
     Scope(#[from] ManagerError),
@@ -137,6 +141,7 @@ impl StartError {
             Self::Plan(err) => err.hint(),
             Self::Port(err) => err.hint(),
             Self::Relabel(err) => err.hint(),
+            Self::Precreate(err) => err.hint(),
             Self::File(err) => err.hint(),
             Self::Scope(err) | Self::NetworkUnit(err) => err.hint(),
             Self::Slice(err) => err.hint(),
@@ -153,6 +158,7 @@ impl StartError {
     pub fn exit_code(&self) -> i32 {
         match self {
             Self::Plan(err) => err.exit_code(),
+            Self::Precreate(_) => 126,
             Self::Failed(report, _) => report.code,
             _ => 125,
         }
@@ -453,7 +459,8 @@ fn plan_for(
         own_cgroup,
         streams,
     };
-    let decided = facts::plan(host, store, &known)?;
+    let mut decided = facts::plan(host, store, &known)?;
+    precreate::run(&mut decided.plan, &decided.precreate)?;
     // Of the plan: where the mode publishes nothing there is nothing to be taken.
     pontoon_network::check_free(&decided.plan.network.ports)?;
     if decided.plan.network.join.is_some() {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -24,6 +24,9 @@ const OCI_VERSION: &str = "1.2.0";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Stage {
+    /// On the host, before anything is made: the hook reads the configuration and writes it anew. Podman's own, and none of
+    /// the specification's.
+    Precreate,
     /// On the host, before the container's root is changed; the old name for `createRuntime`, which follows it.
     Prestart,
     /// On the host, before the container's root is changed.
@@ -39,7 +42,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// All of them, in order.
+    /// Those of the specification, in order.
     pub const ALL: [Self; 6] = [
         Self::Prestart,
         Self::CreateRuntime,
@@ -53,6 +56,7 @@ impl Stage {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Precreate => "precreate",
             Self::Prestart => "prestart",
             Self::CreateRuntime => "createRuntime",
             Self::CreateContainer => "createContainer",
@@ -62,7 +66,7 @@ impl Stage {
         }
     }
 
-    /// Reads a name.
+    /// Reads a name of the specification's.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|it| it.name() == name)
@@ -157,12 +161,7 @@ impl Hooks {
         let state = self.state(status, pid);
         // In the container there is no such directory.
         let directory = (hook.stage != Stage::StartContainer).then_some(self.bundle.as_path());
-        run(hook, &state, directory).map_err(|why| HookFailure {
-            stage: hook.stage,
-            path: hook.path.clone(),
-            origin: hook.origin.clone(),
-            why,
-        })
+        run(hook, &state, directory, Stdio::null()).map_err(|why| HookFailure::of(hook, why))
     }
 
     fn state(&self, status: Status, pid: Option<i32>) -> Vec<u8> {
@@ -204,6 +203,33 @@ pub enum Why {
     Timeout(u32),
 }
 
+impl HookFailure {
+    fn of(hook: &Hook, why: Why) -> Self {
+        Self { stage: hook.stage, path: hook.path.clone(), origin: hook.origin.clone(), why }
+    }
+}
+
+/// Runs a hook that reads some text and writes it anew, and gives what it has written.
+///
+/// # Errors
+/// See [`HookFailure`].
+pub fn rewrite(hook: &Hook, text: &[u8], directory: &Path) -> Result<Vec<u8>, HookFailure> {
+    // A file here, too: nobody need read while it writes.
+    let written = || -> Result<Vec<u8>, Why> {
+        let mut output = memory("rewritten").map_err(Why::Run)?;
+        run(hook, text, Some(directory), output.try_clone().map_err(Why::Run)?.into())?;
+        let mut written = Vec::new();
+        output.seek(SeekFrom::Start(0)).and_then(|_| output.read_to_end(&mut written)).map_err(Why::Run)?;
+        Ok(written)
+    };
+    written().map_err(|why| HookFailure::of(hook, why))
+}
+
+/// A file in memory.
+fn memory(name: &str) -> io::Result<File> {
+    Ok(File::from(rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?))
+}
+
 impl fmt::Display for HookFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (stage, path, origin) = (self.stage.name(), self.path.display(), self.origin.display());
@@ -227,12 +253,10 @@ impl std::error::Error for HookFailure {
 }
 
 /// Runs a hook to its end.
-fn run(hook: &Hook, state: &[u8], directory: Option<&Path>) -> Result<(), Why> {
+fn run(hook: &Hook, input_text: &[u8], directory: Option<&Path>, output: Stdio) -> Result<(), Why> {
     // A file and no pipe: whoever does not read it keeps nobody waiting.
-    let mut input = File::from(
-        rustix::fs::memfd_create("state", MemfdFlags::CLOEXEC).map_err(|err| Why::Run(err.into()))?,
-    );
-    input.write_all(state).and_then(|()| input.seek(SeekFrom::Start(0))).map_err(Why::Run)?;
+    let mut input = memory("state").map_err(Why::Run)?;
+    input.write_all(input_text).and_then(|()| input.seek(SeekFrom::Start(0))).map_err(Why::Run)?;
     let mut command = Command::new(&hook.path);
     if let Some((name, rest)) = hook.args.split_first() {
         command.arg0(name).args(rest);
@@ -247,7 +271,7 @@ fn run(hook: &Hook, state: &[u8], directory: Option<&Path>) -> Result<(), Why> {
     if let Some(directory) = directory {
         command.current_dir(directory);
     }
-    command.stdin(input).stdout(Stdio::null()).process_group(0);
+    command.stdin(input).stdout(output).process_group(0);
     let mut child = command.spawn().map_err(Why::Run)?;
     let pid = Pid::from_child(&child);
     if let Some(seconds) = hook.timeout.filter(|it| *it > 0)
@@ -311,6 +335,14 @@ mod tests {
         hooks(&script, None, Some(&["A=1"])).run(Stage::Prestart, Status::Created, Some(7)).unwrap();
         // Those of other stages are left alone.
         hooks("exit 1", None, None).run(Stage::Poststop, Status::Stopped, None).unwrap();
+    }
+
+    #[test]
+    fn a_hook_can_write_anew_what_it_reads() {
+        let of = |script: &str| hooks(script, Some(5), None).all.remove(0);
+        let large = vec![b'x'; 300_000];
+        assert_eq!(rewrite(&of("cat; echo y"), &large, Path::new("/tmp")).unwrap().len(), 300_002);
+        assert!(rewrite(&of("cat; exit 2"), b"x", Path::new("/tmp")).is_err());
     }
 
     #[test]

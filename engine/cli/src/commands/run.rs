@@ -298,6 +298,9 @@ fn dry_run(
         streams,
     };
     let decided = facts::plan(&context.host, store, &known)?;
+    if !decided.precreate.is_empty() {
+        message::print_warning("hooks of the stage `precreate` are not run now, and may change this plan");
+    }
     output::line(&pontoon_cli::format::json::pretty(&decided.plan, 2))?;
     Ok(ExitStatus::Success)
 }

@@ -144,7 +144,7 @@ fn artifact(files: &[&BlobFile], target: &str, options: &[String]) -> Vec<Mount>
 }
 
 /// A mount that the specification of a device asks for.
-pub(super) fn of_specification(request: &MountRequest) -> Result<Option<Mount>, DecideError> {
+pub(crate) fn of_specification(request: &MountRequest) -> Result<Option<Mount>, DecideError> {
     let mount = match &request.source {
         MountSource::Bind(path) => with_options(bind(path.clone(), &request.target), &request.options),
         MountSource::Tmpfs => asked_tmpfs(request),

@@ -21,19 +21,20 @@ use pontoon_monitor::plan::{CgroupPlan, EventPlan, FirstUse, MonitorPlan, Notify
 use pontoon_rootless::idmap::IdMaps;
 use pontoon_rootless::sys::SockFilter;
 use pontoon_runtime::devices::DeviceRule;
-use pontoon_runtime::hooks::Hooks;
+use pontoon_runtime::hooks::{Hook, Hooks};
 use pontoon_runtime::plan::{Files, Mounter, Namespaces, Plan, Rootfs, RootfsSource};
 
 use crate::event;
 use crate::record::ContainerRecord;
 use crate::request::{CreateRequest, Infra, NamespaceMode, SdNotifyMode};
 
-pub(crate) use asked::{OVERLAYS, image_changes};
+pub(crate) use asked::{OVERLAYS, image_changes, of_specification};
 pub use confinement::default_capabilities;
 pub use error::DecideError;
 pub use facts::{Caller, Facts};
 use log::log;
 pub use log::{default_log_driver, log_path};
+pub(crate) use mounts::asked_device as device;
 use network::{hostname, network_plan};
 pub use process::{is_systemd, known_environment, signal_number};
 use run_files::run_files;
@@ -57,6 +58,8 @@ pub struct Decided {
     pub filter: Vec<SockFilter>,
     /// What the user should know about it.
     pub warnings: Vec<String>,
+    /// Hooks that have a word in the plan, before it is carried out.
+    pub precreate: Vec<Hook>,
 }
 
 /// Decides.
@@ -138,7 +141,7 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
         monitor_pidfile: request.conmon_pidfile.clone(),
     };
     let warnings = plan.network.warnings.iter().chain(&facts.cdi.warnings).cloned().collect();
-    Ok(Decided { plan, filter: confinement.filter, warnings })
+    Ok(Decided { plan, filter: confinement.filter, warnings, precreate: Vec::new() })
 }
 
 /// What the container is in its pod. One that only prepares the pod is none of those whose end is the pod's.

@@ -230,7 +230,8 @@ fn device(path: PathBuf, target: Option<&str>, number: Option<(u32, u32)>, permi
     }
 }
 
-fn asked_device(request: &DeviceRequest) -> Mount {
+/// A node of the host's that somebody asks for.
+pub(crate) fn asked_device(request: &DeviceRequest) -> Mount {
     device(request.host.clone(), Some(&request.container), None, &request.permissions)
 }
 

@@ -110,7 +110,6 @@ struct Versioned {
 pub(super) struct HookFile {
     pub path: PathBuf,
     pub program: PathBuf,
-    pub precreate: bool,
     args: Vec<String>,
     env: Option<Vec<String>>,
     timeout: Option<u32>,
@@ -152,18 +151,17 @@ impl HookFile {
         if stages.is_empty() {
             return Err(HookFault::NoStage);
         }
-        let (mut known, mut precreate) = (Vec::new(), false);
+        let mut known = Vec::new();
         for stage in stages {
             match Stage::parse(&stage) {
                 Some(stage) => known.push(stage),
-                None if stage == "precreate" => precreate = true,
+                None if stage == Stage::Precreate.name() => known.push(Stage::Precreate),
                 None => return Err(HookFault::Stage(stage)),
             }
         }
         let file = Self {
             path: path.to_owned(),
             program: hook.path,
-            precreate,
             args: hook.args,
             env: hook.env,
             timeout: hook.timeout,

@@ -4,6 +4,7 @@
 //! same name in those before it; hooks run in the order of their names.
 
 mod file;
+pub mod precreate;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use pontoon_runtime::hooks::Hook;
 
 pub use file::HookFault;
 use file::HookFile;
+pub use precreate::PrecreateError;
 
 /// Where hooks are looked for if nobody says otherwise: Podman's, for root and for users.
 pub const DIRECTORIES: [&str; 1] = ["/usr/share/containers/oci/hooks.d"];
@@ -40,27 +42,6 @@ pub enum HooksError {
         /// What is wrong with it.
         fault: HookFault,
     },
-    /// A stage that changes what a runtime is told, before it is told.
-    #[error("{}: the stage `precreate` is not supported", path.display())]
-    Precreate {
-        /// The file.
-        path: PathBuf,
-    },
-}
-
-impl HooksError {
-    /// What to do about it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Precreate { .. } => Some(
-                "there is no configuration of another runtime here that such a hook could rewrite; what it adds can be said \
-                 with options, or by a CDI specification"
-                    .to_owned(),
-            ),
-            Self::Directory { .. } | Self::File { .. } => None,
-        }
-    }
 }
 
 /// What is asked about a container.
@@ -92,9 +73,6 @@ pub fn find(
         let fault = |fault| HooksError::File { path: file.path.clone(), fault };
         if !file.is_for(container).map_err(fault)? {
             continue;
-        }
-        if file.precreate {
-            return Err(HooksError::Precreate { path: file.path.clone() });
         }
         hooks.extend(file.hooks());
     }
