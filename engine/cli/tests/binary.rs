@@ -43,7 +43,7 @@ fn what_cannot_be_understood_ends_with_125_on_standard_error() {
         &["run", "--kernel-memory=1g", "x"],
         125,
         "",
-        "error: `--kernel-memory` is not supported yet\nhint: control groups of version 2 have no such limit\n",
+        "error: `--kernel-memory` is not supported\nhint: control groups of version 2 have no such limit\n",
     );
 }
 

@@ -54,12 +54,12 @@ pub enum ArgsError {
         /// A known option that resembles it.
         similar: Option<String>,
     },
-    /// An option of Podman's that we do not have yet.
-    #[error("`{option}` is not supported yet")]
+    /// An option of Podman's that we do not have.
+    #[error("`{option}` is not supported")]
     OptionNotSupported {
         /// As it was written.
         option: String,
-        /// What to do instead, where there is something.
+        /// What to do instead, or why, where there is something to say.
         instead: Option<&'static str>,
     },
     /// A value that the option does not take.

@@ -190,24 +190,18 @@ fn wrong_global_options_are_told() {
     );
     check_error(
         &["--tmpdir=/a", "ps"],
-        "`--tmpdir` is not supported yet -> --runroot is the directory of what lives until the next boot, TMPDIR that of \
+        "`--tmpdir` is not supported -> --runroot is the directory of what lives until the next boot, TMPDIR that of \
          temporary files",
     );
     check_error(
         &["ps", "--events-backend", "syslog"],
         "invalid value `syslog` for `--events-backend`: it must be one of: journald, file, none",
     );
-    check_error(
-        &["--remote", "ps"],
-        "`--remote` is not supported yet -> pontoon has no service to connect to",
-    );
-    check_error(
-        &["ps", "--remote"],
-        "`--remote` is not supported yet -> pontoon has no service to connect to",
-    );
+    check_error(&["--remote", "ps"], "`--remote` is not supported -> pontoon has no service to connect to");
+    check_error(&["ps", "--remote"], "`--remote` is not supported -> pontoon has no service to connect to");
     check_error(
         &["--runtime", "runc", "ps"],
-        "`--runtime` is not supported yet -> pontoon is its own runtime and monitor",
+        "`--runtime` is not supported -> pontoon is its own runtime and monitor",
     );
     check_error(&["--bogus", "ps"], "unknown option `--bogus` of `pontoon` -> see `pontoon --help`");
     check_error(&["--root"], "`--root` needs a value");
@@ -245,12 +239,12 @@ fn unknown_commands_get_a_suggestion() {
 fn unknown_options_get_a_suggestion_and_podmans_are_refused_by_name() {
     check_error(
         &["pod", "create", "--infra-image", "x"],
-        "`--infra-image` is not supported yet -> the infra container runs nothing but a small program of pontoon's own, \
+        "`--infra-image` is not supported -> the infra container runs nothing but a small program of pontoon's own, \
          without an image",
     );
     check_error(
         &["run", "--volume-driver", "x", "x"],
-        "`--volume-driver` is not supported yet -> there is one driver, `local`",
+        "`--volume-driver` is not supported -> there is one driver, `local`",
     );
     check_error(
         &["run", "--volum=/x", "x"],

@@ -17,7 +17,7 @@ use pontoon_cli::output;
 pub fn commit(context: &Context, args: &CommitArgs) -> Result<ExitStatus, Failure> {
     if let Some(format) = args.format.as_deref().filter(|it| *it != "oci") {
         let hint = "images are kept in the format of the OCI; other engines read it".to_owned();
-        return Err(Failure::new(format!("`--format={format}` is not supported yet"), Some(hint)));
+        return Err(Failure::new(format!("`--format={format}` is not supported"), Some(hint)));
     }
     let store = context.store()?;
     let found = list::find(&store, &args.container)?;

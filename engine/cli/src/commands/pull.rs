@@ -430,7 +430,7 @@ fn spool_stdin(directory: &std::path::Path) -> Result<Spooled, Failure> {
 pub fn import(context: &Context, args: &ImportArgs) -> Result<ExitStatus, Failure> {
     if args.path.starts_with("http://") || args.path.starts_with("https://") {
         return Err(Failure::new(
-            "`import` from a URL is not supported yet",
+            "`import` from a URL is not supported",
             Some(format!("curl -fL {} | pontoon import - NAME", args.path)),
         ));
     }

@@ -17,8 +17,8 @@ use pontoon_cli::{message, output};
 /// `pontoon volume create`
 pub fn create(context: &Context, args: &VolumeCreateArgs) -> Result<ExitStatus, Failure> {
     if args.driver != "local" {
-        let text = format!("`--driver {}` is not supported yet", args.driver);
-        return Err(Failure::new(text, Some("`local` is".to_owned())));
+        let text = format!("`--driver {}` is not supported", args.driver);
+        return Err(Failure::new(text, Some("there is one driver, `local`".to_owned())));
     }
     let mut record = volume_options::read(&args.opt, context.host.is_rootless())?;
     (record.uid, record.gid) = (args.uid, args.gid);

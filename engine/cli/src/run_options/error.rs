@@ -21,8 +21,8 @@ pub enum OptionError {
         /// What to write instead.
         hint: Option<String>,
     },
-    /// A value of Podman's that we do not have yet.
-    #[error("`{option}={value}` is not supported yet")]
+    /// A value of Podman's that we do not have.
+    #[error("`{option}={value}` is not supported")]
     NotSupported {
         /// The option.
         option: &'static str,

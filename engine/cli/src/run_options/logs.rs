@@ -53,7 +53,10 @@ pub(super) fn option(text: &str) -> Result<(String, String), Fault> {
                 ));
             }
         }
-        "max-file" | "labels" | "env" => return Err(Fault::not_supported()),
+        "max-file" | "labels" | "env" => {
+            return Err(Fault::not_supported()
+                .hint("Docker's; one older file is kept (max-size), and the journal takes label"));
+        }
         _ => {
             return Err(Fault::invalid(format!("there is no option `{key}`"))
                 .hint("the options are path, max-size, tag and label"));

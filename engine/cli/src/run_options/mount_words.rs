@@ -195,7 +195,10 @@ pub(super) fn from_mount_field(key: &str, value: Option<&str>) -> Result<Option<
         ("subpath" | "volume-subpath", None) => Err(wrong()),
         ("volume-opt", Some(option)) => Ok(Some(format!("volume-opt={option}"))),
         ("volume-driver", Some("local")) => Ok(None),
-        ("volume-driver" | "volume-label", _) => Err(Fault::part_not_supported(key)),
+        ("volume-driver", _) => Err(Fault::part_not_supported(key).hint("there is one driver, `local`")),
+        ("volume-label", _) => {
+            Err(Fault::part_not_supported(key).hint("make the volume first: pontoon volume create --label"))
+        }
         ("no-dereference", _) => switch("no-dereference", None),
         ("readwrite", _) => switch("rw", Some("ro")),
         (word, None) => Ok(Some(word.to_owned())),

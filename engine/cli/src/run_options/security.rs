@@ -46,7 +46,9 @@ pub(super) fn apply(request: &mut CreateRequest, text: &str) -> Result<(), Fault
         ("apparmor", Some(profile)) if !profile.is_empty() => request.apparmor = Some(profile.to_owned()),
         // Docker's word for it.
         ("systempaths", Some("unconfined")) => request.unmask.push("ALL".to_owned()),
-        ("proc-opts" | "nested" | "systempaths", _) => return Err(Fault::not_supported()),
+        ("proc-opts" | "nested" | "systempaths", _) => {
+            return Err(Fault::not_supported().hint("unmask=PATH:… or unmask=ALL uncovers what is hidden"));
+        }
         _ => {
             return Err(Fault::invalid("there is no such option").hint(
                 "there are no-new-privileges, seccomp=FILE, seccomp=unconfined, mask=PATH:…, unmask=PATH:…, unmask=ALL, \

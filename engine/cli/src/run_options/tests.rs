@@ -340,8 +340,8 @@ fn mounts_are_written_with_keys() {
         ("type=bind,src=/tmp,dst=/x,bogus", "a mount has no option `bogus`"),
         ("type=bind,src=/tmp,dst=/x,ro=maybe", "`maybe` is no value for `ro`"),
         ("type=bind,src=/tmp,dst=/x,bind-propagation=up", "`up` is no value for `bind-propagation`"),
-        ("type=volume,dst=/x,volume-label=x", "not supported yet"),
-        ("type=volume,dst=/x,volume-driver=x", "not supported yet"),
+        ("type=volume,dst=/x,volume-label=x", "not supported"),
+        ("type=volume,dst=/x,volume-driver=x", "not supported"),
         ("type=bind,src=/tmp,dst=/x,volume-opt=x", "a mount has no option `volume-opt=x`"),
         ("foo", "the target is missing"),
         ("", "the target is missing"),
@@ -393,14 +393,14 @@ fn networks_are_chosen_by_name() {
         assert_eq!(request(&["--net", value]).network, expected, "{value}");
     }
     for (value, expected) in [
-        ("pod", "`--network=pod` is not supported yet -> a network NAME, pasta"),
+        ("pod", "`--network=pod` is not supported -> a network NAME, pasta"),
         ("container:", "container:NAME"),
         ("ns:", "the path is missing"),
         ("a:ip=x", "`x` is no IP address"),
         ("a:mac=93:d0:c6:0a:29:33", "no interface can have it"),
         ("a:alias=", "`` cannot be a host's name"),
         ("a:interface_name=waytoolongforaninterface", "cannot be the name of an interface"),
-        ("a:bad=1", "`--network=bad=1` is not supported yet -> the options are ip, ip6, mac"),
+        ("a:bad=1", "`--network=bad=1` is not supported -> the options are ip, ip6, mac"),
         ("a:ip", "the option `ip` has no value"),
         ("a,b/c", "`b/c` is no network"),
         ("host:x", "`host` takes no options"),
@@ -661,7 +661,7 @@ fn security_options_are_known_or_refused() {
         ("no-new-privileges=maybe", "it takes `true` or `false`"),
         ("mask=relative", "`relative` is no absolute path"),
         ("seccomp=", "there is no such option"),
-        ("systempaths=x", "not supported yet"),
+        ("systempaths=x", "not supported"),
     ] {
         check_refused("--security-opt", value, expected);
     }
@@ -787,7 +787,7 @@ fn options_for_our_one_way_are_taken_and_others_refused() {
     check_refused("--chrootdirs", "x", "absolute");
     assert_eq!(request(&["--ipc", "container:x"]).ipc, NamespaceMode::Container("x".to_owned()));
     check_refused("--systemd", "maybe", "true, false, always");
-    check_refused("--seccomp-policy", "image", "not supported yet");
+    check_refused("--seccomp-policy", "image", "not supported");
     check_refused("--image-volume", "x", "anonymous, bind, tmpfs, ignore");
     check_refused("--cgroup-parent", "/a/b", "the name of a slice");
     let refused = refusal(&["--cgroups", "split", "--cgroup-parent", "a.slice"]);

@@ -170,6 +170,24 @@ pub(super) fn word<T: Serialize>(value: &T) -> String {
     }
 }
 
+/// Ranges in as few pieces as they can be told in: what was asked for in one piece is, though it may stand for the user's own
+/// id and others.
+fn joined(ranges: &[IdRange]) -> Vec<IdRange> {
+    let mut joined: Vec<IdRange> = Vec::new();
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last)
+                if last.container.checked_add(last.size) == Some(range.container)
+                    && last.host.checked_add(last.size) == Some(range.host) =>
+            {
+                last.size = last.size.saturating_add(range.size);
+            }
+            _ => joined.push(*range),
+        }
+    }
+    joined
+}
+
 /// Podman's default size of `/dev/shm`.
 const SHM_SIZE: u64 = 65_536_000;
 
@@ -267,7 +285,10 @@ impl HostConfig {
                 .filter(|_| !matches!(request.userns, UserNsMode::Container(_) | UserNsMode::Path(_)))
                 .map(|maps| {
                     let text = |ranges: &[IdRange]| -> Vec<String> {
-                        ranges.iter().map(|it| format!("{}:{}:{}", it.container, it.host, it.size)).collect()
+                        joined(ranges)
+                            .iter()
+                            .map(|it| format!("{}:{}:{}", it.container, it.host, it.size))
+                            .collect()
                     };
                     IdMappings { uid_map: text(&maps.uids), gid_map: text(&maps.gids) }
                 }),

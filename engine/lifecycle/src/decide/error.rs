@@ -72,7 +72,7 @@ pub enum DecideError {
     #[error("cannot make the system call filter")]
     Seccomp(#[from] CompileError),
     /// A profile that asks somebody at every call.
-    #[error("seccomp profiles with SCMP_ACT_NOTIFY or flags are not supported yet")]
+    #[error("seccomp profiles with SCMP_ACT_NOTIFY or flags are not supported")]
     SeccompListener,
     /// The network.
     #[error(transparent)]
