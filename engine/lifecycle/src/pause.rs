@@ -29,9 +29,7 @@ impl PauseError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NoCgroup => {
-                Some("it was made with --cgroups=disabled or no-conmon; make it without".to_owned())
-            }
+            Self::NoCgroup => Some("it was made with --cgroups=disabled; make it without".to_owned()),
             Self::Cgroup(err) => err.hint(),
         }
     }

@@ -486,7 +486,8 @@ pub enum CgroupMode {
     Enabled,
     /// Below the cgroup that we were started in (in a unit).
     Split,
-    /// Stay in the caller's cgroup.
+    /// A group for the container, and none that is made for the supervisor: below the cgroup that we were started in, where
+    /// that is ours to divide, else in a transient scope, in which the supervisor has to sit as well.
     NoConmon,
     /// No cgroup of its own.
     Disabled,

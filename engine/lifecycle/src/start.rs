@@ -214,10 +214,10 @@ fn is_delegated() -> bool {
 
 fn place(host: &Host, mode: CgroupMode) -> Place {
     match mode {
-        CgroupMode::Disabled | CgroupMode::NoConmon => Place::Nowhere,
-        CgroupMode::Split if is_delegated() => Place::Here,
+        CgroupMode::Disabled => Place::Nowhere,
+        CgroupMode::Split | CgroupMode::NoConmon if is_delegated() => Place::Here,
         // Without a manager to ask the container stays where we are; only a limit makes that an error.
-        CgroupMode::Split | CgroupMode::Enabled => {
+        CgroupMode::Split | CgroupMode::NoConmon | CgroupMode::Enabled => {
             connect_to_manager(host).map_or(Place::Nowhere, Place::Scope)
         }
     }
@@ -256,7 +256,7 @@ pub fn become_supervisor(
     streams: StreamPlan,
     warn: &dyn Fn(&str),
 ) -> Result<std::convert::Infallible, StartError> {
-    let own_cgroup = !matches!(startable.record.request.cgroups, CgroupMode::Disabled | CgroupMode::NoConmon);
+    let own_cgroup = startable.record.request.cgroups != CgroupMode::Disabled;
     let (plan, filter) = plan_for(host, store, &startable, own_cgroup, streams, warn)?;
     startable.unsynced.sync()?;
     let mut command = supervisor(host, &plan, &filter, &startable.lock)?;

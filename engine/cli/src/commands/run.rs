@@ -294,7 +294,7 @@ fn dry_run(
         config: &config,
         directory: &directory,
         run_directory: &run_directory,
-        own_cgroup: !matches!(record.request.cgroups, CgroupMode::Disabled | CgroupMode::NoConmon),
+        own_cgroup: record.request.cgroups != CgroupMode::Disabled,
         streams,
     };
     let decided = facts::plan(&context.host, store, &known)?;

@@ -89,8 +89,7 @@ pub const ROWS: &[Row] = &[
         "--cgroups",
         &[
             outside("--cgroups enabled", GROUP, "own"),
-            // Fault: with Podman the container has its group, and only the monitor has none.
-            outside("--cgroups no-conmon", GROUP, "shared"),
+            outside("--cgroups no-conmon", GROUP, "own"),
             outside("--cgroups split", GROUP, "own"),
             outside("--cgroups disabled", GROUP, "shared"),
         ],
