@@ -3,6 +3,7 @@
 use pontoon_storage::{FileError, OpenError};
 
 use crate::host::Host;
+use crate::pod;
 use crate::remove::{self, RemoveError, RemoveOptions};
 use crate::user_namespace::{self, EnterError};
 
@@ -36,6 +37,10 @@ pub enum ResetError {
 /// See [`ResetError`].
 pub fn reset(host: &Host) -> Result<(), ResetError> {
     let store = host.open_store()?;
+    // What cannot be removed as a pod goes container by container.
+    for pod in store.list_pods()?.pods {
+        let _ = pod::remove(host, &store, pod.id.hex(), true, Some(0));
+    }
     let all = store.list_containers()?;
     let broken = all.broken.into_iter().map(|(id, _)| id);
     let ids: Vec<_> = all.containers.into_iter().map(|it| it.id).chain(broken).collect();

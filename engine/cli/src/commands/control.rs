@@ -71,6 +71,10 @@ impl<'a> Selection<'a> {
                     filter::containers(rows, &filters)?.into_iter().map(|it| it.id).collect();
                 listing.retain(|it| passed.contains(&it.record.id));
             }
+            if self.command != "start" && !self.latest {
+                // What the members of a pod need is there as long as they are.
+                listing.sort_by_key(|it| it.record.request.infra.is_some());
+            }
             if self.latest {
                 listing = listing.pop().into_iter().collect();
             }
