@@ -233,8 +233,14 @@ pub(super) fn user(
 fn entry_name(facts: &Facts<'_>) -> String {
     let user = user(facts.record, facts.image, facts.maps.is_some(), facts.caller);
     let number = user.split(':').next().unwrap_or_default().to_owned();
-    match (&facts.record.request.userns, facts.caller.name) {
-        (UserNsMode::KeepId { .. }, Some(name)) if number == facts.caller.uid.to_string() => name.to_owned(),
+    // A member of a pod has the infra container's ids.
+    let keeps = match &facts.record.request.userns {
+        UserNsMode::KeepId { .. } => true,
+        UserNsMode::Container(_) => facts.record.request.pod.is_some(),
+        _ => false,
+    };
+    match facts.caller.name {
+        Some(name) if keeps && number == facts.caller.uid.to_string() => name.to_owned(),
         _ => number,
     }
 }
