@@ -83,7 +83,8 @@ fn furnished() -> &'static TestHost {
                  mkdir -p ~/given; echo shared >~/given/file
                  ENGINE network create --subnet 10.144.0.0/24 --subnet fd44::/64 table-net
                  ENGINE run -d --name giver --stop-timeout 0 -v ~/given:/given -v table-kept:/kept IMAGE sleep 10000
-                 ENGINE pod create --infra=false --name table-pod --pod-id-file ~/given/pod.id
+                 ENGINE pod create --infra=false --name table-pod --pod-id-file ~/given/ENGINE.id
+                 cp -n ~/given/ENGINE.id ~/given/pod.id
                  ENGINE pod create --infra=false --name table-init
                  ENGINE run -d --name front --stop-timeout 0 IMAGE sleep 10000";
             host.alice(&script.replace("ENGINE", engine).replace("IMAGE", B)).ok();
