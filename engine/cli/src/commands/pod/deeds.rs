@@ -47,9 +47,9 @@ fn start_pod(context: &Context, store: &Store, pod: &PodSummary) -> Result<(), F
         }
     }
     let mut last: Option<Failure> = None;
-    for member in
-        others.iter().filter(|it| !it.status.is_alive() || matches!(it.status, Status::Initialized(_)))
-    {
+    // One that is paused is told of, as it is when it is started by itself.
+    let waits = |it: &Status| !it.is_alive() || matches!(it, Status::Initialized(_) | Status::Paused(_));
+    for member in others.iter().filter(|it| waits(&it.status)) {
         if let Err(failure) = start_detached(context, store, &member.record.name)
             && let Some(earlier) = last.replace(cannot(failure))
         {
@@ -244,6 +244,9 @@ fn freeze(
                 freezer::set(&state, frozen)?;
                 context.host.tell_of(&store, &member.record, deed);
             }
+        }
+        if !frozen && !wanted(&pod) {
+            return Ok(None);
         }
         context.host.tell_of_other(Kind::Pod, deed, &pod.record.id, &pod.record.name);
         Ok(Some(pod.record.id))
