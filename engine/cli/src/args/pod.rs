@@ -93,21 +93,33 @@ pub struct PodCreateArgs {
     /// Name of the infra container
     #[arg(long, value_name = "NAME")]
     pub infra_name: Option<String>,
+    /// Address on the pod's network
+    #[arg(long, value_name = "ADDRESS")]
+    pub ip: Option<String>,
+    /// Address of IPv6 on the pod's network
+    #[arg(long, value_name = "ADDRESS")]
+    pub ip6: Option<String>,
     /// Set a label
     #[arg(short, long, value_name = "KEY=VALUE")]
     pub label: Vec<String>,
     /// Read labels from a file
     #[arg(long, value_name = "FILE")]
     pub label_file: Vec<PathBuf>,
+    /// Hardware address on the pod's network
+    #[arg(long, value_name = "ADDRESS")]
+    pub mac_address: Option<String>,
     /// Limit of the memory of all containers together
     #[arg(short, long, value_name = "SIZE")]
     pub memory: Option<String>,
     /// Limit of memory and swap together; -1 is no limit
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
     pub memory_swap: Option<String>,
-    /// Network: pasta, slirp4netns, ns:PATH, host, none
+    /// Network: NAME[:ip=…,mac=…,alias=…], pasta, slirp4netns, ns:PATH, host, none
     #[arg(long, value_name = "MODE[:OPTION,...]", alias = "net")]
     pub network: Vec<String>,
+    /// Name of the pod on its networks
+    #[arg(long, value_name = "NAME")]
+    pub network_alias: Vec<String>,
     /// Keep the images' /etc/hostname
     #[arg(long)]
     pub no_hostname: bool,

@@ -128,17 +128,7 @@ const CONTAINER: &[Refused] = &[
 /// Options of the other commands.
 const OTHERS: &[(&str, &[Refused])] = &[
     ("artifact pull", &[("--decryption-key", ENCRYPTED)]),
-    (
-        "pod create",
-        &[
-            ("--infra-command", OWN_INFRA),
-            ("--infra-image", OWN_INFRA),
-            ("--ip", Some("pasta gives the host's address")),
-            ("--ip6", Some("pasta gives the host's address")),
-            ("--mac-address", Some("pasta gives the host's address")),
-            ("--network-alias", Some("names between containers come with networks with names, later")),
-        ],
-    ),
+    ("pod create", &[("--infra-command", OWN_INFRA), ("--infra-image", OWN_INFRA)]),
     ("pull", &[("--decryption-key", ENCRYPTED)]),
     ("import", &[("--signature-policy", POLICY)]),
     ("load", &[("--signature-policy", POLICY)]),

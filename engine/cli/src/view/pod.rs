@@ -296,6 +296,10 @@ pub struct InfraFacts {
     pub modes: [String; 3],
     /// Names of networks.
     pub networks: Vec<String>,
+    /// The address that was asked for; empty if none.
+    pub static_ip: String,
+    /// The hardware address that was asked for; empty if none.
+    pub static_mac: String,
 }
 
 /// A pod as `pod inspect` tells it.
@@ -391,9 +395,9 @@ struct InfraConfig<'a> {
     port_bindings: BTreeMap<String, Vec<port::HostPort>>,
     host_network: bool,
     #[serde(rename = "StaticIP")]
-    static_ip: &'static str,
+    static_ip: &'a str,
     #[serde(rename = "StaticMAC")]
-    static_mac: &'static str,
+    static_mac: &'a str,
     no_manage_resolv_conf: bool,
     #[serde(rename = "DNSServer")]
     dns_server: NullIfEmpty<Vec<String>>,
@@ -428,8 +432,8 @@ impl<'a> InfraConfig<'a> {
         Self {
             port_bindings: port::bindings(&facts.ports),
             host_network: facts.host_network,
-            static_ip: "",
-            static_mac: "",
+            static_ip: &facts.static_ip,
+            static_mac: &facts.static_mac,
             no_manage_resolv_conf: facts.no_resolv_conf,
             dns_server,
             dns_search,

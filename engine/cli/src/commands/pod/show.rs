@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use pontoon_lifecycle::pod::{self, PodSummary, slice};
 use pontoon_lifecycle::record::ContainerRecord;
-use pontoon_lifecycle::request::{HostsFile, NamespaceMode, NetworkMode, RestartPolicy};
+use pontoon_lifecycle::request::{HostsFile, NamespaceMode, NetworkMode, NetworkUse, RestartPolicy};
 use pontoon_lifecycle::resources::DeviceRate;
 use pontoon_storage::{FindPodError, Store};
 
@@ -57,7 +57,7 @@ fn row(context: &Context, pod: &PodSummary) -> Row {
         containers: pod.members.iter().map(container).collect(),
         labels: record.labels.iter().cloned().collect(),
         parent: slice::parent(&context.host, record).to_owned(),
-        networks: Vec::new(),
+        networks: pod.infra().map(|it| networks(&it.record)).unwrap_or_default(),
         shared: record.shared.iter().map(|it| it.word()).collect(),
         restart_policy: policy_word(record.restart),
     }
@@ -158,6 +158,10 @@ fn infra_facts(record: &ContainerRecord) -> InfraFacts {
         NamespaceMode::Container(name) => format!("container:{name}"),
         NamespaceMode::Path(path) => format!("ns:{}", path.display()),
     };
+    let given = |of: &dyn Fn(&NetworkUse) -> Option<String>| match &request.network {
+        Some(NetworkMode::Named(uses)) => uses.first().and_then(of).unwrap_or_default(),
+        _ => String::new(),
+    };
     let no_resolv_conf = request.dns.iter().any(|it| it == "none");
     InfraFacts {
         ports: request.publish.clone(),
@@ -178,7 +182,17 @@ fn infra_facts(record: &ContainerRecord) -> InfraFacts {
             None => String::new(),
         },
         modes: [mode(&request.pid), request.userns.word().to_owned(), mode(&request.uts)],
-        networks: Vec::new(),
+        networks: networks(record),
+        static_ip: given(&|it| it.addresses.first().map(ToString::to_string)),
+        static_mac: given(&|it| it.mac.map(|it| it.to_string())),
+    }
+}
+
+/// The networks with names that a container is on.
+fn networks(record: &ContainerRecord) -> Vec<String> {
+    match &record.request.network {
+        Some(NetworkMode::Named(uses)) => uses.iter().map(|it| it.name.clone()).collect(),
+        _ => Vec::new(),
     }
 }
 
