@@ -265,3 +265,30 @@ fn a_pod_that_was_never_finished_goes() {
     host.alice("pontoon pod exists half").fails(1);
     assert_eq!(host.alice("pontoon ps -aq --filter name=infra").ok().text(), "");
 }
+
+#[test]
+fn a_pod_on_a_network_is_found_there_by_its_names() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    host.alice("pontoon network create pods").ok();
+    let pod = Pod::create(host, "joined", "--network pods --network-alias www");
+    pod.add("page", "", "sh -c 'while :; do echo from the pod | nc -l -p 80; done'");
+    pod.add("other", "", "sleep 10000");
+    host.alice("pontoon pod start joined").ok();
+    host.alice("pontoon pod ps --format '{{.Networks}}' --filter name=joined --noheading")
+        .ok()
+        .prints("pods\n");
+    for name in ["joined", "www"] {
+        let asked = format!("pontoon run --rm --network pods {B} nc -w 5 {name} 80");
+        wait::until_true("the pod to answer", || host.alice(&asked).stdout.contains("from the pod"));
+    }
+    // A member has the pod's address.
+    let address = |name: &str| {
+        let script = format!("pontoon exec {name} sh -c 'ip -4 addr show eth0 | grep inet'");
+        host.alice(&script).ok().text().to_owned()
+    };
+    assert_eq!(address("page"), address("other"));
+    host.alice("pontoon network rm pods").fails(2);
+    drop(pod);
+    host.alice("pontoon network rm pods").ok();
+}
