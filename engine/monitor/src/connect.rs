@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
 use pontoon_monitor::plan::MonitorPlan;
-use pontoon_network::join::{Join, Joined};
+use pontoon_network::join::{Attachment, Join, Joined};
 use pontoon_network::lease::{Lease, LeaseError, Outer, Reply, again};
 use pontoon_rootless::userns::NewNamespace;
 use pontoon_runtime::start::{self, StartError};
@@ -36,7 +36,11 @@ pub fn begin(plan: &MonitorPlan) -> Result<Early, LaunchError> {
     }
     let (lease, outer) = Lease::begin(&runtime_directory())?;
     let below = |outer: &Outer| {
-        let maps = namespaces.user.as_ref().filter(|_| namespaces.mounter.is_none());
+        let maps = match &namespaces.mounter {
+            Some(mounter) => mounter.user.as_ref(),
+            None => namespaces.user.as_ref(),
+        };
+        let maps = maps.filter(|_| namespaces.joined.is_none());
         maps.map(|maps| NewNamespace::begin_below(outer.namespace.as_fd(), &maps.within(&outer.maps)))
     };
     let namespace = match &outer {
@@ -97,6 +101,35 @@ impl Connected {
     /// What it has.
     pub fn joined(&self) -> &Joined {
         &self.joined
+    }
+
+    /// What it asked for.
+    pub fn join(&self) -> &Join {
+        &self.join
+    }
+
+    /// Puts it on one more network.
+    pub fn connect(&mut self, plan: &MonitorPlan, attachment: &Attachment) -> Result<(), LeaseError> {
+        let joined = self.lease.connect(attachment)?;
+        self.join.attachments.push(attachment.clone());
+        self.joined.networks.push(joined);
+        self.tell_hosts(plan);
+        Ok(())
+    }
+
+    /// Takes it off a network.
+    pub fn disconnect(&mut self, plan: &MonitorPlan, network: &str) -> Result<(), LeaseError> {
+        self.lease.disconnect(network)?;
+        self.join.attachments.retain(|it| it.network.name != network);
+        self.joined.networks.retain(|it| it.network != network);
+        self.tell_hosts(plan);
+        Ok(())
+    }
+
+    fn tell_hosts(&self, plan: &MonitorPlan) {
+        if let Err(source) = self.write_hosts(plan) {
+            finish::warn(&LaunchError::Io { deed: "write the container's hosts file".to_owned(), source });
+        }
     }
 
     /// Puts the container's own addresses into its `/etc/hosts`, which is ours unless it was told to have none or another's.

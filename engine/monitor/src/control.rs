@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use pontoon_network::join::Attachment;
 pub use pontoon_rootless::packet::{MAX_FDS, receive, send};
 use pontoon_runtime::plan::Process;
 use rustix::fs::{Mode, OFlags};
@@ -65,6 +66,10 @@ pub enum Request {
     /// The client is the supervisor of a member of the pod whose infra container this is; it is one as long as it is
     /// connected. Answered by [`Reply::Done`].
     Member,
+    /// Connect the container to one more network; answered by [`Reply::Done`].
+    Connect(Box<Attachment>),
+    /// Take it off the network of that name; answered by [`Reply::Done`].
+    Disconnect(String),
     /// The container has another name; answered by [`Reply::Done`].
     Renamed(String),
     /// Get the root of the container's files, without what is mounted in it: answered by [`Reply::Done`], with a handle of a

@@ -4,6 +4,7 @@ use pontoon_monitor::health::HealthPlan;
 use pontoon_monitor::limits::Limit;
 use pontoon_monitor::plan::MonitorPlan;
 use pontoon_monitor::restart::RestartPolicy;
+use pontoon_network::join::Join;
 
 /// What the next run is to be like, as far as that may be another way than the plan says.
 #[derive(Debug, Clone)]
@@ -16,6 +17,8 @@ pub struct Course {
     pub health: Option<HealthPlan>,
     /// Its environment.
     pub environment: Vec<String>,
+    /// Its networks with names.
+    pub join: Option<Join>,
 }
 
 impl Course {
@@ -26,6 +29,7 @@ impl Course {
             limits: plan.cgroup.limits.clone(),
             health: plan.health.clone(),
             environment: plan.container.process.env.clone(),
+            join: plan.network.join.clone(),
         }
     }
 }

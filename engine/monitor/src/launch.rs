@@ -258,10 +258,12 @@ pub fn launch(
 /// which may have been started anew since, and with another environment.
 fn current(plan: &MonitorPlan, course: &Course) -> Result<Option<MonitorPlan>, LaunchError> {
     let joined = plan.container.namespaces.joined.as_ref().filter(|it| it.process != 0);
-    if joined.is_none() && course.environment == plan.container.process.env {
+    let is_as_planned = course.environment == plan.container.process.env && course.join == plan.network.join;
+    if joined.is_none() && is_as_planned {
         return Ok(None);
     }
     let mut current = plan.clone();
+    current.network.join.clone_from(&course.join);
     current.container.process.env.clone_from(&course.environment);
     if let Some(joined) = current.container.namespaces.joined.as_mut().filter(|it| it.process != 0) {
         let state = fs::read(joined.run_directory.join(state::STATE_FILE)).map_err(io::Error::other);

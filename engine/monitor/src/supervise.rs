@@ -3,6 +3,7 @@
 mod checks;
 mod clients;
 mod joining;
+mod networks;
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -447,15 +448,6 @@ impl<'a> Supervisor<'a> {
             let _ = cgroup.kill();
         }
         self.timers.cancel(Alarm::Kill);
-    }
-
-    /// The network unit speaks, or has ended; the connection may be another one afterwards.
-    fn attend_networks(&mut self) {
-        let Some(networks) = &mut self.launched.networks else { return };
-        let _ = epoll::delete(&self.epoll, networks.as_fd());
-        if networks.attend() {
-            let _ = epoll::add(&self.epoll, networks.as_fd(), EventData::new_u64(NETWORKS), EventFlags::IN);
-        }
     }
 
     /// Whether the container is paused.

@@ -130,7 +130,7 @@ pub fn check_free(ports: &[PortMapping]) -> Result<(), PortError> {
 }
 
 /// Where a mapping without an address listens.
-fn addresses(host_ip: Option<IpAddr>) -> Vec<IpAddr> {
+pub(crate) fn addresses(host_ip: Option<IpAddr>) -> Vec<IpAddr> {
     host_ip.map_or_else(
         || vec![IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)],
         |address| vec![address],
@@ -138,15 +138,25 @@ fn addresses(host_ip: Option<IpAddr>) -> Vec<IpAddr> {
 }
 
 fn try_port(address: IpAddr, port: u16, mapping: &PortMapping) -> Result<(), PortError> {
+    let Err(source) = bind(mapping.protocol, SocketAddr::new(address, port)) else { return Ok(()) };
+    fault(source, address, port, mapping).map_or(Ok(()), Err)
+}
+
+/// What is wrong with a port that cannot be had, if that is anything.
+pub(crate) fn fault(
+    source: io::Error,
+    address: IpAddr,
+    port: u16,
+    mapping: &PortMapping,
+) -> Option<PortError> {
     let protocol = mapping.protocol;
-    let Err(source) = bind(protocol, SocketAddr::new(address, port)) else { return Ok(()) };
     match source.kind() {
-        ErrorKind::AddrInUse => Err(PortError::Taken { port, protocol }),
-        ErrorKind::PermissionDenied => Err(PortError::Privileged { port, protocol }),
+        ErrorKind::AddrInUse => Some(PortError::Taken { port, protocol }),
+        ErrorKind::PermissionDenied => Some(PortError::Privileged { port, protocol }),
         // A host without IPv6, where it was not asked for by name.
-        _ if mapping.host_ip.is_none() && address.is_ipv6() => Ok(()),
-        ErrorKind::AddrNotAvailable => Err(PortError::NoSuchAddress { address }),
-        _ => Err(PortError::Bind { port, protocol, source }),
+        _ if mapping.host_ip.is_none() && address.is_ipv6() => None,
+        ErrorKind::AddrNotAvailable => Some(PortError::NoSuchAddress { address }),
+        _ => Some(PortError::Bind { port, protocol, source }),
     }
 }
 

@@ -187,9 +187,13 @@ impl Lease {
     /// [`LeaseError`].
     pub fn connect(&self, attachment: &Attachment) -> Result<JoinedNetwork, LeaseError> {
         self.ask(&Request::Connect(Box::new(attachment.clone())), &[])?;
-        match self.hear()?.0 {
-            Reply::Connected(joined) => Ok(joined),
-            _ => Err(LeaseError::Vanished),
+        loop {
+            match self.hear()?.0 {
+                Reply::Connected(joined) => return Ok(joined),
+                // The answer to what was said when the unit was started anew.
+                Reply::Joined(_) => {}
+                _ => return Err(LeaseError::Vanished),
+            }
         }
     }
 
@@ -199,9 +203,12 @@ impl Lease {
     /// [`LeaseError`].
     pub fn disconnect(&self, network: &str) -> Result<(), LeaseError> {
         self.ask(&Request::Disconnect(network.to_owned()), &[])?;
-        match self.hear()?.0 {
-            Reply::Done => Ok(()),
-            _ => Err(LeaseError::Vanished),
+        loop {
+            match self.hear()?.0 {
+                Reply::Done => return Ok(()),
+                Reply::Joined(_) => {}
+                _ => return Err(LeaseError::Vanished),
+            }
         }
     }
 

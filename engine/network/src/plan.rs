@@ -283,6 +283,9 @@ pub fn plan(request: &NetworkRequest, facts: &HostFacts) -> Result<NetworkPlan, 
         _ => None,
     };
     let own_namespace = mode != Mode::Host;
+    if let Mode::Networks(_) = mode {
+        refuse_sctp(&ports, "the network unit")?;
+    }
     let attachments = match &mode {
         Mode::Networks(attachments) => attachments.as_slice(),
         _ => &[],

@@ -25,7 +25,8 @@ pub(crate) struct Way<'a> {
     pub joined: Option<&'a JoinedNamespaces>,
     /// Who puts the files together.
     pub mounter: Option<&'a Mounter>,
-    /// A user namespace that was made for the child and is still empty.
+    /// A user namespace that was made beforehand and is still empty: the child's own, or where files are put together that of
+    /// the process between.
     pub namespace: Option<BorrowedFd<'a>>,
     /// Maps of the child's user namespace; `None` if it has none.
     pub user: Option<&'a IdMaps>,
@@ -37,7 +38,14 @@ impl Way<'_> {
     /// Maps of the user namespace that the process between has for itself.
     fn own_maps(&self) -> Option<&IdMaps> {
         // Beside a container that is joined, it goes into the one that was made for that.
-        self.mounter.filter(|_| self.joined.is_none()).and_then(|it| it.user.as_ref())
+        self.mounter
+            .filter(|_| self.joined.is_none() && self.namespace.is_none())
+            .and_then(|it| it.user.as_ref())
+    }
+
+    /// The user namespace that was made for the process between.
+    fn own_namespace(&self) -> Option<BorrowedFd<'_>> {
+        self.namespace.filter(|_| self.mounter.is_some())
     }
 }
 
@@ -61,7 +69,7 @@ pub(crate) fn begin<T>(
 ) -> Result<Between, StartError> {
     let flags = match (way.joined, way.own_maps()) {
         (None, Some(_)) => CloneFlags::MOUNT.with(CloneFlags::USER),
-        (None, None) if way.mounter.is_some() => CloneFlags::MOUNT,
+        (None, None) if way.mounter.is_some() && way.namespace.is_none() => CloneFlags::MOUNT,
         _ => CloneFlags::default(),
     };
     match sys::clone(flags, cgroup).map_err(StartError::Clone)? {
@@ -122,6 +130,14 @@ fn make_child<T>(
     if let (Some(joined), Some(mounter)) = (way.joined, way.mounter) {
         child::enter_mounter_of(joined, mounter)?;
     }
+    let enter = |namespace| {
+        let entered = move_into_link_name_space(namespace, Some(LinkNameSpaceType::User));
+        entered.map_err(|err| Failure::new(Step::Namespaces, "", err))
+    };
+    if let Some(namespace) = way.own_namespace() {
+        enter(namespace)?;
+        sys::unshare(CloneFlags::MOUNT).map_err(|err| failed(&err))?;
+    }
     if way.own_maps().is_some() {
         message::expect(socket, MAPPED)?;
     }
@@ -129,9 +145,8 @@ fn make_child<T>(
     if let Some(joined) = way.joined {
         child::enter_joined(joined, way.user.is_some() && !joined.own_user)?;
     }
-    if let Some(namespace) = way.namespace {
-        let entered = move_into_link_name_space(namespace, Some(LinkNameSpaceType::User));
-        entered.map_err(|err| Failure::new(Step::Namespaces, "", err))?;
+    if let Some(namespace) = way.namespace.filter(|_| way.mounter.is_none()) {
+        enter(namespace)?;
     }
     let cloned = sys::clone(way.flags.with(CloneFlags::PARENT), None).map_err(|err| failed(&err))?;
     Ok((cloned, made))

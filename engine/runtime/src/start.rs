@@ -120,8 +120,8 @@ pub struct Starting {
 impl Starting {
     /// Makes the first process, in its namespaces and in `cgroup`. It waits for its id maps.
     ///
-    /// Without `streams` the process gets a terminal, if the plan asks for one. `namespace` is its user namespace, if that was
-    /// made beforehand (see [`early_maps`]).
+    /// Without `streams` the process gets a terminal, if the plan asks for one. `namespace` is its user namespace (or
+    /// that of its mounter, where it has one), if that was made beforehand (see [`early_maps`]).
     ///
     /// # Errors
     /// See [`StartError`].
@@ -134,7 +134,8 @@ impl Starting {
     ) -> Result<Self, StartError> {
         let spaces = IdSpaces::make(&plan.rootfs, &plan.mounts)?;
         let (ours, theirs) = report_socket().map_err(StartError::Clone)?;
-        let flags = new_namespaces(&plan.namespaces, namespace.is_none());
+        let flags =
+            new_namespaces(&plan.namespaces, namespace.is_none() || plan.namespaces.mounter.is_some());
         let become_child = |theirs: OwnedFd, opened, streams| {
             let first = FirstProcess { plan, extras, spaces: &spaces, opened, streams, socket: &theirs };
             let failure = child::become_first_process(first);

@@ -99,6 +99,14 @@ impl Supervisor<'_> {
                 client.is_member = true;
                 self.reply(token, &Reply::Done, &[]);
             }
+            Request::Connect(attachment) => {
+                let reply = self.change_networks(|it, plan| it.connect(plan, &attachment));
+                self.reply(token, &reply, &[]);
+            }
+            Request::Disconnect(network) => {
+                let reply = self.change_networks(|it, plan| it.disconnect(plan, &network));
+                self.reply(token, &reply, &[]);
+            }
             Request::Renamed(name) => {
                 self.teller.renamed(name);
                 self.reply(token, &Reply::Done, &[]);

@@ -5,23 +5,26 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
+use pontoon_network::forwarder::{Forwarder, Limits};
 use pontoon_network::join::{Driver, Link};
 use pontoon_network::lease::Refusal;
 use pontoon_rootless::helper::{self, MissingHelper};
 use pontoon_rootless::packet;
 use pontoon_rootless::sys::{self, CloneFlags};
 use pontoon_rootless::userns::become_root;
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::fs::{Mode, OFlags};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::links::{self, Pair, Upper};
 use super::netlink::Socket;
-use super::order::{Answer, Order, Plug};
+use super::order::{Answer, Order, Plug, Reach};
 use super::rules;
 
 /// Why something could not be done.
@@ -84,7 +87,12 @@ struct Inside {
     home: OwnedFd,
     /// Whether it is ours alone: not that of the host.
     is_own: bool,
+    /// Carries on what comes to published ports.
+    forwarder: Forwarder,
 }
+
+const ORDERS: u64 = 0;
+const FORWARDER: u64 = 1;
 
 /// Goes into the namespaces and does what is told on `orders` until that is closed. Without a network namespace in `enters` a
 /// new one is made; without a user namespace either, the host's own is used.
@@ -104,13 +112,26 @@ pub fn run(orders: &OwnedFd, user: Option<(OwnedFd, bool)>, network: Option<Owne
     let home = rustix::fs::open("/proc/self/ns/net", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     // The first word: where we are.
     packet::send(orders, &Answer::Done, &[home.as_fd()])?;
-    let mut inside = Inside { socket: Socket::open()?, home, is_own };
-    while let Some((order, fds)) = packet::receive::<Order>(orders)? {
-        let (answer, fds) = inside.fulfil(order, fds);
-        let fds: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
-        packet::send(orders, &answer, &fds)?;
+    let forwarder = Forwarder::new(Limits::of_process())?;
+    let mut inside = Inside { socket: Socket::open()?, home, is_own, forwarder };
+    let set = epoll::create(CreateFlags::CLOEXEC)?;
+    epoll::add(&set, orders, EventData::new_u64(ORDERS), EventFlags::IN)?;
+    epoll::add(&set, &inside.forwarder, EventData::new_u64(FORWARDER), EventFlags::IN)?;
+    let mut events = [epoll::Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; 2];
+    loop {
+        let timeout = inside.forwarder.next_timeout().map(super::until);
+        let count = rustix::io::retry_on_intr(|| epoll::wait(&set, &mut events[..], timeout.as_ref()))?;
+        let happened = events.get(..count).unwrap_or_default();
+        if happened.is_empty() || happened.iter().any(|it| it.data.u64() == FORWARDER) {
+            inside.forwarder.turn(Instant::now())?;
+        }
+        if happened.iter().any(|it| it.data.u64() == ORDERS) {
+            let Some((order, fds)) = packet::receive::<Order>(orders)? else { return Ok(()) };
+            let (answer, fds) = inside.fulfil(order, fds);
+            let fds: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
+            packet::send(orders, &answer, &fds)?;
+        }
     }
-    Ok(())
 }
 
 impl Inside {
@@ -129,6 +150,18 @@ impl Inside {
                 None => Err(InsideError::Malformed),
             },
             Order::Unplug(port) => self.unplug(&port).map(done),
+            Order::Publish { owner, ports, target } => self.publish(&owner, &ports, &target, fds).map(done),
+            Order::Redirect { owner, target } => {
+                self.forwarder.set_target(&owner, |former| {
+                    target
+                        .target(former.v4.map(|it| it.port()).or(former.v6.map(|it| it.port())).unwrap_or(0))
+                });
+                Ok(done(()))
+            }
+            Order::Unpublish(owner) => {
+                self.forwarder.remove(&owner);
+                Ok(done(()))
+            }
             Order::Host(address) => nft(&rules::host(address)).map(done),
             Order::Leave(links) => self.leave(&links).map(done),
         };
@@ -164,7 +197,7 @@ impl Inside {
 
     /// A bridge, its addresses and its rules; sockets for its name server.
     fn add_network(&mut self, link: &Link) -> Result<(Vec<IpAddr>, Vec<OwnedFd>), InsideError> {
-        if link.driver != Driver::Bridge {
+        if !is_ours(link) {
             return Ok((Vec::new(), Vec::new()));
         }
         let deed = || format!("make the bridge `{}`", link.interface);
@@ -205,7 +238,7 @@ impl Inside {
     }
 
     fn remove_network(&mut self, link: &Link) -> Result<(), InsideError> {
-        if link.driver != Driver::Bridge {
+        if !is_ours(link) {
             return Ok(());
         }
         links::remove(&mut self.socket, &link.interface)
@@ -312,9 +345,28 @@ impl Inside {
             .map_err(InsideError::kernel("take the container off its network"))
     }
 
+    fn publish(
+        &mut self,
+        owner: &str,
+        ports: &[(bool, u16)],
+        target: &Reach,
+        sockets: Vec<OwnedFd>,
+    ) -> Result<(), InsideError> {
+        for ((is_datagram, port), socket) in ports.iter().zip(sockets) {
+            let target = target.target(*port);
+            let added = if *is_datagram {
+                self.forwarder.add_udp(owner, UdpSocket::from(socket), target)
+            } else {
+                self.forwarder.add_tcp(owner, TcpListener::from(socket), target)
+            };
+            added.map_err(InsideError::kernel(format!("publish the container's port {port}")))?;
+        }
+        Ok(())
+    }
+
     /// Leaves the host as it was.
     fn leave(&mut self, networks: &[Link]) -> Result<(), InsideError> {
-        for network in networks.iter().filter(|it| it.driver == Driver::Bridge) {
+        for network in networks.iter().filter(|it| is_ours(it)) {
             let _ = links::remove(&mut self.socket, &network.interface);
         }
         nft(&rules::end())
@@ -327,6 +379,11 @@ impl Inside {
         move_into_link_name_space(self.home.as_fd(), Some(LinkNameSpaceType::Network))?;
         socket
     }
+}
+
+/// Whether a network is a bridge that we make.
+fn is_ours(link: &Link) -> bool {
+    link.driver == Driver::Bridge && link.mode.as_deref() != Some("unmanaged")
 }
 
 /// What the words of our ports begin with.

@@ -20,9 +20,11 @@ mod worker;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use pontoon_rootless::sys::inherited_fd;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::event::Timespec;
 
 /// Tells whoever reads the journal.
 fn warn(text: &str) {
@@ -35,6 +37,18 @@ fn use_all_descriptors() {
     let limit = getrlimit(Resource::Nofile);
     // With the usual limit there is less room, which is no fault.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+/// How long it is until then.
+fn until(then: Instant) -> Timespec {
+    timespec(then.saturating_duration_since(Instant::now()))
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    Timespec {
+        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: duration.subsec_nanos().into(),
+    }
 }
 
 /// Runs the part that our words name.

@@ -1,8 +1,10 @@
 //! What the process outside has the one inside do: each order has one answer.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 
-use pontoon_network::join::{JoinedAddress, Link, MacAddress};
+use ipnet::IpNet;
+use pontoon_network::forwarder::Target;
+use pontoon_network::join::{JoinedAddress, JoinedNetwork, Link, MacAddress};
 use pontoon_network::lease::Refusal;
 use serde::{Deserialize, Serialize};
 
@@ -22,10 +24,67 @@ pub enum Order {
     Plug(Box<Plug>),
     /// Take a container's interface away.
     Unplug(String),
+    /// Lead what comes to a container's published ports to it: the sockets come along.
+    Publish {
+        /// The container.
+        owner: String,
+        /// Of each socket, whether it is for datagrams, and the container's port.
+        ports: Vec<(bool, u16)>,
+        /// Where to.
+        target: Reach,
+    },
+    /// The container is reached in another way from now on.
+    Redirect {
+        /// The container.
+        owner: String,
+        /// Where to.
+        target: Reach,
+    },
+    /// Its ports are to be closed.
+    Unpublish(String),
     /// The host has this address.
     Host(Option<IpAddr>),
     /// Take everything away: only where the namespace is not ours alone.
     Leave(Vec<Link>),
+}
+
+/// How a container is reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reach {
+    /// Its IPv4 address.
+    pub v4: Option<Ipv4Addr>,
+    /// Its IPv6 address.
+    pub v6: Option<Ipv6Addr>,
+    /// The subnets that it is in.
+    pub on_link: Vec<IpNet>,
+}
+
+impl Reach {
+    /// By way of the first network that leads outside, where its default route is.
+    pub fn of(joined: &[JoinedNetwork], closed: &[String]) -> Self {
+        let mut reach = Self::default();
+        for network in joined {
+            let is_open = !closed.contains(&network.network);
+            for it in &network.addresses {
+                reach.on_link.extend(IpNet::new(it.address, it.prefix).ok().map(|it| it.trunc()));
+                match it.address {
+                    IpAddr::V4(address) if is_open => reach.v4 = reach.v4.or(Some(address)),
+                    IpAddr::V6(address) if is_open => reach.v6 = reach.v6.or(Some(address)),
+                    _ => {}
+                }
+            }
+        }
+        reach
+    }
+
+    /// The same for one port.
+    pub fn target(&self, port: u16) -> Target {
+        Target {
+            v4: self.v4.map(|it| SocketAddrV4::new(it, port)),
+            v6: self.v6.map(|it| SocketAddrV6::new(it, port, 0, 0)),
+            on_link: self.on_link.clone(),
+        }
+    }
 }
 
 /// One container on one network.

@@ -1,6 +1,7 @@
 //! The process outside: hears the supervisors, and has done what follows.
 
 mod connect;
+mod publish;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -128,7 +129,7 @@ pub fn run() -> Result<(), OutsideError> {
     outside.manager.tell("READY=1");
     let mut events = [epoll::Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; 32];
     while !outside.is_over {
-        let timeout = outside.names.next_timeout().map(until);
+        let timeout = outside.names.next_timeout().map(super::until);
         let count = match epoll::wait(&outside.epoll, &mut events[..], timeout.as_ref()) {
             Ok(count) => count,
             Err(Errno::INTR) => continue,
@@ -279,6 +280,7 @@ impl Outside {
         let Some(client) = self.clients.remove(&token) else { return };
         let _ = epoll::delete(&self.epoll, &client.socket);
         if let Some(lease) = client.lease {
+            self.unpublish(&lease);
             self.release(&lease.join.id, &lease.joined.networks);
         }
         set_timer(&self.idle, Some(PATIENCE));
@@ -326,6 +328,7 @@ impl Outside {
                 if self.watch(self.worker.as_fd(), WORKER).is_err() {
                     self.is_over = true;
                 }
+                self.publish_again();
             }
             Err(err) => {
                 // Started anew, the whole unit may have more luck.
@@ -416,18 +419,6 @@ fn listen_at(path: &Path) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// How long it is until then.
-fn until(then: Instant) -> Timespec {
-    timespec(then.saturating_duration_since(Instant::now()))
-}
-
-fn timespec(duration: Duration) -> Timespec {
-    Timespec {
-        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: duration.subsec_nanos().into(),
-    }
-}
-
 fn timer() -> Result<OwnedFd, OutsideError> {
     timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)
         .map_err(|err| failed("make a timer")(err.into()))
@@ -435,7 +426,7 @@ fn timer() -> Result<OwnedFd, OutsideError> {
 
 /// Sets a timer, or stops it.
 fn set_timer(timer: &OwnedFd, after: Option<Duration>) {
-    let value = timespec(after.unwrap_or_default());
+    let value = super::timespec(after.unwrap_or_default());
     let never = Timespec { tv_sec: 0, tv_nsec: 0 };
     let _ = timerfd_settime(
         timer,

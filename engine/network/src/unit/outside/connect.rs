@@ -38,6 +38,10 @@ impl Outside {
             }
         }
         let lease = Lease::new(join, networks);
+        if let Err(refusal) = self.publish(&lease) {
+            self.release(&lease.join.id, &lease.joined.networks);
+            return Err(refusal);
+        }
         let joined = lease.joined.clone();
         if let Some(client) = self.clients.get_mut(&token) {
             client.lease = Some(lease);
@@ -67,6 +71,8 @@ impl Outside {
         if let Some(lease) = self.clients.get_mut(&token).and_then(|it| it.lease.as_mut()) {
             lease.join.attachments.push(attachment);
             lease.joined.networks.push(joined.clone());
+            let lease = lease.clone();
+            self.redirect(&lease);
         }
         self.tell_names(&joined.network);
         Ok(joined)
@@ -79,8 +85,9 @@ impl Outside {
         let place = place.ok_or_else(|| refused(&StateError::NotOn { network: network.to_owned() }))?;
         let joined = lease.joined.networks.remove(place);
         lease.join.attachments.retain(|it| it.network.name != network);
-        let id = lease.join.id.clone();
-        self.release(&id, &[joined]);
+        let lease = lease.clone();
+        self.redirect(&lease);
+        self.release(&lease.join.id, &[joined]);
         Ok(())
     }
 

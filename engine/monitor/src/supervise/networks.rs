@@ -1,0 +1,42 @@
+//! Networks with names, while the container runs.
+
+use std::os::fd::AsFd;
+
+use pontoon_monitor::control::Reply;
+use pontoon_monitor::plan::MonitorPlan;
+use pontoon_monitor::state::{self, FailureReport};
+use pontoon_network::lease::LeaseError;
+use rustix::event::epoll::{self, EventData, EventFlags};
+
+use super::{NETWORKS, Supervisor};
+use crate::connect::Connected;
+use crate::finish;
+
+impl Supervisor<'_> {
+    /// The network unit speaks, or has ended; the connection may be another one afterwards.
+    pub(super) fn attend_networks(&mut self) {
+        let Some(networks) = &mut self.launched.networks else { return };
+        let _ = epoll::delete(&self.epoll, networks.as_fd());
+        if networks.attend() {
+            let _ = epoll::add(&self.epoll, networks.as_fd(), EventData::new_u64(NETWORKS), EventFlags::IN);
+        }
+    }
+
+    /// Somebody wants other networks for the container: notes what it has then, for this run and for the ones that follow.
+    pub(super) fn change_networks(
+        &mut self,
+        change: impl FnOnce(&mut Connected, &MonitorPlan) -> Result<(), LeaseError>,
+    ) -> Reply {
+        let Some(networks) = &mut self.launched.networks else {
+            let chain = vec!["the container is not on networks with names".to_owned()];
+            return Reply::Failed(FailureReport { chain, hint: None, code: 125 });
+        };
+        if let Err(err) = change(networks, self.plan) {
+            return Reply::Failed(FailureReport::new(&err, err.hint(), 125));
+        }
+        self.course.join = Some(networks.join().clone());
+        self.state.networks = Some(networks.joined().clone());
+        finish::note(self.plan, state::STATE_FILE, &self.state);
+        Reply::Done
+    }
+}

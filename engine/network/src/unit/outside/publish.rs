@@ -1,0 +1,71 @@
+//! Published ports: the sockets are made here, where the host is, and served inside, where the containers are.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use pontoon_network::Protocol;
+use pontoon_network::lease::Refusal;
+
+use super::Outside;
+use crate::unit::order::{Order, Reach};
+use crate::unit::state::Lease;
+
+/// Most sockets in one order.
+const AT_ONCE: usize = 32;
+
+fn reach(lease: &Lease) -> Reach {
+    let closed: Vec<String> = lease
+        .join
+        .attachments
+        .iter()
+        .filter(|it| it.network.internal)
+        .map(|it| it.network.name.clone())
+        .collect();
+    Reach::of(&lease.joined.networks, &closed)
+}
+
+impl Outside {
+    /// Opens a container's ports; all of them or none.
+    pub(super) fn publish(&mut self, lease: &Lease) -> Result<(), Refusal> {
+        if lease.join.ports.is_empty() {
+            return Ok(());
+        }
+        let listeners =
+            pontoon_network::listen(&lease.join.ports).map_err(|err| Refusal::of(&err, err.hint()))?;
+        let owner = lease.join.id.clone();
+        let target = reach(lease);
+        for some in listeners.chunks(AT_ONCE) {
+            let ports = some.iter().map(|it| (it.protocol == Protocol::Udp, it.container_port)).collect();
+            let sockets: Vec<BorrowedFd<'_>> = some.iter().map(|it| it.socket.as_fd()).collect();
+            let order = Order::Publish { owner: owner.clone(), ports, target: target.clone() };
+            if let Err(err) = self.order(&order, &sockets) {
+                self.unpublish(lease);
+                return Err(err.refusal());
+            }
+        }
+        Ok(())
+    }
+
+    /// The container is on other networks than before.
+    pub(super) fn redirect(&mut self, lease: &Lease) {
+        if !lease.join.ports.is_empty() {
+            let _ = self.order(&Order::Redirect { owner: lease.join.id.clone(), target: reach(lease) }, &[]);
+        }
+    }
+
+    /// Closes a container's ports.
+    pub(super) fn unpublish(&mut self, lease: &Lease) {
+        if !lease.join.ports.is_empty() {
+            let _ = self.order(&Order::Unpublish(lease.join.id.clone()), &[]);
+        }
+    }
+
+    /// The process inside that served them was killed.
+    pub(super) fn publish_again(&mut self) {
+        let leases: Vec<Lease> = self.clients.values().filter_map(|it| it.lease.clone()).collect();
+        for lease in leases {
+            if let Err(refusal) = self.publish(&lease) {
+                crate::unit::warn(&format!("ports of container `{}` are closed: {refusal}", lease.join.name));
+            }
+        }
+    }
+}
