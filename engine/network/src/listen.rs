@@ -1,7 +1,7 @@
 //! Listening on published ports, for those whose connections we carry on ourselves.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
 use rustix::net::{
@@ -55,7 +55,7 @@ fn socket_at(protocol: Protocol, address: SocketAddr) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let kind = if protocol == Protocol::Udp { SocketType::DGRAM } else { SocketType::STREAM };
     let socket = socket_with(family, kind, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
-    if let IpAddr::V6(_) = address.ip() {
+    if address.is_ipv6() {
         // The other family has a socket of its own.
         sockopt::set_ipv6_v6only(&socket, true)?;
     }

@@ -1,14 +1,17 @@
 //! A container comes to a network, or leaves it.
 
+use pontoon_monitor::control::Request;
 use pontoon_monitor::event::{Deed, Event, Kind};
 use pontoon_network::config::NetworkConfig;
 use pontoon_storage::{Durability, FileError, RecordError, Store};
 
+use super::attach::{AttachError, one_more};
 use super::{NetworkDeedError, find};
 use crate::host::Host;
 use crate::list::{self, LookError};
 use crate::record::ContainerRecord;
 use crate::request::{NetworkMode, NetworkUse};
+use crate::stop::{self, AskError};
 
 /// Why it did not come or leave.
 #[derive(Debug, thiserror::Error)]
@@ -52,12 +55,12 @@ pub enum ConnectError {
         /// The interface.
         interface: String,
     },
-    /// It runs.
-    #[error("container `{name}` runs, and networks are joined and left only at its start")]
-    Running {
-        /// Its name.
-        name: String,
-    },
+    /// The network cannot be set up.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+    /// It runs, and its supervisor says no.
+    #[error(transparent)]
+    Ask(#[from] AskError),
 }
 
 impl ConnectError {
@@ -70,7 +73,7 @@ impl ConnectError {
             Self::File(err) => err.hint(),
             Self::Record(err) => err.hint(),
             Self::Mode { .. } => Some("make it with --network NAME".to_owned()),
-            Self::Running { name } => Some(format!("pontoon stop {name}")),
+            Self::Attach(err) => err.hint(),
             _ => None,
         }
     }
@@ -120,8 +123,11 @@ pub fn connect(host: &Host, store: &Store, query: &str, new: NetworkUse) -> Resu
     {
         return Err(ConnectError::Interface { name, interface: interface.clone() });
     }
-    if found.status.is_alive() {
-        return Err(ConnectError::Running { name });
+    if let Some(state) = found.status.run().filter(|_| found.status.is_alive()) {
+        let has = state.networks.iter().flat_map(|it| &it.networks);
+        let taken: Vec<String> = has.map(|it| it.interface.clone()).collect();
+        let attachment = one_more(&network, &new, &taken)?;
+        stop::tell(&found.container, &Request::Connect(Box::new(attachment)))?;
     }
     uses.push(NetworkUse { name: network.name.clone(), ..new });
     found.container.replace_record(&record, Durability::Durable)?;
@@ -152,7 +158,7 @@ pub fn disconnect(host: &Host, store: &Store, query: &str, network: &str) -> Res
         return Err(ConnectError::NotConnected { name, network: config.name });
     }
     if found.status.is_alive() {
-        return Err(ConnectError::Running { name });
+        stop::tell(&found.container, &Request::Disconnect(config.name.clone()))?;
     }
     found.container.replace_record(&record, Durability::Durable)?;
     tell(host, &config, &record, Deed::Disconnect);

@@ -105,6 +105,8 @@ impl NetworkConfig {
             dns: self.dns_enabled,
             dns_servers: self.network_dns_servers.clone(),
             isolate: match options.isolate {
+                // Networks are kept apart unless somebody says otherwise.
+                Isolation::No if !self.options.contains_key("isolate") => join::Isolation::On,
                 Isolation::No => join::Isolation::Off,
                 Isolation::Yes => join::Isolation::On,
                 Isolation::Strict => join::Isolation::Strict,

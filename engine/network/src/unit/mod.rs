@@ -23,8 +23,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use pontoon_rootless::sys::inherited_fd;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::event::Timespec;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Tells whoever reads the journal.
 fn warn(text: &str) {

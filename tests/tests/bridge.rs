@@ -1,0 +1,175 @@
+//! Networks with names: containers that reach each other by address and name, and nobody else does; published ports.
+#![cfg(feature = "e2e")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
+use pontoon_tests::network::{HOST_V4, HOST_V6, OUTSIDE_V4};
+use pontoon_tests::{B, Output, TestHost, host_with_busybox as host, wait};
+
+fn pontoon(words: &str) -> Output {
+    host().entry("alice").env("B", B).sh(&format!("pontoon {words}"))
+}
+
+/// A network, and the containers on it, for the length of a test.
+struct Network(&'static str);
+
+impl Network {
+    #[track_caller]
+    fn create(name: &'static str, options: &str) -> Self {
+        pontoon(&format!("network create {options} {name}")).ok();
+        Self(name)
+    }
+
+    /// A container that tells each client its address on port 80.
+    #[track_caller]
+    fn peer(&self, name: &str, options: &str) {
+        let network = self.0;
+        pontoon(&format!(
+            "run -d --replace --name {name} --stop-timeout 0 --network {network} -v /srv/payload:/payload:ro {options} $B /payload peer 80"
+        ))
+        .ok();
+        wait::until_true("the server to listen", || {
+            pontoon(&format!("logs {name}")).stdout.contains("listening")
+        });
+    }
+
+    fn address(&self, name: &str) -> String {
+        let format = format!("{{{{(index .NetworkSettings.Networks \"{}\").IPAddress}}}}", self.0);
+        pontoon(&format!("inspect --format '{format}' {name}")).ok().text().to_owned()
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        let _ = pontoon(&format!("network rm -f -t 0 {}", self.0));
+    }
+}
+
+/// What a container hears from the server at an address.
+fn ask(container: &str, address: &str) -> Output {
+    pontoon(&format!("exec {container} sh -c 'nc -w 2 {address} 80 </dev/null'"))
+}
+
+/// What somebody outside hears.
+fn ask_from_outside(host: &TestHost, address: &str, port: u16) -> Output {
+    host.root(&format!("ip netns exec outside nc -N -w 3 {address} {port} </dev/null"))
+}
+
+/// A web server beyond the cable.
+fn serve_outside(host: &TestHost) {
+    host.root("systemctl is-active -q bridgeoutsider || systemd-run -q --unit=bridgeoutsider ip netns exec outside python3 -m http.server 8081 -d /srv").ok();
+    wait::until_true("the server outside", || {
+        host.root(&format!("curl -sS http://{OUTSIDE_V4}:8081/")).code == 0
+    });
+}
+
+trait Silent {
+    fn silent(self);
+}
+
+impl Silent for Output {
+    #[track_caller]
+    fn silent(self) {
+        assert!(self.code != 0 || self.text().is_empty(), "{self:?}");
+    }
+}
+
+#[test]
+fn containers_reach_each_other_by_address_and_name() {
+    let network = Network::create("talk", "");
+    network.peer("talkone", "--network-alias web --hostname first");
+    network.peer("talktwo", "");
+    let (one, two) = (network.address("talkone"), network.address("talktwo"));
+    assert_ne!(one, two);
+    let id = pontoon("inspect --format '{{.Id}}' talkone").ok().text()[..12].to_owned();
+    for name in [one.as_str(), "talkone", "talkone.dns.podman", "web", "first", &id] {
+        ask("talktwo", name).ok().says(&two);
+    }
+    pontoon("exec talktwo cat /etc/hosts").ok().says(&format!("{two}\t"));
+    pontoon("exec talktwo cat /etc/resolv.conf").ok().says("search dns.podman").says("nameserver 10.");
+    pontoon(&format!("exec talktwo nslookup {one}")).ok().says("talkone");
+    // A name is gone with its container.
+    pontoon("rm -f -t 0 talkone").ok();
+    pontoon("exec talktwo nslookup talkone").fails(1);
+}
+
+#[test]
+fn addresses_are_given_as_asked() {
+    let network =
+        Network::create("given", "--subnet 10.97.3.0/24 --ip-range 10.97.3.64/26 --subnet fd00:97:3::/64");
+    network.peer("giventwo", "--ip 10.97.3.7 --ip6 fd00:97:3::7 --mac-address 92:d0:c6:0a:29:33");
+    pontoon("exec giventwo ip addr show eth0")
+        .ok()
+        .says("10.97.3.7/24")
+        .says("fd00:97:3::7/64")
+        .says("92:d0:c6:0a:29:33");
+    pontoon("run --rm --network given $B ip -4 addr show eth0").ok().says("10.97.3.6").says("/24");
+    pontoon("run --rm --network given:ip=10.97.3.7 $B true").fails(125).warns("address 10.97.3.7");
+    pontoon("run --rm --network given:ip=10.98.3.7 $B true").fails(125).warns("10.98.3.7");
+    pontoon("run --rm --network given:interface_name=lan0,mac=92:d0:c6:0a:29:34 $B ip link show lan0")
+        .ok()
+        .says("92:d0:c6:0a:29:34");
+}
+
+#[test]
+fn networks_do_not_reach_each_other() {
+    let (one, two) = (Network::create("apart1", ""), Network::create("apart2", ""));
+    one.peer("aparta", "");
+    two.peer("apartb", "");
+    let there = two.address("apartb");
+    ask("aparta", &there).silent();
+    ask("aparta", "apartb").silent();
+    // Nor is the other one's name server asked.
+    let gateway = there.rsplit_once('.').unwrap().0.to_owned() + ".1";
+    pontoon(&format!("exec aparta nslookup apartb {gateway}")).fails(1).lacks(&there);
+}
+
+#[test]
+fn outside_is_reached_unless_the_network_is_internal() {
+    let host = host();
+    serve_outside(host);
+    let _open = Network::create("open", "");
+    let _closed = Network::create("closed", "--internal");
+    let fetch = format!("wget -q -T 3 -O - http://{OUTSIDE_V4}:8081/");
+    pontoon(&format!("run --rm --network open $B {fetch}")).ok().says("<html");
+    pontoon(&format!("run --rm --network closed $B {fetch}")).refused();
+    // The host's own address, and nothing that listens on its loopback alone.
+    host.root("systemctl is-active -q bridgesecret || systemd-run -q --unit=bridgesecret python3 -m http.server 8082 --bind 127.0.0.1 -d /srv").ok();
+    host.root("systemctl is-active -q bridgehost || systemd-run -q --unit=bridgehost python3 -m http.server 8083 -d /srv").ok();
+    wait::until_true("the servers", || {
+        host.root("curl -sS http://127.0.0.1:8082/ && curl -sS http://127.0.0.1:8083/").code == 0
+    });
+    let at = |port| {
+        format!("run --rm --network open $B wget -q -T 3 -O - http://host.containers.internal:{port}/")
+    };
+    pontoon(&at(8083)).ok().says("<html");
+    pontoon(&at(8082)).refused();
+}
+
+#[test]
+fn published_ports_show_the_client() {
+    let host = host();
+    let network = Network::create("ports", "--ipv6");
+    network.peer("portspeer", "-p 8601:80 -p 127.0.0.1:8602:80");
+    ask_from_outside(host, HOST_V4, 8601).ok().prints(OUTSIDE_V4);
+    ask_from_outside(host, HOST_V6, 8601).ok().prints("2001:db8::1");
+    ask_from_outside(host, HOST_V4, 8602).silent();
+    host.root("nc -N -w 3 127.0.0.1 8602 </dev/null").ok();
+    pontoon("run --rm --network ports -p 8601:80 $B true")
+        .fails(125)
+        .warns("port 8601/tcp of the host is taken");
+    pontoon("rm -f -t 0 portspeer").ok();
+    ask_from_outside(host, HOST_V4, 8601).silent();
+    assert!(!host.root("ss -Hlnt").ok().stdout.contains(":860"));
+}
+
+#[test]
+fn the_unit_stops_when_nobody_needs_it() {
+    let host = host();
+    let _network = Network::create("brief", "");
+    pontoon("run --rm --network brief $B true").ok();
+    let state = || host.alice("systemctl --user is-active pontoon-network.service").text().to_owned();
+    // Other tests use it as well: it is enough that it ends whenever it may.
+    if pontoon("ps -q").ok().text().is_empty() {
+        wait::until_true("the unit to stop", || state() == "inactive" || !pontoon("ps -q").text().is_empty());
+    }
+}
