@@ -164,3 +164,30 @@ fn helpers_end_with_their_container() {
         pontoon("rm -f -t 0 helped").ok();
     }
 }
+
+#[test]
+fn a_new_resolver_of_the_host_reaches_running_containers() {
+    let host = host();
+    host.root("cp --remove-destination /etc/resolv.conf /run/resolv.conf.before").ok();
+    let change = |text: &str| {
+        host.root(&format!(
+            "echo '{text}' >/etc/resolv.conf.new && mv /etc/resolv.conf.new /etc/resolv.conf"
+        ))
+        .ok();
+    };
+    pontoon("run -d --name follows --stop-timeout 0 $B sleep 600").ok();
+    pontoon("run -d --name follows-as-host --network host --stop-timeout 0 $B sleep 600").ok();
+    pontoon("run -d --name follows-not --dns 9.9.9.9 --stop-timeout 0 $B sleep 600").ok();
+    let reads = |name: &str| pontoon(&format!("exec {name} cat /etc/resolv.conf")).ok().stdout;
+    change("nameserver 198.51.100.53");
+    wait::until_true("the new resolver inside", || reads("follows").contains("nameserver 198.51.100.53\n"));
+    wait::until_true("it in the host's network", || reads("follows-as-host") == "nameserver 198.51.100.53\n");
+    assert_eq!(reads("follows-not").lines().next(), Some("nameserver 9.9.9.9"));
+    // What the container says itself stays.
+    pontoon("exec follows sh -c 'echo nameserver 192.0.2.1 >/etc/resolv.conf'").ok();
+    change("nameserver 198.51.100.54");
+    wait::until_true("the next resolver", || reads("follows-as-host") == "nameserver 198.51.100.54\n");
+    assert_eq!(reads("follows"), "nameserver 192.0.2.1\n");
+    host.root("cp --remove-destination /run/resolv.conf.before /etc/resolv.conf").ok();
+    pontoon("rm -f -t 0 follows follows-as-host follows-not").ok();
+}

@@ -18,6 +18,7 @@ use pontoon_monitor::notify::{self, Notifier};
 use pontoon_monitor::plan::MonitorPlan;
 use pontoon_monitor::state::{self, FailureReport, RunState};
 use pontoon_monitor::time;
+use pontoon_network::ResolverFollower;
 use pontoon_runtime::start::Joining;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::fs::{Mode, OFlags};
@@ -44,6 +45,7 @@ const COPY: u64 = 8;
 const LOOKER_ON: u64 = 10;
 const CHECK: u64 = 11;
 const NETWORKS: u64 = 12;
+const RESOLVERS: u64 = 13;
 const CLIENTS: u64 = 100;
 /// What Podman takes for the exit code of a container that has run for as long as it may; a shell sees 255.
 const OUT_OF_TIME: i32 = -1;
@@ -127,6 +129,8 @@ pub struct Supervisor<'a> {
     state: RunState,
     /// Why the first process, which was held, did not become the payload.
     failure: Option<FailureReport>,
+    /// Writes the host's resolvers into the container's file when they change.
+    resolvers: Option<ResolverFollower>,
 }
 
 /// Why a run ends, as far as it does not end by itself.
@@ -235,7 +239,12 @@ impl<'a> Supervisor<'a> {
             has_run_out: false,
             state,
             failure: None,
+            // Without it the container goes on with the resolvers that it has.
+            resolvers: follow_resolvers(plan),
         };
+        if let Some(resolvers) = &supervisor.resolvers {
+            supervisor.watch(resolvers.as_fd(), RESOLVERS, EventFlags::IN)?;
+        }
         supervisor.watch(supervisor.signals.as_fd(), SIGNALS, EventFlags::IN)?;
         supervisor.watch(supervisor.timers.fd(), TIMER, EventFlags::IN)?;
         supervisor.watch(supervisor.control.as_fd(), CONTROL, EventFlags::IN)?;
@@ -329,6 +338,8 @@ impl<'a> Supervisor<'a> {
             SIGNALS => self.read_signals(),
             TIMER => self.alarms(),
             CONTROL => self.accept(),
+            // A file that cannot be written stays as it is.
+            RESOLVERS => drop(self.resolvers.as_mut().map(ResolverFollower::follow)),
             NOTIFY => {
                 if let (Some(socket), Some(manager)) = (&self.launched.notify, self.manager) {
                     notify::relay(socket, manager);
@@ -584,4 +595,10 @@ fn stdout_is_journal() -> bool {
     let Some((device, inode)) = stream.split_once(':') else { return false };
     rustix::fs::fstat(rustix::stdio::stdout())
         .is_ok_and(|it| device.parse() == Ok(it.st_dev) && inode.parse() == Ok(it.st_ino))
+}
+
+/// Follows the host's resolvers, if the container has them and the file is its own.
+fn follow_resolvers(plan: &MonitorPlan) -> Option<ResolverFollower> {
+    let file = plan.files.iter().find(|file| Some(&file.text) == plan.network.resolv_conf.as_ref())?;
+    ResolverFollower::begin(&plan.network, &plan.run_directory.join(&file.name)).ok().flatten()
 }

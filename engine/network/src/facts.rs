@@ -45,7 +45,8 @@ pub enum FactsError {
     },
 }
 
-const RESOLV_CONF: &str = "/etc/resolv.conf";
+/// The host's own.
+pub(crate) const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// Where systemd-resolved keeps the list of servers behind its stub.
 const RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
 const HOSTS: &str = "/etc/hosts";
@@ -60,13 +61,7 @@ impl HostFacts {
     /// # Errors
     /// [`FactsError`] if a file is there and cannot be read; a missing one counts as empty.
     pub fn read() -> Result<Self, FactsError> {
-        let mut resolv_conf = read(Path::new(RESOLV_CONF))?;
-        if names_only_the_stub(&resolv_conf) {
-            let behind = read(Path::new(RESOLVED))?;
-            if !behind.is_empty() {
-                resolv_conf = behind;
-            }
-        }
+        let resolv_conf = host_resolv_conf(Path::new(RESOLV_CONF))?;
         let pasta = pontoon_rootless::helper::find("pasta", "passt").ok();
         let root = rustix::process::geteuid().is_root();
         Ok(Self {
@@ -81,6 +76,18 @@ impl HostFacts {
             pasta_confined: root && has_profile("pasta"),
         })
     }
+}
+
+/// What the host's `resolv.conf` says, or, where it names nothing but systemd-resolved's stub, the list behind that.
+pub(crate) fn host_resolv_conf(path: &Path) -> Result<String, FactsError> {
+    let text = read(path)?;
+    if names_only_the_stub(&text) {
+        let behind = read(Path::new(RESOLVED))?;
+        if !behind.is_empty() {
+            return Ok(behind);
+        }
+    }
+    Ok(text)
 }
 
 /// Whether AppArmor has that profile loaded. Only root may see.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::files::{Resolver, hosts};
 use crate::join::{Attachment, Join, Joined};
-use crate::{HostFacts, PortMapping, Protocol, networks, pasta, slirp};
+use crate::{FollowPlan, HostFacts, PortMapping, Protocol, networks, pasta, slirp};
 
 /// How the container is connected.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,6 +139,9 @@ pub struct NetworkPlan {
     pub hosts: String,
     /// Text of `/etc/resolv.conf`; `None` leaves the image's own (`--dns none`, and without a network).
     pub resolv_conf: Option<String>,
+    /// What of that is the host's, and changes with it.
+    #[serde(default)]
+    pub follow: Option<FollowPlan>,
     /// What `host.containers.internal` stands for.
     pub host_gateway: Option<IpAddr>,
     /// Addresses of the container, as far as they are known before the start.
@@ -302,7 +305,16 @@ pub fn plan(request: &NetworkRequest, facts: &HostFacts) -> Result<NetworkPlan, 
     let join = (!attachments.is_empty()).then(|| networks::join(attachments, &ports, request));
     // Without a network there is nothing to resolve with, and what the image says is as good.
     let resolves = helper.is_some() || join.is_some() || !own_namespace;
+    // slirp4netns looks at the host's file by itself, the networks' name server, too.
+    let is_hosts_own = !own_namespace || matches!(mode, Mode::Pasta(_));
+    let asked = |words: &[String]| (!words.is_empty()).then(|| words.to_vec());
+    let follow = (is_hosts_own && request.dns.is_empty()).then(|| FollowPlan {
+        forwarder: nameservers.first().cloned(),
+        search: asked(&request.dns_search).map(|it| if it == ["."] { Vec::new() } else { it }),
+        options: asked(&request.dns_option),
+    });
     Ok(NetworkPlan {
+        follow,
         join,
         hosts: hosts_text(request, facts, own_namespace, host_gateway, &addresses)?,
         resolv_conf: if resolves { resolver_text(request, facts, own_namespace, nameservers)? } else { None },

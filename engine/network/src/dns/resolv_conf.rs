@@ -1,23 +1,16 @@
 //! The host's resolvers, followed as `/etc/resolv.conf` changes.
-//!
-//! The file is often a link, and what it leads to is replaced, or is not there before the network is. So every directory
-//! on the way is watched for the next name on it, and the file itself, which may be mounted from elsewhere.
 
-use std::ffi::{OsStr, OsString};
 use std::io;
-use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path, PathBuf};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
 
-use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::net::{AddressFamily, SocketType, netdevice, socket};
+
+use crate::watch::Watch;
 
 /// Resolvers that are used, as in resolv.conf(5) (`MAXNS`).
 const MOST: usize = 3;
-/// As many links as the kernel follows, see path_resolution(7).
-const MOST_LINKS: usize = 40;
 /// Far more than any such file.
 const LONGEST: u64 = 64 * 1024;
 
@@ -28,14 +21,6 @@ pub(super) struct ResolvConf {
     port: u16,
     servers: Vec<SocketAddr>,
     watch: Watch,
-}
-
-/// The directories on the way, by watch, with the name that is next on the way in each.
-#[derive(Debug)]
-struct Watch {
-    fd: OwnedFd,
-    steps: Vec<(i32, OsString)>,
-    file: Option<i32>,
 }
 
 impl ResolvConf {
@@ -50,97 +35,19 @@ impl ResolvConf {
         &self.servers
     }
 
-    /// What is to be waited for; another one after each [`Self::look`] that says so.
+    /// What is to be waited for.
     pub(super) fn fd(&self) -> impl AsFd {
-        &self.watch.fd
+        &self.watch
     }
 
-    /// Takes what has happened. If it may concern the file, it is read again and watched anew.
-    pub(super) fn look(&mut self) -> io::Result<bool> {
-        if !self.watch.concerns_us() {
-            return Ok(false);
+    /// Takes what has happened. If it may concern the file, it is read again.
+    pub(super) fn look(&mut self) -> bool {
+        let changed = self.watch.has_changed();
+        if changed {
+            self.servers = read(&self.path, self.port);
         }
-        // First the watch, so that nothing that happens while it is read goes by.
-        self.watch = Watch::new(&self.path)?;
-        self.servers = read(&self.path, self.port);
-        Ok(true)
+        changed
     }
-}
-
-impl Watch {
-    fn new(path: &Path) -> io::Result<Self> {
-        let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-        let mut steps = Vec::new();
-        for (directory, name) in way(path) {
-            let flags = WatchFlags::CREATE
-                | WatchFlags::MOVED_TO
-                | WatchFlags::MOVED_FROM
-                | WatchFlags::DELETE
-                | WatchFlags::CLOSE_WRITE
-                | WatchFlags::ONLYDIR;
-            // What is not there cannot be watched, and is looked for in the directory above.
-            if let Ok(watch) = inotify::add_watch(&fd, &directory, flags) {
-                steps.push((watch, name));
-            }
-        }
-        let flags = WatchFlags::CLOSE_WRITE | WatchFlags::MOVE_SELF | WatchFlags::DELETE_SELF;
-        let file = inotify::add_watch(&fd, path, flags).ok();
-        Ok(Self { fd, steps, file })
-    }
-
-    fn concerns_us(&self) -> bool {
-        let mut buffer = [MaybeUninit::uninit(); 4096];
-        let mut reader = inotify::Reader::new(&self.fd, &mut buffer);
-        let mut ours = false;
-        while let Ok(event) = reader.next() {
-            let name = event.file_name().map(|name| OsStr::from_bytes(name.to_bytes()));
-            // A queue that ran over may have lost what concerns us; its watch is -1.
-            ours |= event.wd() == -1
-                || self.file == Some(event.wd())
-                || self.steps.iter().any(|(watch, next)| *watch == event.wd() && name == Some(next));
-        }
-        ours
-    }
-}
-
-/// Each directory on the way to a file with the next name in it, links included.
-fn way(path: &Path) -> Vec<(PathBuf, OsString)> {
-    let mut steps = Vec::new();
-    let mut links = 0;
-    let mut at = PathBuf::from("/");
-    let mut rest: Vec<OsString> = names(path);
-    while let Some(name) = rest.pop() {
-        if name == ".." {
-            at.pop();
-            continue;
-        }
-        steps.push((at.clone(), name.clone()));
-        let next = at.join(&name);
-        let Ok(target) = std::fs::read_link(&next) else {
-            at = next;
-            continue;
-        };
-        links += 1;
-        if links > MOST_LINKS {
-            break;
-        }
-        if target.is_absolute() {
-            at = PathBuf::from("/");
-        }
-        rest.extend(names(&target));
-    }
-    steps
-}
-
-/// The names of a path, the first one last.
-fn names(path: &Path) -> Vec<OsString> {
-    let mut names: Vec<OsString> = path
-        .components()
-        .filter(|part| matches!(part, Component::Normal(_) | Component::ParentDir))
-        .map(|part| part.as_os_str().to_owned())
-        .collect();
-    names.reverse();
-    names
 }
 
 fn read(path: &Path, port: u16) -> Vec<SocketAddr> {
@@ -250,11 +157,11 @@ mod tests {
 
     #[track_caller]
     fn sees(file: &mut ResolvConf, server: Option<u8>) {
-        assert!(file.look().unwrap(), "nothing was noticed");
+        assert!(file.look(), "nothing was noticed");
         let expected: Vec<SocketAddr> =
             server.into_iter().map(|last| SocketAddr::from(([192, 0, 2, last], 53))).collect();
         assert_eq!(file.servers(), expected);
-        assert!(!file.look().unwrap());
+        assert!(!file.look());
     }
 
     #[test]
@@ -264,7 +171,7 @@ mod tests {
         let mut file = ResolvConf::follow(&directory.0.join("resolv.conf"), 53).unwrap();
         assert_eq!(file.servers(), [SocketAddr::from(([192, 0, 2, 1], 53))]);
         directory.put("other", 9);
-        assert!(!file.look().unwrap());
+        assert!(!file.look());
         directory.put("resolv.conf", 2);
         sees(&mut file, Some(2));
         directory.replace("resolv.conf", 3);

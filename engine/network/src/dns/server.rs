@@ -167,7 +167,7 @@ impl DnsServer {
     pub fn turn(&mut self, now: Instant) -> io::Result<()> {
         for (token, flags) in self.poll.happened()? {
             if token == self.resolv_conf_token {
-                self.look_at_resolv_conf(now)?;
+                self.look_at_resolv_conf(now);
             } else if self.udp.contains_key(&token) {
                 self.take_packets(token, now);
             } else if self.tcp.contains_key(&token) {
@@ -187,15 +187,14 @@ impl DnsServer {
         Ok(())
     }
 
-    fn look_at_resolv_conf(&mut self, now: Instant) -> io::Result<()> {
+    fn look_at_resolv_conf(&mut self, now: Instant) {
         let before = self.resolv_conf.servers().to_vec();
-        if !self.resolv_conf.look()? {
-            return Ok(());
+        if !self.resolv_conf.look() {
+            return;
         }
-        self.resolv_conf_token = self.poll.add(self.resolv_conf.fd(), EventFlags::IN)?;
         let servers = self.resolv_conf.servers().to_vec();
         if servers == before || servers.is_empty() {
-            return Ok(());
+            return;
         }
         self.sick.clear();
         let concerned: Vec<u64> = self
@@ -210,7 +209,6 @@ impl DnsServer {
             let progress = exchange.change_servers(&servers, token, &self.poll, now);
             self.go_on(token, was_due, progress, now);
         }
-        Ok(())
     }
 
     fn take_packets(&mut self, token: u64, now: Instant) {
