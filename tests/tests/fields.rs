@@ -28,7 +28,7 @@ const OWN_FILES: &str = "Podman counts files that it puts into the container its
 const TAGS: &str = "Podman leaves it null here; a list harms nobody and helps Docker's users";
 const NO_LOCKS: &str = "locks of ours are files without numbers";
 const NO_SERVICE: &str = "there is no service";
-const NO_NETAVARK: &str = "ours makes no networks with names yet";
+const NO_NETAVARK: &str = "ours sets networks up by itself";
 const OWN_NAME: &str = "ours is its own runtime and monitor";
 const VERSION: &str = "each engine has a version of its own";
 const MEASURED: &str = "a measurement";
@@ -144,7 +144,6 @@ const TABLE: &[Told] = &[
             differs("host.security.deviceFilter", "Podman does not tell why devices cannot be filtered"),
             differs("host.networkBackend", NO_NETAVARK),
             differs("host.networkBackendInfo", NO_NETAVARK),
-            differs("plugins.network", NO_NETAVARK),
             differs("host.remoteSocket.exists", NO_SERVICE),
             differs("host.remoteSocket.path", NO_SERVICE),
             differs("host.pasta.package", "ours names the package, Podman its version, too"),
@@ -188,6 +187,11 @@ const TABLE: &[Told] = &[
                 "Podman counts nothing where the controller is missing; ours asks the processes",
             ),
         ],
+    },
+    Told { words: "network inspect shop", differences: &[differs("0.id", ID), differs("0.created", MOMENT)] },
+    Told {
+        words: "network ls --format json --filter name=shop",
+        differences: &[differs("0.id", ID), differs("0.created", MOMENT)],
     },
     Told { words: "diff --format json done", differences: &[] },
     Told { words: "image diff --format json localhost/second:v1", differences: &[] },
@@ -236,6 +240,7 @@ const TABLE: &[Told] = &[
 /// Makes the same things with both engines, whose ports must differ.
 fn furnish() {
     let script = "set -e
+        E network create --subnet 10.145.0.0/24 --ip-range 10.145.0.64/26 --route 10.146.0.0/16,10.145.0.2,7 --label a=b --dns 9.9.9.9 -o mtu=1400 -o isolate=true --interface-name shop0 shop
         E pull -q IMAGE; E tag IMAGE localhost/second:v1
         printf hidden | E secret create --label a=b key -
         E volume create --label a=b empty

@@ -44,7 +44,7 @@ fn networks_are_made_listed_inspected_changed_and_removed() {
         .prints("one bridge a=b\npodman bridge \npodman2 bridge \ntwo bridge");
     it.sh("pontoon network ls -q --filter label=a=b").ok().prints("one");
     it.sh("pontoon network ls -q --filter name=^podman --filter dangling=true").ok().prints("podman2");
-    it.sh("pontoon network ls -n --filter id=2f259bab93aa").ok().prints("2f259bab93aa  podman  bridge");
+    it.sh("pontoon network ls -n --filter id=2f259bab93aa").ok().prints("2f259bab93aa  podman      bridge");
     let shown = it.sh("pontoon network inspect two").ok();
     let shown: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
     let two = &shown[0];
@@ -187,6 +187,31 @@ fn containers_at_rest_come_to_networks_and_leave_them() {
     it.sh("pontoon container exists on3").fails(1);
     it.sh("pontoon network rm -f -t 0 one").ok().prints("one");
     it.sh("pontoon ps -aq --filter name=on1").ok().prints("");
+}
+
+#[test]
+fn containers_run_on_their_networks_and_it_is_told() {
+    let _alone = alone();
+    let it = Networks::new();
+    it.sh("set -e; pontoon network create --subnet 10.66.0.0/24 one; pontoon network create --ipv6 two
+           pontoon run -d --name on1 --stop-timeout 0 --network one:ip=10.66.0.9,mac=92:d0:c6:0a:29:33,alias=q --network two $B sleep 10000")
+        .ok();
+    it.sh("pontoon inspect --format '{{with index .NetworkSettings.Networks \"one\"}}{{.IPAddress}}/{{.IPPrefixLen}} {{.Gateway}} \
+           {{.MacAddress}} {{.Aliases}}{{end}} {{.HostConfig.NetworkMode}}' on1 | sed \"s/$(pontoon ps -q)/ID/\"")
+        .ok()
+        .prints("10.66.0.9/24 10.66.0.1 92:d0:c6:0a:29:33 [q ID] bridge");
+    it.sh("pontoon ps --format '{{.Networks}}'").ok().prints("one,two");
+    let members =
+        it.sh("pontoon network inspect --format '{{range .Containers}}{{.Name}}{{end}}' one two").ok();
+    assert_eq!(members.text(), "on1\non1");
+    let inside = it.sh("pontoon exec on1 sh -c 'ls /sys/class/net; cat /etc/hosts /etc/resolv.conf'").ok();
+    for expected in ["eth0\neth1\nlo", "10.66.0.9", "on1", "nameserver 10.66.0.1", "search dns.podman"] {
+        assert!(inside.stdout.contains(expected), "{expected}: {}", inside.stdout);
+    }
+    it.sh("pontoon run --rm --network two $B ping -c 1 -W 3 on1").ok();
+    it.refused("disconnect two on1", 125, "runs");
+    it.sh("pontoon network rm -f -t 0 one").ok();
+    it.sh("pontoon container exists on1").fails(1);
 }
 
 #[test]

@@ -321,7 +321,7 @@ impl Default for Plugins {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         Self {
             volume: words(&["local"]),
-            network: words(&["pasta", "slirp4netns", "host", "none"]),
+            network: words(&["bridge", "macvlan", "ipvlan"]),
             log: words(&["k8s-file", "none", "passthrough", "journald"]),
             authorization: None,
         }
