@@ -208,7 +208,7 @@ fn containers_run_on_their_networks_and_it_is_told() {
     for expected in ["eth0\neth1\nlo", "10.66.0.9", "on1", "nameserver 10.66.0.1", "search dns.podman"] {
         assert!(inside.stdout.contains(expected), "{expected}: {}", inside.stdout);
     }
-    it.sh("pontoon run --rm --network two $B ping -c 1 -W 3 on1").ok();
+    it.sh("pontoon run --rm --network two $B nslookup on1").ok();
     it.refused("disconnect two on1", 125, "runs");
     it.sh("pontoon network rm -f -t 0 one").ok();
     it.sh("pontoon container exists on1").fails(1);
