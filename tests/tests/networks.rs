@@ -209,7 +209,12 @@ fn containers_run_on_their_networks_and_it_is_told() {
         assert!(inside.stdout.contains(expected), "{expected}: {}", inside.stdout);
     }
     it.sh("pontoon run --rm --network two $B nslookup on1").ok();
-    it.refused("disconnect two on1", 125, "runs");
+    it.sh("pontoon network disconnect two on1 && pontoon exec on1 ls /sys/class/net").ok().prints("eth0\nlo");
+    it.sh("pontoon ps --format '{{.Networks}}'").ok().prints("one");
+    it.sh("pontoon network connect --alias again two on1 && pontoon exec on1 ls /sys/class/net")
+        .ok()
+        .prints("eth0\neth1\nlo");
+    it.sh("pontoon run --rm --network two $B nslookup again").ok();
     it.sh("pontoon network rm -f -t 0 one").ok();
     it.sh("pontoon container exists on1").fails(1);
 }
