@@ -31,6 +31,7 @@ const NO_SERVICE: &str = "there is no service";
 const NO_NETAVARK: &str = "ours sets networks up by itself";
 const OWN_NAME: &str = "ours is its own runtime and monitor";
 const VERSION: &str = "each engine has a version of its own";
+const SLICES: &str = "a user's containers are in app.slice, as systemd has it; Podman's in user.slice";
 const MEASURED: &str = "a measurement";
 
 const PS: &[Difference] = &[
@@ -107,6 +108,25 @@ const TABLE: &[Told] = &[
     Told {
         words: "volume ls --filter name=empty --format '{{json .}}'",
         differences: &[differs("*.Mountpoint", STORE), differs("*.CreatedAt", MOMENT)],
+    },
+    Told {
+        words: "pod ps --format json",
+        differences: &[differs("*.Id", ID), differs("*.Created", MOMENT), differs("*.Cgroup", SLICES)],
+    },
+    Told {
+        words: "pod ps --format '{{json .}}'",
+        differences: &[differs("*.Id", ID), differs("*.Created", MOMENT), differs("*.Cgroup", SLICES)],
+    },
+    Told {
+        words: "pod inspect shop",
+        differences: &[
+            differs("*.Id", ID),
+            differs("*.Created", MOMENT),
+            differs("*.CreateCommand.0", "the engine's own name"),
+            differs("*.CgroupParent", SLICES),
+            differs("*.CgroupPath", SLICES),
+            differs("*.LockNumber", NO_LOCKS),
+        ],
     },
     Told {
         words: "volume inspect data",
@@ -246,6 +266,7 @@ fn furnish() {
         E volume create --label a=b empty
         E run -d --name web --label a=b -p PORT:80 --expose 90 -v data:/data --stop-timeout 0 IMAGE sleep 10000
         E create --name cold IMAGE true
+        E pod create --infra=false --label a=b --name shop
         E run --name done IMAGE sh -c 'echo hi >/x; exit 3' || test $? = 3";
     for (engine, port) in [("pontoon", "18091"), ("podman", "18092")] {
         let script = script.replace("IMAGE", &format!("{B}:latest")).replace("E ", &format!("{engine} "));
@@ -319,6 +340,9 @@ fn people_find_podman_s_columns() {
         "images --history --digests --filter reference=nothing",
         "volume ls --filter name=nothing --format 'table {{.Name}} {{.MountCount}} {{.Anonymous}}'",
         "secret ls --filter name=nothing",
+        "pod ps --filter name=nothing",
+        "pod ps --ns --filter name=nothing",
+        "pod ps --ctr-ids --ctr-names --ctr-status --ns --filter name=nothing",
     ] {
         let [ours, theirs] = both(words);
         assert_eq!(ours, theirs, "{words}");

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{ListOptions, is_json, is_json_lines, json_lines, shown_id};
 use crate::args::PodSort;
-use crate::format::{Headings, NullIfEmpty, TemplateError, WireTime, json, render_list, to_value};
+use crate::format::{Headings, TemplateError, WireTime, json, render_list, to_value};
 use crate::time::{ago, rfc3339};
 
 /// One pod.
@@ -152,7 +152,7 @@ impl<'a> Shown<'a> {
 #[serde(rename_all = "PascalCase")]
 struct Wire<'a> {
     cgroup: &'a str,
-    containers: NullIfEmpty<Vec<WireContainer<'a>>>,
+    containers: Vec<WireContainer<'a>>,
     created: WireTime,
     id: &'a str,
     infra_id: &'a str,
@@ -160,7 +160,7 @@ struct Wire<'a> {
     namespace: &'static str,
     networks: &'a [String],
     status: &'static str,
-    labels: NullIfEmpty<BTreeMap<String, String>>,
+    labels: &'a BTreeMap<String, String>,
 }
 
 #[derive(Serialize)]
@@ -182,7 +182,7 @@ impl<'a> Wire<'a> {
         };
         Self {
             cgroup: &row.parent,
-            containers: NullIfEmpty(row.containers.iter().map(container).collect()),
+            containers: row.containers.iter().map(container).collect(),
             created: WireTime(rfc3339(row.created)),
             id: &row.id,
             infra_id: &row.infra,
@@ -190,7 +190,7 @@ impl<'a> Wire<'a> {
             namespace: "",
             networks: &row.networks,
             status: row.status,
-            labels: NullIfEmpty(row.labels.clone()),
+            labels: &row.labels,
         }
     }
 }
@@ -217,20 +217,20 @@ pub fn list_text(rows: &[Row], options: &ListOptions<'_>, columns: Columns) -> R
 
 fn usual(columns: Columns) -> String {
     let mut format = "table {{.ID}}\\t{{.Name}}\\t{{.Status}}\\t{{.Created}}\\t{{.InfraID}}".to_owned();
-    if columns.namespaces {
-        format.push_str("\\t{{.Cgroup}}\\t{{.Namespace}}");
-    }
     let more = [
         (columns.ids, "ContainerIds"),
         (columns.names, "ContainerNames"),
         (columns.status, "ContainerStatuses"),
     ];
+    for (_, field) in more.iter().filter(|(is_wanted, _)| *is_wanted) {
+        format.push_str(&format!("\\t{{{{.{field}}}}}"));
+    }
+    if columns.namespaces {
+        format.push_str("\\t{{.Cgroup}}\\t{{.Namespace}}");
+    }
     // What tells of each container tells how many they are.
     if !(columns.ids || columns.names || columns.status) {
         format.push_str("\\t{{.NumberOfContainers}}");
-    }
-    for (_, field) in more.iter().filter(|(is_wanted, _)| *is_wanted) {
-        format.push_str(&format!("\\t{{{{.{field}}}}}"));
     }
     format
 }
