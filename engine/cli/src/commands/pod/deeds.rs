@@ -167,6 +167,8 @@ pub fn restart(context: &Context, args: &PodsArgs) -> Result<ExitStatus, Failure
 fn restart_pod(context: &Context, store: &Store, pod: &PodSummary) -> Result<(), Failure> {
     context.host.tell_of_other(Kind::Pod, Deed::Stop, &pod.record.id, &pod.record.name);
     let infra = pod.infra();
+    // Until all run again, the end of the first is not the end of the last.
+    let mut _place = None;
     // The namespaces first, for the members join them again.
     for member in infra.into_iter().chain(pod.own_members()).filter(|it| it.status.run().is_some()) {
         if member.record.request.init_container.is_some() {
@@ -177,6 +179,9 @@ fn restart_pod(context: &Context, store: &Store, pod: &PodSummary) -> Result<(),
         ask::restart(&container, None).map_err(|err| {
             Failure::from(err).while_doing(format!("cannot restart container `{}`", member.record.name))
         })?;
+        if member.record.request.infra.is_some() && pod.own_members().next().is_some() {
+            _place = be_member(store, pod);
+        }
         context.host.tell_of(store, &member.record, Deed::Restart);
     }
     start_pod(context, store, &pod::find(store, &pod.record.id)?.1)
