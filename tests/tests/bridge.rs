@@ -1,4 +1,5 @@
-//! Networks with names: containers that reach each other by address and name, and nobody else does; published ports.
+//! Networks with names: containers that reach each other by address and name, and nobody else does; published ports; what
+//! becomes of all that when the unit's processes are killed.
 #![cfg(feature = "e2e")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
@@ -121,6 +122,18 @@ fn networks_do_not_reach_each_other() {
     // Nor is the other one's name server asked.
     let gateway = there.rsplit_once('.').unwrap().0.to_owned() + ".1";
     pontoon(&format!("exec aparta nslookup apartb {gateway}")).fails(1).lacks(&there);
+    // One that is on both reaches both.
+    pontoon("run --rm --network apart1 --network apart2 $B sh -c 'nc -w 2 aparta 80 </dev/null && nc -w 2 apartb 80 </dev/null && ip -o -4 addr'")
+        .ok()
+        .says("eth0")
+        .says("eth1");
+    // A running one is put on the other network, and taken off it.
+    pontoon("network connect --alias extra apart2 aparta").ok();
+    ask("aparta", "apartb").ok();
+    ask("apartb", "extra").ok();
+    pontoon("network disconnect apart2 aparta").ok();
+    ask("aparta", &there).silent();
+    ask("aparta", "aparta").ok();
 }
 
 #[test]
@@ -160,6 +173,56 @@ fn published_ports_show_the_client() {
     pontoon("rm -f -t 0 portspeer").ok();
     ask_from_outside(host, HOST_V4, 8601).silent();
     assert!(!host.root("ss -Hlnt").ok().stdout.contains(":860"));
+}
+
+#[test]
+fn what_is_killed_comes_back_and_connections_between_containers_survive() {
+    let host = host();
+    serve_outside(host);
+    let network = Network::create("killed", "");
+    network.peer("killedone", "-p 8603:80");
+    network.peer("killedtwo", "");
+    let address = network.address("killedone");
+    // A connection that lasts.
+    pontoon("exec -d killedone sh -c 'sleep 1000 | nc -l -p 99 >/heard'").ok();
+    pontoon(&format!(
+        "exec -d killedtwo sh -c 'sleep 1; while :; do echo word; usleep 100000; done | nc {address} 99'"
+    ))
+    .ok();
+    let lines =
+        || -> usize { pontoon("exec killedone sh -c 'wc -l </heard'").stdout.trim().parse().unwrap_or(0) };
+    wait::until_true("the first words", || lines() > 1);
+    let pids = |what: &str| {
+        format!(
+            "systemctl --user show -P ControlGroup pontoon-network.service | xargs -I@ cat /sys/fs/cgroup@/cgroup.procs | while read p; do case \"$(tr '\\0' ' ' </proc/$p/cmdline)\" in {what}) echo $p;; esac; done"
+        )
+    };
+    for (what, words) in [
+        ("inside", "'/proc/self/exe inside'*"),
+        ("pasta", "*pasta*"),
+        ("outside", "*libexec/pontoon/pontoon-network*"),
+    ] {
+        let killed = host.alice(&pids(words)).ok().text().to_owned();
+        assert!(!killed.is_empty(), "{what}");
+        host.alice(&format!("kill -9 {killed}")).ok();
+        wait::until_true(&format!("another one than {killed} for {what}"), || {
+            let now = host.alice(&pids(words)).text().to_owned();
+            !now.is_empty() && now != killed
+        });
+        wait::until_true("the published port", || {
+            host.root(&format!("ip netns exec outside nc -N -w 3 {HOST_V4} 8603 </dev/null")).text()
+                == OUTSIDE_V4
+        });
+        wait::until_true("the names", || ask("killedtwo", "killedone").code == 0);
+        wait::until_true("the way out", || {
+            pontoon(&format!("exec killedtwo wget -q -T 2 -O - http://{OUTSIDE_V4}:8081/")).code == 0
+        });
+        let before = lines();
+        wait::until_true("the talk to go on", || lines() > before);
+        // A new one gets another address than those that are there.
+        let fresh = pontoon("run --rm --network killed $B ip -4 -o addr show eth0").ok();
+        assert!(!fresh.stdout.contains(&format!("{address}/")), "{fresh:?}");
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn names() -> Names {
     let member = |address: IpAddr, name: &str| Member {
         addresses: vec![address],
         names: vec![name.to_owned(), "a.b".to_owned()],
-        resolvers: Vec::new(),
+        ..Member::default()
     };
     let mut names = Names::default();
     let own = NetworkNames { members: vec![member(CLIENT, "web")], ..NetworkNames::default() };

@@ -1,6 +1,6 @@
 //! Who is on which network, under which names.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
 /// The domain below which only names of containers are; `/etc/resolv.conf` of containers searches it.
@@ -11,6 +11,8 @@ pub const SEARCH_DOMAIN: &str = "dns.podman";
 pub struct Member {
     /// Its addresses there.
     pub addresses: Vec<IpAddr>,
+    /// Its addresses elsewhere, from which it may ask as well.
+    pub elsewhere: Vec<IpAddr>,
     /// Its name, aliases and short id, in the order in which a reverse lookup tells them; upper case does not matter.
     pub names: Vec<String>,
     /// Resolvers that it asked for itself (`--dns`), before those of its networks.
@@ -42,6 +44,8 @@ pub(crate) struct Network {
     /// By name in lower case.
     addresses: HashMap<String, Vec<IpAddr>>,
     members: HashMap<IpAddr, Backwards>,
+    /// From where the members ask.
+    clients: HashSet<IpAddr>,
 }
 
 /// What belongs to an address.
@@ -65,10 +69,9 @@ impl Names {
     /// The networks whose names a client may use: those it is on, else the one it asks from. The latter comes first.
     pub(crate) fn seen_by(&self, client: IpAddr, network: &str) -> Vec<&Network> {
         let own = self.networks.get(network);
-        let mut seen: Vec<&Network> =
-            own.into_iter().filter(|own| own.members.contains_key(&client)).collect();
+        let mut seen: Vec<&Network> = own.into_iter().filter(|own| own.clients.contains(&client)).collect();
         let others = self.networks.iter().filter(|(name, _)| name.as_str() != network);
-        seen.extend(others.map(|(_, other)| other).filter(|other| other.members.contains_key(&client)));
+        seen.extend(others.map(|(_, other)| other).filter(|other| other.clients.contains(&client)));
         if seen.is_empty() {
             seen.extend(own);
         }
@@ -87,6 +90,7 @@ impl Network {
                     member.addresses.iter().filter(|address| !known.contains(address)).copied().collect();
                 known.extend(new);
             }
+            network.clients.extend(member.addresses.iter().chain(&member.elsewhere));
             for address in &member.addresses {
                 let backwards = network.members.entry(*address).or_default();
                 backwards.names.extend(member.names.iter().cloned());
@@ -109,5 +113,28 @@ impl Network {
     /// The resolvers that whoever has the address asked for.
     pub(crate) fn resolvers_of(&self, address: IpAddr) -> &[IpAddr] {
         self.members.get(&address).map_or(&[], |member| member.resolvers.as_slice())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_on_two_networks_sees_both_from_either() {
+        let (here, there): (IpAddr, IpAddr) = ("10.89.0.2".parse().unwrap(), "10.89.1.2".parse().unwrap());
+        let on = |address| NetworkNames {
+            members: vec![Member {
+                addresses: vec![address],
+                elsewhere: vec![here, there],
+                ..Member::default()
+            }],
+            ..NetworkNames::default()
+        };
+        let mut names = Names::default();
+        names.set("one", &on(here));
+        names.set("two", &on(there));
+        assert_eq!(names.seen_by(here, "one").len(), 2);
+        assert_eq!(names.seen_by("10.89.0.9".parse().unwrap(), "one").len(), 1);
     }
 }

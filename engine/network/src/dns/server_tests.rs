@@ -104,7 +104,7 @@ fn web(address: &str) -> NetworkNames {
     let member = Member {
         addresses: vec![address.parse().unwrap()],
         names: vec!["web".to_owned()],
-        resolvers: Vec::new(),
+        ..Member::default()
     };
     NetworkNames { members: vec![member], ..NetworkNames::default() }
 }

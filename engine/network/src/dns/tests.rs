@@ -17,7 +17,7 @@ fn member(addresses_of: &[&str], names: &[&str]) -> Member {
     Member {
         addresses: addresses(addresses_of),
         names: names.iter().map(|&name| name.to_owned()).collect(),
-        resolvers: Vec::new(),
+        ..Member::default()
     }
 }
 
@@ -188,7 +188,7 @@ fn answer(packet: &[u8], transport: Transport, names: &Names) -> Vec<u8> {
 #[test]
 fn an_answer_is_as_long_as_the_client_takes() {
     let addresses = (1..=100).map(|last| IpAddr::from([10, 89, 3, last])).collect();
-    let crowd = Member { addresses, names: vec!["crowd".to_owned()], resolvers: Vec::new() };
+    let crowd = Member { addresses, names: vec!["crowd".to_owned()], ..Member::default() };
     let mut names = Names::default();
     names.set("front", &NetworkNames { members: vec![crowd], ..NetworkNames::default() });
     let records = |packet: &[u8]| show(packet).split(' ').filter(|word| word.contains('.')).count();

@@ -47,9 +47,7 @@ impl Outside {
             client.lease = Some(lease);
             client.namespace = Some(namespace);
         }
-        for it in &joined.networks {
-            self.tell_names(&it.network);
-        }
+        self.tell_names_of(&joined);
         Ok(joined)
     }
 
@@ -73,8 +71,8 @@ impl Outside {
             lease.joined.networks.push(joined.clone());
             let lease = lease.clone();
             self.redirect(&lease);
+            self.tell_names_of(&lease.joined);
         }
-        self.tell_names(&joined.network);
         Ok(joined)
     }
 
@@ -88,6 +86,7 @@ impl Outside {
         let lease = lease.clone();
         self.redirect(&lease);
         self.release(&lease.join.id, &[joined]);
+        self.tell_names_of(&lease.joined);
         Ok(())
     }
 
@@ -142,6 +141,13 @@ impl Outside {
         Ok(())
     }
 
+    /// Tells the name server who is on these networks.
+    fn tell_names_of(&mut self, joined: &Joined) {
+        for it in &joined.networks {
+            self.tell_names(&it.network);
+        }
+    }
+
     /// Tells the name server who is on a network.
     fn tell_names(&mut self, network: &str) {
         let mut names = NetworkNames::default();
@@ -155,6 +161,7 @@ impl Outside {
             }
             names.members.push(Member {
                 addresses: joined.addresses.iter().map(|it| it.address).collect(),
+                elsewhere: lease.joined.addresses().collect(),
                 names: lease.join.names.iter().chain(&joined.aliases).cloned().collect(),
                 resolvers: lease.join.dns_servers.clone(),
             });
