@@ -23,8 +23,6 @@ pub struct ScopeRequest<'a> {
     pub description: &'a str,
     /// `Slice=`; `None` is the manager's default.
     pub slice: Option<&'a str>,
-    /// The processes to be moved into it.
-    pub pids: &'a [u32],
     /// `Delegate=`: the cgroup below belongs to us.
     pub delegate: bool,
 }
@@ -94,15 +92,21 @@ pub(super) fn ask<T>(
     }
 }
 
-/// Makes a scope and waits until systemd has moved the processes into it.
+/// Makes a scope and waits until systemd has moved processes into it. Which they are is asked as soon as the manager could be
+/// told; if there are none there is no scope.
 ///
 /// # Errors
 /// [`ManagerError`].
-pub fn start_scope(bus: &Bus, request: &ScopeRequest<'_>) -> Result<(), ManagerError> {
+pub fn start_scope(
+    bus: &Bus,
+    request: &ScopeRequest<'_>,
+    pids: impl Fn() -> Vec<u32>,
+) -> Result<(), ManagerError> {
     let deed = format!("make the scope `{}`", request.name);
-    match ask(bus, &deed, async |link| scope_job(link, request).await)? {
-        Ok(result) if result == "done" => Ok(()),
-        Ok(result) => Err(ManagerError::Job { deed, result }),
+    match ask(bus, &deed, async |link| scope_job(link, request, pids).await)? {
+        Ok(None) => Ok(()),
+        Ok(Some(result)) if result == "done" => Ok(()),
+        Ok(Some(result)) => Err(ManagerError::Job { deed, result }),
         Err(fault) if fault.is("org.freedesktop.systemd1.UnitExists") => {
             Err(ManagerError::Exists { deed, unit: request.name.to_owned() })
         }
@@ -110,12 +114,23 @@ pub fn start_scope(bus: &Bus, request: &ScopeRequest<'_>) -> Result<(), ManagerE
     }
 }
 
-/// Asks for the scope and waits for the end of the job.
-async fn scope_job(link: &Link, request: &ScopeRequest<'_>) -> zbus::Result<String> {
-    let mut removed = job_ends(link).await?;
+/// Asks for the scope and gives the result of the job.
+async fn scope_job(
+    link: &Link,
+    request: &ScopeRequest<'_>,
+    pids: impl Fn() -> Vec<u32>,
+) -> zbus::Result<Option<String>> {
+    // Of this job alone. Its end is told to whoever asked for it, also without `Subscribe`, which would have the manager tell
+    // everything of every unit.
+    let rule = job_removed().arg(2, request.name).build()?;
+    let mut removed = MessageStream::for_match_rule(rule, &link.connection, None).await?;
+    let pids = pids();
+    if pids.is_empty() {
+        return Ok(None);
+    }
     let mut properties: Vec<(&str, Variant<'_>)> = vec![
         ("Description", Variant::from(request.description)),
-        ("PIDs", Variant::from(request.pids.to_vec())),
+        ("PIDs", Variant::from(pids)),
         ("Delegate", Variant::from(request.delegate)),
         // A scope that failed must not keep its name.
         ("CollectMode", Variant::from("inactive-or-failed")),
@@ -126,20 +141,20 @@ async fn scope_job(link: &Link, request: &ScopeRequest<'_>) -> zbus::Result<Stri
     let auxiliary: Vec<(&str, Vec<(&str, Variant<'_>)>)> = Vec::new();
     let arguments = (request.name, "fail", properties, auxiliary);
     let answer = link.call(MANAGER, "StartTransientUnit", &arguments).await?;
-    end_of_job(&mut removed, answer.body().deserialize()?).await
+    end_of_job(&mut removed, answer.body().deserialize()?).await.map(Some)
 }
 
 /// The ends of all jobs from now on; asked for before a job is made, so that its end is not missed.
 pub(super) async fn job_ends(link: &Link) -> zbus::Result<MessageStream> {
-    let rule = MatchRule::builder()
-        .msg_type(zbus::message::Type::Signal)
-        .path(PATH)
-        .interface(INTERFACE)
-        .member("JobRemoved")
-        .build()?;
-    let removed = MessageStream::for_match_rule(rule, &link.connection, None).await?;
+    let removed = MessageStream::for_match_rule(job_removed().build()?, &link.connection, None).await?;
     link.call(MANAGER, "Subscribe", &()).await?;
     Ok(removed)
+}
+
+/// The manager's word that a job has ended; its third argument is the unit.
+fn job_removed() -> zbus::match_rule::Builder<'static> {
+    let rule = MatchRule::builder().msg_type(zbus::message::Type::Signal);
+    rule.path(PATH).interface(INTERFACE).member("JobRemoved")
 }
 
 /// Waits for the end of a job and gives its result.
