@@ -121,9 +121,9 @@ fn source_address(any: IpAddr, elsewhere: IpAddr) -> Option<IpAddr> {
 /// Whether the program has the option, by its name among the strings of the program file: asking it by `--help` takes
 /// ten times as long, and versions are written in too many ways.
 fn maps_guest_address(pasta: &Path) -> bool {
-    const OPTION: &[u8] = b"map-guest-addr\0";
+    const OPTION: &[u8] = b"\0map-guest-addr\0";
     let Ok(program) = std::fs::read(pasta) else { return false };
-    program.split_inclusive(|byte| *byte == 0).any(|string| string == OPTION)
+    memchr::memmem::find(&program, OPTION).is_some()
 }
 
 #[cfg(test)]

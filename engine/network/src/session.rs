@@ -54,14 +54,18 @@ impl Starting {
         let flags = rustix::fs::fcntl_getfl(&helpers_words).map_err(|err| failed(err.into()))?;
         rustix::fs::fcntl_setfl(&helpers_words, flags | OFlags::NONBLOCK)
             .map_err(|err| failed(err.into()))?;
+        let program = build_for_this_processor(&plan.program);
         let mut command = if plan.own_mounts {
             let unshare = pontoon_rootless::helper::find("unshare", "util-linux")
                 .map_err(|source| NetworkError::Missing { source })?;
             let mut command = Command::new(unshare);
-            command.args(["--mount", "--propagation", "private", "--"]).arg(&plan.program);
+            command.args(["--mount", "--propagation", "private", "--"]).arg(&program);
             command
         } else {
-            Command::new(&plan.program)
+            let mut command = Command::new(&program);
+            // What it is depends on its name.
+            command.arg0(&plan.program);
+            command
         };
         // A group of its own: Ctrl-C is for the container, not for its network.
         command.env_clear().current_dir(directory).process_group(0);
@@ -360,6 +364,22 @@ fn make_place_in_tmp(directory: &Path) -> io::Result<()> {
 /// Where pasta's files are: in the container's runtime directory, or where the link there says.
 fn place(directory: &Path) -> PathBuf {
     fs::read_link(directory.join(PLACE)).unwrap_or_else(|_| directory.to_owned())
+}
+
+/// pasta's package brings a second build beside the plain one, which, where the processor has AVX2, does nothing but become
+/// that: a millisecond saved.
+fn build_for_this_processor(program: &Path) -> PathBuf {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2")
+        && let Ok(mut other) = fs::canonicalize(program).map(PathBuf::into_os_string)
+    {
+        other.push(".avx2");
+        let other = PathBuf::from(other);
+        if other.exists() {
+            return other;
+        }
+    }
+    program.to_owned()
 }
 
 /// Removes what helpers leave in the directory; what is not there needs no removing.
