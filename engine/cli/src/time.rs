@@ -2,6 +2,7 @@
 //!
 //! The clock itself is read by the face, once, and handed in.
 
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
@@ -64,12 +65,12 @@ pub fn unix_or_never(moment: Option<SystemTime>) -> i64 {
 
 /// The time as Go's `time.Time` prints itself, in the zone of the host: `2026-11-21 02:33:40.833988111 +0000 UTC`.
 pub fn go_words(moment: SystemTime) -> String {
-    in_go_words(timestamp(moment), TimeZone::system())
+    in_go_words(timestamp(moment), zone())
 }
 
 /// The time as C's `asctime` prints it, in the zone of the host: `Sun Dec 21 16:42:01 2025`.
 pub fn calendar_words(moment: SystemTime) -> String {
-    timestamp(moment).to_zoned(TimeZone::system()).strftime("%a %b %e %H:%M:%S %Y").to_string()
+    timestamp(moment).to_zoned(zone()).strftime("%a %b %e %H:%M:%S %Y").to_string()
 }
 
 /// The same for a time written in RFC 3339, in UTC; the text itself where it is no time.
@@ -78,6 +79,20 @@ pub(crate) fn go_words_of_rfc3339(text: &str) -> String {
         return "0001-01-01 00:00:00 +0000 UTC".to_owned();
     }
     text.parse().map_or_else(|_| text.to_owned(), |stamp| in_go_words(stamp, TimeZone::UTC))
+}
+
+/// The zone of the host, read once.
+///
+/// To tell it with its name, jiff lists all zones that there are, which takes longer than everything else that `ps` does; the
+/// name is asked by nobody.
+fn zone() -> TimeZone {
+    static ZONE: OnceLock<TimeZone> = OnceLock::new();
+    let local = || TimeZone::tzif("local", &std::fs::read("/etc/localtime").ok()?).ok();
+    let read = || match std::env::var_os("TZ") {
+        None => local().unwrap_or_else(TimeZone::system),
+        Some(_) => TimeZone::system(),
+    };
+    ZONE.get_or_init(read).clone()
 }
 
 fn in_go_words(stamp: Timestamp, zone: TimeZone) -> String {
