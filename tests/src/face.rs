@@ -13,7 +13,7 @@ const USAGE: &str = "usage: testhost COMMAND
   peers                    install the programs that the rooms' own tests need
   shell [USER] [podman]    boot a fresh host with the product installed and open a shell in it
   demo                     show the main job: a file becomes a running service
-  bench [QUICK]            our times beside Podman's, as ratios
+  bench [quick] [PART...]  our times beside Podman's, as ratios
   run SCRIPT [USER]        boot a fresh host, run a bash script in it, and leave with its exit status
 ";
 
@@ -42,7 +42,7 @@ pub fn run(words: &[&str]) -> i32 {
             interactive(&host, user, &["bash", "-l"])
         }
         ["demo"] => demo(),
-        ["bench", rest @ ..] => bench::run(!rest.is_empty()),
+        ["bench", rest @ ..] => bench::run(rest),
         ["run", script, rest @ ..] => {
             let host = furnished(Kind::Product);
             let script = std::fs::read_to_string(script).expect("a readable script");

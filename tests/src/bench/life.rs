@@ -88,7 +88,9 @@ impl Bench {
     fn deed(&mut self, rounds: usize, (work, budget, before, deed): Deed) {
         eprintln!("bench: {work}");
         let shown = self.script(&format!(
-            "for n in $(seq {rounds}); do for e in pontoon podman; do {{ {before}; :; }} >/dev/null 2>&1
+            "for n in $(seq {rounds}); do for e in pontoon podman; do {{ :
+             {before}
+             }} >/dev/null 2>&1
              begin=${{EPOCHREALTIME/./}}; {deed} >/dev/null 2>&1 || echo failed: $e {work} >&2; end=${{EPOCHREALTIME/./}}
              echo $e $((end - begin)); done; done"
         ));

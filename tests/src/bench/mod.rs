@@ -27,10 +27,33 @@ struct Bench {
 
 const B: &str = crate::shared::B;
 
-/// Runs all of it and prints the table; `quick` measures less often and leaves the long pulls out.
-pub fn run(quick: bool) -> i32 {
+/// What can be measured by itself, by its name.
+type Part = (&'static str, fn(&mut Bench));
+
+const PARTS: [Part; 8] = [
+    ("commands", Bench::commands),
+    ("crun", Bench::bare_crun),
+    ("generator", Bench::generator),
+    ("memory", Bench::memory),
+    ("life", Bench::life),
+    ("many", Bench::many),
+    ("units", Bench::units),
+    ("pull", Bench::pull),
+];
+
+/// Runs all of it, or the parts that are named, and prints the table. The word `quick` measures less often and leaves the long
+/// pulls out.
+pub fn run(words: &[&str]) -> i32 {
+    let quick = words.contains(&"quick");
+    let asked: Vec<&str> = words.iter().copied().filter(|it| *it != "quick").collect();
+    if let Some(unknown) = asked.iter().find(|it| PARTS.iter().all(|(name, _)| name != *it)) {
+        let names: Vec<&str> = PARTS.iter().map(|(name, _)| *name).collect();
+        eprintln!("there is no `{unknown}`, but: {}", names.join(", "));
+        return 2;
+    }
     let mut images = vec![image::BUSYBOX];
-    if !quick {
+    let is_wanted = |name| if asked.is_empty() { !(quick && name == "pull") } else { asked.contains(&name) };
+    if is_wanted("pull") {
         images.push(image::BIG);
     }
     let dir = image::provide(&images);
@@ -44,15 +67,10 @@ pub fn run(quick: bool) -> i32 {
     }
     let mut bench = Bench { host, rounds: if quick { 7 } else { 25 }, rows: Vec::new() };
     bench.host.alice(&format!("pontoon pull -q {B} && podman pull -q --tls-verify=false {B}")).ok();
-    bench.commands();
-    bench.bare_crun();
-    bench.generator();
-    bench.memory();
-    bench.life();
-    bench.many();
-    bench.units();
-    if !quick {
-        bench.pull();
+    for (name, part) in PARTS {
+        if is_wanted(name) {
+            part(&mut bench);
+        }
     }
     bench.print();
     0
