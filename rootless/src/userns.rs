@@ -131,14 +131,18 @@ pub fn write_maps(pid: Pid, maps: &IdMaps) -> Result<(), UserNamespaceError> {
     begin_maps(pid, maps)?.finish()
 }
 
-/// Maps that are being written.
+/// Maps that are being written: while `newuidmap` and `newgidmap` work, which takes some milliseconds, other things can be done.
 #[derive(Debug)]
-struct Mapping {
+pub struct Mapping {
     /// `newuidmap` and `newgidmap`, if they are needed.
     helpers: Option<(Child, Result<Child, UserNamespaceError>)>,
 }
 
-fn begin_maps(pid: Pid, maps: &IdMaps) -> Result<Mapping, UserNamespaceError> {
+/// Begins what [`write_maps`] does.
+///
+/// # Errors
+/// See [`UserNamespaceError`].
+pub fn begin_maps(pid: Pid, maps: &IdMaps) -> Result<Mapping, UserNamespaceError> {
     let is_root = geteuid().is_root();
     if !is_root && maps.is_single() {
         write_file(pid, "setgroups", "deny")?;
@@ -153,7 +157,11 @@ fn begin_maps(pid: Pid, maps: &IdMaps) -> Result<Mapping, UserNamespaceError> {
 }
 
 impl Mapping {
-    fn finish(self) -> Result<(), UserNamespaceError> {
+    /// Waits until the maps are written.
+    ///
+    /// # Errors
+    /// See [`UserNamespaceError`].
+    pub fn finish(self) -> Result<(), UserNamespaceError> {
         let Some((uids, gids)) = self.helpers else { return Ok(()) };
         let uids = finish_helper("newuidmap", uids);
         finish_helper("newgidmap", gids?)?;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use pontoon_cli::args::{self, ArgsError};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
+use pontoon_lifecycle::start;
 
 fn main() -> ExitCode {
     let mut words = std::env::args_os();
@@ -16,6 +17,9 @@ fn main() -> ExitCode {
         return finish(
             output::line(args::version_line(name)).map(|()| ExitStatus::Success).map_err(Into::into),
         );
+    }
+    if args::starts_containers(&words) {
+        start::hasten();
     }
     match args::parse(words) {
         Ok(invocation) => finish(commands::dispatch(invocation, name)),

@@ -1,7 +1,9 @@
 //! Starting: the plan is handed to a supervisor, which becomes us, or runs beside us.
 
+use std::cell::{OnceCell, RefCell};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
+use std::iter;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -223,8 +225,8 @@ fn place(host: &Host, mode: CgroupMode) -> Place {
     }
 }
 
-/// Begins what is slow about a start and needs nothing to be known yet: called first of all by whoever is going to start a
-/// container, unless it is known to have no control group. It must have a single thread still.
+/// Begins what is slow about a start and needs nothing to be known yet: called before anything else by whoever is going to
+/// start a container, as far as is known then. It must have a single thread still.
 pub fn hasten() {
     cgroup::hasten_moves();
 }
@@ -326,7 +328,11 @@ pub fn start(
     command.process_group(0);
     let child = command.spawn().map_err(failed)?;
     drop((report_write, gate_read, theirs));
-    // The disk and the service manager work side by side.
+    let reports = RefCell::new(BufReader::new(File::from(report_read)));
+    let first = OnceCell::new();
+    // What the supervisor says first: which processes it has made, or why it has not.
+    let begun = || first.get_or_init(|| next_report(&mut reports.borrow_mut()));
+    // The disk, the service manager and the supervisor work side by side.
     std::thread::scope(|threads| {
         let syncing = (!unsynced.is_empty()).then(|| threads.spawn(|| unsynced.sync()));
         if let Place::Scope(bus) = &place {
@@ -334,7 +340,11 @@ pub fn start(
             let turn = turn::take(&store.paths().run).map_err(failed)?;
             // The bus may have given up on who connected long ago and said nothing.
             let fresh = if turn.waited { connect_to_manager(host).ok() } else { None };
-            scope(fresh.as_ref().unwrap_or(bus), record, child.id())?;
+            let pids = || match begun() {
+                Some(Report::Begun { pids }) => iter::once(child.id()).chain(pids.iter().copied()).collect(),
+                _ => Vec::new(),
+            };
+            scope(fresh.as_ref().unwrap_or(bus), record, child.id(), pids)?;
         }
         match syncing.map(std::thread::ScopedJoinHandle::join) {
             Some(Ok(synced)) => synced.map_err(StartError::from),
@@ -342,9 +352,15 @@ pub fn start(
             None => Ok(()),
         }
     })?;
-    rustix::io::write(&gate_write, b"1").map_err(|err| failed(err.into()))?;
-    let mut reports = BufReader::new(File::from(report_read));
-    match next_report(&mut reports) {
+    let report = match begun() {
+        Some(Report::Begun { .. }) => {
+            rustix::io::write(&gate_write, b"1").map_err(|err| failed(err.into()))?;
+            next_report(&mut reports.borrow_mut())
+        }
+        other => other.clone(),
+    };
+    let mut reports = reports.into_inner();
+    match report {
         Some(Report::Started { pid } | Report::Initialized { pid }) => Ok(Started { reports, pid, terminal }),
         Some(Report::Failed(report)) => {
             // Its last deeds are done when it closes the pipe.
@@ -352,7 +368,7 @@ pub fn start(
             let causes = Causes::of(report.chain.get(1..).unwrap_or_default());
             Err(StartError::Failed(report, causes))
         }
-        Some(Report::Exited { .. }) | None => Err(StartError::Vanished),
+        Some(Report::Begun { .. } | Report::Exited { .. }) | None => Err(StartError::Vanished),
     }
 }
 
@@ -367,24 +383,21 @@ fn start_slice(host: &Host, store: &Store, bus: &Bus, record: &ContainerRecord) 
     }
 }
 
-/// Asks for a scope around the supervisor. One of the last run may still be on its way out; then it gets another name.
-fn scope(bus: &Bus, record: &ContainerRecord, pid: u32) -> Result<(), StartError> {
+/// Asks for a scope around the supervisor and what it has made. One of the last run may still be on its way out; then it gets another name.
+fn scope(
+    bus: &Bus,
+    record: &ContainerRecord,
+    supervisor: u32,
+    pids: impl Fn() -> Vec<u32>,
+) -> Result<(), StartError> {
     let description = format!("Pontoon container {}", record.name);
     let ask = |name: &str| {
-        start_scope(
-            bus,
-            &ScopeRequest {
-                name,
-                pids: &[pid],
-                description: &description,
-                slice: record.request.cgroup_parent.as_deref(),
-                delegate: true,
-            },
-        )
+        let slice = record.request.cgroup_parent.as_deref();
+        start_scope(bus, &ScopeRequest { name, description: &description, slice, delegate: true }, &pids)
     };
     // If it fails, the gate is dropped unopened, which ends the supervisor.
     match ask(&format!("pontoon-{}.scope", record.id)) {
-        Err(ManagerError::Exists { .. }) => Ok(ask(&format!("pontoon-{}-{pid}.scope", record.id))?),
+        Err(ManagerError::Exists { .. }) => Ok(ask(&format!("pontoon-{}-{supervisor}.scope", record.id))?),
         other => Ok(other?),
     }
 }
@@ -420,7 +433,10 @@ impl Started {
         loop {
             match next_report(&mut self.reports)? {
                 Report::Exited { code } => return Some(code),
-                Report::Initialized { .. } | Report::Started { .. } | Report::Failed(_) => {}
+                Report::Begun { .. }
+                | Report::Initialized { .. }
+                | Report::Started { .. }
+                | Report::Failed(_) => {}
             }
         }
     }

@@ -9,7 +9,7 @@ use pontoon_monitor::plan::MonitorPlan;
 use pontoon_network::join::{Attachment, Join, Joined};
 use pontoon_network::lease::{Lease, LeaseError, Outer, Reply, again};
 use pontoon_rootless::userns::NewNamespace;
-use pontoon_runtime::start::{self, StartError};
+use pontoon_runtime::start::StartError;
 use rustix::fs::{Mode, OFlags};
 
 use crate::finish;
@@ -24,15 +24,12 @@ pub struct Early {
     pub lease: Option<Lease>,
 }
 
-/// Begins what is slow about a launch and needs nothing but the plan: the container's user namespace, and for one on networks the
-/// connection to the unit that has them, since its user namespace is made below that unit's.
+/// Begins what a container on networks needs before anything else of it is there: the connection to the unit that has them, and
+/// the container's user namespace, which is made below that unit's. Others need nothing of it.
 pub fn begin(plan: &MonitorPlan) -> Result<Early, LaunchError> {
     let namespaces = &plan.container.namespaces;
     if plan.network.join.is_none() {
-        // Where it has no cgroup of its own to wait for there is nothing to be gained.
-        let maps = start::early_maps(namespaces).filter(|_| plan.cgroup.own);
-        let namespace = maps.map(NewNamespace::begin).transpose().map_err(StartError::from)?;
-        return Ok(Early { namespace, lease: None });
+        return Ok(Early::default());
     }
     let (lease, outer) = Lease::begin(&runtime_directory())?;
     let below = |outer: &Outer| {
@@ -43,10 +40,7 @@ pub fn begin(plan: &MonitorPlan) -> Result<Early, LaunchError> {
         let maps = maps.filter(|_| namespaces.joined.is_none());
         maps.map(|maps| NewNamespace::begin_below(outer.namespace.as_fd(), &maps.within(&outer.maps)))
     };
-    let namespace = match &outer {
-        Some(outer) => below(outer),
-        None => start::early_maps(namespaces).map(NewNamespace::begin),
-    };
+    let namespace = outer.as_ref().and_then(below);
     Ok(Early { namespace: namespace.transpose().map_err(StartError::from)?, lease: Some(lease) })
 }
 

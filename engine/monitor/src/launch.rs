@@ -1,4 +1,7 @@
-//! From the plan to a running payload: cgroup, files, process, network, in this order.
+//! From the plan to a running payload: files, process, network, cgroup, in this order.
+//!
+//! The first process begins its work where we are; once both of us are where we belong (in our scope), it is moved to the
+//! container's group. So nobody waits for the service manager with nothing to do.
 
 use std::fs;
 use std::io;
@@ -18,7 +21,7 @@ use pontoon_runtime::devices::{self, DeviceRule};
 use pontoon_runtime::fuse;
 use pontoon_runtime::hooks::{HookFailure, Stage, Status};
 use pontoon_runtime::plan::{MountSource, Namespaces, RootfsSource};
-use pontoon_runtime::start::{Extras, Held, Running, StandardStreams, StartError, Starting};
+use pontoon_runtime::start::{self, Extras, Held, Running, StandardStreams, StartError, Starting};
 use pontoon_runtime::visit;
 use pontoon_storage::VolumeHandle;
 use rustix::fs::{Mode, OFlags, XattrFlags};
@@ -27,6 +30,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::connect::{self, Connected, Early};
 use crate::course::Course;
+use crate::gate::Gate;
 use crate::output::Log;
 use crate::{finish, pod, seal};
 
@@ -60,6 +64,9 @@ pub enum LaunchError {
     /// The program that decides about devices.
     #[error("cannot limit the container to its devices")]
     Devices(#[source] io::Error),
+    /// Who started us does not want it any more: nothing is to be told, nor to be put in order.
+    #[error("nobody waits for the container any more")]
+    Unwanted,
     /// Anything around them.
     #[error("cannot {deed}")]
     Io {
@@ -89,7 +96,7 @@ impl LaunchError {
             Self::Devices(_) => Some(
                 "the kernel needs CONFIG_CGROUP_BPF, and whoever starts us must leave us CAP_BPF or CAP_SYS_ADMIN".to_owned(),
             ),
-            Self::NoSharedMemory | Self::Io { .. } => None,
+            Self::NoSharedMemory | Self::Unwanted | Self::Io { .. } => None,
         }
     }
 
@@ -143,29 +150,25 @@ pub struct Begun {
     pub rootfs: Option<OwnedFd>,
 }
 
-/// Starts the container, or sets it up if it `holds`. What was begun is noted in `begun` as it happens; `early` was begun before.
+/// Starts the container, or sets it up if it `holds`. What was begun is noted in `begun` as it happens. `gate` is to be passed
+/// before our groups can be made, if we are not where we belong.
 pub fn launch(
     plan: &MonitorPlan,
     course: &Course,
     holds: bool,
     filter: Vec<SockFilter>,
-    early: Early,
+    mut gate: Option<Gate<'_>>,
     begun: &mut Begun,
     manager: Option<&Notifier>,
 ) -> Result<Launched, LaunchError> {
     let current = current(plan, course)?;
     let plan = current.as_ref().unwrap_or(plan);
+    let Early { namespace, lease } = connect::begin(plan)?;
     let deed = match &plan.log {
         LogPlan::File { path, .. } => format!("open the log `{}`", path.display()),
         _ => "open the log".to_owned(),
     };
     let log = Log::open(plan).map_err(LaunchError::io(deed))?;
-    let base = move_aside(plan)?;
-    // Whoever held the namespace is gone now, which has to be before the group's controllers are switched on.
-    let Early { namespace, lease } = early;
-    let namespace = namespace.map(NewNamespace::finish).transpose().map_err(StartError::from)?;
-    let cgroup = base.map(|base| make_cgroup(plan, &base, &course.limits)).transpose()?;
-    begun.cgroup = cgroup.as_ref().map(|it| it.0.clone());
     write_files(plan)?;
     pod::be_known(plan)?;
     let notify = match plan.notify {
@@ -187,15 +190,34 @@ pub fn launch(
         looks_first: holds,
         ..Extras::default()
     };
-    let in_cgroup = cgroup.as_ref().map(|it| it.1.as_fd());
+    let can_be_moved = start::can_be_moved(&plan.container) && lease.is_none();
+    if let Some(mut gate) = gate.take_if(|_| !can_be_moved) {
+        gate.announce(Vec::new());
+        gate.pass()?;
+    }
+    let namespace = namespace.map(NewNamespace::finish).transpose().map_err(StartError::from)?;
     let namespace = namespace.as_ref().map(AsFd::as_fd);
-    let mut starting = Starting::begin(&plan.container, &extras, streams, in_cgroup, namespace)?;
-    starting.map_ids(&plan.container.namespaces)?;
+    let mut starting = Starting::begin(&plan.container, &extras, streams, namespace)?;
     let pid = starting.pid().as_raw_nonzero().get();
+    let first = pid.cast_unsigned();
+    if let Some(gate) = &mut gate {
+        gate.announce(vec![first]);
+    }
+    starting.map_ids()?;
+    let goes_on = gate.is_none() || start::keeps_owner(&plan.container.namespaces);
+    if goes_on {
+        starting.mapped()?;
+    }
     let joining = lease.map(|it| connect::ask(plan, it, pid)).transpose()?;
+    gate.map_or(Ok(()), Gate::pass)?;
+    let cgroup = place(plan, &course.limits, first, begun)?;
+    if !goes_on {
+        starting.mapped()?;
+    }
+    starting.placed()?;
     let connect = || {
         let helper = plan.network.helper.as_ref();
-        let begin = |it| pontoon_network::Starting::begin(it, pid.cast_unsigned(), &plan.run_directory);
+        let begin = |it| pontoon_network::Starting::begin(it, first, &plan.run_directory);
         helper.map(begin).transpose()
     };
     // The helper connects the namespace while the process makes its mounts, unless it cannot be found before they are made:
@@ -300,41 +322,41 @@ fn files_namespace(namespaces: &Namespaces, pid: i32) -> io::Result<Option<Owned
     Ok(Some(if namespaces.mounter.is_some() { sys::parent_namespace(&own)? } else { own }))
 }
 
-/// Moves us aside into `supervisor`, and gives the group above it, if the container has one of its own: a group that has
-/// sub-groups with controllers may not hold processes itself (cgroups(7), "no internal processes").
-fn move_aside(plan: &MonitorPlan) -> Result<Option<Cgroup>, LaunchError> {
+/// Makes the container's groups, if it has any of its own: `payload` with its limits, for its first process, and `supervisor`
+/// beside that for us and what helps us, for a group that has sub-groups with controllers may not hold processes itself
+/// (cgroups(7), "no internal processes").
+fn place(
+    plan: &MonitorPlan,
+    limits: &[Limit],
+    first: u32,
+    begun: &mut Begun,
+) -> Result<Option<(Cgroup, OwnedFd)>, LaunchError> {
     if !plan.cgroup.own {
         return Ok(None);
     }
     let mut base = Cgroup::of(None)?;
     let name = base.path().file_name().unwrap_or_default().to_string_lossy();
     if name.starts_with(state::SUPERVISOR_CGROUP) {
-        // We were started by somebody who sits there.
+        // We were started by somebody who sits there, or this is not our first run.
         base = Cgroup::at(base.path().parent().unwrap_or(Path::new("/")).to_owned());
     }
-    base.child(&cgroup_name(plan, state::SUPERVISOR_CGROUP))?.enter(0)?;
-    Ok(Some(base))
-}
-
-/// Makes `payload` beside us, with its limits.
-fn make_cgroup(
-    plan: &MonitorPlan,
-    base: &Cgroup,
-    limits: &[Limit],
-) -> Result<(Cgroup, OwnedFd), LaunchError> {
-    base.enable_controllers();
+    let supervisor = base.child(&cgroup_name(plan, state::SUPERVISOR_CGROUP))?;
+    supervisor.enter(0)?;
     let payload_name = cgroup_name(plan, state::PAYLOAD_CGROUP);
     if plan.cgroup.devices.is_some() {
         // One that is left over would keep its old program beside the new one.
         let _ = Cgroup::at(base.path().join(&payload_name)).remove();
     }
     let payload = base.child(&payload_name)?;
+    begun.cgroup = Some(payload.clone());
+    payload.enter(first)?;
+    base.enable_controllers();
     limits::apply(limits, &payload)?;
     let handle = payload.open()?;
     if let Some(rules) = &plan.cgroup.devices {
         filter_devices(rules, &handle).map_err(LaunchError::Devices)?;
     }
-    Ok((payload, handle))
+    Ok(Some((payload, handle)))
 }
 
 /// Named after the container: what is left of a former run in the same unit must not be mistaken for this one.

@@ -7,6 +7,7 @@ mod check;
 mod connect;
 mod course;
 mod finish;
+mod gate;
 mod init;
 mod launch;
 mod output;
@@ -36,8 +37,8 @@ use pontoon_monitor::state::{self, ExitRecord, FailureReport, Report, RunState};
 use pontoon_monitor::time;
 use pontoon_rootless::sys::inherited_fd;
 
-use crate::connect::Early;
 use crate::course::Course;
+use crate::gate::Gate;
 use crate::launch::{Begun, LaunchError, launch};
 use crate::supervise::{Halt, Supervisor};
 use crate::tell::Teller;
@@ -77,14 +78,7 @@ fn main() -> ExitCode {
         Ok(received) => received,
         Err(err) => return failed_before(&format!("cannot read the plan: {err}")),
     };
-    // Before the gate, for whoever opens it waits for the service manager.
-    let early = connect::begin(&received.plan);
-    if let Some(gate) = arguments.gate
-        && !matches!(rustix::io::retry_on_intr(|| rustix::io::read(&gate, &mut [0u8; 1])), Ok(1))
-    {
-        return exit(125);
-    }
-    exit(supervise(received, early, arguments.report, arguments.terminal))
+    exit(supervise(received, arguments.gate, arguments.report, arguments.terminal))
 }
 
 fn exit(code: i32) -> ExitCode {
@@ -117,12 +111,11 @@ fn read_arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments, 
 /// The container's runs, from the plan to the last exit code: one, unless its policy wants more.
 fn supervise(
     received: Received,
-    early: Result<Early, LaunchError>,
+    mut gate: Option<OwnedFd>,
     report: Option<OwnedFd>,
     mut terminal: Option<OwnedFd>,
 ) -> i32 {
     let Received { plan, filter } = received;
-    let mut early = Some(early);
     let manager = match plan.notify {
         NotifyPlan::Ignore => None,
         NotifyPlan::Monitor | NotifyPlan::Healthy | NotifyPlan::Container => Notifier::from_environment(),
@@ -148,11 +141,11 @@ fn supervise(
         let mut begun = Begun::default();
         let holds = plan.holds && is_first;
         let started_at = if holds { 0 } else { time::now() };
-        let early = early.take().unwrap_or_else(|| connect::begin(&plan));
-        let launched = early
-            .and_then(|it| launch(&plan, &course, holds, filter.clone(), it, &mut begun, manager.as_ref()));
+        let gate = gate.take().map(|word| Gate { word, reporter: &mut reporter });
+        let launched = launch(&plan, &course, holds, filter.clone(), gate, &mut begun, manager.as_ref());
         let mut launched = match launched {
             Ok(launched) => launched,
+            Err(LaunchError::Unwanted) => return 125,
             Err(err) => {
                 let exit = ExitRecord { restarts, started_at: last_start, ..ExitRecord::default() };
                 let report = FailureReport::new(&err, err.hint(), err.exit_code());

@@ -95,6 +95,11 @@ pub struct ExitRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Report {
+    /// What the container consists of so far, for whoever puts it where it belongs.
+    Begun {
+        /// Pids of processes beside the supervisor, as the host sees them.
+        pids: Vec<u32>,
+    },
     /// Everything is set up, and the first process waits.
     Initialized {
         /// Its pid.

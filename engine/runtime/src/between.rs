@@ -62,7 +62,6 @@ pub(crate) struct Between {
 /// what came of it; the value is the child's exit code.
 pub(crate) fn begin<T>(
     way: Way<'_>,
-    cgroup: Option<BorrowedFd<'_>>,
     (ours, theirs): (OwnedFd, OwnedFd),
     work: impl FnOnce(&OwnedFd) -> Result<T, Failure>,
     go_on: impl FnOnce(T, OwnedFd) -> i32,
@@ -72,7 +71,7 @@ pub(crate) fn begin<T>(
         (None, None) if way.mounter.is_some() && way.namespace.is_none() => CloneFlags::MOUNT,
         _ => CloneFlags::default(),
     };
-    match sys::clone(flags, cgroup).map_err(StartError::Clone)? {
+    match sys::clone(flags, None).map_err(StartError::Clone)? {
         Cloned::Parent { pid, pidfd } => {
             drop(theirs);
             let between = Between { pid, pidfd, socket: ours };

@@ -15,6 +15,8 @@ use rustix::net::{
 
 /// The supervisor wrote the id maps.
 pub const MAPPED: u8 = b'U';
+/// The process is in its cgroup.
+pub const PLACED: u8 = b'C';
 /// The supervisor's helper mounted the root file system.
 pub const ROOTFS: u8 = b'F';
 /// What is done outside before the root is changed is done.

@@ -6,9 +6,8 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use pontoon_rootless::idmap::IdMaps;
 use pontoon_rootless::sys::{self, CloneFlags, Cloned, SockFilter};
-use pontoon_rootless::userns::{self, UserNamespaceError};
+use pontoon_rootless::userns::{self, Mapping, UserNamespaceError};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 
@@ -16,8 +15,8 @@ use crate::between::{self, Way};
 use crate::child::{self, FirstProcess};
 use crate::fuse::FuseError;
 use crate::mapped::IdSpaces;
-use crate::message::{self, Failure, GO, MAPPED, PIVOT, ROOTFS, Report};
-use crate::plan::{JoinedNamespaces, Namespaces, Plan, Process};
+use crate::message::{self, Failure, GO, MAPPED, PIVOT, PLACED, ROOTFS, Report};
+use crate::plan::{JoinedNamespaces, Namespaces, Plan, Process, RootfsSource};
 
 /// What the first process gets as its standard streams.
 #[derive(Debug)]
@@ -113,15 +112,16 @@ pub struct Starting {
     child: Option<OwnedFd>,
     socket: OwnedFd,
     terminal: Option<OwnedFd>,
-    /// Whether its ids are mapped.
-    is_mapped: bool,
+    /// Its id maps, as long as they are being written.
+    mapping: Option<Mapping>,
 }
 
 impl Starting {
-    /// Makes the first process, in its namespaces and in `cgroup`. It waits for its id maps.
+    /// Makes the first process, in its namespaces and in the supervisor's own cgroup, and begins to write its id maps, for
+    /// which it waits. What it does then it does by itself, until it must be in its own cgroup (see [`Starting::placed`]).
     ///
     /// Without `streams` the process gets a terminal, if the plan asks for one. `namespace` is its user namespace (or
-    /// that of its mounter, where it has one), if that was made beforehand (see [`early_maps`]).
+    /// that of its mounter, where it has one), with its maps, if that was made beforehand.
     ///
     /// # Errors
     /// See [`StartError`].
@@ -129,7 +129,6 @@ impl Starting {
         plan: &Plan,
         extras: &Extras,
         streams: Option<StandardStreams>,
-        cgroup: Option<BorrowedFd<'_>>,
         namespace: Option<BorrowedFd<'_>>,
     ) -> Result<Self, StartError> {
         let spaces = IdSpaces::make(&plan.rootfs, &plan.mounts)?;
@@ -143,19 +142,21 @@ impl Starting {
             failure.exit_code()
         };
         let Namespaces { user, mounter, joined, .. } = &plan.namespaces;
-        // One that is joined has its maps, and one below a mounter's is given them by that.
-        let is_mapped = user.is_none() || joined.is_some() || mounter.is_some() || namespace.is_some();
         if joined.is_none() && mounter.is_none() && namespace.is_none() {
-            return match sys::clone(flags, cgroup).map_err(StartError::Clone)? {
+            return match sys::clone(flags, None).map_err(StartError::Clone)? {
                 Cloned::Child => {
                     drop(ours);
                     sys::exit_now(become_child(theirs, None, streams))
                 }
                 Cloned::Parent { pid, pidfd } => {
-                    Ok(Self { pid, child: Some(pidfd), socket: ours, terminal: None, is_mapped })
+                    let mut made =
+                        Self { pid, child: Some(pidfd), socket: ours, terminal: None, mapping: None };
+                    made.mapping = user.as_ref().map(|it| userns::begin_maps(pid, it)).transpose()?;
+                    Ok(made)
                 }
             };
         }
+        // One that is joined has its maps, and one below a mounter's is given them by that.
         let (joined, mounter) = (joined.as_ref(), mounter.as_ref());
         let way = Way { joined, mounter, namespace, user: user.as_ref(), flags };
         let open = |_: &OwnedFd| {
@@ -163,10 +164,10 @@ impl Starting {
             mounter.map(|it| child::open_files(&files, &spaces, it)).transpose()
         };
         let go_on = |opened, theirs| become_child(theirs, opened, streams);
-        let between = between::begin(way, cgroup, (ours, theirs), open, go_on)?;
+        let between = between::begin(way, (ours, theirs), open, go_on)?;
         let (pidfd, ours) = between.child()?;
         let pid = pid_of(&pidfd).ok_or(StartError::Vanished)?;
-        Ok(Self { pid, child: Some(pidfd), socket: ours, terminal: None, is_mapped })
+        Ok(Self { pid, child: Some(pidfd), socket: ours, terminal: None, mapping: None })
     }
 
     /// Pid of the first process, as the host sees it.
@@ -175,15 +176,28 @@ impl Starting {
         self.pid
     }
 
-    /// Writes the id maps (none for a container without a user namespace) and lets the process go on with its mounts.
+    /// Waits until the id maps are written; there are none for a container without a user namespace.
     ///
     /// # Errors
     /// See [`StartError`].
-    pub fn map_ids(&self, namespaces: &Namespaces) -> Result<(), StartError> {
-        if let (Some(maps), false) = (&namespaces.user, self.is_mapped) {
-            userns::write_maps(self.pid, maps)?;
-        }
+    pub fn map_ids(&mut self) -> Result<(), StartError> {
+        Ok(self.mapping.take().map(Mapping::finish).transpose().map(drop)?)
+    }
+
+    /// The ids are mapped: lets the process take on its own, and go on with its mounts.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn mapped(&self) -> Result<(), StartError> {
         self.tell(MAPPED)
+    }
+
+    /// The process is in its cgroup by now: lets it go on with what hangs on that.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn placed(&self) -> Result<(), StartError> {
+        self.tell(PLACED)
     }
 
     fn tell(&self, byte: u8) -> Result<(), StartError> {
@@ -272,12 +286,20 @@ impl Held {
     }
 }
 
-/// Maps of the user namespace that can be made before anything else of the container is: its own, whose ids nobody but the
-/// programs of the system can map, which takes a while.
+/// Whether the first process can be made anywhere, and be moved later to where it belongs: one that is made in another
+/// container, or has others put its files together, is somebody else's from the start, or has company.
 #[must_use]
-pub fn early_maps(namespaces: &Namespaces) -> Option<&IdMaps> {
-    let Namespaces { user, mounter, joined, .. } = namespaces;
-    user.as_ref().filter(|maps| joined.is_none() && mounter.is_none() && !maps.is_single())
+pub fn can_be_moved(plan: &Plan) -> bool {
+    let Namespaces { mounter, joined, .. } = &plan.namespaces;
+    joined.is_none() && mounter.is_none() && !matches!(plan.rootfs.source, RootfsSource::Fuse { .. })
+}
+
+/// Whether the first process is still that of the user who starts it when it has its own ids: only such ones does the service
+/// manager move for a user.
+#[must_use]
+pub fn keeps_owner(namespaces: &Namespaces) -> bool {
+    let own = rustix::process::geteuid();
+    own.is_root() || namespaces.user.as_ref().is_none_or(|it| it.host_uid(0) == Some(own.as_raw()))
 }
 
 /// What the first process does not share with the host or with another container.

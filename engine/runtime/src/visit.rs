@@ -131,7 +131,7 @@ pub fn visit(place: Place<'_>, work: impl FnOnce(&OwnedFd) -> i32) -> Result<Vis
         let open = |_: &OwnedFd| child::open_files(files, &spaces, mounter);
         let go_on =
             |opened, theirs: OwnedFd| attend(child::mount_opened_files(files, opened, &theirs), theirs, work);
-        let between = between::begin(way, None, (ours, theirs), open, go_on)?;
+        let between = between::begin(way, (ours, theirs), open, go_on)?;
         let (child, socket) = between.child()?;
         let visitor = Visitor { child, socket, server: None };
         visitor.let_go_on()?;

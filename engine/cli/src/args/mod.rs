@@ -367,6 +367,21 @@ pub fn wants_version(words: &[OsString]) -> bool {
     matches!(words, [only] if only == "--version" || only == "-v")
 }
 
+/// Tells whether the words (without the program's name) are those of a command that starts containers, as far as that can be
+/// seen before they are read: for what the binary may begin meanwhile.
+pub fn starts_containers(words: &[OsString]) -> bool {
+    let Some(words) = words.iter().map(|it| it.to_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
+    else {
+        return false;
+    };
+    if words.iter().any(|it| it == "--dry-run" || it == "--cgroups=disabled") {
+        return false;
+    }
+    let Ok((_, rest)) = global::split(&words) else { return false };
+    let path = table::find(&rest).map_or("", |(entry, _)| entry.path);
+    matches!(path.strip_prefix("container ").unwrap_or(path), "init" | "restart" | "run" | "start")
+}
+
 /// Reads the words of a command line, without the program's name.
 pub fn parse(words: Vec<OsString>) -> Result<Invocation, ArgsError> {
     let words = words

@@ -323,6 +323,27 @@ fn help_is_an_answer() {
 }
 
 #[test]
+fn commands_that_start_containers_are_known_by_their_words() {
+    for line in [
+        &["run", "--rm", "busybox"][..],
+        &["container", "start", "web"],
+        &["--log-level=debug", "restart", "web"],
+        &["init", "web"],
+    ] {
+        assert!(starts_containers(&words(line)), "{line:?}");
+    }
+    for line in [
+        &["run", "--dry-run", "busybox"][..],
+        &["run", "--cgroups=disabled", "busybox"],
+        &["ps"],
+        &["strat"],
+        &[],
+    ] {
+        assert!(!starts_containers(&words(line)), "{line:?}");
+    }
+}
+
+#[test]
 fn words_that_are_no_text_are_refused() {
     use std::os::unix::ffi::OsStringExt;
     let word = OsString::from_vec(b"\xff".to_vec());

@@ -24,9 +24,6 @@ use pontoon_cli::{message, output};
 
 /// `pontoon run`
 pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> {
-    if !args.dry_run && args.container.cgroups.as_deref() != Some("disabled") {
-        start::hasten();
-    }
     let conf = context.containers_conf()?;
     conf.apply(&mut args.container);
     keep_directories(context, &mut args.container.defaults);

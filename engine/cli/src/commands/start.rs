@@ -103,7 +103,6 @@ pub fn init(context: &Context, args: &InitArgs) -> Result<ExitStatus, Failure> {
                 return Err(Failure::new(text, Some(format!("start it first: pontoon start {needed}"))));
             }
         }
-        start::hasten();
         // Whatever the reason, the code is that of a container that was not to run yet, as in Podman.
         launch(context, &store, name, found, Attachment::Held)
             .map_err(|err| err.while_doing(format!("cannot set up container `{name}`")).with_code(125))?;
@@ -119,7 +118,6 @@ fn start_one(context: &Context, store: &Store, name: &str, args: &StartArgs) -> 
         false => DetachKeys::read(args.detach_keys.as_deref())?,
     };
     let proxies = args.sig_proxy != Some(false);
-    start::hasten();
     match &found.status {
         Status::Paused(_) | Status::Stopping(_) => {
             let word = found.status.word();

@@ -105,6 +105,7 @@ pub(super) fn decide(
         mounts.push(bind(facts.run_directory.join(state::NOTIFY_SUBDIRECTORY), state::NOTIFY_DIRECTORY));
     }
     mounts.extend(asked.into_iter().filter(|it| depth(&it.target) > 0));
+    show_groups_late(&mut mounts);
     if let Some(contexts) = &facts.record.contexts {
         for mount in &mut mounts {
             if let Source::Tmpfs { options, .. } | Source::AskedDevpts { options } = &mut mount.source {
@@ -113,6 +114,17 @@ pub(super) fn decide(
         }
     }
     Ok(mounts)
+}
+
+/// Where the container's control groups are shown has to wait until it is in its own, and the other mounts need not: they
+/// come first, as far as none of them covers that place or lies in it.
+fn show_groups_late(mounts: &mut Vec<Mount>) {
+    let Some(place) = mounts.iter().position(|it| it.source == Source::Cgroup) else { return };
+    let groups = mounts.remove(place);
+    let (own, rest) = (Path::new(&groups.target), mounts.iter().skip(place));
+    let meets = |other: &Path| other.starts_with(own) || own.starts_with(other);
+    let free = rest.take_while(|it| !meets(Path::new(&it.target))).count();
+    mounts.insert(place + free, groups);
 }
 
 fn depth(path: &str) -> usize {
@@ -263,4 +275,35 @@ fn secrets(facts: &Facts<'_>) -> Result<Vec<Mount>, DecideError> {
         }
     }
     Ok(mounts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(targets: &[&str], expected: &[&str]) {
+        let mount = |target: &&str| match *target {
+            "/sys/fs/cgroup" => plain(Source::Cgroup, target),
+            _ => bind(PathBuf::from("/srv"), target),
+        };
+        let mut mounts: Vec<Mount> = targets.iter().map(mount).collect();
+        show_groups_late(&mut mounts);
+        let order: Vec<&str> = mounts.iter().map(|it| it.target.as_str()).collect();
+        assert_eq!(order, expected);
+    }
+
+    #[test]
+    fn groups_are_shown_after_what_has_nothing_to_do_with_them() {
+        check(
+            &["/proc", "/sys", "/sys/fs/cgroup", "/dev/null", "/etc/hosts"],
+            &["/proc", "/sys", "/dev/null", "/etc/hosts", "/sys/fs/cgroup"],
+        );
+        check(
+            &["/proc", "/sys/fs/cgroup", "/sys/fs/cgroup/a", "/b"],
+            &["/proc", "/sys/fs/cgroup", "/sys/fs/cgroup/a", "/b"],
+        );
+        check(&["/sys/fs/cgroup", "/b", "/sys", "/c"], &["/b", "/sys/fs/cgroup", "/sys", "/c"]);
+        check(&["/proc", "/b"], &["/proc", "/b"]);
+    }
 }

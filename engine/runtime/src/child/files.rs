@@ -46,7 +46,7 @@ pub(crate) fn mount_files(files: &Files, spaces: &IdSpaces, socket: &OwnedFd) ->
     let identity = identity::look_up_in(&root, &files.owner, &[])?;
     let userxattr = files.rootfs.userxattr();
     mounts::prepare(&root, &files.mounts, &mut sources, spaces, userxattr, Owner::of(&identity))?;
-    mounts::make_all(&root, &files.mounts, &[], sources, &identity)?;
+    mounts::make_all(&root, &files.mounts, &[], sources, &identity, None::<fn() -> _>)?;
     Ok(root)
 }
 

@@ -25,8 +25,8 @@ use rustix::process::{DumpableBehavior, Signal};
 use crate::hooks::{Hooks, Stage, Status, Why};
 use crate::identity;
 use crate::mapped::IdSpaces;
-use crate::message::{self, Failure, GO, MAPPED, PIVOT, Report, Step};
-use crate::plan::{MountSource, Plan};
+use crate::message::{self, Failure, GO, MAPPED, PIVOT, PLACED, Report, Step};
+use crate::plan::{MountSource, Plan, RootfsSource};
 use crate::start::{Extras, StandardStreams};
 
 use mounts::Owner;
@@ -100,13 +100,6 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
         let _ = rustix::process::set_dumpable_behavior(behavior);
     }
     rustix::process::setsid().map_err(|err| Failure::new(Step::Terminal, "", err))?;
-    if plan.namespaces.cgroup && plan.namespaces.joined.as_ref().is_none_or(|it| !it.cgroup) {
-        // Only now are we in the group that is to be the root of the namespace.
-        let flags = sys::CloneFlags::CGROUP;
-        sys::unshare(flags).map_err(|err| {
-            Failure::new(Step::Namespaces, "", Errno::from_io_error(&err).unwrap_or(Errno::PERM))
-        })?;
-    }
     if plan.namespaces.loopback_up {
         let failed = |err| Failure::new(Step::Namespaces, "", err);
         let any =
@@ -114,11 +107,16 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
         sys::bring_loopback_up(any.map_err(failed)?)
             .map_err(|err| failed(Errno::from_io_error(&err).unwrap_or(Errno::IO)))?;
     }
+    let mut in_place = Some(|| wait_for_place(plan, socket));
     let look_up = |root: &OwnedFd| identity::look_up_in(root, &plan.process.user, &plan.process.groups);
     let (root, mut sources, mut identity) = match files {
         Prepared::Here(mut sources) => {
             if plan.namespaces.user.is_some() {
                 rootfs::give_to_root(&plan.rootfs, None)?;
+            }
+            if matches!(plan.rootfs.source, RootfsSource::Fuse { .. }) {
+                // The supervisor starts the program that serves it where that belongs, and so does not listen before.
+                in_place.take().map_or(Ok(()), |wait| wait())?;
             }
             let root = rootfs::mount(&plan.rootfs, spaces, socket)?;
             let identity = look_up(&root)?;
@@ -149,7 +147,7 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
         }
     }
     confine::add_entries(&root, &plan.process, &mut identity);
-    mounts::make_all(&root, &plan.mounts, &plan.sysctls, sources, &identity)?;
+    mounts::make_all(&root, &plan.mounts, &plan.sysctls, sources, &identity, in_place)?;
     mounts::make_dev_links(&root)?;
     let terminal = if plan.process.terminal {
         let (master, slave) = terminal::open(&root)?;
@@ -177,6 +175,16 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
     message::send(socket, &Report::Prepared);
     message::expect(socket, GO)?;
     confine::confine_and_exec(&plan.process, identity, extras, socket.as_fd(), Some(&plan.hooks))
+}
+
+/// Waits until we are in the group that is to be the root of our cgroup namespace, and makes that.
+fn wait_for_place(plan: &Plan, socket: &OwnedFd) -> Result<(), Failure> {
+    message::expect(socket, PLACED)?;
+    if !plan.namespaces.cgroup || plan.namespaces.joined.as_ref().is_some_and(|it| it.cgroup) {
+        return Ok(());
+    }
+    sys::unshare(sys::CloneFlags::CGROUP)
+        .map_err(|err| Failure::new(Step::Namespaces, "", Errno::from_io_error(&err).unwrap_or(Errno::PERM)))
 }
 
 /// The hooks that run before the root is changed: outside, and then here, in the container's namespaces, where programs are

@@ -81,6 +81,6 @@ pub(crate) fn mount_opened_files(
     }
     let (root, sources) = placed.attach()?;
     let identity = identity::look_up_in(&root, &files.owner, &[])?;
-    mounts::make_all(&root, &files.mounts, &[], sources, &identity)?;
+    mounts::make_all(&root, &files.mounts, &[], sources, &identity, None::<fn() -> _>)?;
     Ok(root)
 }

@@ -34,18 +34,24 @@ fn at(step: Step, subject: &str) -> impl Fn(Errno) -> Failure {
     move |err| Failure::new(step, subject.clone(), err)
 }
 
-/// Makes mounts, in order.
+/// Makes mounts, in order. `in_place`, if it was not called yet, is called before the first that shows our cgroup, or else at the end.
 pub(super) fn make_all(
     root: &OwnedFd,
     mounts: &[Mount],
     sysctls: &[(String, String)],
     sources: Vec<Option<OwnedFd>>,
     identity: &Identity,
+    mut in_place: Option<impl FnOnce() -> Result<(), Failure>>,
 ) -> Result<(), Failure> {
     for (mount, source) in mounts.iter().zip(sources) {
+        if mount.source == MountSource::Cgroup
+            && let Some(wait) = in_place.take()
+        {
+            wait()?;
+        }
         make(root, mount, source, sysctls, identity)?;
     }
-    Ok(())
+    in_place.map_or(Ok(()), |wait| wait())
 }
 
 fn make(
