@@ -71,7 +71,7 @@ struct Fields<'a> {
     options: &'a BTreeMap<String, String>,
     #[serde(rename = "IPAMOptions")]
     ipam_options: &'a BTreeMap<String, String>,
-    containers: &'a BTreeMap<String, Member>,
+    containers: BTreeMap<&'a str, MemberFields<'a>>,
 }
 
 /// Lists tell labels as words, inspections as a map.
@@ -104,6 +104,47 @@ struct RouteFields {
     destination: String,
     gateway: String,
     metric: Option<u32>,
+}
+
+/// A container, as templates ask for it.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct MemberFields<'a> {
+    name: &'a str,
+    interfaces: BTreeMap<&'a str, InterfaceFields<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct InterfaceFields<'a> {
+    subnets: Vec<AddressFields<'a>>,
+    mac_address: &'a str,
+}
+
+#[derive(Serialize)]
+struct AddressFields<'a> {
+    #[serde(rename = "IPNet")]
+    ipnet: &'a str,
+    #[serde(rename = "Gateway")]
+    gateway: &'a str,
+}
+
+fn member(it: &Member) -> MemberFields<'_> {
+    MemberFields {
+        name: &it.name,
+        interfaces: it.interfaces.iter().map(|(name, it)| (name.as_str(), interface_fields(it))).collect(),
+    }
+}
+
+fn interface_fields(it: &Interface) -> InterfaceFields<'_> {
+    InterfaceFields {
+        subnets: it
+            .subnets
+            .iter()
+            .map(|it| AddressFields { ipnet: &it.ipnet, gateway: it.gateway.as_deref().unwrap_or_default() })
+            .collect(),
+        mac_address: &it.mac_address,
+    }
 }
 
 fn subnet(it: &Subnet) -> SubnetFields {
@@ -147,7 +188,7 @@ fn fields<'a>(row: &'a Row, id: String, labels: Labels<'a>) -> Fields<'a> {
         labels,
         options: &config.options,
         ipam_options: &config.ipam_options,
-        containers: &row.containers,
+        containers: row.containers.iter().map(|(id, it)| (id.as_str(), member(it))).collect(),
     }
 }
 
