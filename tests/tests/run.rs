@@ -482,6 +482,6 @@ fn words_we_do_not_have_are_refused_by_name() {
     pontoon("run --bogus $B true").fails(125).warns("--bogus");
     pontoon("bogus").fails(125).warns("bogus");
     pontoon("run").fails(125);
-    // Known to the original, not here yet: a clear word, no half of it.
-    pontoon("run --rm --pod nosuch $B true").fails(125).warns("--pod");
+    // Known to the original, and not here: a clear word, no half of it.
+    pontoon("run --rm --cpu-rt-runtime 1 $B true").fails(125).warns("--cpu-rt-runtime");
 }
