@@ -6,6 +6,7 @@
 mod check;
 mod connect;
 mod course;
+mod door;
 mod finish;
 mod gate;
 mod init;

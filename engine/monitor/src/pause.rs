@@ -8,10 +8,10 @@ use nix::sys::signalfd::SignalFd;
 use pontoon_monitor::control::{self, Reply, Request};
 use pontoon_monitor::state::FailureReport;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{SocketFlags, accept_with};
 use rustix::process::{WaitOptions, wait};
 
 use crate::course::Course;
+use crate::door::Door;
 use crate::tell::Teller;
 
 /// How the pause came to its end.
@@ -37,6 +37,7 @@ pub fn before_restart(
 ) -> Outcome {
     let end = Instant::now() + delay;
     let mut clients: Vec<OwnedFd> = Vec::new();
+    let mut door = Door::new(control);
     loop {
         // What the last run left to us is buried here.
         while matches!(wait(WaitOptions::NOHANG), Ok(Some(_))) {}
@@ -75,7 +76,7 @@ pub fn before_restart(
             }
         }
         clients = kept;
-        while let Ok(client) = accept_with(control, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
+        while let Some(client) = door.next() {
             clients.push(client);
         }
     }

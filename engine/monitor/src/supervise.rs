@@ -27,6 +27,7 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, pidfd_send_signal, w
 
 use crate::check::{Checking, Groups};
 use crate::course::Course;
+use crate::door::Door;
 use crate::finish;
 use crate::launch::Launched;
 use crate::output::Stream;
@@ -99,7 +100,7 @@ pub struct Supervisor<'a> {
     epoll: OwnedFd,
     signals: &'a SignalFd,
     timers: Timers,
-    control: &'a OwnedFd,
+    door: Door<'a>,
     outputs: [Option<OutputPipe>; 2],
     terminal: Option<Terminal>,
     /// What its two sides are watched for.
@@ -217,7 +218,7 @@ impl<'a> Supervisor<'a> {
             epoll,
             signals,
             timers,
-            control,
+            door: Door::new(control),
             outputs,
             terminal,
             terminal_watch: [EventFlags::empty(); 2],
@@ -247,7 +248,7 @@ impl<'a> Supervisor<'a> {
         }
         supervisor.watch(supervisor.signals.as_fd(), SIGNALS, EventFlags::IN)?;
         supervisor.watch(supervisor.timers.fd(), TIMER, EventFlags::IN)?;
-        supervisor.watch(supervisor.control.as_fd(), CONTROL, EventFlags::IN)?;
+        supervisor.watch(supervisor.door.socket().as_fd(), CONTROL, EventFlags::IN)?;
         if let Some(socket) = &supervisor.launched.notify {
             supervisor.watch(socket.as_fd(), NOTIFY, EventFlags::IN)?;
         }

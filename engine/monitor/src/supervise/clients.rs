@@ -11,7 +11,6 @@ use pontoon_runtime::start::{Extras, Joining, StandardStreams};
 use pontoon_runtime::visit;
 use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
-use rustix::net::SocketFlags;
 use rustix::process::Signal;
 
 use super::{Client, Purpose, Supervisor};
@@ -19,9 +18,7 @@ use crate::relay::Tap;
 
 impl Supervisor<'_> {
     pub(super) fn accept(&mut self) {
-        while let Ok(socket) =
-            rustix::net::accept_with(self.control, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)
-        {
+        while let Some(socket) = self.door.next() {
             let token = self.next_client;
             self.next_client += 1;
             if self.watch(socket.as_fd(), token, EventFlags::IN).is_ok() {
