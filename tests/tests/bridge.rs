@@ -170,6 +170,11 @@ fn published_ports_show_the_client() {
     pontoon("run --rm --network ports -p 8601:80 $B true")
         .fails(125)
         .warns("port 8601/tcp of the host is taken");
+    // Off all networks and on one again, it has its ports.
+    pontoon("network disconnect ports portspeer").ok();
+    ask_from_outside(host, HOST_V4, 8601).silent();
+    pontoon("network connect ports portspeer").ok();
+    ask_from_outside(host, HOST_V4, 8601).ok().prints(OUTSIDE_V4);
     pontoon("rm -f -t 0 portspeer").ok();
     ask_from_outside(host, HOST_V4, 8601).silent();
     assert!(!host.root("ss -Hlnt").ok().stdout.contains(":860"));
@@ -228,11 +233,16 @@ fn what_is_killed_comes_back_and_connections_between_containers_survive() {
 #[test]
 fn the_unit_stops_when_nobody_needs_it() {
     let host = host();
-    let _network = Network::create("brief", "");
-    pontoon("run --rm --network brief $B true").ok();
-    let state = || host.alice("systemctl --user is-active pontoon-network.service").text().to_owned();
-    // Other tests use it as well: it is enough that it ends whenever it may.
-    if pontoon("ps -q").ok().text().is_empty() {
-        wait::until_true("the unit to stop", || state() == "inactive" || !pontoon("ps -q").text().is_empty());
-    }
+    // Of a user who has no other containers.
+    let dave = |script: &str| host.sh_as("dave", script);
+    let state = || dave("systemctl --user is-active pontoon-network.service").text().to_owned();
+    dave(&format!("pontoon pull -q {B} && pontoon network create brief")).ok();
+    dave(&format!("pontoon run -d --name brief --network brief --stop-timeout 0 {B} sleep 1000")).ok();
+    assert_eq!(state(), "active");
+    dave("pontoon rm -f -t 0 brief").ok();
+    wait::until_true("the unit to stop", || state() == "inactive");
+    dave("pgrep -u dave pasta").fails(1);
+    // And comes again.
+    dave(&format!("pontoon run --rm --network brief {B} ip -o -4 addr show eth0")).ok().says("10.89.");
+    dave("pontoon network rm brief").ok();
 }

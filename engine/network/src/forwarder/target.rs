@@ -1,16 +1,18 @@
 //! Where a published port leads, and in whose name.
 
-use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
 
 /// What a published port leads to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Target {
-    /// The container's IPv4 address and port.
-    pub v4: Option<SocketAddrV4>,
-    /// The container's IPv6 address and port.
-    pub v6: Option<SocketAddrV6>,
+    /// The container's port. It stays when the container is on no network for a while.
+    pub port: u16,
+    /// The container's IPv4 address.
+    pub v4: Option<Ipv4Addr>,
+    /// The container's IPv6 address.
+    pub v6: Option<Ipv6Addr>,
     /// The subnets of all networks that the container is on: what it does not answer by way of a gateway.
     pub on_link: Vec<IpNet>,
 }
@@ -33,7 +35,10 @@ impl Target {
     #[must_use]
     pub fn way(&self, client: SocketAddr) -> Option<Way> {
         let client = SocketAddr::new(client.ip().to_canonical(), client.port());
-        let (v4, v6) = (self.v4.map(SocketAddr::V4), self.v6.map(SocketAddr::V6));
+        let (v4, v6) = (
+            self.v4.map(|it| SocketAddr::from((it, self.port))),
+            self.v6.map(|it| SocketAddr::from((it, self.port))),
+        );
         let (same, other) = if client.is_ipv4() { (v4, v6) } else { (v6, v4) };
         match same {
             Some(to) => Some(Way { to, name: Some(client).filter(|it| self.answers_by_gateway(it.ip())) }),
@@ -68,8 +73,9 @@ mod tests {
     #[test]
     fn clients_keep_their_address_where_answers_come_back() {
         let target = Target {
-            v4: Some("10.89.0.2:80".parse().unwrap()),
-            v6: Some("[fd00::2]:80".parse().unwrap()),
+            port: 80,
+            v4: Some("10.89.0.2".parse().unwrap()),
+            v6: Some("fd00::2".parse().unwrap()),
             on_link: vec!["10.89.0.0/24".parse().unwrap(), "fd00::/64".parse().unwrap()],
         };
         check(&target, "192.0.2.7:4000", "10.89.0.2:80 as 192.0.2.7:4000");
@@ -86,9 +92,9 @@ mod tests {
 
     #[test]
     fn a_client_of_the_other_family_is_led_there_too() {
-        let v4 = Target { v4: Some("10.89.0.2:80".parse().unwrap()), ..Target::default() };
+        let v4 = Target { port: 80, v4: Some("10.89.0.2".parse().unwrap()), ..Target::default() };
         check(&v4, "[2001:db8::7]:4000", "10.89.0.2:80 as the gateway");
-        let v6 = Target { v6: Some("[fd00::2]:80".parse().unwrap()), ..Target::default() };
+        let v6 = Target { port: 80, v6: Some("fd00::2".parse().unwrap()), ..Target::default() };
         check(&v6, "192.0.2.7:4000", "[fd00::2]:80 as the gateway");
         check(&Target::default(), "192.0.2.7:4000", "nowhere");
     }

@@ -152,10 +152,7 @@ impl Inside {
             Order::Unplug(port) => self.unplug(&port).map(done),
             Order::Publish { owner, ports, target } => self.publish(&owner, &ports, &target, fds).map(done),
             Order::Redirect { owner, target } => {
-                self.forwarder.set_target(&owner, |former| {
-                    target
-                        .target(former.v4.map(|it| it.port()).or(former.v6.map(|it| it.port())).unwrap_or(0))
-                });
+                self.forwarder.set_target(&owner, |former| target.target(former.port));
                 Ok(done(()))
             }
             Order::Unpublish(owner) => {

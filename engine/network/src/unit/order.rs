@@ -1,6 +1,6 @@
 //! What the process outside has the one inside do: each order has one answer.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 use pontoon_network::forwarder::Target;
@@ -79,11 +79,7 @@ impl Reach {
 
     /// The same for one port.
     pub fn target(&self, port: u16) -> Target {
-        Target {
-            v4: self.v4.map(|it| SocketAddrV4::new(it, port)),
-            v6: self.v6.map(|it| SocketAddrV6::new(it, port, 0, 0)),
-            on_link: self.on_link.clone(),
-        }
+        Target { port, v4: self.v4, v6: self.v6, on_link: self.on_link.clone() }
     }
 }
 

@@ -208,8 +208,9 @@ impl Drop for Place {
 
 pub fn target(port: u16) -> Target {
     Target {
-        v4: Some(format!("10.89.0.2:{port}").parse().unwrap()),
-        v6: Some(format!("[fd00::2]:{port}").parse().unwrap()),
+        port,
+        v4: Some("10.89.0.2".parse().unwrap()),
+        v6: Some("fd00::2".parse().unwrap()),
         on_link: vec!["10.89.0.0/24".parse().unwrap(), "fd00::/64".parse().unwrap()],
     }
 }
