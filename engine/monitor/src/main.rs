@@ -267,6 +267,8 @@ fn supervise(
         finish::delete_files(&plan, launched.user_namespace.as_ref().map(AsFd::as_fd));
         if let Some(mut ended) = ended {
             ended.give_rests(&signals);
+            // Closed with us, after the lock that says that we live.
+            std::mem::forget(ended);
         }
         return code;
     }

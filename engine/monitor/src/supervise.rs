@@ -167,6 +167,9 @@ pub struct Ended {
     waiting: Vec<OwnedFd>,
     /// What it wrote last and nobody has taken yet.
     rests: Vec<Rest>,
+    /// Closing it makes the kernel wait for ten milliseconds and more (inotify's marks end with an RCU grace period): nobody
+    /// else should.
+    _resolvers: Option<ResolverFollower>,
 }
 
 impl Ended {
@@ -581,6 +584,7 @@ impl<'a> Supervisor<'a> {
             client,
             waiting,
             rests,
+            _resolvers: self.resolvers,
         }
     }
 }
