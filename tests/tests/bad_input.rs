@@ -34,7 +34,7 @@ impl Untouched {
     fn store(host: &TestHost) -> String {
         host.alice(
             "pontoon ps -a --format '{{.Names}}' | sort; pontoon images --format '{{.Repository}}:{{.Tag}}' | sort
-             pontoon volume ls -q | sort; cd ~/.local/share/pontoon && find . -maxdepth 2 | grep -v lock | sort",
+             pontoon volume ls -q | sort; cd ~/.local/share/pontoon && find . -maxdepth 2 | grep -v -e lock -e networks | sort",
         )
         .ok()
         .stdout

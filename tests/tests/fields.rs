@@ -267,7 +267,9 @@ fn furnish() {
         E run -d --name web --label a=b -p PORT:80 --expose 90 -v data:/data --stop-timeout 0 IMAGE sleep 10000
         E create --name cold IMAGE true
         E pod create --infra=false --label a=b --name shop
-        E run --name done IMAGE sh -c 'echo hi >/x; exit 3' || test $? = 3";
+        E run --name done IMAGE sh -c 'echo hi >/x; exit 3' || test $? = 3
+        # Podman calls it stopped until what comes after its end is done.
+        until E inspect --format '{{.State.Status}}' done | grep -q exited; do sleep 0.1; done";
     for (engine, port) in [("pontoon", "18091"), ("podman", "18092")] {
         let script = script.replace("IMAGE", &format!("{B}:latest")).replace("E ", &format!("{engine} "));
         host_with_podman().alice(&script.replace("PORT", port)).ok();

@@ -39,7 +39,6 @@ fn what_makes_no_sense_here_is_refused_with_the_reason() {
         "--memory-profile file",
         "--namespace mine",
         "--network-cmd-path /usr/bin/pasta",
-        "--network-config-dir /srv",
         "--remote",
         "--runtime crun",
         "--runtime-flag debug",

@@ -17,6 +17,7 @@ use pontoon_rootless::cgroup::{self, Cgroup};
 use pontoon_rootless::dbus::{Bus, BusError, ManagerError, ScopeRequest, start_scope};
 use pontoon_rootless::sys::{SockFilter, keep_across_exec};
 use pontoon_storage::{ContainerHandle, FileError, FindImageError, Store, Unsynced};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::base;
@@ -333,7 +334,7 @@ pub fn start(
     // What the supervisor says first: which processes it has made, or why it has not.
     let begun = || first.get_or_init(|| next_report(&mut reports.borrow_mut()));
     // The disk, the service manager and the supervisor work side by side.
-    std::thread::scope(|threads| {
+    let placed = std::thread::scope(|threads| {
         let syncing = (!unsynced.is_empty()).then(|| threads.spawn(|| unsynced.sync()));
         if let Place::Scope(bus) = &place {
             start_slice(host, store, bus, record)?;
@@ -351,10 +352,15 @@ pub fn start(
             Some(Err(_)) => Err(StartError::Vanished),
             None => Ok(()),
         }
-    })?;
+    });
     let report = match begun() {
+        // If it is not where it belongs, the gate is dropped unopened, which ends it; unless it has ended by itself, which is why.
+        Some(Report::Begun { .. }) if placed.is_err() && !has_more(&reports.borrow()) => {
+            return Err(placed.err().unwrap_or(StartError::Vanished));
+        }
         Some(Report::Begun { .. }) => {
-            rustix::io::write(&gate_write, b"1").map_err(|err| failed(err.into()))?;
+            // Where it has ended by itself, nobody reads this, and it has said why.
+            let _ = rustix::io::write(&gate_write, b"1");
             next_report(&mut reports.borrow_mut())
         }
         other => other.clone(),
@@ -368,8 +374,16 @@ pub fn start(
             let causes = Causes::of(report.chain.get(1..).unwrap_or_default());
             Err(StartError::Failed(report, causes))
         }
-        Some(Report::Begun { .. } | Report::Exited { .. }) | None => Err(StartError::Vanished),
+        Some(Report::Begun { .. } | Report::Exited { .. }) | None => {
+            Err(placed.err().unwrap_or(StartError::Vanished))
+        }
     }
+}
+
+/// Whether the supervisor has said something more by now.
+fn has_more(reports: &BufReader<File>) -> bool {
+    let mut waited = [PollFd::new(reports.get_ref(), PollFlags::IN)];
+    !reports.buffer().is_empty() || poll(&mut waited, Some(&Timespec::default())).is_ok_and(|count| count > 0)
 }
 
 /// The slice of the container's pod is there, with the pod's limits, before the first container is in it.
@@ -395,7 +409,6 @@ fn scope(
         let slice = record.request.cgroup_parent.as_deref();
         start_scope(bus, &ScopeRequest { name, description: &description, slice, delegate: true }, &pids)
     };
-    // If it fails, the gate is dropped unopened, which ends the supervisor.
     match ask(&format!("pontoon-{}.scope", record.id)) {
         Err(ManagerError::Exists { .. }) => Ok(ask(&format!("pontoon-{}-{supervisor}.scope", record.id))?),
         other => Ok(other?),

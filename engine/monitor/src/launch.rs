@@ -210,7 +210,9 @@ pub fn launch(
     }
     let joining = lease.map(|it| connect::ask(plan, it, pid)).transpose()?;
     gate.map_or(Ok(()), Gate::pass)?;
-    let cgroup = place(plan, &course.limits, first, begun)?;
+    // One that has ended by itself cannot be put anywhere.
+    let cgroup = place(plan, &course.limits, first, begun)
+        .map_err(|err| starting.failure().map_or(err, LaunchError::from))?;
     if !goes_on {
         starting.mapped()?;
     }

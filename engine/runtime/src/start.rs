@@ -192,6 +192,18 @@ impl Starting {
         self.tell(MAPPED)
     }
 
+    /// Why the process has ended, if it has and said so: what else goes wrong with it then is a consequence.
+    #[must_use]
+    pub fn failure(&self) -> Option<StartError> {
+        loop {
+            match message::receive_now(&self.socket) {
+                Ok(Some(Report::Failed(failure))) => return Some(StartError::child(failure)),
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => return None,
+            }
+        }
+    }
+
     /// The process is in its cgroup by now: lets it go on with what hangs on that.
     ///
     /// # Errors
