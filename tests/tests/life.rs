@@ -330,7 +330,11 @@ fn a_list_is_shown_again_and_again_and_cleaning_up_is_harmless() {
     let runs = host.alice("pontoon container cleanup --rm watched").fails(125);
     assert!(runs.stderr.contains("is running: it cannot be removed"), "{}", runs.stderr);
     let monitor = watched.inspect("{{.State.ConmonPid}}");
-    host.alice(&format!("kill -9 {monitor}; pontoon container cleanup watched")).ok().prints("watched");
+    host.alice(&format!(
+        "kill -9 {monitor}; tail --pid={monitor} -f /dev/null; pontoon container cleanup watched"
+    ))
+    .ok()
+    .prints("watched");
     assert_eq!(watched.inspect("{{.State.Status}} {{.State.ExitCode}}"), "exited 137");
     host.alice("pontoon container cleanup --rm watched").ok();
     host.alice("pontoon container exists watched").fails(1);
