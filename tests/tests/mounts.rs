@@ -244,6 +244,6 @@ fn what_is_mounted_can_be_many_things() {
     run("-v ./d:/m:unbindable", "grep \" /m \" /proc/self/mountinfo | grep -o unbindable")
         .ok()
         .prints("unbindable");
-    run("--mount type=artifact,src=x,dst=/m", "true").fails(125).warns("type=artifact");
+    run("--mount type=artifact,src=x,dst=/m", "true").fails(125).warns("no artifact `x`");
     sh("rm -r ~/many").ok();
 }
