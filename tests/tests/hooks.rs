@@ -98,6 +98,18 @@ fn hooks_run_at_their_moments_with_the_state() {
     assert_eq!(words(&log()), STAGES[..4]);
     host.alice("pontoon stop hooked && pontoon start hooked && pontoon rm -f hooked").ok();
     wait::until("the last hook", || if words(&log()).len() == 10 { Ok(()) } else { Err(log()) });
+    // One that is set up first has the last of them when it starts.
+    let _ = host.alice("rm -f hooks/log");
+    host.alice(&format!("pontoon --hooks-dir {all} create --name hooked --network none --stop-timeout 0 {B} sleep 1000 && pontoon init hooked"))
+        .ok();
+    assert_eq!(words(&log()), STAGES[..3]);
+    host.alice("pontoon start hooked").ok();
+    wait::until(
+        "the hook after the start",
+        || if words(&log()) == STAGES[..4] { Ok(()) } else { Err(log()) },
+    );
+    host.alice("pontoon rm -f hooked").ok();
+    wait::until("the last hook", || if words(&log()) == STAGES { Ok(()) } else { Err(log()) });
     // Nobody else has them.
     let _ = host.alice("rm -f hooks/log");
     host.alice(&format!("pontoon run --rm --network none {B} true")).ok();

@@ -34,6 +34,13 @@ pub fn warn(failure: &dyn std::error::Error) {
     let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
 }
 
+/// Runs the hooks for a container that has begun to run, whatever becomes of them.
+pub fn run_poststart_hooks(plan: &MonitorPlan, pid: i32) {
+    for failure in plan.container.hooks.run_all(Stage::Poststart, Status::Running, Some(pid)) {
+        warn(&failure);
+    }
+}
+
 /// Runs the hooks for a container that is gone. What they do changes nothing any more.
 pub fn run_poststop_hooks(plan: &MonitorPlan) {
     for failure in plan.container.hooks.run_all(Stage::Poststop, Status::Stopped, None) {

@@ -256,11 +256,8 @@ pub fn launch(
         true => starting.hold().map(|(running, held)| (running, Some(held)))?,
         false => (starting.go()?, None),
     };
-    // The container runs, whatever becomes of these.
     if held.is_none() {
-        for failure in hooks.run_all(Stage::Poststart, Status::Running, Some(pid)) {
-            finish::warn(&failure);
-        }
+        finish::run_poststart_hooks(plan, pid);
     }
     Ok(Launched {
         running,

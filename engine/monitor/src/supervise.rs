@@ -308,6 +308,7 @@ impl<'a> Supervisor<'a> {
         finish::note(self.plan, state::STATE_FILE, &self.state);
         self.teller.tell(Deed::Start);
         crate::tell_manager(self.plan, self.manager);
+        finish::run_poststart_hooks(self.plan, self.launched.running.pid.as_raw_nonzero().get());
         self.set_out();
         Ok(())
     }
