@@ -34,8 +34,12 @@ impl<'a> Door<'a> {
                 Err(Errno::MFILE | Errno::NFILE) => {
                     // Without one there is nothing to be done.
                     drop(self.spare.take()?);
-                    drop(accept());
+                    let is_nobody = accept().map(drop).is_err();
                     self.spare = spare(self.socket);
+                    // The kernel looks for a free descriptor before it looks who is there.
+                    if is_nobody {
+                        return None;
+                    }
                 }
                 Err(_) => return None,
             }
