@@ -11,7 +11,6 @@ mod error;
 mod facts;
 mod files;
 mod follow;
-mod forward;
 pub mod forwarder;
 mod free;
 mod interfaces;

@@ -17,7 +17,8 @@ use rustix::mount::{UnmountFlags, mount_bind, unmount};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::ending::{end, kill, open_process, pid_of_file};
-use crate::{HelperKind, HelperPlan, NetworkError, Word, forward};
+use crate::slirp::forward;
+use crate::{HelperKind, HelperPlan, NetworkError, Word};
 
 /// The pid file of pasta.
 pub(crate) const PID_FILE: &str = "pasta.pid";

@@ -1,5 +1,7 @@
 //! The words for slirp4netns, and what is said over its socket.
 
+pub(crate) mod forward;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::plan::{Connection, HelperKind, HelperPlan, PlanError, Word, refuse_sctp};
