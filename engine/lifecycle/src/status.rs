@@ -259,6 +259,8 @@ pub(crate) fn stop_scopes(id: &str) {
 }
 
 fn end_leftovers(state: &RunState, run_directory: &Path) {
+    // Known while it has its words: killed with its group it is hard to tell, and holds the ports until it is gone.
+    let helper = pontoon_network::leftover(run_directory);
     if let Some(path) = &state.cgroup {
         let cgroup = Cgroup::at(path.into());
         // The helpers sat beside the supervisor.
@@ -266,13 +268,15 @@ fn end_leftovers(state: &RunState, run_directory: &Path) {
         if let (Some(base), Some(id)) = (cgroup.path().parent(), name.strip_prefix(PAYLOAD_CGROUP)) {
             let beside = Cgroup::at(base.join(format!("{SUPERVISOR_CGROUP}{id}")));
             let _ = beside.kill();
+            let _ = cgroup.kill();
+            wait_until_empty(&beside);
             let _ = beside.remove();
         }
         let _ = cgroup.kill();
         wait_until_empty(&cgroup);
         let _ = cgroup.remove();
     }
-    if let Some(helper) = pontoon_network::leftover(run_directory) {
+    if let Some(helper) = helper {
         let _ = helper.end();
     }
 }

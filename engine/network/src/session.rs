@@ -320,9 +320,15 @@ pub fn leftover(directory: &Path) -> Option<Leftover> {
     let pid = pid_of_file(&path)?;
     let process = open_process(pid).ok()?;
     let words = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let mut words = words.split(|byte| *byte == 0);
     let path = path.as_os_str().as_encoded_bytes();
-    words.any(|word| word == path).then(|| Leftover { pid, process, directory: directory.to_owned() })
+    let is_it = words.split(|byte| *byte == 0).any(|word| word == path) || words.is_empty() && is_pasta(pid);
+    is_it.then(|| Leftover { pid, process, directory: directory.to_owned() })
+}
+
+/// Whether a process has the name of pasta, or of its program, passt. One that was killed a moment ago has no words any more, but its ports still.
+fn is_pasta(pid: u32) -> bool {
+    fs::read(format!("/proc/{pid}/comm"))
+        .is_ok_and(|name| name.starts_with(b"pasta") || name.starts_with(b"passt"))
 }
 
 /// Binds the network namespace of `pid` to a file.

@@ -14,6 +14,7 @@ use pontoon_network::{
     HostFacts, Mode, NetworkPlan, NetworkRequest, NetworkSession, PortMapping, Starting, check_free,
     leftover, parse_publish, plan, resolve_random,
 };
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Whether this machine can run the tests. As root, who can install it (`make unit` does), the program must be there.
 fn can_run(program: &str) -> bool {
@@ -323,6 +324,34 @@ fn a_helper_that_nobody_supervises_is_found_and_ended() {
     // A number that belongs to somebody else is not taken for it.
     std::fs::write(directory.0.join("pasta.pid"), format!("{}\n", std::process::id())).unwrap();
     assert!(leftover(&directory.0).is_none());
+}
+
+/// What is killed loses its words first and its ports last.
+#[test]
+fn a_helper_that_was_killed_a_moment_ago_is_waited_for() {
+    if !can_run("pasta") {
+        return;
+    }
+    let inside = Inside::start(true);
+    let mut still_dying = 0;
+    // Free now and then, so none that other tests may get.
+    let plan = decide(Mode::Pasta(Vec::new()), &["18485:80"], true);
+    for round in 0..10 {
+        let directory = Directory::new(&format!("killed-{round}"));
+        let session = connect(&plan, &inside, &directory);
+        let pid = session.helper_pid();
+        std::mem::forget(session);
+        kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
+        while std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|it| !it.is_empty()) {
+            std::thread::yield_now();
+        }
+        if let Some(found) = leftover(&directory.0) {
+            still_dying += 1;
+            found.end().unwrap();
+        }
+        check_free(&plan.ports).unwrap();
+    }
+    assert!(still_dying > 0, "none of ten was still ending");
 }
 
 #[test]
