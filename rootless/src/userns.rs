@@ -243,9 +243,14 @@ impl NewNamespace {
     }
 }
 
-/// Stays until somebody ends us, or our parent has ended.
 fn hold(parent: Pid) -> ! {
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+    stay(parent)
+}
+
+/// Stays until somebody ends us, or our parent has ended: a process that does nothing but have its namespaces. The caller has
+/// seen to that it is killed at its parent's end.
+pub fn stay(parent: Pid) -> ! {
     // It may have ended before that.
     while rustix::process::getppid() == Some(parent) {
         let _ = rustix::event::poll(&mut [], None);

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, Signal};
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, RenameFlags};
+use rustix::process::{Pid, kill_process};
 
 /// The page of the demonstration.
 const PAGE: &str = "<!doctype html>\n<title>Landed</title>\n<h1>Hello from a pontoon</h1>\n\
@@ -37,6 +38,8 @@ pub fn run(words: &[&str]) -> i32 {
         ["peek", seconds] => peek(seconds),
         ["use-up"] => use_up(),
         ["grab-fd", seconds, path] => grab_fd(seconds, path),
+        ["grab-memory", seconds] => grab_memory(seconds),
+        ["halt", seconds] => halt(seconds),
         _ => {
             eprintln!(
                 "payload: landing | serve PORT PAGE | peer PORT | notify TEXT | swap A B… | grab-exe SECONDS | peek SECONDS"
@@ -238,6 +241,33 @@ fn peek(seconds: &str) -> i32 {
     for what in seen {
         println!("saw {what}");
     }
+    println!("done");
+    0
+}
+
+/// Tries to open the memory of every process that comes in while it is not yet what it is to become: who can, can have it do
+/// anything.
+fn grab_memory(seconds: &str) -> i32 {
+    let mut got = 0;
+    others(seconds, |process| {
+        let is_open = OpenOptions::new().read(true).write(true).open(process.join("mem")).is_ok();
+        // Looked at after that: whoever has become the payload meanwhile was it, or was not yet.
+        if is_open && fs::read_to_string(process.join("comm")).is_ok_and(|it| it.starts_with("pontoon")) {
+            got += 1;
+        }
+    });
+    println!("got {got}");
+    0
+}
+
+/// Stops every process that comes in, again and again.
+fn halt(seconds: &str) -> i32 {
+    others(seconds, |process| {
+        let pid = process.file_name().and_then(|it| it.to_str()?.parse().ok()).and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            let _ = kill_process(pid, rustix::process::Signal::STOP);
+        }
+    });
     println!("done");
     0
 }

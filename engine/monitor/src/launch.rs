@@ -208,7 +208,8 @@ pub fn launch(
     if goes_on {
         starting.mapped()?;
     }
-    let joining = lease.map(|it| connect::ask(plan, it, pid)).transpose()?;
+    let representative = starting.representative().as_raw_nonzero().get();
+    let joining = lease.map(|it| connect::ask(plan, it, representative)).transpose()?;
     gate.map_or(Ok(()), Gate::pass)?;
     // One that has ended by itself cannot be put anywhere.
     let cgroup = place(plan, &course.limits, first, begun)
@@ -219,12 +220,12 @@ pub fn launch(
     starting.placed()?;
     let connect = || {
         let helper = plan.network.helper.as_ref();
-        let begin = |it| pontoon_network::Starting::begin(it, first, &plan.run_directory);
+        let at = representative.cast_unsigned();
+        let begin = |it| pontoon_network::Starting::begin(it, at, &plan.run_directory);
         helper.map(begin).transpose()
     };
-    // The helper connects the namespace while the process makes its mounts, unless it cannot be found before they are made:
-    // a process that has joined another container hides until it has ids of its own.
-    let is_hidden = plan.container.namespaces.joined.is_some();
+    // The helper connects the namespace while the process makes its mounts, unless it cannot be found before they are made.
+    let is_hidden = starting.is_hidden(&plan.container);
     let connecting = if is_hidden { None } else { connect()? };
     let mount_rootfs = |pid: Pid| match &plan.container.rootfs.source {
         RootfsSource::Fuse { .. } => {
@@ -249,7 +250,7 @@ pub fn launch(
         begun.network = connect()?.map(pontoon_network::Starting::finish).transpose()?;
     }
     let networks = joining.map(|it| it.finish(plan)).transpose()?;
-    let user_namespace = files_namespace(&plan.container.namespaces, pid)
+    let user_namespace = files_namespace(&plan.container.namespaces, representative)
         .map_err(LaunchError::io("open the container's user namespace"))?;
     let filled = finish::filled_volumes(plan);
     let (running, held) = match holds {

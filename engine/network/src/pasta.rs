@@ -77,8 +77,9 @@ pub(crate) fn connect(
     if user_namespace {
         words.extend(["--userns".into(), Word::UserNamespace]);
     }
-    if request.foreign_root {
-        // It would watch the directory of the namespace, which it may not open, to end with it. We end it ourselves.
+    if request.foreign_root || request.stand_in {
+        // It would watch the path of the namespace, which it may not open, or which goes before the namespace does, to end with
+        // it. We end it ourselves.
         words.push("--no-netns-quit".into());
     }
     if facts.root {

@@ -57,6 +57,9 @@ pub struct NetworkRequest {
     /// Whether the container's root is another user than ourselves (`keep-id`), so that we may enter its namespaces but
     /// not list them in `/proc`.
     pub foreign_root: bool,
+    /// Whether the process in which the namespaces are found may end before the container does (one that stands for the
+    /// container's own, which hides from another container's processes).
+    pub stand_in: bool,
 }
 
 /// Which helper program.

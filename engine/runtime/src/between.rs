@@ -2,7 +2,10 @@
 //! joined, in a user namespace that was made beforehand, or below one in which files are put together that the child's own
 //! ids could not reach.
 //!
-//! The child is the supervisor's own all the same (`CLONE_PARENT`); the process between ends as soon as it is made.
+//! The child is the supervisor's own all the same (`CLONE_PARENT`). The process between ends as soon as it is made, unless
+//! others are to find the child's namespaces in it: a child that another container's processes see must be closed to them from
+//! its first instruction to the payload's, and so is closed to whoever starts it; the process between has the same network and
+//! the same user namespace, and nobody in the container sees it.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -10,13 +13,13 @@ use pontoon_rootless::idmap::IdMaps;
 use pontoon_rootless::sys::{self, CloneFlags, Cloned};
 use pontoon_rootless::userns;
 use rustix::io::Errno;
-use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use rustix::process::{DumpableBehavior, Pid, Signal, WaitId, WaitIdOptions, getpid, waitid};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::child;
 use crate::message::{self, Failure, MAPPED, Report, Step};
 use crate::plan::{JoinedNamespaces, Mounter};
-use crate::start::StartError;
+use crate::start::{StartError, kill_and_reap};
 
 /// Where the process between works.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +35,8 @@ pub(crate) struct Way<'a> {
     pub user: Option<&'a IdMaps>,
     /// Namespaces that are the child's own.
     pub flags: CloneFlags,
+    /// The child has a network namespace of its own, too.
+    pub network: bool,
 }
 
 impl Way<'_> {
@@ -41,6 +46,11 @@ impl Way<'_> {
         self.mounter
             .filter(|_| self.joined.is_none() && self.namespace.is_none())
             .and_then(|it| it.user.as_ref())
+    }
+
+    /// Whether the process between stays and stands for the child: both are in the user namespace that is joined.
+    fn stands(&self) -> bool {
+        self.joined.is_some_and(|it| !it.own_user)
     }
 
     /// The user namespace that was made for the process between.
@@ -56,6 +66,32 @@ pub(crate) struct Between {
     pidfd: OwnedFd,
     /// Where it and the child speak to us.
     socket: OwnedFd,
+    /// Whether it stays.
+    stands: bool,
+}
+
+/// A child that was made.
+#[derive(Debug)]
+pub(crate) struct Made {
+    /// The child.
+    pub child: OwnedFd,
+    /// Where it speaks.
+    pub socket: OwnedFd,
+    /// Who stands for it meanwhile.
+    pub stand_in: Option<StandIn>,
+}
+
+/// A process in which the child's network and user namespace are found. It ends with this, or with the supervisor.
+#[derive(Debug)]
+pub(crate) struct StandIn {
+    pub pid: Pid,
+    pidfd: OwnedFd,
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        kill_and_reap(&self.pidfd);
+    }
 }
 
 /// Makes the process between. It does `work`, where files are put together, and makes the child, which does `go_on` with
@@ -71,10 +107,11 @@ pub(crate) fn begin<T>(
         (None, None) if way.mounter.is_some() && way.namespace.is_none() => CloneFlags::MOUNT,
         _ => CloneFlags::default(),
     };
+    let supervisor = getpid();
     match sys::clone(flags, None).map_err(StartError::Clone)? {
         Cloned::Parent { pid, pidfd } => {
             drop(theirs);
-            let between = Between { pid, pidfd, socket: ours };
+            let between = Between { pid, pidfd, socket: ours, stands: way.stands() };
             if let Some(maps) = way.own_maps() {
                 userns::write_maps(between.pid, maps)?;
                 message::tell(&between.socket, MAPPED).map_err(StartError::Socket)?;
@@ -88,7 +125,13 @@ pub(crate) fn begin<T>(
                 Ok((Cloned::Child, made)) => sys::exit_now(go_on(made, theirs)),
                 Ok((Cloned::Parent { pid, pidfd }, _)) => match map_child(way, pid) {
                     Ok(()) => {
+                        let open = if way.stands() { be_found(supervisor) } else { Ok(()) };
                         message::send(&theirs, &Report::Joined(pidfd));
+                        // Its end says that the child has become the payload.
+                        drop(theirs);
+                        if open.is_ok() && way.stands() {
+                            userns::stay(supervisor)
+                        }
                         sys::exit_now(0)
                     }
                     Err(failure) => {
@@ -105,16 +148,29 @@ pub(crate) fn begin<T>(
 }
 
 impl Between {
-    /// Waits until the child is there, and gives it with the socket on which it speaks.
-    pub(crate) fn child(self) -> Result<(OwnedFd, OwnedFd), StartError> {
+    /// Waits until the child is there.
+    pub(crate) fn child(self) -> Result<Made, StartError> {
         let said = message::receive(&self.socket).map_err(StartError::Socket)?;
-        let _ = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
+        let stands = self.stands && matches!(said, Some(Report::Joined(_)));
+        if !stands {
+            let _ = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
+        }
+        let stand_in = stands.then_some(StandIn { pid: self.pid, pidfd: self.pidfd });
         match said {
-            Some(Report::Joined(pidfd)) => Ok((pidfd, self.socket)),
+            Some(Report::Joined(child)) => Ok(Made { child, socket: self.socket, stand_in }),
             Some(Report::Failed(failure)) => Err(StartError::child(failure)),
             _ => Err(StartError::Vanished),
         }
     }
+}
+
+/// Opens the process between to whoever starts the child.
+fn be_found(supervisor: Pid) -> std::io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    if rustix::process::getppid() != Some(supervisor) {
+        return Err(Errno::SRCH.into());
+    }
+    Ok(rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable)?)
 }
 
 fn failed(err: &std::io::Error) -> Failure {
@@ -147,7 +203,13 @@ fn make_child<T>(
     if let Some(namespace) = way.namespace.filter(|_| way.mounter.is_none()) {
         enter(namespace)?;
     }
-    let cloned = sys::clone(way.flags.with(CloneFlags::PARENT), None).map_err(|err| failed(&err))?;
+    let mut flags = way.flags.with(CloneFlags::PARENT);
+    if way.network && way.stands() {
+        sys::unshare(CloneFlags::NETWORK).map_err(|err| failed(&err))?;
+    } else if way.network {
+        flags = flags.with(CloneFlags::NETWORK);
+    }
+    let cloned = sys::clone(flags, None).map_err(|err| failed(&err))?;
     Ok((cloned, made))
 }
 

@@ -8,15 +8,22 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use pontoon_rootless::sys::{self, CloneFlags, Cloned, SockFilter};
 use pontoon_rootless::userns::{self, Mapping, UserNamespaceError};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 
-use crate::between::{self, Way};
+use crate::between::{self, Made, StandIn, Way};
 use crate::child::{self, FirstProcess};
 use crate::fuse::FuseError;
 use crate::mapped::IdSpaces;
 use crate::message::{self, Failure, GO, MAPPED, PIVOT, PLACED, ROOTFS, Report};
 use crate::plan::{JoinedNamespaces, Namespaces, Plan, Process, RootfsSource};
+
+/// After how many nanoseconds without a word we look whether a process that others see was stopped.
+const LOOK_AFTER: i64 = 10_000_000;
+/// How often it is let go on.
+const MOST_STOPS: u32 = 500;
 
 /// What the first process gets as its standard streams.
 #[derive(Debug)]
@@ -64,6 +71,11 @@ pub enum StartError {
     /// The process ended without a word.
     #[error("the container's first process was killed while it was being set up")]
     Vanished,
+    /// Others stop it.
+    #[error(
+        "processes of the pid namespace that is shared stop the container's first process again and again while it is set up"
+    )]
+    Stopped,
     /// Talking to it failed.
     #[error("cannot talk to the container's first process")]
     Socket(#[source] io::Error),
@@ -100,7 +112,7 @@ impl StartError {
                 Some(libc::ENOSPC) => Some("the limits are in /proc/sys/user/max_*_namespaces".to_owned()),
                 _ => None,
             },
-            Self::Vanished | Self::Socket(_) => None,
+            Self::Stopped | Self::Vanished | Self::Socket(_) => None,
         }
     }
 }
@@ -110,10 +122,12 @@ impl StartError {
 pub struct Starting {
     pid: Pid,
     child: Option<OwnedFd>,
-    socket: OwnedFd,
+    line: Line,
     terminal: Option<OwnedFd>,
     /// Its id maps, as long as they are being written.
     mapping: Option<Mapping>,
+    /// Who stands for it as long as it is closed to us.
+    stand_in: Option<StandIn>,
 }
 
 impl Starting {
@@ -135,6 +149,7 @@ impl Starting {
         let (ours, theirs) = report_socket().map_err(StartError::Clone)?;
         let flags =
             new_namespaces(&plan.namespaces, namespace.is_none() || plan.namespaces.mounter.is_some());
+        let network = has_network(&plan.namespaces);
         let become_child = |theirs: OwnedFd, opened, streams| {
             let first = FirstProcess { plan, extras, spaces: &spaces, opened, streams, socket: &theirs };
             let failure = child::become_first_process(first);
@@ -143,14 +158,21 @@ impl Starting {
         };
         let Namespaces { user, mounter, joined, .. } = &plan.namespaces;
         if joined.is_none() && mounter.is_none() && namespace.is_none() {
+            let flags = if network { flags.with(CloneFlags::NETWORK) } else { flags };
             return match sys::clone(flags, None).map_err(StartError::Clone)? {
                 Cloned::Child => {
                     drop(ours);
                     sys::exit_now(become_child(theirs, None, streams))
                 }
                 Cloned::Parent { pid, pidfd } => {
-                    let mut made =
-                        Self { pid, child: Some(pidfd), socket: ours, terminal: None, mapping: None };
+                    let mut made = Self {
+                        pid,
+                        child: Some(pidfd),
+                        line: Line::new(ours),
+                        terminal: None,
+                        mapping: None,
+                        stand_in: None,
+                    };
                     made.mapping = user.as_ref().map(|it| userns::begin_maps(pid, it)).transpose()?;
                     Ok(made)
                 }
@@ -158,22 +180,42 @@ impl Starting {
         }
         // One that is joined has its maps, and one below a mounter's is given them by that.
         let (joined, mounter) = (joined.as_ref(), mounter.as_ref());
-        let way = Way { joined, mounter, namespace, user: user.as_ref(), flags };
+        let way = Way { joined, mounter, namespace, user: user.as_ref(), flags, network };
         let open = |_: &OwnedFd| {
             let files = plan.files();
             mounter.map(|it| child::open_files(&files, &spaces, it)).transpose()
         };
         let go_on = |opened, theirs| become_child(theirs, opened, streams);
         let between = between::begin(way, (ours, theirs), open, go_on)?;
-        let (pidfd, ours) = between.child()?;
-        let pid = pid_of(&pidfd).ok_or(StartError::Vanished)?;
-        Ok(Self { pid, child: Some(pidfd), socket: ours, terminal: None, mapping: None })
+        let Made { child, socket, stand_in } = between.child()?;
+        let mut line = Line::new(socket);
+        let Some(pid) = pid_of(&child) else {
+            kill_and_reap(&child);
+            return Err(StartError::Vanished);
+        };
+        if joined.is_some_and(|it| it.pid) {
+            line.watched = child.try_clone().ok();
+        }
+        Ok(Self { pid, child: Some(child), line, terminal: None, mapping: None, stand_in })
     }
 
     /// Pid of the first process, as the host sees it.
     #[must_use]
     pub fn pid(&self) -> Pid {
         self.pid
+    }
+
+    /// Pid of a process, as the host sees it, in which the container's network and user namespace are found. It is not the first
+    /// one where that hides from another container's processes; and it may end when the payload runs.
+    #[must_use]
+    pub fn representative(&self) -> Pid {
+        self.stand_in.as_ref().map_or(self.pid, |it| it.pid)
+    }
+
+    /// Whether the first process is closed to us, too, until it has ids of its own, and nobody stands for it.
+    #[must_use]
+    pub fn is_hidden(&self, plan: &Plan) -> bool {
+        plan.namespaces.joined.is_some() && self.stand_in.is_none()
     }
 
     /// Waits until the id maps are written; there are none for a container without a user namespace.
@@ -189,14 +231,14 @@ impl Starting {
     /// # Errors
     /// See [`StartError`].
     pub fn mapped(&self) -> Result<(), StartError> {
-        self.tell(MAPPED)
+        self.line.tell(MAPPED)
     }
 
     /// Why the process has ended, if it has and said so: what else goes wrong with it then is a consequence.
     #[must_use]
     pub fn failure(&self) -> Option<StartError> {
         loop {
-            match message::receive_now(&self.socket) {
+            match message::receive_now(&self.line.socket) {
                 Ok(Some(Report::Failed(failure))) => return Some(StartError::child(failure)),
                 Ok(Some(_)) => {}
                 Ok(None) | Err(_) => return None,
@@ -209,11 +251,7 @@ impl Starting {
     /// # Errors
     /// See [`StartError`].
     pub fn placed(&self) -> Result<(), StartError> {
-        self.tell(PLACED)
-    }
-
-    fn tell(&self, byte: u8) -> Result<(), StartError> {
-        message::tell(&self.socket, byte).map_err(StartError::Socket)
+        self.line.tell(PLACED)
     }
 
     /// Waits until all mounts are made. `mount_rootfs` is called if the plan wants a helper to mount the root file system,
@@ -228,20 +266,20 @@ impl Starting {
     ) -> Result<(), E> {
         let (mut mount_rootfs, mut before_pivot) = (Some(mount_rootfs), Some(before_pivot));
         loop {
-            match message::receive(&self.socket).map_err(StartError::Socket)? {
+            match self.line.hear()? {
                 Some(Report::Prepared) => return Ok(()),
                 Some(Report::Terminal(master)) => self.terminal = Some(master),
                 Some(Report::ReadyForRootfs) => {
                     if let Some(mount) = mount_rootfs.take() {
                         mount(self.pid)?;
                     }
-                    self.tell(ROOTFS)?;
+                    self.line.tell(ROOTFS)?;
                 }
                 Some(Report::BeforePivot) => {
                     if let Some(work) = before_pivot.take() {
                         work(self.pid)?;
                     }
-                    self.tell(PIVOT)?;
+                    self.line.tell(PIVOT)?;
                 }
                 Some(Report::Failed(failure)) => return Err(StartError::child(failure).into()),
                 Some(Report::Joined(_) | Report::Root(_)) | None => {
@@ -272,15 +310,15 @@ impl Starting {
     /// See [`StartError`].
     pub fn hold(mut self) -> Result<(Running, Held), StartError> {
         let child = self.child.take().ok_or(StartError::Vanished)?;
-        let socket = self.socket.try_clone().map_err(StartError::Socket)?;
-        Ok((Running { pid: self.pid, pidfd: child, terminal: self.terminal.take() }, Held { socket }))
+        let line = self.line.try_clone().map_err(StartError::Socket)?;
+        Ok((Running { pid: self.pid, pidfd: child, terminal: self.terminal.take() }, Held { line }))
     }
 }
 
 /// A first process that is set up and waits for the word to become the payload. Dropping this ends it.
 #[derive(Debug)]
 pub struct Held {
-    socket: OwnedFd,
+    line: Line,
 }
 
 impl Held {
@@ -289,12 +327,60 @@ impl Held {
     /// # Errors
     /// See [`StartError`].
     pub fn go(self) -> Result<(), StartError> {
-        message::tell(&self.socket, GO).map_err(StartError::Socket)?;
-        match message::receive(&self.socket).map_err(StartError::Socket)? {
+        self.line.tell(GO)?;
+        match self.line.hear()? {
             None => Ok(()),
             Some(Report::Failed(failure)) => Err(StartError::child(failure)),
             Some(_) => Err(StartError::Vanished),
         }
+    }
+}
+
+/// The way to a first process, and what it says.
+#[derive(Debug)]
+struct Line {
+    socket: OwnedFd,
+    /// The process, if others see it, who may stop it.
+    watched: Option<OwnedFd>,
+}
+
+impl Line {
+    fn new(socket: OwnedFd) -> Self {
+        Self { socket, watched: None }
+    }
+
+    fn try_clone(&self) -> io::Result<Self> {
+        let watched = self.watched.as_ref().map(OwnedFd::try_clone).transpose()?;
+        Ok(Self { socket: self.socket.try_clone()?, watched })
+    }
+
+    fn tell(&self, byte: u8) -> Result<(), StartError> {
+        message::tell(&self.socket, byte).map_err(StartError::Socket)
+    }
+
+    /// Waits for what the process says next; `None` when it has become the payload.
+    ///
+    /// The processes of a pid namespace may stop one another, and those of another container would have us wait for ever. So
+    /// one that is stopped before it is the payload is let go on, until whoever stops it has shown that he does not let it.
+    fn hear(&self) -> Result<Option<Report>, StartError> {
+        let mut stops = 0;
+        while let Some(process) = &self.watched {
+            let look = Timespec { tv_sec: 0, tv_nsec: LOOK_AFTER };
+            match poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&look)) {
+                Ok(0) => {}
+                Err(Errno::INTR) => continue,
+                _ => break,
+            }
+            let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG;
+            if let Ok(Some(_)) = waitid(WaitId::PidFd(process.as_fd()), options) {
+                stops += 1;
+                if stops > MOST_STOPS {
+                    return Err(StartError::Stopped);
+                }
+                let _ = pidfd_send_signal(process, Signal::CONT);
+            }
+        }
+        message::receive(&self.socket).map_err(StartError::Socket)
     }
 }
 
@@ -314,7 +400,12 @@ pub fn keeps_owner(namespaces: &Namespaces) -> bool {
     own.is_root() || namespaces.user.as_ref().is_none_or(|it| it.host_uid(0) == Some(own.as_raw()))
 }
 
-/// What the first process does not share with the host or with another container.
+/// Whether the first process has a network namespace of its own.
+fn has_network(namespaces: &Namespaces) -> bool {
+    namespaces.network && !namespaces.joined.as_ref().is_some_and(|it| it.network)
+}
+
+/// What the first process does not share with the host or with another container, but for the network.
 fn new_namespaces(namespaces: &Namespaces, with_user: bool) -> CloneFlags {
     let joined = namespaces.joined.as_ref();
     let shares = |which: fn(&JoinedNamespaces) -> bool| joined.is_some_and(which);
@@ -325,7 +416,6 @@ fn new_namespaces(namespaces: &Namespaces, with_user: bool) -> CloneFlags {
         }
     };
     add(with_user && namespaces.user.is_some() && joined.is_none_or(|it| it.own_user), CloneFlags::USER);
-    add(namespaces.network && !shares(|it| it.network), CloneFlags::NETWORK);
     add(!namespaces.host_pid && !shares(|it| it.pid), CloneFlags::PID);
     add(!namespaces.host_uts && !shares(|it| it.uts), CloneFlags::UTS);
     add(!namespaces.host_ipc && !shares(|it| it.ipc), CloneFlags::IPC);
@@ -452,7 +542,7 @@ fn pid_of(pidfd: &OwnedFd) -> Option<Pid> {
     Pid::from_raw(number)
 }
 
-fn kill_and_reap(process: &OwnedFd) {
+pub(crate) fn kill_and_reap(process: &OwnedFd) {
     let _ = pidfd_send_signal(process, Signal::KILL);
     let _ = waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED);
 }

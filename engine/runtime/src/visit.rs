@@ -14,7 +14,7 @@ use rustix::fs::OFlags;
 use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
-use crate::between::{self, Way};
+use crate::between::{self, Made, Way};
 use crate::child;
 use crate::fuse;
 use crate::mapped::IdSpaces;
@@ -127,12 +127,13 @@ pub fn visit(place: Place<'_>, work: impl FnOnce(&OwnedFd) -> i32) -> Result<Vis
     let (ours, theirs) = report_socket().map_err(StartError::Clone)?;
     if let Place::AtRest { files: files @ Files { user, mounter: Some(mounter), .. } } = place {
         let flags = if user.is_some() { CloneFlags::MOUNT.with(CloneFlags::USER) } else { CloneFlags::MOUNT };
-        let way = Way { joined: None, mounter: Some(mounter), namespace: None, user: user.as_ref(), flags };
+        let user = user.as_ref();
+        let way = Way { joined: None, mounter: Some(mounter), namespace: None, user, flags, network: false };
         let open = |_: &OwnedFd| child::open_files(files, &spaces, mounter);
         let go_on =
             |opened, theirs: OwnedFd| attend(child::mount_opened_files(files, opened, &theirs), theirs, work);
         let between = between::begin(way, (ours, theirs), open, go_on)?;
-        let (child, socket) = between.child()?;
+        let Made { child, socket, .. } = between.child()?;
         let visitor = Visitor { child, socket, server: None };
         visitor.let_go_on()?;
         return Ok(visitor);

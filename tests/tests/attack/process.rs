@@ -203,6 +203,45 @@ fn nobody_looks_through_a_process_that_joins_his_pid_namespace() {
     canary.unharmed();
 }
 
+/// 4: a process that is set up in a pid namespace that is shared has all capabilities until its payload runs.
+#[test]
+fn nobody_takes_over_a_process_that_joins_his_pid_namespace() {
+    let canary = Canary::new("taken");
+    canary
+        .pontoon("run -d --replace --name taken --network none --cap-add sys_ptrace -v /srv/payload:/payload:ro $B /payload grab-memory 6")
+        .ok();
+    for round in 0..20 {
+        let network = ["pasta", "none", "container:taken"][round % 3];
+        canary.pontoon(&format!("run --rm --network {network} --pid container:taken $B true")).ok();
+    }
+    // Also not while it is set up and waits for the word to run.
+    canary.pontoon("create --replace --name held --network pasta --pid container:taken $B true").ok();
+    canary.pontoon("init held").ok();
+    canary.pontoon("wait taken").ok();
+    assert_eq!(canary.pontoon("logs taken").ok().text(), "got 0");
+    canary.pontoon("rm -f held taken").ok();
+    canary.unharmed();
+}
+
+/// A container that stops whatever comes into its pid namespace holds nobody up but what is in there.
+#[test]
+fn nobody_waits_for_a_process_that_is_stopped_while_it_joins() {
+    let canary = Canary::new("halted");
+    canary
+        .pontoon("run -d --replace --name halted --network none --stop-timeout 0 -v /srv/payload:/payload:ro $B /payload halt 1000")
+        .ok();
+    for network in ["none", "pasta"] {
+        // What happens then is between the two containers.
+        let output = canary.pontoon(&format!(
+            "run -d --replace --name halts --network {network} --pid container:halted $B sleep 1000"
+        ));
+        assert!(output.code == 0 || output.stderr.contains("again and again"), "{output:?}");
+        canary.pontoon("rm -f -t 0 halts").ok();
+    }
+    canary.pontoon("rm -f -t 0 halted").ok();
+    canary.unharmed();
+}
+
 /// 6: a container that shares namespaces is started anew, and the one that it shares them with is another process by then.
 #[test]
 fn namespaces_that_are_shared_are_those_of_the_container_as_it_runs_now() {

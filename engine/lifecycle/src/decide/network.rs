@@ -30,6 +30,7 @@ pub(super) fn network_plan(facts: &Facts<'_>) -> Result<NetworkPlan, DecideError
         dns_search: request.dns_search.clone(),
         dns_option: request.dns_option.clone(),
         user_namespace: facts.maps.is_some(),
+        stand_in: facts.shared.is_some(),
         foreign_root: facts.maps.as_ref().is_some_and(|it| it.host_uid(0) != Some(facts.caller.uid)),
     };
     Ok(pontoon_network::plan(&wanted, facts.network)?)

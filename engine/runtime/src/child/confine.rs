@@ -181,18 +181,14 @@ pub(super) fn confine_and_exec(
 
 /// Leaves nothing of the host in our hands, and hides us from the container's processes before we give up what they do not
 /// have: nobody may look into us, or open our program through /proc (CVE-2016-9962, CVE-2019-5736, CVE-2024-21626).
-pub(super) fn hide(process: &Process, extras: &Extras, socket: BorrowedFd<'_>) -> Result<(), Failure> {
+fn hide(process: &Process, extras: &Extras, socket: BorrowedFd<'_>) -> Result<(), Failure> {
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .map_err(|err| Failure::new(Step::Exec, "", err))?;
     close_host_files(process, extras, socket)
 }
 
 /// Closes whatever the supervisor had open, but what the payload or its init is started with.
-pub(super) fn close_host_files(
-    process: &Process,
-    extras: &Extras,
-    socket: BorrowedFd<'_>,
-) -> Result<(), Failure> {
+fn close_host_files(process: &Process, extras: &Extras, socket: BorrowedFd<'_>) -> Result<(), Failure> {
     let mut kept = vec![socket];
     kept.extend(extras.init.as_ref().map(AsFd::as_fd));
     kept.extend(extras.passed.iter().map(AsFd::as_fd));

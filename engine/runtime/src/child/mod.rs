@@ -93,8 +93,8 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
         // Changing ids has taken the wish away to end with the supervisor. One that has ended by now is seen by its socket.
         let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
         // It has also closed us to the supervisor and to the network's helper, who must still find our namespaces in
-        // /proc. Where there is nobody else in here yet we are open until the payload runs; else as soon as there is nothing
-        // of the host left in us.
+        // /proc. Where there is nobody else in here yet we are open until the payload runs; else we are closed until then, for
+        // until the very end we have capabilities that they have not, and another process stands for us.
         let behavior =
             if plan.is_watched() { DumpableBehavior::NotDumpable } else { DumpableBehavior::Dumpable };
         let _ = rustix::process::set_dumpable_behavior(behavior);
@@ -165,10 +165,6 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
     }
     drop(root);
     confine::take_streams(streams, terminal, &identity)?;
-    if plan.is_watched() && plan.namespaces.user.is_some() {
-        confine::close_host_files(&plan.process, extras, socket.as_fd())?;
-        let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable);
-    }
     if extras.looks_first {
         confine::find_program(&plan.process)?;
     }
