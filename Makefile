@@ -25,8 +25,9 @@ mandir := $(DESTDIR)$(PREFIX)/share/man
 sharedir := $(DESTDIR)$(PREFIX)/share
 
 NETWORK_UNITS := pontoon-network.service pontoon-network.socket
-USER_UNITS := pontoon-user-wait-network-online.service pontoon-restart.service $(NETWORK_UNITS)
-SYSTEM_UNITS := pontoon-restart.service $(NETWORK_UNITS)
+UPDATE_UNITS := pontoon-auto-update.service pontoon-auto-update.timer
+USER_UNITS := pontoon-user-wait-network-online.service pontoon-restart.service $(NETWORK_UNITS) $(UPDATE_UNITS)
+SYSTEM_UNITS := pontoon-restart.service $(NETWORK_UNITS) $(UPDATE_UNITS)
 
 .PHONY: all build install uninstall demo check unit e2e bench fmt lint clean-testhost
 

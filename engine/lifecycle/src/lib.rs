@@ -50,6 +50,7 @@ pub mod stop;
 pub mod storage_conf;
 pub mod top;
 pub mod turn;
+pub mod unit;
 pub mod update;
 pub mod usage;
 pub mod user_namespace;

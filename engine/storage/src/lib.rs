@@ -20,23 +20,26 @@
 //! ROOT/secrets/NAME/{record.json,data}
 //! ROOT/artifacts/{oci-layout,index.json,blobs/ALGORITHM/HEX}
 //! ROOT/networks/NAME.json                 a network, in the format of netavark
+//! ROOT/units/UNIT.json                     what is remembered of a systemd unit
 //! ROOT/tmp/*                               being made; a directory without a living lock is a leftover
 //! ROOT/trash/*                             being deleted
 //! RUN/containers/HEX/                      what a reboot may forget
+//! RUN/units/UNIT.json                      locked while a unit's record is changed
 //! ```
 //!
 //! # Locks
 //!
 //! All are `flock`s held by descriptors, so they die with their process. Whoever takes several takes them in this order:
 //!
-//! 1. [`PullLock`], one per key of the caller's choice
-//! 2. [`LayerLease`] (shared; deleting layers needs it alone and never waits for it)
-//! 3. [`PodLock`], one
-//! 4. [`ContainerLock`], by rising id
-//! 5. [`VolumeLock`], by rising name
-//! 6. the lock of one layer while its shifted copy is made
-//! 7. [`NetworkChange`]
-//! 8. the index locks of images, container names, pod names, volumes and artifacts, in this order: taken and given back
+//! 1. [`UnitLock`], one
+//! 2. [`PullLock`], one per key of the caller's choice
+//! 3. [`LayerLease`] (shared; deleting layers needs it alone and never waits for it)
+//! 4. [`PodLock`], one
+//! 5. [`ContainerLock`], by rising id
+//! 6. [`VolumeLock`], by rising name
+//! 7. the lock of one layer while its shifted copy is made
+//! 8. [`NetworkChange`]
+//! 9. the index locks of images, container names, pod names, volumes and artifacts, in this order: taken and given back
 //!    inside one call
 //!
 //! # Order of writes
@@ -62,6 +65,7 @@ mod record;
 mod remove;
 mod reset;
 mod secrets;
+mod service_records;
 mod shift;
 mod store;
 mod sweep;
@@ -90,7 +94,7 @@ pub use images::{
     TagError,
 };
 pub use layers::{LayerError, LayerMeta};
-pub use lock::{ContainerLock, LayerLease, PodLock, PullLock, VolumeLock};
+pub use lock::{ContainerLock, LayerLease, PodLock, PullLock, UnitLock, VolumeLock};
 pub use networks::{NetworkChange, NetworkFiles};
 pub use pods::{CreatePodError, FindPodError, PodEntry, PodHandle, PodList};
 pub use record::{Durability, RecordError, Unsynced, read_record, replace_file, write_record_atomically};

@@ -25,6 +25,10 @@ macro_rules! lock_owner {
 }
 
 lock_owner! {
+    /// Says that this process is changing what is remembered of one unit, and what it runs; others wait.
+    UnitLock
+}
+lock_owner! {
     /// Says that this process is pulling what the key names; others who ask for the same key wait.
     PullLock
 }

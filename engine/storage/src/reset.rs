@@ -9,7 +9,7 @@ use crate::error::FileError;
 use crate::store::{OpenError, Store};
 
 /// What a store has in its directory; the file that says what it is goes last.
-const OWN: [&str; 11] = [
+const OWN: [&str; 12] = [
     "artifacts",
     "containers",
     "images",
@@ -19,12 +19,13 @@ const OWN: [&str; 11] = [
     "secrets",
     "tmp",
     "trash",
+    "units",
     "volumes",
     "format",
 ];
 
 /// What it has in its runtime directory.
-const OWN_RUN: [&str; 2] = ["containers", "pulls"];
+const OWN_RUN: [&str; 3] = ["containers", "pulls", "units"];
 
 impl Store {
     /// Deletes all that is the store's own, and what the caller has put beside it in `ROOT` and `RUN`, told by the beginnings
@@ -65,6 +66,7 @@ mod tests {
             "root/volumes/v/_data/file",
             "root/tmp/left",
             "root/artifacts/blobs/sha256/x",
+            "root/units/web.service.json",
             "run/containers/x/state",
             "root/beside",
             "run/memo.3",

@@ -185,6 +185,19 @@ pub fn daemon_reload(bus: &Bus) -> Result<(), ManagerError> {
     answer.map_err(|source| ManagerError::Call { deed: deed.to_owned(), source })
 }
 
+/// Forgets that a unit has failed, and how often it was started: so that it may be started again at once.
+///
+/// # Errors
+/// [`ManagerError`].
+pub fn reset_failed(bus: &Bus, unit: &str) -> Result<(), ManagerError> {
+    let deed = format!("reset the state of `{unit}`");
+    match ask(bus, &deed, async |link| link.call(MANAGER, "ResetFailedUnit", &(unit,)).await.map(drop))? {
+        // What is not in memory has no state.
+        Err(fault) if fault.is("org.freedesktop.systemd1.NoSuchUnit") => Ok(()),
+        answer => answer.map_err(|source| ManagerError::Call { deed, source }),
+    }
+}
+
 /// `ActiveState` of a unit: `active`, `inactive`, `failed`, …; `inactive` also if it is not loaded.
 ///
 /// # Errors

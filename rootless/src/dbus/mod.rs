@@ -17,7 +17,7 @@ pub use bus::{Bus, BusError};
 pub use fault::Fault;
 pub use linger::{LingerError, linger_status, lingers, set_linger};
 pub use manager::{
-    ManagerError, ScopeRequest, UnitDeed, UnitState, change_units, daemon_reload, loaded_units,
+    ManagerError, ScopeRequest, UnitDeed, UnitState, change_units, daemon_reload, loaded_units, reset_failed,
     start_commands, start_scope, unit_active_state, units_named,
 };
 pub use slice::{DeviceRate, SliceLimit, SliceRequest, start_slice};

@@ -50,6 +50,8 @@ pub enum Named {
     Pod,
     /// Volumes.
     Volume,
+    /// Units that run containers.
+    Unit,
     /// Unit files that a manager reads.
     UnitFile,
     /// Sections and keys of unit files.
@@ -98,6 +100,7 @@ fn named(path: &str) -> Named {
         None => match path {
             "start" | "stop" | "restart" | "pause" | "unpause" | "rename" | "stats" | "top" | "kill"
             | "rm" | "logs" | "exec" | "wait" | "port" | "inspect" => Named::Container,
+            "rollback" | "pin" | "unpin" => Named::Unit,
             "run" | "create" | "history" | "rmi" | "tag" | "untag" | "pull" | "images" => Named::Image,
             _ => Named::File,
         },

@@ -110,7 +110,7 @@ pub struct InspectImagesArgs {
 /// `history`
 #[derive(Debug, Args)]
 pub struct HistoryArgs {
-    /// Name or id
+    /// Name or id of an image; what ends with `.service` is a unit
     #[arg(value_name = "IMAGE", required = true)]
     pub image: String,
     /// `json`, `table …` or a Go template

@@ -27,6 +27,7 @@ mod secret;
 mod suggest;
 mod system;
 mod table;
+mod unit;
 mod volume;
 
 pub use artifact::{
@@ -74,6 +75,7 @@ pub use system::{
     EventsArgs, InfoArgs, NoArgs, SystemCheckArgs, SystemDfArgs, SystemPruneArgs, SystemResetArgs,
     UnshareArgs, VersionArgs,
 };
+pub use unit::{AutoUpdateArgs, PinArgs, RollbackArgs};
 pub use volume::{
     LsArgs, VolumeCreateArgs, VolumeExportArgs, VolumeImportArgs, VolumeInspectArgs, VolumeMountArgs,
     VolumeReloadArgs, VolumeRmArgs,
@@ -249,6 +251,14 @@ pub enum Command {
     Top(TopArgs),
     /// `history`
     History(HistoryArgs),
+    /// `auto-update`
+    AutoUpdate(AutoUpdateArgs),
+    /// `rollback`
+    Rollback(RollbackArgs),
+    /// `pin`
+    Pin(PinArgs),
+    /// `unpin`
+    Unpin(PinArgs),
     /// `image tree`
     ImageTree(ImageTreeArgs),
     /// `container prune`

@@ -2,7 +2,6 @@
 
 /// Commands of Podman's that we do not have, each with the reason or the other way.
 const COMMANDS: &[Refused] = &[
-    ("auto-update", Some("updating services comes later; meanwhile `pontoon pull`, and restart the service")),
     ("build", LATER_BUILD),
     ("buildx", LATER_BUILD),
     (

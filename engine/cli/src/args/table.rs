@@ -133,7 +133,29 @@ pub(super) const ENTRIES: &[Entry] = &[
     row!("port", "List published ports", "[options] CONTAINER [PORT[/PROTOCOL]]", PortArgs, Command::Port),
     row!("pull", "Pull images from a registry", "[options] IMAGE...", PullArgs, Command::Pull),
     row!("images", "List images", "[options] [IMAGE]", ImagesArgs, Command::Images),
-    row!("history", "Show how an image was made", "[options] IMAGE", HistoryArgs, Command::History),
+    row!(
+        "history",
+        "Show how an image was made, or what a unit has run",
+        "[options] IMAGE|UNIT.service",
+        HistoryArgs,
+        Command::History
+    ),
+    row!(
+        "auto-update",
+        "Update the containers of units to the newest images",
+        "[options]",
+        AutoUpdateArgs,
+        Command::AutoUpdate
+    ),
+    row!(
+        "rollback",
+        "Let a unit run a version of its image that it ran before",
+        "UNIT [DIGEST]",
+        RollbackArgs,
+        Command::Rollback
+    ),
+    row!("pin", "Hold a unit at the images that it runs", "UNIT", PinArgs, Command::Pin),
+    row!("unpin", "Let a unit run newer images again", "UNIT", PinArgs, Command::Unpin),
     row!(
         "image tree",
         "Show the layers of an image as a tree",

@@ -77,6 +77,11 @@ fn names(context: &Context, named: Named) -> Result<Vec<Candidate>, Failure> {
             let listed = pontoon_lifecycle::volume::list(&context.store()?)?.volumes;
             listed.into_iter().map(|volume| bare(volume.name)).collect()
         }
+        Named::Unit => {
+            let listed = context.store()?.list_containers()?.containers;
+            let records = listed.into_iter().filter_map(|it| it.record::<ContainerRecord>().ok());
+            records.filter_map(|it| Some((it.request.systemd_unit?, it.image_name))).collect()
+        }
         Named::UnitFile => quadlet::unit_files().into_iter().map(bare).collect(),
         Named::Key => {
             let keys = SECTIONS.into_iter().flat_map(|section| {

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use pontoon_lifecycle::create::image_config;
 use pontoon_storage::{DiffId, ImageRecord, LayerError, Store};
 
-use super::{Context, Failure};
+use super::{Context, Failure, unit};
 use pontoon_cli::args::{HistoryArgs, ImageTreeArgs};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
@@ -16,6 +16,9 @@ use pontoon_cli::view::tree::{self, Layer};
 
 /// `pontoon history`
 pub fn history(context: &Context, args: &HistoryArgs) -> Result<ExitStatus, Failure> {
+    if unit::is_unit(&args.image) {
+        return unit::history(context, args);
+    }
     let store = context.store()?;
     let image = store.find_image(&args.image)?;
     let options = Options {

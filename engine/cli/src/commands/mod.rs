@@ -2,6 +2,7 @@
 
 mod artifact;
 mod attach;
+mod auto_update;
 mod changes;
 mod cleanup;
 mod commit;
@@ -38,6 +39,7 @@ mod system_df;
 mod system_prune;
 mod system_reset;
 mod top;
+mod unit;
 mod update;
 mod volume;
 mod volume_archive;
@@ -316,6 +318,10 @@ pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failur
         Command::Stats(args) => stats::stats(&context, &args),
         Command::Top(args) => top::top(&context, &args),
         Command::History(args) => history::history(&context, &args),
+        Command::AutoUpdate(args) => auto_update::auto_update(&context, &args),
+        Command::Rollback(args) => unit::rollback(&context, &args),
+        Command::Pin(args) => unit::pin(&context, &args.unit, true),
+        Command::Unpin(args) => unit::pin(&context, &args.unit, false),
         Command::ImageTree(args) => history::tree(&context, &args),
         Command::ContainerPrune(args) => prune::containers(&context, &args),
         Command::ImagePrune(args) => prune::images(&context, &args),

@@ -14,7 +14,7 @@ use pontoon_monitor::plan::StreamPlan;
 use pontoon_storage::{ImageRecord, Store};
 
 use super::start::start_shared;
-use super::{Context, Failure, foreground, pod, pull};
+use super::{Context, Failure, foreground, pod, pull, unit};
 use pontoon_cli::args::{ContainerOptions, CreateArgs, Defaults, RunArgs};
 use pontoon_cli::containers_conf::ContainersConf;
 use pontoon_cli::detach_keys::DetachKeys;
@@ -246,7 +246,11 @@ fn base_image(
 ) -> Result<Option<ImageRecord>, Failure> {
     match request.rootfs {
         Some(_) => Ok(None),
-        None => pull::ensure_image(context, store, request, &registry(options)?).map(Some),
+        None => {
+            let wishes = registry(options)?;
+            let found = || pull::ensure_image(context, store, request, &wishes);
+            unit::image_for(context, store, request, &wishes, found).map(Some)
+        }
     }
 }
 

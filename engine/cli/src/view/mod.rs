@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use crate::args::LsArgs;
 
 pub mod artifact;
+pub mod auto_update;
 pub mod container;
 pub mod df;
 pub mod events;
@@ -31,6 +32,7 @@ pub mod secret;
 pub mod stats;
 pub mod top;
 pub mod tree;
+pub mod unit_history;
 pub mod version;
 pub mod volume;
 

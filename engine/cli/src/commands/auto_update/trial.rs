@@ -1,0 +1,214 @@
+//! A unit with other images: it is restarted, watched, and put back where it was if it is not well.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::time::{Duration, Instant, SystemTime};
+
+use pontoon_lifecycle::create::image_config;
+use pontoon_lifecycle::health;
+use pontoon_lifecycle::list;
+use pontoon_lifecycle::record::ContainerRecord;
+use pontoon_lifecycle::status;
+use pontoon_lifecycle::unit::{self, Change, Member, Trying, UnitRecord, Version};
+use pontoon_monitor::health::HealthPlan;
+use pontoon_monitor::state::FailureReport;
+use pontoon_rootless::dbus::{self, Bus, ManagerError, UnitDeed};
+use pontoon_storage::{RecordError, Store};
+use rustix::event::{Timespec, poll};
+
+/// Where no health check tells whether a container is well, it must live so long.
+const PROBATION: Duration = Duration::from_secs(5);
+/// Time between two looks at a container: nobody tells of its health.
+const INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 250_000_000 };
+/// What health checks may take beyond their own times, on a machine that is slow to start them.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a startup check that never gives up is waited for.
+const ENDLESS: Duration = Duration::from_secs(30 * 60);
+
+/// How a trial ended.
+#[derive(Debug)]
+pub(in super::super) enum Verdict {
+    /// The unit runs the new images and is well.
+    Well,
+    /// It was not, for this reason, and runs again what it ran before.
+    Undone(String),
+    /// It was not, and does not run what it ran before either; or that was not asked for.
+    Broken(String),
+}
+
+/// A unit, and the containers that belong together in it.
+#[derive(Debug)]
+pub(in super::super) struct Ground<'a> {
+    pub store: &'a Store,
+    pub bus: &'a Bus,
+    /// The unit whose restart restarts all of them. Its lock is held by whoever made this.
+    pub unit: &'a str,
+    /// Each container: the unit that makes it, and its image's name.
+    pub parts: BTreeSet<(String, String)>,
+}
+
+impl<'a> Ground<'a> {
+    pub fn of<'m>(
+        store: &'a Store,
+        bus: &'a Bus,
+        unit: &'a str,
+        members: impl Iterator<Item = &'m Member>,
+    ) -> Self {
+        let part = |it: &Member| (it.own_unit.clone(), it.container.record.request.image.clone());
+        Self { store, bus, unit, parts: members.map(part).collect() }
+    }
+
+    /// Lets the unit run other images, by their names. While this goes on its record says so: a command or a machine that goes
+    /// down meanwhile leaves a unit that starts with what it ran before. What becomes of the record when all is well is left
+    /// to the caller.
+    ///
+    /// # Errors
+    /// If the record cannot be written.
+    pub fn trial(
+        &self,
+        record: &mut UnitRecord,
+        changes: &BTreeMap<String, Change>,
+        undoes: bool,
+    ) -> Result<Verdict, RecordError> {
+        record.trying = Some(Trying { since: now(), images: changes.clone() });
+        self.store.write_unit_record(self.unit, record)?;
+        let why = match self.restart().and_then(|()| self.watch(changes)) {
+            Ok(()) => return Ok(Verdict::Well),
+            Err(why) => why,
+        };
+        if !undoes {
+            return Ok(Verdict::Broken(why));
+        }
+        record.trying = None;
+        for (name, change) in changes {
+            // What ran before is good as far as anybody knows, and is what the unit takes in place of what is bad.
+            record.is_good(name, change.from.clone());
+            record.is_bad(name, Version { since: now(), why: why.clone(), ..change.to.clone() });
+        }
+        self.store.write_unit_record(self.unit, record)?;
+        let again = self.restart();
+        Ok(match again {
+            Ok(()) => Verdict::Undone(why),
+            Err(again) => Verdict::Broken(format!("{why}; and with what ran before: {again}")),
+        })
+    }
+
+    /// Restarts the unit and waits until the manager is done with it, and with the units of all its containers.
+    pub fn restart(&self) -> Result<(), String> {
+        // One that has failed often is started all the same.
+        let all = self.parts.iter().map(|(own, _)| own.as_str()).chain([self.unit]);
+        for unit in all.collect::<BTreeSet<_>>() {
+            let _ = dbus::reset_failed(self.bus, unit);
+        }
+        first_of(dbus::change_units(self.bus, &[self.unit], UnitDeed::Restart))?;
+        // A pod's unit does not wait for those of its members, which come up behind it.
+        let members: BTreeSet<&str> =
+            self.parts.iter().map(|(own, _)| own.as_str()).filter(|own| *own != self.unit).collect();
+        match members.is_empty() {
+            true => Ok(()),
+            false => {
+                let members: Vec<&str> = members.into_iter().collect();
+                first_of(dbus::change_units(self.bus, &members, UnitDeed::Start))
+            }
+        }
+    }
+
+    /// Waits until all containers run the images they are to run and are well; or tells why not.
+    fn watch(&self, changes: &BTreeMap<String, Change>) -> Result<(), String> {
+        let until = Instant::now() + PROBATION;
+        let members = unit::members(self.store).map_err(|err| words(&err))?;
+        let mut found = Vec::new();
+        for (own, image) in &self.parts {
+            let is_it = |it: &&Member| it.own_unit == *own && it.container.record.request.image == *image;
+            let member = members.iter().find(is_it).filter(|it| it.container.status.run().is_some());
+            let record =
+                &member.ok_or_else(|| format!("`{own}` runs no container of `{image}`"))?.container.record;
+            if let Some(change) = changes.get(image)
+                && change.to.image != record.image_id
+            {
+                return Err(format!(
+                    "`{own}` did not make its container anew: `{}` still runs the image {}",
+                    record.name,
+                    record.image_id.get(..12).unwrap_or(&record.image_id)
+                ));
+            }
+            found.push(record);
+        }
+        found.into_iter().try_for_each(|record| self.watch_one(record, until))
+    }
+
+    /// Waits until a container is healthy, or has lived long enough where there is no check.
+    fn watch_one(&self, record: &ContainerRecord, until: Instant) -> Result<(), String> {
+        let plan = plan(self.store, record);
+        let deadline = plan.as_ref().map_or(until, |it| Instant::now() + longest(it));
+        let gone = || format!("container `{}` has ended", record.name);
+        let mut restarts = None;
+        loop {
+            let found = list::find(self.store, &record.id).map_err(|_| gone())?;
+            let run = found.status.run().ok_or_else(gone)?;
+            if *restarts.get_or_insert(run.restarts) != run.restarts {
+                return Err(gone());
+            }
+            let is_over = Instant::now() >= deadline;
+            if plan.is_some() {
+                let health = status::health(found.container.run_path()).unwrap_or_default();
+                let last = health.log.back().map(|it| it.output.trim()).filter(|it| !it.is_empty());
+                let said = last.map(|it| format!(": {it}")).unwrap_or_default();
+                match health.status.as_str() {
+                    "healthy" => return Ok(()),
+                    "unhealthy" => return Err(format!("container `{}` is unhealthy{said}", record.name)),
+                    _ if is_over => {
+                        return Err(format!("container `{}` does not get healthy{said}", record.name));
+                    }
+                    _ => {}
+                }
+            } else if is_over {
+                return Ok(());
+            }
+            // No descriptor, so only the time, or a signal, ends it.
+            let _ = poll(&mut [], Some(&INTERVAL));
+        }
+    }
+}
+
+/// Seconds since 1970.
+pub(in super::super) fn now() -> i64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// The health check of a container, if it has one that is run by itself.
+fn plan(store: &Store, record: &ContainerRecord) -> Option<HealthPlan> {
+    let image = store.find_image(&record.image_id).ok()?;
+    let config = image_config(store, &image).ok()?;
+    health::plan(&record.request.health, &config).ok().flatten().filter(|it| it.check.interval > 0)
+}
+
+/// The time after which a check must have said something.
+fn longest(plan: &HealthPlan) -> Duration {
+    let nanos = |check: &pontoon_monitor::health::Check, times: u32| {
+        Duration::from_nanos(check.interval.saturating_add(check.timeout)).saturating_mul(times)
+    };
+    let startup = match &plan.startup {
+        None => Duration::ZERO,
+        Some(startup) if startup.retries == 0 => ENDLESS,
+        Some(startup) => nanos(&startup.check, startup.retries.saturating_add(startup.successes)),
+    };
+    let checks = nanos(&plan.check, plan.retries.saturating_add(1));
+    Duration::from_nanos(plan.start_period)
+        .saturating_add(startup)
+        .saturating_add(checks)
+        .saturating_add(PATIENCE)
+}
+
+fn first_of(changed: Result<Vec<ManagerError>, ManagerError>) -> Result<(), String> {
+    match changed {
+        Ok(errors) => errors.first().map_or(Ok(()), |err| Err(words(err))),
+        Err(err) => Err(words(&err)),
+    }
+}
+
+/// An error with its causes, in one line.
+pub(in super::super) fn words(err: &dyn Error) -> String {
+    FailureReport::new(err, None, 125).chain.join(": ")
+}
