@@ -72,6 +72,10 @@ pub(crate) fn connect(
     let guest_address = asked.value(&["--map-guest-addr"]);
     let maps_guest = facts.pasta_maps_guest_address && guest_address.is_none();
     unless(!maps_guest, &["--map-guest-addr", &HOST.to_string()]);
+    // An old one does not look which address the container has, and sends the first frame to nobody: who connects at once waits
+    // until the container speaks. What it sets, it knows.
+    let knows = facts.pasta_maps_guest_address || asked.any(&["--ns-mac-addr"]);
+    unless(knows, &["--ns-mac-addr", &hardware_address(&request.container_id)]);
     unless(asked.any(&["-q", "--quiet", "-d", "--debug", "--trace"]), &["--quiet"]);
     words.extend(["--pid".into(), Word::PidFile]);
     if user_namespace {
@@ -107,6 +111,13 @@ pub(crate) fn connect(
         host_gateway,
         addresses: addresses(&asked, facts),
     })
+}
+
+/// A MAC address of a container: locally administered, unicast, and the same each time.
+fn hardware_address(id: &str) -> String {
+    let own: Vec<_> =
+        id.as_bytes().chunks_exact(2).take(5).filter_map(|it| str::from_utf8(it).ok()).collect();
+    if own.len() == 5 { format!("02:{}", own.join(":")) } else { "02:00:00:00:00:01".to_owned() }
 }
 
 /// The addresses that the container will have.
@@ -161,5 +172,17 @@ impl<'a> Asked<'a> {
                 if name.len() == 2 { Some(rest) } else { rest.strip_prefix('=') }
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hardware_address;
+
+    #[test]
+    fn a_hardware_address_is_a_containers_own_and_nobodys_by_make() {
+        let id = "9f8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c5b4a39281706f5e4d3c2b1a0";
+        assert_eq!(hardware_address(id), "02:9f:8e:7d:6c:5b");
+        assert_eq!(hardware_address(""), "02:00:00:00:00:01");
     }
 }

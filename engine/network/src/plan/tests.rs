@@ -69,8 +69,8 @@ fn an_old_pasta_is_not_asked_for_what_it_does_not_know() {
         Mode::Default,
         &[],
         &old,
-        "--config-net -t none -u none -T none -U none --dns-forward 169.254.1.1 --no-map-gw --quiet --pid <PidFile> \
-         --userns <UserNamespace> --netns <NetworkNamespace>",
+        "--config-net -t none -u none -T none -U none --dns-forward 169.254.1.1 --no-map-gw --ns-mac-addr 02:00:00:00:00:01 \
+         --quiet --pid <PidFile> --userns <UserNamespace> --netns <NetworkNamespace>",
     );
     let plan = plan(&request(Mode::Default, &[]), &old).unwrap();
     assert_eq!(plan.host_gateway, None);
