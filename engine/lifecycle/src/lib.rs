@@ -13,6 +13,7 @@ pub mod create;
 pub mod decide;
 pub mod devices;
 pub mod disk;
+pub mod doctor;
 pub mod event;
 pub mod exec;
 pub mod facts;

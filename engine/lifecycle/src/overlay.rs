@@ -72,7 +72,7 @@ pub fn choose(host: &Host, store: &Store) -> Result<Choice, OverlayError> {
         }
         return Ok(Choice::Fuse(program));
     }
-    let remembered = store.paths().run.join(REMEMBERED);
+    let remembered = remembered(store);
     let works = match fs::read_to_string(&remembered).as_deref() {
         Ok("native") => true,
         Ok("refused") => false,
@@ -99,6 +99,11 @@ pub fn choose(host: &Host, store: &Store) -> Result<Choice, OverlayError> {
         Ok(program) => Ok(Choice::Fuse(program)),
         Err(_) => Err(OverlayError::Neither { path: store.paths().root.clone() }),
     }
+}
+
+/// The file in which the outcome is remembered until the next boot.
+pub(crate) fn remembered(store: &Store) -> PathBuf {
+    store.paths().run.join(REMEMBERED)
 }
 
 /// What trying showed.

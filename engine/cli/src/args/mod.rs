@@ -9,6 +9,7 @@ use std::ffi::OsString;
 mod artifact;
 mod complete;
 mod container;
+mod doctor;
 mod error;
 mod files;
 mod flags;
@@ -40,6 +41,7 @@ pub use container::{
     LogsArgs, Passing, PauseArgs, PortArgs, PruneArgs, PsArgs, PsSort, RenameArgs, RestartArgs, RmArgs,
     StartArgs, StatsArgs, StopArgs, TopArgs, UpdateArgs, WaitArgs,
 };
+pub use doctor::DoctorArgs;
 pub use error::ArgsError;
 pub use files::{
     CommitArgs, CpArgs, DiffArgs, ExportArgs, ImageMountArgs, ImageUnmountArgs, MountArgs, UnmountArgs,
@@ -341,6 +343,8 @@ pub enum Command {
     SystemRenumber(NoArgs),
     /// `system reset`
     SystemReset(SystemResetArgs),
+    /// `doctor`
+    Doctor(DoctorArgs),
     /// `linger enable`
     LingerEnable(LingerArgs),
     /// `linger disable`

@@ -578,6 +578,13 @@ pub(super) const ENTRIES: &[Entry] = &[
         Command::SystemReset
     ),
     row!(
+        "doctor",
+        "Tell what the host lacks for containers and services, and mend it",
+        "[options]",
+        DoctorArgs,
+        Command::Doctor
+    ),
+    row!(
         "linger enable",
         "Let a user's services run without a session",
         "[USER]",

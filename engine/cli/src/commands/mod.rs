@@ -10,6 +10,7 @@ mod complete;
 mod control;
 mod cp;
 mod diff;
+mod doctor;
 mod events;
 mod exec;
 mod failure;
@@ -212,6 +213,7 @@ fn tells_events(command: &Command) -> bool {
             | Command::PodLogs(_)
             | Command::PodStats(_)
             | Command::PodTop(_)
+            | Command::Doctor(_)
             | Command::Version(_)
             | Command::Complete(_)
             | Command::Completion(_)
@@ -233,6 +235,10 @@ pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failur
         message::silence_warnings();
     }
     redirect(&invocation.globals)?;
+    // It also tells of what keeps us from having a context.
+    if let Command::Doctor(args) = &invocation.command {
+        return doctor::doctor(&invocation.globals, args);
+    }
     let tells = tells_events(&invocation.command);
     let context = Context::new(&invocation.globals, invocation.words, name, tells)?;
     if context.host.unshared && starts_processes(&invocation.command) {
@@ -363,6 +369,7 @@ pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failur
         Command::SystemPrune(args) => system_prune::prune(&context, &args),
         Command::SystemRenumber(_) => system_reset::renumber(&context),
         Command::SystemReset(args) => system_reset::reset(&context, &args),
+        Command::Doctor(args) => doctor::doctor(&invocation.globals, &args),
         Command::LingerEnable(args) => system::linger(&context, &args, Some(true)),
         Command::LingerDisable(args) => system::linger(&context, &args, Some(false)),
         Command::LingerStatus(args) => system::linger(&context, &args, None),

@@ -11,6 +11,7 @@ pub mod artifact;
 pub mod auto_update;
 pub mod container;
 pub mod df;
+pub mod doctor;
 pub mod events;
 pub mod faults;
 pub mod filter;
