@@ -289,9 +289,14 @@ impl CreateRequest {
     /// The infra container of its pod, if it shares that one's network and so its `/etc/hosts`, in which all members are.
     #[must_use]
     pub fn shares_hosts_of(&self) -> Option<&str> {
+        self.shares_network_of().filter(|_| !self.no_hosts)
+    }
+
+    /// The infra container whose network it is in, and with that whose resolvers it has.
+    #[must_use]
+    pub fn shares_network_of(&self) -> Option<&str> {
         let infra = self.pod.as_ref()?.infra.as_deref()?;
-        let shares = matches!(&self.network, Some(NetworkMode::Container(name)) if name == infra);
-        (shares && !self.no_hosts).then_some(infra)
+        matches!(&self.network, Some(NetworkMode::Container(name)) if name == infra).then_some(infra)
     }
 
     /// The networks with names that it is on, in order.

@@ -19,6 +19,8 @@ pub struct Course {
     pub environment: Vec<String>,
     /// Its networks with names.
     pub join: Option<Join>,
+    /// What its resolver is told; `None` is what the plan says.
+    pub resolv_conf: Option<String>,
 }
 
 impl Course {
@@ -30,6 +32,7 @@ impl Course {
             health: plan.health.clone(),
             environment: plan.container.process.env.clone(),
             join: plan.network.join.clone(),
+            resolv_conf: None,
         }
     }
 }

@@ -246,6 +246,7 @@ fn supervise(
             match pause::before_restart(delay, code, &signals, &control, &teller, &mut course) {
                 pause::Outcome::GoOn => {
                     teller.tell(Deed::Restart);
+                    course.resolv_conf = plan.network.resolv_conf_now(course.join.as_ref());
                     // One that somebody asks for is no attempt of the policy's.
                     restarts = if restarters.is_empty() { restarts + 1 } else { 0 };
                     continue;

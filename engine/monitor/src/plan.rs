@@ -83,6 +83,13 @@ pub struct MonitorPlan {
 }
 
 impl MonitorPlan {
+    /// Which of the files is the `resolv.conf` that the plan of its network speaks of; not that of a container with which it shares the network.
+    #[must_use]
+    pub fn resolv_conf(&self) -> Option<usize> {
+        let text = self.network.resolv_conf.as_ref();
+        self.files.iter().position(|it| it.name == "resolv.conf" && Some(&it.text) == text)
+    }
+
     /// The files that pids are written to.
     pub fn pidfiles(&self) -> impl Iterator<Item = &PathBuf> {
         self.pidfile.iter().chain(&self.monitor_pidfile)

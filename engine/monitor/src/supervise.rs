@@ -238,16 +238,16 @@ impl<'a> Supervisor<'a> {
             askers: Vec::new(),
             taps: Taps::default(),
             halt: Halt::default(),
+            // Without it the container goes on with the resolvers that it has.
+            resolvers: follow_resolvers(plan, &course),
             course,
             restarters: Vec::new(),
             has_run_out: false,
             state,
             failure: None,
-            // Without it the container goes on with the resolvers that it has.
-            resolvers: follow_resolvers(plan),
         };
-        if let Some(resolvers) = &supervisor.resolvers {
-            supervisor.watch(resolvers.as_fd(), RESOLVERS, EventFlags::IN)?;
+        if let Some(resolvers) = supervisor.resolvers.as_ref().and_then(ResolverFollower::fd) {
+            supervisor.watch(resolvers, RESOLVERS, EventFlags::IN)?;
         }
         supervisor.watch(supervisor.signals.as_fd(), SIGNALS, EventFlags::IN)?;
         supervisor.watch(supervisor.timers.fd(), TIMER, EventFlags::IN)?;
@@ -603,8 +603,10 @@ fn stdout_is_journal() -> bool {
         .is_ok_and(|it| device.parse() == Ok(it.st_dev) && inode.parse() == Ok(it.st_ino))
 }
 
-/// Follows the host's resolvers, if the container has them and the file is its own.
-fn follow_resolvers(plan: &MonitorPlan) -> Option<ResolverFollower> {
-    let file = plan.files.iter().find(|file| Some(&file.text) == plan.network.resolv_conf.as_ref())?;
-    ResolverFollower::begin(&plan.network, &plan.run_directory.join(&file.name)).ok().flatten()
+/// Follows the host's resolvers, and the container's networks, if the file is its own.
+fn follow_resolvers(plan: &MonitorPlan, course: &Course) -> Option<ResolverFollower> {
+    let file = plan.files.get(plan.resolv_conf()?)?;
+    let path = plan.run_directory.join(&file.name);
+    let text = course.resolv_conf.as_ref().unwrap_or(&file.text);
+    ResolverFollower::begin(&plan.network, course.join.as_ref(), &path, text).ok().flatten()
 }

@@ -13,24 +13,26 @@ pub(crate) const RESOLVER: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 1, 1));
 /// The domain of containers' names.
 pub(crate) const DOMAIN: &str = "dns.podman";
 
-/// The servers that a container's resolver is told of, before its options are looked at.
-pub(crate) fn nameservers(attachments: &[Attachment]) -> Vec<String> {
-    let resolving = attachments.iter().filter(|it| it.network.dns);
-    let gateways: Vec<String> = resolving
-        .flat_map(|it| &it.network.subnets)
-        .filter_map(|it| it.gateway.map(|address| address.to_string()))
-        .collect();
-    if !gateways.is_empty() {
-        return gateways;
-    }
-    // Without names there is still the host's resolver, unless nothing outside can be reached.
-    let is_closed = attachments.iter().all(|it| it.network.internal);
-    if is_closed { Vec::new() } else { vec![RESOLVER.to_string()] }
-}
-
 /// Whether names of containers are resolved on one of the networks.
 pub(crate) fn resolves(attachments: &[Attachment]) -> bool {
-    attachments.iter().any(|it| it.network.dns)
+    nameservers(attachments).next().is_some()
+}
+
+/// The gateways that resolve names, of the networks that do.
+pub(crate) fn nameservers(attachments: &[Attachment]) -> impl Iterator<Item = IpAddr> {
+    let resolving = attachments.iter().filter(|it| it.network.dns);
+    resolving.flat_map(|it| &it.network.subnets).filter_map(|it| it.gateway)
+}
+
+/// Whether nothing outside can be reached.
+pub(crate) fn are_closed(attachments: &[Attachment]) -> bool {
+    attachments.iter().all(|it| it.network.internal)
+}
+
+/// What leads to the host's resolver from networks that resolve no names: it is the way out of a user's networks that does. Those of
+/// root are on the host itself.
+pub(crate) fn forwarder(is_root: bool) -> Option<String> {
+    (!is_root).then(|| RESOLVER.to_string())
 }
 
 /// What the unit is asked for.

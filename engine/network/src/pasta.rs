@@ -107,7 +107,7 @@ pub(crate) fn connect(
             forwards: Vec::new(),
             guest: None,
         },
-        nameservers: vec![dns_forward.unwrap_or(DNS_FORWARD).to_owned()],
+        forwarder: dns_forward.unwrap_or(DNS_FORWARD).to_owned(),
         host_gateway,
         addresses: addresses(&asked, facts),
     })

@@ -268,7 +268,8 @@ impl PlanError {
 /// What a helper contributes to the plan.
 pub(crate) struct Connection {
     pub(crate) helper: HelperPlan,
-    pub(crate) nameservers: Vec<String>,
+    /// What its resolver asks to have the host's own asked.
+    pub(crate) forwarder: String,
     pub(crate) host_gateway: Option<IpAddr>,
     pub(crate) addresses: Vec<IpAddr>,
 }
@@ -296,31 +297,40 @@ pub fn plan(request: &NetworkRequest, facts: &HostFacts) -> Result<NetworkPlan, 
         Mode::Networks(attachments) => attachments.as_slice(),
         _ => &[],
     };
-    let (helper, nameservers, host_gateway, addresses) = match connection {
-        Some(it) => (Some(it.helper), it.nameservers, it.host_gateway, it.addresses),
+    let (helper, forwarder, host_gateway, addresses) = match connection {
+        Some(it) => (Some(it.helper), Some(it.forwarder), it.host_gateway, it.addresses),
         None if !attachments.is_empty() => {
-            let is_closed = attachments.iter().all(|it| it.network.internal);
-            let gateway = (!is_closed).then_some(networks::HOST);
-            (None, networks::nameservers(attachments), gateway, Vec::new())
+            let gateway = (!networks::are_closed(attachments)).then_some(networks::HOST);
+            (None, networks::forwarder(facts.root), gateway, Vec::new())
         }
-        None => (None, Vec::new(), facts.address_v4.or(facts.address_v6), Vec::new()),
+        None => (None, None, facts.address_v4.or(facts.address_v6), Vec::new()),
     };
     let join = (!attachments.is_empty()).then(|| networks::join(attachments, &ports, request));
     // Without a network there is nothing to resolve with, and what the image says is as good.
     let resolves = helper.is_some() || join.is_some() || !own_namespace;
-    // slirp4netns looks at the host's file by itself, the networks' name server, too.
-    let is_hosts_own = !own_namespace || matches!(mode, Mode::Pasta(_));
+    let on_networks = join.as_ref().map(|it| it.attachments.as_slice());
     let asked = |words: &[String]| (!words.is_empty()).then(|| words.to_vec());
-    let follow = (is_hosts_own && request.dns.is_empty()).then(|| FollowPlan {
-        forwarder: nameservers.first().cloned(),
+    let resolving = FollowPlan {
+        forwarder,
+        servers: request.dns.clone(),
         search: asked(&request.dns_search).map(|it| if it == ["."] { Vec::new() } else { it }),
         options: asked(&request.dns_option),
-    });
+    };
+    let resolv_conf = if resolves && request.dns != ["none"] {
+        check_resolver(request)?;
+        Some(resolving.at_start(&Resolver::parse(&facts.resolv_conf), on_networks))
+    } else {
+        None
+    };
+    // slirp4netns looks at the host's file by itself.
+    let is_hosts_own = !own_namespace || matches!(mode, Mode::Pasta(_));
+    let follows = (is_hosts_own && request.dns.is_empty()) || join.is_some();
+    let follow = (follows && resolv_conf.is_some()).then_some(resolving);
     Ok(NetworkPlan {
         follow,
         join,
         hosts: hosts_text(request, facts, own_namespace, host_gateway, &addresses)?,
-        resolv_conf: if resolves { resolver_text(request, facts, own_namespace, nameservers)? } else { None },
+        resolv_conf,
         loopback_up: own_namespace && helper.is_none() && attachments.is_empty() && mode != Mode::Private,
         // In the host's namespace every port is published as it is.
         ports: if own_namespace { ports } else { Vec::new() },
@@ -409,49 +419,18 @@ fn hosts_text(
     Ok(hosts(&added, &facts.hosts, &own))
 }
 
-fn resolver_text(
-    request: &NetworkRequest,
-    facts: &HostFacts,
-    own_namespace: bool,
-    nameservers: Vec<String>,
-) -> Result<Option<String>, PlanError> {
-    if request.dns == ["none"] {
-        return Ok(None);
+/// Whether what was asked for can stand in a resolv.conf.
+fn check_resolver(request: &NetworkRequest) -> Result<(), PlanError> {
+    let is_address = |it: &String| it.split('%').next().unwrap_or(it).parse::<IpAddr>().is_ok();
+    if let Some(value) = request.dns.iter().find(|it| !is_address(it) || !is_one_word(it)) {
+        return Err(PlanError::Dns { option: "--dns", value: value.clone() });
     }
-    let host = Resolver::parse(&facts.resolv_conf);
-    let mut resolver = if own_namespace { host.without_loopback() } else { host };
-    let asks_networks = matches!(&request.mode, Mode::Networks(them) if networks::resolves(them));
-    if asks_networks {
-        // The networks' servers ask the host's themselves, or those that were asked for.
-        resolver.nameservers.clear();
-        resolver.search.insert(0, networks::DOMAIN.to_owned());
-    }
-    resolver.nameservers.splice(0..0, nameservers);
-    if !request.dns.is_empty() {
-        let is_address = |it: &&String| it.split('%').next().unwrap_or(it).parse::<IpAddr>().is_ok();
-        if let Some(value) = request.dns.iter().find(|it| !is_address(it) || !is_one_word(it)) {
-            return Err(PlanError::Dns { option: "--dns", value: value.clone() });
-        }
-        if !asks_networks {
-            resolver.nameservers.clone_from(&request.dns);
-        }
-    }
-    let lists = [
-        ("--dns-search", &request.dns_search, &mut resolver.search),
-        ("--dns-option", &request.dns_option, &mut resolver.options),
-    ];
-    for (option, asked, kept) in lists {
-        if let Some(value) = asked.iter().find(|it| !is_one_word(it)) {
+    for (option, words) in [("--dns-search", &request.dns_search), ("--dns-option", &request.dns_option)] {
+        if let Some(value) = words.iter().find(|it| !is_one_word(it)) {
             return Err(PlanError::Dns { option, value: value.clone() });
         }
-        if !asked.is_empty() {
-            kept.clone_from(asked);
-        }
     }
-    if request.dns_search == ["."] {
-        resolver.search.clear();
-    }
-    Ok(Some(resolver.text()))
+    Ok(())
 }
 
 /// Whether the text stays one word in a file of lines and words.

@@ -88,7 +88,7 @@ pub(crate) fn connect(
             forwards: ports.to_vec(),
             guest: Some(guest),
         },
-        nameservers: vec![address(3).to_string()],
+        forwarder: address(3).to_string(),
         host_gateway: host,
         addresses: vec![guest],
     })

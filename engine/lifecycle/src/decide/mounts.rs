@@ -79,8 +79,12 @@ pub(super) fn decide(
     }
     mounts.extend(asked.iter().filter(|it| depth(&it.target) == 0).cloned());
     let own = files.iter().map(|it| (it.name.as_str(), facts.run_directory.to_owned()));
-    let shared = request.shares_hosts_of().map(|it| ("hosts", facts.store.run.join("containers").join(it)));
-    for (name, directory) in own.chain(shared) {
+    let of_infra = |it| facts.store.run.join("containers").join(it);
+    let hosts = request.shares_hosts_of().map(|it| ("hosts", of_infra(it)));
+    let has_resolvers = facts.shared.as_ref().is_some_and(|it| it.resolv_conf.is_some());
+    let resolvers = request.shares_network_of().filter(|_| has_resolvers);
+    let resolvers = resolvers.map(|it| ("resolv.conf", of_infra(it)));
+    for (name, directory) in own.chain(hosts).chain(resolvers) {
         let target = target_of(name);
         let below = request.chroot_dirs.iter().map(|it| format!("{}{target}", it.trim_end_matches('/')));
         for target in std::iter::once(target.to_owned()).chain(below) {

@@ -19,7 +19,9 @@ pub(super) fn run_files(facts: &Facts<'_>, network: &NetworkPlan, hostname: &str
         files.push(file("hostname", format!("{hostname}\n")));
     }
     let theirs = shared.and_then(|it| it.resolv_conf.as_ref());
-    files.extend(theirs.or(network.resolv_conf.as_ref()).map(|text| file("resolv.conf", text.clone())));
+    if request.shares_network_of().is_none() {
+        files.extend(theirs.or(network.resolv_conf.as_ref()).map(|text| file("resolv.conf", text.clone())));
+    }
     files
 }
 

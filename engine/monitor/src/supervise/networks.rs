@@ -8,9 +8,10 @@ use pontoon_monitor::state::{self, FailureReport};
 use pontoon_network::lease::LeaseError;
 use rustix::event::epoll::{self, EventData, EventFlags};
 
-use super::{NETWORKS, Supervisor};
+use super::{NETWORKS, RESOLVERS, Supervisor};
 use crate::connect::Connected;
 use crate::finish;
+use crate::launch::LaunchError;
 
 impl Supervisor<'_> {
     /// The network unit speaks, or has ended; the connection may be another one afterwards.
@@ -33,6 +34,20 @@ impl Supervisor<'_> {
         };
         if let Err(err) = change(networks, self.plan) {
             return Reply::Failed(FailureReport::new(&err, err.hint(), 125));
+        }
+        if let Some(resolvers) = &mut self.resolvers {
+            if let Some(fd) = resolvers.fd() {
+                let _ = epoll::delete(&self.epoll, fd);
+            }
+            if let Err(source) = resolvers.networks_are(&networks.join().attachments) {
+                finish::warn(&LaunchError::Io {
+                    deed: "write the container's resolv.conf".to_owned(),
+                    source,
+                });
+            }
+            if let Some(fd) = resolvers.fd() {
+                let _ = epoll::add(&self.epoll, fd, EventData::new_u64(RESOLVERS), EventFlags::IN);
+            }
         }
         self.course.join = Some(networks.join().clone());
         self.state.networks = Some(networks.joined().clone());
