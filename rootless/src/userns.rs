@@ -368,6 +368,19 @@ pub fn enter(maps: &IdMaps) -> Result<(), UserNamespaceError> {
     }
 }
 
+/// Moves the calling process into namespaces of ours that are there, as root over the user namespace, and into a new mount namespace.
+///
+/// Must be called while the process has one thread.
+///
+/// # Errors
+/// The kernel's error.
+pub fn enter_those(user: BorrowedFd<'_>, is_single: bool, network: BorrowedFd<'_>) -> io::Result<()> {
+    move_into_link_name_space(user, Some(LinkNameSpaceType::User))?;
+    become_root(is_single)?;
+    move_into_link_name_space(network, Some(LinkNameSpaceType::Network))?;
+    sys::unshare(CloneFlags::MOUNT)
+}
+
 /// Runs in the helper process: waits until the other is inside, then writes its maps. Gives the exit status.
 fn map_from_outside(target: Pid, maps: &IdMaps, ready: OwnedFd, said: OwnedFd) -> i32 {
     let mut byte = [0u8; 1];

@@ -3,11 +3,10 @@
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
 
 use pontoon_monitor::plan::MonitorPlan;
 use pontoon_network::join::{Attachment, Join, Joined};
-use pontoon_network::lease::{Lease, LeaseError, Outer, Reply, again};
+use pontoon_network::lease::{Lease, LeaseError, Outer, Reply, again, runtime_directory};
 use pontoon_rootless::userns::NewNamespace;
 use pontoon_runtime::start::StartError;
 use rustix::fs::{Mode, OFlags};
@@ -42,16 +41,6 @@ pub fn begin(plan: &MonitorPlan) -> Result<Early, LaunchError> {
     };
     let namespace = outer.as_ref().and_then(below);
     Ok(Early { namespace: namespace.transpose().map_err(StartError::from)?, lease: Some(lease) })
-}
-
-/// Where the user's sockets are; for root `/run`.
-fn runtime_directory() -> PathBuf {
-    let uid = rustix::process::geteuid();
-    if uid.is_root() {
-        return PathBuf::from("/run");
-    }
-    let given = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|it| it.is_absolute());
-    given.unwrap_or_else(|| PathBuf::from(format!("/run/user/{}", uid.as_raw())))
 }
 
 /// A container that is being connected.

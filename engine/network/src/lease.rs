@@ -20,6 +20,17 @@ pub const SOCKET: &str = "pontoon/network.sock";
 /// The unit that listens on it.
 pub const SOCKET_UNIT: &str = "pontoon-network.socket";
 
+/// Where the socket is, for who we are: the user's runtime directory; for root `/run`.
+#[must_use]
+pub fn runtime_directory() -> PathBuf {
+    let uid = rustix::process::geteuid();
+    if uid.is_root() {
+        return PathBuf::from("/run");
+    }
+    let given = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|it| it.is_absolute());
+    given.unwrap_or_else(|| PathBuf::from(format!("/run/user/{}", uid.as_raw())))
+}
+
 /// What the unit is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -27,6 +38,9 @@ pub enum Request {
     /// Answered by [`Reply::Welcome`], with a descriptor of the user namespace that containers' own are to be made in, if
     /// there is one.
     Hello,
+    /// Answered by [`Reply::Welcome`], with descriptors of the user namespace and of the network namespace of the bridges. As long as the
+    /// connection is open, both stay.
+    Look,
     /// Connect a container, whose network namespace comes with it; answered by [`Reply::Joined`]. May be said again with what
     /// the container has got.
     Join(Box<Join>),
@@ -129,6 +143,19 @@ pub struct Outer {
     pub maps: IdMaps,
 }
 
+/// The namespaces of a user's networks.
+#[derive(Debug)]
+pub struct Namespaces {
+    /// Who may do what.
+    pub user: OwnedFd,
+    /// Whether that has one id only.
+    pub is_single: bool,
+    /// Where the bridges are.
+    pub network: OwnedFd,
+    /// The connection to the unit, which holds them as long as it is open.
+    pub connection: OwnedFd,
+}
+
 /// The connection.
 #[derive(Debug)]
 pub struct Lease {
@@ -149,9 +176,7 @@ impl Lease {
     /// # Errors
     /// [`LeaseError`].
     pub fn begin(runtime_directory: &Path) -> Result<(Self, Option<Outer>), LeaseError> {
-        let path = runtime_directory.join(SOCKET);
-        let socket = dial(&path).map_err(|source| LeaseError::Connect { path: path.clone(), source })?;
-        let lease = Self { socket, path };
+        let lease = Self::dialled(runtime_directory)?;
         lease.ask(&Request::Hello, &[])?;
         match lease.hear()? {
             (Reply::Welcome { maps }, mut fds) => {
@@ -160,6 +185,26 @@ impl Lease {
             }
             _ => Err(LeaseError::Vanished),
         }
+    }
+
+    /// The namespaces of the networks of the user whose runtime directory that is.
+    ///
+    /// # Errors
+    /// [`LeaseError`]; [`LeaseError::Vanished`] also as root, whose networks are the host's.
+    pub fn look(runtime_directory: &Path) -> Result<Namespaces, LeaseError> {
+        let lease = Self::dialled(runtime_directory)?;
+        lease.ask(&Request::Look, &[])?;
+        let (Reply::Welcome { maps: Some(maps) }, fds) = lease.hear()? else {
+            return Err(LeaseError::Vanished);
+        };
+        let Ok([user, network]) = <[OwnedFd; 2]>::try_from(fds) else { return Err(LeaseError::Vanished) };
+        Ok(Namespaces { user, is_single: maps.is_single(), network, connection: lease.socket })
+    }
+
+    fn dialled(runtime_directory: &Path) -> Result<Self, LeaseError> {
+        let path = runtime_directory.join(SOCKET);
+        let socket = dial(&path).map_err(|source| LeaseError::Connect { path: path.clone(), source })?;
+        Ok(Self { socket, path })
     }
 
     /// Asks for a container's networks; [`Lease::joined`] has the answer.

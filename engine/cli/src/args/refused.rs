@@ -131,10 +131,6 @@ const OTHERS: &[(&str, &[Refused])] = &[
     ("pull", &[("--decryption-key", ENCRYPTED)]),
     ("import", &[("--signature-policy", POLICY)]),
     ("load", &[("--signature-policy", POLICY)]),
-    (
-        "unshare",
-        &[("--rootless-netns", Some("no network namespace is shared before there are networks with names"))],
-    ),
     ("image prune", &[("--build-cache", Some("there is no build cache before there is `build`"))]),
     ("system migrate", &[("--new-runtime", OWN_RUNTIME)]),
     ("system prune", &[("--build", Some("there are no build containers before there is `build`"))]),

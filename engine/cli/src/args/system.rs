@@ -5,6 +5,9 @@ use clap::{ArgAction, Args};
 /// `unshare`
 #[derive(Debug, Args)]
 pub struct UnshareArgs {
+    /// Also in the network namespace of the user's networks with names
+    #[arg(long)]
+    pub rootless_netns: bool,
     /// Command; none is the user's shell
     #[arg(value_name = "COMMAND", num_args = 0.., trailing_var_arg = true)]
     pub words: Vec<String>,

@@ -177,7 +177,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     row!(
         "unshare",
         "Run a command in the user namespace of containers",
-        "[COMMAND [ARG...]]",
+        "[options] [COMMAND [ARG...]]",
         UnshareArgs,
         Command::Unshare
     ),

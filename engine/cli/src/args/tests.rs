@@ -162,7 +162,7 @@ fn commands_have_aliases() {
     assert!(matches!(read(&["system", "info"]).command, Command::Info(_)));
     assert!(matches!(read(&["linger", "enable"]).command, Command::LingerEnable(_)));
     assert!(
-        matches!(read(&["unshare", "cat", "-n", "x"]).command, Command::Unshare(UnshareArgs { words }) if words.len() == 3)
+        matches!(read(&["unshare", "cat", "-n", "x"]).command, Command::Unshare(UnshareArgs { words, .. }) if words.len() == 3)
     );
 }
 

@@ -125,6 +125,7 @@ explained!(
     pontoon_lifecycle::user_namespace::EnterError,
     pontoon_lifecycle::volume::VolumeDeedError,
     pontoon_lifecycle::volume_options::VolumeOptionError,
+    pontoon_network::lease::LeaseError,
     pontoon_rootless::dbus::BusError,
     pontoon_rootless::dbus::LingerError,
     pontoon_rootless::dbus::ManagerError,

@@ -1,6 +1,7 @@
 //! `unshare`, `info`, `version`, `linger`.
 
 use std::collections::BTreeMap;
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -12,8 +13,10 @@ use pontoon_lifecycle::overlay;
 use pontoon_lifecycle::status::Status;
 use pontoon_lifecycle::storage_conf;
 use pontoon_monitor::event::EventLog;
+use pontoon_network::lease::{self, Lease};
 use pontoon_rootless::cgroup::Cgroup;
 use pontoon_rootless::dbus::{self, Bus};
+use pontoon_rootless::sys::keep_across_exec;
 use pontoon_rootless::{helper, idmap, names, userns};
 
 use super::{Context, Failure};
@@ -35,7 +38,17 @@ pub fn unshare(context: &Context, args: &UnshareArgs) -> Result<ExitStatus, Fail
     let Some(maps) = context.host.maps()? else {
         return Err(Failure::new("`unshare` is for ordinary users: root needs no user namespace", None));
     };
-    userns::enter(&maps)?;
+    if args.rootless_netns {
+        let there = Lease::look(&lease::runtime_directory())?;
+        userns::enter_those(there.user.as_fd(), there.is_single, there.network.as_fd()).map_err(|err| {
+            Failure::from(err).while_doing("cannot enter the namespaces of the networks".to_owned())
+        })?;
+        // Open as long as anything runs in there: the unit that has the networks stays as long.
+        keep_across_exec(there.connection.as_fd()).map_err(Failure::from)?;
+        std::mem::forget(there.connection);
+    } else {
+        userns::enter(&maps)?;
+    }
     let shell = context.host.variable("SHELL").unwrap_or("/bin/sh").to_owned();
     let (program, words) = match args.words.split_first() {
         Some((program, words)) => (program.clone(), words.to_vec()),

@@ -252,6 +252,7 @@ impl Outside {
         };
         let reply = match request {
             Request::Hello => return self.welcome(token),
+            Request::Look => return self.show(token),
             Request::Join(join) => match fds.pop() {
                 Some(namespace) => self.join(token, *join, namespace).map(Reply::Joined),
                 None => Err(malformed()),
@@ -265,6 +266,17 @@ impl Outside {
     fn welcome(&mut self, token: u64) {
         let maps = self.user.as_ref().map(|it| it.maps.clone());
         let fds: Vec<BorrowedFd<'_>> = self.user.iter().map(|it| it.fd.as_fd()).collect();
+        self.answer(token, &Reply::Welcome { maps }, &fds);
+    }
+
+    fn show(&mut self, token: u64) {
+        // Somebody wants to see the networks: what they need is there, also before the first container.
+        if let Err(err) = self.prepare(false) {
+            super::warn(&err.to_string());
+        }
+        let maps = self.user.as_ref().map(|it| it.maps.clone());
+        let user = self.user.iter().map(|it| it.fd.as_fd());
+        let fds: Vec<BorrowedFd<'_>> = user.chain([self.network.as_fd()]).collect();
         self.answer(token, &Reply::Welcome { maps }, &fds);
     }
 
