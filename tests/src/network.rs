@@ -11,6 +11,8 @@ pub const HOST_V4: &str = "192.0.2.10";
 pub const HOST_V6: &str = "2001:db8::10";
 /// The address at the other end.
 pub const OUTSIDE_V4: &str = "192.0.2.1";
+/// Its IPv6 address.
+pub const OUTSIDE_V6: &str = "2001:db8::1";
 
 /// Lays the cable and gives both ends their addresses.
 pub(crate) fn set_up(host: &TestHost) {
@@ -19,9 +21,9 @@ pub(crate) fn set_up(host: &TestHost) {
         ip netns add outside
         ip link add eth0 type veth peer name eth0 netns outside
         ip addr add {HOST_V4}/24 dev eth0; ip addr add {HOST_V6}/64 dev eth0 nodad; ip link set eth0 up
-        ip -n outside addr add {OUTSIDE_V4}/24 dev eth0; ip -n outside addr add 2001:db8::1/64 dev eth0 nodad
+        ip -n outside addr add {OUTSIDE_V4}/24 dev eth0; ip -n outside addr add {OUTSIDE_V6}/64 dev eth0 nodad
         ip -n outside link set lo up; ip -n outside link set eth0 up
-        ip route add default via {OUTSIDE_V4}; ip -6 route add default via 2001:db8::1"
+        ip route add default via {OUTSIDE_V4}; ip -6 route add default via {OUTSIDE_V6}"
     ))
     .ok();
 }

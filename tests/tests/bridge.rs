@@ -137,6 +137,49 @@ fn networks_do_not_reach_each_other() {
 }
 
 #[test]
+fn a_container_asks_the_networks_that_it_is_on() {
+    let (plain, named) = (Network::create("askplain", "--disable-dns"), Network::create("asknamed", ""));
+    named.peer("askpeer", "");
+    plain.peer("asker", "");
+    let gateway = named.address("askpeer").rsplit_once('.').unwrap().0.to_owned() + ".1";
+    let reads = || pontoon("exec asker cat /etc/resolv.conf").ok().stdout;
+    let before = reads();
+    pontoon("exec asker nslookup -timeout=1 -retry=1 askpeer").fails(1);
+    pontoon("network connect asknamed asker").ok();
+    assert!(reads().ends_with(&format!("nameserver {gateway}\n")), "{}", reads());
+    assert!(reads().starts_with("search dns.podman"), "{}", reads());
+    pontoon("exec asker nslookup askpeer").ok().says(&named.address("askpeer"));
+    // A restart knows it, and takes the container off as well.
+    pontoon("restart -t 0 asker").ok();
+    pontoon("exec asker nslookup askpeer").ok();
+    pontoon("network disconnect asknamed asker").ok();
+    assert_eq!(reads(), before);
+    // What it has written itself stays beside that.
+    pontoon("exec asker sh -c 'echo nameserver 192.0.2.7 >/etc/resolv.conf'").ok();
+    pontoon("network connect asknamed asker").ok();
+    assert_eq!(reads(), format!("nameserver {gateway}\nnameserver 192.0.2.7\n"));
+    pontoon("network disconnect asknamed asker").ok();
+    assert_eq!(reads(), "nameserver 192.0.2.7\n");
+}
+
+#[test]
+fn unshare_enters_the_namespace_of_the_networks() {
+    let network = Network::create("seen", "");
+    network.peer("seenpeer", "");
+    let address = network.address("seenpeer");
+    let gateway = address.rsplit_once('.').unwrap().0.to_owned() + ".1";
+    pontoon(&format!("unshare --rootless-netns nc -N -w 2 {address} 80 </dev/null")).ok().prints(&gateway);
+    pontoon("unshare --rootless-netns sh -c 'id -u; mount -t tmpfs none /mnt && ip -o link'")
+        .ok()
+        .says("0\n")
+        .says("uplink");
+    pontoon("unshare --rootless-netns sh -c 'exit 7'").fails(7);
+    pontoon(&format!("unshare nc -N -w 2 -z {address} 80")).fails(1);
+    // What the command says is the command's.
+    pontoon("unshare --rootless-netns echo --rootless-netns").ok().prints("--rootless-netns");
+}
+
+#[test]
 fn outside_is_reached_unless_the_network_is_internal() {
     let host = host();
     serve_outside(host);
