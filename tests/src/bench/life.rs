@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{B, Bench, Row};
 
 /// One deed: what it is called, its budget, what is done before it without being timed, and the deed.
-type Deed = (&'static str, f64, &'static str, &'static str);
+pub(super) type Deed = (&'static str, f64, &'static str, &'static str);
 
 /// About a container `life` that runs. `$e` is the engine, `$i` the image.
 const DEEDS: [Deed; 6] = [
@@ -85,7 +85,7 @@ impl Bench {
     }
 
     /// Times a deed of both engines in turn.
-    fn deed(&mut self, rounds: usize, (work, budget, before, deed): Deed) {
+    pub(super) fn deed(&mut self, rounds: usize, (work, budget, before, deed): Deed) {
         eprintln!("bench: {work}");
         let shown = self.script(&format!(
             "for n in $(seq {rounds}); do for e in pontoon podman; do {{ :
@@ -105,7 +105,7 @@ impl Bench {
         self.rows.push(Row { work: work.into(), ours, theirs, unit: "ms", budget });
     }
 
-    fn script(&self, script: &str) -> String {
+    pub(super) fn script(&self, script: &str) -> String {
         let entry = self.host.entry("alice").limit(Duration::from_secs(1800));
         let output = entry.sh(&format!("i={B}; {script}")).ok();
         assert!(!output.stderr.contains("failed: "), "{output:?}");

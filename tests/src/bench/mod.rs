@@ -3,6 +3,7 @@
 //! A benchmark tells; it never fails for being slow.
 
 mod life;
+mod pods;
 
 use std::time::Duration;
 
@@ -30,13 +31,14 @@ const B: &str = crate::shared::B;
 /// What can be measured by itself, by its name.
 type Part = (&'static str, fn(&mut Bench));
 
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 9] = [
     ("commands", Bench::commands),
     ("crun", Bench::bare_crun),
     ("generator", Bench::generator),
     ("memory", Bench::memory),
     ("life", Bench::life),
     ("many", Bench::many),
+    ("pods", Bench::pods),
     ("units", Bench::units),
     ("pull", Bench::pull),
 ];
