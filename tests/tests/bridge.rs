@@ -228,18 +228,24 @@ fn what_is_killed_comes_back_and_connections_between_containers_survive() {
     let host = host();
     serve_outside(host);
     let network = Network::create("killed", "");
-    network.peer("killedone", "-p 8603:80");
+    network.peer("killedone", "-p 8603:80 -p 8604:98");
     network.peer("killedtwo", "");
     let address = network.address("killedone");
+    let _load = Load::begin(host);
     // A connection that lasts.
     pontoon("exec -d killedone sh -c 'sleep 1000 | nc -l -p 99 >/heard'").ok();
     pontoon(&format!(
         "exec -d killedtwo sh -c 'sleep 1; while :; do echo word; usleep 100000; done | nc {address} 99'"
     ))
     .ok();
-    let lines =
-        || -> usize { pontoon("exec killedone sh -c 'wc -l </heard'").stdout.trim().parse().unwrap_or(0) };
+    let count = |file: &str| -> usize {
+        pontoon(&format!("exec killedone sh -c 'wc -l <{file}'")).stdout.trim().parse().unwrap_or(0)
+    };
+    let lines = || count("/heard");
     wait::until_true("the first words", || lines() > 1);
+    // Another one, through a published port, that begins anew when it breaks; a line tells of each beginning.
+    pontoon("exec -d killedone nc -ll -p 98 -e sh -c 'echo >>/begun; cat >>/published'").ok();
+    wait::until_true("the words of somebody outside", || count("/published") > 1);
     let pids = |what: &str| {
         format!(
             "systemctl --user show -P ControlGroup pontoon-network.service | xargs -I@ cat /sys/fs/cgroup@/cgroup.procs | while read p; do case \"$(tr '\\0' ' ' </proc/$p/cmdline)\" in {what}) echo $p;; esac; done"
@@ -250,6 +256,7 @@ fn what_is_killed_comes_back_and_connections_between_containers_survive() {
         ("pasta", "*pasta*"),
         ("outside", "*libexec/pontoon/pontoon-network*"),
     ] {
+        let begun = count("/begun");
         let killed = host.alice(&pids(words)).ok().text().to_owned();
         assert!(!killed.is_empty(), "{what}");
         host.alice(&format!("kill -9 {killed}")).ok();
@@ -267,9 +274,57 @@ fn what_is_killed_comes_back_and_connections_between_containers_survive() {
         });
         let before = lines();
         wait::until_true("the talk to go on", || lines() > before);
+        let before = count("/published");
+        wait::until_true("the words of somebody outside", || count("/published") > before);
+        // What comes to a published port does not pass through pasta.
+        assert!(what != "pasta" || count("/begun") == begun, "a connection broke");
         // A new one gets another address than those that are there.
         let fresh = pontoon("run --rm --network killed $B ip -4 -o addr show eth0").ok();
         assert!(!fresh.stdout.contains(&format!("{address}/")), "{fresh:?}");
+    }
+    // Nothing is left to clean by hand.
+    let ids = pontoon("inspect --format '{{.Id}}' killedone killedtwo").ok();
+    pontoon("rm -f -t 0 killedone killedtwo").ok();
+    wait::until_true("the ports to be free", || {
+        let listening = host.root("ss -Hlnt").ok();
+        !listening.stdout.contains(":8603") && !listening.stdout.contains(":8604")
+    });
+    wait::until("their ends of the bridge to be gone", || {
+        let links = pontoon("unshare --rootless-netns ip -o link show type veth").ok();
+        let left = ids.stdout.lines().any(|id| links.stdout.contains(id));
+        if left { Err(links.stdout) } else { Ok(()) }
+    });
+}
+
+/// Clients outside, as many as there may be, and questions for names, all the time.
+struct Load<'h>(&'h TestHost);
+
+impl<'h> Load<'h> {
+    fn begin(host: &'h TestHost) -> Self {
+        let outside = |name: &str, script: &str| {
+            host.root(&format!("systemd-run -q --unit=kill-{name} ip netns exec outside bash -c '{script}'"))
+                .ok();
+        };
+        outside(
+            "asks",
+            &format!(
+                "for n in 1 2 3 4; do while :; do nc -N -w 1 {HOST_V4} 8603 </dev/null; sleep 0.02; done & done; wait"
+            ),
+        );
+        outside(
+            "talks",
+            &format!(
+                "while :; do while echo word; do sleep 0.1; done | nc -w 5 {HOST_V4} 8604; sleep 0.1; done"
+            ),
+        );
+        pontoon("exec -d killedtwo sh -c 'while :; do nslookup killedone; usleep 20000; done'").ok();
+        Self(host)
+    }
+}
+
+impl Drop for Load<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.root("systemctl stop kill-asks kill-talks");
     }
 }
 
