@@ -27,7 +27,9 @@ sharedir := $(DESTDIR)$(PREFIX)/share
 NETWORK_UNITS := pontoon-network.service pontoon-network.socket
 UPDATE_UNITS := pontoon-auto-update.service pontoon-auto-update.timer
 USER_UNITS := pontoon-user-wait-network-online.service pontoon-restart.service $(NETWORK_UNITS) $(UPDATE_UNITS)
-SYSTEM_UNITS := pontoon-restart.service $(NETWORK_UNITS) $(UPDATE_UNITS)
+# For users whom units of the system run as.
+PLACE_UNITS := pontoon-user@.service pontoon-network@.service pontoon-network@.socket
+SYSTEM_UNITS := pontoon-restart.service $(NETWORK_UNITS) $(UPDATE_UNITS) $(PLACE_UNITS)
 
 .PHONY: all build install uninstall demo check unit e2e bench fmt lint clean-testhost
 

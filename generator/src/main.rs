@@ -61,7 +61,11 @@ fn run(options: &Options, log: &mut Log) {
         log.debug(&format!("No files parsed from [{}]", names.join(" ")));
         return;
     }
-    let settings = Settings { user: options.user, engine: pontoon_generator::program() };
+    let settings = Settings {
+        user: options.user,
+        engine: pontoon_generator::program(),
+        accounts: pontoon_generator::accounts(options.user),
+    };
     let files = Files::load(&found, Found::read);
     match &options.output {
         Some(directory) => {

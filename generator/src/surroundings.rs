@@ -4,6 +4,7 @@ use std::env;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use pontoon_units::Accounts;
 use pontoon_units::search::{self, Manager, SearchDirectory, Surroundings};
 
 use crate::listener::Listener;
@@ -35,6 +36,12 @@ pub fn surroundings(manager: Manager, listener: &mut dyn Listener) -> Surroundin
         listener.warning("neither XDG_CONFIG_HOME nor HOME is set: the user's own directory is not searched");
     }
     found
+}
+
+/// The users that the system's units may run as; a user's own run as nobody else.
+pub fn accounts(user: bool) -> Accounts {
+    let text = if user { None } else { std::fs::read("/etc/passwd").ok() };
+    Accounts::of(text.map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default())
 }
 
 /// Whether Podman's own generator writes the units of the directories that both know.

@@ -42,6 +42,20 @@ pub fn group_id(name: &str) -> Option<u32> {
     })
 }
 
+/// The groups that a user is a member of besides the primary one, as `/etc/group` has them.
+#[must_use]
+pub fn groups_of(name: &str) -> Vec<u32> {
+    let text = fs::read_to_string("/etc/group").unwrap_or_default();
+    text.lines().filter_map(|line| group_with(line, name)).collect()
+}
+
+/// The number of the group in a line of group(5), if it has that member.
+fn group_with(line: &str, member: &str) -> Option<u32> {
+    let mut fields = line.split(':').skip(2);
+    let gid = fields.next()?.parse().ok()?;
+    fields.next()?.split(',').any(|it| it == member).then_some(gid)
+}
+
 fn lookup(key: &str, wanted: impl Fn(&HostUser) -> bool) -> Option<HostUser> {
     find("passwd", key, |line| parse(line).filter(|user| wanted(user)))
 }
@@ -78,5 +92,13 @@ mod tests {
         assert_eq!(by_uid(0).map(|it| it.name), Some("root".to_owned()));
         assert_eq!(by_name("root").map(|it| it.home), Some("/root".to_owned()));
         assert_eq!(by_name("no-such-user"), None);
+    }
+
+    #[test]
+    fn members_of_a_group_are_whole_names() {
+        assert_eq!(group_with("video:x:44:web,alice", "web"), Some(44));
+        assert_eq!(group_with("video:x:44:webmaster", "web"), None);
+        assert_eq!(group_with("video:x:44:", "web"), None);
+        assert_eq!(group_with("broken", "web"), None);
     }
 }

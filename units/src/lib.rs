@@ -8,6 +8,7 @@
 //! drop-ins, [`convert()`] ties many sources together and yields one [`Service`] per file, a failing one
 //! where the file has a fault.
 
+pub mod accounts;
 pub mod convert;
 pub mod csv;
 pub mod diagnostic;
@@ -25,6 +26,7 @@ pub mod values;
 pub mod vocabulary;
 pub mod words;
 
+pub use accounts::{Account, Accounts};
 pub use convert::{Content, Conversion, DropIn, Files, Link, Position, Service, Settings, Source, convert};
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use kind::UnitKind;

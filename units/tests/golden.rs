@@ -10,10 +10,18 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use pontoon_units::{Content, Conversion, DropIn, Settings, Source, convert};
+use pontoon_units::{Accounts, Content, Conversion, DropIn, Settings, Source, convert};
 
 /// Where the files pretend to lie, so that the result is the same everywhere.
 const PLACE: &str = "/etc/containers/systemd";
+
+/// The users of the pretended host.
+fn accounts() -> Accounts {
+    Accounts::of(
+        "root:x:0:0::/root:/bin/sh\nweb:x:990:990::/nonexistent:\nalice:x:1000:1000::/home/alice:\n"
+            .to_owned(),
+    )
+}
 
 fn file_names(directory: &Path) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(directory)
@@ -74,7 +82,11 @@ fn unit_files_become_what_is_expected_of_them() {
     let mut wrong = Vec::new();
     for case in file_names(&golden) {
         let directory = golden.join(&case);
-        let settings = Settings { user: case.ends_with("-user"), engine: "/usr/bin/pontoon".to_owned() };
+        let settings = Settings {
+            user: case.ends_with("-user"),
+            engine: "/usr/bin/pontoon".to_owned(),
+            accounts: accounts(),
+        };
         let found = render(&convert(&sources(&directory), &settings));
         let expected = directory.join("expected");
         if std::env::var_os("BLESS").is_some() {

@@ -27,7 +27,7 @@ fn lints(name: &str, text: &str, user: bool) -> Vec<String> {
         content: Content::Text(text.as_bytes().to_vec()),
         drop_ins: Vec::new(),
     };
-    let settings = Settings { user, engine: "/usr/bin/pontoon".to_owned() };
+    let settings = Settings { user, engine: "/usr/bin/pontoon".to_owned(), accounts: Default::default() };
     let faults = lint(&[source], &settings, &Machine);
     faults.iter().map(|fault| format!("{}: {}", fault.place.line, fault.text)).collect()
 }

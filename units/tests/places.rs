@@ -146,7 +146,11 @@ fn in_directory(directory: &str, name: &str, text: &str) -> pontoon_units::Servi
         content: pontoon_units::Content::Text(text.as_bytes().to_vec()),
         drop_ins: Vec::new(),
     };
-    let settings = pontoon_units::Settings { user: false, engine: "/usr/bin/pontoon".to_owned() };
+    let settings = pontoon_units::Settings {
+        user: false,
+        engine: "/usr/bin/pontoon".to_owned(),
+        accounts: Default::default(),
+    };
     pontoon_units::convert(&[source], &settings).services.remove(0)
 }
 

@@ -16,7 +16,7 @@ fn words(line: &str) -> Vec<String> {
 }
 
 fn settings() -> Settings {
-    Settings { user: false, engine: "/usr/bin/pontoon".to_owned() }
+    Settings { user: false, engine: "/usr/bin/pontoon".to_owned(), accounts: Default::default() }
 }
 
 fn convert_bytes(name: &str, text: &[u8]) -> Conversion {

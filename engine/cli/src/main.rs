@@ -1,5 +1,6 @@
 //! `pontoon`: words in, words out.
 
+mod as_user;
 mod commands;
 
 use std::process::ExitCode;
@@ -17,6 +18,11 @@ fn main() -> ExitCode {
         return finish(
             output::line(args::version_line(name)).map(|()| ExitStatus::Success).map_err(Into::into),
         );
+    }
+    match args::as_user(&words) {
+        Ok(None) => {}
+        Ok(Some((user, rest))) => return finish(Err(as_user::go_on(&user, rest, name))),
+        Err(err) => return finish(Err(err.into())),
     }
     if args::starts_containers(&words) {
         start::hasten();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use pontoon_monitor::event::EventLog;
+use pontoon_network::lease::USERS;
 use pontoon_rootless::idmap::IdMaps;
 use pontoon_rootless::names::{self, HostUser};
 use pontoon_rootless::userns::{Grants, UserNamespaceError};
@@ -36,6 +37,8 @@ pub struct Host {
     /// Whether we are inside `unshare`: root over the user's ids, in a mount namespace where we may mount. The ids above are
     /// the user's own all the same.
     pub unshared: bool,
+    /// Where the session of the user is, if the store's runtime directory is elsewhere.
+    session: Option<PathBuf>,
     /// What we may map, once somebody has asked.
     grants: OnceLock<Grants>,
 }
@@ -77,6 +80,12 @@ pub enum HostError {
         /// The user.
         uid: u32,
     },
+    /// A unit of the system is the first to run as the user since the boot, and a login of the user's was before it.
+    #[error("containers of a login have their state in `{}`, which goes when the login ends", login.display())]
+    RunsElsewhere {
+        /// The runtime directory of the login.
+        login: PathBuf,
+    },
 }
 
 impl HostError {
@@ -90,8 +99,39 @@ impl HostError {
                  USER`; `su` and `sudo` open no session"
                     .to_owned()
             }
+            Self::RunsElsewhere { .. } => {
+                "stop these containers, or let the user log out, and start the unit again: from then on both share one place, \
+                 until the next boot"
+                    .to_owned()
+            }
         })
     }
+}
+
+/// Whether the store with that runtime directory has containers that run, or have left something there.
+fn has_containers(run: &Path) -> bool {
+    std::fs::read_dir(run.join("containers")).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+/// Below it, the stores of users without a home, each in a directory of the user's name, which `pontoon-user@.service` makes for
+/// units with `User=`.
+const HOMELESS: &str = "/var/lib/pontoon-users";
+
+/// Where a user's store lies: in the home, or where the user may not write there, in the user's state directory. A store that
+/// is in the latter stays there: every command of the user must find the same one, also where a unit hides the home
+/// (`ProtectHome=`).
+fn own_root(state: &Path, home: Option<PathBuf>) -> Option<PathBuf> {
+    let may_write = |path: &Path| {
+        let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+        path.is_dir() && rustix::fs::access(path, access).is_ok()
+    };
+    let in_state = state.join("storage");
+    let in_home = home.as_ref().map(|it| it.join(".local/share/pontoon"));
+    // Nearly all users have no state directory, which is all they are asked.
+    if !may_write(state) || (!in_state.exists() && home.is_some_and(|it| may_write(&it))) {
+        return in_home;
+    }
+    Some(in_state)
 }
 
 impl Host {
@@ -109,28 +149,42 @@ impl Host {
             .unwrap_or_else(|| (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()));
         let user = names::by_uid(uid);
         let absolute = |name: &str| environment.get(name).map(PathBuf::from).filter(|it| it.is_absolute());
+        let mut session = None;
         let paths = if uid == 0 {
             StorePaths {
                 root: root.unwrap_or_else(|| PathBuf::from("/var/lib/pontoon")),
                 run: runroot.unwrap_or_else(|| PathBuf::from("/run/pontoon")),
             }
         } else {
+            let name = user.as_ref().map_or_else(|| uid.to_string(), |it| it.name.clone());
             let root = match root.or_else(|| absolute("XDG_DATA_HOME").map(|it| it.join("pontoon"))) {
                 Some(root) => root,
-                None => absolute("HOME")
-                    .or_else(|| user.as_ref().map(|it| PathBuf::from(&it.home)))
-                    .ok_or(HostError::NoHome { uid })?
-                    .join(".local/share/pontoon"),
-            };
-            let run = match runroot.or_else(|| absolute("XDG_RUNTIME_DIR").map(|it| it.join("pontoon"))) {
-                Some(run) => run,
                 None => {
-                    let usual = PathBuf::from(format!("/run/user/{uid}"));
-                    if !usual.is_dir() {
-                        return Err(HostError::NoRuntimeDirectory { uid });
-                    }
-                    usual.join("pontoon")
+                    let home = absolute("HOME").or_else(|| user.as_ref().map(|it| PathBuf::from(&it.home)));
+                    own_root(&Path::new(HOMELESS).join(&name), home).ok_or(HostError::NoHome { uid })?
                 }
+            };
+            let login = PathBuf::from(format!("/run/user/{uid}"));
+            let given = absolute("XDG_RUNTIME_DIR");
+            let systems = Path::new(USERS).join(name);
+            let run = match runroot {
+                Some(run) => run,
+                None if systems.join("pontoon").is_dir() => {
+                    session = Some(given.filter(|it| *it != systems).unwrap_or(login));
+                    systems.join("pontoon")
+                }
+                None => match given {
+                    Some(given) if given == systems => {
+                        if has_containers(&login.join("pontoon")) {
+                            return Err(HostError::RunsElsewhere { login });
+                        }
+                        session = Some(login);
+                        systems.join("pontoon")
+                    }
+                    Some(given) => given.join("pontoon"),
+                    None if login.is_dir() => login.join("pontoon"),
+                    None => return Err(HostError::NoRuntimeDirectory { uid }),
+                },
             };
             StorePaths { root, run }
         };
@@ -146,6 +200,7 @@ impl Host {
             hooks_dirs: Vec::new(),
             networks: NetworkConf::default(),
             unshared,
+            session,
             grants: OnceLock::new(),
         })
     }
@@ -213,6 +268,32 @@ impl Host {
     /// The user's D-Bus and session are reached below here.
     #[must_use]
     pub fn runtime_directory(&self) -> Option<&Path> {
-        self.paths.run.parent()
+        self.session.as_deref().or_else(|| self.paths.run.parent())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_without_a_home_has_a_store_in_the_state_directory() {
+        let base = std::env::temp_dir().join(format!("pontoon-own-root-{}", std::process::id()));
+        let (state, home) = (base.join("state"), base.join("home"));
+        std::fs::create_dir_all(&base).unwrap();
+        let in_home = Some(home.join(".local/share/pontoon"));
+        let in_state = Some(state.join("storage"));
+        // Without a state directory it is the home, there or not.
+        assert_eq!(own_root(&state, Some(home.clone())), in_home);
+        assert_eq!(own_root(&state, None), None);
+        std::fs::create_dir(&state).unwrap();
+        assert_eq!(own_root(&state, Some(home.clone())), in_state);
+        assert_eq!(own_root(&state, None), in_state);
+        std::fs::create_dir(&home).unwrap();
+        assert_eq!(own_root(&state, Some(home.clone())), in_home);
+        // Once there is a store, it is the store.
+        std::fs::create_dir(state.join("storage")).unwrap();
+        assert_eq!(own_root(&state, Some(home)), in_state);
+        std::fs::remove_dir_all(base).unwrap();
     }
 }

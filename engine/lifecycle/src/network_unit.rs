@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use pontoon_network::lease::{SOCKET, SOCKET_UNIT};
+use pontoon_network::lease::{SOCKET_UNIT, socket};
 use pontoon_rootless::dbus::{ManagerError, UnitDeed, change_units};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
@@ -20,8 +20,8 @@ pub(crate) fn ensure(host: &Host) -> Result<(), ManagerError> {
         _ => PathBuf::from("/run"),
     };
     let is_there = || {
-        let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
-        connect(&socket, &SocketAddrUnix::new(runtime.join(SOCKET))?)
+        let stream = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+        connect(&stream, &SocketAddrUnix::new(socket(&host.paths.run, &runtime))?)
     };
     if is_there().is_ok() {
         return Ok(());

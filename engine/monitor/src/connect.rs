@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use pontoon_monitor::plan::MonitorPlan;
 use pontoon_network::join::{Attachment, Join, Joined};
-use pontoon_network::lease::{Lease, LeaseError, Outer, Reply, again, runtime_directory};
+use pontoon_network::lease::{Lease, LeaseError, Outer, Reply, again, runtime_directory, socket};
 use pontoon_rootless::userns::NewNamespace;
 use pontoon_runtime::start::StartError;
 use rustix::fs::{Mode, OFlags};
@@ -30,7 +30,7 @@ pub fn begin(plan: &MonitorPlan) -> Result<Early, LaunchError> {
     if plan.network.join.is_none() {
         return Ok(Early::default());
     }
-    let (lease, outer) = Lease::begin(&runtime_directory())?;
+    let (lease, outer) = Lease::begin(socket(&plan.store.1, &runtime_directory()))?;
     let below = |outer: &Outer| {
         let maps = match &namespaces.mounter {
             Some(mounter) => mounter.user.as_ref(),

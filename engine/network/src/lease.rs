@@ -31,6 +31,27 @@ pub fn runtime_directory() -> PathBuf {
     given.unwrap_or_else(|| PathBuf::from(format!("/run/user/{}", uid.as_raw())))
 }
 
+/// Below it, the runtime directories of users whom units of the system run as (`User=`), by their names: they are there from
+/// the first such unit until the next boot, whether the user logs in and out or not. `pontoon-user@.service` makes them.
+pub const USERS: &str = "/run/pontoon-users";
+/// Below it, what the networks of these users listen on, by their names; in a directory of root's, since it is root's manager
+/// that makes them. `pontoon-network@.socket` does.
+const USERS_SOCKETS: &str = "/run/pontoon-network";
+
+/// Where the unit is reached, for a store with that runtime directory and a user with that one (`/run` for root).
+#[must_use]
+pub fn socket(run: &Path, runtime: &Path) -> PathBuf {
+    let name = run.strip_prefix(USERS).ok().and_then(|it| it.iter().next());
+    match name {
+        Some(name) => {
+            let mut file = name.to_owned();
+            file.push(".sock");
+            Path::new(USERS_SOCKETS).join(file)
+        }
+        None => runtime.join(SOCKET),
+    }
+}
+
 /// What the unit is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -170,13 +191,12 @@ fn dial(path: &Path) -> io::Result<OwnedFd> {
 }
 
 impl Lease {
-    /// Connects to the unit of the user whose runtime directory that is (`/run` for root), and learns in which user namespace
-    /// the container's own is to be made.
+    /// Connects to the unit at its socket, and learns in which user namespace the container's own is to be made.
     ///
     /// # Errors
     /// [`LeaseError`].
-    pub fn begin(runtime_directory: &Path) -> Result<(Self, Option<Outer>), LeaseError> {
-        let lease = Self::dialled(runtime_directory)?;
+    pub fn begin(path: PathBuf) -> Result<(Self, Option<Outer>), LeaseError> {
+        let lease = Self::dialled(path)?;
         lease.ask(&Request::Hello, &[])?;
         match lease.hear()? {
             (Reply::Welcome { maps }, mut fds) => {
@@ -191,8 +211,8 @@ impl Lease {
     ///
     /// # Errors
     /// [`LeaseError`]; [`LeaseError::Vanished`] also as root, whose networks are the host's.
-    pub fn look(runtime_directory: &Path) -> Result<Namespaces, LeaseError> {
-        let lease = Self::dialled(runtime_directory)?;
+    pub fn look(path: PathBuf) -> Result<Namespaces, LeaseError> {
+        let lease = Self::dialled(path)?;
         lease.ask(&Request::Look, &[])?;
         let (Reply::Welcome { maps: Some(maps) }, fds) = lease.hear()? else {
             return Err(LeaseError::Vanished);
@@ -201,8 +221,7 @@ impl Lease {
         Ok(Namespaces { user, is_single: maps.is_single(), network, connection: lease.socket })
     }
 
-    fn dialled(runtime_directory: &Path) -> Result<Self, LeaseError> {
-        let path = runtime_directory.join(SOCKET);
+    fn dialled(path: PathBuf) -> Result<Self, LeaseError> {
         let socket = dial(&path).map_err(|source| LeaseError::Connect { path: path.clone(), source })?;
         Ok(Self { socket, path })
     }

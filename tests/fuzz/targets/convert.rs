@@ -35,7 +35,7 @@ fuzz_target!(|bytes: &[u8]| {
             }
         })
         .collect();
-    let settings = Settings { user: bytes.len() % 2 == 0, engine: "/usr/bin/pontoon".to_owned() };
+    let settings = Settings { user: bytes.len() % 2 == 0, engine: "/usr/bin/pontoon".to_owned(), accounts: Default::default() };
     let conversion = convert(&sources, &settings);
     for service in &conversion.services {
         let source = sources.iter().find(|source| source.path == service.source).expect("its file");

@@ -70,10 +70,10 @@ impl<'u> Draft<'u> {
     }
 
     /// Changes the last assignment to a key, or adds one.
-    pub(super) fn set(&mut self, section: &str, key: &'u str, value: &'u str) {
+    pub(super) fn set(&mut self, section: &str, key: &'u str, value: impl Into<Cow<'u, str>>) {
         let last = self.ensure(section).lines.iter_mut().rfind(|line| line.key == key);
         match last {
-            Some(line) => line.value = Cow::Borrowed(value),
+            Some(line) => line.value = value.into(),
             _ => self.add(section, key, value),
         }
     }

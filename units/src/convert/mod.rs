@@ -21,6 +21,7 @@ mod order;
 pub(crate) mod paths;
 mod pod;
 mod references;
+mod run_as;
 mod service;
 mod stub;
 mod userns;
@@ -30,6 +31,7 @@ mod work;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::accounts::Accounts;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::kind::UnitKind;
 use crate::parallel;
@@ -83,6 +85,8 @@ pub struct Settings {
     pub user: bool,
     /// The program that runs containers, first word of every command.
     pub engine: String,
+    /// The users that the system's units may run as.
+    pub accounts: Accounts,
 }
 
 /// A link that enables or renames a service.

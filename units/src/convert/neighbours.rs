@@ -67,6 +67,11 @@ impl<'f> Neighbours<'f> {
         self.find(name, at).map(|(_, _, service)| service)
     }
 
+    /// The file of a name.
+    pub(super) fn file(&self, name: &str) -> Option<&'f Loaded> {
+        self.files.get(name).map(|(_, file)| *file)
+    }
+
     /// The service and the resource of a file that was converted, or why they cannot be used.
     pub(super) fn resource(&self, name: &str, at: &Value<'_>) -> Result<(&'f str, String), Box<Diagnostic>> {
         let (index, file, service) = self.find(name, at)?;

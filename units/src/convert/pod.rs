@@ -5,18 +5,16 @@
 use super::command::CommandLine;
 use super::loaded::Loaded;
 use super::work::Work;
-use super::{SERVICE, UNIT, references, userns};
+use super::{SERVICE, UNIT, references, run_as, userns};
 use crate::diagnostic::Diagnostics;
 use crate::kind::UnitKind;
 use crate::values;
 use crate::vocabulary::Key;
 
-/// Where the process lies whose end is the pod's.
-const PID_FILE: &str = "%t/%N.pid";
-
 /// Writes the service; `members` are the services of the containers that start with it.
 pub(super) fn convert(work: &mut Work<'_>, members: &[&str]) {
     let name = work.file.resource();
+    let pid_file = pid_file(work);
     for member in members {
         work.draft.add(UNIT, "Wants", (*member).to_owned());
         work.draft.add(UNIT, "Before", (*member).to_owned());
@@ -31,11 +29,11 @@ pub(super) fn convert(work: &mut Work<'_>, members: &[&str]) {
     let remove = work.command(&["pod", "rm", "--ignore", "--force", &name]);
     work.service("ExecStopPost", remove.finish());
     let mut create =
-        work.command(&["pod", "create", &format!("--infra-conmon-pidfile={PID_FILE}"), "--replace"]);
+        work.command(&["pod", "create", &format!("--infra-conmon-pidfile={pid_file}"), "--replace"]);
     work.rows(&mut create, |work, key, create| own(work, key, create, &name));
     work.service("ExecStartPre", create.finish());
     work.service("Environment", "PODMAN_SYSTEMD_UNIT=%n");
-    for (key, value) in [("Type", "forking"), ("PIDFile", PID_FILE)] {
+    for (key, value) in [("Type", "forking".to_owned()), ("PIDFile", pid_file)] {
         if let Some(given) = work.setting(key).filter(|given| given.text != value) {
             let text = format!("a pod cannot have `{key}={}`", crate::parse::brief(&given.text));
             work.error(&given, text, format!("leave it out: systemd follows the pod by `{key}={value}`"));
@@ -43,6 +41,14 @@ pub(super) fn convert(work: &mut Work<'_>, members: &[&str]) {
         work.draft.set(SERVICE, key, value);
     }
     work.service_missing(&[("Restart", "on-failure")]);
+}
+
+/// Where the process lies whose end is the pod's: in the manager's runtime directory, or that of the user who may write there.
+fn pid_file(work: &Work<'_>) -> String {
+    match &work.run_as {
+        Some(user) => format!("{}/{user}/%N.pid", run_as::RUNTIME),
+        None => "%t/%N.pid".to_owned(),
+    }
 }
 
 fn own(work: &mut Work<'_>, key: &Key, create: &mut CommandLine, name: &str) {

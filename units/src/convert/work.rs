@@ -9,7 +9,8 @@ use super::command::CommandLine;
 use super::draft::Draft;
 use super::loaded::Loaded;
 use super::neighbours::Neighbours;
-use super::{INSTALL, SERVICE, Settings, UNIT, dependencies, paths};
+use super::{INSTALL, SERVICE, Settings, UNIT, dependencies, paths, run_as};
+use crate::accounts::Account;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::kind::UnitKind;
 use crate::quote;
@@ -30,6 +31,8 @@ pub(super) struct Work<'a> {
     pub(super) faults: Diagnostics,
     neighbours: &'a Neighbours<'a>,
     settings: &'a Settings,
+    /// The name of the user that a system's service runs as, if that is not root.
+    pub(super) run_as: Option<String>,
 }
 
 impl<'a> Work<'a> {
@@ -69,8 +72,13 @@ impl<'a> Work<'a> {
             warn_of_section(section, kind, &mut faults);
         }
         let values = Values::read(file.unit.section(kind.section()), vocabulary::keys(kind), &mut faults);
-        let mut work = Self { file, values, draft, faults, neighbours, settings };
-        work.warn_of_service_user();
+        let mut work = Self { file, values, draft, faults, neighbours, settings, run_as: None };
+        if settings.user {
+            run_as::warn(&mut work, &["User", "Group", "DynamicUser"]);
+        } else {
+            work.run_as = run_as::apply(&mut work);
+            run_as::warn(&mut work, &["Group", "DynamicUser"]);
+        }
         work
     }
 
@@ -154,6 +162,18 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// Ties the service to another unit by keys of `[Unit]`.
+    pub(super) fn tie(&mut self, keys: &[&'static str], unit: String) {
+        for key in keys {
+            self.draft.add(UNIT, key, unit.clone());
+        }
+    }
+
+    /// The user that a unit names.
+    pub(super) fn account(&self, user: &str) -> Option<Account> {
+        self.settings.accounts.find(user)
+    }
+
     /// Notes a fault with a hint.
     pub(super) fn error(&mut self, at: &Value<'_>, text: impl Into<String>, hint: impl Into<String>) {
         self.faults.push(Diagnostic::error(at.place(), text).with_hint(hint));
@@ -174,6 +194,11 @@ impl<'a> Work<'a> {
     pub(super) fn provided(&mut self, name: &str, at: &Value<'_>, ties: &[&'static str]) -> Option<String> {
         match self.neighbours.resource(name, at) {
             Ok((service, resource)) => {
+                if let Some(text) = self.other_owner(name) {
+                    let hint = "give both the same `User=` in [Service], or none";
+                    self.faults.push(Diagnostic::error(at.place(), text).with_hint(hint));
+                    return None;
+                }
                 for key in ties {
                     self.draft.add(UNIT, key, service.to_owned());
                 }
@@ -184,6 +209,19 @@ impl<'a> Work<'a> {
                 None
             }
         }
+    }
+
+    /// Why what another file provides is not there for this one: it belongs to another user.
+    fn other_owner(&self, name: &str) -> Option<String> {
+        // The same user may be written as a name and as a number.
+        let owner = |file: &Loaded| {
+            let user = run_as::user_of(file).unwrap_or_else(|| "root".to_owned());
+            self.account(&user).map_or(user, |account| account.name)
+        };
+        let (theirs, ours) = (owner(self.neighbours.file(name)?), owner(self.file));
+        let name = crate::parse::brief(name);
+        (!self.settings.user && theirs != ours)
+            .then(|| format!("`{name}` is {theirs}'s, and this service is {ours}'s"))
     }
 
     /// A path as seen from the unit file's directory, for a command; one that begins with something systemd expands is
@@ -207,16 +245,6 @@ impl<'a> Work<'a> {
         if value.text.starts_with('-') {
             let text = format!("`{}` is no name, it begins with a dash", crate::parse::brief(&value.text));
             self.faults.push(Diagnostic::error(value.place(), text));
-        }
-    }
-
-    fn warn_of_service_user(&mut self) {
-        for key in ["User", "Group", "DynamicUser"] {
-            let Some(entry) = self.file.unit.last(SERVICE, key) else { continue };
-            let text =
-                format!("`{key}=` in [{SERVICE}] changes who runs the engine, not who runs in the container");
-            let fault = Diagnostic::warning(entry.place.clone(), text);
-            self.faults.push(fault.with_hint("use `User=` in [Container], or a user service"));
         }
     }
 }

@@ -4,6 +4,12 @@ use std::fmt::Write as _;
 
 use super::table::{self, Entry};
 
+/// What stands before all options and is seen to before they are read.
+const AS_USER: &str = "
+As root, before everything else:
+      --user <NAME>                Do it as this user, whom units of the system run as
+";
+
 /// What `pontoon --help` prints.
 pub(super) fn overview() -> String {
     let mut text = String::from(
@@ -19,7 +25,10 @@ pub(super) fn overview() -> String {
     rows.sort_unstable();
     write_rows(&mut text, &rows);
     let options = super::global::parser().help_template("{options}").render_help();
-    let _ = write!(text, "\nOptions:\n{options}\n`pontoon COMMAND --help` tells more about a command.\n");
+    let _ = write!(
+        text,
+        "\nOptions:\n{options}{AS_USER}\n`pontoon COMMAND --help` tells more about a command.\n"
+    );
     text
 }
 

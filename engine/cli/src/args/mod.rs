@@ -396,6 +396,23 @@ pub fn starts_containers(words: &[OsString]) -> bool {
     matches!(path.strip_prefix("container ").unwrap_or(path), "init" | "restart" | "run" | "start")
 }
 
+/// Parts `--user NAME`, which stands before everything else, from the words (without the program's name) that are to be
+/// understood as that user's.
+///
+/// # Errors
+/// [`ArgsError::NotUtf8`] for a name that is no text.
+pub fn as_user(words: &[OsString]) -> Result<Option<(String, &[OsString])>, ArgsError> {
+    let text = |word: &OsString| word.clone().into_string().map_err(|word| ArgsError::NotUtf8 { word });
+    match words {
+        [option, name, rest @ ..] if option == "--user" => Ok(Some((text(name)?, rest))),
+        [word, rest @ ..] if word.as_encoded_bytes().starts_with(b"--user=") => {
+            let word = text(word)?;
+            Ok(word.strip_prefix("--user=").map(|name| (name.to_owned(), rest)))
+        }
+        _ => Ok(None),
+    }
+}
+
 /// Reads the words of a command line, without the program's name.
 pub fn parse(words: Vec<OsString>) -> Result<Invocation, ArgsError> {
     let words = words

@@ -39,7 +39,7 @@ pub fn unshare(context: &Context, args: &UnshareArgs) -> Result<ExitStatus, Fail
         return Err(Failure::new("`unshare` is for ordinary users: root needs no user namespace", None));
     };
     if args.rootless_netns {
-        let there = Lease::look(&lease::runtime_directory())?;
+        let there = Lease::look(lease::socket(&context.host.paths.run, &lease::runtime_directory()))?;
         userns::enter_those(there.user.as_fd(), there.is_single, there.network.as_fd()).map_err(|err| {
             Failure::from(err).while_doing("cannot enter the namespaces of the networks".to_owned())
         })?;

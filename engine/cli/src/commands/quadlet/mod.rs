@@ -56,7 +56,11 @@ impl Ground {
     }
 
     fn settings(self) -> Settings {
-        Settings { user: self.is_user(), engine: pontoon_generator::program() }
+        Settings {
+            user: self.is_user(),
+            engine: pontoon_generator::program(),
+            accounts: pontoon_generator::accounts(self.is_user()),
+        }
     }
 
     fn directories(self) -> Vec<SearchDirectory> {
