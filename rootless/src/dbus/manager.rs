@@ -303,7 +303,8 @@ pub struct UnitState {
 }
 
 /// A unit as the manager lists it: name, description, load, active and sub state, follower, object, job, its type, its object.
-type Listed = (String, String, String, String, String, String, OwnedObjectPath, u32, String, OwnedObjectPath);
+pub(super) type Listed =
+    (String, String, String, String, String, String, OwnedObjectPath, u32, String, OwnedObjectPath);
 
 fn states(listed: Vec<Listed>) -> Vec<UnitState> {
     let state = |(name, _, load, active, sub, ..): Listed| UnitState { name, load, active, sub };

@@ -5,6 +5,7 @@
 //! have a name and pids.
 
 mod bus;
+mod details;
 mod fault;
 mod linger;
 mod manager;
@@ -14,6 +15,7 @@ mod target;
 mod tests;
 
 pub use bus::{Bus, BusError};
+pub use details::{UnitDetails, unit_details};
 pub use fault::Fault;
 pub use linger::{LingerError, linger_status, lingers, set_linger};
 pub use manager::{

@@ -156,6 +156,9 @@ pub struct PsArgs {
     /// Show the pods
     #[arg(short, long)]
     pub pod: bool,
+    /// Show the systemd units that containers belong to, and their states
+    #[arg(long)]
+    pub units: bool,
     /// No headings
     #[arg(long)]
     pub noheading: bool,

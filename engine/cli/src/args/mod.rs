@@ -74,7 +74,7 @@ pub use run::{
 pub use secret::{SecretCreateArgs, SecretInspectArgs, SecretRmArgs};
 pub use suggest::similar;
 pub use system::{
-    EventsArgs, InfoArgs, NoArgs, SystemCheckArgs, SystemDfArgs, SystemPruneArgs, SystemResetArgs,
+    EventsArgs, InfoArgs, NoArgs, SystemCheckArgs, SystemDfArgs, SystemPruneArgs, SystemResetArgs, TreeArgs,
     UnshareArgs, VersionArgs,
 };
 pub use unit::{AutoUpdateArgs, PinArgs, RollbackArgs};
@@ -345,6 +345,8 @@ pub enum Command {
     SystemReset(SystemResetArgs),
     /// `doctor`
     Doctor(DoctorArgs),
+    /// `tree`
+    Tree(TreeArgs),
     /// `linger enable`
     LingerEnable(LingerArgs),
     /// `linger disable`

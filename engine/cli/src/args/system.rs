@@ -44,6 +44,14 @@ pub struct InfoArgs {
     pub format: Option<String>,
 }
 
+/// `tree`
+#[derive(Debug, Args)]
+pub struct TreeArgs {
+    /// `json` or a Go template
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<String>,
+}
+
 /// `version`
 #[derive(Debug, Args)]
 pub struct VersionArgs {

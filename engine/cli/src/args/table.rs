@@ -585,6 +585,13 @@ pub(super) const ENTRIES: &[Entry] = &[
         Command::Doctor
     ),
     row!(
+        "tree",
+        "Show services, pods, containers, volumes and networks, and who needs whom",
+        "[options]",
+        TreeArgs,
+        Command::Tree
+    ),
+    row!(
         "linger enable",
         "Let a user's services run without a session",
         "[USER]",

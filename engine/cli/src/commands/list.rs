@@ -1,6 +1,6 @@
 //! `ps`, `port`, and the rows that other commands show.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -12,7 +12,7 @@ use pontoon_lifecycle::request::{MountSource, NetworkMode};
 use pontoon_lifecycle::status::Status;
 use pontoon_storage::Store;
 
-use super::{Context, Failure};
+use super::{Context, Failure, tree};
 use pontoon_cli::args::{PortArgs, PsArgs};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::format::OmitEmpty;
@@ -59,6 +59,9 @@ fn ps_once(context: &Context, store: &Store, args: &PsArgs) -> Result<ExitStatus
     if rows.iter().any(|it| !it.pod.is_empty()) {
         tell_pods(store, &mut rows, args.pod || filters.iter().any(Filter::asks_for_pod))?;
     }
+    if args.units {
+        tell_units(context, &mut rows);
+    }
     let mut rows = filter::containers(rows, &filters)?;
     if !any_state {
         rows.retain(|it| it.state == ps::State::Running);
@@ -75,7 +78,7 @@ fn ps_once(context: &Context, store: &Store, args: &PsArgs) -> Result<ExitStatus
         noheading: args.noheading,
         now: SystemTime::now(),
     };
-    let columns = ps::Columns { size: args.size, pod: args.pod, namespaces: args.ns };
+    let columns = ps::Columns { size: args.size, pod: args.pod, namespaces: args.ns, units: args.units };
     output::out(&ps::text(&rows, &options, columns)?)?;
     Ok(ExitStatus::Success)
 }
@@ -95,6 +98,24 @@ fn tell_pods(store: &Store, rows: &mut [ps::Row], with_names: bool) -> Result<()
         }
     }
     Ok(())
+}
+
+/// The units of containers, as their manager knows them.
+fn tell_units(context: &Context, rows: &mut [ps::Row]) {
+    let unit_of = |row: &ps::Row| row.labels.get("PODMAN_SYSTEMD_UNIT").cloned();
+    let names: BTreeSet<String> = rows.iter().filter_map(unit_of).collect();
+    let known = tree::units(context, &names);
+    for row in rows {
+        row.unit = unit_of(row).map(|name| match known.get(&name) {
+            Some(unit) => ps::Unit {
+                name,
+                active: unit.active.clone(),
+                sub: unit.sub.clone(),
+                result: unit.result.clone(),
+            },
+            None => ps::Unit { name, ..ps::Unit::default() },
+        });
+    }
 }
 
 /// The namespaces of a process; nothing of one that has ended.
@@ -211,6 +232,7 @@ pub fn row(summary: &Summary, images: &mut ImageFacts<'_>) -> ps::Row {
         pod: record.request.pod.as_ref().map(|it| it.id.clone()).unwrap_or_default(),
         pod_name: String::new(),
         is_infra: record.request.infra.is_some(),
+        unit: None,
         network_of: match &record.request.network {
             Some(NetworkMode::Container(name)) => name.clone(),
             _ => String::new(),

@@ -40,6 +40,7 @@ mod system_df;
 mod system_prune;
 mod system_reset;
 mod top;
+mod tree;
 mod unit;
 mod update;
 mod volume;
@@ -214,6 +215,7 @@ fn tells_events(command: &Command) -> bool {
             | Command::PodStats(_)
             | Command::PodTop(_)
             | Command::Doctor(_)
+            | Command::Tree(_)
             | Command::Version(_)
             | Command::Complete(_)
             | Command::Completion(_)
@@ -370,6 +372,7 @@ pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failur
         Command::SystemRenumber(_) => system_reset::renumber(&context),
         Command::SystemReset(args) => system_reset::reset(&context, &args),
         Command::Doctor(args) => doctor::doctor(&invocation.globals, &args),
+        Command::Tree(args) => tree::tree(&context, &args),
         Command::LingerEnable(args) => system::linger(&context, &args, Some(true)),
         Command::LingerDisable(args) => system::linger(&context, &args, Some(false)),
         Command::LingerStatus(args) => system::linger(&context, &args, None),

@@ -10,6 +10,7 @@ use crate::args::LsArgs;
 pub mod artifact;
 pub mod auto_update;
 pub mod container;
+pub mod dependencies;
 pub mod df;
 pub mod doctor;
 pub mod events;

@@ -74,6 +74,32 @@ pub struct Row {
     pub pod_name: String,
     /// Whether it holds its pod's namespaces.
     pub is_infra: bool,
+    /// Its systemd unit, where it was asked for and it has one.
+    pub unit: Option<Unit>,
+}
+
+/// A systemd unit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unit {
+    /// Its name.
+    pub name: String,
+    /// `ActiveState`; empty if the manager does not know it, or cannot be asked.
+    pub active: String,
+    /// `SubState`.
+    pub sub: String,
+    /// `Result`.
+    pub result: String,
+}
+
+impl Unit {
+    /// The states in a word, with how it ended where it failed: `active/running`, `failed/failed (exit-code)`.
+    pub fn state(&self) -> String {
+        match (self.active.as_str(), self.result.as_str()) {
+            ("", _) => "unknown".to_owned(),
+            (active, "" | "success") => format!("{active}/{}", self.sub),
+            (active, result) => format!("{active}/{} ({result})", self.sub),
+        }
+    }
 }
 
 /// The numbers of a container's namespaces, as `/proc/PID/ns` tells them; empty where they were not asked for.
@@ -105,6 +131,8 @@ pub struct Columns {
     pub pod: bool,
     /// `--ns`, which has columns of its own.
     pub namespaces: bool,
+    /// `--units`
+    pub units: bool,
 }
 
 /// What a container is doing.
@@ -194,6 +222,9 @@ fn usual(columns: Columns) -> String {
     if columns.pod {
         format.push_str("\\t{{.Pod}}\\t{{.PodName}}");
     }
+    if columns.units {
+        format.push_str("\\t{{.Unit}}\\t{{.UnitState}}");
+    }
     if columns.size {
         format.push_str("\\t{{.Size}}");
     }
@@ -237,6 +268,8 @@ const HEADINGS: &Headings = &[
     ("State", "STATE"),
     ("Status", "STATUS"),
     ("USERNS", "USERNS"),
+    ("Unit", "UNIT"),
+    ("UnitState", "UNIT STATE"),
     ("UTS", "UTS"),
 ];
 
@@ -290,6 +323,8 @@ struct TemplateRow<'a> {
     userns: &'a str,
     #[serde(rename = "UTS")]
     uts: &'a str,
+    unit: &'a str,
+    unit_state: String,
 }
 
 impl<'a> TemplateRow<'a> {
@@ -332,6 +367,8 @@ impl<'a> TemplateRow<'a> {
             pidns: &row.namespaces.pidns.0,
             userns: &row.namespaces.user.0,
             uts: &row.namespaces.uts.0,
+            unit: row.unit.as_ref().map_or("", |it| &it.name),
+            unit_state: row.unit.as_ref().map(Unit::state).unwrap_or_default(),
         }
     }
 }
@@ -369,10 +406,16 @@ struct JsonRow<'a> {
     state: &'static str,
     status: String,
     created: i64,
+    // Not Podman's, and only with `--units`.
+    unit: OmitEmpty<&'a str>,
+    unit_active_state: OmitEmpty<&'a str>,
+    unit_sub_state: OmitEmpty<&'a str>,
+    unit_result: OmitEmpty<&'a str>,
 }
 
 impl<'a> JsonRow<'a> {
     fn new(row: &'a Row, now: SystemTime) -> Self {
+        let of_unit = |field: fn(&'a Unit) -> &'a str| OmitEmpty(row.unit.as_ref().map_or("", field));
         Self {
             auto_remove: row.auto_remove,
             // Nothing runs in an infra container.
@@ -402,6 +445,10 @@ impl<'a> JsonRow<'a> {
             state: row.state.word(),
             status: status(row, now),
             created: unix_or_never(Some(row.created)),
+            unit: of_unit(|it| &it.name),
+            unit_active_state: of_unit(|it| &it.active),
+            unit_sub_state: of_unit(|it| &it.sub),
+            unit_result: of_unit(|it| &it.result),
         }
     }
 }

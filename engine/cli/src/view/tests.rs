@@ -67,6 +67,7 @@ fn web() -> ps::Row {
         pod: String::new(),
         pod_name: String::new(),
         is_infra: false,
+        unit: None,
     }
 }
 

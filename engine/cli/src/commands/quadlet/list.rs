@@ -69,6 +69,38 @@ pub fn unit_files() -> Vec<String> {
     Ground::of(whose).sources().into_iter().map(|source| source.name).collect()
 }
 
+/// A service that a unit file becomes.
+pub struct Made {
+    /// Its name.
+    pub unit: String,
+    /// The file.
+    pub source: String,
+    /// The volume or network that it makes.
+    pub makes: Option<(UnitKind, String)>,
+}
+
+/// The services of the unit files that the caller's manager reads; templates, which are none, are left out.
+pub fn made() -> Vec<Made> {
+    let ground = Ground::of(WhoseArgs { user: false, system: false });
+    let conversion = convert(&ground.sources(), &ground.settings());
+    let services = conversion.services.into_iter().filter(|it| !it.name.contains("@."));
+    services
+        .map(|service| {
+            let kind = Path::new(&*service.source).file_name().and_then(|it| it.to_str());
+            let kind = kind.and_then(UnitKind::of_file_name);
+            // `… volume create … NAME`
+            let start = service.text.lines().find_map(|line| line.strip_prefix("ExecStart="));
+            let last = start.and_then(|it| it.split_whitespace().next_back()).map(str::to_owned);
+            let made = kind.filter(|it| matches!(it, UnitKind::Volume | UnitKind::Network)).zip(last);
+            Made {
+                unit: service.name,
+                source: service.source.to_string(),
+                makes: made.filter(|_| !service.stub),
+            }
+        })
+        .collect()
+}
+
 /// What the manager says of services, by name: `active/running`.
 fn states(ground: Ground, names: &[&str]) -> Result<HashMap<String, String>, ManagerError> {
     // A template is no unit that could have a state.

@@ -29,7 +29,7 @@ pub use check::check;
 pub use convert::convert;
 pub use explain::explain;
 pub use install::install;
-pub use list::{list, print, unit_files};
+pub use list::{list, made, print, unit_files};
 pub use plan::{apply, plan};
 pub use remove::remove;
 pub use wait_network::wait_network;
