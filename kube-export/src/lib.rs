@@ -1,3 +1,15 @@
 //! Kubernetes objects to and from containers, pods and volumes.
 //!
-//! Knows no kernel and no disk. Nothing is here yet: see the table in the README.
+//! Text becomes a tree whose nodes know their places ([`yaml`], [`tree`]), the tree typed objects ([`document`], [`objects`]).
+//! Knows no kernel and no disk.
+
+pub mod document;
+pub mod names;
+pub mod objects;
+pub mod quantity;
+pub mod read;
+pub mod tree;
+pub mod yaml;
+
+#[cfg(test)]
+mod tests;
