@@ -51,14 +51,14 @@ pub fn whole(text: &str) -> Option<u64> {
 /// Writes an amount of thousandths.
 #[must_use]
 pub fn of_milli(milli: u64) -> String {
-    if milli % 1000 == 0 { (milli / 1000).to_string() } else { format!("{milli}m") }
+    if milli.is_multiple_of(1000) { (milli / 1000).to_string() } else { format!("{milli}m") }
 }
 
 /// Writes an amount of bytes, in the largest unit that says it exactly.
 #[must_use]
 pub fn of_bytes(bytes: u64) -> String {
     for (shift, unit) in [(40, "Ti"), (30, "Gi"), (20, "Mi"), (10, "Ki")] {
-        if bytes >= 1 << shift && bytes % (1 << shift) == 0 {
+        if bytes >= 1 << shift && bytes.is_multiple_of(1 << shift) {
             return format!("{}{unit}", bytes >> shift);
         }
     }
