@@ -9,6 +9,7 @@ pub mod containers_conf;
 pub mod detach_keys;
 pub mod exit;
 pub mod format;
+pub mod generate;
 pub mod journal;
 pub mod message;
 pub mod network_options;

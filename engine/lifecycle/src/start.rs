@@ -461,6 +461,13 @@ impl Started {
     }
 }
 
+/// The file in which the service manager finds a container's supervisor, where one of its services starts the container and
+/// goes on without us (`Type=forking`, `PIDFile=`).
+#[must_use]
+pub fn supervisor_pid_file(store: &Store, id: &str) -> PathBuf {
+    run_directory(store, id).join("conmon.pid")
+}
+
 /// Makes the container's directories and its plan.
 fn plan_for(
     host: &Host,

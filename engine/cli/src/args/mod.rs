@@ -13,12 +13,14 @@ mod doctor;
 mod error;
 mod files;
 mod flags;
+mod generate;
 mod global;
 mod help;
 mod image;
 mod linger;
 mod network;
 mod objects;
+mod options;
 mod pod;
 mod quadlet;
 mod reader;
@@ -47,6 +49,7 @@ pub use files::{
     CommitArgs, CpArgs, DiffArgs, ExportArgs, ImageMountArgs, ImageUnmountArgs, MountArgs, UnmountArgs,
 };
 pub(crate) use flags::split_list;
+pub use generate::{GenerateFormat, GenerateSystemdArgs};
 pub use global::{EventsBackend, GlobalOptions, LogLevel};
 pub use image::{
     HistoryArgs, ImageSort, ImageTreeArgs, ImagesArgs, ImportArgs, InspectImagesArgs, LoadArgs, PullArgs,
@@ -58,6 +61,7 @@ pub use network::{
     NetworkReloadArgs, NetworkRmArgs, NetworkUpdateArgs,
 };
 pub use objects::{ExistsArgs, InspectArgs, InspectContainersArgs, InspectType};
+pub use options::{Opt, Options};
 pub use pod::{
     ChosenPods, PodCreateArgs, PodInspectArgs, PodKillArgs, PodLogsArgs, PodPruneArgs, PodPsArgs, PodRmArgs,
     PodSort, PodStartArgs, PodStatsArgs, PodStopArgs, PodTopArgs, PodsArgs,
@@ -97,6 +101,8 @@ pub struct Invocation {
 /// The commands.
 #[derive(Debug)]
 pub enum Command {
+    /// `generate systemd`
+    GenerateSystemd(Box<GenerateSystemdArgs>),
     /// `run`
     Run(Box<RunArgs>),
     /// `create`

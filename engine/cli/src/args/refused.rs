@@ -9,7 +9,6 @@ const COMMANDS: &[Refused] = &[
         Some("compose programs speak to a service; unit files say the same (`pontoon quadlet explain`)"),
     ),
     ("farm", Some("it hands builds to services on other machines")),
-    ("generate", Some("writing units and YAML of containers comes later")),
     ("kube", LATER_KUBE),
     (
         "login",
@@ -36,6 +35,8 @@ const GROUPED: &[Refused] = &[
     ("container clone", Some("`pontoon inspect` tells its options (CreateCommand)")),
     ("container restore", LATER_CHECKPOINT),
     ("container runlabel", Some("`pontoon image inspect` shows the label; run its command yourself")),
+    ("generate kube", LATER_KUBE),
+    ("generate spec", Some("`pontoon run --dry-run` prints the plan of a container")),
     ("image build", LATER_BUILD),
     ("image push", Some("pushing comes with `build`")),
     ("image save", Some("`pontoon export` writes a container's files")),
@@ -137,7 +138,7 @@ const OTHERS: &[(&str, &[Refused])] = &[
 ];
 
 /// Those of them that another word must follow.
-const GROUPS: &[&str] = &["farm", "generate", "kube", "machine", "manifest", "play"];
+const GROUPS: &[&str] = &["farm", "kube", "machine", "manifest", "play"];
 
 /// The page `REFUSED.md`: every word of Podman's that is refused, and why or what to do instead.
 #[cfg(test)]

@@ -35,6 +35,7 @@ pub(super) struct Group {
 pub(super) const GROUPS: &[Group] = &[
     Group { name: "artifact", about: "Manage artifacts: files from registries" },
     Group { name: "container", about: "Manage containers" },
+    Group { name: "generate", about: "Write unit files for containers and pods that are there" },
     Group { name: "healthcheck", about: "Check the health of containers" },
     Group { name: "image", about: "Manage images" },
     Group { name: "linger", about: "Let a user's services outlive the last session" },
@@ -73,6 +74,13 @@ pub(super) const ENTRIES: &[Entry] = &[
         "[options] IMAGE [COMMAND [ARG...]]",
         CreateArgs,
         |args| { Command::Create(Box::new(args)) }
+    ),
+    row!(
+        "generate systemd",
+        "Write services for a container or a pod",
+        "[options] CONTAINER|POD",
+        GenerateSystemdArgs,
+        |args| { Command::GenerateSystemd(Box::new(args)) }
     ),
     row!("start", "Start containers", "[options] CONTAINER...", StartArgs, Command::Start),
     row!("init", "Set containers up, to be started later", "[options] CONTAINER...", InitArgs, Command::Init),

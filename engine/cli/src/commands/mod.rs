@@ -15,6 +15,7 @@ mod events;
 mod exec;
 mod failure;
 mod foreground;
+mod generate;
 mod healthcheck;
 mod history;
 mod image;
@@ -216,6 +217,7 @@ fn tells_events(command: &Command) -> bool {
             | Command::PodTop(_)
             | Command::Doctor(_)
             | Command::Tree(_)
+            | Command::GenerateSystemd(_)
             | Command::Version(_)
             | Command::Complete(_)
             | Command::Completion(_)
@@ -248,6 +250,7 @@ pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failur
         return Err(Failure::new("containers are not run from inside `unshare`", Some(hint)));
     }
     match invocation.command {
+        Command::GenerateSystemd(args) => generate::systemd(&context, &args),
         Command::Run(args) => run::run(&context, *args),
         Command::Create(args) => run::create(&context, *args),
         Command::Init(args) => start::init(&context, &args),

@@ -1,12 +1,15 @@
 //! `start`, `init`.
 
+use std::os::fd::AsFd;
+
 use pontoon_lifecycle::base;
 use pontoon_lifecycle::list::{self, Found};
 use pontoon_lifecycle::request::CreateRequest;
 use pontoon_lifecycle::start::{self, Attachment, Passed, Shown, Startable, Started};
 use pontoon_lifecycle::status::{self, Status};
 use pontoon_lifecycle::stop;
-use pontoon_storage::{Store, Unsynced};
+use pontoon_storage::{Store, Unsynced, replace_file};
+use rustix::fs::Mode;
 
 use super::control::{Selection, for_each};
 use super::{Context, Failure, attach, foreground, run};
@@ -45,6 +48,7 @@ pub fn start(context: &Context, args: &StartArgs) -> Result<ExitStatus, Failure>
         match start_one(context, &store, name, args) {
             Ok(status) => {
                 if !args.attach {
+                    tell_manager(context, &store, name)?;
                     output::line(name)?;
                 }
                 if args.attach {
@@ -74,6 +78,27 @@ pub fn start_detached(context: &Context, store: &Store, name: &str) -> Result<()
         detach_keys: None,
     };
     start_one(context, store, name, &args).map(drop)
+}
+
+/// A service that starts containers which are there (`generate systemd`) finds their supervisors by files with their pids:
+/// systemd goes on to watch those. Who is no service looks into the container's state.
+fn tell_manager(context: &Context, store: &Store, name: &str) -> Result<(), Failure> {
+    if context.host.variable("PODMAN_SYSTEMD_UNIT").is_none() {
+        return Ok(());
+    }
+    let found = list::find(store, name)?;
+    // One that has ended by now needs none.
+    let Some(state) = found.status.run().filter(|_| found.record.request.conmon_pidfile.is_none()) else {
+        return Ok(());
+    };
+    let path = start::supervisor_pid_file(store, &found.record.id);
+    let text = state.monitor_pid.to_string();
+    let written =
+        std::fs::File::open(found.container.run_path()).map_err(Failure::from).and_then(|directory| {
+            let name = path.file_name().unwrap_or_default();
+            Ok(replace_file(directory.as_fd(), name, text.as_bytes(), Mode::from_raw_mode(0o644))?)
+        });
+    written.map_err(|err| err.while_doing(format!("cannot write `{}`", path.display())))
 }
 
 /// `pontoon init`

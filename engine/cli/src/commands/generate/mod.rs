@@ -1,0 +1,6 @@
+//! `generate …`: unit files for what is there.
+
+mod engine;
+mod systemd;
+
+pub use systemd::systemd;

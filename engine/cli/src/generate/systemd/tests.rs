@@ -1,0 +1,316 @@
+use super::*;
+use pontoon_units::words::{Splitting, split};
+use proptest::prelude::*;
+use std::sync::Arc;
+
+fn words(line: &str) -> Vec<String> {
+    line.split(' ').map(str::to_owned).collect()
+}
+
+fn facts(line: &[String]) -> ContainerFacts {
+    ContainerFacts {
+        id: "0123abc".to_owned(),
+        name: "web".to_owned(),
+        create_command: line.to_vec(),
+        stop_timeout: 10,
+        pid_file: PathBuf::from("/run/user/1000/pontoon/containers/0123abc/conmon.pid"),
+        needs: Vec::new(),
+    }
+}
+
+fn with_ground<T>(globals: &[String], deed: impl FnOnce(&Ground<'_>) -> T) -> T {
+    let environment =
+        BTreeMap::from([("FOO".to_owned(), "a b%".to_owned()), ("X-Y".to_owned(), "1".to_owned())]);
+    deed(&Ground {
+        product: "Pontoon",
+        product_version: "Pontoon 1",
+        documentation: "man:pontoon-generate-systemd(1)",
+        engine: "/usr/bin/pontoon",
+        globals,
+        run_directory: Path::new("/run/user/1000/pontoon"),
+        environment: &environment,
+    })
+}
+
+fn new() -> Wishes {
+    Wishes { new: true, names: true, ..Wishes::default() }
+}
+
+fn text_of(line: &[String], wishes: &Wishes) -> String {
+    with_ground(&[], |ground| container(&facts(line), wishes, ground)).unwrap().text
+}
+
+/// `ExecStart=` of what becomes of a command line.
+#[track_caller]
+fn check(line: &str, expected: &str) {
+    let text = text_of(&words(line), &new());
+    let start = text.split("ExecStart=").nth(1).and_then(|rest| rest.split("\nExecStop=").next()).unwrap();
+    assert_eq!(start.replace(" \\\n\t", " "), expected, "{line}");
+}
+
+const OURS: &str = "/usr/bin/pontoon run --cidfile=%t/%n.ctr-id --cgroups=no-conmon --rm";
+
+#[test]
+fn a_command_line_is_written_as_podman_writes_it() {
+    let check = |line: &str, expected: &str| check(line, &format!("{OURS} {expected}"));
+    check(
+        "p create --name web -p 8080:80 i sleep 1",
+        "--sdnotify=conmon -d --replace --name web -p 8080:80 i sleep 1",
+    );
+    check("p create i", "--sdnotify=conmon -d i");
+    check("p run -d --rm --name r i", "--sdnotify=conmon --replace -d --name r i");
+    check(
+        "p run -dit --name r --replace --sdnotify container i",
+        "-dit --name r --replace --sdnotify container i",
+    );
+    check(
+        "p run --name=r --rm=false --detach=true -d i",
+        "--sdnotify=conmon --replace --name=r --detach=true -d i",
+    );
+    check(
+        "p run --cidfile /x --cgroups=split --conmon-pidfile /y i",
+        "--sdnotify=conmon -d --conmon-pidfile /y i",
+    );
+    check("p run --detach=false --name r i", "--sdnotify=conmon -d --replace --name r i");
+    check("p run -d=true --sdnotify=ignore i", "--sdnotify=conmon -d=true i");
+    check(
+        "p create --replace=false --name r -e=A -eC=D i",
+        "--sdnotify=conmon -d --replace --name r -e=A -eC=D i",
+    );
+    check("p run -vd:/x i -d --rm", "--sdnotify=conmon -d -vd:/x i -d --rm");
+    check("p create --sdnotify=conmon i", "-d --sdnotify=conmon i");
+    check("p create --pod shop i", "--sdnotify=conmon -d --pod shop i");
+}
+
+#[test]
+fn options_of_the_program_stand_in_every_command() {
+    let text = text_of(&words("p --root /r container run -d i"), &new());
+    assert!(
+        text.contains("ExecStart=/usr/bin/pontoon \\\n\t--root /r container run \\\n\t--cidfile"),
+        "{text}"
+    );
+    assert!(text.contains("ExecStop=/usr/bin/pontoon \\\n\t--root /r stop \\\n\t--ignore -t 10"), "{text}");
+    assert!(text.contains("ExecStopPost=/usr/bin/pontoon \\\n\t--root /r rm \\\n\t-f"), "{text}");
+    let globals = words("--root /r");
+    let kept = with_ground(&globals, |ground| container(&facts(&[]), &Wishes::default(), ground)).unwrap();
+    assert!(
+        kept.text.contains("ExecStart=/usr/bin/pontoon \\\n\t--root /r start 0123abc\n"),
+        "{}",
+        kept.text
+    );
+}
+
+#[test]
+fn the_restart_policy_becomes_the_service_s() {
+    let check = |policy: &str, expected: &str| {
+        let text = text_of(&words(&format!("p run --restart {policy} i")), &new());
+        assert!(text.contains(expected), "{policy}: {text}");
+        assert!(!text.contains("--restart "), "{text}");
+    };
+    check("always", "\nRestart=always\n");
+    check("unless-stopped", "\nRestart=always\n");
+    check("no", "\nRestart=no\n");
+    check("on-failure:3", "\nRestart=on-failure\nStartLimitBurst=3\n");
+    let text =
+        text_of(&words("p run --restart=always i"), &Wishes { restart_policy: Some("no".into()), ..new() });
+    assert!(text.contains("\nRestart=no\n"), "{text}");
+}
+
+#[test]
+fn a_whole_service() {
+    let wishes = Wishes {
+        restart_sec: 7,
+        start_timeout: Some(33),
+        stop_timeout: Some(44),
+        after: words("a.service b.service"),
+        wants: words("w.service"),
+        requires: words("r.service"),
+        env: ["X=y", "P=q r", "NONE", "FOO"].map(str::to_owned).to_vec(),
+        time: Some("Fri".to_owned()),
+        ..new()
+    };
+    let expected = "\
+# container-web.service
+# autogenerated by Pontoon 1
+# Fri
+
+[Unit]
+Description=Pontoon container-web.service
+Documentation=man:pontoon-generate-systemd(1)
+Wants=network-online.target
+After=network-online.target
+RequiresMountsFor=%t/pontoon
+
+# User-defined dependencies
+Wants=w.service
+After=a.service b.service
+Requires=r.service
+
+[Service]
+Environment=PODMAN_SYSTEMD_UNIT=%n
+Environment=\"FOO=a b%%\"
+Environment=\"P=q r\"
+Environment=X=y
+Restart=on-failure
+RestartSec=7
+TimeoutStartSec=33
+TimeoutStopSec=104
+ExecStart=/usr/bin/pontoon run \\
+\t--cidfile=%t/%n.ctr-id \\
+\t--cgroups=no-conmon \\
+\t--rm \\
+\t--sdnotify=conmon \\
+\t-d \\
+\t-e FOO i
+ExecStop=/usr/bin/pontoon stop \\
+\t--ignore -t 44 \\
+\t--cidfile=%t/%n.ctr-id
+ExecStopPost=/usr/bin/pontoon rm \\
+\t-f \\
+\t--ignore -t 44 \\
+\t--cidfile=%t/%n.ctr-id
+Type=notify
+NotifyAccess=all
+Delegate=yes
+
+[Install]
+WantedBy=default.target
+";
+    assert_eq!(text_of(&words("p create -e FOO i"), &wishes), expected);
+}
+
+#[test]
+fn a_service_of_one_that_is_there() {
+    let text = text_of(&[], &Wishes { names: true, ..Wishes::default() });
+    let service = text.split("[Service]\n").nth(1).unwrap();
+    assert_eq!(
+        service,
+        "\
+Environment=PODMAN_SYSTEMD_UNIT=%n
+Restart=on-failure
+TimeoutStopSec=70
+ExecStart=/usr/bin/pontoon start web
+ExecStop=/usr/bin/pontoon stop  \\
+\t-t 10 web
+ExecStopPost=/usr/bin/pontoon stop  \\
+\t-t 10 web
+PIDFile=/run/user/1000/pontoon/containers/0123abc/conmon.pid
+Type=forking
+
+[Install]
+WantedBy=default.target
+"
+    );
+    assert!(text.contains("RequiresMountsFor=/run/user/1000/pontoon\n"), "{text}");
+}
+
+#[test]
+fn a_template_has_instances() {
+    let wishes = Wishes { template: true, names: true, ..Wishes::default() };
+    let unit =
+        with_ground(&[], |ground| container(&facts(&words("p run --name a -t --name=b i")), &wishes, ground))
+            .unwrap();
+    assert_eq!(unit.name, "container-web@");
+    assert!(unit.text.contains("--name b-%i \\\n\t-t i\n"), "{}", unit.text);
+    assert!(unit.text.contains("Description=Pontoon container-web.service for %I\n"), "{}", unit.text);
+}
+
+#[test]
+fn a_pod_s_services_belong_together() {
+    let member = |name: &str, needs: &[&str]| ContainerFacts {
+        name: name.to_owned(),
+        needs: needs.iter().map(|it| (*it).to_owned()).collect(),
+        ..facts(&words(&format!("p create --name {name} --pod shop i")))
+    };
+    let shop = PodFacts {
+        id: "ff".to_owned(),
+        name: "shop".to_owned(),
+        create_command: words("p pod create --name shop --infra-conmon-pidfile /q -p 80:80"),
+        infra: ContainerFacts { name: "ff-infra".to_owned(), ..facts(&[]) },
+        members: vec![member("front", &[]), member("back", &["front"])],
+    };
+    let files = with_ground(&[], |ground| pod(&shop, &new(), ground)).unwrap();
+    let names: Vec<&str> = files.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["pod-shop", "container-front", "container-back"]);
+    let own = &files[0].text;
+    for line in [
+        "Wants=container-back.service container-front.service\n",
+        "Before=container-back.service container-front.service\n",
+        "ExecStartPre=/usr/bin/pontoon pod create \\\n\t--infra-conmon-pidfile %t/pod-shop.pid \\\n\t--pod-id-file %t/pod-shop.pod-id \\\n\t--exit-policy=stop \\\n\t--name shop \\\n\t-p 80:80 \\\n\t--replace\n",
+        "ExecStop=/usr/bin/pontoon pod stop \\\n\t--ignore \\\n\t--pod-id-file %t/pod-shop.pod-id  \\\n\t-t 10\n",
+        "PIDFile=%t/pod-shop.pid\nType=forking\n",
+    ] {
+        assert!(own.contains(line), "{line}\n{own}");
+    }
+    let back = &files[2].text;
+    assert!(back.contains("BindsTo=container-front.service pod-shop.service\n"), "{back}");
+    assert!(back.contains("--rm \\\n\t--pod-id-file %t/pod-shop.pod-id \\\n\t--sdnotify=conmon"), "{back}");
+    assert!(!back.contains("--pod shop"), "{back}");
+    // One whose name stands alone is replaced, too, and one without members wants nothing.
+    let bare = PodFacts { create_command: words("p pod create bare"), members: Vec::new(), ..shop.clone() };
+    let files = with_ground(&[], |ground| pod(&bare, &new(), ground)).unwrap();
+    assert!(files[0].text.contains("--exit-policy=stop \\\n\t--replace bare\n"), "{}", files[0].text);
+    assert!(!files[0].text.contains("Before="), "{}", files[0].text);
+    let wishes = Wishes { template: true, ..new() };
+    assert_eq!(with_ground(&[], |ground| pod(&shop, &wishes, ground)), Err(GenerateError::TemplateOfPod));
+}
+
+#[test]
+fn what_cannot_stand_in_a_unit_is_refused() {
+    let refused =
+        |wishes: Wishes| with_ground(&[], |ground| container(&facts(&[]), &wishes, ground)).unwrap_err();
+    let kept = Wishes::default;
+    assert!(matches!(
+        refused(Wishes { restart_policy: Some("bogus".into()), ..kept() }),
+        GenerateError::RestartPolicy { .. }
+    ));
+    for prefix in ["a b", "a/b", "a\nb", "a%b"] {
+        let err = refused(Wishes { container_prefix: prefix.into(), ..kept() });
+        assert!(matches!(err, GenerateError::UnitName { .. }), "{prefix:?}");
+    }
+    let err = refused(Wishes { after: vec!["x\nExecStart=/bin/evil".into()], ..kept() });
+    assert!(matches!(err, GenerateError::Control { option: "--after", .. }));
+    let err = refused(Wishes { env: vec!["A B=c".into()], ..kept() });
+    assert!(matches!(err, GenerateError::Variable { .. }));
+    assert!(matches!(refused(new()), GenerateError::CreateCommand { .. }));
+}
+
+/// What systemd makes of a command line.
+fn read_back(line: &str) -> Vec<String> {
+    let words = split(line, Splitting::Command).unwrap();
+    words.into_iter().map(|it| it.text.replace("%%", "%").replace("$$", "$")).collect()
+}
+
+/// Words in which everything may be that means something to somebody.
+fn nasty() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[ -~\n\t]{0,12}",
+        "(\n|\\[Service\\]|ExecStart=|%n|%%|\\$\\{X\\}|\\$\\$|;|\"|'|\\\\|#| |-d|é|\u{7f}|\u{1}){0,6}"
+    ]
+}
+
+proptest! {
+    /// Whatever the words are: the unit has the same lines as ever, and in the command the same words.
+    #[test]
+    fn every_word_comes_back(label in nasty(), env in nasty(), args in prop::collection::vec(nasty(), 0..4)) {
+        let env = format!("V={env}");
+        let mut line = words("p run -d --name web --label");
+        line.extend([label.clone(), "-e".into(), env.clone(), "image".into()]);
+        line.extend(args.iter().cloned());
+        let wishes = Wishes { env: vec![env.clone()], ..new() };
+        let text = text_of(&line, &wishes);
+        let (unit, faults) = pontoon_units::parse(&Arc::from("x.service"), text.as_bytes());
+        prop_assert!(faults.is_empty(), "{faults:?}");
+        let names: Vec<&str> = unit.sections.iter().map(|it| it.name.as_str()).collect();
+        prop_assert_eq!(names, ["Unit", "Service", "Install"]);
+        prop_assert_eq!(unit.entries("Service").count(), 10);
+        let start = read_back(&unit.last("Service", "ExecStart").unwrap().value);
+        let mut expected = words("/usr/bin/pontoon run --cidfile=%t/%n.ctr-id --cgroups=no-conmon --rm --sdnotify=conmon --replace -d --name web --label");
+        expected.extend([label, "-e".into(), env.clone(), "image".into()]);
+        expected.extend(args);
+        prop_assert_eq!(start, expected);
+        let variables = &unit.last("Service", "Environment").unwrap().value;
+        let found: Vec<String> = split(variables, Splitting::Command).unwrap().into_iter().map(|it| it.text.replace("%%", "%")).collect();
+        prop_assert_eq!(found, [env]);
+    }
+}
