@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pontoon_monitor::event::{Deed, Event, EventLog, Kind};
+use pontoon_monitor::id_file;
 use pontoon_monitor::state::ExitRecord;
 use pontoon_storage::{FileError, FindContainerError, RecordError, RemoveContainerError, Store};
 
@@ -169,9 +170,11 @@ pub fn remove_among(
         // Afterwards its image may be gone.
         let event =
             (host.events != EventLog::None).then(|| event::of_container(store, &record, Deed::Remove));
-        if store.remove_container(container)?
-            && let Some(event) = event
-        {
+        let is_removed = store.remove_container(container)?;
+        if let Some(path) = record.request.cidfile.as_ref().filter(|_| is_removed) {
+            id_file::forget(path, &id);
+        }
+        if is_removed && let Some(event) = event {
             let time = pontoon_monitor::time::now();
             host.events.tell(&Event { time, id: id.clone(), exit_code: exit.map(|it| it.code), ..event });
         }

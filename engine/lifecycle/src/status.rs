@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use pontoon_monitor::event::{Deed, Event, EventLog};
 use pontoon_monitor::health::HealthRecord;
+use pontoon_monitor::id_file;
 use pontoon_monitor::state::{
     ExitRecord, HEALTH_FILE, LOCK_FILE, PAYLOAD_CGROUP, RunState, STATE_FILE, SUPERVISOR_CGROUP,
 };
@@ -213,6 +214,9 @@ pub fn tidy(
     let _ = std::fs::remove_file(container.run_path().join(STATE_FILE));
     if record.request.rm {
         if store.remove_container(container).is_ok_and(|was_there| was_there) {
+            if let Some(path) = &record.request.cidfile {
+                id_file::forget(path, &record.id);
+            }
             tell(Deed::Remove, Some(exit.code));
         }
         return None;

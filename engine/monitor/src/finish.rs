@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use pontoon_monitor::event::{Deed, Kind};
 use pontoon_monitor::health::{HealthPlan, HealthRecord};
+use pontoon_monitor::id_file;
 use pontoon_monitor::plan::{FirstUse, MonitorPlan};
 use pontoon_monitor::state::{self, ExitRecord};
 use pontoon_network::NetworkSession;
@@ -108,6 +109,9 @@ pub fn settle(plan: &MonitorPlan, teller: &Teller<'_>, exit: &ExitRecord) -> Vec
         };
         if store.remove_container(container).map_err(|err| err.to_string())? {
             teller.ended(Deed::Remove, exit.code);
+            if let Some(path) = &plan.id_file {
+                id_file::forget(path, &plan.id);
+            }
         }
         for name in volumes {
             if let Ok(volume) = store.find_volume(name) {

@@ -6,6 +6,7 @@
 pub mod control;
 pub mod event;
 pub mod health;
+pub mod id_file;
 pub mod limits;
 pub mod notify;
 pub mod plan;

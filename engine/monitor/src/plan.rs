@@ -80,6 +80,9 @@ pub struct MonitorPlan {
     pub pidfile: Option<PathBuf>,
     /// Where the supervisor's own pid is written.
     pub monitor_pidfile: Option<PathBuf>,
+    /// The file with its id, which goes with it.
+    #[serde(default)]
+    pub id_file: Option<PathBuf>,
 }
 
 impl MonitorPlan {

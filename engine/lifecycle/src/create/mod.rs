@@ -93,6 +93,8 @@ pub fn create(
     pontoon_network::resolve_random(&mut request.publish)?;
     let inherited = volumes_from(store, &mut request)?;
     let secrets = secret::find(store, &request)?;
+    // It is removed with the container, by whoever does that, wherever.
+    request.cidfile = request.cidfile.map(|path| std::path::absolute(&path).unwrap_or(path));
     if let Some(path) = &request.cidfile
         && path.exists()
     {
