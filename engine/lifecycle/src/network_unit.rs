@@ -15,10 +15,7 @@ use crate::start::connect_to_manager;
 /// # Errors
 /// [`ManagerError`] if the service manager does not make it.
 pub(crate) fn ensure(host: &Host) -> Result<(), ManagerError> {
-    let runtime = match host.runtime_directory() {
-        Some(directory) if host.is_rootless() => directory.to_owned(),
-        _ => PathBuf::from("/run"),
-    };
+    let runtime = runtime_directory(host);
     let is_there = || {
         let stream = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
         connect(&stream, &SocketAddrUnix::new(socket(&host.paths.run, &runtime))?)
@@ -31,5 +28,13 @@ pub(crate) fn ensure(host: &Host) -> Result<(), ManagerError> {
     match change_units(&bus, &[SOCKET_UNIT], UnitDeed::Start)?.into_iter().next() {
         Some(err) => Err(err),
         None => Ok(()),
+    }
+}
+
+/// Where its socket is looked for.
+pub(crate) fn runtime_directory(host: &Host) -> PathBuf {
+    match host.runtime_directory() {
+        Some(directory) if host.is_rootless() => directory.to_owned(),
+        _ => PathBuf::from("/run"),
     }
 }

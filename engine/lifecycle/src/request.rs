@@ -98,7 +98,8 @@ pub struct CreateRequest {
     pub publish_all: bool,
     /// `--expose`: single ports with protocol, as `80/tcp`; for `inspect` and `ps`, nothing is opened.
     pub expose: Vec<String>,
-    /// `--network`; `None` is the default of the host (pasta, else slirp4netns; as root: see `NetworkMode`).
+    /// `--network`; `None` is the default of the host: for a user pasta, else slirp4netns; for root the default network, which a
+    /// new container's record names.
     pub network: Option<NetworkMode>,
     /// `--add-host`: `name:address`.
     pub add_host: Vec<(String, String)>,
@@ -384,7 +385,7 @@ pub enum NetworkMode {
     Container(String),
     /// One by path.
     Path(PathBuf),
-    /// A namespace without any set-up at all (`private` as root without bridges is refused before it gets here).
+    /// A namespace without any set-up at all.
     Private,
 }
 

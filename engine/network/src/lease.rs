@@ -69,6 +69,8 @@ pub enum Request {
     Connect(Box<Attachment>),
     /// Take it off the network of that name; answered by [`Reply::Done`].
     Disconnect(String),
+    /// Make the rules of all networks again, which others have flushed; answered by [`Reply::Done`]. Anybody may ask.
+    Reload,
 }
 
 /// What it answers.
@@ -307,6 +309,21 @@ impl Lease {
 impl AsFd for Lease {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+/// Has the rules of all networks of that user's made again (for root the runtime directory is `/run`).
+///
+/// # Errors
+/// [`LeaseError`].
+pub fn reload(runtime_directory: &Path) -> Result<(), LeaseError> {
+    let path = runtime_directory.join(SOCKET);
+    let socket = dial(&path).map_err(|source| LeaseError::Connect { path: path.clone(), source })?;
+    let lease = Lease { socket, path };
+    lease.ask(&Request::Reload, &[])?;
+    match lease.hear()?.0 {
+        Reply::Done => Ok(()),
+        _ => Err(LeaseError::Vanished),
     }
 }
 

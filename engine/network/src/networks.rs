@@ -2,9 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::NetworkRequest;
-use crate::PortMapping;
-use crate::join::{Attachment, Join};
+use crate::join::{Attachment, Driver, Join, Link};
+use crate::{HostFacts, NetworkRequest, PortMapping};
 
 /// The host, seen from a bridge: the unit keeps it leading to whatever address the host has.
 pub(crate) const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 1, 2));
@@ -22,6 +21,22 @@ pub(crate) fn resolves(attachments: &[Attachment]) -> bool {
 pub(crate) fn nameservers(attachments: &[Attachment]) -> impl Iterator<Item = IpAddr> {
     let resolving = attachments.iter().filter(|it| it.network.dns);
     resolving.flat_map(|it| &it.network.subnets).filter_map(|it| it.gateway)
+}
+
+/// Whether a network is a bridge that is ours, behind which the host is.
+fn is_our_bridge(network: &Link) -> bool {
+    network.driver == Driver::Bridge && network.mode.as_deref() != Some("unmanaged")
+}
+
+/// What `host.containers.internal` stands for: behind a bridge of ours what leads to the host, elsewhere the host's own address,
+/// which somebody out there may know the way to.
+pub(crate) fn host_gateway(attachments: &[Attachment], facts: &HostFacts) -> Option<IpAddr> {
+    let open: Vec<&Link> = attachments.iter().map(|it| &it.network).filter(|it| !it.internal).collect();
+    match open.as_slice() {
+        [] => None,
+        some if some.iter().any(|it| is_our_bridge(it)) => Some(HOST),
+        _ => facts.address_v4.or(facts.address_v6),
+    }
 }
 
 /// Whether nothing outside can be reached.

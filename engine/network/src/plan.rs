@@ -300,7 +300,7 @@ pub fn plan(request: &NetworkRequest, facts: &HostFacts) -> Result<NetworkPlan, 
     let (helper, forwarder, host_gateway, addresses) = match connection {
         Some(it) => (Some(it.helper), Some(it.forwarder), it.host_gateway, it.addresses),
         None if !attachments.is_empty() => {
-            let gateway = (!networks::are_closed(attachments)).then_some(networks::HOST);
+            let gateway = networks::host_gateway(attachments, facts);
             (None, networks::forwarder(facts.root), gateway, Vec::new())
         }
         None => (None, None, facts.address_v4.or(facts.address_v6), Vec::new()),

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
@@ -9,6 +10,15 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 
 /// How many events are taken at once; what is left is there the next time.
 const AT_ONCE: usize = 128;
+
+/// When accepting is tried again after it has failed for want of descriptors or memory that others may give back.
+pub(crate) const WANT: Duration = Duration::from_millis(200);
+
+/// Whether others may give back what is wanting (accept(2)).
+pub(crate) fn is_want(err: &io::Error) -> bool {
+    let wanting = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM];
+    err.raw_os_error().is_some_and(|number| wanting.contains(&number))
+}
 
 /// The set. A descriptor leaves it when it is closed; one that has copies elsewhere must be taken out ([`Self::remove`]).
 #[derive(Debug)]

@@ -198,8 +198,8 @@ pub fn disconnect(context: &Context, args: &NetworkDisconnectArgs) -> Result<Exi
     Ok(ExitStatus::Success)
 }
 
-/// `pontoon network reload`: what others flushed of the rules is made again. Rules belong to networks here, and whoever keeps
-/// them sees to them; so there is nothing to be done but to look whether the containers are there.
+/// `pontoon network reload`: what others flushed of the rules is made again. Rules belong to networks here, not to containers, so
+/// that it is done once, for all of them.
 pub fn reload(context: &Context, args: &NetworkReloadArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
     let chosen = control::Selection {
@@ -212,9 +212,16 @@ pub fn reload(context: &Context, args: &NetworkReloadArgs) -> Result<ExitStatus,
         ignore: false,
     };
     let names = chosen.resolve(&store, |status| status.is_alive())?;
-    control::for_each(&names, |name| match list::find(&store, name) {
-        Ok(found) => Ok(Some(found.record.id)),
-        Err(LookError::Find(err)) => Err(err.into()),
-        Err(err) => Err(err.into()),
+    let mut is_done = false;
+    control::for_each(&names, |name| {
+        let found = match list::find(&store, name) {
+            Err(LookError::Find(err)) => return Err(err.into()),
+            other => other?,
+        };
+        if !is_done && found.status.is_alive() && found.record.request.networks().next().is_some() {
+            network::reload(&context.host)?;
+            is_done = true;
+        }
+        Ok(Some(found.record.id))
     })
 }

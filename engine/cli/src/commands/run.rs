@@ -25,7 +25,7 @@ use pontoon_cli::{message, output};
 /// `pontoon run`
 pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> {
     let conf = context.containers_conf()?;
-    conf.apply(&mut args.container);
+    conf.apply(&mut args.container, context.option_host.rootless);
     keep_directories(context, &mut args.container.defaults);
     let keys = DetachKeys::read(args.container.detach_keys.as_deref())?;
     let listed = check_passed(args.preserve_fds, &args.preserve_fd)?;
@@ -166,7 +166,7 @@ fn keep_directories(context: &Context, defaults: &mut Defaults) {
 /// `pontoon create`
 pub fn create(context: &Context, mut args: CreateArgs) -> Result<ExitStatus, Failure> {
     let conf = context.containers_conf()?;
-    conf.apply(&mut args.container);
+    conf.apply(&mut args.container, context.option_host.rootless);
     keep_directories(context, &mut args.container.defaults);
     let mut request = request(args.lower(context.words.clone(), &context.option_host)?);
     let store = context.store()?;

@@ -7,12 +7,12 @@ use super::ContainersConf;
 use crate::args::ContainerOptions;
 
 impl ContainersConf {
-    /// Fills in what the command line leaves open.
-    pub fn apply(&self, options: &mut ContainerOptions) {
+    /// Fills in what the command line leaves open. What is for users alone is left out for root.
+    pub fn apply(&self, options: &mut ContainerOptions, rootless: bool) {
         self.words(options);
         self.switches(options);
         self.lists(options);
-        self.network(options);
+        self.network(options, rootless);
         options.defaults.env = self.list("containers.env").to_vec();
         options.defaults.volume = self.list("containers.volumes").to_vec();
         options.defaults.mount = self.list("containers.mounts").to_vec();
@@ -127,12 +127,14 @@ impl ContainersConf {
         }
     }
 
-    fn network(&self, options: &mut ContainerOptions) {
+    fn network(&self, options: &mut ContainerOptions, rootless: bool) {
         if !options.network.is_empty() {
             return;
         }
         let program = self.text("network.default_rootless_network_cmd");
         match (self.text("containers.netns"), program) {
+            // Root's default is a network with a name.
+            (Some("private") | None, _) if !rootless => {}
             (Some("private") | None, Some("slirp4netns")) => options.network.push("slirp4netns".to_owned()),
             (Some("private") | None, _) => {
                 let words = self.list("network.pasta_options");

@@ -27,7 +27,7 @@ fn what_the_command_line_says_wins() {
         dns: vec!["9.9.9.9".to_owned()],
         ..ContainerOptions::default()
     };
-    conf.apply(&mut options);
+    conf.apply(&mut options, true);
     assert_eq!((options.tz.as_deref(), options.shm_size.as_deref()), (Some("local"), Some("1m")));
     assert_eq!(options.ulimit, ["core=0:0", "nofile=5:6"]);
     assert_eq!(options.dns, ["9.9.9.9"]);
@@ -106,4 +106,21 @@ fn networks_that_cannot_be_are_told() {
         assert!(said.starts_with(expected), "{said}");
     }
     assert!(refused("[network]\ndefault_subnet_pools=['x']\n").contains("must be a list of tables"));
+}
+
+#[test]
+fn what_is_for_users_alone_is_nothing_to_root() {
+    let networks = |text: &str, rootless| {
+        let mut options = ContainerOptions::default();
+        conf(&[text]).apply(&mut options, rootless);
+        options.network
+    };
+    for text in [
+        "[network]\ndefault_rootless_network_cmd='slirp4netns'\n",
+        "[network]\npasta_options=['--ipv4-only']\n",
+    ] {
+        assert_eq!(networks(text, true).len(), 1, "{text}");
+        assert!(networks(text, false).is_empty(), "{text}");
+    }
+    assert_eq!(networks("[containers]\nnetns='host'\n", false), ["host"]);
 }

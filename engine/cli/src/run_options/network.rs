@@ -26,6 +26,12 @@ pub(super) fn read_all(options: &ContainerOptions, host: &Host) -> Result<Option
         ("--network-alias", !aliases.is_empty()),
     ];
     let Some((option, _)) = given.into_iter().find(|(_, is_given)| *is_given) else { return Ok(mode) };
+    if mode.is_none() && !host.rootless {
+        mode = Some(NetworkMode::Named(vec![NetworkUse {
+            name: DEFAULT_WORD.to_owned(),
+            ..NetworkUse::default()
+        }]));
+    }
     let Some(NetworkMode::Named(uses)) = &mut mode else {
         return Err(OptionError::Needs { option, other: "--network NAME" });
     };

@@ -416,6 +416,11 @@ fn networks_are_chosen_by_name() {
     let as_root = Host { rootless: false, ..host() };
     let private = lowered_on(&["--network", "private"], &as_root).unwrap().request.network;
     assert_eq!(private, Some(NetworkMode::Named(vec![on("bridge")])));
+    // What is asked of a network is, for root, asked of the default one.
+    let asked = lowered_on(&["--ip", "10.88.0.9"], &as_root).unwrap().request.network;
+    let default = NetworkUse { addresses: vec!["10.88.0.9".parse().unwrap()], ..on("bridge") };
+    assert_eq!(asked, Some(NetworkMode::Named(vec![default])));
+    assert_eq!(lowered_on(&[], &as_root).unwrap().request.network, None);
 }
 
 fn on(name: &str) -> NetworkUse {

@@ -42,11 +42,16 @@ impl AttachError {
     }
 }
 
-/// Looks up the networks of a request, which are from then on called by their names, and checks what is asked of them.
+/// Looks up the networks of a request, which are from then on called by their names, and checks what is asked of them. Who asks
+/// for nothing is, as root, on the default network (podman-run(1), `--network`).
 ///
 /// # Errors
 /// See [`AttachError`].
 pub fn resolve(host: &Host, store: &Store, request: &mut CreateRequest) -> Result<(), AttachError> {
+    if request.network.is_none() && !host.is_rootless() {
+        let default = NetworkUse { name: DEFAULT_WORD.to_owned(), ..NetworkUse::default() };
+        request.network = Some(NetworkMode::Named(vec![default]));
+    }
     let Some(NetworkMode::Named(uses)) = &mut request.network else { return Ok(()) };
     for network in &mut *uses {
         network.name = config_of(host, store, network)?.name;

@@ -13,9 +13,11 @@ use pontoon_network::config::{
     ConfigError, CreateError, DEFAULT_NETWORK, DEFAULT_SUBNET, LinkError, NetworkConfig, NewNetwork, Pool,
     Surroundings, UpdateError, create as decide, default_pools,
 };
+use pontoon_network::lease::{self, LeaseError};
 use pontoon_storage::{FileError, NetworkFiles, RecordError, Store};
 
 use crate::host::Host;
+use crate::network_unit;
 use crate::record::ContainerRecord;
 use crate::remove::{self, RemoveError, RemoveOptions};
 
@@ -342,6 +344,15 @@ pub fn remove(
     }
     host.tell_of_other(Kind::Network, Deed::Remove, &config.id, &config.name);
     Ok(config.name)
+}
+
+/// Has the rules of all networks made again, which others have flushed. Called for containers that run: it starts
+/// the unit that has the networks, if that has just ended.
+///
+/// # Errors
+/// See [`LeaseError`].
+pub fn reload(host: &Host) -> Result<(), LeaseError> {
+    lease::reload(&network_unit::runtime_directory(host))
 }
 
 /// The containers that are on a network, running or not.

@@ -17,7 +17,7 @@ use super::exchange::{Exchange, Progress};
 use super::forward::{Forward, Resolvers};
 use super::names::{Names, NetworkNames};
 use super::resolv_conf::ResolvConf;
-use crate::poll::Poll;
+use crate::poll::{Poll, WANT, is_want};
 
 /// Where name servers listen.
 const PORT: u16 = 53;
@@ -58,6 +58,8 @@ pub struct DnsServer {
     sick: HashMap<SocketAddr, Instant>,
     /// Connections that have got an answer and may have waited for it with the next question.
     relieved: Vec<u64>,
+    /// When listeners that wait for descriptors are tried again.
+    want: Option<Instant>,
 }
 
 /// Where an answer goes.
@@ -108,6 +110,7 @@ impl DnsServer {
             asked: HashMap::new(),
             sick: HashMap::new(),
             relieved: Vec::new(),
+            want: None,
         })
     }
 
@@ -157,7 +160,7 @@ impl DnsServer {
     pub fn next_timeout(&self) -> Option<Instant> {
         let exchange = self.due.first().map(|(due, _)| *due);
         let connection = self.connections.values().map(|connection| connection.due).min();
-        exchange.into_iter().chain(connection).min()
+        exchange.into_iter().chain(connection).chain(self.want).min()
     }
 
     /// Does what is to be done now.
@@ -181,6 +184,7 @@ impl DnsServer {
             }
         }
         self.mind_the_time(now);
+        self.resume(now);
         while let Some(token) = self.relieved.pop() {
             self.serve(token, false, now);
         }
@@ -236,8 +240,14 @@ impl DnsServer {
             let Some((network, listener)) = self.tcp.get(&token) else { return };
             let (stream, from) = match listener.accept() {
                 Ok(it) => it,
-                // The client has gone again, or there are too many descriptors: then connections are let go below.
+                // The client has gone again.
                 Err(err) if err.kind() == io::ErrorKind::ConnectionAborted => continue,
+                Err(err) if is_want(&err) => {
+                    // It would be told of again at once. Connections here are short, and may soon give theirs back.
+                    self.want = Some(now + WANT);
+                    let _ = self.poll.change(token, listener, EventFlags::empty());
+                    return;
+                }
                 Err(_) => return,
             };
             let network = Arc::clone(network);
@@ -246,6 +256,16 @@ impl DnsServer {
             if let Ok((token, connection)) = Connection::new(stream, from.ip(), network, &mut self.poll, now)
             {
                 self.connections.insert(token, connection);
+            }
+        }
+    }
+
+    /// Accepts again what was left for want of descriptors.
+    fn resume(&mut self, now: Instant) {
+        if self.want.is_some_and(|want| want <= now) {
+            self.want = None;
+            for (token, (_, listener)) in &self.tcp {
+                let _ = self.poll.change(*token, listener, EventFlags::IN);
             }
         }
     }

@@ -16,14 +16,12 @@ use super::pipes::Pipes;
 use super::relay::{Going, Relay, Side};
 use super::sockets;
 use super::target::{Target, Way};
-use crate::poll::Poll;
+use crate::poll::{Poll, WANT, is_want};
 
 /// Connections that are accepted before others have their turn.
 const ACCEPTS_AT_ONCE: usize = 64;
 /// Anybody can make up clients of UDP ports: as many as are looked through at once without harm, to find the oldest.
 const MOST_FLOWS: usize = 4096;
-/// When accepting is tried again after it has failed for want of descriptors or memory that others may give back.
-const WANT: Duration = Duration::from_millis(200);
 
 /// How much is carried at once. At a bound of connections no more are accepted until one ends: clients wait in the
 /// listener's queue, as they do for a busy program. At a bound of flows the one that has been silent for longest ends.
@@ -393,12 +391,6 @@ fn way(target: &Target, client: SocketAddr, keeps_addresses: bool) -> io::Result
         way.name = None;
     }
     Ok(way)
-}
-
-/// Whether others may give back what is wanting (accept(2)).
-fn is_want(err: &io::Error) -> bool {
-    let wanting = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM];
-    err.raw_os_error().is_some_and(|number| wanting.contains(&number))
 }
 
 impl AsFd for Forwarder {

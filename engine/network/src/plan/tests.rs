@@ -298,3 +298,29 @@ fn an_old_pasta_is_warned_about_where_it_would_lose_answers() {
     assert_eq!(warnings(&["53:53/udp", "8080:80"], &old), 0);
     assert_eq!(warnings(&["5353:53/udp"], &facts()), 0);
 }
+
+fn on(networks: &[(crate::join::Driver, Option<&str>, bool)]) -> Mode {
+    let attachment = |(driver, mode, internal): &(crate::join::Driver, Option<&str>, bool)| {
+        let mode = mode.map(str::to_owned);
+        let network =
+            crate::join::Link { driver: *driver, mode, internal: *internal, ..crate::join::Link::default() };
+        Attachment { network, ..Attachment::default() }
+    };
+    Mode::Networks(networks.iter().map(attachment).collect())
+}
+
+#[test]
+fn the_host_is_behind_bridges_of_ours_alone() {
+    use crate::join::Driver::{Bridge, Ipvlan, Macvlan};
+    let gateway = |networks: &[(crate::join::Driver, Option<&str>, bool)]| {
+        plan(&request(on(networks), &[]), &facts()).unwrap().host_gateway.map(|it| it.to_string())
+    };
+    let known = Some("192.0.2.2".to_owned());
+    let bridge = Some("169.254.1.2".to_owned());
+    assert_eq!(gateway(&[(Bridge, None, false)]), bridge);
+    assert_eq!(gateway(&[(Macvlan, None, false), (Bridge, None, false)]), bridge);
+    assert_eq!(gateway(&[(Macvlan, None, false), (Bridge, None, true)]), known);
+    assert_eq!(gateway(&[(Ipvlan, Some("l3"), false)]), known);
+    assert_eq!(gateway(&[(Bridge, Some("unmanaged"), false)]), known);
+    assert_eq!(gateway(&[(Bridge, None, true)]), None);
+}

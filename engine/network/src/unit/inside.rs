@@ -4,26 +4,26 @@
 //! time by another one.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use pontoon_network::forwarder::{Forwarder, Limits};
 use pontoon_network::join::{Driver, Link};
 use pontoon_network::lease::Refusal;
-use pontoon_rootless::helper::{self, MissingHelper};
 use pontoon_rootless::packet;
 use pontoon_rootless::sys::{self, CloneFlags};
 use pontoon_rootless::userns::become_root;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::links::{self, Pair, Upper};
 use super::netlink::Socket;
+use super::nft::{Nft, NftError};
 use super::order::{Answer, Order, Plug, Reach};
 use super::rules;
 
@@ -39,12 +39,9 @@ pub enum InsideError {
         #[source]
         source: io::Error,
     },
-    /// There is no nft.
+    /// The packet filter.
     #[error("cannot set up the rules of the network")]
-    Missing(#[source] MissingHelper),
-    /// It said no.
-    #[error("cannot set up the rules of the network: nft failed: {0}")]
-    Rules(String),
+    Rules(#[source] NftError),
     /// Somebody else's interface has the name.
     #[error("the interface `{interface}` is there already and is no bridge of ours")]
     Foreign {
@@ -71,10 +68,10 @@ impl InsideError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Missing(missing) => Some(missing.hint()),
+            Self::Rules(err) => err.hint(),
             Self::NoParent { .. } => Some("`ip link` shows the interfaces".to_owned()),
             Self::Foreign { interface } => Some(format!("`ip link show {interface}` shows what it is")),
-            Self::Kernel { .. } | Self::Rules(_) | Self::Malformed => None,
+            Self::Kernel { .. } | Self::Malformed => None,
         }
     }
 }
@@ -159,7 +156,8 @@ impl Inside {
                 self.forwarder.remove(&owner);
                 Ok(done(()))
             }
-            Order::Host(address) => nft(&rules::host(address)).map(done),
+            Order::Host(address) => self.nft(&rules::host(address)).map(done),
+            Order::Reload { networks, host } => self.reload(&networks, host).map(done),
             Order::Leave(links) => self.leave(&links).map(done),
         };
         outcome.unwrap_or_else(|err| {
@@ -170,6 +168,28 @@ impl Inside {
 
     /// Switches on what a router needs. Gives the words of the ports that stand.
     fn prepare(&mut self, is_used: bool) -> Result<Vec<String>, InsideError> {
+        self.become_router()?;
+        let interfaces =
+            links::all(&mut self.socket).map_err(InsideError::kernel("look at the interfaces"))?;
+        let plugs: Vec<String> =
+            interfaces.into_iter().map(|it| it.alias).filter(|it| it.starts_with(ALIAS)).collect();
+        if !is_used && plugs.is_empty() {
+            self.nft(&rules::base(self.is_own))?;
+        }
+        Ok(plugs)
+    }
+
+    /// Makes all rules again, whatever has become of them.
+    fn reload(&mut self, networks: &[Link], host: Option<IpAddr>) -> Result<(), InsideError> {
+        self.become_router()?;
+        let networks = networks.iter().filter(|it| is_ours(it)).map(rules::add);
+        let text: String =
+            [rules::base(self.is_own)].into_iter().chain(networks).chain([rules::host(host)]).collect();
+        self.nft(&text)
+    }
+
+    /// Switches on what a router needs.
+    fn become_router(&mut self) -> Result<(), InsideError> {
         if self.is_own
             && let Some(loopback) = links::find(&mut self.socket, "lo")
                 .map_err(InsideError::kernel("find the loopback interface"))?
@@ -181,15 +201,7 @@ impl Inside {
         // A host without IPv6 has none of these.
         let _ = set_kernel("net/ipv6/conf/all/forwarding", "1");
         links::take_in_marked(&mut self.socket, rules::MARK, rules::MARK_TABLE)
-            .map_err(InsideError::kernel("set up the route of published ports"))?;
-        let interfaces =
-            links::all(&mut self.socket).map_err(InsideError::kernel("look at the interfaces"))?;
-        let plugs: Vec<String> =
-            interfaces.into_iter().map(|it| it.alias).filter(|it| it.starts_with(ALIAS)).collect();
-        if !is_used && plugs.is_empty() {
-            nft(&rules::base())?;
-        }
-        Ok(plugs)
+            .map_err(InsideError::kernel("set up the route of published ports"))
     }
 
     /// A bridge, its addresses and its rules; sockets for its name server.
@@ -223,7 +235,7 @@ impl Inside {
                 InsideError::kernel(format!("give the bridge `{}` the address {gateway}", link.interface)),
             )?;
         }
-        nft(&rules::add(link))?;
+        self.nft(&rules::add(link))?;
         let (mut addresses, mut sockets) = (Vec::new(), Vec::new());
         for (gateway, _) in gateways.filter(|_| link.dns) {
             let pair = name_sockets(gateway)
@@ -240,7 +252,7 @@ impl Inside {
         }
         links::remove(&mut self.socket, &link.interface)
             .map_err(InsideError::kernel(format!("remove the bridge `{}`", link.interface)))?;
-        nft(&rules::remove(link))
+        self.nft(&rules::remove(link))
     }
 
     /// Connects a container; what of it is there already, from before a crash, stays.
@@ -366,7 +378,27 @@ impl Inside {
         for network in networks.iter().filter(|it| is_ours(it)) {
             let _ = links::remove(&mut self.socket, &network.interface);
         }
-        nft(&rules::end())
+        self.nft(&rules::end())
+    }
+
+    /// Has the rules changed; what comes to published ports is carried on meanwhile.
+    fn nft(&mut self, text: &str) -> Result<(), InsideError> {
+        let nft = Nft::begin(text).map_err(InsideError::Rules)?;
+        loop {
+            let mut waited = [PollFd::new(&nft, PollFlags::IN), PollFd::new(&self.forwarder, PollFlags::IN)];
+            let timeout = self.forwarder.next_timeout().map(super::until);
+            rustix::io::retry_on_intr(|| poll(&mut waited, timeout.as_ref()))
+                .map_err(|err| InsideError::kernel("wait for nft")(err.into()))?;
+            let [ended, forwarder] = waited.map(|it| !it.revents().is_empty());
+            if forwarder || !ended {
+                self.forwarder
+                    .turn(Instant::now())
+                    .map_err(InsideError::kernel("carry on what comes to published ports"))?;
+            }
+            if ended {
+                return nft.finish().map_err(InsideError::Rules);
+            }
+        }
     }
 
     /// A connection to the kernel about another network namespace.
@@ -406,28 +438,4 @@ fn name_sockets(address: IpAddr) -> io::Result<[OwnedFd; 2]> {
     bind(&listening, &at)?;
     listen(&listening, 128)?;
     Ok([datagrams, listening])
-}
-
-/// Has the rules changed, all at once or not at all.
-fn nft(text: &str) -> Result<(), InsideError> {
-    let program = helper::find("nft", "nftables").map_err(InsideError::Missing)?;
-    let run = || {
-        let mut child = Command::new(&program)
-            .args(["-f", "-"])
-            .env_clear()
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        if let Some(mut input) = child.stdin.take() {
-            input.write_all(text.as_bytes())?;
-        }
-        child.wait_with_output()
-    };
-    let output = run().map_err(InsideError::kernel(format!("run {}", program.display())))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let words = String::from_utf8_lossy(&output.stderr);
-    Err(InsideError::Rules(words.lines().take(3).map(str::trim).collect::<Vec<_>>().join("; ")))
 }

@@ -9,6 +9,7 @@ mod addresses;
 mod inside;
 mod links;
 mod netlink;
+mod nft;
 mod order;
 mod outside;
 mod rules;

@@ -44,6 +44,13 @@ pub enum Order {
     Unpublish(String),
     /// The host has this address.
     Host(Option<IpAddr>),
+    /// Make all rules again: others have flushed them.
+    Reload {
+        /// The networks that are set up.
+        networks: Vec<Link>,
+        /// The host's address.
+        host: Option<IpAddr>,
+    },
     /// Take everything away: only where the namespace is not ours alone.
     Leave(Vec<Link>),
 }

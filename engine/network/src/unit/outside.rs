@@ -16,7 +16,8 @@ use pontoon_network::lease::{Refusal, Reply, Request, SOCKET};
 use pontoon_rootless::packet;
 use pontoon_rootless::userns::UserNamespaceError;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
-use rustix::io::Errno;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::{Errno, retry_on_intr};
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{
     AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, listen, recv,
@@ -39,6 +40,7 @@ const UPLINK: u64 = 3;
 const UPLINK_DELAY: u64 = 4;
 const HOST: u64 = 5;
 const NAMES: u64 = 6;
+const DOOR: u64 = 7;
 const CLIENTS: u64 = 1 << 32;
 
 /// Names under which the service manager keeps things for us.
@@ -48,6 +50,8 @@ const KEPT_NETWORK: &str = "network";
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// How long the unit stays when nobody needs it any more: somebody may come at once.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long nobody is let in after there was no descriptor left for somebody.
+const WANT: Duration = Duration::from_millis(200);
 /// `RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE`: what may change the host's address.
 const HOST_GROUPS: u32 = 0x1 | 0x10 | 0x40;
 
@@ -100,6 +104,8 @@ struct Outside {
     epoll: OwnedFd,
     manager: Manager,
     control: OwnedFd,
+    /// When the control socket is listened to again.
+    door: OwnedFd,
     idle: OwnedFd,
     user: Option<UserNamespace>,
     /// The network namespace of the bridges.
@@ -178,6 +184,7 @@ impl Outside {
             epoll,
             manager,
             control,
+            door: timer()?,
             idle: timer()?,
             user,
             network,
@@ -194,6 +201,7 @@ impl Outside {
             is_over: false,
         };
         outside.watch(outside.control.as_fd(), CONTROL)?;
+        outside.watch(outside.door.as_fd(), DOOR)?;
         outside.watch(outside.idle.as_fd(), IDLE)?;
         outside.watch(outside.worker.as_fd(), WORKER)?;
         outside.watch(outside.uplink_delay.as_fd(), UPLINK_DELAY)?;
@@ -224,6 +232,7 @@ impl Outside {
             }
             HOST => self.host_changed(),
             NAMES => self.turn_names(),
+            DOOR => self.open_door(),
             client => self.hear(client),
         }
     }
@@ -237,12 +246,28 @@ impl Outside {
     }
 
     fn accept(&mut self) {
-        let Ok(socket) = accept_with(&self.control, SocketFlags::CLOEXEC) else { return };
+        let socket = match accept_with(&self.control, SocketFlags::CLOEXEC) {
+            Ok(socket) => socket,
+            Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => return self.close_door(),
+            Err(_) => return,
+        };
         let token = self.next_client;
         self.next_client += 1;
         if self.watch(socket.as_fd(), token).is_ok() {
             self.clients.insert(token, Client { socket, lease: None, namespace: None });
         }
+    }
+
+    /// No descriptor is left for who has come: he waits in the kernel's queue, of which we would be told again and again.
+    fn close_door(&self) {
+        let _ = epoll::delete(&self.epoll, &self.control);
+        set_timer(&self.door, Some(WANT));
+    }
+
+    /// Others may have given some back.
+    fn open_door(&self) {
+        read_timer(&self.door);
+        let _ = self.watch(self.control.as_fd(), CONTROL);
     }
 
     fn hear(&mut self, token: u64) {
@@ -258,9 +283,16 @@ impl Outside {
                 None => Err(malformed()),
             },
             Request::Connect(attachment) => self.connect(token, *attachment).map(Reply::Connected),
+            Request::Reload => self.reload().map(|()| Reply::Done),
             Request::Disconnect(network) => self.disconnect(token, &network).map(|()| Reply::Done),
         };
         self.answer(token, &reply.unwrap_or_else(Reply::Failed), &[]);
+    }
+
+    /// Makes the rules again. They are nobody's in particular: they are all made.
+    fn reload(&mut self) -> Result<(), Refusal> {
+        let order = Order::Reload { networks: self.state.all(), host: self.host_address };
+        self.order(&order, &[]).map(drop).map_err(|err| err.refusal())
     }
 
     fn welcome(&mut self, token: u64) {
@@ -322,12 +354,37 @@ impl Outside {
         order: &Order,
         fds: &[BorrowedFd<'_>],
     ) -> Result<(Answer, Vec<OwnedFd>), WorkerError> {
-        match self.worker.order(order, fds) {
+        match self.have_done(order, fds) {
             Err(WorkerError::Ended) => {
                 self.replace_worker();
-                self.worker.order(order, fds)
+                self.have_done(order, fds)
             }
             other => other,
+        }
+    }
+
+    /// The same once. Names are answered meanwhile.
+    fn have_done(
+        &mut self,
+        order: &Order,
+        fds: &[BorrowedFd<'_>],
+    ) -> Result<(Answer, Vec<OwnedFd>), WorkerError> {
+        self.worker.order(order, fds)?;
+        loop {
+            let mut waited =
+                [PollFd::new(&self.worker, PollFlags::IN), PollFd::new(&self.names, PollFlags::IN)];
+            let timeout = self.names.next_timeout().map(super::until);
+            if retry_on_intr(|| poll(&mut waited, timeout.as_ref())).is_err() {
+                // No memory for it: then the answer alone is waited for.
+                return self.worker.hear();
+            }
+            let [answered, names] = waited.map(|it| !it.revents().is_empty());
+            if names || !answered {
+                self.turn_names();
+            }
+            if answered {
+                return self.worker.hear();
+            }
         }
     }
 

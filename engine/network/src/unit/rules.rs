@@ -18,8 +18,17 @@ pub const MARK_TABLE: u8 = 112;
 /// The host, as containers see it.
 const HOST: &str = "169.254.1.2";
 
-/// The table, with no network yet. One that is there is replaced.
-pub fn base() -> String {
+/// The table, with no network yet. One that is there is replaced. `is_own` says whether nothing is in the namespace but what is
+/// ours: else containers reach what listens at the host's own addresses, as others next to the host do.
+pub fn base(is_own: bool) -> String {
+    let elsewhere = "fib daddr . iif type != { local, broadcast, multicast, anycast } drop";
+    let input = match is_own {
+        true => format!("iifname @bridges {elsewhere}"),
+        false => format!(
+            "iifname @bridges ip daddr @subnets4 {elsewhere}
+        iifname @bridges ip6 daddr @subnets6 {elsewhere}"
+        ),
+    };
     format!(
         "add table {TABLE}
 delete table {TABLE}
@@ -43,7 +52,7 @@ table {TABLE} {{
         type filter hook input priority filter; policy accept;
         meta mark {MARK:#x} accept
         # From a network only its own gateway is reached, not those of others.
-        iifname @bridges fib daddr . iif type != {{ local, broadcast, multicast, anycast }} drop
+        {input}
     }}
     chain between_forward {{
         type filter hook forward priority filter; policy accept;

@@ -129,20 +129,19 @@ impl Worker {
         self.child.id()
     }
 
-    /// Has something done, and waits until it is.
+    /// Has something done; when it is readable, [`Worker::hear`] has the answer.
+    ///
+    /// # Errors
+    /// [`WorkerError::Ended`].
+    pub fn order(&self, order: &Order, fds: &[BorrowedFd<'_>]) -> Result<(), WorkerError> {
+        packet::send(&self.socket, order, fds).map_err(|_| WorkerError::Ended)
+    }
+
+    /// What came of an order.
     ///
     /// # Errors
     /// [`WorkerError`].
-    pub fn order(
-        &self,
-        order: &Order,
-        fds: &[BorrowedFd<'_>],
-    ) -> Result<(Answer, Vec<OwnedFd>), WorkerError> {
-        packet::send(&self.socket, order, fds).map_err(|_| WorkerError::Ended)?;
-        self.hear()
-    }
-
-    fn hear(&self) -> Result<(Answer, Vec<OwnedFd>), WorkerError> {
+    pub fn hear(&self) -> Result<(Answer, Vec<OwnedFd>), WorkerError> {
         match packet::receive::<Answer>(&self.socket) {
             Ok(Some((Answer::Failed(refusal), _))) => Err(WorkerError::Refused(refusal)),
             Ok(Some(heard)) => Ok(heard),
@@ -152,7 +151,7 @@ impl Worker {
 }
 
 impl AsFd for Worker {
-    /// Readable when it has ended: it speaks only when it is asked.
+    /// Readable when it has an answer or has ended: it speaks only when it is asked.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }

@@ -13,7 +13,7 @@ use pontoon_cli::{message, output, run_options};
 pub fn create(context: &Context, args: &PodCreateArgs) -> Result<ExitStatus, Failure> {
     let mut defaults = ContainerOptions::default();
     let conf = context.containers_conf()?;
-    conf.apply(&mut defaults);
+    conf.apply(&mut defaults, context.option_host.rootless);
     let mut args = args.clone();
     // Without an infra container there is nothing that could go on.
     if args.infra != Some(false) && args.exit_policy.is_none() {
