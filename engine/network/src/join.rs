@@ -92,6 +92,12 @@ pub struct Link {
     /// `no_default_route`.
     #[serde(default)]
     pub no_default_route: bool,
+    /// `vrf`: what the bridge is put into (ip-link(8)).
+    #[serde(default)]
+    pub vrf: Option<String>,
+    /// `bclim` of macvlan.
+    #[serde(default)]
+    pub broadcast_limit: Option<i32>,
     /// `mode` of macvlan (`bridge`, `private`, `vepa`, `passthru`), of ipvlan (`l2`, `l3`, `l3s`), or of a bridge (`managed`,
     /// `unmanaged`); `None` is the first of them.
     #[serde(default)]

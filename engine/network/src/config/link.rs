@@ -31,14 +31,6 @@ pub enum LinkError {
         /// Its name.
         name: String,
     },
-    /// An option that nothing heeds.
-    #[error("network `{name}` has the option `{option}`, which is not there yet")]
-    Unsupported {
-        /// Its name.
-        name: String,
-        /// The option.
-        option: &'static str,
-    },
 }
 
 impl NetworkConfig {
@@ -59,13 +51,6 @@ impl NetworkConfig {
         };
         if self.ipam() == super::Ipam::Dhcp {
             return Err(LinkError::Dhcp { name: self.name.clone() });
-        }
-        let unsupported = |option| LinkError::Unsupported { name: self.name.clone(), option };
-        if options.vrf.is_some() {
-            return Err(unsupported("vrf"));
-        }
-        if options.broadcast_limit.is_some() {
-            return Err(unsupported("bclim"));
         }
         let mode = match driver {
             join::Driver::Bridge => match options.bridge_mode {
@@ -115,6 +100,8 @@ impl NetworkConfig {
             metric: options.metric,
             vlan: options.vlan,
             no_default_route: options.no_default_route,
+            vrf: options.vrf,
+            broadcast_limit: options.broadcast_limit,
             mode: mode.map(str::to_owned),
         })
     }

@@ -9,6 +9,8 @@ use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::BindToDevice;
 use pontoon_network::forwarder::{Forwarder, Limits};
 use pontoon_network::join::{Driver, Link};
 use pontoon_network::lease::Refusal;
@@ -56,6 +58,36 @@ pub enum InsideError {
         /// The network.
         network: String,
     },
+    /// The bridge that somebody else looks after.
+    #[error("the host has no bridge `{interface}`, which network `{network}` is on")]
+    NoBridge {
+        /// Its name.
+        interface: String,
+        /// The network.
+        network: String,
+    },
+    /// macvlan and ipvlan sit on the interface of the default route where none is named.
+    #[error("network `{network}` names no interface of the host, and the host has no default route")]
+    NoDefaultRoute {
+        /// The network.
+        network: String,
+    },
+    /// The VRF that a bridge is to be in.
+    #[error("the host has no VRF `{vrf}`, which network `{network}` is in")]
+    NoVrf {
+        /// Its name.
+        vrf: String,
+        /// The network.
+        network: String,
+    },
+    /// The kernel is without it.
+    #[error("the kernel has no {what}, which network `{network}` needs")]
+    Unsupported {
+        /// What.
+        what: &'static str,
+        /// The network.
+        network: String,
+    },
     /// An order without what belongs to it.
     #[error("malformed order")]
     Malformed,
@@ -71,7 +103,12 @@ impl InsideError {
             Self::Rules(err) => err.hint(),
             Self::NoParent { .. } => Some("`ip link` shows the interfaces".to_owned()),
             Self::Foreign { interface } => Some(format!("`ip link show {interface}` shows what it is")),
-            Self::Kernel { .. } | Self::Malformed => None,
+            Self::NoBridge { interface, .. } => Some(format!(
+                "`ip link add {interface} type bridge` makes one; with -o mode=unmanaged pontoon does not"
+            )),
+            Self::NoDefaultRoute { .. } => Some("make it with -o parent=INTERFACE".to_owned()),
+            Self::NoVrf { vrf, .. } => Some(format!("`ip link add {vrf} type vrf table NUMBER` makes it")),
+            Self::Kernel { .. } | Self::Unsupported { .. } | Self::Malformed => None,
         }
     }
 }
@@ -207,7 +244,7 @@ impl Inside {
     /// A bridge, its addresses and its rules; sockets for its name server.
     fn add_network(&mut self, link: &Link) -> Result<(Vec<IpAddr>, Vec<OwnedFd>), InsideError> {
         if !is_ours(link) {
-            return Ok((Vec::new(), Vec::new()));
+            return Ok(others_names(link));
         }
         let deed = || format!("make the bridge `{}`", link.interface);
         let made = links::add_bridge(&mut self.socket, &link.interface, None, link.mtu, link.vlan.is_some());
@@ -220,11 +257,26 @@ impl Inside {
                     return Err(InsideError::Foreign { interface: link.interface.clone() });
                 }
             }
+            Err(err) if link.vlan.is_some() && is_unsupported(&err) => {
+                return Err(unsupported(
+                    link,
+                    "bridges that filter virtual networks (CONFIG_BRIDGE_VLAN_FILTERING)",
+                ));
+            }
             Err(err) => return Err(InsideError::kernel(deed())(err)),
         }
         let bridge = links::find(&mut self.socket, &link.interface)
             .and_then(|it| it.ok_or_else(|| io::ErrorKind::NotFound.into()))
             .map_err(InsideError::kernel(deed()))?;
+        if let Some(vrf) = &link.vrf {
+            let missing = || InsideError::NoVrf { vrf: vrf.clone(), network: link.name.clone() };
+            let found = links::find(&mut self.socket, vrf).map_err(InsideError::kernel(deed()))?;
+            let vrf = found.ok_or_else(missing)?.index;
+            if bridge.master != Some(vrf) {
+                links::set_master(&mut self.socket, bridge.index, vrf)
+                    .map_err(InsideError::kernel(deed()))?;
+            }
+        }
         links::set_up(&mut self.socket, bridge.index).map_err(InsideError::kernel(deed()))?;
         // What another host on the bridge advertises is not for the router.
         let _ = set_kernel(&format!("net/ipv6/conf/{}/accept_ra", link.interface), "0");
@@ -238,7 +290,7 @@ impl Inside {
         self.nft(&rules::add(link))?;
         let (mut addresses, mut sockets) = (Vec::new(), Vec::new());
         for (gateway, _) in gateways.filter(|_| link.dns) {
-            let pair = name_sockets(gateway)
+            let pair = name_sockets(gateway, link.vrf.as_deref())
                 .map_err(InsideError::kernel(format!("listen for names at {gateway}")))?;
             addresses.push(gateway);
             sockets.extend(pair);
@@ -294,8 +346,10 @@ impl Inside {
         let network = &plug.network;
         let kernel =
             |err| InsideError::kernel(format!("connect the container to network `{}`", network.name))(err);
+        let missing =
+            || InsideError::NoBridge { interface: network.interface.clone(), network: network.name.clone() };
         let bridge = links::find(&mut self.socket, &network.interface).map_err(kernel)?;
-        let bridge = bridge.ok_or_else(|| kernel(io::ErrorKind::NotFound.into()))?.index;
+        let bridge = bridge.ok_or_else(missing)?.index;
         let pair = Pair {
             name: &plug.port,
             bridge,
@@ -326,9 +380,18 @@ impl Inside {
         let network = &plug.network;
         let kernel =
             |err| InsideError::kernel(format!("connect the container to network `{}`", network.name))(err);
-        let missing =
-            || InsideError::NoParent { interface: network.interface.clone(), network: network.name.clone() };
-        let lower = links::find(&mut self.socket, &network.interface).map_err(kernel)?.ok_or_else(missing)?;
+        let lower = match network.interface.as_str() {
+            "" => links::default_interface(&mut self.socket)
+                .map_err(kernel)?
+                .ok_or_else(|| InsideError::NoDefaultRoute { network: network.name.clone() })?,
+            interface => {
+                let missing = || InsideError::NoParent {
+                    interface: interface.to_owned(),
+                    network: network.name.clone(),
+                };
+                links::find(&mut self.socket, interface).map_err(kernel)?.ok_or_else(missing)?.index
+            }
+        };
         let mode = network.mode.as_deref();
         let kind = match network.driver {
             Driver::Ipvlan => Upper::Ipvlan(match mode {
@@ -336,17 +399,22 @@ impl Inside {
                 Some("l3s") => 2,
                 _ => 0,
             }),
-            _ => Upper::Macvlan(match mode {
-                Some("private") => 1,
-                Some("vepa") => 2,
-                Some("passthru") => 8,
-                _ => 4,
-            }),
+            _ => {
+                let mode = match mode {
+                    Some("private") => 1,
+                    Some("vepa") => 2,
+                    Some("passthru") => 8,
+                    _ => 4,
+                };
+                Upper::Macvlan { mode, mac: plug.mac, broadcast_limit: network.broadcast_limit }
+            }
         };
-        let mtu = network.mtu;
-        let mac = Some(plug.mac);
-        links::add_upper(&mut self.socket, kind, lower.index, namespace.as_fd(), &plug.interface, mac, mtu)
-            .map_err(kernel)
+        let what = match network.driver {
+            Driver::Ipvlan => "interfaces of the kind ipvlan",
+            _ => "interfaces of the kind macvlan",
+        };
+        links::add_upper(&mut self.socket, kind, lower, namespace.as_fd(), &plug.interface, network.mtu)
+            .map_err(|err| if is_unsupported(&err) { unsupported(network, what) } else { kernel(err) })
     }
 
     fn unplug(&mut self, port: &str) -> Result<(), InsideError> {
@@ -415,6 +483,28 @@ fn is_ours(link: &Link) -> bool {
     link.driver == Driver::Bridge && link.mode.as_deref() != Some("unmanaged")
 }
 
+/// Sockets for names on a bridge that is not ours, where its gateway is the host itself; elsewhere somebody else may answer there.
+fn others_names(link: &Link) -> (Vec<IpAddr>, Vec<OwnedFd>) {
+    let gateways = link.subnets.iter().filter_map(|it| it.gateway).filter(|_| link.dns);
+    let (mut addresses, mut sockets) = (Vec::new(), Vec::new());
+    for gateway in gateways.filter(|_| link.driver == Driver::Bridge) {
+        if let Ok(pair) = name_sockets(gateway, None) {
+            addresses.push(gateway);
+            sockets.extend(pair);
+        }
+    }
+    (addresses, sockets)
+}
+
+/// Whether the kernel was built without it: links of an unknown kind are `EOPNOTSUPP` (rtnetlink(7)).
+fn is_unsupported(err: &io::Error) -> bool {
+    err.raw_os_error() == Some(libc::EOPNOTSUPP)
+}
+
+fn unsupported(network: &Link, what: &'static str) -> InsideError {
+    InsideError::Unsupported { what, network: network.name.clone() }
+}
+
 /// What the words of our ports begin with.
 pub const ALIAS: &str = "pontoon ";
 
@@ -426,14 +516,21 @@ fn set_kernel(name: &str, value: &str) -> Result<(), InsideError> {
     fs::write(&path, value).map_err(InsideError::kernel(format!("set {name}")))
 }
 
-/// A datagram socket and one that listens, at the name servers' port.
-fn name_sockets(address: IpAddr) -> io::Result<[OwnedFd; 2]> {
+/// A datagram socket and one that listens, at the name servers' port; in a VRF only what belongs to it hears the others there.
+fn name_sockets(address: IpAddr, vrf: Option<&str>) -> io::Result<[OwnedFd; 2]> {
     let at = SocketAddr::new(address, 53);
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let datagrams = socket_with(family, SocketType::DGRAM, flags, None)?;
+    let open = |kind| -> io::Result<OwnedFd> {
+        let socket = socket_with(family, kind, flags, None)?;
+        if let Some(vrf) = vrf {
+            setsockopt(&socket, BindToDevice, &vrf.into())?;
+        }
+        Ok(socket)
+    };
+    let datagrams = open(SocketType::DGRAM)?;
     bind(&datagrams, &at)?;
-    let listening = socket_with(family, SocketType::STREAM, flags, None)?;
+    let listening = open(SocketType::STREAM)?;
     sockopt::set_socket_reuseaddr(&listening, true)?;
     bind(&listening, &at)?;
     listen(&listening, 128)?;

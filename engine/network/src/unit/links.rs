@@ -17,6 +17,7 @@ const RTM_GETLINK: u16 = 18;
 const RTM_SETLINK: u16 = 19;
 const RTM_NEWADDR: u16 = 20;
 const RTM_NEWROUTE: u16 = 24;
+const RTM_GETROUTE: u16 = 26;
 const RTM_NEWRULE: u16 = 32;
 const RTA_DST: u16 = 1;
 const RTA_OIF: u16 = 4;
@@ -46,6 +47,7 @@ const VETH_INFO_PEER: u16 = 1;
 const IFLA_BR_VLAN_FILTERING: u16 = 7;
 const IFLA_BR_VLAN_DEFAULT_PVID: u16 = 39;
 const IFLA_MACVLAN_MODE: u16 = 1;
+const IFLA_MACVLAN_BC_CUTOFF: u16 = 9;
 const IFLA_IPVLAN_MODE: u16 = 1;
 const IFLA_AF_SPEC: u16 = 26;
 const IFLA_BRIDGE_VLAN_INFO: u16 = 2;
@@ -202,8 +204,15 @@ pub fn set_vlan(socket: &mut Socket, port: u32, vlan: u16) -> io::Result<()> {
 /// The kinds of interfaces that sit on one of the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Upper {
-    /// With hardware addresses of their own; the number is `MACVLAN_MODE_…`.
-    Macvlan(u32),
+    /// With hardware addresses of their own.
+    Macvlan {
+        /// `MACVLAN_MODE_…`.
+        mode: u32,
+        /// Its hardware address.
+        mac: MacAddress,
+        /// From how many interfaces on broadcasts are put off (`bclim` of ip-link(8)); −1 is never.
+        broadcast_limit: Option<i32>,
+    },
     /// With that of the host's; the number is `IPVLAN_MODE_…`.
     Ipvlan(u16),
 }
@@ -215,14 +224,13 @@ pub fn add_upper(
     lower: u32,
     namespace: BorrowedFd<'_>,
     name: &str,
-    mac: Option<MacAddress>,
     mtu: Option<u32>,
 ) -> io::Result<()> {
     let mut request = Message::new(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link_head(0, 0, 0))
         .with_text(IFLA_IFNAME, name)
         .with_number(IFLA_LINK, lower)
         .with(IFLA_NET_NS_FD, &namespace.as_raw_fd().to_ne_bytes());
-    if let (Some(mac), Upper::Macvlan(_)) = (mac, kind) {
+    if let Upper::Macvlan { mac, .. } = kind {
         request = request.with(IFLA_ADDRESS, &mac.0);
     }
     if let Some(mtu) = mtu {
@@ -230,9 +238,15 @@ pub fn add_upper(
     }
     socket.ask(request.with_nested(IFLA_LINKINFO, |it| {
         match kind {
-            Upper::Macvlan(mode) => it
-                .with_text(IFLA_INFO_KIND, "macvlan")
-                .with_nested(IFLA_INFO_DATA, |it| it.with_number(IFLA_MACVLAN_MODE, mode)),
+            Upper::Macvlan { mode, broadcast_limit, .. } => {
+                it.with_text(IFLA_INFO_KIND, "macvlan").with_nested(IFLA_INFO_DATA, |it| {
+                    let it = it.with_number(IFLA_MACVLAN_MODE, mode);
+                    match broadcast_limit {
+                        Some(limit) => it.with(IFLA_MACVLAN_BC_CUTOFF, &limit.to_ne_bytes()),
+                        None => it,
+                    }
+                })
+            }
             Upper::Ipvlan(mode) => it
                 .with_text(IFLA_INFO_KIND, "ipvlan")
                 .with_nested(IFLA_INFO_DATA, |it| it.with(IFLA_IPVLAN_MODE, &mode.to_ne_bytes())),
@@ -296,6 +310,28 @@ pub fn add_default_route(socket: &mut Socket, index: u32, gateway: IpAddr, metri
             .with_number(RTA_OIF, index)
             .with_number(RTA_PRIORITY, metric),
     )
+}
+
+/// The interface of the default route, that of IPv4 first; of several the one with the lowest metric.
+pub fn default_interface(socket: &mut Socket) -> io::Result<Option<u32>> {
+    for family in [libc::AF_INET, libc::AF_INET6] {
+        let family = u8::try_from(family).unwrap_or_default();
+        let mut best: Option<(u32, u32)> = None;
+        let request = Message::new(RTM_GETROUTE, 0, &route_head(family, 0, 0, 0, 0));
+        socket.dump(request, |body| {
+            let Some(&[of, prefix, _, _, table, _, _, kind]) = body.first_chunk() else { return };
+            let attributes = Attributes(body.get(12..).unwrap_or_default());
+            let is_default = of == family && prefix == 0 && table == RT_TABLE_MAIN && kind == RTN_UNICAST;
+            if let Some(index) = attributes.number(RTA_OIF).filter(|_| is_default) {
+                let found = (attributes.number(RTA_PRIORITY).unwrap_or(0), index);
+                best = Some(best.map_or(found, |it| it.min(found)));
+            }
+        })?;
+        if let Some((_, index)) = best {
+            return Ok(Some(index));
+        }
+    }
+    Ok(None)
 }
 
 /// Adds a route.
