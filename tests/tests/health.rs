@@ -2,7 +2,7 @@
 #![cfg(feature = "e2e")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
-use pontoon_tests::{B, Gone, TestHost, alone, host_with_busybox, wait};
+use pontoon_tests::{B, Gone, Manager, TestHost, alone, host_with_busybox, wait};
 
 /// A container of alice's; it is removed at the end of the test.
 struct Container<'h> {
@@ -150,6 +150,84 @@ fn a_service_is_ready_when_it_is_healthy() {
         }
     });
     host.alice("systemctl --user stop fit; rm ~/.config/containers/systemd/fit.container; systemctl --user daemon-reload").ok();
+}
+
+/// A unit's file of alice's, which goes at the end of a test.
+struct UnitFile<'h>(Manager<'h>, &'static str);
+
+impl<'h> UnitFile<'h> {
+    fn add(host: &'h TestHost, name: &'static str, text: &str) -> Self {
+        let alice = Manager::of(host, "alice");
+        alice.add(&format!("{name}.container"), text);
+        Self(alice, name)
+    }
+}
+
+impl Drop for UnitFile<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.systemctl(&format!("stop {}", self.1));
+        let _ = self.0.systemctl(&format!("reset-failed {}", self.1));
+        self.0.remove(&format!("{}.container", self.1));
+    }
+}
+
+#[test]
+fn a_start_takes_as_long_as_checks_need_and_fails_when_they_give_up() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let unit = |name: &str, exec: &str, more: &str| {
+        format!(
+            "[Container]\nImage={B}\nContainerName={name}\nNotify=healthy\nExec=sh -c '{exec}'\nHealthInterval=200ms\n{more}"
+        )
+    };
+    // The start's own time is over long before the first check passes; what goes on meanwhile is told.
+    let late = unit(
+        "late",
+        "sleep 8; touch /up; exec sleep 10000",
+        "HealthCmd=test -e /up || { echo not up yet; exit 1; }\nHealthStartPeriod=1h\nStopTimeout=0\n\n\
+         [Service]\nTimeoutStartSec=4\n",
+    );
+    let late = UnitFile::add(host, "late", &late);
+    late.0.systemctl("start --no-block late").ok();
+    wait::until("what is waited for", || {
+        let status = late.0.property("late", "StatusText");
+        let is_it = status == "waiting until the container is healthy (its check gave 1: not up yet)";
+        if is_it { Ok(()) } else { Err(format!("{status}\n{}", late.0.journal("late"))) }
+    });
+    late.0.until_property("late", "ActiveState", "active");
+    assert_eq!(late.0.property("late", "StatusText"), "container is healthy");
+    assert_eq!(late.0.property("late", "NRestarts"), "0");
+
+    // One that never gets healthy ends its start, and says why.
+    let never = "HealthCmd=echo no database; false\nHealthRetries=2\nStopTimeout=0\n";
+    let never = UnitFile::add(host, "never", &unit("never", "exec sleep 10000", never));
+    never.0.systemctl("start never").fails(1);
+    never.0.until_logged(
+        "never",
+        "container `never` is unhealthy (its check gave 1: no database), so it is stopped",
+    );
+    assert_eq!(never.0.property("never", "ActiveState"), "failed");
+}
+
+#[test]
+fn the_watchdog_hears_of_checks_that_pass() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let unit = format!(
+        "[Container]\nImage={B}\nContainerName=dog\nNotify=healthy\nExec=sleep 10000\nHealthCmd=! test -e /ill\n\
+         HealthInterval=200ms\n\n[Service]\nWatchdogSec=10\n"
+    );
+    let dog = UnitFile::add(host, "dog", &unit);
+    dog.0.start("dog");
+    let heard = || dog.0.property("dog", "WatchdogTimestampMonotonic");
+    let first = heard();
+    wait::until_true("word of another check", || heard() != first);
+    assert_eq!(dog.0.property("dog", "Result"), "success");
+    host.alice("pontoon exec dog touch /ill").ok();
+    dog.0.until_property("dog", "Result", "watchdog");
+    wait::until_true("the container to be gone", || {
+        host.alice("pontoon ps -q --filter name=dog").ok().stdout.is_empty()
+    });
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub mod message;
 pub mod network_options;
 pub mod output;
 pub mod progress;
+pub mod progress_told;
 pub mod run_options;
 pub mod terminal;
 pub mod time;

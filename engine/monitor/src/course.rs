@@ -21,6 +21,8 @@ pub struct Course {
     pub join: Option<Join>,
     /// What its resolver is told; `None` is what the plan says.
     pub resolv_conf: Option<String>,
+    /// A check has passed, so that a service manager that waits for that was told.
+    pub was_healthy: bool,
 }
 
 impl Course {
@@ -33,6 +35,7 @@ impl Course {
             environment: plan.container.process.env.clone(),
             join: plan.network.join.clone(),
             resolv_conf: None,
+            was_healthy: false,
         }
     }
 }

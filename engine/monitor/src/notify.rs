@@ -32,6 +32,7 @@ const MAX_DATAGRAM: usize = 4096;
 pub struct Notifier {
     socket: OwnedFd,
     address: SocketAddrUnix,
+    watches: bool,
 }
 
 impl Notifier {
@@ -43,7 +44,14 @@ impl Notifier {
             Some(abstract_name) => SocketAddrUnix::new_abstract_name(abstract_name.as_bytes()),
             None => SocketAddrUnix::new(name),
         };
-        Some(Self { socket: datagram().ok()?, address: address.ok()? })
+        let watches = std::env::var_os("WATCHDOG_USEC").is_some();
+        Some(Self { socket: datagram().ok()?, address: address.ok()?, watches })
+    }
+
+    /// Whether it wants to hear again and again that all is well (`WatchdogSec=`).
+    #[must_use]
+    pub fn watches(&self) -> bool {
+        self.watches
     }
 
     /// Says something. A manager that does not listen is no fault of the container's.

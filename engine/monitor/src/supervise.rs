@@ -289,6 +289,7 @@ impl<'a> Supervisor<'a> {
             self.timers.set(Alarm::Check, Duration::ZERO);
         }
         self.note_health();
+        self.ask_for_time("");
     }
 
     /// Gives the first process, which was held, the word to become the payload.

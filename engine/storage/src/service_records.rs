@@ -115,7 +115,6 @@ fn named(place: &Place, unit: &str) -> Result<String, FileError> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::testing::TestDir;
 
     #[test]

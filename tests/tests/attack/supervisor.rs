@@ -1,6 +1,6 @@
 //! The supervisor: what is flooded, exchanged or stopped under its hands.
 
-use pontoon_tests::B;
+use pontoon_tests::{B, Manager};
 
 use crate::canary::Canary;
 
@@ -113,5 +113,28 @@ fn files_that_we_write_for_others_follow_nothing() {
          until grep -q healthy h/$id-healthcheck.log; do sleep 0.1; done; timeout 20 pontoon stop -t 0 traps && pontoon rm traps";
     alice(traps).ok();
     alice("rm -rf outfiles").ok();
+    canary.unharmed();
+}
+
+/// 64: what a payload says to the service manager is about itself alone.
+#[test]
+fn a_payload_cannot_speak_for_its_supervisor() {
+    let canary = Canary::new("speak");
+    let alice = Manager::of(canary.host, "alice");
+    let lies = "MAINPID=1;FDSTORE=1;FDNAME=x;BARRIER=1;NOTIFYACCESS=none;WATCHDOG_USEC=1;X=1;STATUS=from inside;READY=1";
+    let unit = format!(
+        "[Container]\nImage={B}\nContainerName=speaks\nNotify=yes\nVolume=/srv/payload:/payload:ro\nStopTimeout=0\n\
+         Exec=sh -c '/payload notify \"{lies}\"; exec sleep 10000'\n\n[Service]\nFileDescriptorStoreMax=4\n"
+    );
+    alice.add("speaks.container", &unit);
+    alice.start("speaks");
+    alice.until_property("speaks", "StatusText", "from inside");
+    let main = alice.property("speaks", "MainPID");
+    canary.host.root(&format!("cat /proc/{main}/comm")).ok().says("pontoon-monitor");
+    for (property, value) in [("NFileDescriptorStore", "0"), ("WatchdogUSec", "0"), ("NotifyAccess", "all")] {
+        assert_eq!(alice.property("speaks", property), value, "{property}");
+    }
+    alice.stop("speaks");
+    alice.remove("speaks.container");
     canary.unharmed();
 }

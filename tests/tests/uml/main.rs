@@ -1,6 +1,6 @@
 //! Limits that the kernel keeps, and boots: on a machine with a kernel of its own, where all controllers of cgroup v2 are.
 //!
-//! A boot takes long, so there are two for all checks. Each check has a name, and a failure of one does not hide the others.
+//! A boot takes long, so there are few for all checks. Each check has a name, and a failure of one does not hide the others.
 #![cfg(feature = "e2e")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
@@ -8,6 +8,7 @@ mod apparmor;
 mod boots;
 mod limits;
 mod process_ids;
+mod updates;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -72,6 +73,10 @@ fn limits_hold_and_reboots_are_survived() {
     found.check("what was to start has started", || after_the_reboot(&uml));
     found.check("what was delegated is not refused", || delegated(&uml));
     found.check("the clock jumps", || clock(&uml));
+    found.check("an update is under way", || updates::before_the_cut(&uml));
+    uml.cut_power();
+    uml.start();
+    found.check("a cut update counts for nothing", || updates::after_the_cut(&uml));
     for cut in 0..cuts() {
         found.check("before the power cut", || before_the_cut(&uml));
         // A little later each time.

@@ -23,6 +23,7 @@ pub(super) fn convert(work: &mut Work<'_>) {
     remove.push(&name);
     work.service("ExecStop", remove.clone().finish());
     work.service("ExecStopPost", remove.finish_tolerant());
+    work.stops_in_time();
     reload(work, &name);
     work.delegates();
     if start == Start::Notify {

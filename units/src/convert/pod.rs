@@ -26,6 +26,7 @@ pub(super) fn convert(work: &mut Work<'_>, members: &[&str]) {
     let time = work.scalar("StopTimeout").map_or_else(|| "10".to_owned(), |time| time.text.into_owned());
     let stop = work.command(&["pod", "stop", "--ignore", &format!("--time={time}"), &name]);
     work.service("ExecStop", stop.finish());
+    work.stops_in_time();
     let remove = work.command(&["pod", "rm", "--ignore", "--force", &name]);
     work.service("ExecStopPost", remove.finish());
     let mut create =

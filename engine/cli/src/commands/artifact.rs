@@ -124,7 +124,7 @@ pub fn pull(context: &Context, args: &ArtifactPullArgs) -> Result<ExitStatus, Fa
     if !args.quiet {
         output::err(&format!("Trying to pull {name}...\n"));
     }
-    let progress = wishes.progress();
+    let progress = wishes.progress(&args.name);
     let pulled = attended(&args.name, || {
         wishes.insisting(&args.name, PullArtifactError::is_unavailable, || {
             artifact::pull(&name, &client, &store, &progress, &options).map_err(Box::new)

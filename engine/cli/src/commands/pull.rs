@@ -27,6 +27,7 @@ use super::{Context, Failure, changes};
 use pontoon_cli::args::{ImportArgs, LoadArgs, PlatformOptions, PullArgs, RegistryOptions};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::progress::PullProgress;
+use pontoon_cli::progress_told::ToldProgress;
 use pontoon_cli::run_options::{OptionError, pull_policy};
 use pontoon_cli::time::{duration_words, parse_duration};
 use pontoon_cli::{message, output};
@@ -127,8 +128,14 @@ impl Wishes {
         }
     }
 
-    pub(super) fn progress(&self) -> Arc<dyn Progress> {
-        if self.quiet { Arc::new(NoProgress) } else { Arc::new(PullProgress::new()) }
+    /// Who is told how a pull of `what` goes on: whoever looks on, and the service manager that waits for it.
+    pub(super) fn progress(&self, what: &str) -> Arc<dyn Progress> {
+        let shown: Arc<dyn Progress> =
+            if self.quiet { Arc::new(NoProgress) } else { Arc::new(PullProgress::new()) };
+        match Notifier::from_environment() {
+            Some(manager) => Arc::new(ToldProgress::new(shown, manager, what)),
+            None => shown,
+        }
     }
 }
 
@@ -201,14 +208,15 @@ pub(super) fn worker(
 /// Waits for a worker, and tells a service manager meanwhile.
 pub(super) fn attend(worker: Worker, what: &str) -> i32 {
     let manager = Notifier::from_environment();
+    if let Some(manager) = &manager {
+        manager.tell(&still_at(what));
+    }
     loop {
         let mut fds = [PollFd::from_borrowed_fd(worker.ended_fd().as_fd(), PollFlags::IN)];
         let patience = manager.as_ref().map(|_| &TELL_EVERY);
-        if let Some(manager) = &manager {
-            manager.tell(&still_at(what));
-        }
         match poll(&mut fds, patience) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            Ok(0) => drop(manager.as_ref().map(|it| it.tell(EXTENSION))),
+            Err(rustix::io::Errno::INTR) => {}
             _ => return worker.wait().unwrap_or(125),
         }
     }
@@ -275,7 +283,7 @@ fn pull_one(
     let (client, conf) =
         acquire::client(&context.host, &wishes.registry, &mut options).map_err(|err| fatal(err.into()))?;
     let spool = spool(context);
-    let progress = wishes.progress();
+    let progress = wishes.progress(image);
     if !wishes.quiet {
         for unknown in &conf.unhonoured {
             message::print_warning(&format!(
@@ -393,7 +401,7 @@ pub fn load(context: &Context, args: &LoadArgs) -> Result<ExitStatus, Failure> {
         let deed = || format!("cannot load `{}`", path.display());
         let archive = Archive::open(&path, &spool).map_err(|err| Failure::from(err).while_doing(deed()))?;
         let options = wishes.options(context, maps);
-        let loaded = pull::load(&archive, &store, &wishes.progress(), &options)
+        let loaded = pull::load(&archive, &store, &wishes.progress("an archive"), &options)
             .map_err(|err| Failure::from(err).while_doing(deed()))?;
         for image in loaded {
             let (id, source) = (image.record.id.hex(), path.to_string_lossy());

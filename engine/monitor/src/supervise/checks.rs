@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pontoon_monitor::control::Reply;
 use pontoon_monitor::health::{Health, HealthPlan, OnFailure, Outcome, Verdict};
+use pontoon_monitor::notify::Notifier;
 use pontoon_monitor::plan::NotifyPlan;
 use pontoon_monitor::state::HEALTH_FILE;
 use rustix::event::epoll::{self, EventFlags};
@@ -16,6 +17,9 @@ use crate::timers::Alarm;
 
 /// When a check is tried again that could not be made, in nanoseconds.
 const SOON: u64 = 1_000_000_000;
+
+/// What a check may need beyond its own times, in nanoseconds, before the service manager loses its patience.
+const SLACK: u64 = 15_000_000_000;
 
 impl Supervisor<'_> {
     /// Checks in another way from now on, at once if nothing was checked before.
@@ -109,6 +113,7 @@ impl Supervisor<'_> {
             self.teller.health(health.record(), health.plan().log_to_events);
         }
         self.note_health();
+        self.tell_manager_of_check(code == 0);
         for asker in std::mem::take(&mut self.askers) {
             self.reply(asker, &Reply::Exited { code }, &[]);
         }
@@ -120,14 +125,15 @@ impl Supervisor<'_> {
             self.tell_unhealthy(action);
         }
         match verdict {
-            Verdict::Nothing | Verdict::Unhealthy(OnFailure::None) => {}
-            Verdict::Healthy => {
-                if self.plan.notify == NotifyPlan::Healthy
-                    && let Some(manager) = self.manager
-                {
-                    manager.tell("READY=1\nSTATUS=container is healthy");
-                }
+            Verdict::Nothing => {}
+            Verdict::Unhealthy(OnFailure::None) if self.is_awaited() => {
+                // It will not get ready, and nobody else would end it before the start's time is over.
+                self.tell_unhealthy(OnFailure::Stop);
+                self.halt.by_signal = true;
+                self.stop(None);
             }
+            Verdict::Unhealthy(OnFailure::None) => {}
+            Verdict::Healthy => self.tell_healthy(),
             Verdict::Unhealthy(OnFailure::Kill) => {
                 let _ = self.kill(Signal::KILL.as_raw());
             }
@@ -142,6 +148,65 @@ impl Supervisor<'_> {
         }
     }
 
+    /// Whether the service manager waits for the first check that passes.
+    fn is_awaited(&self) -> bool {
+        self.manager.is_some() && self.plan.notify == NotifyPlan::Healthy && !self.course.was_healthy
+    }
+
+    /// The service manager, if it hears of health from us: not where the payload speaks with it.
+    fn health_manager(&self) -> Option<&Notifier> {
+        self.manager.filter(|_| matches!(self.plan.notify, NotifyPlan::Monitor | NotifyPlan::Healthy))
+    }
+
+    fn tell_healthy(&mut self) {
+        if let Some(manager) = self.health_manager() {
+            let ready = if self.plan.notify == NotifyPlan::Healthy { "READY=1\n" } else { "" };
+            manager.tell(&format!("{ready}STATUS=container is healthy"));
+        }
+        self.course.was_healthy = true;
+    }
+
+    /// Asks the service manager for the time until a check has said something, if it waits for that; `said` is what the
+    /// last one said.
+    pub(super) fn ask_for_time(&self, said: &str) {
+        let (Some(health), Some(manager)) = (&self.health, self.manager) else { return };
+        let check = health.check();
+        if !self.is_awaited() || check.interval == 0 {
+            return;
+        }
+        let nanos = check.interval.saturating_add(check.timeout).saturating_add(SLACK);
+        manager.tell(&format!(
+            "EXTEND_TIMEOUT_USEC={}\nSTATUS=waiting until the container is healthy{said}",
+            nanos / 1000
+        ));
+    }
+
+    /// Tells the service manager of a check's outcome, as far as it listens.
+    fn tell_manager_of_check(&self, passed: bool) {
+        let Some(manager) = self.health_manager() else { return };
+        if passed && manager.watches() {
+            manager.tell("WATCHDOG=1");
+        }
+        let Some(record) = self.health.as_ref().map(Health::record) else { return };
+        if record.status == "unhealthy" {
+            manager.tell(&format!("STATUS=container is unhealthy{}", self.last_words()));
+        } else if record.status == "starting" {
+            self.ask_for_time(&if passed { String::new() } else { self.last_words() });
+        }
+    }
+
+    /// What the last check gave and said, in parentheses: a container's words, so one line, not without end, and no commands
+    /// to a terminal.
+    fn last_words(&self) -> String {
+        let last = self.health.as_ref().and_then(|it| it.record().log.back());
+        let printable = |letter: char| if letter.is_control() { '?' } else { letter };
+        let output = last.and_then(|it| it.output.lines().next()).unwrap_or_default();
+        let output: String = output.chars().take(200).map(printable).collect();
+        let code = last.map_or(0, |it| it.exit_code);
+        let said = if output.is_empty() { String::new() } else { format!(": {output}") };
+        format!(" (its check gave {code}{said})")
+    }
+
     /// Says, to whoever reads our standard error (in a unit: the journal), why the container comes to an end.
     pub(super) fn tell_unhealthy(&self, action: OnFailure) {
         let done = match action {
@@ -149,17 +214,8 @@ impl Supervisor<'_> {
             OnFailure::Restart => "started anew",
             OnFailure::Kill | OnFailure::None => "killed",
         };
-        let record = self.health.as_ref().map(Health::record);
-        let last = record.and_then(|it| it.log.back());
-        // A container's words, on a terminal or in the journal: one line, not without end, and no commands to the terminal.
-        let printable = |letter: char| if letter.is_control() { '?' } else { letter };
-        let output = last.and_then(|it| it.output.lines().next()).unwrap_or_default();
-        let output: String = output.chars().take(200).map(printable).collect();
-        let code = last.map_or(0, |it| it.exit_code);
-        let said = if output.is_empty() { String::new() } else { format!(": {output}") };
         let name = &self.plan.name;
-        let text =
-            format!("container `{name}` is unhealthy (its check gave {code}{said}), so it is {done}\n");
+        let text = format!("container `{name}` is unhealthy{}, so it is {done}\n", self.last_words());
         let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
     }
 

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use pontoon_lifecycle::unit::{self, Change, Known, UnitRecord, Version};
 use pontoon_monitor::event::{Deed, Kind};
-use pontoon_rootless::dbus::{Bus, BusError};
+use pontoon_rootless::dbus::{self, Bus, BusError};
 use pontoon_storage::{ImageRecord, Store};
 
 use super::{Context, Failure};
@@ -76,6 +76,7 @@ impl Update<'_> {
         if record.pinned {
             return Ok(());
         }
+        self.check_manager().map_err(|failure| fail(tasks, |_| true, failure))?;
         let newest = self.look(images, &record, tasks)?;
         if self.args.dry_run {
             let pending = tasks.iter_mut().filter(|it| newest.contains_key(it.image()));
@@ -94,6 +95,19 @@ impl Update<'_> {
             return Ok(());
         }
         self.change(images, &mut record, tasks, &changes)
+    }
+
+    /// Whether our manager has the unit at all: it restarts it.
+    fn check_manager(&self) -> Result<(), Failure> {
+        let state = dbus::unit_active_state(self.bus, self.unit)?;
+        if matches!(state.as_str(), "active" | "activating" | "reloading") {
+            return Ok(());
+        }
+        let hint = "it is updated by whoever restarts it: a service of the system's manager with User= by a restart as root";
+        Err(Failure::new(
+            format!("our service manager does not run it, it is `{state}` there"),
+            Some(hint.to_owned()),
+        ))
     }
 
     /// Takes back what an update has left that was cut off: nobody has seen whether the unit was well with it.

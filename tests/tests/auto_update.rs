@@ -1,0 +1,338 @@
+//! Services that follow their images: what is well stays, what is not is undone and not tried again.
+#![cfg(feature = "e2e")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
+use pontoon_tests::{Manager, Output, TestHost, alone, host_with_busybox, image, registry, wait};
+
+/// Stays until it is asked to end.
+const STAYS: &str = "trap 'exit 0' TERM; sleep 10000 & wait";
+
+/// A new version of an image in the registry, which its name leads to from now on; gives its digest. The version is in the
+/// variable `VERSION` of its containers, and `command` is what they run.
+fn publish(host: &TestHost, name: &str, version: &str, command: &str) -> String {
+    let script = format!(
+        "set -e; dir=/tmp/update-{name}; rm -rf $dir; skopeo copy -q oci:{}:work oci:$dir:work\n\
+         umoci config --image $dir:work --config.env VERSION={version} --config.cmd sh --config.cmd -c \
+         --config.cmd \"$COMMAND\"\n\
+         skopeo copy -q --dest-tls-verify=false oci:$dir:work docker://{registry}/{name}:latest\n\
+         skopeo inspect --tls-verify=false --format '{{{{.Digest}}}}' docker://{registry}/{name}:latest",
+        image::BUSYBOX.layout(),
+        registry = registry::ADDRESS,
+    );
+    host.entry("root").env("COMMAND", command).sh(&script).ok().text().to_owned()
+}
+
+/// The name leads to an earlier version again.
+fn lead_back(host: &TestHost, name: &str, digest: &str) {
+    let name = format!("docker://{}/{name}", registry::ADDRESS);
+    host.root(&format!(
+        "skopeo copy -q --src-tls-verify=false --dest-tls-verify=false {name}@{digest} {name}:latest"
+    ))
+    .ok();
+}
+
+fn unit(name: &str, more: &str) -> String {
+    format!(
+        "[Container]\nImage={}/{name}:latest\nContainerName={name}\nAutoUpdate=registry\n{more}\n\
+         [Service]\nTimeoutStartSec=120\n",
+        registry::ADDRESS
+    )
+}
+
+/// A user's or root's view of updates.
+#[derive(Clone, Copy)]
+struct Updates<'h> {
+    host: &'h TestHost,
+    user: &'h str,
+}
+
+impl Updates<'_> {
+    /// `auto-update`, with only the words of what became of each container, sorted by name.
+    fn run(self, options: &str) -> Output {
+        self.sh(&format!("pontoon auto-update {options} --format '{{{{.ContainerName}}}} {{{{.Updated}}}}'"))
+    }
+
+    #[track_caller]
+    fn becomes(self, expected: &str) -> Output {
+        let done = self.run("");
+        assert_eq!(done.text(), expected, "{done:?}\n{:?}", self.sh("journalctl -n 80 -o cat --no-pager"));
+        done
+    }
+
+    fn sh(self, script: &str) -> Output {
+        self.host.sh_as(self.user, script)
+    }
+
+    /// The version that a container runs.
+    fn version(self, container: &str) -> String {
+        self.sh(&format!("pontoon exec {container} sh -c 'echo $VERSION'")).ok().text().to_owned()
+    }
+
+    /// What is known of the versions of a unit.
+    fn history(self, unit: &str) -> Vec<(String, String)> {
+        let listed =
+            self.sh(&format!("pontoon history {unit} --format '{{{{.State}}}} {{{{.Digest}}}}'")).ok();
+        let pair =
+            |line: &str| line.split_once(' ').map(|(state, digest)| (state.to_owned(), digest.to_owned()));
+        listed.stdout.lines().filter_map(pair).collect()
+    }
+}
+
+/// Files of units, which go at the end of a test, and what they run.
+struct Files<'h>(Manager<'h>, &'static [&'static str]);
+
+impl Drop for Files<'_> {
+    fn drop(&mut self) {
+        for file in self.1 {
+            let service = file.replace(".container", "").replace(".pod", "-pod");
+            let _ = self.0.systemctl(&format!("stop {service}"));
+            self.0.remove(file);
+        }
+    }
+}
+
+fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+    expected.iter().map(|(one, other)| ((*one).to_owned(), (*other).to_owned())).collect()
+}
+
+#[test]
+fn a_service_follows_its_image_and_comes_back_from_what_is_bad() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let alice = Manager::of(host, "alice");
+    let updates = Updates { host, user: "alice" };
+    let _files = Files(alice, &["app.container"]);
+    let one = publish(host, "app", "one", STAYS);
+    alice.add(
+        "app.container",
+        &unit("app", "HealthCmd=test \"$VERSION\" != ill\nHealthInterval=200ms\nHealthRetries=2\n"),
+    );
+    alice.start("app");
+    updates.becomes("app false").ok();
+    assert_eq!(updates.history("app.service"), pairs(&[("current", &one)]));
+
+    // A newer one is seen, and then taken.
+    let two = publish(host, "app", "two", STAYS);
+    assert_eq!(updates.run("--dry-run").ok().text(), "app pending");
+    assert_eq!(updates.version("app"), "one");
+    let shown = updates.sh("pontoon auto-update").ok();
+    let mut lines = shown.stdout.lines();
+    let headings: Vec<&str> = lines.next().unwrap_or_default().split_whitespace().collect();
+    assert_eq!(headings, ["UNIT", "CONTAINER", "IMAGE", "POLICY", "UPDATED"], "{shown:?}");
+    let row: Vec<&str> = lines.next().unwrap_or_default().split_whitespace().collect();
+    assert_eq!(
+        [row[0], row[2], row[3], row[4], row[5]],
+        ["app.service", "(app)", "localhost:5000/app:latest", "registry", "true"],
+        "{shown:?}"
+    );
+    assert_eq!(updates.version("app"), "two");
+    assert_eq!(updates.history("app.service"), pairs(&[("current", &two), ("good", &one)]));
+    let led = "pontoon image inspect --format '{{.Digest}}' localhost:5000/app:latest";
+    assert_eq!(updates.sh(led).ok().text(), two);
+    updates.becomes("app false").ok();
+    let json = updates.sh("pontoon auto-update --format json").ok().json();
+    assert_eq!((&json[0]["Unit"], &json[0]["Updated"]), (&"app.service".into(), &"false".into()), "{json}");
+    assert_eq!(json[0]["ContainerID"].as_str().map(str::len), Some(64), "{json}");
+
+    // One whose program ends at once: undone, remembered, not tried again, nor run by a restart, wherever the name leads.
+    let broken = publish(host, "app", "broken", "exit 3");
+    let undone = updates.becomes("app rolled back");
+    assert_eq!(undone.code, 0, "{undone:?}");
+    assert!(undone.stderr.contains("the update of `app.service` is undone"), "{}", undone.stderr);
+    assert_eq!(updates.version("app"), "two");
+    assert_eq!(alice.property("app", "ActiveState"), "active");
+    let again = updates.becomes("app false").ok();
+    assert!(again.stderr.contains(&broken) && again.stderr.contains("has failed before"), "{}", again.stderr);
+    updates.sh("pontoon pull -q localhost:5000/app:latest").ok();
+    alice.systemctl("restart app").ok();
+    assert_eq!(updates.version("app"), "two");
+
+    // One that never gets healthy.
+    let ill = publish(host, "app", "ill", STAYS);
+    let undone = updates.becomes("app rolled back");
+    assert!(undone.stderr.contains("unhealthy"), "{}", undone.stderr);
+    assert_eq!(updates.version("app"), "two");
+
+    // A name that is led back to what was bad is not followed; nor does anything end without a registry.
+    lead_back(host, "app", &broken);
+    updates.becomes("app false").ok();
+    host.root("systemctl stop docker-registry").ok();
+    let lost = updates.becomes("app failed");
+    assert_eq!(lost.code, 125, "{lost:?}");
+    assert!(
+        lost.stderr.contains("cannot look for updates of `localhost:5000/app:latest`"),
+        "{}",
+        lost.stderr
+    );
+    alice.systemctl("restart app").ok();
+    assert_eq!(updates.version("app"), "two");
+    registry::serve(host);
+
+    // Held, it stays; let go, it moves on.
+    updates.sh("pontoon pin app").ok().prints("app.service");
+    let three = publish(host, "app", "three", STAYS);
+    updates.becomes("app false").ok();
+    updates.sh("pontoon pull -q localhost:5000/app:latest").ok();
+    alice.systemctl("restart app").ok();
+    assert_eq!(updates.version("app"), "two");
+    updates.sh("pontoon unpin app.service").ok();
+    updates.becomes("app true").ok();
+    assert_eq!(updates.version("app"), "three");
+    let known = updates.history("app.service");
+    assert_eq!(known[0], ("current".to_owned(), three.clone()), "{known:?}");
+    for (state, digest) in [("good", &two), ("bad", &broken), ("bad", &ill)] {
+        assert!(known.contains(&(state.to_owned(), digest.clone())), "{state} {digest}: {known:?}");
+    }
+
+    // Back by hand, and not forward again by itself; but by hand.
+    updates.sh("pontoon rollback app").ok().prints("app.service");
+    assert_eq!(updates.version("app"), "two");
+    updates.becomes("app false").ok();
+    alice.systemctl("restart app").ok();
+    assert_eq!(updates.version("app"), "two");
+    updates.sh(&format!("pontoon rollback app {}", &three[..20])).ok();
+    assert_eq!(updates.version("app"), "three");
+    let none = updates.sh("pontoon rollback app sha256:0123").fails(125);
+    assert!(none.stderr.contains("has run no other version `sha256:0123`"), "{}", none.stderr);
+    let none = updates.sh("pontoon rollback nothing").fails(125);
+    assert!(none.stderr.contains("no unit `nothing.service`"), "{}", none.stderr);
+
+    // An image that was removed meanwhile is fetched again by its digest.
+    updates.sh(&format!("pontoon rollback app {one}")).ok();
+    assert_eq!(updates.version("app"), "one");
+}
+
+#[test]
+fn an_update_that_is_cut_off_counts_for_nothing() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let alice = Manager::of(host, "alice");
+    let updates = Updates { host, user: "alice" };
+    let _files = Files(alice, &["cut.container"]);
+    publish(host, "cut", "one", STAYS);
+    // One version says nothing of its health for as long as anybody could wait.
+    let check = "HealthCmd=test \"$VERSION\" != slow\nHealthInterval=200ms\nHealthStartPeriod=1h\n";
+    alice.add("cut.container", &unit("cut", check));
+    alice.start("cut");
+    updates.becomes("cut false").ok();
+
+    publish(host, "cut", "slow", STAYS);
+    host.alice("systemd-run --user -q --unit=cutting pontoon auto-update").ok();
+    wait::until("the slow one to run", || {
+        let now = updates.sh("pontoon exec cut sh -c 'echo $VERSION'");
+        if now.text() == "slow" { Ok(()) } else { Err(format!("{now:?}")) }
+    });
+    let known = updates.history("cut.service");
+    assert_eq!(known[0].0, "trying", "{known:?}");
+    host.alice("systemctl --user kill -s KILL cutting; systemctl --user reset-failed cutting || true").ok();
+    wait::until_true("the end of it", || alice.property("cutting", "ActiveState") != "active");
+
+    // Whoever starts the service now gets what was well.
+    alice.systemctl("restart cut").ok();
+    assert_eq!(updates.version("cut"), "one");
+    publish(host, "cut", "two", STAYS);
+    updates.becomes("cut true").ok();
+    assert_eq!(updates.version("cut"), "two");
+}
+
+#[test]
+fn the_containers_of_a_pod_are_updated_together_or_not_at_all() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let alice = Manager::of(host, "alice");
+    let updates = Updates { host, user: "alice" };
+    let _files = Files(alice, &["stall.pod", "front.container", "side.container"]);
+    publish(host, "front", "one", STAYS);
+    publish(host, "side", "one", STAYS);
+    let member = |name: &str| unit(name, "Pod=stall.pod\n");
+    alice.add("stall.pod", "[Pod]\nPodName=stall\n");
+    alice.add("front.container", &member("front")).add("side.container", &member("side"));
+    alice.start("stall-pod");
+    alice.until_property("front", "SubState", "running");
+    alice.until_property("side", "SubState", "running");
+
+    publish(host, "front", "two", STAYS);
+    publish(host, "side", "broken", "exit 3");
+    let undone = updates.run("");
+    let mut lines: Vec<&str> = undone.stdout.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["front rolled back", "side rolled back"], "{undone:?}");
+    for name in ["front", "side"] {
+        alice.until_property(name, "SubState", "running");
+        assert_eq!(updates.version(name), "one", "{name}");
+    }
+
+    // What was well with it is tried again only with something new, as one of them failed with it.
+    publish(host, "front", "three", STAYS);
+    publish(host, "side", "two", STAYS);
+    let done = updates.run("").ok();
+    let mut lines: Vec<&str> = done.stdout.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["front true", "side true"], "{done:?}");
+    assert_eq!((updates.version("front"), updates.version("side")), ("three".to_owned(), "two".to_owned()));
+    let units = updates.sh("pontoon auto-update --format '{{.Unit}}'").ok();
+    assert_eq!(units.stdout, "stall-pod.service\nstall-pod.service\n");
+}
+
+#[test]
+fn the_system_s_timer_updates_system_services() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let system = Manager::of(host, "root");
+    let updates = Updates { host, user: "root" };
+    let _files = Files(system, &["sysapp.container"]);
+    publish(host, "sysapp", "one", STAYS);
+    system.add("sysapp.container", &unit("sysapp", ""));
+    system.start("sysapp");
+    publish(host, "sysapp", "two", STAYS);
+    system.start("pontoon-auto-update");
+    assert_eq!(updates.version("sysapp"), "two", "{}", system.journal("pontoon-auto-update"));
+    system.until_logged("pontoon-auto-update", "true");
+    system.systemctl("start pontoon-auto-update.timer").ok();
+    assert_eq!(system.property("pontoon-auto-update.timer", "ActiveState"), "active");
+    system.systemctl("stop pontoon-auto-update.timer").ok();
+    // Nothing that we ship has a fault in it, for either manager.
+    for (user, script) in [("root", "system/pontoon-*"), ("alice", "--user user/pontoon-*")] {
+        let verified = host
+            .sh_as(user, &format!("cd /usr/lib/systemd && systemd-analyze verify --man=no {script}"))
+            .ok();
+        assert!(!verified.stderr.contains("pontoon-"), "{verified:?}");
+    }
+
+    // This machine's own images.
+    let alice = Manager::of(host, "alice");
+    let local = Updates { host, user: "alice" };
+    let tag = |version: &str, command: &str| {
+        publish(host, "mine", version, command);
+        host.alice(
+            "pontoon pull -q localhost:5000/mine && pontoon tag localhost:5000/mine localhost/mine:latest",
+        )
+        .ok();
+    };
+    tag("one", STAYS);
+    let file = "[Container]\nImage=localhost/mine:latest\nContainerName=mine\nAutoUpdate=local\n";
+    let mine = Files(alice, &["mine.container"]);
+    alice.add("mine.container", file);
+    alice.start("mine");
+    local.becomes("mine false").ok();
+    tag("two", STAYS);
+    local.becomes("mine true").ok();
+    assert_eq!(local.version("mine"), "two");
+    tag("broken", "exit 3");
+    local.becomes("mine rolled back").ok();
+    assert_eq!(local.version("mine"), "two");
+    local.becomes("mine false").ok();
+    drop(mine);
+
+    // What no unit has made, and what is no policy, is told of.
+    let label = "--label io.containers.autoupdate";
+    host.alice(&format!("pontoon run -d --name stray --stop-timeout 0 {label}=registry localhost:5000/busybox:latest sleep 1000"))
+        .ok();
+    let stray = local.run("").fails(125);
+    assert!(
+        stray.stderr.contains("cannot update container `stray`: no unit has made it"),
+        "{}",
+        stray.stderr
+    );
+    host.alice("pontoon rm -f -t 0 stray").ok();
+}
