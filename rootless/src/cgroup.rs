@@ -151,6 +151,16 @@ impl Cgroup {
             && access(&self.path, Access::WRITE_OK).is_ok()
     }
 
+    /// Whether it belongs to the login of a user, and not to a unit of his manager or the system's (systemd-logind.service(8)).
+    #[must_use]
+    pub fn is_of_a_login(&self) -> bool {
+        let Ok(relative) = self.path.strip_prefix(MOUNT) else { return false };
+        let mut names = relative.iter().filter_map(|it| it.to_str());
+        let is_of_user = names.next() == Some("user.slice")
+            && names.next().is_some_and(|it| it.starts_with("user-") && it.ends_with(".slice"));
+        is_of_user && names.next().is_some_and(|it| it.ends_with(".scope"))
+    }
+
     /// Makes a group below it; one that is there already (left over, or ours) is used.
     ///
     /// # Errors
@@ -296,6 +306,27 @@ impl Cgroup {
             Ok(()) => Ok(()),
             Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(err) => Err(failed("remove", &self.path)(err)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logins_are_told_from_units() {
+        let is_login = |path: &str| Cgroup::at(PathBuf::from(format!("{MOUNT}{path}"))).is_of_a_login();
+        assert!(is_login("/user.slice/user-0.slice/session-3.scope"));
+        assert!(is_login("/user.slice/user-1000.slice/session-c1.scope/below"));
+        for path in [
+            "/user.slice/user-1000.slice/user@1000.service/app.slice/some.scope",
+            "/system.slice/some.service",
+            "/machine.slice/some.scope",
+            "/user.slice",
+            "",
+        ] {
+            assert!(!is_login(path), "{path}");
         }
     }
 }

@@ -221,6 +221,8 @@ fn a_hook_before_everything_rewrites_the_configuration() {
     run("pontoon", &silent, "", "true").fails(126).warns("no configuration that can be read");
     let failing = directory("before-fails", &[("a", "precreate", "/bin/false", 5, ALWAYS)]);
     run("pontoon", &failing, "", "true").fails(126).warns("ended with exit code 1");
+    let endless = directory("endless", &[("a", "precreate", "/usr/bin/yes", 30, ALWAYS)]);
+    run("pontoon", &endless, "", "true").fails(126).warns("because it wrote more than 16 MiB");
 }
 
 #[test]

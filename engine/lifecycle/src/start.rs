@@ -215,10 +215,16 @@ fn is_delegated() -> bool {
     Cgroup::of(None).is_ok_and(|it| it.is_delegated())
 }
 
+/// Whether our own cgroup is a login's: root may write there, too, but a container would be part of the login.
+fn is_of_a_login() -> bool {
+    Cgroup::of(None).is_ok_and(|it| it.is_of_a_login())
+}
+
 fn place(host: &Host, mode: CgroupMode) -> Place {
     match mode {
         CgroupMode::Disabled => Place::Nowhere,
-        CgroupMode::Split | CgroupMode::NoConmon if is_delegated() => Place::Here,
+        CgroupMode::Split if is_delegated() => Place::Here,
+        CgroupMode::NoConmon if is_delegated() && !is_of_a_login() => Place::Here,
         // Without a manager to ask the container stays where we are; only a limit makes that an error.
         CgroupMode::Split | CgroupMode::NoConmon | CgroupMode::Enabled => {
             connect_to_manager(host).map_or(Place::Nowhere, Place::Scope)

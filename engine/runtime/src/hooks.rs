@@ -7,16 +7,22 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::fd::AsFd;
+use std::iter;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::MemfdFlags;
+use rustix::io::Errno;
+use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use serde::{Deserialize, Serialize};
 
+/// How much a hook may write: a configuration is mostly arguments and environment, of which the kernel takes 6 MiB at most
+/// (execve(2)). More is a mistake, and would fill our memory.
+const MOST_WRITTEN: u64 = 16 << 20;
 /// The version of the runtime specification that the state is of.
 const OCI_VERSION: &str = "1.2.0";
 
@@ -161,7 +167,7 @@ impl Hooks {
         let state = self.state(status, pid);
         // In the container there is no such directory.
         let directory = (hook.stage != Stage::StartContainer).then_some(self.bundle.as_path());
-        run(hook, &state, directory, Stdio::null()).map_err(|why| HookFailure::of(hook, why))
+        run(hook, &state, directory, None).map_err(|why| HookFailure::of(hook, why))
     }
 
     fn state(&self, status: Status, pid: Option<i32>) -> Vec<u8> {
@@ -201,6 +207,8 @@ pub enum Why {
     Signal(i32),
     /// It was killed after so many seconds.
     Timeout(u32),
+    /// It was killed because it wrote more than a configuration can be.
+    TooMuch,
 }
 
 impl HookFailure {
@@ -214,15 +222,11 @@ impl HookFailure {
 /// # Errors
 /// See [`HookFailure`].
 pub fn rewrite(hook: &Hook, text: &[u8], directory: &Path) -> Result<Vec<u8>, HookFailure> {
-    // A file here, too: nobody need read while it writes.
-    let written = || -> Result<Vec<u8>, Why> {
-        let mut output = memory("rewritten").map_err(Why::Run)?;
-        run(hook, text, Some(directory), output.try_clone().map_err(Why::Run)?.into())?;
-        let mut written = Vec::new();
-        output.seek(SeekFrom::Start(0)).and_then(|_| output.read_to_end(&mut written)).map_err(Why::Run)?;
-        Ok(written)
-    };
-    written().map_err(|why| HookFailure::of(hook, why))
+    let mut written = Vec::new();
+    match run(hook, text, Some(directory), Some(&mut written)) {
+        Ok(()) => Ok(written),
+        Err(why) => Err(HookFailure::of(hook, why)),
+    }
 }
 
 /// A file in memory.
@@ -239,6 +243,7 @@ impl fmt::Display for HookFailure {
             Why::Exit(code) => write!(f, "ended with exit code {code}"),
             Why::Signal(number) => write!(f, "was ended by signal {number}"),
             Why::Timeout(seconds) => write!(f, "was killed after {seconds} seconds"),
+            Why::TooMuch => write!(f, "was killed because it wrote more than {} MiB", MOST_WRITTEN >> 20),
         }
     }
 }
@@ -247,13 +252,18 @@ impl std::error::Error for HookFailure {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.why {
             Why::Run(err) => Some(err),
-            Why::Exit(_) | Why::Signal(_) | Why::Timeout(_) => None,
+            Why::Exit(_) | Why::Signal(_) | Why::Timeout(_) | Why::TooMuch => None,
         }
     }
 }
 
-/// Runs a hook to its end.
-fn run(hook: &Hook, input_text: &[u8], directory: Option<&Path>, output: Stdio) -> Result<(), Why> {
+/// Runs a hook to its end, and takes what it writes to its standard output, if somebody wants that.
+fn run(
+    hook: &Hook,
+    input_text: &[u8],
+    directory: Option<&Path>,
+    written: Option<&mut Vec<u8>>,
+) -> Result<(), Why> {
     // A file and no pipe: whoever does not read it keeps nobody waiting.
     let mut input = memory("state").map_err(Why::Run)?;
     input.write_all(input_text).and_then(|()| input.seek(SeekFrom::Start(0))).map_err(Why::Run)?;
@@ -271,15 +281,24 @@ fn run(hook: &Hook, input_text: &[u8], directory: Option<&Path>, output: Stdio) 
     if let Some(directory) = directory {
         command.current_dir(directory);
     }
+    let (pipe, output) = match &written {
+        Some(_) => {
+            let (pipe, output) = pipe_with(PipeFlags::CLOEXEC).map_err(|err| Why::Run(err.into()))?;
+            rustix::io::ioctl_fionbio(&pipe, true).map_err(|err| Why::Run(err.into()))?;
+            (Some(File::from(pipe)), Stdio::from(output))
+        }
+        None => (None, Stdio::null()),
+    };
     command.stdin(input).stdout(output).process_group(0);
-    let mut child = command.spawn().map_err(Why::Run)?;
+    let spawned = command.spawn();
+    // With it goes our copy of the end that the hook writes to.
+    drop(command);
+    let mut child = spawned.map_err(Why::Run)?;
     let pid = Pid::from_child(&child);
-    if let Some(seconds) = hook.timeout.filter(|it| *it > 0)
-        && !has_ended(pid, seconds).map_err(Why::Run)?
-    {
+    if let Err(why) = attend(pid, hook.timeout.filter(|it| *it > 0), pipe.zip(written)) {
         let _ = kill_process_group(pid, Signal::KILL);
         let _ = child.wait();
-        return Err(Why::Timeout(seconds));
+        return Err(why);
     }
     let status = child.wait().map_err(Why::Run)?;
     match (status.code(), status.signal()) {
@@ -289,16 +308,48 @@ fn run(hook: &Hook, input_text: &[u8], directory: Option<&Path>, output: Stdio) 
     }
 }
 
-/// Waits until a child ends, for so many seconds at most.
-fn has_ended(pid: Pid, seconds: u32) -> io::Result<bool> {
-    let process = pidfd_open(pid, PidfdFlags::empty())?;
-    let limit = Timespec { tv_sec: seconds.into(), tv_nsec: 0 };
-    let mut ended = [PollFd::from_borrowed_fd(process.as_fd(), PollFlags::IN)];
+/// Waits until a child ends, for so many seconds at most, and reads what it writes meanwhile. What others write who outlive it is
+/// not waited for.
+fn attend(pid: Pid, seconds: Option<u32>, mut output: Option<(File, &mut Vec<u8>)>) -> Result<(), Why> {
+    if seconds.is_none() && output.is_none() {
+        return Ok(());
+    }
+    let failed = |err: Errno| Why::Run(err.into());
+    let process = pidfd_open(pid, PidfdFlags::empty()).map_err(failed)?;
+    let end = seconds.map(|it| (it, Instant::now() + Duration::from_secs(it.into())));
     loop {
-        match poll(&mut ended, Some(&limit)) {
-            Err(rustix::io::Errno::INTR) => {}
-            other => return Ok(other? > 0),
+        let left = end.map(|(seconds, end)| (seconds, end.saturating_duration_since(Instant::now())));
+        if let Some((seconds, Duration::ZERO)) = left {
+            return Err(Why::Timeout(seconds));
         }
+        let limit = left.and_then(|(_, left)| Timespec::try_from(left).ok());
+        let pipe = output.as_ref().map(|it| PollFd::new(&it.0, PollFlags::IN));
+        let mut waited: Vec<_> = iter::once(PollFd::new(&process, PollFlags::IN)).chain(pipe).collect();
+        match poll(&mut waited, limit.as_ref()) {
+            Err(Errno::INTR) => continue,
+            other => other.map(drop).map_err(failed)?,
+        }
+        // Looked at before the last of it is read.
+        let has_ended = waited.first().is_some_and(|it| !it.revents().is_empty());
+        if let Some((pipe, written)) = &mut output
+            && read_some(pipe, written)?
+        {
+            output = None;
+        }
+        if has_ended {
+            return Ok(());
+        }
+    }
+}
+
+/// Reads what there is. Gives whether nobody writes any more.
+fn read_some(pipe: &mut File, written: &mut Vec<u8>) -> Result<bool, Why> {
+    let room = MOST_WRITTEN + 1 - written.len() as u64;
+    match pipe.take(room).read_to_end(written) {
+        _ if written.len() as u64 > MOST_WRITTEN => Err(Why::TooMuch),
+        Ok(_) => Ok(true),
+        Err(err) if err.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        Err(err) => Err(Why::Run(err)),
     }
 }
 
@@ -343,6 +394,18 @@ mod tests {
         let large = vec![b'x'; 300_000];
         assert_eq!(rewrite(&of("cat; echo y"), &large, Path::new("/tmp")).unwrap().len(), 300_002);
         assert!(rewrite(&of("cat; exit 2"), b"x", Path::new("/tmp")).is_err());
+        // Whoever outlives the hook is not waited for, and what comes in pieces is put together.
+        let slow = of("sleep 20 2>/dev/null & echo a; echo b >/dev/stdout");
+        assert_eq!(rewrite(&slow, b"", Path::new("/tmp")).unwrap(), b"a\nb\n");
+    }
+
+    #[test]
+    fn a_hook_cannot_fill_our_memory() {
+        for timeout in [None, Some(60)] {
+            let hook = hooks("exec cat /dev/zero", timeout, None).all.remove(0);
+            let err = rewrite(&hook, b"", Path::new("/tmp")).unwrap_err();
+            assert!(err.to_string().ends_with("was killed because it wrote more than 16 MiB"), "{err}");
+        }
     }
 
     #[test]
