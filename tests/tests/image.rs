@@ -329,7 +329,23 @@ fn root_file_systems_are_native_overlays_and_fuse_overlayfs_serves_where_asked()
          pontoon commit -q served served-image >/dev/null && pontoon run --rm served-image cat /data/given /data/more
          pontoon rm served; pontoon rmi served-image >/dev/null; rm ~/given"
     ));
+    // Volumes and directories whose changes go elsewhere have the kernel for that, where it can.
+    let changed = dave(&format!(
+        "mkdir -p over/low/sub over/up over/work; echo low >over/low/file
+         for ids in '' '--userns keep-id -u 0'; do
+             pontoon run --rm --network none $ids -v ~/over/low:/data:O -v over-fuse:/vol:O {B} \
+                 sh -c 'cat /data/file; echo new >/data/file; rmdir /data/sub; touch /vol/x; echo $(ls /data /vol)'
+         done
+         pontoon create --name over --network none -v ~/over/low:/kept:O,upperdir=$HOME/over/up,workdir=$HOME/over/work {B} \
+             sh -c 'touch /kept/mine-$(ls /kept | grep -c mine)' >/dev/null
+         pontoon start -a over; pontoon start -a over; pontoon rm over
+         echo $(ls over/up over/low $(pontoon volume inspect --format '{{{{.Mountpoint}}}}' over-fuse)); cat over/low/file
+         pontoon volume rm over-fuse; pontoon unshare rm -r over"
+    ));
     dave("rm ~/.config/containers/storage.conf").ok();
+    changed.ok().prints(
+        "low\n/data: file /vol: x\nlow\n/data: file /vol: x\nover\n/home/dave/.local/share/pontoon/volumes/over-fuse/_data: over/low: file sub over/up: mine-0 mine-1\nlow\nover-fuse",
+    );
     ran.ok().says("fuse.fuse-overlayfs").says("second");
     told.ok().says("fuse-overlayfs");
     at_rest.ok().prints(

@@ -2,7 +2,7 @@
 #![cfg(feature = "e2e")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
-use pontoon_tests::{B, Output, host_with_busybox as host};
+use pontoon_tests::{B, Manager, Output, host_with_busybox as host, wait};
 
 fn sh(script: &str) -> Output {
     host().entry("alice").env("B", B).sh(script)
@@ -116,4 +116,34 @@ fn what_is_no_root_file_system_is_refused() {
     sh("mkdir ~/empty; pontoon run --rm --network none --rootfs ~/empty:O").fails(127).warns("command");
     sh("pontoon run --rm --network none --rootfs ~/empty:O true").fails(127);
     sh("ls -A ~/empty; rmdir ~/empty; pontoon ps -aq --filter name=nosuch").ok().prints("");
+}
+
+#[test]
+fn units_run_what_lies_in_a_directory() {
+    tree("unit-own");
+    let alice = Manager::of(host(), "alice");
+    let file = |rootfs: &str, name: &str| {
+        format!(
+            "[Container]\nContainerName={name}\nRootfs=%h/unit-own{rootfs}\nNetwork=none\nStopTimeout=0\n\
+             Exec=sh -c \"echo up; touch /by-{name}; exec sleep 10000\"\n"
+        )
+    };
+    alice.add("rooted.container", &file("", "rooted"));
+    alice.add("rooted-over.container", &file(":O", "rooted-over"));
+    // More than once: what the first run left behind is in nobody's way.
+    for _ in 0..2 {
+        for name in ["rooted", "rooted-over"] {
+            alice.start(name);
+            alice.until_logged(name, "up");
+            assert_eq!(alice.property(name, "SubState"), "running");
+            let made = format!("pontoon exec {name} ls /by-{name}");
+            wait::until_true("the program to be at work", || sh(&made).code == 0);
+            sh(&format!("pontoon exec {name} cat /data/file")).ok().prints("hello");
+            alice.stop(name);
+        }
+        sh("cd ~/unit-own && ls by-*; pontoon ps -aq --filter name=rooted").ok().prints("by-rooted");
+    }
+    alice.remove("rooted.container");
+    alice.remove("rooted-over.container");
+    sh("rm -r ~/unit-own").ok();
 }

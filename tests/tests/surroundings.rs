@@ -161,3 +161,31 @@ fn the_manager_hears_of_a_container_that_is_in_a_scope_of_its_own() {
     host.alice(&format!("systemd-run --user --quiet --collect --unit heard -p Type=notify -p NotifyAccess=all pontoon run --rm --name heard --network none --stop-timeout 0 --sdnotify conmon {B} sleep 10000")).ok();
     host.alice("systemctl --user is-active heard && pontoon exec heard true && pontoon stop heard").ok();
 }
+
+#[test]
+fn a_container_is_no_part_of_the_login_that_starts_it() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let show = "for it in Pid ConmonPid; do grep -o '0::.*' /proc/$(pontoon inspect --format \"{{.State.$it}}\" logged)/cgroup; done
+         pontoon rm -f -t 0 logged >/dev/null";
+    for mode in ["enabled", "no-conmon"] {
+        let start = format!(
+            "pontoon run -q -d --name logged --network none --cgroups {mode} {B} sleep 10000 >/dev/null\n{show}"
+        );
+        host.write("root", "/root/logged", &start);
+        // Root may write to the group of his login as well.
+        let login = "systemd-run -q --scope --slice=user-0.slice --unit=session-logged bash /root/logged";
+        for output in [host.alice(&start), host.root(login)] {
+            let output = output.ok();
+            let groups: Vec<&str> = output.stdout.lines().collect();
+            let [payload, supervisor] = groups[..] else { panic!("{output:?}") };
+            assert!(
+                payload.contains("/pontoon-") && payload.contains(".scope/payload-"),
+                "{mode} {output:?}"
+            );
+            assert!(supervisor.contains(".scope/supervisor-"), "{mode} {output:?}");
+            assert!(!output.stdout.contains("session-"), "{mode} {output:?}");
+        }
+    }
+    host.root("rm /root/logged").ok();
+}
