@@ -2,7 +2,7 @@
 #![cfg(feature = "e2e")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
-use pontoon_tests::{B, Manager, Output, alone, host};
+use pontoon_tests::{B, Manager, Output, TestHost, alone, host};
 
 // Tests that reload the manager take turns: while it reloads, the directory with the generated units is not there.
 
@@ -214,20 +214,34 @@ fn install_sections_become_links() {
 fn strange_things_in_the_directory_neither_hang_nor_fail_the_manager() {
     let _alone = alone();
     let host = host();
-    let alice = Manager::of(host, "alice");
-    let dir = alice.dir();
-    host.alice(&format!(
+    for user in ["alice", "root"] {
+        strange_things_for(host, user);
+    }
+}
+
+fn strange_things_for(host: &TestHost, user: &str) {
+    let manager = Manager::of(host, user);
+    let dir = manager.dir();
+    host.sh_as(user, &format!(
         "set -e; mkdir -p {dir}; cd {dir}
          mkfifo fifo.container; mkdir dir.container; ln -s loop.container loop.container; ln -s /nowhere dangling.container
          ln -s .. up; head -c 2000000 /dev/urandom >noise.container; printf 'a\\0b' >nul.container; printf '\\xff\\xfe' >utf.container
          : >empty.container; printf '[Container]\\nImage=x\\\\' >dangle.container; yes '[Container]' | head -100000 >many.container
-         ln -s /dev/zero zero.container; printf '[Container]\\nImage={B}\\n' >fine.container"
+         ln -s /dev/zero zero.container; truncate -s 1G huge.container
+         printf '[Container]\\nImage={B}\\n' >fine.container"
     ))
     .ok();
-    host.entry("alice").limit(std::time::Duration::from_secs(20)).sh("systemctl --user daemon-reload").ok();
-    assert_eq!(alice.property("fine", "LoadState"), "loaded");
-    host.alice(&format!("cd {dir} && rm -rf fifo.container dir.container loop.container dangling.container up noise.container nul.container utf.container empty.container dangle.container many.container zero.container fine.container")).ok();
-    alice.reload();
+    let reload = if user == "root" { "systemctl daemon-reload" } else { "systemctl --user daemon-reload" };
+    host.entry(user).limit(std::time::Duration::from_secs(20)).sh(reload).ok();
+    assert_eq!(manager.property("fine", "LoadState"), "loaded");
+    // Each says what is wrong with it, to whoever wants to start it.
+    for name in ["fifo", "loop", "dangling", "noise", "nul", "utf", "empty", "dangle", "zero", "huge"] {
+        assert_eq!(manager.property(name, "LoadState"), "loaded", "{name}");
+        assert!(manager.systemctl(&format!("start {name}")).code != 0, "{name}");
+    }
+    manager.systemctl("reset-failed").ok();
+    host.sh_as(user, &format!("cd {dir} && rm -rf huge.container fifo.container dir.container loop.container dangling.container up noise.container nul.container utf.container empty.container dangle.container many.container zero.container fine.container")).ok();
+    manager.reload();
 }
 
 #[test]
@@ -242,7 +256,7 @@ fn many_reloads_at_once_leave_only_whole_units() {
             format!("[Container]\nImage={B}\nExec=echo {number}\n"),
         );
     }
-    host.alice("for i in $(seq 12); do systemctl --user daemon-reload & done; wait").ok();
+    host.alice("for i in $(seq 50); do systemctl --user daemon-reload & done; wait").ok();
     for number in 0..30 {
         assert!(alice.cat(&format!("many{number}")).contains(&format!("echo {number}")));
     }
