@@ -73,8 +73,8 @@ impl CgroupError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NotDelegated { .. } => Some(
-                "delegate it: put `[Service]` and `Delegate=cpu cpuset io memory pids` into \
-                 /etc/systemd/system/user@.service.d/delegate.conf, run `systemctl daemon-reload` and log in again"
+                "delegate it, as root: pontoon doctor --fix --user USER; or put `[Service]` and `Delegate=cpu cpuset io memory \
+                 pids` into /etc/systemd/system/user@.service.d/delegate.conf, run `systemctl daemon-reload` and log in again"
                     .to_owned(),
             ),
             Self::NotOffered { controller, .. } => Some(format!(

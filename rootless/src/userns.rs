@@ -74,8 +74,8 @@ impl UserNamespaceError {
             ),
             Self::Helper(missing) => Some(missing.hint()),
             Self::Refused { .. } => Some(
-                "check the user's ranges in /etc/subuid and /etc/subgid (usermod --add-subuids 100000-165535 \
-                 --add-subgids 100000-165535 USER), and that newuidmap and newgidmap are setuid or have file capabilities"
+                "check the user's ranges in /etc/subuid and /etc/subgid, and that newuidmap and newgidmap are setuid or have file \
+                 capabilities: `pontoon doctor` tells, and as root `pontoon doctor --fix --user USER` gives ranges that nobody has"
                     .to_owned(),
             ),
             Self::Grants { .. } | Self::Write { .. } => None,

@@ -105,7 +105,7 @@ impl IdMapsError {
             }
             Self::Maps { source: MapError::Twice { .. } | MapError::Shared { .. }, .. } => None,
             Self::Maps { .. } | Self::NoRange { .. } => Some(
-                "grant more: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER".to_owned(),
+                "grant more (`pontoon doctor` shows those there are): usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER".to_owned(),
             ),
             Self::OnlyRootless { .. } => Some("use --userns auto, or --uidmap and --gidmap".to_owned()),
             Self::NoGrant { name, file } => {

@@ -196,8 +196,8 @@ pub(super) fn worker(
         |maps| {
             if maps.is_some_and(IdMaps::is_single) {
                 message::print_warning(
-                    "no subordinate ids are granted to you, so every file of the image will belong to you; see \
-                     `usermod --add-subuids`",
+                    "no subordinate ids are granted to you, so every file of the image will belong to you; \
+                     `pontoon doctor` tells more",
                 );
             }
             work(maps).unwrap_or_else(said)
