@@ -63,6 +63,7 @@ install: $(if $(NOBUILD),,build)
 	    $(STATIC)/pontoon completion $${pair%%:*} >$(sharedir)/$${pair#*:} && chmod 644 $(sharedir)/$${pair#*:} || exit 1; \
 	done
 	install -D -m 644 -t $(docdir) LICENSE LICENSE-APACHE LICENSE-MIT
+	install -D -m 644 -t $(docdir)/examples packaging/examples/*
 
 uninstall:
 	rm -f $(bindir)/pontoon

@@ -2,7 +2,7 @@
 #![cfg(feature = "e2e")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
-use pontoon_tests::{B, TestHost, alone, host_with_busybox};
+use pontoon_tests::{B, Manager, TestHost, alone, host_with_busybox};
 
 /// Takes all secrets away at the end of the test.
 struct Secrets(&'static TestHost);
@@ -142,4 +142,60 @@ fn credentials_of_the_unit_are_secrets() {
     ))
     .ok()
     .prints("sesame");
+    // In a unit the secret need not be made: the unit's own line is enough, and comes before a secret of that name.
+    it.sh("printf stored | pontoon secret create door -").ok();
+    it.sh(&format!(
+        "systemd-run --user --wait --collect --pipe -q -p SetCredential=door:open-sesame -p Delegate=yes \
+         $(command -v pontoon) run --rm --secret door,mode=0400 --secret door,type=env,target=DOOR {B} \
+         sh -c 'stat -c %a /run/secrets/door; cat /run/secrets/door; echo \" $DOOR\"'"
+    ))
+    .ok()
+    .prints("400\nopen-sesame open-sesame");
+}
+
+#[test]
+fn a_units_credential_is_told_to_its_container_and_nobody_else() {
+    let _alone = alone();
+    let it = Secrets::new();
+    let host = it.0;
+    let alice = Manager::of(host, "alice");
+    host.write("alice", "/home/alice/vault.key", "swordfish-4711");
+    alice.add(
+        "vault.container",
+        &format!(
+            "[Container]\nImage={B}\nContainerName=vault\nStopTimeout=0\nSecret=key\nSecret=key,type=env,target=KEY\n\
+             Exec=sh -c 'test -n \"$KEY\" && cmp -s /run/secrets/key /run/secrets/key && exec sleep 10000'\n\
+             [Service]\nLoadCredential=key:/home/alice/vault.key\n"
+        ),
+    );
+    alice.start("vault");
+    it.sh("pontoon exec vault sh -c 'cat /run/secrets/key; echo \" $KEY\"'")
+        .ok()
+        .prints("swordfish-4711 swordfish-4711");
+    // Not in words of processes, units, the journal, inspections, nor in any file on a disk; of variables only in the
+    // payload's own.
+    // The script's own words must not be what is found.
+    let told = host.root(
+        "payload=$(su -l alice -c \"XDG_RUNTIME_DIR=/run/user/1000 pontoon inspect -f '{{.State.Pid}}' vault\")
+         for process in /proc/[0-9]*; do
+             grep -z -l 'swordfis[h]' $process/cmdline 2>/dev/null
+             case $process in /proc/$payload) ;; *) grep -z -l 'swordfis[h]' $process/environ 2>/dev/null;; esac
+         done
+         journalctl --no-pager | grep 'swordfis[h]'
+         grep -r -l 'swordfis[h]' /run/user/1000/systemd/generator* /home/alice/.local/share/pontoon
+         true",
+    );
+    told.ok().prints("");
+    it.sh("pontoon inspect vault; pontoon ps -a --format json; systemctl --user show vault; systemctl --user cat vault")
+        .ok()
+        .lacks("swordfish");
+    // What it was read from changes: the next start has it.
+    host.write("alice", "/home/alice/vault.key", "swordfish-4712");
+    alice.systemctl("restart vault").ok();
+    it.sh("pontoon exec vault cat /run/secrets/key").ok().prints("swordfish-4712");
+    alice.stop("vault");
+    alice.remove("vault.container");
+    it.sh("rm -f ~/vault.key; grep -r swordfish ~/.local/share/pontoon /run/user/1000/pontoon || echo gone")
+        .ok()
+        .prints("gone");
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::kind::UnitKind;
-use crate::vocabulary::{self, Key, QUADLET_SECTION};
+use crate::vocabulary::{self, EXTENSION_SECTION, Key, OURS, QUADLET_SECTION};
 
 /// What each type of file is for.
 fn purpose(kind: UnitKind) -> &'static str {
@@ -79,6 +79,9 @@ pub fn page() -> String {
     let _ = writeln!(page, ".SH [{}]", QUADLET_SECTION.to_uppercase());
     let _ = writeln!(page, "Allowed in every type of file.");
     write_keys(&mut page, vocabulary::keys_of(QUADLET_SECTION).unwrap_or(&[]));
+    let _ = writeln!(page, ".SH [{}]", EXTENSION_SECTION.to_uppercase());
+    let _ = writeln!(page, "Allowed in .container files. Podman's generator passes over it.");
+    write_keys(&mut page, vocabulary::keys_of(EXTENSION_SECTION).unwrap_or(&[]));
     page.push_str(TAIL);
     page
 }
@@ -91,13 +94,8 @@ fn write_keys(page: &mut String, keys: &[Key]) {
         let _ = writeln!(page, "{}.", escape(&sentence(key.meaning)));
         let _ = writeln!(page, "{}.", escape(&sentence(key.form.in_words())));
         let _ = writeln!(page, "Becomes {}.", escape(&key.emit.in_words().replace('`', "")));
-        let _ = writeln!(
-            page,
-            "Since Podman {}. Example: \\fB{}={}\\fR",
-            key.since,
-            key.name,
-            escape(key.example)
-        );
+        let since = if key.since == OURS { String::new() } else { format!("Since Podman {}. ", key.since) };
+        let _ = writeln!(page, "{since}Example: \\fB{}={}\\fR", key.name, escape(key.example));
     }
 }
 

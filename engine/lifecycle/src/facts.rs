@@ -236,7 +236,7 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
         secret_env: secret::provide(
             store,
             known.record,
-            known.directory,
+            secret::Places { directory: known.directory, run_directory: known.run_directory },
             host.variable(CREDENTIALS).map(OsStr::new),
         )?,
         limits: request.resources.limits(block_device)?,

@@ -80,6 +80,16 @@ pub enum HostError {
         /// The user.
         uid: u32,
     },
+    /// `$XDG_RUNTIME_DIR` is what `su` or `sudo` has left of somebody else.
+    #[error("$XDG_RUNTIME_DIR is `{}`, which belongs to uid {owner}, not to uid {uid}", path.display())]
+    ForeignRuntimeDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// Its owner.
+        owner: u32,
+        /// The user.
+        uid: u32,
+    },
     /// A unit of the system is the first to run as the user since the boot, and a login of the user's was before it.
     #[error("containers of a login have their state in `{}`, which goes when the login ends", login.display())]
     RunsElsewhere {
@@ -99,6 +109,9 @@ impl HostError {
                  USER`; `su` and `sudo` open no session"
                     .to_owned()
             }
+            Self::ForeignRuntimeDirectory { uid, .. } => format!(
+                "log in as the user (ssh, `machinectl shell USER@`), or set XDG_RUNTIME_DIR=/run/user/{uid} for a user with linger"
+            ),
             Self::RunsElsewhere { .. } => {
                 "stop these containers, or let the user log out, and start the unit again: from then on both share one place, \
                  until the next boot"
@@ -106,6 +119,12 @@ impl HostError {
             }
         })
     }
+}
+
+/// Who owns a directory that is not the user's own.
+fn foreign_owner(path: &Path, uid: u32) -> Option<u32> {
+    let owner = std::os::unix::fs::MetadataExt::uid(&path.metadata().ok()?);
+    (owner != uid).then_some(owner)
 }
 
 /// Whether the store with that runtime directory has containers that run, or have left something there.
@@ -181,7 +200,12 @@ impl Host {
                         session = Some(login);
                         systems.join("pontoon")
                     }
-                    Some(given) => given.join("pontoon"),
+                    Some(given) => match foreign_owner(&given, uid).filter(|_| !unshared) {
+                        Some(owner) => {
+                            return Err(HostError::ForeignRuntimeDirectory { path: given, owner, uid });
+                        }
+                        None => given.join("pontoon"),
+                    },
                     None if login.is_dir() => login.join("pontoon"),
                     None => return Err(HostError::NoRuntimeDirectory { uid }),
                 },

@@ -77,12 +77,25 @@ impl UseError {
     }
 }
 
-/// Looks up the secrets of a request.
+/// Looks up the secrets of a request. A credential of the unit that we are in, by its name, comes before the store's: who
+/// wrote `LoadCredential=` beside `Secret=` meant that one, and needs no `secret create`.
 ///
 /// # Errors
 /// See [`UseError`].
-pub fn find(store: &Store, request: &CreateRequest) -> Result<Vec<SecretCopy>, UseError> {
+pub fn find(
+    store: &Store,
+    request: &CreateRequest,
+    credentials: Option<&OsStr>,
+) -> Result<Vec<SecretCopy>, UseError> {
+    let is_credential = |name: &str| {
+        // A name with a slash would be looked for elsewhere.
+        !name.contains('/') && credentials.is_some_and(|it| Path::new(it).join(name).is_file())
+    };
     let look_up = |name: &str| {
+        if is_credential(name) {
+            let (id, name) = (String::new(), name.to_owned());
+            return Ok(SecretCopy { id, credential: Some(name.clone()), name });
+        }
         let secret = store.find_secret(name)?;
         let credential = (secret.driver == CREDENTIAL_DRIVER).then(|| {
             let given =
@@ -94,13 +107,26 @@ pub fn find(store: &Store, request: &CreateRequest) -> Result<Vec<SecretCopy>, U
     request.secrets.iter().map(|it| look_up(&it.name)).collect()
 }
 
-/// Where the copy of the secret with that number lies.
-#[must_use]
-pub fn copy_path(directory: &Path, number: usize) -> PathBuf {
-    directory.join(DIRECTORY).join(number.to_string())
+/// Where copies lie.
+#[derive(Debug, Clone, Copy)]
+pub struct Places<'a> {
+    /// The container's directory.
+    pub directory: &'a Path,
+    /// The one that a reboot clears, for what the service manager keeps in memory: it is not to come to a disk by us.
+    pub run_directory: &'a Path,
 }
 
-/// Copies the data of a container's secrets into its directory, as far as that was not done before. Gives the values of
+impl Places<'_> {
+    /// Where the copy of a container's secret with that number lies.
+    #[must_use]
+    pub fn copy_path(self, record: &ContainerRecord, number: usize) -> PathBuf {
+        let is_credential = record.secrets.get(number).is_some_and(|it| it.credential.is_some());
+        let directory = if is_credential { self.run_directory } else { self.directory };
+        directory.join(DIRECTORY).join(number.to_string())
+    }
+}
+
+/// Copies the data of a container's secrets to their places, as far as that was not done before. Gives the values of
 /// those that are seen in variables.
 ///
 /// # Errors
@@ -108,7 +134,7 @@ pub fn copy_path(directory: &Path, number: usize) -> PathBuf {
 pub fn provide(
     store: &Store,
     record: &ContainerRecord,
-    directory: &Path,
+    places: Places<'_>,
     credentials: Option<&OsStr>,
 ) -> Result<Vec<(String, String)>, UseError> {
     let mut variables = Vec::new();
@@ -116,7 +142,7 @@ pub fn provide(
         return Ok(variables);
     }
     for (number, (copy, wanted)) in record.secrets.iter().zip(&record.request.secrets).enumerate() {
-        let path = copy_path(directory, number);
+        let path = places.copy_path(record, number);
         let failed = |deed| move |source| UseError::Copy { deed, name: copy.name.clone(), source };
         let mode = match wanted.place {
             SecretPlace::Mount { mode, .. } => mode,

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use pontoon_image::ImageConfig;
-use pontoon_monitor::plan::{self, MonitorPlan, StreamPlan};
+use pontoon_monitor::plan::{self, ActivationPlan, MonitorPlan, StreamPlan};
 use pontoon_monitor::state::{FailureReport, Report};
 use pontoon_network::PortError;
 use pontoon_rootless::cgroup::{self, Cgroup};
@@ -33,6 +33,7 @@ use crate::pod::slice::SliceError;
 use crate::pod::{self, PodRecord};
 use crate::record::ContainerRecord;
 use crate::request::{CgroupMode, LogDriver, MountSource};
+use crate::secret::Places;
 use crate::stop::AskError;
 use crate::turn;
 
@@ -75,6 +76,8 @@ pub struct Passed {
     pub listed: Vec<u32>,
     /// Whether they are sockets that the service manager listens on (sd_listen_fds(3)).
     pub listens: bool,
+    /// These sockets are not the payload's: connections to them are led to it.
+    pub activation: Option<ActivationPlan>,
 }
 
 /// Why it did not start.
@@ -296,6 +299,7 @@ pub fn start(
             preserve_fds: passed.count,
             preserved: passed.listed,
             listens: passed.listens,
+            activation: passed.activation,
             ..StreamPlan::default()
         },
         Attachment::Foreground { interactive, shown } => StreamPlan {
@@ -303,6 +307,7 @@ pub fn start(
             preserve_fds: passed.count,
             preserved: passed.listed,
             listens: passed.listens,
+            activation: passed.activation,
             foreground: true,
             hides_output: !shown.output,
             hides_errors: !shown.errors,
@@ -489,7 +494,7 @@ fn plan_for(
     make_volume_overlays(&startable.record, startable.container.path())?;
     labels::relabel_mounts(
         record,
-        startable.container.path(),
+        Places { directory: startable.container.path(), run_directory: startable.container.run_path() },
         host.user.as_ref().map(|it| Path::new(&it.home)),
     )?;
     let known = Known {

@@ -3,6 +3,7 @@
 //! Small, with a single thread, never polling. It is given a plan on a descriptor and executes it; it knows no command line
 //! of a user, no image and no registry. Under the name `pontoon-init` it is a container's first process (`--init`).
 
+mod activation;
 mod check;
 mod connect;
 mod course;
@@ -38,6 +39,7 @@ use pontoon_monitor::state::{self, ExitRecord, FailureReport, Report, RunState};
 use pontoon_monitor::time;
 use pontoon_rootless::sys::inherited_fd;
 
+use crate::activation::Activation;
 use crate::course::Course;
 use crate::gate::Gate;
 use crate::launch::{Begun, LaunchError, launch};
@@ -129,6 +131,12 @@ fn supervise(
             return fail(&plan, &teller, &err, Begun::default(), &mut reporter, ExitRecord::default());
         }
     };
+    let activation = match Activation::of(&plan) {
+        Ok(activation) => activation,
+        Err(err) => {
+            return fail(&plan, &teller, &err, Begun::default(), &mut reporter, ExitRecord::default());
+        }
+    };
     let mut backoff = Backoff::default();
     let mut course = Course::of(&plan);
     let mut last_start = 0;
@@ -200,6 +208,7 @@ fn supervise(
             looker_on,
             course.clone(),
             state,
+            activation.as_ref(),
         );
         is_first = false;
         let mut ended = supervisor.map(Supervisor::run).ok();

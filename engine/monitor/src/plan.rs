@@ -217,6 +217,9 @@ pub struct StreamPlan {
     /// These are sockets that the service manager listens on for it (sd_listen_fds(3)).
     #[serde(default)]
     pub listens: bool,
+    /// Sockets that the service manager listens on are not the payload's: connections to them are led to it.
+    #[serde(default)]
+    pub activation: Option<ActivationPlan>,
     /// Output also goes to our own standard output and error.
     pub foreground: bool,
     /// But not what it writes on its standard output.
@@ -225,6 +228,17 @@ pub struct StreamPlan {
     /// But not what it writes on its standard error.
     #[serde(default)]
     pub hides_errors: bool,
+}
+
+/// Connections to the sockets that the service manager listens on for us (sd_listen_fds(3)), and where they are led.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActivationPlan {
+    /// The payload's TCP port for each of them, in their order.
+    pub ports: Vec<u16>,
+    /// The container ends when there was no connection for so many seconds.
+    pub idle: Option<u32>,
+    /// The program that leads them.
+    pub program: PathBuf,
 }
 
 /// The plan as the supervisor finds it.

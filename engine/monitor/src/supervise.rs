@@ -25,6 +25,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, pidfd_send_signal, wait, waitpid};
 
+use crate::activation::{Activation, Leading};
 use crate::check::{Checking, Groups};
 use crate::course::Course;
 use crate::door::Door;
@@ -130,6 +131,10 @@ pub struct Supervisor<'a> {
     state: RunState,
     /// Why the first process, which was held, did not become the payload.
     failure: Option<FailureReport>,
+    /// What leads connections to the container.
+    leading: Option<Leading>,
+    /// It was not needed any more.
+    is_idle: bool,
     /// Writes the host's resolvers into the container's file when they change.
     resolvers: Option<ResolverFollower>,
 }
@@ -203,6 +208,7 @@ impl<'a> Supervisor<'a> {
         report: Option<BorrowedFd<'a>>,
         course: Course,
         state: RunState,
+        activation: Option<&Activation<'_>>,
     ) -> Result<Self, Errno> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let timers = Timers::new()?;
@@ -245,7 +251,18 @@ impl<'a> Supervisor<'a> {
             has_run_out: false,
             state,
             failure: None,
+            leading: None,
+            is_idle: false,
         };
+        if let Some(activation) = activation {
+            match activation.lead_to(supervisor.state.pid) {
+                Ok(leading) => supervisor.leading = Some(leading),
+                Err(err) => {
+                    finish::warn(&err);
+                    supervisor.stop(None);
+                }
+            }
+        }
         if let Some(resolvers) = supervisor.resolvers.as_ref().and_then(ResolverFollower::fd) {
             supervisor.watch(resolvers, RESOLVERS, EventFlags::IN)?;
         }
@@ -390,7 +407,8 @@ impl<'a> Supervisor<'a> {
         }
         let joined: Vec<Pid> = self.joined.keys().filter_map(|pid| Pid::from_raw(*pid)).collect();
         let check = self.checking.as_ref().and_then(Checking::pid);
-        for pid in joined.into_iter().chain(check).chain([self.launched.running.pid]) {
+        let leading = self.leading.as_ref().and_then(Leading::pid);
+        for pid in joined.into_iter().chain(check).chain(leading).chain([self.launched.running.pid]) {
             self.reap_with(|| waitpid(Some(pid), WaitOptions::NOHANG));
         }
     }
@@ -417,6 +435,11 @@ impl<'a> Supervisor<'a> {
             self.ended = Some(code);
         } else if self.checking.as_ref().is_some_and(|it| it.pid() == Some(pid)) {
             self.check_ended(code);
+        } else if let Some(leading) = self.leading.take_if(|it| it.is(pid)) {
+            leading.ended();
+            self.is_idle = code == 0;
+            self.halt.by_signal |= self.is_idle;
+            self.stop(None);
         } else if let Some(joined) = self.joined.remove(&pid.as_raw_nonzero().get()) {
             self.teller.ended(Deed::ExecDied, code);
             self.reply(joined.client, &Reply::Exited { code }, &[]);
@@ -561,6 +584,7 @@ impl<'a> Supervisor<'a> {
     /// The payload has ended: keeps what it wrote last, and ends what joined it.
     fn finish(mut self) -> Ended {
         self.pending.clear();
+        drop(self.leading.take());
         let mut rests = Vec::new();
         for output in self.outputs.iter_mut().flatten() {
             let bytes = output.rest(&mut self.launched.log, &mut self.taps);
@@ -577,7 +601,12 @@ impl<'a> Supervisor<'a> {
         let waiting = self.clients.into_values().filter(|it| it.waits).map(|it| it.socket).collect();
         let client = self.terminal.and_then(|it| it.client);
         Ended {
-            code: if self.has_run_out { OUT_OF_TIME } else { self.ended.unwrap_or(125) },
+            code: match (self.has_run_out, self.is_idle) {
+                (true, _) => OUT_OF_TIME,
+                // It ends as it was meant to.
+                (false, true) => 0,
+                (false, false) => self.ended.unwrap_or(125),
+            },
             halt: self.halt,
             course: self.course,
             restarters,

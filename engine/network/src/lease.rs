@@ -209,7 +209,7 @@ impl Lease {
         }
     }
 
-    /// The namespaces of the networks of the user whose runtime directory that is.
+    /// The namespaces of the networks, whose unit is reached at that socket.
     ///
     /// # Errors
     /// [`LeaseError`]; [`LeaseError::Vanished`] also as root, whose networks are the host's.

@@ -3,6 +3,7 @@
 //! Knows the rules of `[Container]` that are more than an option; the options themselves are rows of the
 //! table, in the order they are written.
 
+use super::activation;
 use super::command::CommandLine;
 use super::service::Start;
 use super::work::Work;
@@ -43,6 +44,7 @@ fn own(work: &mut Work<'_>, key: &Key, run: &mut CommandLine, name: &str, start:
                 work.refuse_dash(&given);
             }
             run.extend(&["--name", name, "--replace", "--rm"]);
+            activation::convert(work, run, start);
         }
         "CgroupsMode" => match work.scalar("CgroupsMode") {
             Some(mode) => run.extend(&["--cgroups", &mode.text]),

@@ -63,6 +63,12 @@ pub(super) fn wanted(unit: &Unit, service: &str, faults: &mut Diagnostics) -> Ve
     links.into_iter().collect()
 }
 
+/// Whether a link makes the service wanted, rather than gives it a name.
+pub(super) fn is_wanted(link: &Link) -> bool {
+    let directory = link.name.rsplit_once('/').map_or("", |(directory, _)| directory);
+    WANTED.iter().any(|(_, kind)| directory.ends_with(&format!(".{kind}")))
+}
+
 /// The links that give the service further names.
 pub(super) fn aliases<'u>(unit: &'u Unit, service: &str, faults: &mut Diagnostics) -> Vec<Alias<'u>> {
     let mut found = Vec::new();

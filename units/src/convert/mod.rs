@@ -4,6 +4,7 @@
 //! name that fails at once and says why; no file's fault changes what another file becomes, unless that
 //! other file cannot work without it.
 
+mod activation;
 mod build;
 mod claims;
 mod command;
@@ -39,7 +40,7 @@ use crate::parallel;
 use claims::Claims;
 use loaded::Loaded;
 use neighbours::Neighbours;
-use work::Work;
+use work::{Work, Written};
 
 /// systemd's sections.
 const UNIT: &str = "Unit";
@@ -229,15 +230,35 @@ impl Files {
             return outcome.faults;
         };
         let Some(name) = file.service.as_ref().filter(|_| claims.owns_service) else { return outcome.faults };
+        let position = (file.name.kind.rank(), index);
+        let mut links = claims.links.clone();
+        if let Some(text) = outcome.socket {
+            // The pair is enabled by its socket, which starts the service.
+            let aliases = links.extract_if(.., |link| !install::is_wanted(link)).collect();
+            let wanted = std::mem::replace(&mut links, aliases);
+            let links = wanted.into_iter().map(|link| Link {
+                name: activation::socket_name(&link.name),
+                target: activation::socket_name(&link.target),
+            });
+            let socket = Service {
+                name: activation::socket_name(name),
+                source: Arc::clone(&file.path),
+                text,
+                links: links.collect(),
+                stub: false,
+                faults: Diagnostics::new(),
+            };
+            take(worker, position, socket);
+        }
         let service = Service {
             name: name.clone(),
             source: Arc::clone(&file.path),
             text: outcome.text,
-            links: claims.links.clone(),
+            links,
             stub: outcome.faults.has_errors(),
             faults: outcome.faults,
         };
-        take(worker, (file.name.kind.rank(), index), service);
+        take(worker, position, service);
         Diagnostics::new()
     }
 
@@ -263,7 +284,7 @@ impl Files {
         for (index, outcome) in &mut pods {
             let Some(file) = self.files.get(*index) else { continue };
             if let Some(members) = members.get(&file.name.full) {
-                (outcome.text, _) = service(file, neighbours, settings, Diagnostics::new(), members);
+                outcome.text = service(file, neighbours, settings, Diagnostics::new(), members).text;
             }
         }
         pods
@@ -284,6 +305,8 @@ enum Made {
 struct Outcome {
     /// The service, or one that fails and says why.
     text: String,
+    /// The socket beside the service.
+    socket: Option<String>,
     faults: Diagnostics,
 }
 
@@ -293,10 +316,12 @@ fn one(file: &Loaded, claims: &Claims, neighbours: &Neighbours<'_>, settings: &S
     for fault in &claims.faults {
         faults.push(fault.clone());
     }
-    let (text, mut faults) = service(file, neighbours, settings, faults, &[]);
+    let Written { mut text, mut socket, mut faults } = service(file, neighbours, settings, faults, &[]);
     faults.sort();
-    let text = if faults.has_errors() { stub::text(file, &faults) } else { text };
-    Outcome { text, faults }
+    if faults.has_errors() {
+        (text, socket) = (stub::text(file, &faults), None);
+    }
+    Outcome { text, socket, faults }
 }
 
 /// The text of one file's service, whatever is wrong with it.
@@ -306,7 +331,7 @@ fn service(
     settings: &Settings,
     faults: Diagnostics,
     members: &[&str],
-) -> (String, Diagnostics) {
+) -> Written {
     let mut work = Work::begin(file, neighbours, settings, faults);
     match file.name.kind {
         UnitKind::Container => container::convert(&mut work),

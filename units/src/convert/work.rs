@@ -16,11 +16,22 @@ use crate::kind::UnitKind;
 use crate::quote;
 use crate::tree::Section;
 use crate::values::{Value, Values};
-use crate::vocabulary::{self, Emit, Key, QUADLET_SECTION};
+use crate::vocabulary::{self, EXTENSION_SECTION, Emit, Key, QUADLET_SECTION};
 
 /// What the network is waited for with: a user's manager has no `network-online.target` that anything reaches.
 const NETWORK_ONLINE: &str = "network-online.target";
 const USER_NETWORK_ONLINE: &str = "pontoon-user-wait-network-online.service";
+
+/// What came of a file.
+#[derive(Debug)]
+pub(super) struct Written {
+    /// The service.
+    pub(super) text: String,
+    /// The socket beside it.
+    pub(super) socket: Option<String>,
+    /// What is wrong with the file.
+    pub(super) faults: Diagnostics,
+}
 
 /// A file being converted.
 #[derive(Debug)]
@@ -33,6 +44,10 @@ pub(super) struct Work<'a> {
     settings: &'a Settings,
     /// The name of the user that a system's service runs as, if that is not root.
     pub(super) run_as: Option<String>,
+    /// What `[X-Pontoon]` says.
+    pub(super) extension: Values<'a>,
+    /// The text of the `.socket` beside the service, if there is to be one.
+    pub(super) socket: Option<String>,
 }
 
 impl<'a> Work<'a> {
@@ -68,11 +83,13 @@ impl<'a> Work<'a> {
         for section in [kind.section(), QUADLET_SECTION] {
             draft.rename(section, format!("X-{section}"));
         }
+        let extension = extension(file, &mut faults);
         for section in &file.unit.sections {
             warn_of_section(section, kind, &mut faults);
         }
         let values = Values::read(file.unit.section(kind.section()), vocabulary::keys(kind), &mut faults);
-        let mut work = Self { file, values, draft, faults, neighbours, settings, run_as: None };
+        let mut work =
+            Self { file, values, draft, faults, neighbours, settings, run_as: None, extension, socket: None };
         if settings.user {
             run_as::warn(&mut work, &["User", "Group", "DynamicUser"]);
         } else {
@@ -82,9 +99,9 @@ impl<'a> Work<'a> {
         work
     }
 
-    /// The text of the service, and what is wrong with the file.
-    pub(super) fn finish(self) -> (String, Diagnostics) {
-        (self.draft.to_text(), self.faults)
+    /// The texts, and what is wrong with the file.
+    pub(super) fn finish(self) -> Written {
+        Written { text: self.draft.to_text(), socket: self.socket, faults: self.faults }
     }
 
     /// The program with what stands before any sub-command, modules and global words, then the sub-command.
@@ -247,6 +264,20 @@ impl<'a> Work<'a> {
             self.faults.push(Diagnostic::error(value.place(), text));
         }
     }
+}
+
+/// What `[X-Pontoon]` says; only a container has keys there.
+fn extension<'a>(file: &'a Loaded, faults: &mut Diagnostics) -> Values<'a> {
+    let section = file.unit.section(EXTENSION_SECTION);
+    let kind = file.name.kind;
+    if kind == UnitKind::Container {
+        return Values::read(section, vocabulary::keys_of(EXTENSION_SECTION).unwrap_or(&[]), faults);
+    }
+    if let Some(section) = section {
+        let text = format!("[{EXTENSION_SECTION}] means nothing in a .{} file", kind.extension());
+        faults.push(Diagnostic::warning(section.place.clone(), text));
+    }
+    Values::read(None, &[], faults)
 }
 
 /// A path as `SourcePath=` can hold it: `%` doubled; nothing if it would break the line.

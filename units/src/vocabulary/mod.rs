@@ -184,14 +184,53 @@ static QUADLET: [Key; 1] = [key(
     "false",
 )];
 
+/// The section for what Podman has no keys for, in `.container` files; its generator passes over it, as systemd does.
+pub const EXTENSION_SECTION: &str = "X-Pontoon";
+
+/// The keys of `[X-Pontoon]`.
+static EXTENSION: [Key; 2] = [
+    key(
+        "SocketActivation",
+        Form::List,
+        Emit::Own("`--activate CONTAINERPORT`, and a .socket unit that listens"),
+        OURS,
+        "TCP port, and the container's, on which systemd listens; the container starts with the first connection",
+        "8080:80",
+    ),
+    key(
+        "IdleTimeout",
+        Form::Scalar,
+        Emit::Own("`--idle-timeout SECONDS`"),
+        OURS,
+        "the container ends when there was no such connection for that time",
+        "5min",
+    ),
+];
+
+/// In place of a release of Podman: its generator does not know the key.
+pub const OURS: &str = "";
+
 /// The sections whose keys are in the tables.
-pub const SECTIONS: [&str; 9] =
-    ["Container", "Pod", "Kube", "Volume", "Network", "Image", "Build", "Artifact", QUADLET_SECTION];
+pub const SECTIONS: [&str; 10] = [
+    "Container",
+    "Pod",
+    "Kube",
+    "Volume",
+    "Network",
+    "Image",
+    "Build",
+    "Artifact",
+    QUADLET_SECTION,
+    EXTENSION_SECTION,
+];
 
 /// The keys of a section in command-line order; nothing for a section that is not ours.
 pub fn keys_of(section: &str) -> Option<&'static [Key]> {
     if section == QUADLET_SECTION {
         return Some(&QUADLET);
+    }
+    if section == EXTENSION_SECTION {
+        return Some(&EXTENSION);
     }
     UnitKind::ALL.into_iter().find(|kind| kind.section() == section).map(keys)
 }

@@ -25,6 +25,12 @@ pub struct RunArgs {
     /// Pass these descriptors
     #[arg(long, value_name = "N,...", conflicts_with = "preserve_fds")]
     pub preserve_fd: Vec<String>,
+    /// Lead connections to a socket that systemd listens on for us to this TCP port of the container; one for each socket
+    #[arg(long, value_name = "PORT", conflicts_with_all = ["preserve_fds", "preserve_fd"], value_parser = clap::value_parser!(u16).range(1..))]
+    pub activate: Vec<u16>,
+    /// End the container when there was no such connection for so many seconds
+    #[arg(long, value_name = "SECONDS", requires = "activate", value_parser = clap::value_parser!(u32).range(1..))]
+    pub idle_timeout: Option<u32>,
     /// Print the plan and change nothing
     #[arg(long)]
     pub dry_run: bool,

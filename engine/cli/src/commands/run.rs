@@ -10,7 +10,7 @@ use pontoon_lifecycle::remove::{self, RemoveOptions};
 use pontoon_lifecycle::request::{CgroupMode, CreateRequest, SdNotifyMode};
 use pontoon_lifecycle::start::{self, Attachment, Passed, Shown, Startable};
 use pontoon_monitor::notify::Notifier;
-use pontoon_monitor::plan::StreamPlan;
+use pontoon_monitor::plan::{ActivationPlan, StreamPlan};
 use pontoon_storage::{ImageRecord, Store};
 
 use super::start::start_shared;
@@ -29,7 +29,10 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
     keep_directories(context, &mut args.container.defaults);
     let keys = DetachKeys::read(args.container.detach_keys.as_deref())?;
     let listed = check_passed(args.preserve_fds, &args.preserve_fd)?;
-    let passed = passed(context, args.preserve_fds, listed)?;
+    let passed = match activation(context, &args)? {
+        Some(activation) => Passed { activation: Some(activation), ..Passed::default() },
+        None => passed(context, args.preserve_fds, listed)?,
+    };
     let attached = attached_streams(&args.container.attach)?;
     let driver = args.container.log_driver.clone().unwrap_or_default();
     if attached.is_some() && driver.starts_with("passthrough") {
@@ -94,6 +97,7 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
             preserve_fds: passed.count,
             preserved: passed.listed,
             listens: passed.listens,
+            activation: passed.activation,
             foreground: !args.detach,
             hides_output: !shown.output,
             hides_errors: !shown.errors,
@@ -179,12 +183,54 @@ pub fn create(context: &Context, mut args: CreateArgs) -> Result<ExitStatus, Fai
     Ok(ExitStatus::Success)
 }
 
+/// How many sockets the service manager listens on for us.
+fn sockets(context: &Context) -> u32 {
+    let number = |name: &str| context.host.variable(name).and_then(|it| it.parse::<u32>().ok());
+    number("LISTEN_FDS").filter(|_| number("LISTEN_PID") == Some(std::process::id())).unwrap_or(0)
+}
+
+/// Whether a descriptor that was left open for us is a TCP socket that somebody listens on.
+fn takes_connections(number: u32) -> bool {
+    use rustix::net::{AddressFamily, SocketType, sockopt};
+    let copies = pontoon_rootless::sys::inherited_copies(&[number]).unwrap_or_default();
+    copies.first().is_some_and(|socket| {
+        matches!(sockopt::socket_domain(socket), Ok(AddressFamily::INET | AddressFamily::INET6))
+            && sockopt::socket_type(socket) == Ok(SocketType::STREAM)
+            && sockopt::socket_acceptconn(socket) == Ok(true)
+    })
+}
+
+/// Where connections are led to that come to these sockets, if `--activate` says so.
+fn activation(context: &Context, args: &RunArgs) -> Result<Option<ActivationPlan>, Failure> {
+    if args.activate.is_empty() {
+        return Ok(None);
+    }
+    let sockets = sockets(context);
+    if usize::try_from(sockets) != Ok(args.activate.len()) {
+        let text = format!(
+            "`--activate` names {} ports, and there are {sockets} sockets that systemd listens on for us",
+            args.activate.len()
+        );
+        let hint = "it is for a service with a .socket unit; `SocketActivation=` in [X-Pontoon] of a .container file makes both";
+        return Err(Failure::new(text, Some(hint.to_owned())));
+    }
+    for number in (3..).take(args.activate.len()) {
+        if !takes_connections(number) {
+            let text = format!("`--activate`: descriptor {number} is no socket that takes TCP connections");
+            return Err(Failure::new(
+                text,
+                Some("use ListenStream= with a port in the .socket unit".to_owned()),
+            ));
+        }
+    }
+    let program = context.host.monitor_program().with_file_name("pontoon-network");
+    Ok(Some(ActivationPlan { ports: args.activate.clone(), idle: args.idle_timeout, program }))
+}
+
 /// The descriptors that the container gets besides its standard streams: as many as are asked for, and the sockets that the
 /// service manager listens on for us.
 fn passed(context: &Context, asked: u32, listed: Vec<u32>) -> Result<Passed, Failure> {
-    let number = |name: &str| context.host.variable(name).and_then(|it| it.parse::<u32>().ok());
-    let sockets =
-        number("LISTEN_FDS").filter(|_| number("LISTEN_PID") == Some(std::process::id())).unwrap_or(0);
+    let sockets = sockets(context);
     let count = asked.max(sockets);
     let there = pontoon_rootless::sys::count_inherited(count);
     if there < count {
@@ -192,7 +238,7 @@ fn passed(context: &Context, asked: u32, listed: Vec<u32>) -> Result<Passed, Fai
         let text = format!("{option} says {count}, but descriptor {} is not open", 3 + there);
         return Err(Failure::new(text, Some("open them for us, as in `pontoon … 3<FILE`".to_owned())));
     }
-    Ok(Passed { count, listed, listens: sockets > 0 })
+    Ok(Passed { count, listed, listens: sockets > 0, activation: None })
 }
 
 /// The numbers of `--preserve-fd`; these, and as many as `--preserve-fds` says, must be open.

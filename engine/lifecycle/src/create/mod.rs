@@ -26,7 +26,7 @@ use crate::host::Host;
 use crate::record::ContainerRecord;
 use crate::remove::{self, RemoveOptions};
 use crate::request::{CreateRequest, UserNsMode};
-use crate::secret::{self, UseError};
+use crate::secret::{self, Places, UseError};
 use crate::{artifact, base, health, id_maps, network, pod};
 
 /// The variable in which the service manager names the directory of credentials (systemd.exec(5)).
@@ -92,7 +92,8 @@ pub fn create(
     }
     pontoon_network::resolve_random(&mut request.publish)?;
     let inherited = volumes_from(store, &mut request)?;
-    let secrets = secret::find(store, &request)?;
+    let credentials = std::env::var_os(CREDENTIALS);
+    let secrets = secret::find(store, &request, credentials.as_deref())?;
     // It is removed with the container, by whoever does that, wherever.
     request.cidfile = request.cidfile.map(|path| std::path::absolute(&path).unwrap_or(path));
     if let Some(path) = &request.cidfile
@@ -158,9 +159,9 @@ pub fn create(
             return Err(err);
         }
     };
-    let credentials = std::env::var_os(CREDENTIALS);
+    let places = Places { directory: container.path(), run_directory: container.run_path() };
     // A credential that is not there yet may be when the container is started.
-    match secret::provide(store, &record, container.path(), credentials.as_deref()) {
+    match secret::provide(store, &record, places, credentials.as_deref()) {
         Ok(_) | Err(UseError::NoCredentials { .. } | UseError::Credential { .. }) => {}
         Err(err) => {
             let _ = store.remove_container(container);

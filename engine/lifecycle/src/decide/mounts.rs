@@ -10,7 +10,7 @@ use pontoon_runtime::plan::{Mount, MountSource as Source, Propagation};
 
 use super::{DecideError, Facts, asked};
 use crate::request::{DeviceRequest, NamespaceMode, SecretPlace};
-use crate::secret;
+use crate::secret::Places;
 
 /// Podman's default size of `/dev/shm`, in bytes.
 const DEFAULT_SHM: u64 = 64 << 20;
@@ -269,12 +269,13 @@ pub(super) fn from_host(asked: &asked::Asked<'_>) -> Result<Vec<Mount>, DecideEr
 
 /// The secrets that are seen in files.
 fn secrets(facts: &Facts<'_>) -> Result<Vec<Mount>, DecideError> {
+    let places = Places { directory: facts.directory, run_directory: facts.run_directory };
     let mut mounts = Vec::new();
     for (number, secret) in facts.record.request.secrets.iter().enumerate() {
         if let SecretPlace::Mount { target, uid, gid, .. } = &secret.place {
             let target = if target.starts_with('/') { target.clone() } else { format!("{SECRETS}/{target}") };
             asked::check_target(&target)?;
-            let path = secret::copy_path(facts.directory, number);
+            let path = places.copy_path(facts.record, number);
             mounts.push(Mount { noexec: true, owner: Some((*uid, *gid)), ..bind(path, &target) });
         }
     }

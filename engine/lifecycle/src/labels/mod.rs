@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::ContainerRecord;
 use crate::request::MountSource;
-use crate::secret;
+use crate::secret::Places;
 
 pub use apparmor::AppArmorError;
 pub use selinux::SelinuxError;
@@ -28,13 +28,13 @@ pub struct Contexts {
 }
 
 /// Labels what is mounted with `:z` or `:Z`, where the container has a label; and its secrets and volumes, whose files are
-/// for containers alone. `directory` is the container's.
+/// for containers alone.
 ///
 /// # Errors
 /// See [`relabel::RelabelError`].
 pub fn relabel_mounts(
     record: &ContainerRecord,
-    directory: &Path,
+    places: Places<'_>,
     home: Option<&Path>,
 ) -> Result<(), relabel::RelabelError> {
     let Some(contexts) = &record.contexts else { return Ok(()) };
@@ -43,7 +43,7 @@ pub fn relabel_mounts(
         _ => None,
     });
     for number in 0..record.secrets.len() {
-        let copy = secret::copy_path(directory, number);
+        let copy = places.copy_path(record, number);
         if copy.exists() {
             relabel::relabel(&copy, home, &contexts.mount)?;
         }

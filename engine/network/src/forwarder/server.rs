@@ -195,6 +195,12 @@ impl Forwarder {
         self.resume();
     }
 
+    /// Whether any connection is being carried.
+    #[must_use]
+    pub fn carries(&self) -> bool {
+        !self.relays.is_empty()
+    }
+
     /// When [`Self::turn`] is to be called even if nothing has come.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {

@@ -5,6 +5,7 @@
 //! host's) and does what it is told there. Nothing is written to disk: the namespaces and sockets are kept by the service
 //! manager while the unit is started anew, the bridges by the namespaces, and who has which address by the supervisors.
 
+mod activated;
 mod addresses;
 mod inside;
 mod links;
@@ -61,6 +62,7 @@ pub fn main() -> ExitCode {
         Some("inside") => {
             read_words(words).and_then(|words| words.run()).map_err(|err| (err.to_string(), None))
         }
+        Some("activated") => activated::run(words).map_err(|err| (err.to_string(), None)),
         Some(other) => Err((format!("unknown word `{other}`"), None)),
     };
     let Err((text, hint)) = outcome else { return ExitCode::SUCCESS };

@@ -120,6 +120,30 @@ pub const ROWS: &[Row] = &[
     )
     .wrong(&["x"]),
     row(
+        "--activate",
+        &[outside(
+            "--activate 8080",
+            "systemd-socket-activate -l 127.0.0.1:8290 $(command -v pontoon) run --rm --name @N --network none @O @B \
+                 sh -c 'mkdir /w; echo led >/w/index.html; exec httpd -f -p 8080 -h /w' >/dev/null 2>&1 & \
+             until curl -sf http://127.0.0.1:8290/; do sleep 0.1; done; pontoon stop -t 0 @N >/dev/null; wait",
+            "led",
+        )
+        .unlike("Podman has no such option")],
+    )
+    .wrong(&["0", "many"]),
+    row(
+        "--idle-timeout",
+        &[outside(
+            "--activate 8080 --idle-timeout 1",
+            "systemd-socket-activate -l 127.0.0.1:8291 $(command -v pontoon) run --rm --name @N --stop-timeout 0 @O @B \
+                 httpd -f -p 8080 >/dev/null 2>&1 & \
+             until curl -s http://127.0.0.1:8291/ >/dev/null; do sleep 0.1; done; wait $!; echo $?",
+            "0",
+        )
+        .unlike("Podman has no such option")],
+    )
+    .wrong(&["0", "soon"]),
+    row(
         "--dry-run",
         &[outside(
             "--dry-run",
