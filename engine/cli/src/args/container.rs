@@ -457,6 +457,38 @@ pub struct UpdateArgs {
     pub resources: super::ResourceOptions,
 }
 
+/// `container clone`
+#[derive(Debug, Args)]
+pub struct ContainerCloneArgs {
+    /// Name or id of the container that the new one is like
+    #[arg(value_name = "CONTAINER")]
+    pub container: String,
+    /// Name of the new one
+    #[arg(value_name = "NAME")]
+    pub new_name: Option<String>,
+    /// Its image, in place of the original's
+    #[arg(value_name = "IMAGE")]
+    pub image: Option<String>,
+    /// Remove the original
+    #[arg(long)]
+    pub destroy: bool,
+    /// Remove the original also if it runs
+    #[arg(short, long)]
+    pub force: bool,
+    /// Name of the new one
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Put the new one into a pod
+    #[arg(long, value_name = "POD")]
+    pub pod: Option<String>,
+    /// Start the new one
+    #[arg(long)]
+    pub run: bool,
+    /// What it may use, in place of what the original may.
+    #[command(flatten)]
+    pub resources: super::ResourceOptions,
+}
+
 /// `attach`
 #[derive(Debug, Args)]
 pub struct AttachArgs {

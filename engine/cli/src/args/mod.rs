@@ -39,9 +39,9 @@ pub use artifact::{
 };
 pub use complete::{Candidate, CompleteArgs, CompletionArgs, Named, Next, next as next_word, starting_with};
 pub use container::{
-    AttachArgs, Chosen, CleanupArgs, ExecArgs, HealthcheckRunArgs, ImagePruneArgs, InitArgs, KillArgs,
-    LogsArgs, Passing, PauseArgs, PortArgs, PruneArgs, PsArgs, PsSort, RenameArgs, RestartArgs, RmArgs,
-    StartArgs, StatsArgs, StopArgs, TopArgs, UpdateArgs, WaitArgs,
+    AttachArgs, Chosen, CleanupArgs, ContainerCloneArgs, ExecArgs, HealthcheckRunArgs, ImagePruneArgs,
+    InitArgs, KillArgs, LogsArgs, Passing, PauseArgs, PortArgs, PruneArgs, PsArgs, PsSort, RenameArgs,
+    RestartArgs, RmArgs, StartArgs, StatsArgs, StopArgs, TopArgs, UpdateArgs, WaitArgs,
 };
 pub use doctor::DoctorArgs;
 pub use error::ArgsError;
@@ -63,8 +63,8 @@ pub use network::{
 pub use objects::{ExistsArgs, InspectArgs, InspectContainersArgs, InspectType};
 pub use options::{Opt, Options};
 pub use pod::{
-    ChosenPods, PodCreateArgs, PodInspectArgs, PodKillArgs, PodLogsArgs, PodPruneArgs, PodPsArgs, PodRmArgs,
-    PodSort, PodStartArgs, PodStatsArgs, PodStopArgs, PodTopArgs, PodsArgs,
+    ChosenPods, PodCloneArgs, PodCreateArgs, PodInspectArgs, PodKillArgs, PodLogsArgs, PodPruneArgs,
+    PodPsArgs, PodRmArgs, PodSort, PodStartArgs, PodStatsArgs, PodStopArgs, PodTopArgs, PodsArgs,
 };
 pub use quadlet::{
     FaultFormat, QuadletAdoptArgs, QuadletApplyArgs, QuadletCheckArgs, QuadletConvertArgs,
@@ -211,6 +211,10 @@ pub enum Command {
     QuadletRm(QuadletRmArgs),
     /// `quadlet wait-network`
     QuadletWaitNetwork(QuadletWaitNetworkArgs),
+    /// `container clone`
+    ContainerClone(Box<ContainerCloneArgs>),
+    /// `pod clone`
+    PodClone(Box<PodCloneArgs>),
     /// `pod create`
     PodCreate(Box<PodCreateArgs>),
     /// `pod exists`

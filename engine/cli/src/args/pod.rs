@@ -144,9 +144,9 @@ pub struct PodCreateArgs {
     /// no-new-privileges, seccomp=…, mask=…, unmask=…, label=…, apparmor=…
     #[arg(long, value_name = "OPTION")]
     pub security_opt: Vec<String>,
-    /// Namespaces that the containers share: cgroup, ipc, net, pid, user, uts, or none
-    #[arg(long, value_name = "NAMESPACE,...", default_value = "ipc,net,uts")]
-    pub share: String,
+    /// Namespaces that the containers share: cgroup, ipc, net, pid, user, uts, or none; the default is ipc,net,uts
+    #[arg(long, value_name = "NAMESPACE,...")]
+    pub share: Option<String>,
     /// Put the containers into a slice of the pod's; the default is true
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub share_parent: Option<bool>,
@@ -180,6 +180,23 @@ pub struct PodCreateArgs {
     /// Mount what other containers mount, in all containers
     #[arg(long, value_name = "CONTAINER[:OPTION,...]")]
     pub volumes_from: Vec<String>,
+}
+
+/// `pod clone`
+#[derive(Debug, Args)]
+pub struct PodCloneArgs {
+    /// Name or id of the pod that the new one is like
+    #[arg(value_name = "POD")]
+    pub pod: String,
+    /// Remove the original, with its containers
+    #[arg(long)]
+    pub destroy: bool,
+    /// Start the new pod
+    #[arg(long)]
+    pub start: bool,
+    /// What is to be another way than the original's
+    #[command(flatten)]
+    pub options: PodCreateArgs,
 }
 
 /// `pod ps`

@@ -32,7 +32,6 @@ const GROUPED: &[Refused] = &[
         ),
     ),
     ("container checkpoint", LATER_CHECKPOINT),
-    ("container clone", Some("`pontoon inspect` tells its options (CreateCommand)")),
     ("container restore", LATER_CHECKPOINT),
     ("container runlabel", Some("`pontoon image inspect` shows the label; run its command yourself")),
     ("generate kube", LATER_KUBE),
@@ -44,7 +43,6 @@ const GROUPED: &[Refused] = &[
     ("image search", Some("`skopeo list-tags` and the registry's own page search")),
     ("image sign", Some("signing comes with `push`")),
     ("image trust", Some("edit /etc/containers/policy.json, which is honoured")),
-    ("pod clone", Some("`pontoon pod inspect` tells its options (CreateCommand)")),
     ("system connection", NO_REMOTE),
     ("system service", NO_SERVICE),
 ];
@@ -128,6 +126,15 @@ const CONTAINER: &[Refused] = &[
 /// Options of the other commands.
 const OTHERS: &[(&str, &[Refused])] = &[
     ("artifact pull", &[("--decryption-key", ENCRYPTED)]),
+    (
+        "container clone",
+        &[
+            ("--cpu-rt-period", VERSION_1),
+            ("--cpu-rt-runtime", VERSION_1),
+            ("--memory-swappiness", VERSION_1),
+        ],
+    ),
+    ("pod clone", &[("--infra-command", OWN_INFRA), ("--infra-image", OWN_INFRA)]),
     ("pod create", &[("--infra-command", OWN_INFRA), ("--infra-image", OWN_INFRA)]),
     ("pull", &[("--decryption-key", ENCRYPTED)]),
     ("import", &[("--signature-policy", POLICY)]),

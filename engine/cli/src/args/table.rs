@@ -201,6 +201,13 @@ pub(super) const ENTRIES: &[Entry] = &[
     row!("info", "Tell about the host and the store", "[options]", InfoArgs, Command::Info),
     row!("version", "Tell the version", "[options]", VersionArgs, Command::Version),
     row!(
+        "container clone",
+        "Make a container that is like another one",
+        "[options] CONTAINER [NAME [IMAGE]]",
+        ContainerCloneArgs,
+        |args| { Command::ContainerClone(Box::new(args)) }
+    ),
+    row!(
         "container exists",
         "Tell by the exit code whether a container exists",
         "CONTAINER",
@@ -300,6 +307,9 @@ pub(super) const ENTRIES: &[Entry] = &[
         InspectImagesArgs,
         Command::ImageInspect
     ),
+    row!("pod clone", "Make a pod that is like another one", "[options] POD [NAME]", PodCloneArgs, |args| {
+        Command::PodClone(Box::new(args))
+    }),
     row!("pod create", "Make a pod", "[options] [NAME]", PodCreateArgs, |args| {
         Command::PodCreate(Box::new(args))
     }),

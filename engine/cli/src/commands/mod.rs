@@ -5,6 +5,7 @@ mod attach;
 mod auto_update;
 mod changes;
 mod cleanup;
+mod clone;
 mod commit;
 mod complete;
 mod control;
@@ -169,6 +170,8 @@ fn starts_processes(command: &Command) -> bool {
             | Command::Export(_)
             | Command::Commit(_)
             | Command::PodStart(_)
+            | Command::ContainerClone(_)
+            | Command::PodClone(_)
             | Command::PodRestart(_)
     )
 }
@@ -353,6 +356,8 @@ pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failur
         Command::SecretInspect(args) => secret::inspect(&context, &args),
         Command::SecretLs(args) => secret::list(&context, &args),
         Command::SecretRm(args) => secret::remove(&context, &args),
+        Command::ContainerClone(args) => clone::container(&context, &args),
+        Command::PodClone(args) => clone::pod(&context, &args),
         Command::Update(args) => update::update(&context, &args),
         Command::VolumeExport(args) => volume_archive::export(&context, &args),
         Command::VolumeImport(args) => volume_archive::import(&context, &args),

@@ -7,6 +7,8 @@ use super::error::Fault;
 use super::{Host, Lowered, OptionError, labels, lower, modes, names, resources};
 use crate::args::{ContainerOptions, PodCreateArgs, ResourceOptions};
 
+/// What the containers of a pod share for which nothing is said.
+const USUAL: &str = "ipc,net,uts";
 /// Before the name of a pod that is to be made.
 const NEW: &str = "new:";
 
@@ -139,7 +141,7 @@ pub fn read(
         replace: args.replace,
         id_file: args.pod_id_file.clone(),
         labels: labels::read_labels(&args.label, &args.label_file)?,
-        shared: if infra.is_some() { shared(&args.share)? } else { Vec::new() },
+        shared: if infra.is_some() { shared(args.share.as_deref().unwrap_or(USUAL))? } else { Vec::new() },
         share_parent,
         cgroup_parent: cgroup_parent.transpose()?,
         resources: resources::read(&limits)?,
@@ -303,7 +305,7 @@ mod tests {
     use super::*;
 
     fn args() -> PodCreateArgs {
-        PodCreateArgs { share: "ipc,net,uts".to_owned(), ..Default::default() }
+        PodCreateArgs::default()
     }
 
     fn pod(args: &PodCreateArgs) -> Result<PodRequest, OptionError> {

@@ -4,6 +4,7 @@
 //! decided in [`member`], what a pod is doing in [`state`], both without looking at anything.
 
 mod create;
+pub mod duplicate;
 mod list;
 pub mod member;
 mod record;

@@ -32,7 +32,7 @@ pub fn start(context: &Context, args: &PodStartArgs) -> Result<ExitStatus, Failu
 
 /// Starts what of a pod does not run: the infra container, then those that prepare the pod, one after the other and each to
 /// its end, then all others.
-fn start_pod(context: &Context, store: &Store, pod: &PodSummary) -> Result<(), Failure> {
+pub fn start_pod(context: &Context, store: &Store, pod: &PodSummary) -> Result<(), Failure> {
     let cannot = |err: Failure| err.while_doing(format!("cannot start pod `{}`", pod.record.name));
     if let Some(infra) = pod.infra().filter(|it| !it.status.is_alive()) {
         start_detached(context, store, &infra.record.name).map_err(cannot)?;
