@@ -26,6 +26,11 @@ const MEMORY: &str = "2G";
 /// How long a command may take there.
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// Debian's kernel of this kind has nf_tables without the family `inet`, so that bridges have no rules: root's containers, too, are
+/// connected by pasta.
+const ROOTS_NETWORK: &str = "mkdir -p /etc/containers/containers.conf.d && \
+    printf '[containers]\\nnetns=\"pasta\"\\n' >/etc/containers/containers.conf.d/network.conf && sync";
+
 /// A machine with a disk and a serial line. Dropping it cuts its power and removes what changed on the disk.
 #[derive(Debug)]
 pub struct Uml {
@@ -57,6 +62,9 @@ impl Uml {
         disk::furnish(&run.join("furniture"));
         let mut uml = Self { run, kernel, disk, power: None };
         uml.start();
+        if !stage::is_original() {
+            uml.root(ROOTS_NETWORK).ok();
+        }
         // Of what is installed now, the managers read nothing when they started.
         uml.root("systemctl daemon-reload").ok();
         uml.alice("systemctl --user daemon-reload").ok();

@@ -35,6 +35,12 @@ impl NftError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Missing(missing) => Some(missing.hint()),
+            // Of an unknown family or statement the kernel says one or the other.
+            Self::Refused(words) if words.contains("not supported") || words.contains("No such file") => Some(
+                "the kernel must have nf_tables with the family inet (CONFIG_NF_TABLES_INET, NFT_FIB_INET, NFT_SOCKET, NFT_MASQ); \
+                 --network pasta does without"
+                    .to_owned(),
+            ),
             Self::Run { .. } | Self::Refused(_) => None,
         }
     }
