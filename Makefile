@@ -58,6 +58,8 @@ install: $(if $(NOBUILD),,build)
 	ln -sf ../pontoon-network.socket $(unitdir)/user/sockets.target.wants/
 	ln -sf ../pontoon-network.socket $(unitdir)/system/sockets.target.wants/
 	install -D -m 644 -t $(mandir)/man5 packaging/man/pontoon-quadlet.5
+	install -D -m 644 -t $(mandir)/man1 packaging/man/pontoon-generate.1 packaging/man/pontoon-generate-quadlet.1 \
+	    packaging/man/pontoon-generate-systemd.1
 	for pair in bash:bash-completion/completions/pontoon zsh:zsh/site-functions/_pontoon fish:fish/vendor_completions.d/pontoon.fish; do \
 	    install -d $(sharedir)/$$(dirname $${pair#*:}) && \
 	    $(STATIC)/pontoon completion $${pair%%:*} >$(sharedir)/$${pair#*:} && chmod 644 $(sharedir)/$${pair#*:} || exit 1; \
@@ -73,6 +75,7 @@ uninstall:
 	rm -f $(unitdir)/user/default.target.wants/pontoon-restart.service
 	rm -f $(unitdir)/system/multi-user.target.wants/pontoon-restart.service
 	rm -f $(unitdir)/user/sockets.target.wants/pontoon-network.socket $(unitdir)/system/sockets.target.wants/pontoon-network.socket
+	rm -f $(mandir)/man1/pontoon-generate.1 $(mandir)/man1/pontoon-generate-quadlet.1 $(mandir)/man1/pontoon-generate-systemd.1
 	rm -f $(mandir)/man5/pontoon-quadlet.5 $(sharedir)/bash-completion/completions/pontoon
 	rm -f $(sharedir)/zsh/site-functions/_pontoon $(sharedir)/fish/vendor_completions.d/pontoon.fish
 

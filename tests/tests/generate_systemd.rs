@@ -82,6 +82,31 @@ fn a_container_becomes_a_service_that_comes_back_and_outlives_the_session() {
     forget(host, "dave", "container-gweb.service");
 }
 
+/// Services that Podman has written have no `Delegate=`.
+#[test]
+fn a_service_of_podman_s_own_runs() {
+    let _alone = alone();
+    let host = host_with_busybox();
+    let alice = Manager::of(host, "alice");
+    host.alice(&format!("pontoon create --name gtheirs --network none {B} {SLEEPER}")).ok();
+    generate(host, "alice", "--new --name gtheirs");
+    host.alice(&format!("sed -i /^Delegate=/d {UNITS}/container-gtheirs.service && pontoon rm gtheirs")).ok();
+    alice.reload();
+    alice.start("container-gtheirs");
+    let first = show(host, "alice", "gtheirs", ".Id");
+    assert_eq!(alice.property("container-gtheirs", "SubState"), "running");
+    host.alice("pontoon kill gtheirs").ok();
+    wait::until_true("another container of the service's", || {
+        let id = host.alice("pontoon inspect --format '{{.Id}} {{.State.Running}}' gtheirs");
+        id.code == 0 && !id.stdout.contains(&first) && id.stdout.contains("true")
+    });
+    alice.until_property("container-gtheirs", "SubState", "running");
+    alice.stop("container-gtheirs");
+    assert_eq!(alice.property("container-gtheirs", "Result"), "success");
+    host.alice("pontoon container exists gtheirs").fails(1);
+    forget(host, "alice", "container-gtheirs.service");
+}
+
 #[test]
 fn a_service_watches_a_container_that_is_there() {
     let _alone = alone();

@@ -256,6 +256,16 @@ pub fn is_main_process(host: &Host) -> bool {
         && is_delegated()
 }
 
+/// Whether the service manager watches this very process, in a group that is not ours to divide: a service without `Delegate=`,
+/// as Podman's `generate systemd` writes them. The supervisor is in a scope then, and the manager takes no word from there (from
+/// root's alone), so it has to go on seeing us.
+#[must_use]
+pub fn is_watched(host: &Host) -> bool {
+    host.variable("SYSTEMD_EXEC_PID").and_then(|it| it.parse().ok()) == Some(std::process::id())
+        && host.variable("NOTIFY_SOCKET").is_some()
+        && !is_delegated()
+}
+
 /// Becomes the supervisor: the same process goes on under its program. Comes back only with an error. What the user should
 /// know about the plan goes to `warn`.
 ///

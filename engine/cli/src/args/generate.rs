@@ -1,5 +1,7 @@
 //! Commands that write unit files for what is there.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 /// `generate systemd`
@@ -59,6 +61,27 @@ pub struct GenerateSystemdArgs {
     /// Units that are started with these
     #[arg(long, value_name = "UNIT")]
     pub wants: Vec<String>,
+}
+
+/// `generate quadlet`
+#[derive(Debug, Args)]
+pub struct GenerateQuadletArgs {
+    /// Write files into the current directory and print their names
+    #[arg(short, long, conflicts_with = "output")]
+    pub files: bool,
+    /// `json`
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<GenerateFormat>,
+    /// Write files into this directory and print their names
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Take the place of files that are there
+    #[arg(long)]
+    pub replace: bool,
+    // One list, so that nothing of a command line is taken for an option of ours.
+    /// Containers, pods, volumes and networks by name, or a command line that makes one
+    #[arg(value_name = "NAME...|COMMAND", required = true, num_args = 1.., trailing_var_arg = true)]
+    pub words: Vec<String>,
 }
 
 /// `--format`

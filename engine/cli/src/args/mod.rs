@@ -49,7 +49,7 @@ pub use files::{
     CommitArgs, CpArgs, DiffArgs, ExportArgs, ImageMountArgs, ImageUnmountArgs, MountArgs, UnmountArgs,
 };
 pub(crate) use flags::split_list;
-pub use generate::{GenerateFormat, GenerateSystemdArgs};
+pub use generate::{GenerateFormat, GenerateQuadletArgs, GenerateSystemdArgs};
 pub use global::{EventsBackend, GlobalOptions, LogLevel};
 pub use image::{
     HistoryArgs, ImageSort, ImageTreeArgs, ImagesArgs, ImportArgs, InspectImagesArgs, LoadArgs, PullArgs,
@@ -101,6 +101,8 @@ pub struct Invocation {
 /// The commands.
 #[derive(Debug)]
 pub enum Command {
+    /// `generate quadlet`
+    GenerateQuadlet(GenerateQuadletArgs),
     /// `generate systemd`
     GenerateSystemd(Box<GenerateSystemdArgs>),
     /// `run`

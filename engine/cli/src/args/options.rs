@@ -18,6 +18,8 @@ pub struct Opt {
     pub name: String,
     /// Whether the next word is its value, where none is in the word itself.
     pub wants_value: bool,
+    /// Whether a second one adds to the first, in place of overriding it.
+    pub repeats: bool,
     /// Whether it may stand before the command.
     pub is_global: bool,
 }
@@ -56,7 +58,8 @@ impl Options {
             let takes = arg.get_action().takes_values();
             let least = arg.get_num_args().map_or(1, |range| range.min_values());
             let wants_value = takes && least > 0;
-            let option = Opt { name: name.to_owned(), wants_value, is_global };
+            let repeats = matches!(arg.get_action(), clap::ArgAction::Append);
+            let option = Opt { name: name.to_owned(), wants_value, repeats, is_global };
             for spelling in arg
                 .get_long_and_visible_aliases()
                 .unwrap_or_default()

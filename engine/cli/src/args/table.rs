@@ -76,6 +76,13 @@ pub(super) const ENTRIES: &[Entry] = &[
         |args| { Command::Create(Box::new(args)) }
     ),
     row!(
+        "generate quadlet",
+        "Write unit files for what is there, or for a command line",
+        "[options] NAME...|COMMAND",
+        GenerateQuadletArgs,
+        Command::GenerateQuadlet
+    ),
+    row!(
         "generate systemd",
         "Write services for a container or a pod",
         "[options] CONTAINER|POD",

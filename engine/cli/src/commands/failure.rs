@@ -95,6 +95,7 @@ explained!(
     pontoon_cli::containers_conf::ConfError,
     pontoon_cli::detach_keys::KeysError,
     pontoon_cli::format::TemplateError,
+    pontoon_cli::generate::quadlet::QuadletError,
     pontoon_cli::generate::systemd::GenerateError,
     pontoon_cli::run_options::OptionError,
     pontoon_lifecycle::artifact::AddError,

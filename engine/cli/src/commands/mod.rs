@@ -220,6 +220,7 @@ fn tells_events(command: &Command) -> bool {
             | Command::PodTop(_)
             | Command::Doctor(_)
             | Command::Tree(_)
+            | Command::GenerateQuadlet(_)
             | Command::GenerateSystemd(_)
             | Command::Version(_)
             | Command::Complete(_)
@@ -253,6 +254,7 @@ pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failur
         return Err(Failure::new("containers are not run from inside `unshare`", Some(hint)));
     }
     match invocation.command {
+        Command::GenerateQuadlet(args) => generate::quadlet(&context, &args),
         Command::GenerateSystemd(args) => generate::systemd(&context, &args),
         Command::Run(args) => run::run(&context, *args),
         Command::Create(args) => run::create(&context, *args),

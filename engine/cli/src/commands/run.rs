@@ -124,6 +124,9 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
     }
     if args.detach {
         output::line(&id)?;
+        if tells_itself && start::is_watched(&context.host) {
+            return foreground::attend(&store, &id, started, false, true, keys);
+        }
         return Ok(ExitStatus::Success);
     }
     if attached == Some([true, false, false]) {

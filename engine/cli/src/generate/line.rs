@@ -20,6 +20,10 @@ pub struct Given {
     pub name: String,
     /// Its value; a switch that stands alone has none.
     pub value: Option<String>,
+    /// Whether it is no switch.
+    pub wants_value: bool,
+    /// Whether a second one adds to the first, in place of overriding it.
+    pub repeats: bool,
     /// Whether it may stand before the command.
     pub is_global: bool,
 }
@@ -182,6 +186,8 @@ fn one(word: &str, options: &Options) -> Result<(Vec<Given>, bool), LineError> {
     let given = |option: &Opt, value: Option<&str>| Given {
         name: option.name.clone(),
         value: value.map(str::to_owned),
+        wants_value: option.wants_value,
+        repeats: option.repeats,
         is_global: option.is_global,
     };
     if let Some(long) = word.strip_prefix("--") {

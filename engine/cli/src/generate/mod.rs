@@ -5,4 +5,5 @@
 //! very words that were said, whatever is in them.
 
 pub mod line;
+pub mod quadlet;
 pub mod systemd;

@@ -1,6 +1,10 @@
 //! `generate …`: unit files for what is there.
 
 mod engine;
+mod files;
+mod quadlet;
+mod quadlet_subjects;
 mod systemd;
 
+pub use quadlet::quadlet;
 pub use systemd::systemd;

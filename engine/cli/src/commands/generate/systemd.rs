@@ -1,7 +1,6 @@
 //! `generate systemd`.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use pontoon_cli::args::{GenerateFormat, GenerateSystemdArgs, PODMAN};
@@ -20,7 +19,7 @@ use pontoon_storage::Store;
 
 use super::super::control::is_missing;
 use super::super::{Context, Failure};
-use super::engine;
+use super::{engine, files};
 
 /// Seconds until a container is killed that does not stop, if nothing else is said.
 const PATIENCE: u32 = 10;
@@ -163,37 +162,22 @@ fn warn_of_restart(record: &ContainerRecord, wishes: &Wishes) {
 }
 
 /// Prints texts or writes files.
-fn print(args: &GenerateSystemdArgs, files: &[UnitFile]) -> Result<(), Failure> {
+fn print(args: &GenerateSystemdArgs, made: &[UnitFile]) -> Result<(), Failure> {
     let shown: Vec<String> = match args.files {
-        true => files.iter().map(write).collect::<Result<_, _>>()?,
-        false => files.iter().map(|it| it.text.clone()).collect(),
+        true => {
+            let write = |it: &UnitFile| files::write(Path::new(&format!("{}.service", it.name)), &it.text);
+            made.iter().map(write).collect::<Result<_, _>>()?
+        }
+        false => made.iter().map(|it| it.text.clone()).collect(),
     };
     match args.format {
         Some(GenerateFormat::Json) => {
             let object: BTreeMap<&str, &String> =
-                files.iter().map(|it| it.name.as_str()).zip(&shown).collect();
+                made.iter().map(|it| it.name.as_str()).zip(&shown).collect();
             output::line(&pontoon_cli::format::json::pretty(&object, 1))?;
         }
         None if args.files => shown.iter().try_for_each(|path| output::line(path))?,
         None => output::out(&shown.concat())?,
     }
     Ok(())
-}
-
-/// Writes a service into the current directory and gives its path.
-fn write(file: &UnitFile) -> Result<String, Failure> {
-    let path = std::path::absolute(format!("{}.service", file.name))?;
-    replace(&path, &file.text)
-        .map_err(|err| Failure::from(err).while_doing(format!("cannot write `{}`", path.display())))?;
-    Ok(path.display().to_string())
-}
-
-/// Puts a whole file in the place of what is there.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}", std::process::id()));
-    let beside = path.with_file_name(name);
-    fs::write(&beside, text).and_then(|()| fs::rename(&beside, path)).inspect_err(|_| {
-        let _ = fs::remove_file(&beside);
-    })
 }
