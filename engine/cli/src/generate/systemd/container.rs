@@ -59,7 +59,8 @@ pub(super) fn of(
     let made_policy = made.as_ref().and_then(|it| it.restart);
     text.entry("Restart", policy.or(made_policy).unwrap_or("on-failure"));
     text.restart_sec(wishes);
-    if let Some(burst) = made.as_ref().and_then(|it| it.burst.as_ref()) {
+    // Of the container's policy, which another one has taken the place of, nothing is left.
+    if let Some(burst) = made.as_ref().and_then(|it| it.burst.as_ref()).filter(|_| policy.is_none()) {
         text.entry("StartLimitBurst", burst);
     }
     if let Some(seconds) = wishes.start_timeout {
