@@ -197,6 +197,20 @@ fn a_service_follows_its_image_and_comes_back_from_what_is_bad() {
     let none = updates.sh("pontoon rollback nothing").fails(125);
     assert!(none.stderr.contains("no unit `nothing.service`"), "{}", none.stderr);
 
+    // Without the way back what fails is what there is.
+    let last = publish(host, "app", "last", "exit 4");
+    let left = updates.run("--rollback=false").fails(125);
+    assert_eq!(left.text(), "app failed", "{left:?}");
+    assert_eq!(updates.sh(led).ok().text(), last);
+    let missing = updates.run("--authfile /gone").fails(125);
+    assert!(
+        missing.stderr.contains("--authfile") && missing.stderr.contains("no such file"),
+        "{}",
+        missing.stderr
+    );
+    updates.sh("pontoon rollback app").ok();
+    assert_eq!(updates.version("app"), "three");
+
     // An image that was removed meanwhile is fetched again by its digest.
     updates.sh(&format!("pontoon rollback app {one}")).ok();
     assert_eq!(updates.version("app"), "one");

@@ -66,6 +66,36 @@ fn a_directory_that_became_a_file_may_have_its_old_entries_marked_as_deleted() {
 }
 
 #[test]
+fn a_service_manager_is_told_how_far_a_pull_is() {
+    let host = host();
+    // What does not compress, so that the transfer has a length.
+    let mut state = 1_u32;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    })
+    .take(300_000)
+    .collect();
+    let reference = forge::image(host, "told", &[Tar::new().file("noise", 0o644, &noise).done()], "");
+    // What is not taken at once waits in the socket.
+    host.root("sysctl -q -w net.unix.max_dgram_qlen=512").ok();
+    let listener = "import os, socket, subprocess, sys\n\
+         path = os.environ['XDG_RUNTIME_DIR'] + '/told.sock'\n\
+         listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n\
+         listener.bind(path)\n\
+         listener.setblocking(False)\n\
+         code = subprocess.call(['pontoon', 'pull', '-q', sys.argv[1]], env=dict(os.environ, NOTIFY_SOCKET=path))\n\
+         os.unlink(path)\n\
+         try:\n    while True: print(listener.recv(4096).decode())\n\
+         except BlockingIOError: sys.exit(code)\n";
+    let told =
+        host.entry("alice").env("LISTENER", listener).sh(&format!("python3 -c \"$LISTENER\" {reference}"));
+    let told = told.ok();
+    assert!(told.stdout.contains("EXTEND_TIMEOUT_USEC="), "{}", told.stdout);
+    assert!(told.stdout.contains(&format!("STATUS=pulling {reference}: 100 %")), "{}", told.stdout);
+}
+
+#[test]
 fn docker_manifests_and_zstd_layers_are_understood() {
     let host = host();
     // skopeo compresses anew only what is not compressed.

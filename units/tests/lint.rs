@@ -52,6 +52,26 @@ fn files_that_are_not_there_are_told() {
 }
 
 #[test]
+fn times_that_do_not_go_together_are_told() {
+    container(
+        "[Service]\nTimeoutStopSec=5",
+        &[
+            "4: systemd kills the service after 5 s, while a container has 10 s to end where `StopTimeout=` says nothing",
+        ],
+    );
+    container("StopTimeout=3\n[Service]\nTimeoutStopSec=5", &[]);
+    container("[Service]\nTimeoutStopSec=1min", &[]);
+    let nobody = "nobody tells the watchdog that all is well, unless the image has a health check";
+    container("[Service]\nWatchdogSec=20", &[&format!("4: {nobody}")]);
+    container("Notify=yes\n[Service]\nWatchdogSec=20", &[]);
+    container(
+        "HealthCmd=true\n[Service]\nWatchdogSec=20",
+        &["5: the watchdog's 20 s are over before the next health check, 30 s after the last"],
+    );
+    container("HealthCmd=true\nHealthInterval=5s\n[Service]\nWatchdogSec=20", &[]);
+}
+
+#[test]
 fn what_belongs_to_the_pod_is_told() {
     container(
         "Pod=shop.pod\nPublishPort=8080:80\nNetwork=host\nTimezone=local",

@@ -24,7 +24,7 @@ mod pod;
 mod references;
 mod run_as;
 mod service;
-mod stop_time;
+pub(crate) mod stop_time;
 mod stub;
 mod userns;
 mod volume;

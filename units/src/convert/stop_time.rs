@@ -38,7 +38,7 @@ impl Work<'_> {
 }
 
 /// A time span of systemd.time(7), in whole seconds; `None` for `infinity`, 0 (which means the same here) and what is none.
-fn seconds(text: &str) -> Option<u64> {
+pub(crate) fn seconds(text: &str) -> Option<u64> {
     let mut micros: u64 = 0;
     let mut rest = text.trim();
     while !rest.is_empty() {

@@ -8,6 +8,7 @@ mod files;
 mod manager;
 mod network;
 mod secrets;
+mod times;
 mod users;
 
 use crate::convert::loaded::Loaded;
@@ -39,6 +40,7 @@ pub fn lint(sources: &[Source], settings: &Settings, world: &dyn World) -> Diagn
         manager::look(&mut lint);
         network::look(&mut lint);
         secrets::look(&mut lint);
+        times::look(&mut lint);
         users::look(&mut lint);
         all.append(faults);
     }

@@ -179,17 +179,24 @@ fn changes(
     named: &Named,
     wanted: Option<&str>,
 ) -> Result<BTreeMap<String, Change>, Failure> {
-    let mut changes = BTreeMap::new();
+    let mut now: BTreeMap<String, Version> = BTreeMap::new();
     for member in &named.meant {
-        let name = &member.container.record.request.image;
-        let from = running(store, member);
-        let Some(to) = named.record.earlier(name, &from.image, wanted) else { continue };
+        now.insert(member.container.record.request.image.clone(), running(store, member));
+    }
+    if now.is_empty() {
+        // Nothing of it is there, perhaps because it cannot run: it is what it ran last that it goes back from.
+        let last = named.record.images.iter().filter_map(|(name, it)| Some((name, it.good.last()?)));
+        now.extend(last.map(|(name, version)| (name.clone(), version.clone())));
+    }
+    let mut changes = BTreeMap::new();
+    for (name, from) in now {
+        let Some(to) = named.record.earlier(&name, &from.image, wanted) else { continue };
         if to.image == from.image {
             continue;
         }
         let to = Version { since: 0, why: String::new(), ..to.clone() };
-        image_of(context, store, name, &to, None)?;
-        changes.insert(name.clone(), Change { from, to });
+        image_of(context, store, &name, &to, None)?;
+        changes.insert(name, Change { from, to });
     }
     if changes.is_empty() {
         let text = match wanted {

@@ -44,8 +44,18 @@ pub(super) struct Images<'a> {
 }
 
 impl<'a> Images<'a> {
-    pub fn new(context: &'a Context, args: &'a AutoUpdateArgs) -> Self {
-        Self { context, args, clients: HashMap::new(), answers: HashMap::new() }
+    /// What the options name must be there, whether it will be needed or not.
+    pub fn new(context: &'a Context, args: &'a AutoUpdateArgs) -> Result<Self, Failure> {
+        let images = Self { context, args, clients: HashMap::new(), answers: HashMap::new() };
+        images.wishes(args.authfile.clone())?;
+        Ok(images)
+    }
+
+    /// How to speak with registries.
+    fn wishes(&self, authfile: Option<PathBuf>) -> Result<pull::Wishes, Failure> {
+        let tls_verify = self.args.tls_verify;
+        let registry = RegistryOptions { authfile, tls_verify, ..RegistryOptions::default() };
+        Ok(pull::Wishes::of(&PlatformOptions::default(), &registry, false)?)
     }
 
     pub fn context(&self) -> &'a Context {
@@ -120,12 +130,7 @@ impl<'a> Images<'a> {
             Newest::Local(image) => return Ok(image.clone()),
             Newest::Remote(digest) => digest,
         };
-        let registry = RegistryOptions {
-            authfile: task.authfile.clone().or_else(|| self.args.authfile.clone()),
-            tls_verify: self.args.tls_verify,
-            ..RegistryOptions::default()
-        };
-        let wishes = pull::Wishes::of(&PlatformOptions::default(), &registry, false)?;
+        let wishes = self.wishes(task.authfile.clone().or_else(|| self.args.authfile.clone()))?;
         fetch(self.context, store, name, digest.as_str(), &wishes)
     }
 }

@@ -34,7 +34,7 @@ pub fn auto_update(context: &Context, args: &AutoUpdateArgs) -> Result<ExitStatu
     let store = context.store()?;
     let (tasks, mut faults) = task::gather(&store)?;
     context.host.tell_of_other(Kind::System, Deed::AutoUpdate, "", "");
-    let mut images = Images::new(context, args);
+    let mut images = Images::new(context, args)?;
     let mut rows: Vec<Row> = Vec::new();
     for (unit, mut tasks) in tasks {
         let update = Update { store: &store, bus: &bus, unit: &unit, args };

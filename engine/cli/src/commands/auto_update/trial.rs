@@ -54,7 +54,6 @@ impl<'a> Ground<'a> {
         unit: &'a str,
         members: impl Iterator<Item = &'m Member>,
     ) -> Self {
-        let part = |it: &Member| (it.own_unit.clone(), it.container.record.request.image.clone());
         Self { store, bus, unit, parts: members.map(part).collect() }
     }
 
@@ -117,8 +116,14 @@ impl<'a> Ground<'a> {
     fn watch(&self, changes: &BTreeMap<String, Change>) -> Result<(), String> {
         let until = Instant::now() + PROBATION;
         let members = unit::members(self.store).map_err(|err| words(&err))?;
+        let mut parts = self.parts.clone();
+        if parts.is_empty() {
+            // Nothing ran before.
+            let of_unit = members.iter().filter(|it| it.unit == self.unit);
+            parts.extend(of_unit.map(part));
+        }
         let mut found = Vec::new();
-        for (own, image) in &self.parts {
+        for (own, image) in &parts {
             let is_it = |it: &&Member| it.own_unit == *own && it.container.record.request.image == *image;
             let member = members.iter().find(is_it).filter(|it| it.container.status.run().is_some());
             let record =
@@ -169,6 +174,10 @@ impl<'a> Ground<'a> {
             let _ = poll(&mut [], Some(&INTERVAL));
         }
     }
+}
+
+fn part(member: &Member) -> (String, String) {
+    (member.own_unit.clone(), member.container.record.request.image.clone())
 }
 
 /// Seconds since 1970.
