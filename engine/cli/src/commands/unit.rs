@@ -21,8 +21,8 @@ struct Named {
     unit: String,
     /// The containers that are meant: those of a pod's member alone, where that was named.
     meant: Vec<Member>,
-    /// All containers of the unit.
-    all: Vec<Member>,
+    /// The other containers of the unit.
+    others: Vec<Member>,
     record: UnitRecord,
 }
 
@@ -50,12 +50,12 @@ impl Named {
         }
         let (meant, others): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|it| unit == name || it.own_unit == name);
-        Ok(Self { unit, meant, all: others, record: record.unwrap_or_default() })
+        Ok(Self { unit, meant, others, record: record.unwrap_or_default() })
     }
 
     /// All containers of the unit.
     fn all(&self) -> impl Iterator<Item = &Member> {
-        self.meant.iter().chain(&self.all)
+        self.meant.iter().chain(&self.others)
     }
 }
 
@@ -150,7 +150,6 @@ pub fn rollback(context: &Context, args: &RollbackArgs) -> Result<ExitStatus, Fa
     let runs = named.all().filter(|it| it.container.status.run().is_some());
     let ground = Ground::of(&store, &bus, &unit, runs);
     let mut record = std::mem::take(&mut named.record);
-    // What is held is what it goes to; else the unit would not be let go.
     match ground.trial(&mut record, &changes, true)? {
         Verdict::Well => {}
         Verdict::Undone(why) => {

@@ -44,9 +44,40 @@ pub fn text(rows: &[Row], format: Option<&str>) -> Result<String, TemplateError>
     if is_json(format) {
         return Ok(format!("{}\n", json::pretty(&to_value(rows), 4)));
     }
-    if rows.is_empty() && format.is_none() {
-        return Ok(String::new());
-    }
     let usual = "table {{.Unit}}\t{{.Container}}\t{{.Image}}\t{{.Policy}}\t{{.Updated}}";
     render_list(format.unwrap_or(usual), rows, HEADINGS, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row() -> Row {
+        Row {
+            unit: "app.service".to_owned(),
+            container: "c2b4c963d2d3 (app)".to_owned(),
+            container_name: "app".to_owned(),
+            container_id: "c2b4c963d2d3e444".to_owned(),
+            image: "localhost:5000/app:latest".to_owned(),
+            policy: "registry",
+            updated: "rolled back",
+        }
+    }
+
+    #[test]
+    fn updates_are_shown_as_podman_shows_them() {
+        assert_eq!(
+            text(&[row()], None).unwrap(),
+            "UNIT         CONTAINER           IMAGE                      POLICY      UPDATED\n\
+             app.service  c2b4c963d2d3 (app)  localhost:5000/app:latest  registry    rolled back\n"
+        );
+        assert_eq!(
+            text(&[row()], Some("{{.ContainerID}} {{.Updated}}")).unwrap(),
+            "c2b4c963d2d3e444 rolled back\n"
+        );
+        assert_eq!(text(&[], Some("json")).unwrap(), "[]\n");
+        let json = text(&[row()], Some("json")).unwrap();
+        assert!(json.contains("        \"ContainerID\": \"c2b4c963d2d3e444\",\n"), "{json}");
+        assert!(text(&[], None).unwrap().starts_with("UNIT"));
+    }
 }

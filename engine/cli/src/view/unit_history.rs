@@ -50,3 +50,32 @@ pub fn text(rows: &[Row], format: Option<&str>, quiet: bool) -> Result<String, T
     let usual = "table {{.State}}\t{{.Since}}\t{{.Image}}\t{{.Digest}}\t{{.Reason}}";
     render_list(format.unwrap_or(usual), rows, HEADINGS, false)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_shown_with_what_became_of_them() {
+        let row = Row {
+            digest: "sha256:12".to_owned(),
+            image: "localhost:5000/app:latest".to_owned(),
+            image_id: "34".to_owned(),
+            since: "2026-11-27T21:30:00Z".to_owned(),
+            state: "bad",
+            reason: "container `app` has ended".to_owned(),
+            pinned: false,
+        };
+        let rows = [row];
+        assert_eq!(
+            text(&rows, None, false).unwrap(),
+            "STATE       SINCE                 IMAGE                      DIGEST      REASON\n\
+             bad         2026-11-27T21:30:00Z  localhost:5000/app:latest  sha256:12   container `app` has ended\n"
+        );
+        assert_eq!(text(&rows, None, true).unwrap(), "sha256:12\n");
+        assert_eq!(
+            text(&rows, Some("{{.State}} {{.ImageID}} {{.Pinned}}"), false).unwrap(),
+            "bad 34 false\n"
+        );
+    }
+}

@@ -156,7 +156,9 @@ pub(super) fn gather(store: &Store) -> Result<(Units, Vec<Failure>), Failure> {
             faults.push(Failure::new(text, Some(hint)));
             continue;
         }
-        let authfile = labels.get(AUTHFILE).map(PathBuf::from);
+        // Of the container's own labels alone: which of our files are read is no business of an image's.
+        let own = &member.container.record.request.labels;
+        let authfile = own.iter().find(|(name, _)| name == AUTHFILE).map(|(_, path)| PathBuf::from(path));
         let unit = member.unit.clone();
         let task = Task { member, policy, authfile, outcome: Outcome::NotUpdated };
         tasks.entry(unit).or_default().push(task);
