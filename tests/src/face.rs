@@ -22,7 +22,14 @@ pub fn run(words: &[&str]) -> i32 {
     match words {
         ["prepare", rest @ ..] => {
             root::provide(Kind::Product);
-            image::provide(&[image::BUSYBOX, image::NGINX, image::MARIADB, image::WORDPRESS]);
+            image::provide(&[
+                image::BUSYBOX,
+                image::NGINX,
+                image::MARIADB,
+                image::WORDPRESS,
+                image::HTTPD,
+                image::VSFTPD,
+            ]);
             Uml::prepare();
             if rest.contains(&"podman") {
                 root::provide(Kind::WithPodman);

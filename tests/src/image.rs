@@ -34,6 +34,11 @@ pub const MARIADB: Image =
 /// A program for web pages, and the web server before it.
 pub const WORDPRESS: Image =
     Image { name: "wordpress", script: include_str!("../images/wordpress.sh"), on_debian: true };
+/// Another web server.
+pub const HTTPD: Image = Image { name: "httpd", script: include_str!("../images/httpd.sh"), on_debian: true };
+/// A server for files.
+pub const VSFTPD: Image =
+    Image { name: "vsftpd", script: include_str!("../images/vsftpd.sh"), on_debian: true };
 /// More than 300 MB in several layers.
 pub const BIG: Image = Image { name: "big", script: include_str!("../images/big.sh"), on_debian: true };
 
