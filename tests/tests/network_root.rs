@@ -5,7 +5,8 @@
 use std::sync::OnceLock;
 
 use pontoon_tests::network::{HOST_V4, HOST_V6, OUTSIDE_V4};
-use pontoon_tests::{B, Output, TestHost, alone, wait};
+use pontoon_tests::shared::host_with_podman;
+use pontoon_tests::{B, Output, TestHost, alone, stage, wait};
 
 /// The host, with busybox pulled by root, and beyond the cable somebody who tells each client its address.
 fn host() -> &'static TestHost {
@@ -84,6 +85,12 @@ fn who_asks_for_nothing_is_on_the_default_network() {
     ask_from_outside(HOST_V4, 8700).ok().prints(OUTSIDE_V4);
     silent(&ask_from_outside(HOST_V4, 8701));
     root("nc -N -w 2 127.0.0.1 8701 </dev/null").ok().prints("10.88.0.1");
+    // The packet filter leads them there by itself, so that they outlive the unit's processes.
+    let led = || root("nft get element inet pontoon ports4 '{ 8700 }'");
+    led().ok().says(&format!("{own} . 80"));
+    root("systemctl kill -s KILL pontoon-network.service").ok();
+    wait::until_true("the port", || ask_from_outside(HOST_V4, 8700).text() == OUTSIDE_V4);
+    wait::until_true("the rule", || led().code == 0);
     // Out by the host's address, and to the host by its names and addresses.
     ask("plain", OUTSIDE_V4, 8085).ok().prints(HOST_V4);
     root("systemctl is-active -q listener || systemd-run -q --unit=listener /srv/payload peer 8086").ok();
@@ -111,6 +118,7 @@ fn who_asks_for_nothing_is_on_the_default_network() {
     root("pontoon run --rm --pod plains $B ip addr show eth0").ok().says("10.88.");
     root("pontoon pod rm -f plains && pontoon rm -f -t 0 plain").ok();
     silent(&ask_from_outside(HOST_V4, 8700));
+    led().fails(1);
 }
 
 #[test]
@@ -120,7 +128,7 @@ fn the_default_network_is_what_containers_conf_says() {
     host().write("root", "/root/corp.conf", conf);
     let with = |words: &str| root(&format!("CONTAINERS_CONF=/root/corp.conf pontoon {words}"));
     with("network ls --format '{{.Name}}'").ok().says("corp");
-    with("run --rm $B ip addr show eth0").ok().says("10.177.0.");
+    with("run --rm $B ip addr show eth0").ok().says("10.177.128.");
     with("network rm corp").fails(125).warns("cannot be removed");
 }
 
@@ -251,4 +259,35 @@ fn a_bridge_that_somebody_else_keeps_stays_as_it_is() {
     });
     root("ip -o -4 addr show theirs0").ok().says("10.46.0.1/24");
     root("ip link del theirs0").ok();
+}
+
+#[test]
+fn podmans_containers_on_the_same_bridge_are_left_alone() {
+    let host = host_with_podman();
+    host.copy_in(&stage::payload(), "/srv/payload");
+    let sh = |script: &str| host.entry("root").env("B", B).sh(script);
+    let here = |address: &str| sh(&format!("nc -N -w 2 {address} 80 </dev/null"));
+    for engine in ["podman", "pontoon"] {
+        sh(&format!(
+            "{engine} pull -q $B && {engine} run -d --name both --stop-timeout 0 -v /srv/payload:/payload:ro $B /payload peer 80"
+        ))
+        .ok();
+    }
+    let of = |engine: &str| {
+        sh(&format!("{engine} inspect --format '{{{{.NetworkSettings.IPAddress}}}}' both"))
+            .ok()
+            .text()
+            .to_owned()
+    };
+    let (theirs, ours) = (of("podman"), of("pontoon"));
+    assert_ne!(theirs, ours);
+    for address in [&theirs, &ours] {
+        wait::until_true("an answer", || here(address).text() == "10.88.0.1");
+    }
+    sh("pontoon rm -f -t 0 both").ok();
+    wait::until_true("the unit to end", || {
+        sh("systemctl is-active pontoon-network.service").text() == "inactive"
+    });
+    here(&theirs).ok().prints("10.88.0.1");
+    sh("podman rm -f -t 0 both").ok();
 }

@@ -64,7 +64,8 @@ impl PortError {
             }
             Self::Privileged { port, .. } => format!(
                 "publish a port from {} on, or let users have it: sysctl -w net.ipv4.ip_unprivileged_port_start={port} \
-                 (and a line in /etc/sysctl.d/ to keep it)",
+                 (and a line in /etc/sysctl.d/ to keep it); or let a .socket unit of the system's listen there, whose service takes \
+                 the socket over from systemd",
                 unprivileged_start()
             ),
             Self::NoSuchAddress { .. } => "`ip addr` lists the host's addresses".to_owned(),

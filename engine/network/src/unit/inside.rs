@@ -20,13 +20,14 @@ use pontoon_rootless::userns::become_root;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, getsockname, listen, socket_with, sockopt};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::links::{self, Pair, Upper};
 use super::netlink::Socket;
 use super::nft::{Nft, NftError};
 use super::order::{Answer, Order, Plug, Reach};
+use super::ports::Ports;
 use super::rules;
 
 /// Why something could not be done.
@@ -123,6 +124,8 @@ struct Inside {
     is_own: bool,
     /// Carries on what comes to published ports.
     forwarder: Forwarder,
+    /// What of that the packet filter does by itself.
+    ports: Ports,
 }
 
 const ORDERS: u64 = 0;
@@ -147,7 +150,8 @@ pub fn run(orders: &OwnedFd, user: Option<(OwnedFd, bool)>, network: Option<Owne
     // The first word: where we are.
     packet::send(orders, &Answer::Done, &[home.as_fd()])?;
     let forwarder = Forwarder::new(Limits::of_process())?;
-    let mut inside = Inside { socket: Socket::open()?, home, is_own, forwarder };
+    let mut inside = Inside { socket: Socket::open()?, home, is_own, forwarder, ports: Ports::default() };
+    inside.forget_ports();
     let set = epoll::create(CreateFlags::CLOEXEC)?;
     epoll::add(&set, orders, EventData::new_u64(ORDERS), EventFlags::IN)?;
     epoll::add(&set, &inside.forwarder, EventData::new_u64(FORWARDER), EventFlags::IN)?;
@@ -187,11 +191,13 @@ impl Inside {
             Order::Publish { owner, ports, target } => self.publish(&owner, &ports, &target, fds).map(done),
             Order::Redirect { owner, target } => {
                 self.forwarder.set_target(&owner, |former| target.target(former.port));
-                Ok(done(()))
+                let text = self.ports.redirect(&owner, &target);
+                self.change(&text).map(done)
             }
             Order::Unpublish(owner) => {
                 self.forwarder.remove(&owner);
-                Ok(done(()))
+                let text = self.ports.unpublish(&owner);
+                self.change(&text).map(done)
             }
             Order::Host(address) => self.nft(&rules::host(address)).map(done),
             Order::Reload { networks, host } => self.reload(&networks, host).map(done),
@@ -220,8 +226,8 @@ impl Inside {
     fn reload(&mut self, networks: &[Link], host: Option<IpAddr>) -> Result<(), InsideError> {
         self.become_router()?;
         let networks = networks.iter().filter(|it| is_ours(it)).map(rules::add);
-        let text: String =
-            [rules::base(self.is_own)].into_iter().chain(networks).chain([rules::host(host)]).collect();
+        let rest = [rules::host(host), self.ports.all()];
+        let text: String = [rules::base(self.is_own)].into_iter().chain(networks).chain(rest).collect();
         self.nft(&text)
     }
 
@@ -302,9 +308,22 @@ impl Inside {
         if !is_ours(link) {
             return Ok(());
         }
-        links::remove(&mut self.socket, &link.interface)
+        self.remove_bridge(&link.interface)
             .map_err(InsideError::kernel(format!("remove the bridge `{}`", link.interface)))?;
         self.nft(&rules::remove(link))
+    }
+
+    /// Removes a bridge, unless something hangs on it that is not ours: another engine may have its containers there.
+    fn remove_bridge(&mut self, name: &str) -> io::Result<()> {
+        let Some(bridge) = links::find(&mut self.socket, name)? else { return Ok(()) };
+        if !self.is_own {
+            let is_others =
+                |it: &links::Interface| it.master == Some(bridge.index) && !it.alias.starts_with(ALIAS);
+            if links::all(&mut self.socket)?.iter().any(is_others) {
+                return Ok(());
+            }
+        }
+        links::remove(&mut self.socket, name)
     }
 
     /// Connects a container; what of it is there already, from before a crash, stays.
@@ -429,7 +448,14 @@ impl Inside {
         target: &Reach,
         sockets: Vec<OwnedFd>,
     ) -> Result<(), InsideError> {
+        let mut led = Vec::new();
         for ((is_datagram, port), socket) in ports.iter().zip(sockets) {
+            if !is_datagram
+                && !self.is_own
+                && let Ok(Some(at)) = getsockname(&socket).map(|it| SocketAddr::try_from(it).ok())
+            {
+                led.push((at, *port));
+            }
             let target = target.target(*port);
             let added = if *is_datagram {
                 self.forwarder.add_udp(owner, UdpSocket::from(socket), target)
@@ -438,15 +464,32 @@ impl Inside {
             };
             added.map_err(InsideError::kernel(format!("publish the container's port {port}")))?;
         }
+        let text = self.ports.publish(owner, led, target);
+        // Where somebody has flushed the rules, the forwarder carries on everything until they are made again.
+        let _ = self.change(&text);
         Ok(())
+    }
+
+    /// Whoever did this before us may have left ports in the rules whose containers are gone meanwhile. Those that are there are
+    /// published again.
+    fn forget_ports(&mut self) {
+        if !self.is_own {
+            // Without rules there is nothing to be forgotten, and nft says no.
+            let _ = self.nft(&rules::no_ports());
+        }
     }
 
     /// Leaves the host as it was.
     fn leave(&mut self, networks: &[Link]) -> Result<(), InsideError> {
         for network in networks.iter().filter(|it| is_ours(it)) {
-            let _ = links::remove(&mut self.socket, &network.interface);
+            let _ = self.remove_bridge(&network.interface);
         }
         self.nft(&rules::end())
+    }
+
+    /// Has something changed of the rules, if there is anything.
+    fn change(&mut self, text: &str) -> Result<(), InsideError> {
+        if text.is_empty() { Ok(()) } else { self.nft(text) }
     }
 
     /// Has the rules changed; what comes to published ports is carried on meanwhile.

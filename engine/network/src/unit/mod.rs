@@ -13,6 +13,7 @@ mod netlink;
 mod nft;
 mod order;
 mod outside;
+mod ports;
 mod rules;
 mod service;
 mod state;

@@ -15,6 +15,8 @@ pub const TABLE: &str = "inet pontoon";
 pub const MARK: u32 = 0x706e;
 /// The routing table for them.
 pub const MARK_TABLE: u8 = 112;
+/// The maps of published ports: of all addresses and of one, for either family. Only where the bridges are on the host.
+pub const PORT_MAPS: [&str; 4] = ["ports4", "ports4_at", "ports6", "ports6_at"];
 /// The host, as containers see it.
 const HOST: &str = "169.254.1.2";
 
@@ -29,6 +31,7 @@ pub fn base(is_own: bool) -> String {
         iifname @bridges ip6 daddr @subnets6 {elsewhere}"
         ),
     };
+    let ports = if is_own { String::new() } else { ports() };
     format!(
         "add table {TABLE}
 delete table {TABLE}
@@ -48,7 +51,7 @@ table {TABLE} {{
     chain host_prerouting {{
         type nat hook prerouting priority dstnat; policy accept;
     }}
-    chain local_input {{
+{ports}    chain local_input {{
         type filter hook input priority filter; policy accept;
         meta mark {MARK:#x} accept
         # From a network only its own gateway is reached, not those of others.
@@ -71,6 +74,33 @@ table {TABLE} {{
 }}
 "
     )
+}
+
+/// What comes from elsewhere to published ports is led to the containers.
+fn ports() -> String {
+    let [everywhere4, at4, everywhere6, at6] = PORT_MAPS;
+    format!(
+        "    map {everywhere4} {{ type inet_service : ipv4_addr . inet_service; }}
+    map {at4} {{ type ipv4_addr . inet_service : ipv4_addr . inet_service; }}
+    map {everywhere6} {{ type inet_service : ipv6_addr . inet_service; }}
+    map {at6} {{ type ipv6_addr . inet_service : ipv6_addr . inet_service; }}
+    chain ports_prerouting {{
+        type nat hook prerouting priority dstnat; policy accept;
+        iifname @bridges accept
+        meta l4proto != tcp accept
+        fib daddr type != local accept
+        dnat ip to ip daddr . tcp dport map @{at4}
+        dnat ip to tcp dport map @{everywhere4}
+        dnat ip6 to ip6 daddr . tcp dport map @{at6}
+        dnat ip6 to tcp dport map @{everywhere6}
+    }}
+"
+    )
+}
+
+/// Takes all published ports out of the rules, if there are rules.
+pub fn no_ports() -> String {
+    PORT_MAPS.map(|map| format!("flush map {TABLE} {map}\n")).concat()
 }
 
 /// The elements that a network is.
