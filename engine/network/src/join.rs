@@ -5,7 +5,7 @@
 //! whether a bridge stands already) is found out by the unit.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -162,6 +162,17 @@ impl Subnet {
     }
 }
 
+impl Subnet {
+    /// The addresses of its second half; none if it is too small for halves to be of use.
+    #[must_use]
+    pub fn upper_half(&self) -> Option<(IpAddr, IpAddr)> {
+        let IpAddr::V4(address) = self.address else { return None };
+        let half = 1u32 << (31u32.checked_sub(self.prefix.into()).filter(|it| (4..31).contains(it))?);
+        let first = address.to_bits() | half;
+        Some((Ipv4Addr::from_bits(first + 1).into(), Ipv4Addr::from_bits(first + half - 2).into()))
+    }
+}
+
 impl fmt::Display for Subnet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.address, self.prefix)
@@ -302,6 +313,21 @@ mod tests {
         assert_eq!(address.to_string(), "92:d0:c6:0a:29:33");
         for wrong in ["", "92:d0:c6:0a:29", "92:d0:c6:0a:29:33:44", "92:d0:c6:0a:29:3", "92:d0:c6:0a:29:+3"] {
             assert!(wrong.parse::<MacAddress>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_subnet_has_two_halves() {
+        for (address, prefix, expected) in [
+            ("10.88.0.0", 16, "10.88.128.1 10.88.255.254"),
+            ("10.0.0.0", 27, "10.0.0.17 10.0.0.30"),
+            ("10.0.0.0", 28, ""),
+            ("0.0.0.0", 0, ""),
+            ("fd00::", 64, ""),
+        ] {
+            let subnet = Subnet { address: address.parse().unwrap(), prefix, gateway: None, range: None };
+            let told = subnet.upper_half().map(|(first, last)| format!("{first} {last}"));
+            assert_eq!(told.unwrap_or_default(), expected, "{address}/{prefix}");
         }
     }
 

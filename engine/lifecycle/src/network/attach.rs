@@ -81,7 +81,7 @@ pub fn attachments(
         .zip(names)
         .map(|(network, interface)| {
             let named = NetworkUse { interface: Some(interface), ..network.clone() };
-            one_more(&config_of(host, store, network)?, &named, &[])
+            one_more(host, &config_of(host, store, network)?, &named, &[])
         })
         .collect()
 }
@@ -101,13 +101,21 @@ fn config_of(host: &Host, store: &Store, network: &NetworkUse) -> Result<Network
 /// # Errors
 /// See [`AttachError`].
 pub(super) fn one_more(
+    host: &Host,
     network: &NetworkConfig,
     new: &NetworkUse,
     taken: &[String],
 ) -> Result<Attachment, AttachError> {
     let free = || (0_u32..).map(|number| format!("eth{number}")).find(|it| !taken.contains(it));
+    let mut link = network.link()?;
+    if !host.is_rootless() && network.is_default() {
+        // The bridge may be Podman's as well, which gives addresses from the first one on.
+        for subnet in link.subnets.iter_mut().filter(|it| it.range.is_none()) {
+            subnet.range = subnet.upper_half();
+        }
+    }
     Ok(Attachment {
-        network: network.link()?,
+        network: link,
         interface: new.interface.clone().or_else(free).unwrap_or_default(),
         addresses: new.addresses.clone(),
         mac: new.mac,

@@ -126,7 +126,7 @@ pub fn connect(host: &Host, store: &Store, query: &str, new: NetworkUse) -> Resu
     if let Some(state) = found.status.run().filter(|_| found.status.is_alive()) {
         let has = state.networks.iter().flat_map(|it| &it.networks);
         let taken: Vec<String> = has.map(|it| it.interface.clone()).collect();
-        let attachment = one_more(&network, &new, &taken)?;
+        let attachment = one_more(host, &network, &new, &taken)?;
         stop::tell(&found.container, &Request::Connect(Box::new(attachment)))?;
     }
     uses.push(NetworkUse { name: network.name.clone(), ..new });

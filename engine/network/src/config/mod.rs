@@ -191,6 +191,12 @@ impl NetworkConfig {
         }
     }
 
+    /// Whether it is the network that is always there.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        self.id == DEFAULT_ID
+    }
+
     /// What gives addresses. Older files do not say.
     #[must_use]
     pub fn ipam(&self) -> Ipam {
