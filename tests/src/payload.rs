@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{TcpListener, UdpSocket};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
@@ -28,6 +28,8 @@ pub fn run(words: &[&str]) -> i32 {
         ["peer", port] => peer(port),
         ["time", rounds, lines @ ..] => time(rounds, lines),
         ["echo-udp", port] => echo_udp(port),
+        ["ask", host, port, times] => ask(host, port, times),
+        ["resolve", name, times] => resolve(name, times),
         ["notify", text] => notify(text),
         ["swap", pairs @ ..] => swap(pairs),
         ["grab-exe", seconds] => grab_exe(seconds),
@@ -91,6 +93,48 @@ fn peer(port: &str) -> i32 {
     for mut stream in listener.incoming().flatten() {
         let address = stream.peer_addr().map_or_else(|_| "?".into(), |it| it.ip().to_canonical().to_string());
         let _ = writeln!(stream, "{address}");
+    }
+    0
+}
+
+/// Connects to a server so many times, one after the other, and hears what it says.
+fn ask(host: &str, port: &str, times: &str) -> i32 {
+    for _ in 0..times.parse::<usize>().expect("a number") {
+        let mut said = String::new();
+        let heard = TcpStream::connect((host, port.parse().expect("a port")))
+            .and_then(|mut stream| stream.read_to_string(&mut said));
+        if let Err(err) = heard {
+            eprintln!("cannot ask {host}: {err}");
+            return 1;
+        }
+    }
+    0
+}
+
+/// Asks the first name server of `/etc/resolv.conf` so many times for the IPv4 address of a name, one after the other.
+fn resolve(name: &str, times: &str) -> i32 {
+    let conf = fs::read_to_string("/etc/resolv.conf").expect("a resolv.conf");
+    let server = conf.lines().find_map(|line| line.strip_prefix("nameserver ")).expect("a server").trim();
+    let socket = UdpSocket::bind(("0.0.0.0", 0)).expect("a socket");
+    socket.connect((server, 53)).expect("a route");
+    socket.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
+    // RFC 1035, 4.1: id, flags (recursion desired), one question; the name in labels, type A, class IN.
+    let mut question = vec![0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    for label in name.split('.') {
+        question.push(u8::try_from(label.len()).expect("a short label"));
+        question.extend(label.bytes());
+    }
+    question.extend([0, 0, 1, 0, 1]);
+    let mut answer = [0; 1500];
+    for number in 0..times.parse::<u16>().expect("a number up to 65535") {
+        question[..2].copy_from_slice(&number.to_be_bytes());
+        socket.send(&question).expect("a question is sent");
+        let length = socket.recv(&mut answer).unwrap_or(0);
+        // The same id, no error, at least one answer.
+        if length < 12 || answer[..2] != number.to_be_bytes() || answer[3] & 0xf != 0 || answer[7] == 0 {
+            eprintln!("no answer for {name} from {server}");
+            return 1;
+        }
     }
     0
 }

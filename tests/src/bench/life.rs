@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::{B, Bench, Row};
 
 /// One deed: what it is called, its budget, what is done before it without being timed, and the deed.
-pub(super) type Deed = (&'static str, f64, &'static str, &'static str);
+pub(super) type Deed<'a> = (&'static str, f64, &'a str, &'a str);
 
 /// About a container `life` that runs. `$e` is the engine, `$i` the image.
-const DEEDS: [Deed; 6] = [
+const DEEDS: [Deed<'static>; 6] = [
     ("inspect", 0.3, "", "$e inspect life"),
     ("stop -t 0", 0.3, "$e start life", "$e stop -t 0 life"),
     ("start of a container", 0.3, "$e stop -t 0 life", "$e start life"),
@@ -85,7 +85,7 @@ impl Bench {
     }
 
     /// Times a deed of both engines in turn.
-    pub(super) fn deed(&mut self, rounds: usize, (work, budget, before, deed): Deed) {
+    pub(super) fn deed(&mut self, rounds: usize, (work, budget, before, deed): Deed<'_>) {
         eprintln!("bench: {work}");
         let shown = self.script(&format!(
             "for n in $(seq {rounds}); do for e in pontoon podman; do {{ :

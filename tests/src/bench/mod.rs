@@ -3,6 +3,7 @@
 //! A benchmark tells; it never fails for being slow.
 
 mod life;
+mod networks;
 mod pods;
 
 use std::time::Duration;
@@ -31,7 +32,7 @@ const B: &str = crate::shared::B;
 /// What can be measured by itself, by its name.
 type Part = (&'static str, fn(&mut Bench));
 
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 10] = [
     ("commands", Bench::commands),
     ("crun", Bench::bare_crun),
     ("generator", Bench::generator),
@@ -39,6 +40,7 @@ const PARTS: [Part; 9] = [
     ("life", Bench::life),
     ("many", Bench::many),
     ("pods", Bench::pods),
+    ("networks", Bench::networks),
     ("units", Bench::units),
     ("pull", Bench::pull),
 ];

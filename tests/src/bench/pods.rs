@@ -4,7 +4,7 @@ use super::life::Deed;
 use super::{Bench, Row};
 
 /// About a pod `crew` with three containers, and a network `net`. `$e` is the engine, `$i` the image.
-const DEEDS: [Deed; 6] = [
+const DEEDS: [Deed<'static>; 6] = [
     ("pod create", 0.3, "$e pod rm -f -i alone", "$e pod create --name alone"),
     ("pod rm -f", 0.3, "$e pod create --name gone", "$e pod rm -f gone"),
     ("pod start, three containers", 0.3, "$e pod stop -t 0 crew", "$e pod start crew"),
