@@ -130,3 +130,19 @@ fn files_that_would_belong_to_somebody_else_are_told() {
     container("User=1000\nUserNS=keep-id\nVolume=./there:/x", &[]);
     container("User=1000\nVolume=./there:/x:U", &[]);
 }
+
+#[test]
+fn what_a_service_user_of_the_systems_has_not_is_told() {
+    let text = "[Container]\nImage=x.org/x\nVolume=%h/data:/data\n[Service]\nUser=nobody-there\n";
+    assert_eq!(
+        lints("web.container", text, false),
+        [
+            "5: there is no user `nobody-there` in /etc/passwd",
+            "3: `%h` is root's home in a unit of the system, not that of `nobody-there`",
+        ]
+    );
+    assert_eq!(lints("web.container", text, true), [""; 0]);
+    // One from elsewhere is named by its number.
+    let number = text.replace("nobody-there", "4711").replace("%h", "/there");
+    assert_eq!(lints("web.container", &number, false), [""; 0]);
+}

@@ -22,7 +22,7 @@ mod order;
 pub(crate) mod paths;
 mod pod;
 mod references;
-mod run_as;
+pub(crate) mod run_as;
 mod service;
 pub(crate) mod stop_time;
 mod stub;

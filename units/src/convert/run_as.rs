@@ -16,7 +16,7 @@ use crate::values;
 pub(super) const RUNTIME: &str = "/run/pontoon-users";
 
 /// What the file says in `User=` of `[Service]`; nothing if that is root, who runs it anyhow.
-pub(super) fn user_of(file: &Loaded) -> Option<String> {
+pub(crate) fn user_of(file: &Loaded) -> Option<String> {
     let value = values::unquoted_scalar(file.unit.last(SERVICE, "User")?);
     (!matches!(&*value.text, "" | "root" | "0")).then(|| value.text.into_owned())
 }

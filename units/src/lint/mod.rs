@@ -8,6 +8,7 @@ mod files;
 mod manager;
 mod network;
 mod secrets;
+mod service_user;
 mod times;
 mod users;
 
@@ -40,6 +41,7 @@ pub fn lint(sources: &[Source], settings: &Settings, world: &dyn World) -> Diagn
         manager::look(&mut lint);
         network::look(&mut lint);
         secrets::look(&mut lint);
+        service_user::look(&mut lint);
         times::look(&mut lint);
         users::look(&mut lint);
         all.append(faults);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use pontoon_units::Key;
+use pontoon_units::{Key, vocabulary};
 use serde::Serialize;
 
 use crate::format::json;
@@ -27,7 +27,9 @@ pub fn text(found: &[Found]) -> String {
         let _ = writeln!(text, "{}= in [{section}]: {}\n", key.name, key.meaning);
         let _ = writeln!(text, "  value     {}", key.form.in_words());
         let _ = writeln!(text, "  becomes   {}", key.emit.in_words());
-        let _ = writeln!(text, "  since     Podman {}", key.since);
+        let since =
+            if key.since == vocabulary::OURS { "not Podman's" } else { &format!("Podman {}", key.since) };
+        let _ = writeln!(text, "  since     {since}");
         let _ = writeln!(text, "  example   {}={}", key.name, key.example);
     }
     text
