@@ -183,9 +183,9 @@ fn a_start_takes_as_long_as_checks_need_and_fails_when_they_give_up() {
     // The start's own time is over long before the first check passes; what goes on meanwhile is told.
     let late = unit(
         "late",
-        "sleep 8; touch /up; exec sleep 10000",
+        "sleep 13; touch /up; exec sleep 10000",
         "HealthCmd=test -e /up || { echo not up yet; exit 1; }\nHealthStartPeriod=1h\nStopTimeout=0\n\n\
-         [Service]\nTimeoutStartSec=4\n",
+         [Service]\nTimeoutStartSec=10\n",
     );
     let late = UnitFile::add(host, "late", &late);
     late.0.systemctl("start --no-block late").ok();
@@ -215,7 +215,7 @@ fn the_watchdog_hears_of_checks_that_pass() {
     let _alone = alone();
     let unit = format!(
         "[Container]\nImage={B}\nContainerName=dog\nNotify=healthy\nExec=sleep 10000\nHealthCmd=! test -e /ill\n\
-         HealthInterval=200ms\n\n[Service]\nWatchdogSec=10\n"
+         HealthInterval=200ms\n\n[Service]\nWatchdogSec=20\n"
     );
     let dog = UnitFile::add(host, "dog", &unit);
     dog.0.start("dog");
