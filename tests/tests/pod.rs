@@ -288,6 +288,22 @@ fn a_pod_on_a_network_is_found_there_by_its_names() {
         host.alice(&script).ok().text().to_owned()
     };
     assert_eq!(address("page"), address("other"));
+    // And its resolvers, also when the pod comes to a network or leaves it.
+    let infra =
+        host.alice("pontoon pod inspect --format '{{.InfraContainerID}}' joined").ok().text().to_owned();
+    let path = |name: &str| {
+        host.alice(&format!("pontoon inspect --format '{{{{.ResolvConfPath}}}}' {name}"))
+            .ok()
+            .text()
+            .to_owned()
+    };
+    assert!(!path("page").is_empty() && path("page") == path(&infra), "{}", path("page"));
+    let servers =
+        || host.alice("pontoon exec page grep -c nameserver /etc/resolv.conf").ok().text().to_owned();
+    host.alice(&format!("pontoon network create morepods && pontoon network connect morepods {infra}")).ok();
+    assert_eq!(servers(), "2");
+    host.alice(&format!("pontoon network disconnect morepods {infra} && pontoon network rm morepods")).ok();
+    assert_eq!(servers(), "1");
     host.alice("pontoon network rm pods").fails(2);
     drop(pod);
     host.alice("pontoon network rm pods").ok();

@@ -36,7 +36,7 @@ pub fn container(context: &Context, args: &ContainerCloneArgs) -> Result<ExitSta
             // What nobody asked for is left to the pod.
             let conf = context.containers_conf()?;
             let mut defaults = ContainerOptions::default();
-            conf.apply(&mut defaults, context.host.is_rootless());
+            conf.apply(&mut defaults, context.option_host.rootless);
             let names = defaults.defaults.sysctl.iter().filter_map(|it| it.split('=').next());
             let usual_sysctls = names.map(|it| it.trim().to_owned()).collect();
             Some(PodMember { id: name.clone(), usual_sysctls, ..PodMember::default() })

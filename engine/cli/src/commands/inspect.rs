@@ -263,7 +263,7 @@ fn facts<'a>(
         network_mode: rows::network_word(record),
         networks: networks(context, store, found),
         directory: found.container.path().display().to_string(),
-        files: made_files(found),
+        files: made_files(store, found),
         log_driver: log_driver_word(driver),
         log_path: if has_file {
             log_path(request, found.container.path()).display().to_string()
@@ -297,11 +297,14 @@ fn networks(context: &Context, store: &Store, found: &Found) -> Vec<NetworkFacts
     uses.iter().map(facts).collect()
 }
 
-/// The files that its start has made, as long as they are there.
-fn made_files(found: &Found) -> MadeFiles {
+/// The files that its start has made, as long as they are there; those about the network may be the ones of its pod.
+fn made_files(store: &Store, found: &Found) -> MadeFiles {
+    let infra = found.record.request.shares_network_of().and_then(|it| store.find_container(it).ok());
     let made = |name: &str| {
-        let path = found.container.run_path().join(name);
-        if path.exists() { path.display().to_string() } else { String::new() }
+        let of_infra = infra.as_ref().filter(|_| name != "hostname").map(|it| it.run_path().join(name));
+        let own = found.container.run_path().join(name);
+        let found = std::iter::once(own).chain(of_infra).find(|it| it.exists());
+        found.map(|it| it.display().to_string()).unwrap_or_default()
     };
     MadeFiles { resolv_conf: made("resolv.conf"), hostname: made("hostname"), hosts: made("hosts") }
 }
