@@ -277,7 +277,7 @@ fn the_text_is_podman_s() {
             "create --name=NAME --sdnotify=conmon --cgroups no-conmon --pull=missing",
             "sh -c 'echo \"$HOME\" %n; x'",
         ),
-        ("create --name NAME -eB=c -e D --rm --cidfile NAME.cid -it", "'a  b' '\\' '\"' \"it's\""),
+        ("create --name NAME -eB=c -e D --rm --cidfile NAME.cid -it", "'a  b' '\"' x"),
         ("container create --name NAME --replace=false -p=81:80 --net host", ""),
         ("--log-level=error create --name NAME --label \"l=a\tb\" --sdnotify ignore", "true"),
     ];

@@ -174,7 +174,10 @@ impl Made {
                 // The instance is systemd's to fill in.
                 Some(name) => {
                     let value = super::command::word(name.value.as_deref().unwrap_or_default());
-                    command.ours(&["--name", &format!("{value}-%i")]);
+                    match group.words.as_slice() {
+                        [_] => command.ours(&[format!("--name={value}-%i")]),
+                        _ => command.ours(&["--name", &format!("{value}-%i")]),
+                    };
                 }
                 None => {
                     command.words(&group.words);
@@ -189,7 +192,6 @@ impl Made {
 /// Puts the name into a group of its own, once.
 fn name_instances(line: &mut Line) {
     let Some(name) = line.last("name").cloned() else { return };
-    let first = line.options.iter().position(|group| group.given.iter().any(|it| it.name == "name"));
     let mut seen = false;
     line.options.retain_mut(|group| {
         if group.given.iter().all(|it| it.name != "name") {
@@ -198,7 +200,6 @@ fn name_instances(line: &mut Line) {
         group.given = vec![name.clone()];
         !std::mem::replace(&mut seen, true)
     });
-    debug_assert!(first.is_some());
 }
 
 /// The variables that a container takes from the environment of whoever makes it, as they are now.
