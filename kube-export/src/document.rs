@@ -34,8 +34,8 @@ pub enum Object {
 pub struct Document {
     /// The file, as it is told.
     pub file: String,
-    /// Where the document begins.
-    pub place: Place,
+    /// The document, with the places of all that it says.
+    pub node: Node,
     /// The object.
     pub object: Object,
 }
@@ -187,7 +187,7 @@ fn add(contents: &mut Contents, file: &str, node: &Node) -> Result<(), ReadError
     let (object, unknown) =
         object.map_err(|source| ReadError::Value { file: file.to_owned(), place: node.place, source })?;
     contents.notes.extend(unknown.iter().filter_map(|it| note(file, it)));
-    contents.documents.push(Document { file: file.to_owned(), place: node.place, object });
+    contents.documents.push(Document { file: file.to_owned(), node: node.clone(), object });
     Ok(())
 }
 

@@ -82,6 +82,44 @@ impl Node {
         }
     }
 
+    /// Where a path of fields (`spec.containers[0].image`) leads; where it leads nowhere, the last place on the way.
+    #[must_use]
+    pub fn place_of(&self, path: &str) -> Place {
+        let (mut node, mut place, mut rest) = (self, self.place, path);
+        loop {
+            rest = rest.strip_prefix('.').unwrap_or(rest);
+            match &node.value {
+                Value::Map(entries) => {
+                    // Names may have dots in them.
+                    let fits = |entry: &&Entry| {
+                        let after = rest.strip_prefix(entry.key.as_str());
+                        !entry.key.is_empty()
+                            && after.is_some_and(|it| it.is_empty() || it.starts_with(['.', '[']))
+                    };
+                    let Some(entry) = entries.iter().filter(fits).max_by_key(|it| it.key.len()) else {
+                        return place;
+                    };
+                    rest = rest.get(entry.key.len()..).unwrap_or_default();
+                    node = &entry.node;
+                    // A value that stands below its name is found by the name.
+                    place = if node.place.line == entry.place.line { node.place } else { entry.place };
+                }
+                Value::List(items) => {
+                    let number = rest.strip_prefix('[').and_then(|it| it.split_once(']'));
+                    let Some((number, after)) = number else { return place };
+                    let Some(item) = number.parse::<usize>().ok().and_then(|it| items.get(it)) else {
+                        return place;
+                    };
+                    (node, place, rest) = (item, item.place, after);
+                }
+                _ => return place,
+            }
+            if rest.is_empty() {
+                return place;
+            }
+        }
+    }
+
     /// What it is, in a word.
     #[must_use]
     pub fn kind(&self) -> &'static str {

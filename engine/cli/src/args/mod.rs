@@ -17,6 +17,7 @@ mod generate;
 mod global;
 mod help;
 mod image;
+mod kube;
 mod linger;
 mod network;
 mod objects;
@@ -55,6 +56,7 @@ pub use image::{
     HistoryArgs, ImageSort, ImageTreeArgs, ImagesArgs, ImportArgs, InspectImagesArgs, LoadArgs, PullArgs,
     RmiArgs, TagArgs, UntagArgs,
 };
+pub use kube::{ExitPropagation, KubeDownArgs, KubeGenerateArgs, KubePlayArgs, ReportFormat, WorkloadKind};
 pub use linger::LingerArgs;
 pub use network::{
     NetworkConnectArgs, NetworkCreateArgs, NetworkDisconnectArgs, NetworkInspectArgs, NetworkLsArgs,
@@ -189,6 +191,12 @@ pub enum Command {
     NetworkRm(NetworkRmArgs),
     /// `network update`
     NetworkUpdate(NetworkUpdateArgs),
+    /// `kube down`
+    KubeDown(KubeDownArgs),
+    /// `kube generate`
+    KubeGenerate(KubeGenerateArgs),
+    /// `kube play`
+    KubePlay(Box<KubePlayArgs>),
     /// `quadlet adopt`
     QuadletAdopt(QuadletAdoptArgs),
     /// `quadlet apply`

@@ -9,7 +9,6 @@ const COMMANDS: &[Refused] = &[
         Some("compose programs speak to a service; unit files say the same (`pontoon quadlet explain`)"),
     ),
     ("farm", Some("it hands builds to services on other machines")),
-    ("kube", LATER_KUBE),
     (
         "login",
         Some("`podman login`, `skopeo login` and `docker login` write the credentials that pontoon reads"),
@@ -17,7 +16,6 @@ const COMMANDS: &[Refused] = &[
     ("logout", Some("take the entry out of auth.json")),
     ("machine", Some("pontoon runs where Linux does, without a virtual machine")),
     ("manifest", Some("making images for several platforms comes with `build`")),
-    ("play", LATER_KUBE),
     ("push", Some("pushing comes with `build`; `podman save` and skopeo push meanwhile")),
     ("save", Some("`pontoon export` writes a container's files")),
     ("search", Some("`skopeo list-tags` and the registry's own page search")),
@@ -34,7 +32,6 @@ const GROUPED: &[Refused] = &[
     ("container checkpoint", LATER_CHECKPOINT),
     ("container restore", LATER_CHECKPOINT),
     ("container runlabel", Some("`pontoon image inspect` shows the label; run its command yourself")),
-    ("generate kube", LATER_KUBE),
     ("generate spec", Some("`pontoon run --dry-run` prints the plan of a container")),
     ("image build", LATER_BUILD),
     ("image push", Some("pushing comes with `build`")),
@@ -43,6 +40,7 @@ const GROUPED: &[Refused] = &[
     ("image search", Some("`skopeo list-tags` and the registry's own page search")),
     ("image sign", Some("signing comes with `push`")),
     ("image trust", Some("edit /etc/containers/policy.json, which is honoured")),
+    ("kube apply", Some("`kubectl apply -f FILE` takes what is written here to a cluster")),
     ("system connection", NO_REMOTE),
     ("system service", NO_SERVICE),
 ];
@@ -64,7 +62,6 @@ const DEVELOPERS: Option<&str> =
 const LATER_BUILD: Option<&str> =
     Some("building comes later; meanwhile build with buildah or Podman and `pontoon load` the archive");
 const LATER_CHECKPOINT: Option<&str> = Some("checkpoints come later");
-const LATER_KUBE: Option<&str> = Some("Kubernetes objects come later");
 const VERSION_1: Option<&str> = Some("control groups of version 2 have no such limit");
 
 /// Global options.
@@ -134,6 +131,7 @@ const OTHERS: &[(&str, &[Refused])] = &[
             ("--memory-swappiness", VERSION_1),
         ],
     ),
+    ("kube play", &[("--build", LATER_BUILD), ("--context-dir", LATER_BUILD), ("--infra-image", OWN_INFRA)]),
     ("pod clone", &[("--infra-command", OWN_INFRA), ("--infra-image", OWN_INFRA)]),
     ("pod create", &[("--infra-command", OWN_INFRA), ("--infra-image", OWN_INFRA)]),
     ("pull", &[("--decryption-key", ENCRYPTED)]),
@@ -145,7 +143,7 @@ const OTHERS: &[(&str, &[Refused])] = &[
 ];
 
 /// Those of them that another word must follow.
-const GROUPS: &[&str] = &["farm", "kube", "machine", "manifest", "play"];
+const GROUPS: &[&str] = &["farm", "machine", "manifest"];
 
 /// The page `REFUSED.md`: every word of Podman's that is refused, and why or what to do instead.
 #[cfg(test)]

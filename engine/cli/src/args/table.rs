@@ -38,6 +38,7 @@ pub(super) const GROUPS: &[Group] = &[
     Group { name: "generate", about: "Write unit files for containers and pods that are there" },
     Group { name: "healthcheck", about: "Check the health of containers" },
     Group { name: "image", about: "Manage images" },
+    Group { name: "kube", about: "Run Kubernetes objects, and write them" },
     Group { name: "linger", about: "Let a user's services outlive the last session" },
     Group { name: "network", about: "Manage networks" },
     Group { name: "pod", about: "Manage pods: containers that share namespaces" },
@@ -359,6 +360,23 @@ pub(super) const ENTRIES: &[Entry] = &[
     row!("pod top", "Show the processes of a pod", "[options] POD [COLUMN...]", PodTopArgs, Command::PodTop),
     row!("pod unpause", "Let frozen pods go on", "[options] POD...", PodsArgs, Command::PodUnpause),
     row!(
+        "kube down",
+        "Remove what Kubernetes objects say",
+        "[options] FILE...",
+        KubeDownArgs,
+        Command::KubeDown
+    ),
+    row!(
+        "kube generate",
+        "Write Kubernetes objects of containers, pods and volumes",
+        "[options] CONTAINER|POD|VOLUME...",
+        KubeGenerateArgs,
+        Command::KubeGenerate
+    ),
+    row!("kube play", "Run what Kubernetes objects say", "[options] FILE...", KubePlayArgs, |args| {
+        Command::KubePlay(Box::new(args))
+    }),
+    row!(
         "quadlet adopt",
         "Make the services of containers/systemd instead of Podman's generator",
         "[options]",
@@ -665,6 +683,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("container unpause", "unpause"),
     ("container update", "update"),
     ("container wait", "wait"),
+    ("generate kube", "kube generate"),
     ("image history", "history"),
     ("image import", "import"),
     ("image list", "images"),
@@ -675,6 +694,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("image tag", "tag"),
     ("image umount", "image unmount"),
     ("image untag", "untag"),
+    ("play kube", "kube play"),
     ("pod list", "pod ps"),
     ("pod ls", "pod ps"),
     ("quadlet cat", "quadlet print"),

@@ -21,6 +21,7 @@ mod healthcheck;
 mod history;
 mod image;
 mod inspect;
+mod kube;
 mod list;
 mod logs;
 mod mount;
@@ -169,6 +170,7 @@ fn starts_processes(command: &Command) -> bool {
             | Command::Cp(_)
             | Command::Export(_)
             | Command::Commit(_)
+            | Command::KubePlay(_)
             | Command::PodStart(_)
             | Command::ContainerClone(_)
             | Command::PodClone(_)
@@ -225,6 +227,7 @@ fn tells_events(command: &Command) -> bool {
             | Command::Version(_)
             | Command::Complete(_)
             | Command::Completion(_)
+            | Command::KubeGenerate(_)
             | Command::QuadletCheck(_)
             | Command::QuadletConvert(_)
             | Command::QuadletExplain(_)
@@ -298,6 +301,9 @@ pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failur
         Command::NetworkReload(args) => network::reload(&context, &args),
         Command::NetworkRm(args) => network::remove(&context, &args),
         Command::NetworkUpdate(args) => network::update(&context, &args),
+        Command::KubeDown(args) => kube::down(&context, &args),
+        Command::KubeGenerate(args) => kube::generate(&context, &args),
+        Command::KubePlay(args) => kube::play(&context, &args),
         Command::QuadletAdopt(args) => quadlet::adopt(&args),
         Command::QuadletApply(args) => quadlet::apply(&context, &args),
         Command::QuadletCheck(args) => quadlet::check(&args),

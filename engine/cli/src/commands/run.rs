@@ -170,6 +170,17 @@ fn keep_directories(context: &Context, defaults: &mut Defaults) {
     defaults.hooks_dirs = hooks.or(defaults.hooks_dirs.take());
 }
 
+/// What the options of `create` ask for, with what `containers.conf` adds to them.
+pub(super) fn new_request(
+    context: &Context,
+    mut args: CreateArgs,
+) -> Result<(CreateRequest, ContainerOptions), Failure> {
+    context.containers_conf()?.apply(&mut args.container);
+    keep_directories(context, &mut args.container.defaults);
+    let options = args.container.clone();
+    Ok((request(args.lower(context.words.clone(), &context.option_host)?), options))
+}
+
 /// `pontoon create`
 pub fn create(context: &Context, mut args: CreateArgs) -> Result<ExitStatus, Failure> {
     let conf = context.containers_conf()?;
@@ -287,7 +298,7 @@ fn request(lowered: Lowered) -> CreateRequest {
 }
 
 /// The image, fetched if it must be; `None` where a directory stands for one.
-fn base_image(
+pub(super) fn base_image(
     context: &Context,
     store: &Store,
     request: &CreateRequest,

@@ -1,6 +1,6 @@
 //! `pod create`, and pods that are made for a container (`run --pod new:NAME`).
 
-use pontoon_lifecycle::pod::{self, PodRecord};
+use pontoon_lifecycle::pod::{self, PodRecord, PodRequest};
 use pontoon_lifecycle::request::CreateRequest;
 use pontoon_storage::Store;
 
@@ -11,6 +11,15 @@ use pontoon_cli::{message, output, run_options};
 
 /// `pontoon pod create`
 pub fn create(context: &Context, args: &PodCreateArgs) -> Result<ExitStatus, Failure> {
+    let request = request(context, args)?;
+    let store = context.store()?;
+    let made = pod::create(&context.host, &store, request)?;
+    output::line(&made.id)?;
+    Ok(ExitStatus::Success)
+}
+
+/// What the options ask for.
+pub fn request(context: &Context, args: &PodCreateArgs) -> Result<PodRequest, Failure> {
     let mut defaults = ContainerOptions::default();
     let conf = context.containers_conf()?;
     conf.apply(&mut defaults, context.option_host.rootless);
@@ -21,10 +30,7 @@ pub fn create(context: &Context, args: &PodCreateArgs) -> Result<ExitStatus, Fai
     }
     let (request, warnings) = run_options::pod(&args, defaults, context.words.clone(), &context.option_host)?;
     warnings.iter().for_each(|it| message::print_warning(it));
-    let store = context.store()?;
-    let made = pod::create(&context.host, &store, request)?;
-    output::line(&made.id)?;
-    Ok(ExitStatus::Success)
+    Ok(request)
 }
 
 /// Makes the pod that a container's options ask for, and puts the container into it.

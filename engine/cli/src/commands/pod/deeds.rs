@@ -113,7 +113,12 @@ pub fn stop(context: &Context, args: &PodStopArgs) -> Result<ExitStatus, Failure
 }
 
 /// Stops the members side by side, and then the infra container, without which they would have no network.
-fn stop_pod(context: &Context, store: &Store, pod: &PodSummary, timeout: Option<u32>) -> Result<(), Failure> {
+pub fn stop_pod(
+    context: &Context,
+    store: &Store,
+    pod: &PodSummary,
+    timeout: Option<u32>,
+) -> Result<(), Failure> {
     context.host.tell_of_other(Kind::Pod, Deed::Stop, &pod.record.id, &pod.record.name);
     let members: Vec<&Summary> = pod.own_members().filter(|it| it.status.is_alive()).collect();
     let stopped = std::thread::scope(|threads| {

@@ -16,9 +16,8 @@ use pontoon_cli::args::ChosenPods;
 use pontoon_cli::message;
 
 pub use create::create;
-pub(super) use create::make_for;
-pub(super) use deeds::idle_pods;
-pub(super) use deeds::start_pod;
+pub(super) use create::{make_for, request as pod_request};
+pub(super) use deeds::{idle_pods, start_pod, stop_pod};
 pub use deeds::{kill, pause, prune, remove, restart, start, stop, unpause};
 pub use looks::{logs, stats, top};
 pub(super) use show::inspected;

@@ -1,0 +1,100 @@
+//! Staying with pods until they have ended, or somebody wants them to.
+//!
+//! In a unit this is what Podman has a container for, with a process and a supervisor of its own: here the command that played
+//! the pods stays, as the unit's main process.
+
+use std::sync::mpsc;
+
+use nix::sys::signal::{SigSet, Signal};
+use pontoon_lifecycle::pod::{self as pods, PodSummary};
+use pontoon_lifecycle::status::Status;
+use pontoon_lifecycle::stop;
+use pontoon_storage::Store;
+
+use super::super::pod::stop_pod;
+use super::super::{Context, Failure};
+use pontoon_cli::args::ExitPropagation;
+use pontoon_cli::exit::ExitStatus;
+
+/// The signals that say that it is enough.
+const ENOUGH: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
+
+/// Signals that are kept until somebody waits for them.
+#[derive(Debug)]
+pub(super) struct Kept(SigSet);
+
+impl Kept {
+    pub(super) fn keep() -> Result<Self, Failure> {
+        let mut set = SigSet::empty();
+        ENOUGH.into_iter().for_each(|it| set.add(it));
+        set.thread_block().map_err(|errno| Failure::from(std::io::Error::from(errno)))?;
+        Ok(Self(set))
+    }
+}
+
+enum Event {
+    Signal,
+    Ended,
+}
+
+/// Waits until all pods have ended, or a signal comes, at which they are stopped.
+pub(super) fn attend(
+    context: &Context,
+    store: &Store,
+    kept: Kept,
+    names: &[String],
+    propagation: ExitPropagation,
+) -> Result<ExitStatus, Failure> {
+    let (sender, receiver) = mpsc::channel();
+    let of_signals = sender.clone();
+    std::thread::spawn(move || {
+        if kept.0.wait().is_ok() {
+            let _ = of_signals.send(Event::Signal);
+        }
+    });
+    let mut waiting = 0;
+    for name in names {
+        let Ok((_, pod)) = pods::find(store, name) else { continue };
+        // It ends when the last of the others has.
+        let Some(infra) = pod.record.infra.as_deref().and_then(|it| store.find_container(it).ok()) else {
+            continue;
+        };
+        let sender = sender.clone();
+        waiting += 1;
+        std::thread::spawn(move || {
+            let _ = stop::wait(&infra);
+            let _ = sender.send(Event::Ended);
+        });
+    }
+    while waiting > 0 {
+        match receiver.recv() {
+            Ok(Event::Ended) => waiting -= 1,
+            Ok(Event::Signal) | Err(_) => {
+                for name in names {
+                    if let Ok((_, pod)) = pods::find(store, name) {
+                        stop_pod(context, store, &pod, None)?;
+                    }
+                }
+                return Ok(ExitStatus::Success);
+            }
+        }
+    }
+    Ok(outcome(store, names, propagation))
+}
+
+/// What the ends of containers are together.
+fn outcome(store: &Store, names: &[String], propagation: ExitPropagation) -> ExitStatus {
+    let found: Vec<PodSummary> = names.iter().filter_map(|it| Some(pods::find(store, it).ok()?.1)).collect();
+    let codes = || {
+        found.iter().flat_map(PodSummary::own_members).filter_map(|it| match &it.status {
+            Status::Exited(exit) => Some(exit.code),
+            _ => None,
+        })
+    };
+    let is_failed = match propagation {
+        ExitPropagation::None => false,
+        ExitPropagation::Any => codes().any(|it| it != 0),
+        ExitPropagation::All => codes().count() > 0 && codes().all(|it| it != 0),
+    };
+    if is_failed { ExitStatus::No } else { ExitStatus::Success }
+}

@@ -1,0 +1,232 @@
+//! `kube play`: decided whole, then made whole, or not at all.
+
+use pontoon_kube::document::{Contents, Note};
+use pontoon_kube::play::{self, ContainerWanted, DIGEST, Options, Play, PodWanted};
+use pontoon_lifecycle::pod as pods;
+use pontoon_monitor::notify::Notifier;
+use pontoon_storage::Store;
+
+use super::super::{Context, Failure};
+use super::attend::{self, Kept};
+use super::down::{self, Gone};
+use super::{input, make};
+use pontoon_cli::args::{KubePlayArgs, NetworkCreateArgs};
+use pontoon_cli::exit::ExitStatus;
+use pontoon_cli::{message, output};
+
+/// The network of pods that say nothing, as in Podman: on it they find each other by name.
+const NETWORK: &str = "podman-default-kube-network";
+
+/// Where profiles of system calls are, as in Podman.
+const SECCOMP_ROOT: &str = "/var/lib/kubelet/seccomp";
+
+/// `pontoon kube play`
+pub fn play(context: &Context, args: &KubePlayArgs) -> Result<ExitStatus, Failure> {
+    let contents = input::read(&args.files)?;
+    let store = context.store()?;
+    if args.down {
+        down::remove(context, &store, &contents.documents, args.force)?.print()?;
+        return Ok(ExitStatus::Success);
+    }
+    tell(&contents.notes, args.strict)?;
+    let play = decide(context, &store, args, &contents)?;
+    tell(&play.notes, args.strict)?;
+    if args.dry_run {
+        return print_commands(context, &play);
+    }
+    // Everything that can be wrong is looked at before anything is changed.
+    make::check_host_paths(&play)?;
+    let _ = store.sweep();
+    let changes = changes(&store, &play, args)?;
+    let ready = make::prepare(context, &store, &changes.made)?;
+    if uses_default_network(args, &play) {
+        let words = ["network", "create", "--ignore", NETWORK];
+        let new = pontoon_cli::network_options::read(&make::parsed::<NetworkCreateArgs>(
+            &words.map(str::to_owned),
+        )?)?;
+        pontoon_lifecycle::network::create(&context.host, &store, &new, true)?;
+    }
+    let mut gone = Gone::default();
+    for pod in &changes.made {
+        down::remove_pod(context, &store, &pod.name, &mut gone)?;
+    }
+    let made = make::make(context, &store, &play, ready, args)?;
+    made.print()?;
+    let is_service = args.service_container == Some(true) && is_main_process(context);
+    if !is_service && !args.wait {
+        return Ok(ExitStatus::Success);
+    }
+    // Not before: what is started would keep them, too.
+    let kept = Kept::keep()?;
+    let names: Vec<String> = play.pods.iter().map(|it| it.name.clone()).collect();
+    if let Some(manager) = Notifier::from_environment() {
+        manager.tell("READY=1\nSTATUS=pods are running");
+    }
+    let status = attend::attend(context, &store, kept, &names, args.service_exit_code_propagation)?;
+    if args.wait {
+        down::remove(context, &store, &contents.documents, args.force)?.print()?;
+    }
+    Ok(status)
+}
+
+/// Whether a service manager watches this very process.
+fn is_main_process(context: &Context) -> bool {
+    let pid = context.host.variable("SYSTEMD_EXEC_PID").and_then(|it| it.parse().ok());
+    pid == Some(std::process::id())
+}
+
+fn decide(
+    context: &Context,
+    store: &Store,
+    args: &KubePlayArgs,
+    contents: &Contents,
+) -> Result<Play, Failure> {
+    let maps = input::read(&args.configmap)?;
+    let mut annotations = Vec::new();
+    for annotation in &args.annotation {
+        annotations.push(pontoon_cli::run_options::parse_annotation(annotation)?);
+    }
+    let mut container_words = Vec::new();
+    let mut say = |option: &str, value: &str| container_words.push(format!("--{option}={value}"));
+    if let Some(driver) = &args.log_driver {
+        say("log-driver", driver);
+    }
+    args.log_opt.iter().for_each(|it| say("log-opt", it));
+    let paths = [("authfile", &args.authfile), ("cert-dir", &args.cert_dir)];
+    for (option, path) in paths {
+        if let Some(path) = path {
+            say(option, &path.display().to_string());
+        }
+    }
+    if let Some(creds) = &args.creds {
+        say("creds", creds);
+    }
+    if let Some(verify) = args.tls_verify {
+        say("tls-verify", &verify.to_string());
+    }
+    if args.quiet {
+        container_words.push("--quiet".to_owned());
+    }
+    let networks = match args.network.is_empty() {
+        true => vec![NETWORK.to_owned()],
+        false => args.network.clone(),
+    };
+    let root =
+        args.seccomp_profile_root.as_ref().map_or(SECCOMP_ROOT.to_owned(), |it| it.display().to_string());
+    let options = Options {
+        networks,
+        ips: args.ip.clone(),
+        macs: args.mac_address.clone(),
+        publish: args.publish.clone(),
+        publish_all: args.publish_all == Some(true),
+        userns: args.userns.clone(),
+        annotations,
+        no_hosts: args.no_hosts,
+        no_pod_prefix: args.no_pod_prefix,
+        seccomp_root: root,
+        directory: context
+            .option_host
+            .directory
+            .as_ref()
+            .map_or("/".to_owned(), |it| it.display().to_string()),
+        container_words,
+    };
+    let secret = |name: &str| store.secret_data(name).ok().map(|it| it.0);
+    play::decide(&contents.documents, &maps.documents, &options, &secret).map_err(input::failure)
+}
+
+/// Says what is not as it is written; with `strict` that is an error.
+fn tell(notes: &[Note], strict: bool) -> Result<(), Failure> {
+    let mut last: Option<String> = None;
+    for note in notes {
+        let text = format!("{}: {}", note.at, note.text);
+        match strict {
+            false => message::print_warning(&text),
+            true => {
+                if let Some(earlier) = last.replace(text) {
+                    Failure::new(earlier, None).print();
+                }
+            }
+        }
+    }
+    last.map_or(Ok(()), |text| Err(Failure::new(text, Some("without --strict this is a warning".to_owned()))))
+}
+
+/// The commands that would do the same, as somebody would type them.
+fn print_commands(context: &Context, play: &Play) -> Result<ExitStatus, Failure> {
+    let name = context.name();
+    let print = |words: &[String]| {
+        let words: Vec<String> = words.iter().map(|it| quote(it)).collect();
+        output::line(&format!("{name} {}", words.join(" ")))
+    };
+    for volume in &play.volumes {
+        print(&volume.words)?;
+    }
+    for pod in &play.pods {
+        for volume in &pod.volumes {
+            print(&volume.words)?;
+        }
+        print(&pod.words)?;
+        for ContainerWanted { words, .. } in &pod.containers {
+            print(words)?;
+        }
+        print(&["pod".to_owned(), "start".to_owned(), pod.name.clone()])?;
+    }
+    Ok(ExitStatus::Success)
+}
+
+/// A word for a shell.
+fn quote(word: &str) -> String {
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || "_-=./:,@%+".contains(it);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+fn uses_default_network(args: &KubePlayArgs, play: &Play) -> bool {
+    let word = format!("--network={NETWORK}");
+    args.network.is_empty() && play.pods.iter().any(|it| it.words.contains(&word))
+}
+
+/// What must be made, because it is not there as it is to be.
+struct Changes<'a> {
+    made: Vec<&'a PodWanted>,
+}
+
+fn changes<'a>(store: &Store, play: &'a Play, args: &KubePlayArgs) -> Result<Changes<'a>, Failure> {
+    let mut made = Vec::new();
+    for wanted in &play.pods {
+        let pod = match pods::find(store, &wanted.name) {
+            Ok((_, pod)) => pod,
+            Err(err) if err.is_not_found() => {
+                made.push(wanted);
+                continue;
+            }
+            // One that cannot be read can be replaced.
+            Err(_) if args.replace => {
+                made.push(wanted);
+                continue;
+            }
+            Err(err) => return Err(err.into()),
+        };
+        let is_same = pod.record.labels.iter().any(|(key, value)| key == DIGEST && *value == wanted.digest);
+        let runs = pod.own_members().filter(|it| it.record.request.init_container.is_none());
+        let (alive, all) =
+            runs.fold((0, 0), |(alive, all), it| (alive + usize::from(it.status.is_alive()), all + 1));
+        let is_complete = all > 0 && (alive == all || args.start == Some(false));
+        match (is_same && is_complete, args.replace) {
+            (true, _) => {}
+            (false, true) => made.push(wanted),
+            (false, false) => {
+                let text = match is_same {
+                    true => format!("pod `{}` is there, and not all of it runs", wanted.name),
+                    false => format!("there is another pod `{}`", wanted.name),
+                };
+                let hint = "--replace makes it anew, and leaves pods that did not change".to_owned();
+                return Err(Failure::new(text, Some(hint)));
+            }
+        }
+    }
+    Ok(Changes { made })
+}

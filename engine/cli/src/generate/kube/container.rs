@@ -1,0 +1,428 @@
+//! A container.
+
+use pontoon_kube::names::NameRule;
+use pontoon_kube::objects::{
+    Capabilities, Container, ContainerPort, EnvSource, EnvVar, ExecAction, KeySelector, PodSecurityContext,
+    Probe, Resources, SeLinuxOptions, SeccompProfile, SecurityContext,
+};
+use pontoon_kube::quantity;
+use pontoon_lifecycle::health::HealthRequest;
+use pontoon_lifecycle::request::{
+    CgroupMode, CreateRequest, HostsFile, OnFailure, PullPolicy, SeccompRequest, SecretPlace, SystemdMode,
+};
+use pontoon_network::Protocol;
+
+use super::{Group, Member, Writing, mounts, pod};
+
+/// The kernel's period of processor time, in microseconds.
+const PERIOD: u64 = 100_000;
+
+pub(super) fn write(writing: &mut Writing<'_>, member: &Member<'_>, group: &Group<'_>) {
+    let request = member.request;
+    let name = writing.allowed(member.name, NameRule::Label);
+    let mut container = Container { name, image: member.image.to_owned(), ..Container::default() };
+    if request.rootfs.is_some() {
+        writing.lost(member.name, "--rootfs", "a cluster runs images");
+    }
+    command(&mut container, request);
+    policy(writing, member, &mut container);
+    environment(writing, member, &mut container);
+    if let Some(workdir) = &request.workdir {
+        container.working_dir.clone_from(workdir);
+    }
+    (container.stdin, container.tty) = (request.interactive, request.tty);
+    resources(writing, member, &mut container);
+    context(writing, member, &mut container);
+    mounts::write(writing, member, &mut container);
+    if request.init_container.is_none() {
+        checks(writing, member, &mut container);
+    }
+    // The pod's ports are those of its first container, as nobody knows whose they are.
+    let is_first = writing.spec.containers.is_empty() && request.init_container.is_none();
+    let of_pod = group.infra.filter(|_| is_first).map_or(&[][..], |it| it.publish.as_slice());
+    ports(writing, member, &mut container, of_pod);
+    for (key, value) in &request.labels {
+        match key.as_str() {
+            "io.containers.autoupdate" => {
+                let key = format!("io.containers.autoupdate/{}", container.name);
+                writing.metadata.annotations.insert(key, value.clone());
+            }
+            _ => pod::label(writing, member.name, key, value),
+        }
+    }
+    for (key, value) in &request.annotations {
+        if !pontoon_kube::names::is_qualified(key) {
+            writing.lost(member.name, &format!("--annotation {key}"), "a cluster takes no such key");
+        } else if writing.metadata.annotations.get(key).is_some_and(|it| it != value) {
+            writing.lost(
+                member.name,
+                &format!("--annotation {key}"),
+                "annotations are the pod's, which has another",
+            );
+        } else {
+            writing.metadata.annotations.insert(key.clone(), value.clone());
+        }
+    }
+    lost(writing, member, &container);
+    match request.init_container {
+        Some(_) => writing.spec.init_containers.push(container),
+        None => writing.spec.containers.push(container),
+    }
+}
+
+/// The words after the image are `args`: a cluster, too, puts them after the image's entry point.
+fn command(container: &mut Container, request: &CreateRequest) {
+    match &request.entrypoint {
+        None => container.args.clone_from(&request.command),
+        // Without an entry point the words are all there is.
+        Some(entry) if entry.is_empty() => container.command.clone_from(&request.command),
+        Some(entry) => {
+            container.command.clone_from(entry);
+            container.args.clone_from(&request.command);
+        }
+    }
+    // `$(NAME)` means something there, which it did not here.
+    for word in container.command.iter_mut().chain(&mut container.args) {
+        *word = escaped(word);
+    }
+}
+
+/// A text that comes out of a cluster's expansion as it is: there `$$` is `$`, and `$(` begins a name.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(char) = chars.next() {
+        out.push(char);
+        if char == '$' && matches!(chars.peek(), Some('$' | '(')) {
+            out.push('$');
+        }
+    }
+    out
+}
+
+fn policy(writing: &mut Writing<'_>, member: &Member<'_>, container: &mut Container) {
+    let policy = match member.request.pull {
+        PullPolicy::Missing => "",
+        PullPolicy::Always => "Always",
+        PullPolicy::Never => "Never",
+        PullPolicy::Newer => {
+            writing.approximated(
+                member.name,
+                "--pull newer",
+                "a cluster that cannot reach the registry fails",
+            );
+            "Always"
+        }
+    };
+    policy.clone_into(&mut container.image_pull_policy);
+}
+
+fn environment(writing: &mut Writing<'_>, member: &Member<'_>, container: &mut Container) {
+    let request = member.request;
+    for (name, value) in &request.env {
+        container.env.retain(|it| it.name != *name);
+        container.env.push(EnvVar { name: name.clone(), value: Some(escaped(value)), value_from: None });
+    }
+    for secret in &request.secrets {
+        let SecretPlace::Env { name } = &secret.place else { continue };
+        let object = NameRule::Subdomain.nearest(&secret.name);
+        let selector = KeySelector { key: secret.name.clone(), name: object.clone(), optional: None };
+        let source = EnvSource { secret_key_ref: Some(selector), ..EnvSource::default() };
+        container.env.push(EnvVar { name: name.clone(), value: None, value_from: Some(source) });
+        let text = format!("the cluster must have a Secret `{object}` with the key `{}`", secret.name);
+        writing.approximated(member.name, &format!("--secret {}", secret.name), text);
+    }
+    if let Some(zone) = request.timezone.as_ref().filter(|it| *it != "local") {
+        container.env.push(EnvVar { name: "TZ".to_owned(), value: Some(zone.clone()), value_from: None });
+        writing.approximated(
+            member.name,
+            "--tz",
+            "the variable TZ says it, and the image must know the zone",
+        );
+    }
+}
+
+fn resources(writing: &mut Writing<'_>, member: &Member<'_>, container: &mut Container) {
+    let asked = &member.request.resources;
+    let mut resources = Resources::default();
+    if let Some(bytes) = asked.memory.filter(|it| *it > 0) {
+        resources.limits.insert("memory".to_owned(), quantity::of_bytes(bytes));
+    }
+    if let Some(bytes) = asked.memory_reservation.filter(|it| *it > 0) {
+        resources.requests.insert("memory".to_owned(), quantity::of_bytes(bytes));
+    }
+    if let Some(quota) = asked.cpu_quota.and_then(|it| u64::try_from(it).ok()).filter(|it| *it > 0) {
+        let period = asked.cpu_period.filter(|it| *it > 0).unwrap_or(PERIOD);
+        resources.limits.insert("cpu".to_owned(), quantity::of_milli((quota * 1000).div_ceil(period)));
+    }
+    if let Some(shares) = asked.cpu_shares {
+        resources.requests.insert("cpu".to_owned(), quantity::of_milli((shares * 1000).div_ceil(1024)));
+        writing.approximated(member.name, "--cpu-shares", "1024 shares are a request of one processor");
+    }
+    let others = [
+        ("--memory-swap", asked.memory_swap.is_some()),
+        ("--pids-limit", asked.pids_limit.is_some()),
+        ("--cpuset-cpus", !asked.cpuset_cpus.is_empty()),
+        ("--cpuset-mems", !asked.cpuset_mems.is_empty()),
+        ("--blkio-weight", asked.blkio_weight.is_some() || !asked.blkio_weight_device.is_empty()),
+        ("--device-read-bps", !asked.device_read_bps.is_empty() || !asked.device_read_iops.is_empty()),
+        ("--device-write-bps", !asked.device_write_bps.is_empty() || !asked.device_write_iops.is_empty()),
+        ("--cgroup-conf", !asked.cgroup_conf.is_empty()),
+    ];
+    for (option, _) in others.iter().filter(|it| it.1) {
+        writing.lost(member.name, option, "a container of a cluster has no such limit");
+    }
+    container.resources = (resources != Resources::default()).then_some(resources);
+}
+
+fn context(writing: &mut Writing<'_>, member: &Member<'_>, container: &mut Container) {
+    let request = member.request;
+    let mut context = SecurityContext::default();
+    if request.privileged {
+        context.privileged = Some(true);
+    }
+    if request.no_new_privileges {
+        context.allow_privilege_escalation = Some(false);
+    }
+    if request.read_only {
+        context.read_only_root_filesystem = Some(true);
+    }
+    let bare = |names: &[String]| {
+        names.iter().map(|it| it.trim_start_matches("CAP_").to_owned()).collect::<Vec<_>>()
+    };
+    let capabilities = Capabilities { add: bare(&request.cap_add), drop: bare(&request.cap_drop) };
+    context.capabilities = (capabilities != Capabilities::default()).then_some(capabilities);
+    if let Some(user) = &request.user {
+        let (user, group) =
+            user.split_once(':').map_or((user.as_str(), None), |(user, group)| (user, Some(group)));
+        let number = |text: &str| text.parse::<u32>().ok().map(i64::from);
+        (context.run_as_user, context.run_as_group) = (number(user), group.and_then(number));
+        let is_lost = context.run_as_user.is_none() || (group.is_some() && context.run_as_group.is_none());
+        if is_lost {
+            writing.lost(
+                member.name,
+                "--user",
+                "a cluster takes numbers only, and names are the image's own",
+            );
+        }
+    }
+    for group in &request.group_add {
+        match group.parse::<i64>() {
+            Ok(group) => {
+                let pod = writing.spec.security_context.get_or_insert_with(PodSecurityContext::default);
+                if !pod.supplemental_groups.contains(&group) {
+                    pod.supplemental_groups.push(group);
+                }
+            }
+            Err(_) => writing.lost(member.name, "--group-add", "a cluster takes numbers only"),
+        }
+    }
+    match &request.seccomp {
+        // A cluster has no filter if nothing is said; here there is one.
+        SeccompRequest::Default if request.privileged => {}
+        SeccompRequest::Default => {
+            let kind = "RuntimeDefault".to_owned();
+            context.seccomp_profile = Some(SeccompProfile { kind, ..SeccompProfile::default() });
+        }
+        SeccompRequest::Unconfined => {
+            let kind = "Unconfined".to_owned();
+            context.seccomp_profile = Some(SeccompProfile { kind, ..SeccompProfile::default() });
+        }
+        SeccompRequest::Profile(path) => {
+            let file = path.file_name().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
+            let text = format!("`{file}` must lie in the directory of profiles of the cluster's machines");
+            writing.approximated(member.name, "--security-opt seccomp", text);
+            context.seccomp_profile =
+                Some(SeccompProfile { kind: "Localhost".to_owned(), localhost_profile: file });
+        }
+    }
+    let mut label = SeLinuxOptions::default();
+    for option in &request.label_options {
+        match option.split_once(':') {
+            Some(("user", value)) => value.clone_into(&mut label.user),
+            Some(("role", value)) => value.clone_into(&mut label.role),
+            Some(("type", value)) => value.clone_into(&mut label.kind),
+            Some(("level", value)) => value.clone_into(&mut label.level),
+            _ if option == "disable" => "spc_t".clone_into(&mut label.kind),
+            _ => writing.lost(
+                member.name,
+                &format!("--security-opt label={option}"),
+                "a cluster has no such option",
+            ),
+        }
+    }
+    context.se_linux_options = (label != SeLinuxOptions::default()).then_some(label);
+    if request.unmask.iter().any(|it| it == "ALL") {
+        "Unmasked".clone_into(&mut context.proc_mount);
+    } else if !request.unmask.is_empty() || !request.mask.is_empty() {
+        writing.lost(member.name, "--security-opt mask", "a cluster masks all of the usual paths, or none");
+    }
+    container.security_context = (context != SecurityContext::default()).then_some(context);
+}
+
+/// A check that ends or restarts the container is a liveness probe; one that tells only is a readiness probe.
+fn checks(writing: &mut Writing<'_>, member: &Member<'_>, container: &mut Container) {
+    let health = &member.request.health;
+    if health.is_off() {
+        return;
+    }
+    let Some(test) = health.test.as_deref().and_then(exec) else { return };
+    let probe = probe(test, health.interval, health.timeout, health.retries, health.start_period);
+    if health.interval == Some(0) {
+        writing.lost(member.name, "--health-interval disable", "a probe is made every so often");
+    }
+    match health.on_failure {
+        Some(OnFailure::Restart) => container.liveness_probe = Some(probe),
+        Some(OnFailure::Kill | OnFailure::Stop) => {
+            writing.approximated(
+                member.name,
+                "--health-on-failure",
+                "what then happens is up to the restart policy",
+            );
+            container.liveness_probe = Some(probe);
+        }
+        Some(OnFailure::None) | None => container.readiness_probe = Some(probe),
+    }
+    container.startup_probe = startup(health);
+}
+
+fn startup(health: &HealthRequest) -> Option<Probe> {
+    let test = exec(health.startup_test.as_deref()?)?;
+    let mut probe =
+        probe(test, health.startup_interval, health.startup_timeout, health.startup_retries, None);
+    probe.success_threshold = None;
+    Some(probe)
+}
+
+/// The words of a check.
+fn exec(test: &[String]) -> Option<Vec<String>> {
+    match test.split_first()? {
+        (first, words) if first == "CMD" => Some(words.to_vec()),
+        (first, words) if first == "CMD-SHELL" => {
+            Some([vec!["/bin/sh".to_owned(), "-c".to_owned()], words.to_vec()].concat())
+        }
+        _ => None,
+    }
+}
+
+/// Times are whole seconds there, and what is not said has another default.
+fn probe(
+    command: Vec<String>,
+    interval: Option<u64>,
+    timeout: Option<u64>,
+    retries: Option<u32>,
+    delay: Option<u64>,
+) -> Probe {
+    let seconds = |nanos: u64| i64::try_from(nanos.div_ceil(1_000_000_000)).unwrap_or(i64::MAX);
+    Probe {
+        exec: Some(ExecAction { command }),
+        period_seconds: Some(interval.filter(|it| *it > 0).map_or(30, seconds)),
+        timeout_seconds: Some(timeout.map_or(30, seconds)),
+        failure_threshold: Some(retries.filter(|it| *it > 0).map_or(3, i64::from)),
+        initial_delay_seconds: delay.filter(|it| *it > 0).map(seconds),
+        ..Probe::default()
+    }
+}
+
+fn ports(
+    writing: &mut Writing<'_>,
+    member: &Member<'_>,
+    container: &mut Container,
+    of_pod: &[pontoon_network::PortMapping],
+) {
+    for mapping in member.request.publish.iter().chain(of_pod) {
+        if mapping.host_port == 0 {
+            writing.approximated(
+                member.name,
+                "--publish",
+                "no port of the machine is published: a Service does that",
+            );
+        }
+        for offset in 0..mapping.range.max(1) {
+            let protocol = match mapping.protocol {
+                Protocol::Tcp => "",
+                Protocol::Udp => "UDP",
+                Protocol::Sctp => "SCTP",
+            };
+            container.ports.push(ContainerPort {
+                container_port: mapping.container_port.saturating_add(offset),
+                host_ip: mapping
+                    .host_ip
+                    .filter(|it| !it.is_unspecified())
+                    .map(|it| it.to_string())
+                    .unwrap_or_default(),
+                host_port: (mapping.host_port > 0).then(|| mapping.host_port.saturating_add(offset)),
+                name: String::new(),
+                protocol: protocol.to_owned(),
+            });
+        }
+    }
+}
+
+/// What a cluster has no words for. What only says how this machine looks after the container (its log, its files of ids) is
+/// each machine's own business.
+fn lost(writing: &mut Writing<'_>, member: &Member<'_>, container: &Container) {
+    let request = member.request;
+    let podman_only = writing.wishes.podman_only;
+    let mut setting = |key: &str, value: String| {
+        writing.metadata.annotations.insert(format!("io.podman.annotations.{key}/{}", container.name), value);
+    };
+    if podman_only && request.init {
+        setting("init", "TRUE".to_owned());
+    }
+    if podman_only && !request.ulimits.is_empty() {
+        let limit = |value: Option<u64>| value.map_or("-1".to_owned(), |it| it.to_string());
+        let all = request
+            .ulimits
+            .iter()
+            .map(|(name, soft, hard)| format!("{name}={}:{}", limit(*soft), limit(*hard)));
+        setting("ulimit", all.collect::<Vec<_>>().join(","));
+    }
+    let nothing = "a cluster has no such setting";
+    let rows = [
+        (
+            "--init",
+            request.init && !podman_only,
+            "the image must bring a program that reaps, or share the pod's processes",
+        ),
+        (
+            "--ulimit",
+            !request.ulimits.is_empty() && !podman_only,
+            "limits of processes are those of the machine",
+        ),
+        (
+            "--security-opt apparmor",
+            request.apparmor.is_some(),
+            "say it to the cluster with `appArmorProfile`",
+        ),
+        ("--timeout", request.timeout.is_some_and(|it| it > 0), "a Job has `activeDeadlineSeconds`"),
+        ("--umask", request.umask.is_some_and(|it| it != 0o022), nothing),
+        ("--oom-score-adj", request.oom_score_adj.is_some(), nothing),
+        ("--stop-signal", request.stop_signal.is_some(), "the image says it (STOPSIGNAL)"),
+        (
+            "--unsetenv",
+            !request.unset_env.is_empty() || request.unset_env_all,
+            "variables of the image cannot be taken away",
+        ),
+        ("--env-merge", !request.env_merge.is_empty(), "a value cannot be made of the image's"),
+        ("--device-cgroup-rule", !request.device_cgroup_rules.is_empty(), nothing),
+        (
+            "--gpus",
+            !request.cdi_devices.is_empty(),
+            "a cluster gives devices by plugins: say it in `resources.limits`",
+        ),
+        ("--systemd always", request.systemd == SystemdMode::Always, nothing),
+        ("--requires", !request.requires.is_empty(), "containers of a pod start together"),
+        ("--cgroups disabled", request.cgroups == CgroupMode::Disabled, nothing),
+        ("--personality", request.personality.is_some(), nothing),
+        ("--no-hosts", request.no_hosts, "a cluster writes /etc/hosts"),
+        (
+            "--hosts-file",
+            matches!(request.hosts_file, Some(HostsFile::Path(_) | HostsFile::None)),
+            "a cluster writes /etc/hosts",
+        ),
+    ];
+    for (option, _, reason) in rows.iter().filter(|it| it.1) {
+        writing.lost(member.name, option, *reason);
+    }
+}

@@ -1,0 +1,298 @@
+//! Kubernetes objects of containers and pods: `kube generate`.
+//!
+//! What is written must be right for the API of a real cluster; what cannot be said there, or not exactly, is remarked upon and
+//! never dropped in silence. Pure: what must be looked up is asked of [`Facts`].
+
+mod container;
+mod mounts;
+mod pod;
+
+use std::path::Path;
+
+use pontoon_kube::document::Object;
+use pontoon_kube::names::NameRule;
+use pontoon_kube::objects::IntOrText;
+use pontoon_kube::objects::{
+    ClaimSpec, DaemonSet, DaemonSetSpec, Deployment, DeploymentSpec, Job, JobSpec, LabelSelector, Metadata,
+    PersistentVolumeClaim, Pod, PodSpec, PodTemplate, Resources, Service, ServicePort, ServiceSpec, Texts,
+};
+use pontoon_lifecycle::request::CreateRequest;
+use serde::Serialize;
+
+/// What is to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// A pod.
+    #[default]
+    Pod,
+    /// Pods that are all alike.
+    Deployment,
+    /// A pod on each machine.
+    DaemonSet,
+    /// A pod that ends.
+    Job,
+}
+
+/// How it is to be written.
+#[derive(Debug, Clone, Default)]
+pub struct Wishes {
+    /// What kind of object the pod is in.
+    pub kind: Kind,
+    /// A Service with the ports that are published.
+    pub service: bool,
+    /// How many pods.
+    pub replicas: Option<i64>,
+    /// Annotations that only Podman and we understand.
+    pub podman_only: bool,
+}
+
+/// A container that is to be written.
+#[derive(Debug, Clone)]
+pub struct Member<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its image, by its whole name where that is known.
+    pub image: &'a str,
+    /// What was asked for.
+    pub request: &'a CreateRequest,
+}
+
+/// Containers that are to be one pod.
+#[derive(Debug, Clone)]
+pub struct Group<'a> {
+    /// The pod's name.
+    pub name: String,
+    /// The pod's labels.
+    pub labels: &'a [(String, String)],
+    /// What holds the pod's namespaces; none if the containers are in no pod.
+    pub infra: Option<&'a CreateRequest>,
+    /// The containers see each other's processes.
+    pub shares_processes: bool,
+    /// The containers.
+    pub members: Vec<Member<'a>>,
+}
+
+/// What of the host must be known.
+pub trait Facts {
+    /// What a path is: a type of `hostPath`.
+    fn host_path_type(&self, path: &Path) -> &'static str;
+}
+
+/// Something that is not written as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Remark {
+    /// The container or pod.
+    pub name: String,
+    /// What was said of it: an option.
+    pub option: String,
+    /// `approximated`, or `left out`.
+    pub outcome: &'static str,
+    /// Why.
+    pub reason: String,
+}
+
+/// What is written, and what is to be said about it.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// The objects.
+    pub objects: Vec<Object>,
+    /// What is not written as it is.
+    pub remarks: Vec<Remark>,
+}
+
+/// The group's objects while they are written.
+struct Writing<'a> {
+    wishes: &'a Wishes,
+    facts: &'a dyn Facts,
+    spec: PodSpec,
+    metadata: Metadata,
+    claims: Vec<String>,
+    remarks: Vec<Remark>,
+}
+
+impl Writing<'_> {
+    fn remark(&mut self, name: &str, option: &str, outcome: &'static str, reason: impl Into<String>) {
+        let remark =
+            Remark { name: name.to_owned(), option: option.to_owned(), outcome, reason: reason.into() };
+        if !self.remarks.contains(&remark) {
+            self.remarks.push(remark);
+        }
+    }
+
+    fn lost(&mut self, name: &str, option: &str, reason: impl Into<String>) {
+        self.remark(name, option, "left out", reason);
+    }
+
+    fn approximated(&mut self, name: &str, option: &str, reason: impl Into<String>) {
+        self.remark(name, option, "approximated", reason);
+    }
+
+    /// A name that a cluster takes.
+    fn allowed(&mut self, name: &str, rule: NameRule) -> String {
+        let nearest = rule.nearest(name);
+        if nearest != name {
+            self.approximated(name, "--name", format!("it is called `{nearest}`: {}", rule.words()));
+        }
+        nearest
+    }
+}
+
+/// Writes a volume as a claim.
+#[must_use]
+pub fn volume(name: &str, annotations: Texts) -> Written {
+    let mut written = Written::default();
+    let nearest = NameRule::Subdomain.nearest(name);
+    if nearest != name {
+        written.remarks.push(Remark {
+            name: name.to_owned(),
+            option: "NAME".to_owned(),
+            outcome: "approximated",
+            reason: format!("it is called `{nearest}`: {}", NameRule::Subdomain.words()),
+        });
+    }
+    written.objects.push(Object::Claim(claim(&nearest, annotations)));
+    written
+}
+
+/// A claim of a size that Podman writes, too: a volume of ours has none.
+fn claim(name: &str, annotations: Texts) -> PersistentVolumeClaim {
+    let requests = Texts::from([("storage".to_owned(), "1Gi".to_owned())]);
+    PersistentVolumeClaim {
+        api_version: "v1".to_owned(),
+        kind: "PersistentVolumeClaim".to_owned(),
+        metadata: Metadata { name: name.to_owned(), annotations, ..Metadata::default() },
+        spec: ClaimSpec {
+            access_modes: vec!["ReadWriteOnce".to_owned()],
+            resources: Some(Resources { requests, ..Resources::default() }),
+            storage_class_name: None,
+        },
+    }
+}
+
+/// Writes containers as a pod, or as something that makes such pods; with the claims of their volumes, which a cluster must have.
+#[must_use]
+pub fn group(group: &Group<'_>, wishes: &Wishes, facts: &dyn Facts) -> Written {
+    let mut writing = Writing {
+        wishes,
+        facts,
+        spec: PodSpec::default(),
+        metadata: Metadata::default(),
+        claims: Vec::new(),
+        remarks: Vec::new(),
+    };
+    let name = writing.allowed(&group.name, NameRule::Label);
+    writing.metadata.name.clone_from(&name);
+    writing.metadata.labels.insert("app".to_owned(), name.clone());
+    pod::write(&mut writing, group);
+    for member in &group.members {
+        container::write(&mut writing, member, group);
+    }
+    let mut objects: Vec<Object> =
+        writing.claims.iter().map(|it| Object::Claim(claim(it, Texts::new()))).collect();
+    let selector = Texts::from([("app".to_owned(), name.clone())]);
+    if wishes.service {
+        let ports = service_ports(&mut writing);
+        if ports.is_empty() {
+            writing.lost(&group.name, "--service", "no port is published, and a Service has at least one");
+        } else {
+            objects.push(Object::Service(Service {
+                api_version: "v1".to_owned(),
+                kind: "Service".to_owned(),
+                metadata: Metadata {
+                    name: name.clone(),
+                    labels: writing.metadata.labels.clone(),
+                    ..Metadata::default()
+                },
+                spec: ServiceSpec { ports, selector: selector.clone(), kind: "NodePort".to_owned() },
+            }));
+        }
+    }
+    objects.push(workload(&mut writing, wishes, &group.name, selector));
+    Written { objects, remarks: writing.remarks }
+}
+
+/// The ports of a Service; those of the containers are not the machine's then.
+fn service_ports(writing: &mut Writing<'_>) -> Vec<ServicePort> {
+    let mut ports: Vec<ServicePort> = Vec::new();
+    for port in writing.spec.containers.iter_mut().flat_map(|it| &mut it.ports) {
+        let Some(host) = port.host_port.take() else { continue };
+        port.host_ip.clear();
+        let name = match port.protocol.as_str() {
+            "" => port.container_port.to_string(),
+            protocol => format!("{}-{}", port.container_port, protocol.to_ascii_lowercase()),
+        };
+        if ports.iter().any(|it| it.name == name) {
+            continue;
+        }
+        ports.push(ServicePort {
+            name,
+            // Where a cluster's machines have such ports it can stay the same; else the cluster chooses one.
+            node_port: (30000..=32767).contains(&host).then_some(host),
+            port: port.container_port,
+            protocol: port.protocol.clone(),
+            target_port: Some(IntOrText::Int(i64::from(port.container_port))),
+        });
+    }
+    ports
+}
+
+fn workload(writing: &mut Writing<'_>, wishes: &Wishes, name: &str, labels: Texts) -> Object {
+    let mut spec = std::mem::take(&mut writing.spec);
+    let metadata = std::mem::take(&mut writing.metadata);
+    let must_always = matches!(wishes.kind, Kind::Deployment | Kind::DaemonSet);
+    if must_always && spec.restart_policy != "Always" {
+        writing.approximated(
+            name,
+            "--restart",
+            "containers of a Deployment or DaemonSet are always started anew",
+        );
+    }
+    if must_always {
+        "Always".clone_into(&mut spec.restart_policy);
+    }
+    if wishes.kind == Kind::Job && spec.restart_policy == "Always" {
+        writing.approximated(
+            name,
+            "--restart",
+            "a Job ends, so its containers are started anew when they fail",
+        );
+        "OnFailure".clone_into(&mut spec.restart_policy);
+    }
+    let outer = |kind: &str| Metadata {
+        name: NameRule::Label.nearest(&format!("{}-{kind}", metadata.name)),
+        labels: metadata.labels.clone(),
+        ..Metadata::default()
+    };
+    let selector = LabelSelector { match_labels: labels };
+    let template = |metadata: Metadata, spec: PodSpec| PodTemplate { metadata, spec };
+    match wishes.kind {
+        Kind::Pod => Object::Pod(Box::new(Pod {
+            api_version: "v1".to_owned(),
+            kind: "Pod".to_owned(),
+            metadata,
+            spec,
+        })),
+        Kind::Deployment => Object::Deployment(Deployment {
+            api_version: "apps/v1".to_owned(),
+            kind: "Deployment".to_owned(),
+            metadata: outer("deployment"),
+            spec: DeploymentSpec { replicas: wishes.replicas, selector, template: template(metadata, spec) },
+        }),
+        Kind::DaemonSet => Object::DaemonSet(DaemonSet {
+            api_version: "apps/v1".to_owned(),
+            kind: "DaemonSet".to_owned(),
+            metadata: outer("daemonset"),
+            spec: DaemonSetSpec { selector, template: template(metadata, spec) },
+        }),
+        Kind::Job => Object::Job(Job {
+            api_version: "batch/v1".to_owned(),
+            kind: "Job".to_owned(),
+            metadata: outer("job"),
+            spec: JobSpec { template: template(metadata, spec), ..JobSpec::default() },
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,361 @@
+//! Volumes of a pod, and where they are mounted.
+
+use std::collections::BTreeMap;
+
+use super::config::Data;
+use super::pod::Around;
+use super::{Deciding, HostPath, HostPathKind, OF_POD, OwnVolume, PodWanted, Spot, VolumeWanted};
+use crate::names::{NameRule, is_data_key};
+use crate::objects::{Container, KeyToPath, PersistentVolumeClaim, PodSpec, Volume, VolumeMount};
+use crate::quantity;
+
+/// What Kubernetes gives files of a ConfigMap or a Secret.
+const MODE: i32 = 0o644;
+
+/// Annotations of a claim that say what Podman's volume is.
+const OF_VOLUME: &str = "volume.podman.io/";
+
+/// What can be mounted, by name.
+pub(super) type Mountable = BTreeMap<String, Source>;
+
+/// What a volume is.
+#[derive(Debug, Clone)]
+pub(super) enum Source {
+    /// A path of the host, with options of its mounts.
+    Bind(String, Vec<String>),
+    /// A device of the host.
+    Device(String),
+    /// A volume with a name; whether it can be changed.
+    Volume(String, bool),
+    /// A file system in memory, with its size.
+    Memory(Option<u64>),
+    /// The files of an image.
+    Image(String),
+    /// One that may be missing, and is.
+    Missing,
+}
+
+/// The volume of a claim.
+pub(super) fn claim(claim: &PersistentVolumeClaim) -> VolumeWanted {
+    let mut words = ["volume", "create", "--ignore"].map(str::to_owned).to_vec();
+    words.extend(claim.metadata.labels.iter().map(|(key, value)| format!("--label={key}={value}")));
+    let mut options = Vec::new();
+    for (key, value) in &claim.metadata.annotations {
+        match key.strip_prefix(OF_VOLUME) {
+            Some("device") => words.push(format!("--opt=device={value}")),
+            Some("type") => words.push(format!("--opt=type={value}")),
+            Some("uid") => options.push(format!("uid={value}")),
+            Some("gid") => options.push(format!("gid={value}")),
+            Some("mount-options") => options.push(value.clone()),
+            _ => {}
+        }
+    }
+    if !options.is_empty() {
+        words.push(format!("--opt=o={}", options.join(",")));
+    }
+    words.push("--".to_owned());
+    words.push(claim.metadata.name.clone());
+    VolumeWanted { name: claim.metadata.name.clone(), words }
+}
+
+/// The volumes of a pod; those that are its own, and what must be on the host, go to what is wanted.
+pub(super) fn volumes(
+    deciding: &mut Deciding<'_>,
+    spot: &Spot<'_>,
+    pod: &str,
+    spec: &PodSpec,
+    wanted: &mut PodWanted,
+) -> Mountable {
+    let mut found = Mountable::new();
+    for (number, volume) in spec.volumes.iter().enumerate() {
+        let spot = spot.item(number);
+        deciding.name(&spot.field("name"), &volume.name, NameRule::Label);
+        let Some(source) = source(deciding, &spot, pod, spec, volume, wanted) else { continue };
+        if found.insert(volume.name.clone(), source).is_some() {
+            let text = format!("there are two volumes `{}`", volume.name);
+            deciding.fault(&spot.field("name"), text, None);
+        }
+    }
+    found
+}
+
+fn source(
+    deciding: &mut Deciding<'_>,
+    spot: &Spot<'_>,
+    pod: &str,
+    spec: &PodSpec,
+    volume: &Volume,
+    wanted: &mut PodWanted,
+) -> Option<Source> {
+    let own = format!("{pod}-{}", volume.name);
+    if let Some(path) = &volume.host_path {
+        return host_path(deciding, &spot.field("hostPath"), &path.path, &path.kind, wanted);
+    }
+    if let Some(claim) = &volume.persistent_volume_claim {
+        if claim.claim_name.is_empty() {
+            deciding.fault(&spot.field("persistentVolumeClaim.claimName"), "there must be a name", None);
+        }
+        return Some(Source::Volume(claim.claim_name.clone(), !claim.read_only));
+    }
+    if let Some(image) = &volume.image {
+        return Some(Source::Image(image.reference.clone()));
+    }
+    if let Some(empty) = &volume.empty_dir {
+        let spot = spot.field("emptyDir");
+        let size = empty.size_limit.as_ref().map(|it| quantity::whole(it));
+        if size == Some(None) {
+            deciding.fault(&spot.field("sizeLimit"), "it is no amount, as 64Mi or 1G", None);
+        }
+        let containers = spec.containers.iter().chain(&spec.init_containers);
+        let users = containers.filter(|it| it.volume_mounts.iter().any(|it| it.name == volume.name)).count();
+        match empty.medium.as_str() {
+            "Memory" if users <= 1 => return Some(Source::Memory(size.flatten())),
+            "Memory" => {
+                deciding.note(&spot.field("medium"), "several containers share it, so it is on disk");
+            }
+            "" => {}
+            other => {
+                deciding.note(&spot.field("medium"), format_args!("`{other}` is not known; it is on disk"))
+            }
+        }
+        if size.flatten().is_some() {
+            deciding.note(&spot.field("sizeLimit"), "a directory on disk has no limit of its own");
+        }
+        wanted.volumes.push(own_volume(&own, pod, Vec::new()));
+        return Some(Source::Volume(own, true));
+    }
+    let (data, items, mode, is_optional, what, name) = if let Some(map) = &volume.config_map {
+        (deciding.configs.map(&map.name), &map.items, map.default_mode, map.optional, "ConfigMap", &map.name)
+    } else if let Some(secret) = &volume.secret {
+        let name = &secret.secret_name;
+        (deciding.configs.secret(name), &secret.items, secret.default_mode, secret.optional, "Secret", name)
+    } else {
+        let hint = "hostPath, emptyDir, configMap, secret, persistentVolumeClaim and image are".to_owned();
+        deciding.fault(spot, "none of the kinds of volumes that are known here is named", Some(hint));
+        return None;
+    };
+    let spot = spot.field(if what == "Secret" { "secret" } else { "configMap" });
+    let is_optional = is_optional == Some(true);
+    let Some(data) = data else {
+        if is_optional {
+            return Some(Source::Missing);
+        }
+        deciding.fault(&spot, format_args!("there is no {what} `{name}`"), None);
+        return None;
+    };
+    let files = files(deciding, &spot, data, items, mode.unwrap_or(MODE), is_optional);
+    wanted.volumes.push(own_volume(&own, pod, files));
+    // What was written into it would be followed the next time.
+    Some(Source::Volume(own, false))
+}
+
+fn own_volume(name: &str, pod: &str, files: Vec<(String, Vec<u8>, u32)>) -> OwnVolume {
+    let mut words = ["volume", "create"].map(str::to_owned).to_vec();
+    words.push(format!("--label={OF_POD}={pod}"));
+    words.push("--".to_owned());
+    words.push(name.to_owned());
+    OwnVolume { name: name.to_owned(), words, files }
+}
+
+/// The files of a ConfigMap or a Secret.
+fn files(
+    deciding: &mut Deciding<'_>,
+    spot: &Spot<'_>,
+    mut data: Data,
+    items: &[KeyToPath],
+    mode: i32,
+    is_optional: bool,
+) -> Vec<(String, Vec<u8>, u32)> {
+    let mode_of = |deciding: &mut Deciding<'_>, spot: &Spot<'_>, mode: i32| match u32::try_from(mode) {
+        Ok(mode) if mode <= 0o777 => mode,
+        _ => {
+            deciding.fault(spot, format_args!("{mode} is no mode; 420 is 0644"), None);
+            0o644
+        }
+    };
+    let usual = mode_of(deciding, &spot.field("defaultMode"), mode);
+    if items.is_empty() {
+        // A key that is none is a fault of whoever has it.
+        return data
+            .into_iter()
+            .filter(|(key, _)| is_data_key(key))
+            .map(|(key, it)| (key, it, usual))
+            .collect();
+    }
+    let mut files = Vec::new();
+    for (number, item) in items.iter().enumerate() {
+        let spot = spot.field("items").item(number);
+        let mode = item.mode.map_or(usual, |mode| mode_of(deciding, &spot.field("mode"), mode));
+        if !is_below(&item.path) {
+            let text = format!("`{}` is no path below the mount", item.path);
+            deciding.fault(&spot.field("path"), text, None);
+            continue;
+        }
+        match data.remove(&item.key) {
+            Some(content) => files.push((item.path.clone(), content, mode)),
+            None if is_optional => {}
+            None => deciding.fault(&spot.field("key"), format_args!("there is no key `{}`", item.key), None),
+        }
+    }
+    files
+}
+
+/// Whether a path stays below where it begins.
+fn is_below(path: &str) -> bool {
+    !path.is_empty() && !path.contains('\0') && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
+}
+
+fn host_path(
+    deciding: &mut Deciding<'_>,
+    spot: &Spot<'_>,
+    path: &str,
+    kind: &str,
+    wanted: &mut PodWanted,
+) -> Option<Source> {
+    if path.is_empty() || path.contains(['\0', ':']) {
+        deciding.fault(&spot.field("path"), format_args!("`{path}` is no path that can be mounted"), None);
+        return None;
+    }
+    let path = match path.starts_with('/') {
+        true => path.to_owned(),
+        false => {
+            format!("{}/{}", deciding.options.directory.trim_end_matches('/'), path.trim_start_matches("./"))
+        }
+    };
+    let kind = match kind {
+        "" => HostPathKind::Any,
+        "Directory" => HostPathKind::Directory,
+        "DirectoryOrCreate" => HostPathKind::DirectoryOrCreate,
+        "File" => HostPathKind::File,
+        "FileOrCreate" => HostPathKind::FileOrCreate,
+        "Socket" => HostPathKind::Socket,
+        "CharDevice" => HostPathKind::CharDevice,
+        "BlockDevice" => HostPathKind::BlockDevice,
+        other => {
+            let hint =
+                "Directory, DirectoryOrCreate, File, FileOrCreate, Socket, CharDevice and BlockDevice are"
+                    .to_owned();
+            deciding.fault(&spot.field("type"), format_args!("`{other}` is none of the types"), Some(hint));
+            return None;
+        }
+    };
+    wanted.host_paths.push(HostPath { path: path.clone(), kind, at: spot.field("path").at() });
+    Some(match kind {
+        HostPathKind::CharDevice | HostPathKind::BlockDevice => Source::Device(path),
+        _ => Source::Bind(path, vec!["z".to_owned()]),
+    })
+}
+
+/// Says what a container mounts.
+pub(super) fn mount(
+    deciding: &mut Deciding<'_>,
+    spot: &Spot<'_>,
+    around: &Around<'_>,
+    container: &Container,
+    words: &mut Vec<String>,
+) {
+    for (number, mount) in container.volume_mounts.iter().enumerate() {
+        let spot = spot.field("volumeMounts").item(number);
+        let Some(source) = around.mounts.get(&mount.name).cloned() else {
+            let is_there = around.spec.volumes.iter().any(|it| it.name == mount.name);
+            if !is_there {
+                let text = format!("the pod has no volume `{}`", mount.name);
+                deciding.fault(&spot.field("name"), text, None);
+            }
+            continue;
+        };
+        if let Some(word) = word(deciding, &spot, around, container, mount, source) {
+            words.push(word);
+        }
+    }
+}
+
+fn word(
+    deciding: &mut Deciding<'_>,
+    spot: &Spot<'_>,
+    around: &Around<'_>,
+    container: &Container,
+    mount: &VolumeMount,
+    source: Source,
+) -> Option<String> {
+    // Podman takes options after a colon, as in `-v`.
+    let (target, more) = mount.mount_path.split_once(':').unwrap_or((&mount.mount_path, ""));
+    if !target.starts_with('/') || target.contains(['\0', ',']) {
+        deciding.fault(&spot.field("mountPath"), format_args!("`{target}` is no absolute path"), None);
+        return None;
+    }
+    let mut options: Vec<String> = more.split(',').filter(|it| !it.is_empty()).map(str::to_owned).collect();
+    if mount.read_only && !options.iter().any(|it| it == "ro") {
+        options.push("ro".to_owned());
+    }
+    match mount.mount_propagation.as_str() {
+        "" => {}
+        "None" => options.push("rprivate".to_owned()),
+        "HostToContainer" => options.push("rslave".to_owned()),
+        "Bidirectional" => options.push("rshared".to_owned()),
+        other => {
+            let text = format!("`{other}` is none of None, HostToContainer, Bidirectional");
+            deciding.fault(&spot.field("mountPropagation"), text, None);
+        }
+    }
+    let part = mount.sub_path.as_str();
+    let has_part = !part.is_empty() && part != ".";
+    if has_part && (!is_below(part.trim_end_matches('/')) || part.contains(',')) {
+        deciding.fault(&spot.field("subPath"), format_args!("`{part}` is no path below the volume"), None);
+        return None;
+    }
+    let with = |options: &[String]| match options.is_empty() {
+        true => String::new(),
+        false => format!(":{}", options.join(",")),
+    };
+    match source {
+        Source::Missing => None,
+        Source::Device(path) => Some(format!("--device={path}:{target}")),
+        Source::Bind(path, usual) => {
+            if has_part {
+                // Whoever writes into the directory could lay a link there that leads out of it.
+                let hint = Some(format!("name the whole path: hostPath.path {path}/{part}"));
+                deciding.fault(&spot.field("subPath"), "parts of hostPath volumes are not mounted", hint);
+                return None;
+            }
+            for name in ["bind-mount-options".to_owned(), format!("bind-mount-options/{}", container.name)] {
+                let said = around.metadata.annotations.get(&name).and_then(|it| it.rsplit_once(':'));
+                if let Some((_, word)) = said.filter(|(of, _)| *of == path) {
+                    options.extend(word.split(',').map(str::to_owned));
+                }
+            }
+            let relabels = options.iter().any(|it| it.eq_ignore_ascii_case("z"));
+            options.extend(usual.into_iter().filter(|_| !relabels));
+            options.sort();
+            options.dedup();
+            Some(format!("--volume={path}:{target}{}", with(&options)))
+        }
+        Source::Volume(name, is_writable) => {
+            if !is_writable && !options.iter().any(|it| it == "ro") {
+                options.push("ro".to_owned());
+            }
+            match has_part {
+                false => Some(format!("--volume={name}:{target}{}", with(&options))),
+                true => {
+                    let rest: String = options.iter().map(|it| format!(",{it}")).collect();
+                    Some(format!("--mount=type=volume,source={name},target={target},subpath={part}{rest}"))
+                }
+            }
+        }
+        Source::Memory(size) => {
+            let size = size.map(|it| format!(",tmpfs-size={it}")).unwrap_or_default();
+            let is_read_only = options.iter().any(|it| it == "ro");
+            let read_only = if is_read_only { ",ro" } else { "" };
+            // As in Kubernetes, everybody may write there.
+            Some(format!("--mount=type=tmpfs,target={target},tmpfs-mode=1777{size}{read_only}"))
+        }
+        Source::Image(image) => {
+            if image.is_empty() || image.contains(',') {
+                deciding.fault(spot, format_args!("`{image}` is no name of an image"), None);
+                return None;
+            }
+            let part = if has_part { format!(",subpath={part}") } else { String::new() };
+            Some(format!("--mount=type=image,source={image},target={target}{part}"))
+        }
+    }
+}

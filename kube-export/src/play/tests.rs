@@ -1,0 +1,309 @@
+//! What documents become.
+
+use super::*;
+use crate::document;
+
+fn options() -> Options {
+    Options { directory: "/here".to_owned(), seccomp_root: "/profiles".to_owned(), ..Options::default() }
+}
+
+fn decided(text: &str, options: &Options) -> Result<Play, Vec<Fault>> {
+    let contents = document::contents("f.yaml", text).unwrap();
+    let kept = |name: &str| {
+        let text = "apiVersion: v1\nkind: Secret\nmetadata: {name: kept}\ndata: {pw: aHVudGVyMg==}\n";
+        (name == "kept").then(|| text.as_bytes().to_vec())
+    };
+    decide(&contents.documents, &[], options, &kept)
+}
+
+#[track_caller]
+fn play(text: &str) -> Play {
+    decided(text, &options()).unwrap_or_else(|faults| panic!("{faults:#?}"))
+}
+
+#[track_caller]
+fn faults(text: &str) -> Vec<String> {
+    decided(text, &options()).unwrap_err().iter().map(ToString::to_string).collect()
+}
+
+/// A pod with a container, to which lines are added.
+fn pod(of_container: &str, of_pod: &str) -> String {
+    let mut text = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\n  labels: {app: x}\nspec:\n  containers:\n  - name: c\n    image: i:1\n".to_owned();
+    for line in of_container.lines() {
+        text.push_str(&format!("    {line}\n"));
+    }
+    for line in of_pod.lines() {
+        text.push_str(&format!("  {line}\n"));
+    }
+    text
+}
+
+/// The words of the container that are there beside the usual ones.
+#[track_caller]
+fn words(of_container: &str, of_pod: &str) -> Vec<String> {
+    let play = play(&pod(of_container, of_pod));
+    let usual =
+        ["create", "--name=p-c", "--pod=p", "--pull=missing", "--restart=always", "--label=app=x", "i:1"];
+    let words = &play.pods[0].containers.last().unwrap().words;
+    words.iter().filter(|it| !usual.contains(&it.as_str())).cloned().collect()
+}
+
+#[test]
+fn a_pod_is_said_in_words_of_commands() {
+    let play = play(&pod("", ""));
+    let pod = &play.pods[0];
+    assert_eq!(pod.words[..2], ["pod", "create"]);
+    assert!(pod.words[2].starts_with("--label=io.pontoon.kube.digest="));
+    assert_eq!(
+        pod.words[3..],
+        [
+            "--exit-policy=stop",
+            "--name=p",
+            "--label=io.pontoon.kube.pod=p",
+            "--label=app=x",
+            "--share=ipc,net,uts"
+        ]
+    );
+    let container = &pod.containers[0];
+    assert_eq!(
+        container.words,
+        ["create", "--name=p-c", "--pod=p", "--pull=missing", "--restart=always", "--label=app=x", "i:1"]
+    );
+    assert!(play.notes.is_empty(), "{:?}", play.notes);
+}
+
+#[test]
+fn the_same_is_the_same_and_a_change_is_seen() {
+    let digest = |text: &str| play(text).pods[0].digest.clone();
+    assert_eq!(digest(&pod("", "")), digest(&format!("# a remark\n{}", pod("", ""))));
+    assert_ne!(digest(&pod("", "")), digest(&pod("args: [a]", "")));
+    let map = |value: &str| {
+        let pod =
+            pod("volumeMounts: [{name: v, mountPath: /m}]", "volumes: [{name: v, configMap: {name: m}}]");
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: m}}\ndata: {{k: {value}}}\n---\n{pod}")
+    };
+    assert_ne!(digest(&map("a")), digest(&map("b")));
+}
+
+#[test]
+fn fields_of_containers() {
+    for (lines, expected) in [
+        ("command: [a, \"b c\"]\nargs: [d]", vec!["--entrypoint=[\"a\",\"b c\"]", "d"]),
+        (
+            "env: [{name: A, value: x}, {name: B, value: \"$(A)$$(A)$(C)\"}]\nargs: [\"$(B)\"]",
+            vec!["--env=A=x", "--env=B=x$(A)$(C)", "x$(A)$(C)"],
+        ),
+        ("workingDir: /w\nstdin: true\ntty: true", vec!["--interactive", "--tty", "--workdir=/w"]),
+        (
+            "resources: {limits: {cpu: 500m, memory: 64Mi}, requests: {cpu: 100m, memory: 1Mi}}",
+            vec!["--cpus=0.5", "--memory=67108864", "--memory-reservation=1048576"],
+        ),
+        (
+            "securityContext: {runAsUser: 5, runAsGroup: 6, allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {add: [X], drop: [ALL]}}",
+            vec![
+                "--security-opt=no-new-privileges",
+                "--read-only",
+                "--read-only-tmpfs=false",
+                "--cap-add=X",
+                "--cap-drop=ALL",
+                "--user=5:6",
+            ],
+        ),
+        (
+            "securityContext: {privileged: true, seccompProfile: {type: Localhost, localhostProfile: a.json}, seLinuxOptions: {type: spc_t}}",
+            vec![
+                "--security-opt=label=type:spc_t",
+                "--security-opt=seccomp=/profiles/a.json",
+                "--privileged",
+            ],
+        ),
+        (
+            "livenessProbe: {exec: {command: [\"true\"]}, periodSeconds: 5}",
+            vec![
+                "--health-cmd=[\"CMD\",\"true\"]",
+                "--health-interval=5s",
+                "--health-timeout=1s",
+                "--health-retries=3",
+                "--health-start-period=0s",
+                "--health-on-failure=restart",
+            ],
+        ),
+        (
+            "ports: [{name: web, containerPort: 80}]\nreadinessProbe: {httpGet: {port: web, path: /x}, initialDelaySeconds: 7}",
+            vec![
+                "--health-cmd=[\"CMD\",\"curl\",\"-f\",\"-s\",\"-o\",\"/dev/null\",\"http://localhost:80/x\"]",
+                "--health-interval=10s",
+                "--health-timeout=1s",
+                "--health-retries=3",
+                "--health-start-period=7s",
+            ],
+        ),
+        ("imagePullPolicy: Always", vec!["--pull=always"]),
+    ] {
+        assert_eq!(words(lines, ""), expected, "{lines}");
+    }
+}
+
+#[test]
+fn volumes_are_mounted() {
+    for (mount, volume, expected) in [
+        ("mountPath: /m", "hostPath: {path: /h}", "--volume=/h:/m:z"),
+        ("mountPath: \"/m:Z\"", "hostPath: {path: rel}", "--volume=/here/rel:/m:Z"),
+        ("mountPath: /m, readOnly: true", "hostPath: {path: /h}", "--volume=/h:/m:ro,z"),
+        (
+            "mountPath: /m, mountPropagation: HostToContainer",
+            "hostPath: {path: /h}",
+            "--volume=/h:/m:rslave,z",
+        ),
+        ("mountPath: /m", "hostPath: {path: /dev/x, type: CharDevice}", "--device=/dev/x:/m"),
+        ("mountPath: /m", "persistentVolumeClaim: {claimName: data}", "--volume=data:/m"),
+        (
+            "mountPath: /m, subPath: a/b",
+            "persistentVolumeClaim: {claimName: d}",
+            "--mount=type=volume,source=d,target=/m,subpath=a/b",
+        ),
+        ("mountPath: /m", "emptyDir: {}", "--volume=p-v:/m"),
+        (
+            "mountPath: /m",
+            "emptyDir: {medium: Memory, sizeLimit: 1Mi}",
+            "--mount=type=tmpfs,target=/m,tmpfs-mode=1777,tmpfs-size=1048576",
+        ),
+        ("mountPath: /m", "image: {reference: \"a:1\"}", "--mount=type=image,source=a:1,target=/m"),
+        ("mountPath: /m", "secret: {secretName: kept}", "--volume=p-v:/m:ro"),
+    ] {
+        let got = words(
+            &format!("volumeMounts: [{{name: v, {mount}}}]"),
+            &format!("volumes: [{{name: v, {volume}}}]"),
+        );
+        assert_eq!(got, [expected], "{volume}");
+    }
+    let play = play(&pod(
+        "volumeMounts: [{name: v, mountPath: /m}]",
+        "volumes: [{name: v, secret: {secretName: kept, defaultMode: 256, items: [{key: pw, path: a/b}]}}]",
+    ));
+    assert_eq!(play.pods[0].volumes[0].files, [("a/b".to_owned(), b"hunter2".to_vec(), 0o400)]);
+}
+
+#[test]
+fn ports_are_those_of_the_pod() {
+    let text = pod(
+        "ports: [{containerPort: 80, hostPort: 8080, hostIP: 127.0.0.1}, {containerPort: 53, hostPort: 53, protocol: UDP}, {containerPort: 9}]",
+        "",
+    );
+    let published = |options: &Options| {
+        let play = decided(&text, options).unwrap();
+        play.pods[0]
+            .words
+            .iter()
+            .filter_map(|it| it.strip_prefix("--publish=").map(str::to_owned))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(published(&options()), ["127.0.0.1:8080:80/tcp", "53:53/udp"]);
+    let all = Options { publish_all: true, publish: vec!["1:80".to_owned()], ..options() };
+    assert_eq!(published(&all), ["1:80", "53:53/udp", "9:9/tcp"]);
+}
+
+#[test]
+fn settings_come_from_maps_and_secrets() {
+    let text = format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: m}}\ndata: {{K: v, L: w}}\n---\n{}",
+        pod(
+            "envFrom: [{prefix: P_, configMapRef: {name: m}}, {configMapRef: {name: none, optional: true}}]\nenv:\n- {name: A, valueFrom: {secretKeyRef: {name: kept, key: pw}}}\n- {name: ME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}\n- {name: L, valueFrom: {fieldRef: {fieldPath: \"metadata.labels['app']\"}}}\n- {name: O, valueFrom: {configMapKeyRef: {name: m, key: x, optional: true}}}",
+            ""
+        )
+    );
+    let words = &play(&text).pods[0].containers[0].words;
+    let env: Vec<_> = words.iter().filter_map(|it| it.strip_prefix("--env=")).collect();
+    assert_eq!(env, ["P_K=v", "P_L=w", "A=hunter2", "ME=p", "L=x"]);
+}
+
+#[test]
+fn all_that_is_wrong_is_told_with_its_place() {
+    let text = pod(
+        "env: [{name: A, valueFrom: {secretKeyRef: {name: gone, key: k}}}]\nvolumeMounts: [{name: w, mountPath: m}, {name: v, mountPath: m}]\nresources: {limits: {memory: lots}}",
+        "volumes: [{name: v, hostPath: {path: /h, type: Folder}}, {name: w, configMap: {name: m}}, {name: x}]\nrestartPolicy: Sometimes",
+    );
+    let told = faults(&text);
+    for expected in [
+        "f.yaml:10:",
+        "`spec.containers[0].env[0].valueFrom.secretKeyRef`: there is no Secret `gone`",
+        "f.yaml:12:34: `spec.containers[0].resources.limits.memory`: `lots` is no amount",
+        "`spec.volumes[0].hostPath.type`: `Folder` is none of the types",
+        "`spec.volumes[1].configMap`: there is no ConfigMap `m`",
+        "`spec.volumes[2]`: none of the kinds of volumes",
+        "f.yaml:14:18: `spec.restartPolicy`: `Sometimes`",
+    ] {
+        assert!(told.iter().any(|it| it.contains(expected)), "{expected}: {told:#?}");
+    }
+}
+
+#[test]
+fn what_must_be_said_is_asked_for() {
+    for (text, expected) in [
+        (
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n",
+            "`spec.containers`: a pod has at least one container",
+        ),
+        (
+            "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: c, image: i}]}",
+            "`metadata.name`: there must be a name",
+        ),
+        (
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c}]}",
+            "`spec.containers[0].image`: a container has an image",
+        ),
+        (
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{image: i}]}",
+            "`spec.containers[0].name`: there must be a name",
+        ),
+        (
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: i}, {name: c, image: i}]}",
+            "there are two containers `c`",
+        ),
+        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\n", "there is nothing to play"),
+        ("apiVersion: v1\nkind: Secret\nmetadata: {name: m}\ndata: {a: \"!\"}\n", "`data.a` is not base64"),
+        (
+            "apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {template: {spec: {containers: [{name: c, image: i}]}}}",
+            "the pod of a Job has",
+        ),
+    ] {
+        let told = faults(text);
+        assert!(told.iter().any(|it| it.contains(expected)), "{text}: {told:?}");
+    }
+    let twice = faults(&format!("{}---\n{}", pod("", ""), pod("", "")));
+    assert_eq!(twice, ["f.yaml:14:9: there are two pods `p`, the other at f.yaml:4:9"]);
+}
+
+#[test]
+fn no_path_leads_out() {
+    for path in ["../x", "a/../../x", "/x", "a//b", "."] {
+        let items = format!(
+            "volumes: [{{name: v, secret: {{secretName: kept, items: [{{key: pw, path: \"{path}\"}}]}}}}]"
+        );
+        assert!(faults(&pod("", &items))[0].contains("is no path below the mount"), "{path}");
+        let mount = format!("volumeMounts: [{{name: v, mountPath: /m, subPath: \"{path}\"}}]");
+        if path != "." {
+            let told = faults(&pod(&mount, "volumes: [{name: v, persistentVolumeClaim: {claimName: d}}]"));
+            assert!(told[0].contains("is no path below the volume"), "{path}: {told:?}");
+        }
+    }
+    let told = faults(&pod(
+        "volumeMounts: [{name: v, mountPath: /m, subPath: x}]",
+        "volumes: [{name: v, hostPath: {path: /h}}]",
+    ));
+    assert!(told[0].contains("parts of hostPath volumes"), "{told:?}");
+}
+
+#[test]
+fn what_makes_pods_makes_one() {
+    let spec = "spec: {template: {metadata: {labels: {a: b}}, spec: {restartPolicy: OnFailure, containers: [{name: c, image: i}]}}}";
+    for (version, kind) in [("apps/v1", "Deployment"), ("apps/v1", "DaemonSet"), ("batch/v1", "Job")] {
+        let play = play(&format!("apiVersion: {version}\nkind: {kind}\nmetadata: {{name: w}}\n{spec}\n"));
+        assert_eq!(play.pods[0].name, "w-pod");
+        let words = &play.pods[0].containers[0].words;
+        assert!(
+            words.contains(&"--restart=on-failure".to_owned())
+                && words.contains(&"--name=w-pod-c".to_owned())
+        );
+    }
+}

@@ -1,0 +1,284 @@
+//! Kubernetes objects: played, changed, removed, and run by units.
+#![cfg(feature = "e2e")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
+use pontoon_tests::{B, Manager, TestHost, alone, host_with_busybox, wait};
+
+/// What a test plays goes with it.
+struct Played<'h>(&'h TestHost, &'static str);
+
+impl Drop for Played<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.alice(&format!("pontoon kube down --force {}", self.1));
+    }
+}
+
+fn shop(word: &str) -> String {
+    format!(
+        "apiVersion: v1
+kind: ConfigMap
+metadata: {{name: settings}}
+data: {{word: {word}, other: more}}
+---
+apiVersion: v1
+kind: Secret
+metadata: {{name: shop-secret}}
+stringData: {{pw: hunter2}}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {{name: shop-data}}
+spec: {{accessModes: [ReadWriteOnce], resources: {{requests: {{storage: 1Gi}}}}}}
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: shop
+  labels: {{app: shop}}
+  annotations: {{io.containers.autoupdate/web: local}}
+spec:
+  terminationGracePeriodSeconds: 0
+  initContainers:
+  - name: prepare
+    image: {B}
+    command: [sh, -c, 'echo prepared >/scratch/by-init']
+    volumeMounts: [{{name: scratch, mountPath: /scratch}}]
+  containers:
+  - name: web
+    image: {B}
+    command: [sh, -c]
+    args: ['while :; do echo \"$(WORD) $PW\" | nc -l -p 8080; done']
+    env:
+    - {{name: WORD, valueFrom: {{configMapKeyRef: {{name: settings, key: word}}}}}}
+    - {{name: PW, valueFrom: {{secretKeyRef: {{name: shop-secret, key: pw}}}}}}
+    - {{name: ME, valueFrom: {{fieldRef: {{fieldPath: metadata.name}}}}}}
+    ports: [{{containerPort: 8080, hostPort: 8095}}]
+    livenessProbe: {{exec: {{command: ['true']}}, periodSeconds: 5}}
+    securityContext: {{allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {{drop: [ALL]}}}}
+    volumeMounts:
+    - {{name: scratch, mountPath: /scratch}}
+    - {{name: config, mountPath: /config}}
+    - {{name: secret, mountPath: /secret}}
+    - {{name: data, mountPath: /claim}}
+    - {{name: tmp, mountPath: /tmp}}
+  - name: side
+    image: {B}
+    command: [sleep, '10000']
+  volumes:
+  - {{name: scratch, emptyDir: {{}}}}
+  - {{name: config, configMap: {{name: settings}}}}
+  - {{name: secret, secret: {{secretName: shop-secret, defaultMode: 256}}}}
+  - {{name: data, persistentVolumeClaim: {{claimName: shop-data}}}}
+  - {{name: tmp, emptyDir: {{medium: Memory, sizeLimit: 1Mi}}}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: other}}
+spec:
+  selector: {{matchLabels: {{app: other}}}}
+  template:
+    metadata: {{labels: {{app: other}}}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+      - {{name: c, image: {B}, command: [sleep, '10000']}}
+"
+    )
+}
+
+fn id(host: &TestHost, pod: &str) -> String {
+    host.alice(&format!("pontoon pod inspect --format '{{{{.Id}}}}' {pod}")).ok().text().to_owned()
+}
+
+#[test]
+fn objects_run_change_and_go() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    host.write("alice", "/home/alice/shop.yaml", shop("first"));
+    let _played = Played(host, "/home/alice/shop.yaml");
+    let told = host.alice("pontoon kube play --network pasta /home/alice/shop.yaml").ok();
+    assert!(told.stdout.starts_with("Volumes:\nshop-data\nSecrets:\n"), "{}", told.stdout);
+    assert_eq!(told.stdout.matches("Pod:\n").count(), 2, "{}", told.stdout);
+    assert!(!told.stderr.contains("warning"), "{}", told.stderr);
+    let (shop_id, other_id) = (id(host, "shop"), id(host, "other-pod"));
+
+    // What it says is seen inside.
+    wait::until("the published port", || {
+        let answer = host.alice("nc -w 1 127.0.0.1 8095 </dev/null");
+        if answer.stdout.contains("first hunter2") { Ok(()) } else { Err(format!("{answer:?}")) }
+    });
+    let inside = |script: &str| host.alice(&format!("pontoon exec shop-web sh -c '{script}'"));
+    inside("cat /scratch/by-init /config/word /secret/pw; echo $ME")
+        .ok()
+        .prints("prepared\nfirsthunter2shop\n");
+    inside("ls -l /secret/pw").ok().says("-r--------");
+    inside("echo x >/config/new").fails(1);
+    inside("touch /root-file").fails(1);
+    inside("touch /tmp/file /claim/kept && grep NoNewPrivs /proc/self/status").ok().says("1");
+    inside("grep CapEff /proc/self/status").ok().says("0000000000000000");
+    let template = "{{.HostConfig.RestartPolicy.Name}} {{index .Config.Labels \"io.containers.autoupdate\"}} {{.Config.Labels.app}} {{.Config.StopTimeout}}";
+    let inspected = host.alice(&format!("pontoon inspect --format '{template}' shop-web")).ok();
+    assert_eq!(inspected.text(), "always local shop 0");
+    wait::until("the liveness probe", || {
+        let status = host.alice("pontoon inspect --format '{{.State.Health.Status}}' shop-web").ok();
+        if status.text() == "healthy" { Ok(()) } else { Err(status.stdout) }
+    });
+
+    // The same again changes nothing; a change makes its own pod anew and leaves the other.
+    host.alice("pontoon kube play --network pasta /home/alice/shop.yaml").ok().prints("");
+    assert_eq!((id(host, "shop"), id(host, "other-pod")), (shop_id.clone(), other_id.clone()));
+    host.write("alice", "/home/alice/shop.yaml", shop("second"));
+    let refused = host.alice("pontoon kube play --network pasta /home/alice/shop.yaml").fails(125);
+    assert!(refused.stderr.contains("--replace"), "{}", refused.stderr);
+    assert_eq!(id(host, "shop"), shop_id);
+    host.alice("pontoon kube play --network pasta --replace /home/alice/shop.yaml").ok();
+    assert_eq!(id(host, "other-pod"), other_id);
+    assert_ne!(id(host, "shop"), shop_id);
+    inside("cat /config/word; ls /claim").ok().prints("secondkept\n");
+
+    // All goes but the volume that stays, unless that is meant, too.
+    host.alice("pontoon kube down /home/alice/shop.yaml").ok().says("Pods removed:");
+    host.alice("pontoon pod ps -q && pontoon ps -aq && pontoon secret ls -q").ok().prints("");
+    host.alice("pontoon volume ls -q").ok().says("shop-data").lacks("shop-scratch").lacks("shop-config");
+    host.alice("pontoon kube down --force /home/alice/shop.yaml").ok().says("shop-data");
+    host.alice("pontoon volume exists shop-data").fails(1);
+}
+
+#[test]
+fn nothing_is_made_by_half() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let nothing_is_there = || {
+        host.alice("pontoon pod ps -q && pontoon ps -aq && pontoon secret ls -q && pontoon volume ls -q")
+            .ok()
+            .prints("");
+    };
+    let of = |container: &str, pod: &str| {
+        format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: half}}\nstringData: {{a: b}}\n---\napiVersion: v1\nkind: Pod\nmetadata: {{name: half}}\nspec:\n  containers:\n  - name: good\n    image: {B}\n    command: [sleep, '10000']\n  - name: c\n{container}\n{pod}\n"
+        )
+    };
+    for (text, expected) in [
+        (of("    command: [x]", ""), "bad.yaml:14:5: `spec.containers[1].image`: a container has an image"),
+        (of("    image: localhost:5000/none:gone", ""), "localhost:5000/none:gone"),
+        (of(&format!("    image: {B}\n    command: [/no/such/program]"), ""), "/no/such/program"),
+        (
+            of(
+                &format!("    image: {B}"),
+                "  volumes: [{name: v, hostPath: {path: /none, type: Directory}}]",
+            ),
+            "bad.yaml:16:",
+        ),
+        (of(&format!("    image: {B}\n    securityContext: {{runAsNonRoot: true}}"), ""), "runs as root"),
+        ("a: 1\na: 2\n".to_owned(), "bad.yaml:2:1: "),
+        ("---\na: 1\n".repeat(100_000), "bad.yaml:"),
+        ("apiVersion: v1\nkind: Ghost\n".to_owned(), "there is nothing to play"),
+    ] {
+        host.write("alice", "/home/alice/bad.yaml", &text);
+        let told = host.alice("pontoon kube play --network none /home/alice/bad.yaml").fails(125);
+        assert!(told.stderr.contains(expected), "{expected}: {}", told.stderr);
+        assert!(!told.stderr.contains("panicked"), "{}", told.stderr);
+        nothing_is_there();
+    }
+    // What is not known is told, and an error if that is wanted.
+    let text = of(&format!("    image: {B}\n    command: [sleep, '10000']\n    imagepullpolicy: Never"), "");
+    host.write("alice", "/home/alice/bad.yaml", &text);
+    let told = host.alice("pontoon kube play --strict --network none /home/alice/bad.yaml").fails(125);
+    assert!(told.stderr.contains("`spec.containers[1].imagepullpolicy` is not known"), "{}", told.stderr);
+    nothing_is_there();
+    let told = host.alice("pontoon kube play --start=false --network none /home/alice/bad.yaml && pontoon pod inspect --format '{{.State}}' half").ok();
+    assert!(told.stderr.contains("imagepullpolicy") && told.stdout.ends_with("Created\n"), "{told:?}");
+    host.alice("pontoon kube down /home/alice/bad.yaml").ok();
+    nothing_is_there();
+    host.alice("pontoon kube play --build /home/alice/bad.yaml").fails(125);
+}
+
+#[test]
+fn a_unit_plays_and_stops_what_it_played() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let alice = Manager::of(host, "alice");
+    let pod = |command: &str, policy: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: unit}}\nspec:\n  terminationGracePeriodSeconds: 0\n  restartPolicy: {policy}\n  containers:\n  - {{name: c, image: {B}, command: [sh, -c, '{command}']}}\n"
+        )
+    };
+    alice.add("unit.yaml", &pod("sleep 10000", "Always"));
+    alice.add("play.kube", "[Kube]\nYaml=unit.yaml\nExitCodePropagation=any\n");
+    alice.start("play");
+    assert_eq!(alice.property("play", "SubState"), "running");
+    host.alice("pontoon pod inspect --format '{{.State}}' unit").ok().prints("Running\n");
+    let main = alice.property("play", "MainPID");
+    host.root(&format!("tr '\\0' ' ' </proc/{main}/cmdline")).ok().says("kube play");
+
+    // A changed file is played anew.
+    let before = id(host, "unit");
+    alice.add("unit.yaml", &pod("sleep 20000", "Always"));
+    alice.systemctl("restart play").ok();
+    assert_ne!(id(host, "unit"), before);
+
+    alice.stop("play");
+    assert_eq!(alice.property("play", "Result"), "success");
+    host.alice("pontoon pod ps -q && pontoon ps -aq").ok().prints("");
+
+    // A container that fails is the unit's failure, where that is asked for.
+    alice.add("unit.yaml", &pod("exit 3", "Never"));
+    let _ = alice.systemctl("start play");
+    wait::until("the unit to fail", || {
+        let state = alice.property("play", "ActiveState");
+        if state == "failed" { Ok(()) } else { Err(format!("{state}\n{}", alice.journal("play"))) }
+    });
+    host.alice("pontoon pod ps -q && pontoon ps -aq").ok().prints("");
+    alice.systemctl("reset-failed play").ok();
+    alice.remove("play.kube");
+    alice.remove("unit.yaml");
+}
+
+#[test]
+fn what_runs_is_written_and_played_again() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    host.alice(&format!(
+        "pontoon run -d --name gen --network pasta -p 8096:80 -e 'A=b c' -v gendata:/data --stop-timeout 0 --restart always --read-only {B} sleep 10000"
+    ))
+    .ok();
+    let told = host.alice("pontoon kube generate gen >/home/alice/gen.yaml").ok();
+    assert_eq!(told.stderr, "");
+    let text = host.alice("cat /home/alice/gen.yaml").ok().stdout;
+    for line in [
+        "kind: PersistentVolumeClaim",
+        "  name: gen-pod",
+        "      hostPort: 8096",
+        "      value: b c",
+        "      readOnlyRootFilesystem: true",
+        "  restartPolicy: Always",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    let deployment = host.alice("pontoon generate kube --type deployment --replicas 3 --service gen").ok();
+    deployment.says("kind: Deployment").says("  replicas: 3").says("kind: Service").lacks("hostPort");
+    host.alice("pontoon kube generate gendata").ok().says("kind: PersistentVolumeClaim").lacks("kind: Pod");
+    host.alice("pontoon kube generate --replicas 3 gen").fails(125);
+    host.alice("pontoon kube generate nothing-of-this-name").fails(125);
+
+    // Played again it is the same container, and it is written the same.
+    host.alice("pontoon rm -f -t 0 gen").ok();
+    let _played = Played(host, "/home/alice/gen.yaml");
+    host.alice("pontoon kube play --network pasta /home/alice/gen.yaml").ok();
+    let inside = host.alice("pontoon exec gen-pod-gen sh -c 'echo $A; touch /data/x /tmp/x; touch /x'");
+    assert!(inside.code != 0 && inside.stdout == "b c\n", "{inside:?}");
+    let again = host.alice("pontoon kube generate gen-pod").ok();
+    again
+        .says("name: gen\n")
+        .says("      hostPort: 8096")
+        .says("      value: b c")
+        .says("      claimName: gendata")
+        .says("  name: gen-pod\n");
+    // What a cluster has no words for is told, and an error where that is wanted.
+    host.alice(&format!("pontoon create --name odd --pids-limit 5 {B}")).ok();
+    let told = host.alice("pontoon kube generate odd").ok();
+    assert!(told.stderr.contains("--pids-limit"), "{}", told.stderr);
+    let told = host.alice("pontoon kube generate --strict --report json odd").fails(125);
+    assert!(told.stderr.contains("\"Outcome\": \"left out\""), "{}", told.stderr);
+    host.alice("pontoon rm odd").ok();
+}
