@@ -95,17 +95,26 @@ pub(super) fn decide(
 
 /// As Podman: an image whose tag moves is looked for each time.
 fn pull_policy(deciding: &mut Deciding<'_>, spot: &Spot<'_>, container: &Container) -> &'static str {
-    match container.image_pull_policy.as_str() {
-        "Always" => "always",
-        "IfNotPresent" => "missing",
-        "Never" => "never",
+    let said = container.image_pull_policy.as_str();
+    if !matches!(said, "" | "Always" | "IfNotPresent" | "Never") {
+        // Podman takes more, and other cases.
+        deciding.note(
+            &spot.field("imagePullPolicy"),
+            "a cluster takes `Always`, `IfNotPresent` and `Never` only",
+        );
+    }
+    match said.to_ascii_lowercase().as_str() {
+        "always" => "always",
+        "ifnotpresent" | "missing" => "missing",
+        "never" => "never",
+        "newer" => "newer",
         "" => {
             let last = container.image.rsplit('/').next().unwrap_or_default();
             let moves = !container.image.contains('@') && (!last.contains(':') || last.ends_with(":latest"));
             if moves { "newer" } else { "missing" }
         }
-        other => {
-            let text = format!("`{other}` is none of Always, IfNotPresent, Never");
+        _ => {
+            let text = format!("`{said}` is none of Always, IfNotPresent, Never");
             deciding.fault(&spot.field("imagePullPolicy"), text, None);
             "missing"
         }
