@@ -175,7 +175,7 @@ pub(super) fn new_request(
     context: &Context,
     mut args: CreateArgs,
 ) -> Result<(CreateRequest, ContainerOptions), Failure> {
-    context.containers_conf()?.apply(&mut args.container);
+    context.containers_conf()?.apply(&mut args.container, context.option_host.rootless);
     keep_directories(context, &mut args.container.defaults);
     let options = args.container.clone();
     Ok((request(args.lower(context.words.clone(), &context.option_host)?), options))
