@@ -163,7 +163,15 @@ impl Uml {
         let state = self.sh_as(user, &format!("{systemctl} is-system-running --wait"));
         if state.text() != "running" {
             let failed = self.sh_as(user, &format!("{systemctl} --failed --no-legend --no-pager"));
-            panic!("{user}'s manager on the UML host is {}:\n{failed:?}", state.text());
+            let whose = if user == "root" { "" } else { "--user" };
+            let said = self.sh_as(
+                user,
+                &format!(
+                    "journalctl {whose} -b --no-pager -o cat -n 60 \
+                     $({systemctl} --failed --no-legend --plain | sed 's/ .*//; s/^/--unit=/')"
+                ),
+            );
+            panic!("{user}'s manager on the UML host is {}:\n{failed:?}\n{said:?}", state.text());
         }
     }
 
