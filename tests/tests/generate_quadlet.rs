@@ -28,7 +28,7 @@ fn a_container_and_what_it_uses_come_back_from_their_files() {
     host.alice(&format!(
         r#"pontoon volume create --label kind=test qdata
            pontoon network create --subnet 10.99.7.0/24 --gateway 10.99.7.9 qnet
-           pontoon run -d --name qweb --network qnet:alias=www -v qdata:/data:ro -p 8098:80 -e 'A=%n ${{X}} "q" \ x' -e B=2 \
+           pontoon run -d --name qweb --hostname qhost --network qnet:alias=www -v qdata:/data:ro -p 8098:80 -e 'A=%n ${{X}} "q" \ x' -e B=2 \
              --label 'l=[x]; # $$' --tmpfs /run/x:size=1m --health-cmd 'test -e /data' --health-interval 9s --cap-add NET_RAW \
              --user 0:0 --stop-signal TERM --read-only --init {B} {SLEEPER}"#
     ))
