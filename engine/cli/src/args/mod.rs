@@ -17,6 +17,7 @@ mod generate;
 mod global;
 mod help;
 mod image;
+mod joint;
 mod kube;
 mod linger;
 mod network;
@@ -56,6 +57,7 @@ pub use image::{
     HistoryArgs, ImageSort, ImageTreeArgs, ImagesArgs, ImportArgs, InspectImagesArgs, LoadArgs, PullArgs,
     RmiArgs, TagArgs, UntagArgs,
 };
+pub use joint::{JointOptions, LimitOptions};
 pub use kube::{ExitPropagation, KubeDownArgs, KubeGenerateArgs, KubePlayArgs, ReportFormat, WorkloadKind};
 pub use linger::LingerArgs;
 pub use network::{

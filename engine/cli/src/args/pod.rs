@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
 
+use super::joint::{JointOptions, LimitOptions};
+
 /// Which pods a command is about.
 #[derive(Debug, Default, Args)]
 pub struct ChosenPods {
@@ -27,63 +29,18 @@ pub struct PodCreateArgs {
     /// Name of the pod
     #[arg(short, long, value_name = "NAME")]
     pub name: Option<String>,
-    /// Add a line to /etc/hosts
-    #[arg(long, value_name = "HOST:IP")]
-    pub add_host: Vec<String>,
-    /// Share of block devices' time, 10 to 1000
-    #[arg(long, value_name = "WEIGHT")]
-    pub blkio_weight: Option<String>,
-    /// Share of one block device's time
-    #[arg(long, value_name = "DEVICE:WEIGHT")]
-    pub blkio_weight_device: Vec<String>,
+    /// What is its infra container's.
+    #[command(flatten)]
+    pub joint: JointOptions,
+    /// What all its containers may use together.
+    #[command(flatten)]
+    pub limits: LimitOptions,
     /// Slice that the pod's own slice is in
     #[arg(long, value_name = "NAME.slice")]
     pub cgroup_parent: Option<String>,
-    /// Share of processor time, 2 to 262144
-    #[arg(short = 'c', long, value_name = "SHARES")]
-    pub cpu_shares: Option<String>,
-    /// How many processors' time, as 1.5
-    #[arg(long, value_name = "NUMBER")]
-    pub cpus: Option<String>,
-    /// Which processors, as 0-2,5
-    #[arg(long, value_name = "LIST")]
-    pub cpuset_cpus: Option<String>,
-    /// Which memory nodes, as 0-2,5
-    #[arg(long, value_name = "LIST")]
-    pub cpuset_mems: Option<String>,
-    /// Give the containers a device of the host, or one of a CDI specification (VENDOR/CLASS=NAME)
-    #[arg(long, value_name = "HOST[:CONTAINER[:rwm]]")]
-    pub device: Vec<String>,
-    /// Bytes in a second that may be read from a block device
-    #[arg(long, value_name = "DEVICE:RATE")]
-    pub device_read_bps: Vec<String>,
-    /// Bytes in a second that may be written to a block device
-    #[arg(long, value_name = "DEVICE:RATE")]
-    pub device_write_bps: Vec<String>,
-    /// Name servers
-    #[arg(long, value_name = "ADDRESS,...")]
-    pub dns: Vec<String>,
-    /// Options of the resolver
-    #[arg(long, value_name = "OPTION,...", aliases = ["dns-opt"])]
-    pub dns_option: Vec<String>,
-    /// Search domains
-    #[arg(long, value_name = "DOMAIN,...")]
-    pub dns_search: Vec<String>,
     /// What becomes of the pod when its last container has ended: continue (the default) or stop
     #[arg(long, value_name = "POLICY")]
     pub exit_policy: Option<String>,
-    /// Map group ids
-    #[arg(long, value_name = "[FLAGS]CONTAINER:FROM[:AMOUNT]")]
-    pub gidmap: Vec<String>,
-    /// Give the containers graphics processors: all, or numbers (CDI devices nvidia.com/gpu=…)
-    #[arg(long, value_name = "GPU,...")]
-    pub gpus: Vec<String>,
-    /// Host name inside; the default is the pod's name
-    #[arg(short = 'h', long, value_name = "NAME")]
-    pub hostname: Option<String>,
-    /// What /etc/hosts begins with: a file, `image` or `none`
-    #[arg(long, value_name = "FILE", conflicts_with = "no_hosts")]
-    pub hosts_file: Option<String>,
     /// Make a container that holds the pod's namespaces; the default is true
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub infra: Option<bool>,
@@ -93,93 +50,33 @@ pub struct PodCreateArgs {
     /// Name of the infra container
     #[arg(long, value_name = "NAME")]
     pub infra_name: Option<String>,
-    /// Address on the pod's network
-    #[arg(long, value_name = "ADDRESS")]
-    pub ip: Option<String>,
-    /// Address of IPv6 on the pod's network
-    #[arg(long, value_name = "ADDRESS")]
-    pub ip6: Option<String>,
-    /// Set a label
-    #[arg(short, long, value_name = "KEY=VALUE")]
-    pub label: Vec<String>,
-    /// Read labels from a file
-    #[arg(long, value_name = "FILE")]
-    pub label_file: Vec<PathBuf>,
-    /// Hardware address on the pod's network
-    #[arg(long, value_name = "ADDRESS")]
-    pub mac_address: Option<String>,
-    /// Limit of the memory of all containers together
-    #[arg(short, long, value_name = "SIZE")]
-    pub memory: Option<String>,
-    /// Limit of memory and swap together; -1 is no limit
-    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
-    pub memory_swap: Option<String>,
     /// Network: NAME[:ip=…,mac=…,alias=…], pasta, slirp4netns, ns:PATH, host, none
     #[arg(long, value_name = "MODE[:OPTION,...]", alias = "net")]
     pub network: Vec<String>,
-    /// Name of the pod on its networks
-    #[arg(long, value_name = "NAME")]
-    pub network_alias: Vec<String>,
-    /// Keep the images' /etc/hostname
-    #[arg(long)]
-    pub no_hostname: bool,
-    /// Keep the images' /etc/hosts
-    #[arg(long, conflicts_with = "add_host")]
-    pub no_hosts: bool,
     /// PID namespace of the pod: private, host, or ns:PATH
     #[arg(long, value_name = "MODE")]
     pub pid: Option<String>,
     /// Write the pod's id to this file
     #[arg(long, value_name = "FILE")]
     pub pod_id_file: Option<PathBuf>,
-    /// Publish ports to the host
-    #[arg(short, long, value_name = "[[IP:][HOST]:]PORT[/PROTOCOL]")]
-    pub publish: Vec<String>,
     /// Remove a pod of the same name first
     #[arg(long)]
     pub replace: bool,
     /// When to start the containers anew that say nothing else: no, always, on-failure[:N] or unless-stopped
     #[arg(long, value_name = "POLICY")]
     pub restart: Option<String>,
-    /// no-new-privileges, seccomp=…, mask=…, unmask=…, label=…, apparmor=…
-    #[arg(long, value_name = "OPTION")]
-    pub security_opt: Vec<String>,
     /// Namespaces that the containers share: cgroup, ipc, net, pid, user, uts, or none; the default is ipc,net,uts
     #[arg(long, value_name = "NAMESPACE,...")]
     pub share: Option<String>,
     /// Put the containers into a slice of the pod's; the default is true
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub share_parent: Option<bool>,
-    /// Size of /dev/shm
-    #[arg(long, value_name = "SIZE")]
-    pub shm_size: Option<String>,
-    /// Size of the file systems made for systemd
-    #[arg(long, value_name = "SIZE")]
-    pub shm_size_systemd: Option<String>,
-    /// Map the group ids that /etc/subgid grants to NAME
-    #[arg(long, value_name = "NAME")]
-    pub subgidname: Option<String>,
-    /// Map the user ids that /etc/subuid grants to NAME
-    #[arg(long, value_name = "NAME")]
-    pub subuidname: Option<String>,
-    /// Kernel parameters of the pod's namespaces
-    #[arg(long, value_name = "KEY=VALUE,...")]
-    pub sysctl: Vec<String>,
-    /// Map user ids
-    #[arg(long, value_name = "[FLAGS]CONTAINER:FROM[:AMOUNT]")]
-    pub uidmap: Vec<String>,
     /// User namespace: host, keep-id[:uid=…,gid=…,size=…], auto[:size=…], nomap or ns:PATH
     #[arg(long, value_name = "MODE")]
     pub userns: Option<String>,
     /// Host name namespace of the pod: private, host or ns:PATH
     #[arg(long, value_name = "MODE")]
     pub uts: Option<String>,
-    /// Mount a volume or a path of the host in all containers
-    #[arg(short, long, value_name = "[SOURCE:]TARGET[:OPTION,...]")]
-    pub volume: Vec<String>,
-    /// Mount what other containers mount, in all containers
-    #[arg(long, value_name = "CONTAINER[:OPTION,...]")]
-    pub volumes_from: Vec<String>,
 }
 
 /// `pod clone`

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
+use super::joint::{JointOptions, LimitOptions};
+
 /// `run`
 #[derive(Debug, Args)]
 pub struct RunArgs {
@@ -97,12 +99,9 @@ pub struct RegistryOptions {
 /// How much of the host a container may use, as words.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct ResourceOptions {
-    /// Share of block devices' time, 10 to 1000
-    #[arg(long, value_name = "WEIGHT")]
-    pub blkio_weight: Option<String>,
-    /// Share of one block device's time
-    #[arg(long, value_name = "DEVICE:WEIGHT")]
-    pub blkio_weight_device: Vec<String>,
+    /// What a pod may be told as well.
+    #[command(flatten)]
+    pub limits: LimitOptions,
     /// Write to a file of the container's control group
     #[arg(long, value_name = "FILE=VALUE")]
     pub cgroup_conf: Vec<String>,
@@ -112,39 +111,15 @@ pub struct ResourceOptions {
     /// Processor time in a period, in microseconds
     #[arg(long, value_name = "MICROSECONDS")]
     pub cpu_quota: Option<String>,
-    /// Share of processor time, 2 to 262144
-    #[arg(short = 'c', long, value_name = "SHARES")]
-    pub cpu_shares: Option<String>,
-    /// How many processors' time, as 1.5
-    #[arg(long, value_name = "NUMBER")]
-    pub cpus: Option<String>,
-    /// Which processors, as 0-2,5
-    #[arg(long, value_name = "LIST")]
-    pub cpuset_cpus: Option<String>,
-    /// Which memory nodes, as 0-2,5
-    #[arg(long, value_name = "LIST")]
-    pub cpuset_mems: Option<String>,
-    /// Bytes in a second that may be read from a block device
-    #[arg(long, value_name = "DEVICE:RATE")]
-    pub device_read_bps: Vec<String>,
     /// Reads in a second from a block device
     #[arg(long, value_name = "DEVICE:RATE")]
     pub device_read_iops: Vec<String>,
-    /// Bytes in a second that may be written to a block device
-    #[arg(long, value_name = "DEVICE:RATE")]
-    pub device_write_bps: Vec<String>,
     /// Writes in a second to a block device
     #[arg(long, value_name = "DEVICE:RATE")]
     pub device_write_iops: Vec<String>,
-    /// Memory limit, in bytes or with b, k, m, g
-    #[arg(short, long, value_name = "SIZE")]
-    pub memory: Option<String>,
     /// Memory that is reclaimed last
     #[arg(long, value_name = "SIZE")]
     pub memory_reservation: Option<String>,
-    /// Limit of memory and swap together; -1 is no limit
-    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
-    pub memory_swap: Option<String>,
     /// Highest number of processes; -1 is no limit
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub pids_limit: Option<String>,
@@ -203,9 +178,9 @@ pub struct HealthOptions {
 /// Options that `run` and `create` share, as words.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct ContainerOptions {
-    /// Add a line to /etc/hosts
-    #[arg(long, value_name = "HOST:IP")]
-    pub add_host: Vec<String>,
+    /// What a pod may be told as well.
+    #[command(flatten)]
+    pub joint: JointOptions,
     /// Add an annotation
     #[arg(long, value_name = "KEY=VALUE")]
     pub annotation: Vec<String>,
@@ -233,21 +208,9 @@ pub struct ContainerOptions {
     /// Keys that leave the container without ending it; the default is ctrl-p,ctrl-q
     #[arg(long, value_name = "KEY,...")]
     pub detach_keys: Option<String>,
-    /// Give the container a device of the host, or one of a CDI specification (VENDOR/CLASS=NAME)
-    #[arg(long, value_name = "HOST[:CONTAINER[:rwm]]")]
-    pub device: Vec<String>,
     /// Let root's container use these devices, by numbers: as `c 42:* rwm`
     #[arg(long, value_name = "TYPE MAJOR:MINOR ACCESS")]
     pub device_cgroup_rule: Vec<String>,
-    /// Name servers
-    #[arg(long, value_name = "ADDRESS,...")]
-    pub dns: Vec<String>,
-    /// Options of the resolver
-    #[arg(long, value_name = "OPTION,...", aliases = ["dns-opt"])]
-    pub dns_option: Vec<String>,
-    /// Search domains
-    #[arg(long, value_name = "DOMAIN,...")]
-    pub dns_search: Vec<String>,
     /// Replace the image's entry point: one word, or a JSON list of words; empty clears it
     #[arg(long, value_name = "WORD")]
     pub entrypoint: Option<String>,
@@ -266,21 +229,12 @@ pub struct ContainerOptions {
     /// Note ports the container listens on, without publishing them
     #[arg(long, value_name = "PORT[/PROTOCOL],...")]
     pub expose: Vec<String>,
-    /// Give the container graphics processors: all, or numbers (CDI devices nvidia.com/gpu=…)
-    #[arg(long, value_name = "GPU,...")]
-    pub gpus: Vec<String>,
     /// Add groups; keep-groups keeps the caller's
     #[arg(long, value_name = "GROUP,...")]
     pub group_add: Vec<String>,
     /// Line of /etc/group for a group that the image does not know
     #[arg(long, value_name = "LINE")]
     pub group_entry: Option<String>,
-    /// Host name inside
-    #[arg(short = 'h', long, value_name = "NAME")]
-    pub hostname: Option<String>,
-    /// What /etc/hosts begins with: a file, `image` or `none`
-    #[arg(long, value_name = "FILE", conflicts_with = "no_hosts")]
-    pub hosts_file: Option<String>,
     /// Make users of the host known in the container
     #[arg(long, value_name = "USER,...")]
     pub hostuser: Vec<String>,
@@ -299,27 +253,12 @@ pub struct ContainerOptions {
     /// IPC namespace: private, shareable, none, host, container:NAME or ns:PATH
     #[arg(long, value_name = "MODE")]
     pub ipc: Option<String>,
-    /// Address on its network
-    #[arg(long, value_name = "ADDRESS")]
-    pub ip: Option<String>,
-    /// Address of IPv6 on its network
-    #[arg(long, value_name = "ADDRESS")]
-    pub ip6: Option<String>,
-    /// Set a label
-    #[arg(short, long, value_name = "KEY=VALUE")]
-    pub label: Vec<String>,
-    /// Read labels from a file
-    #[arg(long, value_name = "FILE")]
-    pub label_file: Vec<PathBuf>,
     /// Where output goes: journald, k8s-file, json-file, passthrough or none
     #[arg(long, value_name = "DRIVER")]
     pub log_driver: Option<String>,
     /// Option of the log driver
     #[arg(long, value_name = "KEY=VALUE")]
     pub log_opt: Vec<String>,
-    /// Hardware address on its network
-    #[arg(long, value_name = "ADDRESS")]
-    pub mac_address: Option<String>,
     /// Mount something: type=bind|volume|tmpfs,source=…,target=…
     #[arg(long, value_name = "KEY=VALUE,...")]
     pub mount: Vec<String>,
@@ -329,15 +268,6 @@ pub struct ContainerOptions {
     /// Network: NAME[:ip=…,mac=…,alias=…], pasta, slirp4netns, container:NAME, ns:PATH, host, none
     #[arg(long, value_name = "MODE[:OPTION,...]", alias = "net")]
     pub network: Vec<String>,
-    /// Name of the container on its networks
-    #[arg(long, value_name = "NAME")]
-    pub network_alias: Vec<String>,
-    /// Keep the image's /etc/hostname
-    #[arg(long)]
-    pub no_hostname: bool,
-    /// Keep the image's /etc/hosts
-    #[arg(long, conflicts_with = "add_host")]
-    pub no_hosts: bool,
     /// Readiness of the container to be killed when memory is short, -1000 to 1000
     #[arg(long, value_name = "N")]
     pub oom_score_adj: Option<String>,
@@ -371,9 +301,6 @@ pub struct ContainerOptions {
     /// Take away most of the confinement
     #[arg(long)]
     pub privileged: bool,
-    /// Publish ports to the host
-    #[arg(short, long, value_name = "[[IP:][HOST]:]PORT[/PROTOCOL]")]
-    pub publish: Vec<String>,
     /// Publish all exposed ports to random ones of the host
     #[arg(short = 'P', long)]
     pub publish_all: bool,
@@ -410,21 +337,12 @@ pub struct ContainerOptions {
     /// Show a secret in a file, or in a variable (type=env)
     #[arg(long, value_name = "NAME[,KEY=VALUE,...]")]
     pub secret: Vec<String>,
-    /// no-new-privileges, seccomp=…, mask=…, unmask=…, label=…, apparmor=…
-    #[arg(long, value_name = "OPTION")]
-    pub security_opt: Vec<String>,
-    /// Size of /dev/shm
-    #[arg(long, value_name = "SIZE")]
-    pub shm_size: Option<String>,
     /// Signal that stops the container
     #[arg(long, value_name = "SIGNAL")]
     pub stop_signal: Option<String>,
     /// Seconds until a container that does not stop is killed
     #[arg(long, value_name = "SECONDS")]
     pub stop_timeout: Option<String>,
-    /// Kernel parameters of the container's namespaces
-    #[arg(long, value_name = "KEY=VALUE,...")]
-    pub sysctl: Vec<String>,
     /// Seconds that the container may run
     #[arg(long, value_name = "SECONDS")]
     pub timeout: Option<String>,
@@ -455,18 +373,6 @@ pub struct ContainerOptions {
     /// User namespace: host, keep-id[:uid=…,gid=…,size=…], auto[:size=…], nomap, container:NAME or ns:PATH
     #[arg(long, value_name = "MODE")]
     pub userns: Option<String>,
-    /// Map user ids
-    #[arg(long, value_name = "[FLAGS]CONTAINER:FROM[:AMOUNT]")]
-    pub uidmap: Vec<String>,
-    /// Map group ids
-    #[arg(long, value_name = "[FLAGS]CONTAINER:FROM[:AMOUNT]")]
-    pub gidmap: Vec<String>,
-    /// Map the user ids that /etc/subuid grants to NAME
-    #[arg(long, value_name = "NAME")]
-    pub subuidname: Option<String>,
-    /// Map the group ids that /etc/subgid grants to NAME
-    #[arg(long, value_name = "NAME")]
-    pub subgidname: Option<String>,
     /// Host name namespace: private, host, container:NAME or ns:PATH
     #[arg(long, value_name = "MODE")]
     pub uts: Option<String>,
@@ -485,15 +391,6 @@ pub struct ContainerOptions {
     /// Be ready for systemd: true (if it is the command), false or always
     #[arg(long, value_name = "MODE")]
     pub systemd: Option<String>,
-    /// Size of the file systems made for systemd
-    #[arg(long, value_name = "SIZE")]
-    pub shm_size_systemd: Option<String>,
-    /// Mount a volume or a path of the host
-    #[arg(short, long, value_name = "[SOURCE:]TARGET[:OPTION,...]")]
-    pub volume: Vec<String>,
-    /// Mount what other containers mount
-    #[arg(long, value_name = "CONTAINER[:OPTION,...]")]
-    pub volumes_from: Vec<String>,
     /// Working directory inside
     #[arg(short, long, value_name = "DIR")]
     pub workdir: Option<String>,

@@ -108,13 +108,17 @@ fn values_may_be_joined_apart_or_begin_with_a_dash() {
     assert_eq!(args.container.name.as_deref(), Some("b"));
     assert_eq!(args.container.env, ["A=1", "B=2"]);
     assert_eq!(args.container.resources.pids_limit.as_deref(), Some("-1"));
-    assert_eq!(args.container.volume, ["/a:/b"]);
+    assert_eq!(args.container.joint.volume, ["/a:/b"]);
     let args = run(&["run", "--name", "--rm", "--entrypoint=", "--label", "", "image"]);
     assert_eq!(args.container.name.as_deref(), Some("--rm"));
     assert_eq!(args.container.entrypoint.as_deref(), Some(""));
-    assert_eq!(args.container.label, [""]);
+    assert_eq!(args.container.joint.label, [""]);
     assert_eq!(
-        run(&["run", "-h", "box", "-m", "64m", "-u", "0", "-w/", "image"]).container.hostname.as_deref(),
+        run(&["run", "-h", "box", "-m", "64m", "-u", "0", "-w/", "image"])
+            .container
+            .joint
+            .hostname
+            .as_deref(),
         Some("box")
     );
 }

@@ -34,7 +34,7 @@ impl ContainersConf {
                 *place = self.text(key).map(str::to_owned);
             }
         };
-        fill(&mut options.hosts_file, "containers.base_hosts_file");
+        fill(&mut options.joint.hosts_file, "containers.base_hosts_file");
         if options.init_path.is_none() {
             options.init_path = self.text("containers.init_path").map(Into::into);
         }
@@ -44,7 +44,7 @@ impl ContainersConf {
         fill(&mut options.log_driver, "containers.log_driver");
         fill(&mut options.oom_score_adj, "containers.oom_score_adj");
         fill(&mut options.pid, "containers.pidns");
-        fill(&mut options.shm_size, "containers.shm_size");
+        fill(&mut options.joint.shm_size, "containers.shm_size");
         fill(&mut options.tz, "containers.tz");
         fill(&mut options.umask, "containers.umask");
         fill(&mut options.uts, "containers.utsns");
@@ -55,10 +55,10 @@ impl ContainersConf {
         fill(&mut options.registry.retry_delay, "engine.retry_delay");
         let retry = self.text("engine.retry").and_then(|it| it.parse().ok());
         options.registry.retry = options.registry.retry.or(retry);
-        let has_maps = !options.uidmap.is_empty()
-            || !options.gidmap.is_empty()
-            || options.subuidname.is_some()
-            || options.subgidname.is_some();
+        let has_maps = !options.joint.uidmap.is_empty()
+            || !options.joint.gidmap.is_empty()
+            || options.joint.subuidname.is_some()
+            || options.joint.subgidname.is_some();
         if !has_maps {
             fill(&mut options.userns, "containers.userns");
         }
@@ -69,7 +69,7 @@ impl ContainersConf {
         let set = |place: &mut bool, key: &str| *place |= self.truth(key) == Some(true);
         set(&mut options.env_host, "containers.env_host");
         set(&mut options.init, "containers.init");
-        set(&mut options.no_hosts, "containers.no_hosts");
+        set(&mut options.joint.no_hosts, "containers.no_hosts");
         set(&mut options.privileged, "containers.privileged");
         set(&mut options.read_only, "containers.read_only");
         options.http_proxy = options.http_proxy.or(self.truth("containers.http_proxy"));
@@ -80,11 +80,11 @@ impl ContainersConf {
             place.splice(0..0, self.list(key).iter().cloned());
         };
         front(&mut options.annotation, "containers.annotations");
-        front(&mut options.device, "containers.devices");
+        front(&mut options.joint.device, "containers.devices");
         for (place, key) in [
-            (&mut options.dns, "containers.dns_servers"),
-            (&mut options.dns_search, "containers.dns_searches"),
-            (&mut options.dns_option, "containers.dns_options"),
+            (&mut options.joint.dns, "containers.dns_servers"),
+            (&mut options.joint.dns_search, "containers.dns_searches"),
+            (&mut options.joint.dns_option, "containers.dns_options"),
         ] {
             if place.is_empty() {
                 *place = self.list(key).to_vec();
@@ -106,17 +106,19 @@ impl ContainersConf {
         if let Some(profile) = self
             .text("containers.apparmor_profile")
             // The distributions' file has the name of Podman's own, which stands for the default.
-            .filter(|it| !it.starts_with("containers-default") && !has(&options.security_opt, "apparmor="))
+            .filter(|it| {
+                !it.starts_with("containers-default") && !has(&options.joint.security_opt, "apparmor=")
+            })
         {
-            options.security_opt.push(format!("apparmor={profile}"));
+            options.joint.security_opt.push(format!("apparmor={profile}"));
         }
-        if self.truth("containers.label") == Some(false) && !has(&options.security_opt, "label=") {
-            options.security_opt.push("label=disable".to_owned());
+        if self.truth("containers.label") == Some(false) && !has(&options.joint.security_opt, "label=") {
+            options.joint.security_opt.push("label=disable".to_owned());
         }
         if let Some(path) =
-            self.text("containers.seccomp_profile").filter(|_| !has(&options.security_opt, "seccomp="))
+            self.text("containers.seccomp_profile").filter(|_| !has(&options.joint.security_opt, "seccomp="))
         {
-            options.security_opt.push(format!("seccomp={path}"));
+            options.joint.security_opt.push(format!("seccomp={path}"));
         }
         if let Some(tag) = self.text("containers.log_tag").filter(|_| !has(&options.log_opt, "tag=")) {
             options.log_opt.push(format!("tag={tag}"));

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use super::{ContainersConf, parse::parse};
-use crate::args::ContainerOptions;
+use crate::args::{ContainerOptions, JointOptions};
 
 fn conf(texts: &[&str]) -> ContainersConf {
     let mut conf = ContainersConf::default();
@@ -24,13 +24,13 @@ fn what_the_command_line_says_wins() {
     let mut options = ContainerOptions {
         tz: Some("local".to_owned()),
         ulimit: vec!["nofile=5:6".to_owned()],
-        dns: vec!["9.9.9.9".to_owned()],
+        joint: JointOptions { dns: vec!["9.9.9.9".to_owned()], ..JointOptions::default() },
         ..ContainerOptions::default()
     };
     conf.apply(&mut options, true);
-    assert_eq!((options.tz.as_deref(), options.shm_size.as_deref()), (Some("local"), Some("1m")));
+    assert_eq!((options.tz.as_deref(), options.joint.shm_size.as_deref()), (Some("local"), Some("1m")));
     assert_eq!(options.ulimit, ["core=0:0", "nofile=5:6"]);
-    assert_eq!(options.dns, ["9.9.9.9"]);
+    assert_eq!(options.joint.dns, ["9.9.9.9"]);
     assert_eq!((options.resources.pids_limit.as_deref(), options.defaults.pids_limit), (None, Some(0)));
     assert_eq!((options.stop_timeout.as_deref(), options.pull.as_deref()), (Some("3"), Some("never")));
     assert!(options.init);

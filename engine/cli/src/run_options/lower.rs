@@ -67,7 +67,7 @@ fn identity(request: &mut CreateRequest, options: &ContainerOptions, host: &Host
     request.replace = options.replace;
     request.rm = options.rm || options.rmi;
     request.rmi = options.rmi;
-    request.labels = labels::read_labels(&options.label, &options.label_file)?;
+    request.labels = labels::read_labels(&options.joint.label, &options.joint.label_file)?;
     request.annotations = each("--annotation", &options.annotation, labels::annotation)?;
     request.cidfile.clone_from(&options.cidfile);
     request.pidfile.clone_from(&options.pidfile);
@@ -134,7 +134,7 @@ fn confinement(
         None => None,
     };
     request.privileged = options.privileged;
-    for option in &options.security_opt {
+    for option in &options.joint.security_opt {
         security::apply(request, option).map_err(|fault| fault.of("--security-opt", option))?;
     }
     request.pid = optional("--pid", options.pid.as_ref(), namespace)?.unwrap_or_default();
@@ -143,7 +143,7 @@ fn confinement(
     request.private_ipc = options.ipc.as_deref() == Some("private");
     request.uts = optional("--uts", options.uts.as_ref(), namespace)?.unwrap_or_default();
     request.userns = userns::read_all(options, host)?;
-    request.sysctls = each_listed("--sysctl", &options.sysctl, limits::sysctl)?;
+    request.sysctls = each_listed("--sysctl", &options.joint.sysctl, limits::sysctl)?;
     request.read_only = options.read_only;
     request.read_only_tmpfs = options.read_only_tmpfs;
     Ok(())
@@ -161,7 +161,7 @@ fn usage(request: &mut CreateRequest, options: &ContainerOptions, host: &Host) -
     }
     request.resources = resources::read(&options.resources)?;
     request.resources.default_pids = options.defaults.pids_limit;
-    request.shm_size = optional("--shm-size", options.shm_size.as_ref(), size::read)?;
+    request.shm_size = optional("--shm-size", options.joint.shm_size.as_ref(), size::read)?;
     request.oom_score_adj = optional("--oom-score-adj", options.oom_score_adj.as_ref(), limits::oom_score)?;
     request.cgroups = optional("--cgroups", options.cgroups.as_ref(), modes::cgroups)?.unwrap_or_default();
     request.cgroup_parent =
@@ -175,7 +175,8 @@ fn usage(request: &mut CreateRequest, options: &ContainerOptions, host: &Host) -
             .unwrap_or_default();
     request.host_cgroup_namespace = request.cgroup_namespace == NamespaceMode::Host;
     request.systemd = optional("--systemd", options.systemd.as_ref(), modes::systemd)?.unwrap_or_default();
-    request.shm_size_systemd = optional("--shm-size-systemd", options.shm_size_systemd.as_ref(), size::read)?;
+    request.shm_size_systemd =
+        optional("--shm-size-systemd", options.joint.shm_size_systemd.as_ref(), size::read)?;
     Ok(())
 }
 
@@ -187,10 +188,10 @@ fn surroundings(
 ) -> Result<(), OptionError> {
     request.mounts = mounts::read_all(options, host)?;
     let (named, paths): (Vec<String>, Vec<String>) =
-        options.device.iter().cloned().partition(|it| cdi::is_name(it));
+        options.joint.device.iter().cloned().partition(|it| cdi::is_name(it));
     request.devices = each("--device", &paths, |value| devices::read(value, host))?;
     request.cdi_devices = named;
-    request.cdi_devices.extend(each_listed("--gpus", &options.gpus, devices::gpu)?);
+    request.cdi_devices.extend(each_listed("--gpus", &options.joint.gpus, devices::gpu)?);
     request.cdi_spec_dirs.clone_from(&options.defaults.cdi_spec_dirs);
     request.hooks_dirs.clone_from(&options.defaults.hooks_dirs);
     request.device_cgroup_rules =
@@ -200,18 +201,18 @@ fn surroundings(
     request.image_volume =
         optional("--image-volume", options.image_volume.as_ref(), modes::image_volume)?.unwrap_or_default();
     request.requires = listed(&options.requires);
-    request.volumes_from = each("--volumes-from", &options.volumes_from, mounts::volumes_from)?;
+    request.volumes_from = each("--volumes-from", &options.joint.volumes_from, mounts::volumes_from)?;
     request.publish_all = options.publish_all;
-    request.publish = ports::publish(&options.publish)?;
+    request.publish = ports::publish(&options.joint.publish)?;
     request.expose = each_listed("--expose", &options.expose, ports::expose)?.concat();
-    request.hostname = optional("--hostname", options.hostname.as_ref(), names::hostname)?;
-    request.add_host = each_listed("--add-host", &options.add_host, network::added_host)?;
-    request.hosts_file = options.hosts_file.as_ref().map(|it| names::hosts_file(it, host));
-    request.no_hosts = options.no_hosts;
-    request.no_hostname = options.no_hostname;
-    request.dns = each_listed("--dns", &options.dns, network::dns_server)?;
-    request.dns_search = listed(&options.dns_search);
-    request.dns_option = listed(&options.dns_option);
+    request.hostname = optional("--hostname", options.joint.hostname.as_ref(), names::hostname)?;
+    request.add_host = each_listed("--add-host", &options.joint.add_host, network::added_host)?;
+    request.hosts_file = options.joint.hosts_file.as_ref().map(|it| names::hosts_file(it, host));
+    request.no_hosts = options.joint.no_hosts;
+    request.no_hostname = options.joint.no_hostname;
+    request.dns = each_listed("--dns", &options.joint.dns, network::dns_server)?;
+    request.dns_search = listed(&options.joint.dns_search);
+    request.dns_option = listed(&options.joint.dns_option);
     Ok(())
 }
 

@@ -25,7 +25,7 @@ pub(super) fn volumes_from(text: &str) -> Result<(String, Vec<String>), Fault> {
 
 /// Reads all mounts, in the order volumes, mounts, tmpfs; no two may want the same place.
 pub(super) fn read_all(options: &ContainerOptions, host: &Host) -> Result<Vec<MountRequest>, OptionError> {
-    let mut mounts = each("--volume", &options.volume, |text| volume(text, host))?;
+    let mut mounts = each("--volume", &options.joint.volume, |text| volume(text, host))?;
     mounts.extend(each("--mount", &options.mount, |text| mount(text, host))?);
     mounts.extend(each("--tmpfs", &options.tmpfs, tmpfs)?);
     let mut taken = HashSet::new();

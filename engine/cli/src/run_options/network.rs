@@ -13,15 +13,15 @@ use crate::args::ContainerOptions;
 /// What all these options say together: a mode, or networks with names.
 pub(super) fn read_all(options: &ContainerOptions, host: &Host) -> Result<Option<NetworkMode>, OptionError> {
     let mut mode = read(&options.network, host)?;
-    let addresses = static_addresses(options.ip.as_deref(), options.ip6.as_deref())?;
-    let mac = options.mac_address.as_deref().map(mac_address).transpose()?;
-    let aliases = listed(&options.network_alias);
+    let addresses = static_addresses(options.joint.ip.as_deref(), options.joint.ip6.as_deref())?;
+    let mac = options.joint.mac_address.as_deref().map(mac_address).transpose()?;
+    let aliases = listed(&options.joint.network_alias);
     for alias in &aliases {
         check_alias(alias).map_err(|fault| fault.of("--network-alias", alias))?;
     }
     let given = [
-        ("--ip", options.ip.is_some()),
-        ("--ip6", options.ip6.is_some()),
+        ("--ip", options.joint.ip.is_some()),
+        ("--ip6", options.joint.ip6.is_some()),
         ("--mac-address", mac.is_some()),
         ("--network-alias", !aliases.is_empty()),
     ];

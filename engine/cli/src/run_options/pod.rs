@@ -5,7 +5,7 @@ use pontoon_lifecycle::request::{CreateRequest, InitContainer, PodMember};
 
 use super::error::Fault;
 use super::{Host, Lowered, OptionError, labels, lower, modes, names, resources};
-use crate::args::{ContainerOptions, PodCreateArgs, ResourceOptions};
+use crate::args::{ContainerOptions, JointOptions, LimitOptions, PodCreateArgs, ResourceOptions};
 
 /// What the containers of a pod share for which nothing is said.
 const USUAL: &str = "ipc,net,uts";
@@ -113,8 +113,7 @@ pub fn read(
         .as_ref()
         .map(|it| modes::cgroup_parent(it).map_err(|fault| fault.of("--cgroup-parent", it)));
     let share_parent = args.share_parent.unwrap_or(true);
-    let limits = limits(args);
-    if let (false, Some(option)) = (share_parent, first_limit(&limits)) {
+    if let (false, Some(option)) = (share_parent, first_limit(&args.limits)) {
         return Err(OptionError::Conflict {
             one: option.to_owned(),
             other: "--share-parent=false".to_owned(),
@@ -140,14 +139,17 @@ pub fn read(
         name,
         replace: args.replace,
         id_file: args.pod_id_file.clone(),
-        labels: labels::read_labels(&args.label, &args.label_file)?,
+        labels: labels::read_labels(&args.joint.label, &args.joint.label_file)?,
         shared: if infra.is_some() { shared(args.share.as_deref().unwrap_or(USUAL))? } else { Vec::new() },
         share_parent,
         cgroup_parent: cgroup_parent.transpose()?,
-        resources: resources::read(&limits)?,
+        resources: resources::read(&ResourceOptions {
+            limits: args.limits.clone(),
+            ..ResourceOptions::default()
+        })?,
         exit_policy: exit_policy(args.exit_policy.as_deref().unwrap_or_default())?,
         restart: restart.transpose()?.unwrap_or_default(),
-        security_options: args.security_opt.clone(),
+        security_options: args.joint.security_opt.clone(),
         infra,
         create_command,
         systemd_unit: host.variable("PODMAN_SYSTEMD_UNIT").map(str::to_owned),
@@ -182,25 +184,8 @@ fn shared(text: &str) -> Result<Vec<Shared>, OptionError> {
     Ok(shared)
 }
 
-/// Limits of all containers together.
-fn limits(args: &PodCreateArgs) -> ResourceOptions {
-    ResourceOptions {
-        blkio_weight: args.blkio_weight.clone(),
-        blkio_weight_device: args.blkio_weight_device.clone(),
-        cpu_shares: args.cpu_shares.clone(),
-        cpus: args.cpus.clone(),
-        cpuset_cpus: args.cpuset_cpus.clone(),
-        cpuset_mems: args.cpuset_mems.clone(),
-        device_read_bps: args.device_read_bps.clone(),
-        device_write_bps: args.device_write_bps.clone(),
-        memory: args.memory.clone(),
-        memory_swap: args.memory_swap.clone(),
-        ..ResourceOptions::default()
-    }
-}
-
 /// The option that limits something, if one does.
-fn first_limit(limits: &ResourceOptions) -> Option<&'static str> {
+fn first_limit(limits: &LimitOptions) -> Option<&'static str> {
     first(&[
         ("--blkio-weight", limits.blkio_weight.is_some()),
         ("--blkio-weight-device", !limits.blkio_weight_device.is_empty()),
@@ -221,76 +206,69 @@ fn first(options: &[(&'static str, bool)]) -> Option<&'static str> {
 
 /// The option that means nothing without an infra container, if one is given.
 fn of_infra(args: &PodCreateArgs) -> Option<&'static str> {
+    let joint = &args.joint;
     first(&[
-        ("--add-host", !args.add_host.is_empty()),
-        ("--device", !args.device.is_empty()),
-        ("--dns", !args.dns.is_empty()),
-        ("--dns-option", !args.dns_option.is_empty()),
-        ("--dns-search", !args.dns_search.is_empty()),
+        ("--add-host", !joint.add_host.is_empty()),
+        ("--device", !joint.device.is_empty()),
+        ("--dns", !joint.dns.is_empty()),
+        ("--dns-option", !joint.dns_option.is_empty()),
+        ("--dns-search", !joint.dns_search.is_empty()),
         ("--exit-policy stop", args.exit_policy.as_deref() == Some("stop")),
-        ("--gidmap", !args.gidmap.is_empty()),
-        ("--gpus", !args.gpus.is_empty()),
-        ("--hostname", args.hostname.is_some()),
-        ("--hosts-file", args.hosts_file.is_some()),
+        ("--gidmap", !joint.gidmap.is_empty()),
+        ("--gpus", !joint.gpus.is_empty()),
+        ("--hostname", joint.hostname.is_some()),
+        ("--hosts-file", joint.hosts_file.is_some()),
         ("--infra-conmon-pidfile", args.infra_conmon_pidfile.is_some()),
         ("--infra-name", args.infra_name.is_some()),
-        ("--ip", args.ip.is_some()),
-        ("--ip6", args.ip6.is_some()),
-        ("--mac-address", args.mac_address.is_some()),
+        ("--ip", joint.ip.is_some()),
+        ("--ip6", joint.ip6.is_some()),
+        ("--mac-address", joint.mac_address.is_some()),
         ("--network", !args.network.is_empty()),
-        ("--network-alias", !args.network_alias.is_empty()),
-        ("--no-hostname", args.no_hostname),
-        ("--no-hosts", args.no_hosts),
+        ("--network-alias", !joint.network_alias.is_empty()),
+        ("--no-hostname", joint.no_hostname),
+        ("--no-hosts", joint.no_hosts),
         ("--pid", args.pid.is_some()),
-        ("--publish", !args.publish.is_empty()),
-        ("--security-opt", !args.security_opt.is_empty()),
-        ("--shm-size", args.shm_size.is_some()),
-        ("--shm-size-systemd", args.shm_size_systemd.is_some()),
-        ("--subgidname", args.subgidname.is_some()),
-        ("--subuidname", args.subuidname.is_some()),
-        ("--sysctl", !args.sysctl.is_empty()),
-        ("--uidmap", !args.uidmap.is_empty()),
+        ("--publish", !joint.publish.is_empty()),
+        ("--security-opt", !joint.security_opt.is_empty()),
+        ("--shm-size", joint.shm_size.is_some()),
+        ("--shm-size-systemd", joint.shm_size_systemd.is_some()),
+        ("--subgidname", joint.subgidname.is_some()),
+        ("--subuidname", joint.subuidname.is_some()),
+        ("--sysctl", !joint.sysctl.is_empty()),
+        ("--uidmap", !joint.uidmap.is_empty()),
         ("--userns", args.userns.is_some()),
         ("--uts", args.uts.is_some()),
-        ("--volume", !args.volume.is_empty()),
-        ("--volumes-from", !args.volumes_from.is_empty()),
+        ("--volume", !joint.volume.is_empty()),
+        ("--volumes-from", !joint.volumes_from.is_empty()),
     ])
 }
 
 /// What the infra container would be asked for by itself.
 fn infra_options(args: &PodCreateArgs, defaults: ContainerOptions) -> ContainerOptions {
+    let JointOptions { dns, dns_option, dns_search, hosts_file, no_hostname, no_hosts, shm_size, .. } =
+        defaults.joint;
+    let asked = args.joint.clone();
+    let joint = JointOptions {
+        dns: or(&asked.dns, dns),
+        dns_option: or(&asked.dns_option, dns_option),
+        dns_search: or(&asked.dns_search, dns_search),
+        hosts_file: asked.hosts_file.or(hosts_file),
+        no_hostname: asked.no_hostname || no_hostname,
+        no_hosts: asked.no_hosts || no_hosts,
+        shm_size: asked.shm_size.or(shm_size),
+        // They are the pod's.
+        label: Vec::new(),
+        label_file: Vec::new(),
+        ..asked
+    };
     ContainerOptions {
+        joint,
         name: args.infra_name.clone(),
         conmon_pidfile: args.infra_conmon_pidfile.clone(),
-        add_host: args.add_host.clone(),
-        device: args.device.clone(),
-        dns: or(&args.dns, defaults.dns),
-        dns_option: or(&args.dns_option, defaults.dns_option),
-        dns_search: or(&args.dns_search, defaults.dns_search),
-        gidmap: args.gidmap.clone(),
-        gpus: args.gpus.clone(),
-        hostname: args.hostname.clone(),
-        hosts_file: args.hosts_file.clone().or(defaults.hosts_file),
-        ip: args.ip.clone(),
-        ip6: args.ip6.clone(),
-        mac_address: args.mac_address.clone(),
         network: or(&args.network, defaults.network),
-        network_alias: args.network_alias.clone(),
-        no_hostname: args.no_hostname || defaults.no_hostname,
-        no_hosts: args.no_hosts || defaults.no_hosts,
         pid: args.pid.clone(),
-        publish: args.publish.clone(),
-        security_opt: args.security_opt.clone(),
-        shm_size: args.shm_size.clone().or(defaults.shm_size),
-        shm_size_systemd: args.shm_size_systemd.clone(),
-        subgidname: args.subgidname.clone(),
-        subuidname: args.subuidname.clone(),
-        sysctl: args.sysctl.clone(),
-        uidmap: args.uidmap.clone(),
         userns: args.userns.clone().or(defaults.userns),
         uts: args.uts.clone(),
-        volume: args.volume.clone(),
-        volumes_from: args.volumes_from.clone(),
         defaults: defaults.defaults,
         ..ContainerOptions::default()
     }
@@ -338,10 +316,12 @@ mod tests {
         let without = PodCreateArgs { infra: Some(false), ..args() };
         let made = pod(&without).unwrap();
         assert!(made.infra.is_none() && made.shared.is_empty());
-        refused(&PodCreateArgs { publish: vec!["80".to_owned()], ..without.clone() }, "`--publish`");
+        let publish = JointOptions { publish: vec!["80".to_owned()], ..Default::default() };
+        refused(&PodCreateArgs { joint: publish, ..without.clone() }, "`--publish`");
         refused(&PodCreateArgs { exit_policy: Some("stop".to_owned()), ..without }, "`--exit-policy stop`");
         refused(&PodCreateArgs { exit_policy: Some("never".to_owned()), ..args() }, "`never`");
-        let outside = PodCreateArgs { share_parent: Some(false), cpus: Some("1".to_owned()), ..args() };
+        let limits = LimitOptions { cpus: Some("1".to_owned()), ..Default::default() };
+        let outside = PodCreateArgs { share_parent: Some(false), limits, ..args() };
         refused(&outside, "`--cpus`");
     }
 
@@ -349,10 +329,13 @@ mod tests {
     fn options_are_those_of_the_infra_container() {
         let made = pod(&PodCreateArgs {
             positional: Some("shop".to_owned()),
-            publish: vec!["8080:80".to_owned()],
-            hostname: Some("h".to_owned()),
+            joint: JointOptions {
+                publish: vec!["8080:80".to_owned()],
+                hostname: Some("h".to_owned()),
+                ..Default::default()
+            },
             infra_name: Some("i".to_owned()),
-            memory: Some("1m".to_owned()),
+            limits: LimitOptions { memory: Some("1m".to_owned()), ..Default::default() },
             ..args()
         });
         let made = made.unwrap();

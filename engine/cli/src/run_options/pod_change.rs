@@ -69,9 +69,9 @@ fn change_infra(infra: &mut CreateRequest, by: CreateRequest, args: &PodCreateAr
     infra.sysctls.extend(by.sysctls);
     set(&mut infra.shm_size, by.shm_size);
     set(&mut infra.shm_size_systemd, by.shm_size_systemd);
-    let maps_ids = !args.uidmap.is_empty()
-        || !args.gidmap.is_empty()
-        || [&args.userns, &args.subuidname, &args.subgidname].into_iter().any(Option::is_some);
+    let maps_ids = !args.joint.uidmap.is_empty()
+        || !args.joint.gidmap.is_empty()
+        || [&args.userns, &args.joint.subuidname, &args.joint.subgidname].into_iter().any(Option::is_some);
     if maps_ids {
         infra.userns = by.userns;
     }
@@ -81,7 +81,7 @@ fn change_infra(infra: &mut CreateRequest, by: CreateRequest, args: &PodCreateAr
     if args.uts.is_some() {
         infra.uts = by.uts;
     }
-    if !args.security_opt.is_empty() {
+    if !args.joint.security_opt.is_empty() {
         infra.no_new_privileges = by.no_new_privileges;
         infra.seccomp = by.seccomp;
         infra.apparmor = by.apparmor;
@@ -112,6 +112,7 @@ fn change_network(infra: &mut CreateRequest, by: Option<NetworkMode>, args: &Pod
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::JointOptions;
     use pontoon_lifecycle::pod::Shared;
     use pontoon_lifecycle::request::NetworkUse;
 
@@ -159,7 +160,9 @@ mod tests {
         assert_eq!(infra(&PodCreateArgs::default()).network, on("net", "10.0.0.7"));
         let args = PodCreateArgs { network: vec!["bridge".to_owned()], ..PodCreateArgs::default() };
         assert_eq!(infra(&args).network, on("bridge", "10.0.0.7"));
-        let args = PodCreateArgs { security_opt: vec!["seccomp=unconfined".to_owned()], ..args };
+        let security_opt = vec!["seccomp=unconfined".to_owned()];
+        let joint = JointOptions { security_opt, ..JointOptions::default() };
+        let args = PodCreateArgs { joint, ..args };
         assert!(!infra(&args).no_new_privileges);
     }
 }

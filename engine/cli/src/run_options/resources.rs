@@ -15,8 +15,8 @@ const PERIOD: u64 = 100_000;
 pub fn read(options: &ResourceOptions) -> Result<Resources, OptionError> {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let mut resources = Resources {
-        memory: optional("--memory", options.memory.as_ref(), size::limit)?,
-        memory_swap: optional("--memory-swap", options.memory_swap.as_ref(), memory_swap)?,
+        memory: optional("--memory", options.limits.memory.as_ref(), size::limit)?,
+        memory_swap: optional("--memory-swap", options.limits.memory_swap.as_ref(), memory_swap)?,
         memory_reservation: optional(
             "--memory-reservation",
             options.memory_reservation.as_ref(),
@@ -26,15 +26,17 @@ pub fn read(options: &ResourceOptions) -> Result<Resources, OptionError> {
         pids_limit: optional("--pids-limit", options.pids_limit.as_ref(), pids)?,
         cpu_quota: optional("--cpu-quota", options.cpu_quota.as_ref(), quota)?,
         cpu_period: optional("--cpu-period", options.cpu_period.as_ref(), period)?,
-        cpu_shares: optional("--cpu-shares", options.cpu_shares.as_ref(), shares)?,
-        cpuset_cpus: text(&optional("--cpuset-cpus", options.cpuset_cpus.as_ref(), list)?),
-        cpuset_mems: text(&optional("--cpuset-mems", options.cpuset_mems.as_ref(), list)?),
-        blkio_weight: optional("--blkio-weight", options.blkio_weight.as_ref(), weight)?,
-        blkio_weight_device: each("--blkio-weight-device", &options.blkio_weight_device, |it| {
+        cpu_shares: optional("--cpu-shares", options.limits.cpu_shares.as_ref(), shares)?,
+        cpuset_cpus: text(&optional("--cpuset-cpus", options.limits.cpuset_cpus.as_ref(), list)?),
+        cpuset_mems: text(&optional("--cpuset-mems", options.limits.cpuset_mems.as_ref(), list)?),
+        blkio_weight: optional("--blkio-weight", options.limits.blkio_weight.as_ref(), weight)?,
+        blkio_weight_device: each("--blkio-weight-device", &options.limits.blkio_weight_device, |it| {
             device(it, weight)
         })?,
-        device_read_bps: each("--device-read-bps", &options.device_read_bps, |it| device(it, size::limit))?,
-        device_write_bps: each("--device-write-bps", &options.device_write_bps, |it| {
+        device_read_bps: each("--device-read-bps", &options.limits.device_read_bps, |it| {
+            device(it, size::limit)
+        })?,
+        device_write_bps: each("--device-write-bps", &options.limits.device_write_bps, |it| {
             device(it, size::limit)
         })?,
         device_read_iops: each("--device-read-iops", &options.device_read_iops, |it| device(it, operations))?,
@@ -43,7 +45,7 @@ pub fn read(options: &ResourceOptions) -> Result<Resources, OptionError> {
         })?,
         cgroup_conf: each("--cgroup-conf", &options.cgroup_conf, cgroup_file)?,
     };
-    if let Some(text) = &options.cpus {
+    if let Some(text) = &options.limits.cpus {
         let other = [
             ("--cpu-quota", resources.cpu_quota.is_some()),
             ("--cpu-period", resources.cpu_period.is_some()),
@@ -67,7 +69,7 @@ fn check_memory(resources: &Resources, options: &ResourceOptions) -> Result<(), 
         }
         (Some(memory), Some(swap)) if u64::try_from(swap).is_ok_and(|swap| swap < memory) => {
             return Err(Fault::invalid("it counts memory and swap together, so it is at least --memory")
-                .of("--memory-swap", &word(&options.memory_swap)));
+                .of("--memory-swap", &word(&options.limits.memory_swap)));
         }
         _ => {}
     }

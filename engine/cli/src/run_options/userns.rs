@@ -9,12 +9,12 @@ use crate::args::ContainerOptions;
 /// Reads them all; a mode and maps of one's own exclude each other.
 pub(super) fn read_all(options: &ContainerOptions, host: &Host) -> Result<UserNsMode, OptionError> {
     let mode = optional("--userns", options.userns.as_ref(), |text| read(text, host))?;
-    let named = options.subuidname.as_ref().or(options.subgidname.as_ref());
+    let named = options.joint.subuidname.as_ref().or(options.joint.subgidname.as_ref());
     let mapped = [
-        ("--uidmap", !options.uidmap.is_empty()),
-        ("--gidmap", !options.gidmap.is_empty()),
-        ("--subuidname", options.subuidname.is_some()),
-        ("--subgidname", options.subgidname.is_some()),
+        ("--uidmap", !options.joint.uidmap.is_empty()),
+        ("--gidmap", !options.joint.gidmap.is_empty()),
+        ("--subuidname", options.joint.subuidname.is_some()),
+        ("--subgidname", options.joint.subgidname.is_some()),
     ];
     let first = mapped.iter().find(|it| it.1).map(|it| it.0.to_owned());
     let Some(first) = first else {
@@ -33,11 +33,11 @@ pub(super) fn read_all(options: &ContainerOptions, host: &Host) -> Result<UserNs
             return Err(OptionError::Conflict { one: first, other: (*other).to_owned() });
         }
         let or_named = |own: Option<&String>| own.unwrap_or(name).clone();
-        let user = or_named(options.subuidname.as_ref());
-        return Ok(UserNsMode::Granted { user, group: or_named(options.subgidname.as_ref()) });
+        let user = or_named(options.joint.subuidname.as_ref());
+        return Ok(UserNsMode::Granted { user, group: or_named(options.joint.subgidname.as_ref()) });
     }
-    let uids = each_listed("--uidmap", &options.uidmap, map)?;
-    let gids = each_listed("--gidmap", &options.gidmap, map)?;
+    let uids = each_listed("--uidmap", &options.joint.uidmap, map)?;
+    let gids = each_listed("--gidmap", &options.joint.gidmap, map)?;
     Ok(mapped_ids(&uids, &gids))
 }
 
