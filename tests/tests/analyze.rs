@@ -43,10 +43,9 @@ fn units_made_of_files_are_without_fault() {
             ),
             (
                 "lone.container",
-                format!(
-                    "[Unit]\nAfter=an-volume.service\n[Container]\nImage=an.image\nNetwork=an.network\nHealthCmd=true\n\
-                     Notify=healthy\n[Service]\nRestart=always\n[Install]\nWantedBy=default.target\n"
-                ),
+                "[Unit]\nAfter=an-volume.service\n[Container]\nImage=an.image\nNetwork=an.network\nHealthCmd=true\n\
+                 Notify=healthy\n[Service]\nRestart=always\n[Install]\nWantedBy=default.target\n"
+                    .to_owned(),
             ),
             ("many@.container", format!("[Container]\nImage={B}\nExec=echo %i\n")),
             // What cannot be converted is a service all the same.
