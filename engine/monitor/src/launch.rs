@@ -212,7 +212,8 @@ pub fn launch(
     let joining = lease.map(|it| connect::ask(plan, it, representative)).transpose()?;
     gate.map_or(Ok(()), Gate::pass)?;
     // One that has ended by itself cannot be put anywhere.
-    let cgroup = place(plan, &course.limits, first, begun)
+    let stand_in = Some(representative.cast_unsigned()).filter(|it| *it != first);
+    let cgroup = place(plan, &course.limits, first, stand_in, begun)
         .map_err(|err| starting.failure().map_or(err, LaunchError::from))?;
     if !goes_on {
         starting.mapped()?;
@@ -336,6 +337,7 @@ fn place(
     plan: &MonitorPlan,
     limits: &[Limit],
     first: u32,
+    stand_in: Option<u32>,
     begun: &mut Begun,
 ) -> Result<Option<(Cgroup, OwnedFd)>, LaunchError> {
     if !plan.cgroup.own {
@@ -349,6 +351,9 @@ fn place(
     }
     let supervisor = base.child(&cgroup_name(plan, state::SUPERVISOR_CGROUP))?;
     supervisor.enter(0)?;
+    if let Some(pid) = stand_in {
+        supervisor.enter(pid)?;
+    }
     let payload_name = cgroup_name(plan, state::PAYLOAD_CGROUP);
     if plan.cgroup.devices.is_some() {
         // One that is left over would keep its old program beside the new one.
