@@ -9,7 +9,7 @@ use std::time::Instant;
 use pontoon_tests::{Uml, wait};
 
 /// The image that all of them are made of.
-const PULL: &str = "pontoon tag \"$(pontoon pull -q oci:/srv/busybox:work)\" localhost/busybox";
+const PULL: &str = "PONTOON tag \"$(PONTOON pull -q oci:/srv/busybox:work)\" localhost/busybox";
 
 /// What runs in the containers; each finds its data in `/data`.
 const SCRIPTS: &[(&str, &str)] = &[
@@ -66,16 +66,30 @@ const SYSTEMS: &[Service] = &[
     ("plain", "Network=none", true),
     ("first", "Network=none\nHealthCmd=test -e /data/count\nHealthInterval=1s\nNotify=healthy", true),
     ("second", "Network=none\n[Unit]\nRequires=first.service\nAfter=first.service", true),
-    ("third", "Network=none\n[Unit]\nRequires=second.service\nAfter=second.service", true),
-    ("other", "Network=none\n[Service]\nRestart=always", true),
+];
+
+/// The system's as well, but of a user who never logs in.
+const CAROLS: &[Service] = &[
+    ("own", "PublishPort=8090:80\n[Service]\nUser=carol", true),
+    (
+        "hers",
+        "Network=none\nHealthCmd=test -e /data/count\nHealthInterval=1s\nNotify=healthy\n[Service]\nUser=carol\nRestart=always",
+        true,
+    ),
 ];
 
 fn script_of(name: &str) -> &str {
     match name {
         "db" | "app" | "gate" | "after" | "web" | "sock" => name,
+        "own" => "web",
         "tick" | "late" => "once",
         _ => "stay",
     }
+}
+
+/// The program as that user calls it, or root for her.
+fn program_of(user: &str) -> &str {
+    if user == "carol" { "pontoon --user carol" } else { "pontoon" }
 }
 
 /// A shell script that writes files.
@@ -101,8 +115,9 @@ fn units(services: &[Service], dir: &str, scripts: &str, wanted_by: &str) -> Vec
 }
 
 fn furnish(uml: &Uml) {
-    uml.alice(PULL).ok();
-    uml.root(PULL).ok();
+    for (caller, user) in [("alice", "alice"), ("root", "root"), ("root", "carol")] {
+        uml.sh_as(caller, &PULL.replace("PONTOON", program_of(user))).ok();
+    }
     let scripts: Vec<_> =
         SCRIPTS.iter().map(|(name, text)| (format!("/srv/s/{name}"), (*text).to_owned())).collect();
     uml.root(&writing(&scripts)).ok();
@@ -123,7 +138,9 @@ fn furnish(uml: &Uml) {
         format!("[Timer]\nOnStartupSec=5s\n{}", wanted("timers.target")),
     ));
     uml.alice(&writing(&files)).ok();
-    uml.root(&writing(&units(SYSTEMS, "/etc/containers/systemd", "/srv/s", "multi-user.target"))).ok();
+    for services in [SYSTEMS, CAROLS] {
+        uml.root(&writing(&units(services, "/etc/containers/systemd", "/srv/s", "multi-user.target"))).ok();
+    }
     // What else may lie in such directories when a machine boots.
     let odd = "cd DIR; mkfifo fifo.container; mkdir dir.container; ln -s loop.container loop.container; ln -s .. up
                ln -s /nowhere dangling.container; ln -s /dev/zero zero.container; truncate -s 1G huge.container
@@ -147,21 +164,24 @@ fn all_is_well(uml: &Uml, boot: u32) {
         names.collect::<Vec<_>>().join(" ")
     };
     uml.alice(&format!("systemctl --user is-active shop-pod {}", names(USERS, true))).ok();
-    uml.root(&format!("systemctl is-active {}", names(SYSTEMS, true))).ok();
+    uml.root(&format!("systemctl is-active {} {}", names(SYSTEMS, true), names(CAROLS, true))).ok();
     // Started by whoever comes first, and by the clock.
     uml.root("exec 9<>/dev/tcp/127.0.0.1/7000").ok();
     let counts = |uml: &Uml, user: &str, services: &str| {
         let script = format!(
-            "for v in {services}; do echo $v $(cat $(pontoon volume inspect --format '{{{{.Mountpoint}}}}' $v)/count); done"
+            "for v in {services}; do echo $v $(cat $({} volume inspect --format '{{{{.Mountpoint}}}}' $v)/count); done",
+            program_of(user)
         );
+        let caller = if user == "carol" { "root" } else { user };
         let all: String = services.split(' ').map(|name| format!("{name} {boot}\n")).collect();
         wait::until(&format!("all of {user}'s to have started {boot} times"), || {
-            let now = uml.sh_as(user, &script);
+            let now = uml.sh_as(caller, &script);
             if now.stdout == all { Ok(()) } else { Err(format!("{now:?}")) }
         });
     };
     counts(uml, "alice", &names(USERS, false));
     counts(uml, "root", &names(SYSTEMS, true));
+    counts(uml, "carol", &names(CAROLS, true));
     let healthy = uml.alice("pontoon ps --units --format '{{.Names}} {{.Status}} {{.UnitState}}'").ok();
     for name in ["db", "app", "gate"] {
         let line = healthy.stdout.lines().find(|it| it.starts_with(&format!("systemd-{name} ")));
@@ -170,6 +190,10 @@ fn all_is_well(uml: &Uml, boot: u32) {
     uml.alice("curl -sSf --retry 5 --retry-connrefused http://localhost:8080/count")
         .ok()
         .prints(&boot.to_string());
+    uml.root("curl -sSf --retry 5 --retry-connrefused http://localhost:8090/count")
+        .ok()
+        .prints(&boot.to_string());
+    uml.root("pontoon --user carol exec systemd-hers id -u").ok().prints("0");
     uml.alice("pontoon exec systemd-keep cat /sys/fs/cgroup/memory.max").ok().prints("67108864");
     uml.alice("pontoon doctor").ok().says("good     linger");
     uml.root("! command -v podman conmon crun runc && ! systemctl --failed --no-legend | grep .").ok();

@@ -197,7 +197,7 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
     let request = &known.record.request;
     let (rootfs, ids) = root(host, store, known)?;
     let shared = sharing::find(host, store, request, ids.maps.as_ref())?;
-    let mut network = HostFacts::read()?;
+    let mut network = HostFacts::read(known.run_directory)?;
     if let Some(file) = &request.hosts_file {
         network.hosts = hosts_file(file, rootfs.lower())?;
     }

@@ -27,7 +27,8 @@ pub struct HostFacts {
     pub address_v6: Option<IpAddr>,
     /// Whether we run as root outside of any user namespace.
     pub root: bool,
-    /// Whether AppArmor holds root's pasta to the places that the passt package's profile names.
+    /// Whether AppArmor holds pasta to the places that the passt package's profile names, and the container's runtime directory is
+    /// none of them.
     pub pasta_confined: bool,
 }
 
@@ -56,11 +57,12 @@ const ELSEWHERE_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
 const ELSEWHERE_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 
 impl HostFacts {
-    /// Reads them; takes some tenths of a millisecond, starts no program and sends no packet.
+    /// Reads them; takes some tenths of a millisecond, starts no program and sends no packet. `directory` is the container's runtime
+    /// directory.
     ///
     /// # Errors
     /// [`FactsError`] if a file is there and cannot be read; a missing one counts as empty.
-    pub fn read() -> Result<Self, FactsError> {
+    pub fn read(directory: &Path) -> Result<Self, FactsError> {
         let resolv_conf = host_resolv_conf(Path::new(RESOLV_CONF))?;
         let pasta = pontoon_rootless::helper::find("pasta", "passt").ok();
         let root = rustix::process::geteuid().is_root();
@@ -73,7 +75,7 @@ impl HostFacts {
             address_v4: source_address(IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V4(ELSEWHERE_V4)),
             address_v6: source_address(IpAddr::V6(Ipv6Addr::UNSPECIFIED), IpAddr::V6(ELSEWHERE_V6)),
             root,
-            pasta_confined: root && has_profile("pasta"),
+            pasta_confined: pasta_is_confined(directory),
         })
     }
 }
@@ -90,7 +92,21 @@ pub(crate) fn host_resolv_conf(path: &Path) -> Result<String, FactsError> {
     Ok(text)
 }
 
-/// Whether AppArmor has that profile loaded. Only root may see.
+/// Whether AppArmor keeps pasta from writing in a directory. Only root may see which profiles there are; for others one is
+/// assumed where AppArmor is at work.
+#[must_use]
+pub fn pasta_is_confined(directory: &Path) -> bool {
+    // What the profile allows to everybody.
+    if directory.starts_with("/run/user") {
+        return false;
+    }
+    if rustix::process::geteuid().is_root() {
+        return has_profile("pasta");
+    }
+    std::fs::read("/sys/module/apparmor/parameters/enabled").is_ok_and(|it| it.starts_with(b"Y"))
+}
+
+/// Whether AppArmor has that profile loaded.
 fn has_profile(name: &str) -> bool {
     let profiles = std::fs::read_to_string("/sys/kernel/security/apparmor/profiles").unwrap_or_default();
     profiles.lines().any(|line| line.strip_prefix(name).is_some_and(|mode| mode.starts_with(" (")))
@@ -132,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_hosts_facts_can_be_read() {
-        let facts = HostFacts::read().unwrap();
+        let facts = HostFacts::read(Path::new("/run/user/0/x")).unwrap();
         assert_eq!(facts.root, rustix::process::getuid().is_root());
         assert!(facts.address_v4.is_none_or(|address| address.is_ipv4()));
         assert!(facts.address_v6.is_none_or(|address| address.is_ipv6()));

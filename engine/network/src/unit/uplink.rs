@@ -8,7 +8,7 @@
 //! with the middle number of `net.ipv4.tcp_wmem`, and the container sends it again. A larger number there makes it ten times as fast.
 
 use std::os::fd::BorrowedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pontoon_network::{HelperKind, HelperPlan, NetworkSession, Starting, Word};
@@ -46,7 +46,7 @@ impl Uplink {
     /// which is told once.
     pub fn start(&mut self, pid: u32) {
         self.stop();
-        let session = plan().and_then(|plan| {
+        let session = plan(&self.directory).and_then(|plan| {
             let _ = std::fs::create_dir_all(&self.directory);
             Starting::begin(&plan, pid, &self.directory)
                 .and_then(Starting::finish)
@@ -92,7 +92,7 @@ impl Uplink {
     }
 }
 
-fn plan() -> Result<HelperPlan, String> {
+fn plan(directory: &Path) -> Result<HelperPlan, String> {
     let program: PathBuf =
         helper::find("pasta", "passt").map_err(|missing| format!("{missing} ({})", missing.hint()))?;
     let words = [
@@ -137,7 +137,7 @@ fn plan() -> Result<HelperPlan, String> {
         program,
         words,
         bind_namespace: false,
-        files_in_tmp: false,
+        files_in_tmp: pontoon_network::pasta_is_confined(directory),
         own_mounts: false,
         publishes: false,
         forwards: Vec::new(),

@@ -57,7 +57,7 @@ fn decide(mode: Mode, ports: &[&str], user_namespace: bool) -> NetworkPlan {
         user_namespace,
         ..NetworkRequest::default()
     };
-    plan(&request, &HostFacts::read().unwrap()).unwrap()
+    plan(&request, &HostFacts::read(&std::env::temp_dir()).unwrap()).unwrap()
 }
 
 #[track_caller]
@@ -122,7 +122,7 @@ fn is_running(pid: u32) -> bool {
 fn check_forwarding(mode: Mode, name: &str, user_namespace: bool) {
     let directory = Directory::new(name);
     let inside = Inside::start(user_namespace);
-    let outer = HostFacts::read().unwrap().address_v4.map(|address| address.to_string());
+    let outer = HostFacts::read(&std::env::temp_dir()).unwrap().address_v4.map(|address| address.to_string());
     let plan = decide(mode, &["80-82", "127.0.0.1::90", "0.0.0.0::91/udp"], user_namespace);
     let session = connect(&plan, &inside, &directory);
     inside.serve();
