@@ -217,11 +217,11 @@ fn use_up() -> i32 {
     }
 }
 
-/// Every process but this one and the first, again and again for some seconds.
+/// Every process but this one and the first, again and again for some seconds, or until somebody who is done makes a file.
 fn others(seconds: &str, mut see: impl FnMut(&Path)) {
     let end = Instant::now() + Duration::from_secs(seconds.parse().expect("seconds"));
     let own = std::process::id().to_string();
-    while Instant::now() < end {
+    while Instant::now() < end && !Path::new("/enough").exists() {
         for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             if name.bytes().all(|byte| byte.is_ascii_digit()) && name != own && name != "1" {

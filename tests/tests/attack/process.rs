@@ -190,11 +190,12 @@ fn groups_of_the_caller_stay_outside() {
 fn nobody_looks_through_a_process_that_joins_his_pid_namespace() {
     let canary = Canary::new("watched");
     for options in ["", "--cap-add sys_ptrace"] {
-        canary.pontoon(&format!("run -d --replace --name watched --network none {options} -v /srv/payload:/payload:ro $B /payload grab-fd 6 {}/file", canary.dir)).ok();
+        canary.pontoon(&format!("run -d --replace --name watched --network none {options} -v /srv/payload:/payload:ro $B /payload grab-fd 60 {}/file", canary.dir)).ok();
         for round in 0..30 {
             let network = if round % 3 == 0 { "pasta" } else { "none" };
             canary.pontoon(&format!("run --rm --network {network} --pid container:watched $B true")).ok();
         }
+        canary.pontoon("exec watched touch /enough").ok();
         canary.pontoon("wait watched").ok();
         let log = canary.pontoon("logs watched").ok();
         assert_eq!(log.text(), "done", "{options}");
@@ -208,7 +209,7 @@ fn nobody_looks_through_a_process_that_joins_his_pid_namespace() {
 fn nobody_takes_over_a_process_that_joins_his_pid_namespace() {
     let canary = Canary::new("taken");
     canary
-        .pontoon("run -d --replace --name taken --network none --cap-add sys_ptrace -v /srv/payload:/payload:ro $B /payload grab-memory 6")
+        .pontoon("run -d --replace --name taken --network none --cap-add sys_ptrace -v /srv/payload:/payload:ro $B /payload grab-memory 60")
         .ok();
     for round in 0..20 {
         let network = ["pasta", "none", "container:taken"][round % 3];
@@ -217,6 +218,7 @@ fn nobody_takes_over_a_process_that_joins_his_pid_namespace() {
     // Also not while it is set up and waits for the word to run.
     canary.pontoon("create --replace --name held --network pasta --pid container:taken $B true").ok();
     canary.pontoon("init held").ok();
+    canary.pontoon("exec taken touch /enough").ok();
     canary.pontoon("wait taken").ok();
     assert_eq!(canary.pontoon("logs taken").ok().text(), "got 0");
     canary.pontoon("rm -f held taken").ok();
