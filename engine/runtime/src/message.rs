@@ -197,6 +197,10 @@ impl Failure {
                  option U changes the owners instead"
                     .to_owned()
             }
+            // A pid or its namespaces are gone only with the process.
+            Step::Namespaces if self.errno == Errno::SRCH.raw_os_error() => {
+                "the container has ended meanwhile; start it first".to_owned()
+            }
             Step::MountSource if self.errno == Errno::NOENT.raw_os_error() => {
                 "make the file or directory first; it is not created for you".to_owned()
             }
@@ -395,5 +399,11 @@ mod tests {
         let Some(Report::Failed(failure)) = receive(&ours).unwrap() else { panic!("no failure") };
         assert_eq!((failure.subject.as_str(), failure.errno), ("why", Errno::NOENT.raw_os_error()));
         assert!(receive(&ours).unwrap().is_none());
+    }
+    #[test]
+    fn who_joins_what_has_ended_is_told_so() {
+        let ended = Failure::new(Step::Namespaces, "", Errno::SRCH);
+        assert!(ended.hint().is_some_and(|it| it.contains("has ended")));
+        assert_eq!(Failure::new(Step::Namespaces, "", Errno::PERM).hint(), None);
     }
 }
