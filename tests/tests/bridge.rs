@@ -136,6 +136,23 @@ fn networks_do_not_reach_each_other() {
     ask("aparta", "aparta").ok();
 }
 
+/// Whoever can write frames can say that it is somebody else; by default nobody can, nor take an address that it was not given.
+#[test]
+fn nobody_speaks_for_another_one_by_default() {
+    let network = Network::create("spoofed", "");
+    network.peer("spoofa", "");
+    let victim = network.address("spoofa");
+    let inside = |script: &str| pontoon(&format!("run --rm --network spoofed $B sh -c '{script}'"));
+    inside(&format!("arping -c 1 -U -I eth0 -s {victim} {victim}")).fails(1).warns("not permitted");
+    inside("udhcpc -n -q -t 1 -i eth0").fails(1).warns("not permitted");
+    inside(&format!("ip addr add {victim}/24 dev eth0")).fails(2).warns("not permitted");
+    inside("ip link set eth0 address 02:00:00:00:00:01").fails(2).warns("not permitted");
+    // With the right to it, it can.
+    pontoon("run --rm --network spoofed --cap-add net_raw $B arping -c 1 -U -I eth0 10.0.0.1")
+        .lacks("not permitted");
+    ask("spoofa", "spoofa").ok();
+}
+
 #[test]
 fn a_container_asks_the_networks_that_it_is_on() {
     let (plain, named) = (Network::create("askplain", "--disable-dns"), Network::create("asknamed", ""));
