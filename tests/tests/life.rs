@@ -41,7 +41,10 @@ fn a_paused_container_does_nothing_until_it_may_go_on() {
     let busy = Sleeper { host, name: "busy".to_owned() };
     let merged = format!("/proc/{}/root/tmp/count", busy.inspect("{{.State.Pid}}"));
     let count = || host.root(&format!("cat {merged}")).stdout;
-    wait::until_true("the payload to count", || !count().is_empty());
+    wait::until("the payload to count", || match host.root(&format!("cat {merged}")) {
+        seen if !seen.stdout.is_empty() => Ok(()),
+        seen => Err(format!("{seen:?}{:?}", host.alice("pontoon ps -a; pontoon logs --tail 3 busy"))),
+    });
     assert_eq!(host.alice("pontoon pause busy").ok().stdout, "busy\n");
     let frozen = count();
     assert_eq!(busy.inspect("{{.State.Status}} {{.State.Paused}} {{.State.Running}}"), "paused true false");
