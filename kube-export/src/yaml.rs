@@ -39,6 +39,18 @@ pub struct WriteError {
 /// # Errors
 /// [`SyntaxError`]; also for a name that stands twice in a map.
 pub fn documents(text: &str) -> Result<Vec<Node>, SyntaxError> {
+    read(text, false)
+}
+
+/// Reads the documents of a text in which `yes`, `no`, `on` and `off` are text, as YAML 1.2 has it and compose files mean it.
+///
+/// # Errors
+/// As for [`documents`].
+pub fn documents_of_yaml_1_2(text: &str) -> Result<Vec<Node>, SyntaxError> {
+    read(text, true)
+}
+
+fn read(text: &str, strict_booleans: bool) -> Result<Vec<Node>, SyntaxError> {
     if text.len() > MAX_SIZE {
         let message = format!("the file is longer than {} MiB", MAX_SIZE >> 20);
         return Err(SyntaxError { place: Place { line: 1, column: 1 }, message });
@@ -52,7 +64,7 @@ pub fn documents(text: &str) -> Result<Vec<Node>, SyntaxError> {
         alias_limits: serde_saphyr::alias_limits! {
             max_total_replayed_events: MAX_REPEATED,
         },
-        strict_booleans: false,
+        strict_booleans: strict_booleans,
         with_snippet: false,
     };
     serde_saphyr::from_multiple_with_options(text, options).map_err(|err| {

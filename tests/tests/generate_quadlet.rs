@@ -113,8 +113,99 @@ fn a_command_line_becomes_a_file() {
         ("podman run --rm", "names no image"),
         ("podman pod create --infra=false x", "--infra=false"),
         ("nosuchthing", "nosuchthing"),
-        ("", "NAME...|COMMAND"),
+        ("", "NAME...|COMPOSE-FILE|COMMAND"),
+        ("--strict podman run i", "`--strict` is for a compose file"),
     ] {
         host.alice(&format!("pontoon generate quadlet {words}")).fails(125).warns(why);
     }
+}
+
+const COMPOSE: &str = r#"
+services:
+  cdb:
+    image: localhost:5000/busybox:${CTAG:-latest}
+    command: sh -c 'trap "exit 0" TERM; echo "$$LEVEL" >/data/ready; sleep 10000 & wait'
+    environment:
+      LEVEL: $LEVEL
+      ODD: 'yes %n "q" $$x'
+    healthcheck: {test: [CMD, test, -e, /data/ready], interval: 1s}
+    volumes: ['data:/data']
+    stop_grace_period: 1m7s
+  cweb:
+    image: localhost:5000/nginx:latest
+    restart: always
+    depends_on: {cdb: {condition: service_healthy}}
+    ports: ['8097:80']
+volumes:
+  data:
+"#;
+
+#[test]
+fn a_compose_file_becomes_services() {
+    let _alone = alone();
+    let host = host_with_busybox();
+    let alice = Manager::of(host, "alice");
+    let directory = alice.dir();
+    host.alice(&format!(
+        "mkdir -p shop && cat >shop/compose.yaml <<'END'\n{COMPOSE}END\necho 'LEVEL=\"7 of 9\"' >shop/.env"
+    ))
+    .ok();
+    // What is only nearly the same is told with its place, and is an error if it is to be.
+    let nearly = "shop/compose.yaml:15:18: approximated: services.cweb.depends_on.cdb: ";
+    host.alice("pontoon generate quadlet --strict shop/compose.yaml").fails(125).warns(nearly);
+    host.alice(&format!("pontoon generate quadlet -o {directory} shop/compose.yaml"))
+        .ok()
+        .warns(nearly)
+        .prints(&format!(
+            "{directory}/shop_default.network\n{directory}/shop_data.volume\n{directory}/cdb.container\n{directory}/cweb.container"
+        ));
+    host.alice("pontoon quadlet check").ok();
+    alice.reload();
+    alice.start("cweb");
+    // The one that it depends on was healthy first.
+    assert_eq!(alice.property("cdb", "ActiveState"), "active");
+    assert_eq!(show(host, "cdb", ".State.Health.Status"), "healthy");
+    assert_eq!(show(host, "cdb", ".Config.StopTimeout"), "67");
+    host.alice("pontoon exec cdb sh -c 'cat /data/ready; echo \"$ODD\"'")
+        .ok()
+        .prints("7 of 9\nyes %n \"q\" $x");
+    host.alice("pontoon volume ls -q").ok().says("shop_data");
+    // They find each other by name, and the world finds what is published.
+    wait::until("nginx to answer its neighbour", || {
+        let answer = host.alice("pontoon exec cdb wget -qO- http://cweb/");
+        if answer.stdout.contains("Hello from nginx") { Ok(()) } else { Err(format!("{answer:?}")) }
+    });
+    let answer = curl_from_outside(host, &format!("http://{HOST_V4}:8097/"));
+    assert!(answer.stdout.contains("Hello from nginx"), "{answer:?}");
+    alice.stop("cweb");
+    alice.stop("cdb");
+    for file in ["cweb.container", "cdb.container", "shop_data.volume", "shop_default.network"] {
+        alice.remove(file);
+    }
+    host.alice("pontoon volume rm shop_data; pontoon network rm shop_default").ok();
+}
+
+#[test]
+fn what_a_compose_file_says_in_vain_is_told_with_its_place() {
+    let host = host();
+    let text =
+        "services:\n  a:\n    image: i\n    build: .\n    mem_limit: much\n    ports: ['1:${NOSUCH:?why}']\n";
+    host.alice(&format!("mkdir -p vain && cat >vain/c.yml <<'END'\n{text}END")).ok();
+    let made = host.alice("pontoon generate quadlet --format json -o vain/units vain/c.yml").fails(125);
+    for line in [
+        "vain/c.yml:4:5: refused: services.a.build: ",
+        "vain/c.yml:5:5: refused: services.a.mem_limit: ",
+        "vain/c.yml:6:13: refused: services.a.ports: `$NOSUCH` must be set: why",
+    ] {
+        assert!(made.stderr.contains(line), "{line}\n{}", made.stderr);
+    }
+    let fields = &made.json()["Fields"];
+    assert_eq!(fields[0]["Field"], "services.a.image");
+    assert_eq!(fields[0]["Verdict"], "exact");
+    assert_eq!((&fields[1]["Line"], &fields[1]["Column"]), (&4.into(), &5.into()));
+    host.alice("test ! -e vain/units").ok();
+    // The file is an error's place even when it is no YAML.
+    host.alice("echo 'a: [' >vain/c.yml; pontoon generate quadlet vain/c.yml")
+        .fails(125)
+        .warns("vain/c.yml:");
 }

@@ -75,12 +75,21 @@ pub struct GenerateQuadletArgs {
     /// Write files into this directory and print their names
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
+    /// Services of a compose file that belong to this profile, too
+    #[arg(long, value_name = "NAME")]
+    pub profile: Vec<String>,
+    /// Name of a compose file's project; the default is its directory's
+    #[arg(short, long, value_name = "NAME")]
+    pub project_name: Option<String>,
     /// Take the place of files that are there
     #[arg(long)]
     pub replace: bool,
+    /// What a compose file says and a unit file nearly says is an error
+    #[arg(long)]
+    pub strict: bool,
     // One list, so that nothing of a command line is taken for an option of ours.
-    /// Containers, pods, volumes and networks by name, or a command line that makes one
-    #[arg(value_name = "NAME...|COMMAND", required = true, num_args = 1.., trailing_var_arg = true)]
+    /// Containers, pods, volumes and networks by name, a compose file, or a command line that makes one
+    #[arg(value_name = "NAME...|COMPOSE-FILE|COMMAND", required = true, num_args = 1.., trailing_var_arg = true)]
     pub words: Vec<String>,
 }
 

@@ -79,7 +79,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     row!(
         "generate quadlet",
         "Write unit files for what is there, or for a command line",
-        "[options] NAME...|COMMAND",
+        "[options] NAME...|COMPOSE-FILE|COMMAND",
         GenerateQuadletArgs,
         Command::GenerateQuadlet
     ),

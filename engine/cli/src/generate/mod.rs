@@ -4,6 +4,7 @@
 //! store and writes no file. Words reach a unit through [`pontoon_units::quote`] only, so that systemd reads back the
 //! very words that were said, whatever is in them.
 
+pub mod compose;
 pub mod kube;
 pub mod line;
 pub mod quadlet;

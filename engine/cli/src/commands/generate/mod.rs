@@ -1,5 +1,6 @@
 //! `generate …`: unit files for what is there.
 
+mod compose;
 mod engine;
 mod files;
 mod quadlet;

@@ -9,16 +9,36 @@ use pontoon_cli::generate::quadlet::{self, File, Subject};
 use pontoon_cli::output;
 
 use super::super::{Context, Failure};
-use super::{files, quadlet_subjects};
+use super::{compose, files, quadlet_subjects};
 
 /// `pontoon generate quadlet`
 pub fn quadlet(context: &Context, args: &GenerateQuadletArgs) -> Result<ExitStatus, Failure> {
-    let subjects: Vec<Subject> = match quadlet_subjects::of_command(&args.words)? {
-        Some(subject) => vec![subject],
-        None => quadlet_subjects::of_names(context, &args.words)?,
-    };
-    let directory = std::env::current_dir()
+    let here = std::env::current_dir()
         .map_err(|err| Failure::from(err).while_doing("cannot tell the working directory".to_owned()))?;
+    let mut findings = None;
+    let (subjects, directory): (Vec<Subject>, _) = match quadlet_subjects::of_command(&args.words)? {
+        Some(subject) => (vec![subject], here),
+        None => match compose::of_words(&args.words) {
+            Some(path) => {
+                let read = compose::read(context, args, &here.join(path))?;
+                if let Some(failure) = read.failure {
+                    if args.format.is_some() {
+                        output::line(&compose::json(&BTreeMap::new(), &read.findings))?;
+                    }
+                    return Err(failure);
+                }
+                findings = Some(read.findings);
+                (read.subjects, read.directory)
+            }
+            None => (quadlet_subjects::of_names(context, &args.words)?, here),
+        },
+    };
+    if findings.is_none()
+        && let Some(option) = compose::option_of(args)
+    {
+        let hint = "its name ends with `.yaml` or `.yml`".to_owned();
+        return Err(Failure::new(format!("`{option}` is for a compose file"), Some(hint)));
+    }
     let made = quadlet::files(&subjects, &directory, context.host.is_rootless())?;
     let into = args.output.as_deref().or(args.files.then_some(Path::new(".")));
     let shown = match into {
@@ -29,7 +49,10 @@ pub fn quadlet(context: &Context, args: &GenerateQuadletArgs) -> Result<ExitStat
         Some(GenerateFormat::Json) => {
             let object: BTreeMap<&str, &String> =
                 made.iter().map(|it| it.name.as_str()).zip(&shown).collect();
-            output::line(&pontoon_cli::format::json::pretty(&object, 1))?;
+            match findings {
+                Some(findings) => output::line(&compose::json(&object, &findings))?,
+                None => output::line(&pontoon_cli::format::json::pretty(&object, 1))?,
+            }
         }
         None if into.is_some() => shown.iter().try_for_each(|path| output::line(path))?,
         None => output::out(&bundle(&made))?,

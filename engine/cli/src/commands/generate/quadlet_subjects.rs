@@ -32,13 +32,13 @@ pub(super) fn of_command(words: &[String]) -> Result<Option<Subject>, Failure> {
         let Some(name) = named else {
             return Err(Failure::new("the command line says no name", Some("name what it makes".to_owned())));
         };
-        return Ok(Some(Subject { kind, name, words: words.to_vec() }));
+        return Ok(Some(Subject::new(kind, name, words.to_vec())));
     }
     let broken = |source| QuadletError::Line { name: words.join(" "), source };
     let line = Line::of_container(words).map_err(broken)?;
     let named = line.last("name").and_then(|it| it.value.clone());
     let name = named.unwrap_or_else(|| name_of_image(line.rest.first().map_or("", String::as_str)));
-    Ok(Some(Subject { kind: UnitKind::Container, name, words: words.to_vec() }))
+    Ok(Some(Subject::new(UnitKind::Container, name, words.to_vec())))
 }
 
 /// The things that are named, each after those that it refers to.
@@ -104,7 +104,7 @@ fn container(store: &Store, record: &ContainerRecord) -> Result<Subject, Failure
         }
         None => request.create_command.clone(),
     };
-    Ok(Subject { kind: UnitKind::Container, name: record.name.clone(), words })
+    Ok(Subject::new(UnitKind::Container, record.name.clone(), words))
 }
 
 /// The command line of a member, with its pod by name, however it was said.
@@ -133,7 +133,7 @@ fn of_pod(store: &Store, pod: &PodSummary) -> Result<Vec<Subject>, Failure> {
             return Err(Failure::new(text, Some(hint.to_owned())));
         }
     };
-    let mut found = vec![Subject { kind: UnitKind::Pod, name, words }];
+    let mut found = vec![Subject::new(UnitKind::Pod, name, words)];
     let mut members: Vec<&ContainerRecord> = pod.own_members().map(|it| &it.record).collect();
     members.sort_by(|one, other| (one.created, &one.name).cmp(&(other.created, &other.name)));
     for member in members {
@@ -161,7 +161,7 @@ fn of_volume(name: &str, record: &VolumeRecord) -> Subject {
         }
     }
     line.push(name.to_owned());
-    Subject { kind: UnitKind::Volume, name: name.to_owned(), words: line }
+    Subject::new(UnitKind::Volume, name, line)
 }
 
 fn of_network(config: &NetworkConfig) -> Subject {
@@ -216,5 +216,5 @@ fn of_network(config: &NetworkConfig) -> Subject {
         }
     }
     line.push(config.name.clone());
-    Subject { kind: UnitKind::Network, name: config.name.clone(), words: line }
+    Subject::new(UnitKind::Network, config.name.clone(), line)
 }

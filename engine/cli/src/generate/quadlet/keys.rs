@@ -73,6 +73,9 @@ pub(super) fn file(
         writer.file.push(section, "PodmanArgs", value::word(&word));
     }
     let mut file = writer.file;
+    for (section, key, value) in &subject.settings {
+        file.push(section, key, value.clone());
+    }
     restart(&mut file, line);
     let in_pod =
         line.last("pod").and_then(|it| it.value.as_ref()).is_some_and(|it| references.pods.contains_key(it));

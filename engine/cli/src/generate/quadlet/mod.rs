@@ -29,6 +29,15 @@ pub struct Subject {
     pub name: String,
     /// The command line that makes it.
     pub words: Vec<String>,
+    /// What its file says besides: section, key and value, which must be systemd's already.
+    pub settings: Vec<(&'static str, &'static str, String)>,
+}
+
+impl Subject {
+    /// A thing with nothing besides.
+    pub fn new(kind: UnitKind, name: impl Into<String>, words: Vec<String>) -> Self {
+        Self { kind, name: name.into(), words, settings: Vec::new() }
+    }
 }
 
 /// Why there is no file.

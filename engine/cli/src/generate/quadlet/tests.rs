@@ -6,7 +6,7 @@ fn words(line: &str) -> Vec<String> {
 }
 
 fn subject(kind: UnitKind, name: &str, line: &[String]) -> Subject {
-    Subject { kind, name: name.to_owned(), words: line.to_vec() }
+    Subject::new(kind, name, line.to_vec())
 }
 
 fn made(subjects: &[Subject]) -> Result<Vec<File>, QuadletError> {
