@@ -40,7 +40,10 @@ impl Traces {
             namespaces: list(&format!(
                 "for p in $({ids} | awk '{{print $1}}'); do readlink /proc/$p/ns/user /proc/$p/ns/mnt /proc/$p/ns/pid /proc/$p/ns/net; done 2>/dev/null | sort -u"
             )),
-            runtime: list(&format!("find {runtime} -type s -o -type f -name '*.json' 2>/dev/null || true")),
+            // Where networks listen is the service manager's, from the first container on one until it ends.
+            runtime: list(&format!(
+                "find {runtime} -type s ! -name network.sock -o -type f -name '*.json' 2>/dev/null || true"
+            )),
         }
     }
 }
