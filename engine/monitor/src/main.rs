@@ -244,6 +244,7 @@ fn supervise(
             another_follows: false,
             stopped: halt.by_command,
         };
+        let mut stopper = None;
         if is_to_go_on(course.policy, &exit, halt) {
             let run = Duration::from_nanos(exit.finished_at.saturating_sub(exit.started_at));
             let delay = if halt.for_restart { Duration::ZERO } else { backoff.after(run) };
@@ -260,9 +261,10 @@ fn supervise(
                     restarts = if restarters.is_empty() { restarts + 1 } else { 0 };
                     continue;
                 }
-                pause::Outcome::Stop { by_command } => {
+                pause::Outcome::Stop { asker } => {
                     teller.tell(Deed::Stop);
-                    exit.stopped = by_command;
+                    exit.stopped = asker.is_some();
+                    stopper = asker;
                 }
             }
         }
@@ -272,6 +274,9 @@ fn supervise(
         if let Some(ended) = &mut ended {
             ended.tell();
         }
+        if let Some(stopper) = &stopper {
+            let _ = control::send(stopper, &Reply::Exited { code }, &[]);
+        }
         reporter.tell(&Report::Exited { code });
         drop(reporter);
         finish::delete_files(&plan, launched.user_namespace.as_ref().map(AsFd::as_fd));
@@ -280,6 +285,7 @@ fn supervise(
             // Closed with us, after the lock that says that we live.
             std::mem::forget(ended);
         }
+        std::mem::forget(stopper);
         return code;
     }
 }

@@ -15,18 +15,18 @@ use crate::door::Door;
 use crate::tell::Teller;
 
 /// How the pause came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Outcome {
     /// The time is over.
     GoOn,
     /// The container is not wanted any more.
     Stop {
-        /// Somebody said so by a command; else we were told to end.
-        by_command: bool,
+        /// Who said so by a command, and is to be answered once the end is noted; else we were told to end.
+        asker: Option<OwnedFd>,
     },
 }
 
-/// Waits. A container that is stopped meanwhile stays as it is; its last exit code is told to who stopped it.
+/// Waits. A container that is stopped meanwhile stays as it is.
 pub fn before_restart(
     delay: Duration,
     code: i32,
@@ -60,7 +60,7 @@ pub fn before_restart(
                 Signal::try_from(signal.ssi_signo.cast_signed()),
                 Ok(Signal::SIGTERM | Signal::SIGINT)
             ) {
-                return Outcome::Stop { by_command: false };
+                return Outcome::Stop { asker: None };
             }
         }
         let mut kept = Vec::new();
@@ -68,10 +68,10 @@ pub fn before_restart(
             if !is_ready {
                 kept.push(client);
             } else if let Ok(Some((request, _))) = control::receive::<Request>(&client) {
-                let outcome = answer(&client, request, code, teller, course);
-                if outcome != Outcome::GoOn {
-                    return outcome;
+                if matches!(request, Request::Stop { .. }) {
+                    return Outcome::Stop { asker: Some(client) };
                 }
+                answer(&client, request, code, teller, course);
                 kept.push(client);
             }
         }
@@ -82,35 +82,24 @@ pub fn before_restart(
     }
 }
 
-fn answer(
-    client: &OwnedFd,
-    request: Request,
-    code: i32,
-    teller: &Teller<'_>,
-    course: &mut Course,
-) -> Outcome {
+fn answer(client: &OwnedFd, request: Request, code: i32, teller: &Teller<'_>, course: &mut Course) {
     match request {
         Request::Policy(policy) => course.policy = policy,
         Request::Limits(limits) => course.limits = limits,
         Request::Health(health) => course.health = health.map(|it| *it),
         Request::Environment(environment) => course.environment = environment,
         Request::Renamed(name) => teller.renamed(name),
-        Request::Stop { .. } => {
-            let _ = control::send(client, &Reply::Exited { code }, &[]);
-            return Outcome::Stop { by_command: true };
-        }
         // It has ended, and that is what is waited for.
         Request::Wait => {
             let _ = control::send(client, &Reply::Exited { code }, &[]);
-            return Outcome::GoOn;
+            return;
         }
         _ => {
             let chain = vec!["the container is not running: it is about to be started again".to_owned()];
             let hint = Some("try again in a moment, or stop it".to_owned());
             let _ = control::send(client, &Reply::Failed(FailureReport { chain, hint, code: 125 }), &[]);
-            return Outcome::GoOn;
+            return;
         }
     }
     let _ = control::send(client, &Reply::Done, &[]);
-    Outcome::GoOn
 }
