@@ -130,7 +130,7 @@ pub fn remove_among(
     // A record that cannot be read tells nothing, and its container must be removable all the same.
     let record: ContainerRecord = read_record(&container).unwrap_or_default();
     let name = if record.name.is_empty() { id.clone() } else { record.name.clone() };
-    let Some((container, status)) = status::tidy(store, container, &record) else {
+    let Some((mut container, status)) = status::tidy(store, container, &record) else {
         delete_files(host, store);
         return Ok(Some(id));
     };
@@ -158,6 +158,18 @@ pub fn remove_among(
             Err(source) => return Err(RemoveError::Stop { name, source }),
         }
         wait_for_supervisor(&container);
+        // One that was killed a moment ago looked alive as long as a process that it had just made had its lock. It has put
+        // nothing in order.
+        container = match status::tidy(store, container, &record) {
+            Some((container, _)) => container,
+            None => {
+                if options.volumes || record.request.rm {
+                    remove_anonymous_volumes(host, store, &record);
+                }
+                delete_files(host, store);
+                return Ok(Some(id));
+            }
+        };
     }
     if status == Status::Created {
         // Perhaps its supervisor was killed before it could say that it is there.
@@ -192,7 +204,7 @@ fn read_record(container: &pontoon_storage::ContainerHandle) -> Result<Container
 
 /// A supervisor answers before its last deeds; its lock says when it is gone.
 pub fn wait_for_supervisor(container: &pontoon_storage::ContainerHandle) {
-    for _ in 0..50 {
+    for _ in 0..500 {
         match status::of(container) {
             alive if alive.is_alive() => {
                 let moment = rustix::event::Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
