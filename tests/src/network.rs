@@ -28,6 +28,16 @@ pub(crate) fn set_up(host: &TestHost) {
     .ok();
 }
 
+/// Waits until nginx (the image of the tests) answers on a port of the host's, as a machine next to it sees it.
+#[track_caller]
+pub fn until_nginx_answers(host: &TestHost, port: u16) {
+    let url = format!("http://{HOST_V4}:{port}/");
+    crate::wait::until("nginx to answer from outside", || {
+        let answer = curl_from_outside(host, &url);
+        if answer.stdout.contains("Hello from nginx") { Ok(()) } else { Err(format!("{answer:?}")) }
+    });
+}
+
 /// Fetches a page as a machine next to the host would.
 #[must_use = "a command's result must be looked at: `.ok()`, `.fails(CODE)`"]
 pub fn curl_from_outside(host: &TestHost, url: &str) -> Output {

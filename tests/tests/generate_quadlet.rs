@@ -2,7 +2,7 @@
 #![cfg(feature = "e2e")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
-use pontoon_tests::network::{HOST_V4, curl_from_outside};
+use pontoon_tests::network::{HOST_V4, curl_from_outside, until_nginx_answers};
 use pontoon_tests::{B, Manager, TestHost, alone, host, host_with_busybox, wait};
 
 /// Stays, and ends well when it is asked to.
@@ -78,10 +78,7 @@ fn a_pod_comes_back_with_its_containers() {
     alice.start("qpod-pod");
     alice.until_property("qfront", "SubState", "running");
     alice.until_property("qside", "SubState", "running");
-    wait::until("nginx to answer from outside", || {
-        let answer = curl_from_outside(host, &format!("http://{HOST_V4}:8099/"));
-        if answer.stdout.contains("Hello from nginx") { Ok(()) } else { Err(format!("{answer:?}")) }
-    });
+    until_nginx_answers(host, 8099);
     alice.stop("qpod-pod");
     alice.until_property("qfront", "ActiveState", "inactive");
     host.alice(&format!("rm -rf {directory}/q* {directory}/.q* qpod.quadlets")).ok();

@@ -2,7 +2,7 @@
 #![cfg(feature = "e2e")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
-use pontoon_tests::network::{HOST_V4, curl_from_outside};
+use pontoon_tests::network::until_nginx_answers;
 use pontoon_tests::shared::host_with_podman;
 use pontoon_tests::{B, Manager, TestHost, alone, host, host_with_busybox, wait};
 
@@ -31,15 +31,6 @@ fn forget(host: &TestHost, user: &str, units: &str) {
     Manager::of(host, user).reload();
 }
 
-#[track_caller]
-fn until_answers(host: &TestHost, port: u16) {
-    let url = format!("http://{HOST_V4}:{port}/");
-    wait::until("nginx to answer from outside", || {
-        let answer = curl_from_outside(host, &url);
-        if answer.stdout.contains("Hello from nginx") { Ok(()) } else { Err(format!("{answer:?}")) }
-    });
-}
-
 /// The walk-through that courses have: make it, try it, hand it to systemd, log out, and it is still there.
 #[test]
 fn a_container_becomes_a_service_that_comes_back_and_outlives_the_session() {
@@ -56,7 +47,7 @@ fn a_container_becomes_a_service_that_comes_back_and_outlives_the_session() {
          systemctl --user enable --now container-gweb.service",
     )
     .ok();
-    until_answers(host, 8097);
+    until_nginx_answers(host, 8097);
     assert_eq!(dave.property("container-gweb", "MainPID"), show(host, "dave", "gweb", ".State.ConmonPid"));
     // It belongs to its unit, so auto-update and others find that one.
     let label = "index .Config.Labels \"PODMAN_SYSTEMD_UNIT\"";
@@ -69,11 +60,11 @@ fn a_container_becomes_a_service_that_comes_back_and_outlives_the_session() {
         id.code == 0 && !id.stdout.contains(&first) && id.stdout.contains("true")
     });
     dave.until_property("container-gweb", "SubState", "running");
-    until_answers(host, 8097);
+    until_nginx_answers(host, 8097);
     // Without lingering the manager goes with the last session; with it, it comes back, and so does the service.
     host.root("pontoon linger enable dave && systemctl restart user@1003.service").ok();
     dave.until_property("container-gweb", "SubState", "running");
-    until_answers(host, 8097);
+    until_nginx_answers(host, 8097);
     // It ends as it is told, and leaves nothing.
     dave.stop("container-gweb");
     assert_eq!(dave.property("container-gweb", "ActiveState"), "inactive");

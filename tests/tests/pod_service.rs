@@ -2,9 +2,9 @@
 #![cfg(feature = "e2e")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
-use pontoon_tests::network::{HOST_V4, curl_from_outside};
+use pontoon_tests::network::until_nginx_answers;
 use pontoon_tests::tree::{Traces, assert_nothing_left};
-use pontoon_tests::{B, Manager, TestHost, alone, host_with_busybox, wait};
+use pontoon_tests::{B, Manager, alone, host_with_busybox};
 
 const POD: &str = "[Pod]\nPodName=shop\nPublishPort=8096:80\n";
 const FRONT: &str = "[Container]\nImage=localhost:5000/nginx:latest\nContainerName=front\nPod=shop.pod\n\n\
@@ -14,14 +14,6 @@ const FRONT: &str = "[Container]\nImage=localhost:5000/nginx:latest\nContainerNa
 fn sleeper(name: &str, pod: &str) -> String {
     let exec = "sh -c 'trap \"exit 0\" TERM; sleep 10000 & wait'";
     format!("[Container]\nImage={B}\nContainerName={name}\nPod={pod}.pod\nExec={exec}\n")
-}
-
-#[track_caller]
-fn until_answers(host: &TestHost) {
-    wait::until("nginx to answer from outside", || {
-        let answer = curl_from_outside(host, &format!("http://{HOST_V4}:8096/"));
-        if answer.stdout.contains("Hello from nginx") { Ok(()) } else { Err(format!("{answer:?}")) }
-    });
 }
 
 #[test]
@@ -36,7 +28,7 @@ fn a_pod_s_services_start_fail_restart_and_leave_nothing() {
     alice.start("shop-pod");
     alice.until_property("front", "SubState", "running");
     alice.until_property("side", "SubState", "running");
-    until_answers(host);
+    until_nginx_answers(host, 8096);
     let infra =
         host.alice("pontoon pod inspect --format '{{.InfraContainerID}}' shop").ok().text().to_owned();
     let supervisor = host.alice(&format!("pontoon inspect --format '{{{{.State.ConmonPid}}}}' {infra}"));
@@ -49,7 +41,7 @@ fn a_pod_s_services_start_fail_restart_and_leave_nothing() {
     host.alice("pontoon kill side").ok();
     alice.until_property("side", "ActiveState", "failed");
     assert_eq!(alice.property("shop-pod", "ActiveState"), "active");
-    until_answers(host);
+    until_nginx_answers(host, 8096);
     alice.systemctl("reset-failed side").ok();
     alice.start("side");
     alice.until_property("side", "SubState", "running");
@@ -58,7 +50,7 @@ fn a_pod_s_services_start_fail_restart_and_leave_nothing() {
     let old = host.alice("pontoon inspect --format '{{.Id}}' front").ok().text().to_owned();
     alice.systemctl("restart shop-pod").ok();
     alice.until_property("front", "SubState", "running");
-    until_answers(host);
+    until_nginx_answers(host, 8096);
     assert_ne!(host.alice("pontoon inspect --format '{{.Id}}' front").ok().text(), old);
 
     // Its stop is the end of all.

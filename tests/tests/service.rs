@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use pontoon_tests::network::{HOST_V4, curl_from_outside};
+use pontoon_tests::network::until_nginx_answers;
 use pontoon_tests::tree::{Traces, assert_nothing_left};
 use pontoon_tests::{B, Manager, TestHost, alone, host, host_with_busybox, wait};
 
@@ -15,15 +15,6 @@ fn web(name: &str, port: u16) -> String {
          [Service]\nRestart=always\nRestartSec=100ms\nTimeoutStartSec=120\n\n\
          [Install]\nWantedBy=default.target\n"
     )
-}
-
-#[track_caller]
-fn until_answers(host: &TestHost, port: u16) {
-    let url = format!("http://{HOST_V4}:{port}/");
-    wait::until("nginx to answer from outside", || {
-        let answer = curl_from_outside(host, &url);
-        if answer.stdout.contains("Hello from nginx") { Ok(()) } else { Err(format!("{answer:?}")) }
-    });
 }
 
 fn payload_pid(host: &TestHost, user: &str, container: &str) -> String {
@@ -49,7 +40,7 @@ fn a_file_becomes_a_service_that_answers_logs_comes_back_and_leaves_nothing() {
     alice.add("web.container", &web("web", 8080));
     // The image is not there yet: the start pulls it.
     alice.start("web");
-    until_answers(host, 8080);
+    until_nginx_answers(host, 8080);
     alice.until_logged("web", "GET / HTTP/1.1");
     assert_eq!(alice.property("web", "SubState"), "running");
 
@@ -71,7 +62,7 @@ fn a_file_becomes_a_service_that_answers_logs_comes_back_and_leaves_nothing() {
         let restarts = alice.property("web", "NRestarts");
         if restarts == "0" { Err(alice.journal("web")) } else { Ok(()) }
     });
-    until_answers(host, 8080);
+    until_nginx_answers(host, 8080);
 
     // kill -9 of the monitor.
     let restarts: u32 = alice.property("web", "NRestarts").parse().expect("a number");
@@ -81,7 +72,7 @@ fn a_file_becomes_a_service_that_answers_logs_comes_back_and_leaves_nothing() {
         let now: u32 = alice.property("web", "NRestarts").parse().expect("a number");
         if now > restarts { Ok(()) } else { Err(alice.journal("web")) }
     });
-    until_answers(host, 8080);
+    until_nginx_answers(host, 8080);
 
     let start = Instant::now();
     alice.stop("web");
@@ -101,7 +92,7 @@ fn the_same_file_runs_as_a_system_unit() {
     let before = Traces::of(host, "root");
     system.add("web.container", &web("sysweb", 8081));
     system.start("web");
-    until_answers(host, 8081);
+    until_nginx_answers(host, 8081);
     system.until_logged("web", "GET / HTTP/1.1");
     host.root("pontoon ps --format '{{.Names}} {{.State}}'").ok().says("sysweb running");
     // Users and the system do not see each other's containers.
