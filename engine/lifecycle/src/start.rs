@@ -17,7 +17,6 @@ use pontoon_rootless::cgroup::{self, Cgroup};
 use pontoon_rootless::dbus::{Bus, BusError, ManagerError, ScopeRequest, start_scope};
 use pontoon_rootless::sys::{SockFilter, keep_across_exec};
 use pontoon_storage::{ContainerHandle, FileError, FindImageError, Store, Unsynced};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::base;
@@ -375,9 +374,11 @@ pub fn start(
         }
     });
     let report = match begun() {
-        // If it is not where it belongs, the gate is dropped unopened, which ends it; unless it has ended by itself, which is why.
-        Some(Report::Begun { .. }) if placed.is_err() && !has_more(&reports.borrow()) => {
-            return Err(placed.err().unwrap_or(StartError::Vanished));
+        // If it is not where it belongs, the gate is dropped unopened, which ends it without a word; unless it ends by itself,
+        // which is why, and of which it has a word.
+        Some(Report::Begun { .. }) if placed.is_err() => {
+            drop(gate_write);
+            next_report(&mut reports.borrow_mut())
         }
         Some(Report::Begun { .. }) => {
             // Where it has ended by itself, nobody reads this, and it has said why.
@@ -399,12 +400,6 @@ pub fn start(
             Err(placed.err().unwrap_or(StartError::Vanished))
         }
     }
-}
-
-/// Whether the supervisor has said something more by now.
-fn has_more(reports: &BufReader<File>) -> bool {
-    let mut waited = [PollFd::new(reports.get_ref(), PollFlags::IN)];
-    !reports.buffer().is_empty() || poll(&mut waited, Some(&Timespec::default())).is_ok_and(|count| count > 0)
 }
 
 /// The slice of the container's pod is there, with the pod's limits, before the first container is in it.
