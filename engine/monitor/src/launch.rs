@@ -1,7 +1,7 @@
 //! From the plan to a running payload: files, process, network, cgroup, in this order.
 //!
-//! The first process begins its work where we are; once both of us are where we belong (in our scope), it is moved to the
-//! container's group. So nobody waits for the service manager with nothing to do.
+//! The first process and the network's helper begin their work where we are; once all of us are where we belong (in our
+//! scope), they are moved to the container's groups. So nobody waits for the service manager with nothing to do.
 
 use std::fs;
 use std::io;
@@ -200,7 +200,9 @@ pub fn launch(
     let mut starting = Starting::begin(&plan.container, &extras, streams, namespace)?;
     let pid = starting.pid().as_raw_nonzero().get();
     let first = pid.cast_unsigned();
-    if let Some(gate) = &mut gate {
+    let is_hidden = starting.is_hidden(&plan.container);
+    let helps_early = plan.network.helper.is_some() && !is_hidden;
+    if let Some(gate) = gate.as_mut().filter(|_| !helps_early) {
         gate.announce(vec![first]);
     }
     starting.map_ids()?;
@@ -210,15 +212,6 @@ pub fn launch(
     }
     let representative = starting.representative().as_raw_nonzero().get();
     let joining = lease.map(|it| connect::ask(plan, it, representative)).transpose()?;
-    gate.map_or(Ok(()), Gate::pass)?;
-    // One that has ended by itself cannot be put anywhere.
-    let stand_in = Some(representative.cast_unsigned()).filter(|it| *it != first);
-    let cgroup = place(plan, &course.limits, first, stand_in, begun)
-        .map_err(|err| starting.failure().map_or(err, LaunchError::from))?;
-    if !goes_on {
-        starting.mapped()?;
-    }
-    starting.placed()?;
     let connect = || {
         let helper = plan.network.helper.as_ref();
         let at = representative.cast_unsigned();
@@ -226,8 +219,21 @@ pub fn launch(
         helper.map(begin).transpose()
     };
     // The helper connects the namespace while the process makes its mounts, unless it cannot be found before they are made.
-    let is_hidden = starting.is_hidden(&plan.container);
     let connecting = if is_hidden { None } else { connect()? };
+    let helper = connecting.as_ref().and_then(pontoon_network::Starting::pid);
+    if let Some(gate) = gate.as_mut().filter(|_| helps_early) {
+        gate.announce([first].into_iter().chain(helper).collect());
+    }
+    gate.map_or(Ok(()), Gate::pass)?;
+    // One that has ended by itself cannot be put anywhere.
+    let stand_in = Some(representative.cast_unsigned()).filter(|it| *it != first);
+    let company: Vec<u32> = stand_in.into_iter().chain(helper).collect();
+    let cgroup = place(plan, &course.limits, first, &company, begun)
+        .map_err(|err| starting.failure().map_or(err, LaunchError::from))?;
+    if !goes_on {
+        starting.mapped()?;
+    }
+    starting.placed()?;
     let mount_rootfs = |pid: Pid| match &plan.container.rootfs.source {
         RootfsSource::Fuse { .. } => {
             let rootfs = &plan.container.rootfs;
@@ -331,13 +337,13 @@ fn files_namespace(namespaces: &Namespaces, pid: i32) -> io::Result<Option<Owned
 }
 
 /// Makes the container's groups, if it has any of its own: `payload` with its limits, for its first process, and `supervisor`
-/// beside that for us and what helps us, for a group that has sub-groups with controllers may not hold processes itself
+/// beside that for us and the network's helper, for a group that has sub-groups with controllers may not hold processes itself
 /// (cgroups(7), "no internal processes").
 fn place(
     plan: &MonitorPlan,
     limits: &[Limit],
     first: u32,
-    stand_in: Option<u32>,
+    company: &[u32],
     begun: &mut Begun,
 ) -> Result<Option<(Cgroup, OwnedFd)>, LaunchError> {
     if !plan.cgroup.own {
@@ -351,8 +357,8 @@ fn place(
     }
     let supervisor = base.child(&cgroup_name(plan, state::SUPERVISOR_CGROUP))?;
     supervisor.enter(0)?;
-    if let Some(pid) = stand_in {
-        supervisor.enter(pid)?;
+    for pid in company {
+        supervisor.enter(*pid)?;
     }
     let payload_name = cgroup_name(plan, state::PAYLOAD_CGROUP);
     if plan.cgroup.devices.is_some() {

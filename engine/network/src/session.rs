@@ -11,8 +11,9 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use rustix::fs::OFlags;
-use rustix::io::FdFlags;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
+use rustix::io::{FdFlags, retry_on_intr};
 use rustix::mount::{UnmountFlags, mount_bind, unmount};
 use rustix::pipe::{PipeFlags, pipe_with};
 
@@ -20,8 +21,10 @@ use crate::ending::{end, kill, open_process, pid_of_file};
 use crate::slirp::forward;
 use crate::{HelperKind, HelperPlan, NetworkError, Word};
 
-/// The pid file of pasta.
+/// Where the pid of pasta is kept.
 pub(crate) const PID_FILE: &str = "pasta.pid";
+/// The pipe to which pasta writes its pid as soon as it serves the namespace.
+const READY_PIPE: &str = "pasta.ready";
 /// The file to which the network namespace is bound while pasta opens it.
 pub(crate) const NAMESPACE_FILE: &str = "netns";
 
@@ -96,15 +99,16 @@ impl Starting {
                 if bound {
                     release_namespace(directory);
                 }
+                remove_files(directory);
                 Err(failed(source))
             }
         }
     }
 
-    /// Readable (for poll or epoll) as soon as [`Starting::finish`] will not block.
+    /// The pid of the helper, which it keeps.
     #[must_use]
-    pub fn ready_fd(&self) -> BorrowedFd<'_> {
-        self.ready.as_fd()
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
     }
 
     /// Waits until the network is connected, or says why it is not.
@@ -132,17 +136,25 @@ impl Starting {
         })
     }
 
-    /// pasta's first process ends when the second one, in the background, serves the namespace.
+    /// pasta writes its pid when it serves the namespace.
     fn finish_pasta(&mut self) -> Result<(u32, OwnedFd), NetworkError> {
         let wait = |source| NetworkError::Wait { program: self.plan.program.clone(), source };
-        let Some(mut child) = self.child.take() else { return Err(self.refused()) };
-        let status = child.wait().map_err(wait)?;
-        if !status.success() {
+        let Some(pid) = self.child.as_ref().map(Child::id) else { return Err(self.refused()) };
+        let process = open_process(pid).map_err(wait)?;
+        // As long as nobody has opened the pipe for writing nothing happens there, not even an end.
+        let mut either = [
+            PollFd::new(&self.ready, PollFlags::IN),
+            PollFd::from_borrowed_fd(process.as_fd(), PollFlags::IN),
+        ];
+        retry_on_intr(|| poll(&mut either, None)).map_err(|err| wait(err.into()))?;
+        let is_ready = matches!(rustix::io::read(&self.ready, &mut [0_u8; 16]), Ok(1..));
+        if !is_ready {
+            if let Some(mut child) = self.child.take() {
+                let _ = child.kill();
+                child.wait().map_err(wait)?;
+            }
             return Err(self.refused());
         }
-        let path = place(&self.directory).join(PID_FILE);
-        let pid = pid_of_file(&path).ok_or_else(|| self.refused())?;
-        let process = open_process(pid).map_err(wait)?;
         Ok((pid, process))
     }
 
@@ -150,7 +162,7 @@ impl Starting {
     fn finish_slirp(&mut self) -> Result<(u32, OwnedFd), NetworkError> {
         let wait = |source: io::Error| NetworkError::Wait { program: self.plan.program.clone(), source };
         let mut letter = [0_u8; 1];
-        let read = rustix::io::retry_on_intr(|| rustix::io::read(&self.ready, &mut letter));
+        let read = retry_on_intr(|| rustix::io::read(&self.ready, &mut letter));
         if read.map_err(|err| wait(err.into()))? == 0 {
             // It has ended, or is about to.
             if let Some(mut child) = self.child.take() {
@@ -192,8 +204,20 @@ impl Drop for Starting {
 type Spawned = (Child, OwnedFd, Option<OwnedFd>);
 
 fn spawn_pasta(mut command: Command, plan: &HelperPlan, pid: u32, directory: &Path) -> io::Result<Spawned> {
-    let child = command.args(plan.argv(pid, directory, None)).stdin(Stdio::null()).spawn()?;
-    let ready = open_process(child.id())?;
+    let path = place(directory).join(READY_PIPE);
+    mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?;
+    // Opening it for reading waits for nobody.
+    let pipe = || open(&path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty());
+    let ready = pipe()?;
+    // pasta holds the other end, too, which it never reads: so opening its own does not make it wait for ever if we are gone.
+    command.stdin(pipe()?);
+    // Else its pid would change on the way: who moves it to its cgroup meanwhile would miss it.
+    let mut child = command.arg("--foreground").args(plan.argv(pid, directory, None)).spawn()?;
+    if let Err(err) = fs::write(place(directory).join(PID_FILE), format!("{}\n", child.id())) {
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(err);
+    }
     Ok((child, ready, None))
 }
 
@@ -218,7 +242,7 @@ impl HelperPlan {
             Word::NetworkNamespace if self.bind_namespace => place(directory).join(NAMESPACE_FILE).into(),
             Word::NetworkNamespace => format!("/proc/{pid}/ns/net").into(),
             Word::UserNamespace => format!("/proc/{pid}/ns/user").into(),
-            Word::PidFile => place(directory).join(PID_FILE).into(),
+            Word::PidFile => place(directory).join(READY_PIPE).into(),
             Word::ReadyFd => ready.map_or(-1, |fd| fd.as_raw_fd()).to_string().into(),
         };
         self.words.iter().map(word).collect()
@@ -312,20 +336,22 @@ impl Leftover {
 
 /// Looks in a container's runtime directory for a helper that still runs although nobody supervises it.
 ///
-/// slirp4netns ends with its supervisor; pasta does not always. It is known by the path of its pid file among its words,
-/// so that a number that went to another process is never taken for it.
+/// slirp4netns ends with its supervisor; pasta does not always. It is known by the path of its pipe among its words (of its
+/// pid file, if that is what it was given), so that a number that went to another process is never taken for it.
 #[must_use]
 pub fn leftover(directory: &Path) -> Option<Leftover> {
-    let path = place(directory).join(PID_FILE);
-    let pid = pid_of_file(&path)?;
+    let place = place(directory);
+    let pid = pid_of_file(&place.join(PID_FILE))?;
     let process = open_process(pid).ok()?;
     let words = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let path = path.as_os_str().as_encoded_bytes();
-    let is_it = words.split(|byte| *byte == 0).any(|word| word == path) || words.is_empty() && is_pasta(pid);
+    let names = [place.join(READY_PIPE), place.join(PID_FILE)];
+    let is_place = |word: &[u8]| names.iter().any(|it| it.as_os_str().as_encoded_bytes() == word);
+    let is_it = words.split(|byte| *byte == 0).any(is_place) || words.is_empty() && is_pasta(pid);
     is_it.then(|| Leftover { pid, process, directory: directory.to_owned() })
 }
 
-/// Whether a process has the name of pasta, or of its program, passt. One that was killed a moment ago has no words any more, but its ports still.
+/// Whether a process has the name of pasta, or of its program, passt. One that was killed a moment ago has no words any more,
+/// but its ports still.
 fn is_pasta(pid: u32) -> bool {
     fs::read(format!("/proc/{pid}/comm"))
         .is_ok_and(|name| name.starts_with(b"pasta") || name.starts_with(b"passt"))
@@ -392,7 +418,7 @@ fn build_for_this_processor(program: &Path) -> PathBuf {
 /// Removes what helpers leave in the directory; what is not there needs no removing.
 fn remove_files(directory: &Path) {
     let place = place(directory);
-    for name in [PID_FILE, NAMESPACE_FILE] {
+    for name in [READY_PIPE, PID_FILE, NAMESPACE_FILE] {
         let _ = fs::remove_file(place.join(name));
     }
     let _ = fs::remove_file(directory.join(crate::slirp::SOCKET));

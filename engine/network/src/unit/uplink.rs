@@ -139,7 +139,8 @@ fn plan(directory: &Path) -> Result<HelperPlan, String> {
         bind_namespace: false,
         files_in_tmp: pontoon_network::pasta_is_confined(directory),
         own_mounts: false,
-        publishes: false,
+        // Nothing; but it is our child, whose end we wait for.
+        publishes: true,
         forwards: Vec::new(),
         guest: None,
     })
