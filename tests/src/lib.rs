@@ -30,5 +30,5 @@ pub use enter::Entry;
 pub use host::{BootOptions, TestHost};
 pub use output::Output;
 pub use service::Manager;
-pub use shared::{B, Gone, alone, host, host_with_busybox, in_busybox};
+pub use shared::{Alone, B, Gone, alone, host, host_with_busybox, in_busybox};
 pub use uml::Uml;

@@ -1,6 +1,8 @@
 //! One host for all tests of a test program: booted at the first use, with the product installed and the registry serving.
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::cell::RefCell;
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::thread;
 
 use crate::host::{BootOptions, TestHost};
 use crate::root::Kind;
@@ -10,6 +12,7 @@ static HOST: OnceLock<TestHost> = OnceLock::new();
 
 /// The host that the tests of this program share. It ends with the process.
 pub fn host() -> &'static TestHost {
+    be_among();
     HOST.get_or_init(fresh)
 }
 
@@ -31,10 +34,53 @@ pub fn in_busybox(options: &str, script: &str) -> crate::Output {
         .sh(&format!("pontoon run --rm {options} {B} sh -c \"$SCRIPT\""))
 }
 
-/// Held by tests that look at everything alice has: none of the others that hold it run meanwhile.
-pub fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+/// Held by tests that look at, or change, everything that somebody has: no other test that uses a shared host runs meanwhile.
+#[must_use]
+pub fn alone() -> Alone {
+    STAY.replace(Stay::Outside);
+    let guard = USED.write().unwrap_or_else(PoisonError::into_inner);
+    STAY.replace(Stay::Alone);
+    Alone { _guard: guard }
+}
+
+/// See [`alone`].
+pub struct Alone {
+    _guard: RwLockWriteGuard<'static, ()>,
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        STAY.replace(Stay::Outside);
+    }
+}
+
+static USED: RwLock<()> = RwLock::new(());
+
+thread_local! {
+    static STAY: RefCell<Stay> = const { RefCell::new(Stay::Outside) };
+}
+
+/// How a test, which is a thread, uses the shared hosts.
+enum Stay {
+    Outside,
+    /// Among others, until it ends.
+    Among {
+        _guard: RwLockReadGuard<'static, ()>,
+    },
+    Alone,
+}
+
+/// From its first use of a shared host on a test is on it until it ends.
+fn be_among() {
+    // Threads that tests make have no name. They are where their test is.
+    if thread::current().name().is_none() {
+        return;
+    }
+    STAY.with_borrow_mut(|stay| {
+        if matches!(stay, Stay::Outside) {
+            *stay = Stay::Among { _guard: USED.read().unwrap_or_else(PoisonError::into_inner) };
+        }
+    });
 }
 
 /// The busybox image, as it is called in the host's registry.
@@ -57,6 +103,7 @@ pub fn fresh() -> TestHost {
 /// A host that has Podman beside the product, with busybox pulled by alice with both; the tests of a program share it.
 pub fn host_with_podman() -> &'static TestHost {
     static BOTH: OnceLock<TestHost> = OnceLock::new();
+    be_among();
     BOTH.get_or_init(|| {
         let images = image::provide(&[image::BUSYBOX]);
         let binds = vec![(images, image::INSIDE.into())];

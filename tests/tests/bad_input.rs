@@ -2,12 +2,10 @@
 #![cfg(feature = "e2e")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
-use std::sync::MutexGuard;
-
 use pontoon_tests::forge::{self, Liar};
 use pontoon_tests::tar::Tar;
 use pontoon_tests::tree::{Traces, assert_nothing_left};
-use pontoon_tests::{B, Manager, Output, TestHost, alone, host_with_busybox, wait};
+use pontoon_tests::{Alone, B, Manager, Output, TestHost, alone, host_with_busybox, wait};
 use serde_json::json;
 
 /// alice as she is before a failure and has to be after it.
@@ -15,7 +13,7 @@ struct Untouched {
     host: &'static TestHost,
     traces: Traces,
     store: String,
-    _alone: MutexGuard<'static, ()>,
+    _alone: Alone,
 }
 
 impl Untouched {

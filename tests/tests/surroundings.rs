@@ -62,6 +62,7 @@ fn a_part_of_a_volume_is_mounted_and_no_link_leads_out_of_it() {
 
 #[test]
 fn terminals_shared_memory_and_limits_are_as_asked() {
+    let _alone = alone();
     let seen =
         run("--mount type=devpts,target=/mypts,mode=0600,max=10", "stat -f -c %T /mypts; ls /mypts").ok();
     assert!(seen.text().contains("devpts") && seen.text().contains("ptmx"), "{}", seen.stdout);
