@@ -249,6 +249,75 @@ fn an_update_that_is_cut_off_counts_for_nothing() {
     assert_eq!(updates.version("cut"), "two");
 }
 
+/// Nobody knows whether the new image would have been well: it is neither taken nor refused from then on.
+#[test]
+fn a_service_that_somebody_stops_or_restarts_during_its_update_gets_no_verdict() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let alice = Manager::of(host, "alice");
+    let updates = Updates { host, user: "alice" };
+    let _files = Files(alice, &["moot.container"]);
+    publish(host, "moot", "one", STAYS);
+    // The second version says nothing of its health until somebody lets it.
+    let check =
+        "HealthCmd=test \"$VERSION\" != two -o -e /tmp/well\nHealthInterval=200ms\nHealthStartPeriod=1h\n";
+    alice.add("moot.container", &unit("moot", check));
+    alice.start("moot");
+    updates.becomes("moot false").ok();
+    publish(host, "moot", "two", STAYS);
+
+    let state = |expected: &str| {
+        wait::until("the service to come to rest", || {
+            let state = alice.property("moot", "ActiveState");
+            if state == expected { Ok(()) } else { Err(state) }
+        });
+    };
+    for (deed, becomes, state_then, told) in [
+        ("systemctl --user stop moot", "moot false", "inactive", "is left as it is"),
+        ("pontoon stop moot", "moot false", "inactive", "is left as it is"),
+        ("systemctl --user restart moot", "moot rolled back", "active", "runs again what it ran before"),
+    ] {
+        let output = "-p StandardOutput=file:/tmp/moot.out -p StandardError=file:/tmp/moot.err";
+        host.alice("rm -f /tmp/moot.out /tmp/moot.err").ok();
+        host.alice(&format!(
+            "systemd-run --user -q --unit=mooting {output} pontoon auto-update --format \
+             '{{{{.ContainerName}}}} {{{{.Updated}}}}'"
+        ))
+        .ok();
+        wait::until("the second one to run", || {
+            let now = updates.sh("pontoon exec moot sh -c 'echo $VERSION'");
+            if now.text() == "two" && alice.property("moot", "ActiveState") == "active" {
+                Ok(())
+            } else {
+                Err(format!("{now:?}"))
+            }
+        });
+        host.alice(deed).ok();
+        wait::until("the update to end", || {
+            let state = alice.property("mooting", "ActiveState");
+            let err = host.alice("cat /tmp/moot.err");
+            if state == "inactive" { Ok(()) } else { Err(format!("{state}: {err:?}")) }
+        });
+        host.alice("cat /tmp/moot.out").ok().prints(&format!("{becomes}\n"));
+        host.alice("cat /tmp/moot.err").ok().says("the update of `moot.service` is broken off").says(told);
+        state(state_then);
+        let known = updates.history("moot.service");
+        assert!(known.iter().all(|(state, _)| state != "bad" && state != "trying"), "{deed}: {known:?}");
+        // What starts now is what was well.
+        alice.systemctl("start moot").ok();
+        assert_eq!(updates.version("moot"), "one", "{deed}");
+    }
+
+    // The next update tries again.
+    host.alice("systemd-run --user -q --unit=mooting pontoon auto-update").ok();
+    wait::until_true("the second one to run", || {
+        updates.sh("pontoon exec moot sh -c 'test $VERSION = two && touch /tmp/well'").code == 0
+    });
+    wait::until_true("the update to end", || alice.property("mooting", "ActiveState") == "inactive");
+    assert_eq!(updates.version("moot"), "two");
+    assert_eq!(updates.history("moot.service")[0].0, "current");
+}
+
 #[test]
 fn the_containers_of_a_pod_are_updated_together_or_not_at_all() {
     let host = host_with_busybox();
@@ -349,4 +418,65 @@ fn the_system_s_timer_updates_system_services() {
         stray.stderr
     );
     host.alice("pontoon rm -f -t 0 stray").ok();
+}
+
+#[test]
+fn root_updates_services_of_the_system_that_run_as_a_user() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let system = Manager::of(host, "root");
+    let root = Updates { host, user: "root" };
+    let as_user = |script: &str| host.root(&format!("pontoon --user clerk {script}"));
+    let version = || {
+        let shown = as_user("exec desk sh -c 'echo $VERSION'").ok();
+        shown.text().to_owned()
+    };
+    host.root("useradd --system --no-create-home --home-dir /nonexistent clerk").ok();
+    let _files = Files(system, &["desk.container", "till.container"]);
+    let one = publish(host, "desk", "one", STAYS);
+    publish(host, "till", "one", STAYS);
+    system.add("desk.container", &format!("{}User=clerk\n", unit("desk", "")));
+    system.add("till.container", &unit("till", ""));
+    system.start("desk");
+    system.start("till");
+    root.becomes("till false\ndesk false").ok();
+
+    // Root's are updated with them; and with a user's name only that user's.
+    let two = publish(host, "desk", "two", STAYS);
+    assert_eq!(root.run("--dry-run").ok().text(), "till false\ndesk pending");
+    assert_eq!(version(), "one");
+    let json = root.sh("pontoon auto-update --format json").ok().json();
+    assert_eq!((&json[1]["Unit"], &json[1]["Updated"]), (&"desk.service".into(), &"true".into()), "{json}");
+    assert_eq!(version(), "two");
+    assert_eq!(system.property("desk", "User"), "clerk");
+    let listed = "history desk.service --format '{{.State}} {{.Digest}}'";
+    as_user(listed).ok().prints(&format!("current {two}\ngood {one}\n"));
+    publish(host, "till", "two", STAYS);
+    publish(host, "desk", "broken", "exit 3");
+    let undone = as_user("auto-update --format '{{.ContainerName}} {{.Updated}}'").ok();
+    assert_eq!(undone.text(), "desk rolled back", "{undone:?}");
+    assert!(undone.stderr.contains("the update of `desk.service` is undone"), "{undone:?}");
+    assert_eq!((version(), root.version("till")), ("two".to_owned(), "one".to_owned()));
+    assert_eq!(system.property("desk", "ActiveState"), "active");
+    root.becomes("till true\ndesk false").ok();
+
+    // Back and held, as root; what the user asks for alone is told of.
+    as_user("rollback desk").ok().prints("desk.service\n");
+    assert_eq!(version(), "one");
+    as_user("pin desk").ok().prints("desk.service\n");
+    let in_login = |words: &str| {
+        host.root(&format!(
+            "cd /; exec setpriv --reuid clerk --regid clerk --init-groups env -i PATH=$PATH HOME=/nonexistent \
+             XDG_RUNTIME_DIR=/run/pontoon-users/clerk pontoon {words}"
+        ))
+    };
+    let refused = in_login("rollback desk");
+    assert_eq!(refused.code, 125, "{refused:?}");
+    as_user("unpin desk").ok();
+    // With nothing of the registry's there nothing changes, and that is said of the user's as well.
+    host.root("systemctl stop docker-registry").ok();
+    let lost = root.run("");
+    assert_eq!((lost.code, lost.text()), (125, "till failed\ndesk failed"), "{lost:?}");
+    registry::serve(host);
+    assert_eq!(version(), "one");
 }

@@ -17,8 +17,18 @@ use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use crate::commands::Failure;
 
 /// The variables that go along.
-const KEPT: [&str; 9] =
-    ["PATH", "TERM", "COLUMNS", "LINES", "LANG", "LANGUAGE", "NO_COLOR", "TZ", "PONTOON_MONITOR"];
+const KEPT: [&str; 10] = [
+    "PATH",
+    "TERM",
+    "COLUMNS",
+    "LINES",
+    "LANG",
+    "LANGUAGE",
+    "NO_COLOR",
+    "TZ",
+    "PONTOON_MONITOR",
+    crate::behalf::VARIABLE,
+];
 
 /// The commands that read the journal, where entries of the system's units are not for everybody.
 const READERS: [&str; 2] = ["logs", "events"];

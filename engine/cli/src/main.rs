@@ -1,6 +1,7 @@
 //! `pontoon`: words in, words out.
 
 mod as_user;
+mod behalf;
 mod commands;
 
 use std::process::ExitCode;
@@ -21,7 +22,13 @@ fn main() -> ExitCode {
     }
     match args::as_user(&words) {
         Ok(None) => {}
-        Ok(Some((user, rest))) => return finish(Err(as_user::go_on(&user, rest, name))),
+        Ok(Some((user, rest))) => {
+            let is_served = std::env::var_os(behalf::VARIABLE).is_some();
+            if args::changes_units(rest) && !is_served && rustix::process::geteuid().is_root() {
+                return finish(behalf::run(&user, rest, name, None));
+            }
+            return finish(Err(as_user::go_on(&user, rest, name)));
+        }
         Err(err) => return finish(Err(err.into())),
     }
     if args::starts_containers(&words) {

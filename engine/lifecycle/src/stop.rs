@@ -38,13 +38,21 @@ impl Ending {
         self.0.as_fd()
     }
 
-    /// Waits for the end; `None` if the supervisor went away.
+    /// Waits for the end and gives the exit code; `None` if the supervisor went away.
     #[must_use]
     pub fn wait(&self) -> Option<i32> {
-        match control::receive::<Reply>(&self.0) {
-            Ok(Some((Reply::Exited { code }, _))) => Some(code),
-            _ => None,
-        }
+        exit_code(self.reply())
+    }
+
+    /// Waits for the end of a container and tells whether somebody else than itself, or its health check, wanted it: a command,
+    /// or a service manager.
+    #[must_use]
+    pub fn was_by_others(&self) -> bool {
+        matches!(self.reply(), Some(Reply::Exited { by_others: true, .. }))
+    }
+
+    fn reply(&self) -> Option<Reply> {
+        control::receive::<Reply>(&self.0).ok().flatten().map(|(reply, _)| reply)
     }
 }
 
@@ -124,7 +132,7 @@ pub fn wait(container: &ContainerHandle) -> Result<Option<i32>, AskError> {
 
 fn exit_code(reply: Option<Reply>) -> Option<i32> {
     match reply {
-        Some(Reply::Exited { code }) => Some(code),
+        Some(Reply::Exited { code, .. }) => Some(code),
         _ => None,
     }
 }
@@ -156,6 +164,14 @@ pub fn subscribe(container: &ContainerHandle) -> Result<OwnedFd, AskError> {
     let socket = connect(container)?;
     control::send(&socket, &Request::Wait, &[]).map_err(AskError::Talk)?;
     Ok(socket)
+}
+
+/// Waits for the container's end from now on.
+///
+/// # Errors
+/// See [`AskError`].
+pub fn follow(container: &ContainerHandle) -> Result<Ending, AskError> {
+    subscribe(container).map(Ending::new)
 }
 
 /// Becomes a member of the pod whose infra container this is, as long as the connection stands.

@@ -275,7 +275,7 @@ fn supervise(
             ended.tell();
         }
         if let Some(stopper) = &stopper {
-            let _ = control::send(stopper, &Reply::Exited { code }, &[]);
+            let _ = control::send(stopper, &Reply::Exited { code, by_others: true }, &[]);
         }
         reporter.tell(&Report::Exited { code });
         drop(reporter);

@@ -150,6 +150,8 @@ pub struct Halt {
     pub for_restart: bool,
     /// It was asked to end, in the way it wants to be.
     pub is_asked: bool,
+    /// Whoever wanted it to end was neither itself nor its health check.
+    pub by_others: bool,
 }
 
 /// Connections that wait for the end, and the end.
@@ -187,8 +189,9 @@ impl Ended {
 
     /// Tells everybody who waits.
     pub fn tell(&mut self) {
+        let exited = Reply::Exited { code: self.code, by_others: self.halt.by_others };
         for client in std::mem::take(&mut self.waiting) {
-            let _ = control::send(&client, &Reply::Exited { code: self.code }, &[]);
+            let _ = control::send(&client, &exited, &[]);
         }
     }
 }
@@ -388,6 +391,7 @@ impl<'a> Supervisor<'a> {
                 // systemd, or a person, wants it to end.
                 Ok(NixSignal::SIGTERM | NixSignal::SIGINT) => {
                     self.halt.by_signal = true;
+                    self.told_by_others();
                     self.stop(None);
                 }
                 Ok(other) => {
@@ -439,10 +443,13 @@ impl<'a> Supervisor<'a> {
             leading.ended();
             self.is_idle = code == 0;
             self.halt.by_signal |= self.is_idle;
+            if self.is_idle {
+                self.told_by_others();
+            }
             self.stop(None);
         } else if let Some(joined) = self.joined.remove(&pid.as_raw_nonzero().get()) {
             self.teller.ended(Deed::ExecDied, code);
-            self.reply(joined.client, &Reply::Exited { code }, &[]);
+            self.reply(joined.client, &Reply::Exited { code, by_others: false }, &[]);
         }
     }
 
@@ -452,6 +459,11 @@ impl<'a> Supervisor<'a> {
             None => pontoon_rootless::sys::pidfd_send_any_signal(self.launched.running.pidfd.as_fd(), signal)
                 .map_err(|err| Errno::from_io_error(&err).unwrap_or(Errno::INVAL)),
         }
+    }
+
+    /// Notes that it is to end for others' reasons; not if it has done so by itself before.
+    fn told_by_others(&mut self) {
+        self.halt.by_others |= self.ended.is_none();
     }
 
     /// Asks the payload to end, and sets the time after which it is made to.

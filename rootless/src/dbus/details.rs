@@ -1,6 +1,6 @@
 //! What a manager knows of units: their states, and which other units they need.
 
-use zbus::OwnedVariant;
+use zbus::{OwnedObjectPath, OwnedVariant};
 
 use super::Bus;
 use super::bus::Link;
@@ -62,4 +62,21 @@ pub fn unit_details(bus: &Bus, names: &[&str]) -> Result<Vec<UnitDetails>, Manag
         Ok(all)
     };
     ask(bus, deed, read)?.map_err(|source| ManagerError::Call { deed: deed.to_owned(), source })
+}
+
+/// `User=` of a service that the manager has or can load: a name or a number; empty if it says nothing.
+///
+/// # Errors
+/// [`ManagerError`]; a unit that is not there, or is no service, is one.
+pub fn service_user(bus: &Bus, unit: &str) -> Result<String, ManagerError> {
+    let deed = format!("ask whom `{unit}` runs as");
+    let read = async |link: &Link| {
+        let object = link.call(MANAGER, "LoadUnit", &(unit,)).await?;
+        let object: OwnedObjectPath = object.body().deserialize()?;
+        let properties = (SERVICE, object.as_str(), PROPERTIES);
+        let value = link.call(properties, "Get", &("org.freedesktop.systemd1.Service", "User")).await?;
+        let value: OwnedVariant = value.body().deserialize()?;
+        String::try_from(value)
+    };
+    ask(bus, &deed, read)?.map_err(|source| ManagerError::Call { deed, source })
 }

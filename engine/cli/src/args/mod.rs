@@ -420,6 +420,18 @@ pub fn starts_containers(words: &[OsString]) -> bool {
     matches!(path.strip_prefix("container ").unwrap_or(path), "init" | "restart" | "run" | "start")
 }
 
+/// Tells whether the words (without the program's name) are those of a command that restarts units.
+pub fn changes_units(words: &[OsString]) -> bool {
+    matches!(path_of(words), Some("auto-update" | "rollback"))
+}
+
+/// The command that words ask for, if they ask for one.
+fn path_of(words: &[OsString]) -> Option<&'static str> {
+    let words = words.iter().map(|it| it.to_str().map(str::to_owned)).collect::<Option<Vec<_>>>()?;
+    let (_, rest) = global::split(&words).ok()?;
+    table::find(&rest).ok().map(|(entry, _)| entry.path)
+}
+
 /// Parts `--user NAME`, which stands before everything else, from the words (without the program's name) that are to be
 /// understood as that user's.
 ///

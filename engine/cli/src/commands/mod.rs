@@ -55,6 +55,7 @@ use pontoon_lifecycle::network::NetworkConf;
 use pontoon_monitor::event::EventLog;
 use pontoon_storage::Store;
 
+pub use auto_update::{Trouble, change};
 pub use failure::Failure;
 
 use pontoon_cli::args::{Command, EventsBackend, GlobalOptions, Invocation, LogLevel};

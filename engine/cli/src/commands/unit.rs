@@ -7,7 +7,7 @@ use pontoon_lifecycle::request::CreateRequest;
 use pontoon_lifecycle::unit::{self, Change, Member, Memory, Other, UnitRecord, Version};
 use pontoon_storage::{FindImageError, ImageRecord, Store};
 
-use super::auto_update::{Ground, Verdict, bus, fetch, now, running};
+use super::auto_update::{Ground, Manager, Verdict, Whose, fetch, now, running};
 use super::{Context, Failure, pull};
 use pontoon_cli::args::{HistoryArgs, PlatformOptions, RegistryOptions, RollbackArgs};
 use pontoon_cli::exit::ExitStatus;
@@ -138,9 +138,14 @@ pub fn pin(context: &Context, word: &str, pinned: bool) -> Result<ExitStatus, Fa
 
 /// `pontoon rollback`
 pub fn rollback(context: &Context, args: &RollbackArgs) -> Result<ExitStatus, Failure> {
-    let bus = bus(context)?;
+    let manager = Manager::of(context)?;
     let store = context.store()?;
     let unit = Named::find(&store, &args.unit)?.unit;
+    if manager.whose(&unit)? == Whose::Systems {
+        let name = context.host.user.as_ref().map_or("USER", |it| it.name.as_str());
+        let hint = format!("as root: pontoon --user {name} rollback {}", args.unit);
+        return Err(Failure::new(format!("`{unit}` is a service of the system's"), Some(hint)));
+    }
     let _lock = store.lock_unit(&unit)?;
     let mut named = Named::find(&store, &args.unit)?;
     let changes = changes(context, &store, &named, args.digest.as_deref())?;
@@ -148,7 +153,7 @@ pub fn rollback(context: &Context, args: &RollbackArgs) -> Result<ExitStatus, Fa
         output::err(&format!("{unit}: {} -> {}\n", change.from.digest, change.to.digest));
     }
     let runs = named.all().filter(|it| it.container.status.run().is_some());
-    let ground = Ground::of(&store, &bus, &unit, runs);
+    let ground = Ground::of(&store, &manager, &unit, runs);
     let mut record = std::mem::take(&mut named.record);
     match ground.trial(&mut record, &changes, true)? {
         Verdict::Well => {}
@@ -156,7 +161,7 @@ pub fn rollback(context: &Context, args: &RollbackArgs) -> Result<ExitStatus, Fa
             return Err(Failure::new(why, None)
                 .while_doing(format!("cannot roll `{unit}` back; it runs again what it ran before")));
         }
-        Verdict::Broken(why) => {
+        Verdict::Broken(why) | Verdict::Disturbed { why, .. } => {
             return Err(Failure::new(why, None).while_doing(format!("cannot roll `{unit}` back")));
         }
     }

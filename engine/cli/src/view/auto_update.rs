@@ -1,12 +1,14 @@
 //! `auto-update`: what became of each container.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use super::is_json;
 use crate::format::{Headings, TemplateError, json, render_list, to_value};
 
 /// A container, with Podman's field names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Row {
     /// The unit that was or would be restarted.
@@ -21,9 +23,9 @@ pub struct Row {
     /// Its image, as it was asked for.
     pub image: String,
     /// `registry` or `local`.
-    pub policy: &'static str,
+    pub policy: Cow<'static, str>,
     /// `true`, `false`, `pending`, `failed` or `rolled back`.
-    pub updated: &'static str,
+    pub updated: Cow<'static, str>,
 }
 
 const HEADINGS: &Headings = &[
@@ -59,8 +61,8 @@ mod tests {
             container_name: "app".to_owned(),
             container_id: "c2b4c963d2d3e444".to_owned(),
             image: "localhost:5000/app:latest".to_owned(),
-            policy: "registry",
-            updated: "rolled back",
+            policy: "registry".into(),
+            updated: "rolled back".into(),
         }
     }
 

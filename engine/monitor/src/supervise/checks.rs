@@ -115,7 +115,7 @@ impl Supervisor<'_> {
         self.note_health();
         self.tell_manager_of_check(code == 0);
         for asker in std::mem::take(&mut self.askers) {
-            self.reply(asker, &Reply::Exited { code }, &[]);
+            self.reply(asker, &Reply::Exited { code, by_others: false }, &[]);
         }
         if interval > 0 {
             self.timers.set(Alarm::Check, Duration::from_nanos(interval));

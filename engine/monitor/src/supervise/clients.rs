@@ -79,6 +79,7 @@ impl Supervisor<'_> {
             Request::Stop { timeout } => {
                 client.waits = true;
                 self.halt.by_command = true;
+                self.told_by_others();
                 self.stop(timeout);
             }
             Request::Wait => client.waits = true,
@@ -127,13 +128,18 @@ impl Supervisor<'_> {
             Request::Restart { timeout } => {
                 self.halt.for_restart = true;
                 self.restarters.push(token);
+                self.told_by_others();
                 self.stop(timeout);
             }
             Request::Kill { signal } => {
-                self.halt.by_command |= [Signal::KILL, Signal::TERM, Signal::INT, Signal::QUIT]
+                let ends_it = [Signal::KILL, Signal::TERM, Signal::INT, Signal::QUIT]
                     .map(Signal::as_raw)
                     .contains(&signal)
                     || signal == self.plan.stop_signal;
+                if ends_it {
+                    self.halt.by_command = true;
+                    self.told_by_others();
+                }
                 let reply = match self.kill(signal) {
                     Ok(()) => {
                         self.teller.tell(Deed::Kill);

@@ -5,14 +5,15 @@
 //! of its images lead where they led. What fails is undone, and never tried again by itself.
 
 mod images;
+mod manager;
 mod task;
 mod trial;
+mod users;
 
 use std::collections::BTreeMap;
 
 use pontoon_lifecycle::unit::{self, Change, Known, UnitRecord, Version};
 use pontoon_monitor::event::{Deed, Kind};
-use pontoon_rootless::dbus::{self, Bus, BusError};
 use pontoon_storage::{ImageRecord, Store};
 
 use super::{Context, Failure};
@@ -25,23 +26,34 @@ use images::{Images, Newest, adopt, tidy};
 use task::{Outcome, Policy, Task};
 
 pub(super) use images::fetch;
+pub(super) use manager::{Manager, Whose};
+pub use manager::{Trouble, change};
 pub(super) use task::running;
-pub(super) use trial::{Ground, Verdict, now};
+pub(super) use trial::{Ground, Verdict, now, words};
 
 /// `pontoon auto-update`
 pub fn auto_update(context: &Context, args: &AutoUpdateArgs) -> Result<ExitStatus, Failure> {
-    let bus = bus(context)?;
+    let manager = Manager::of(context)?;
     let store = context.store()?;
-    let (tasks, mut faults) = task::gather(&store)?;
+    let (mut tasks, mut faults) = task::gather(&store)?;
+    if manager.is_on_behalf() {
+        // What the user's own manager runs is not root's business.
+        tasks.retain(|unit, _| matches!(manager.whose(unit), Ok(Whose::Ours) | Err(_)));
+    }
     context.host.tell_of_other(Kind::System, Deed::AutoUpdate, "", "");
     let mut images = Images::new(context, args)?;
     let mut rows: Vec<Row> = Vec::new();
     for (unit, mut tasks) in tasks {
-        let update = Update { store: &store, bus: &bus, unit: &unit, args };
+        let update = Update { store: &store, manager: &manager, unit: &unit, args };
         if let Err(failure) = update.run(&mut images, &mut tasks) {
             faults.push(failure.while_doing(format!("cannot update `{unit}`")));
         }
         rows.extend(tasks.iter().map(Task::row));
+    }
+    if users::are_meant(context) {
+        let (theirs, failed) = users::update(context, args);
+        rows.extend(theirs);
+        faults.extend(failed);
     }
     output::out(&view::text(&rows, args.format.as_deref())?)?;
     let last = faults.pop();
@@ -49,18 +61,10 @@ pub fn auto_update(context: &Context, args: &AutoUpdateArgs) -> Result<ExitStatu
     last.map_or(Ok(ExitStatus::Success), Err)
 }
 
-/// The manager of our units.
-pub(super) fn bus(context: &Context) -> Result<Bus, BusError> {
-    match context.host.runtime_directory() {
-        Some(directory) if context.host.is_rootless() => Bus::user(directory),
-        _ => Bus::system(),
-    }
-}
-
 /// The update of one unit.
 struct Update<'a> {
     store: &'a Store,
-    bus: &'a Bus,
+    manager: &'a Manager,
     unit: &'a str,
     args: &'a AutoUpdateArgs,
 }
@@ -76,7 +80,9 @@ impl Update<'_> {
         if record.pinned {
             return Ok(());
         }
-        self.check_manager().map_err(|failure| fail(tasks, |_| true, failure))?;
+        if !self.is_ours().map_err(|failure| fail(tasks, |_| true, failure))? {
+            return Ok(());
+        }
         let newest = self.look(images, &record, tasks)?;
         if self.args.dry_run {
             let pending = tasks.iter_mut().filter(|it| newest.contains_key(it.image()));
@@ -97,17 +103,22 @@ impl Update<'_> {
         self.change(images, &mut record, tasks, &changes)
     }
 
-    /// Whether our manager has the unit at all: it restarts it.
-    fn check_manager(&self) -> Result<(), Failure> {
-        let state = dbus::unit_active_state(self.bus, self.unit)?;
-        if matches!(state.as_str(), "active" | "activating" | "reloading") {
-            return Ok(());
+    /// Whether our manager has the unit: it restarts it.
+    fn is_ours(&self) -> Result<bool, Failure> {
+        match self.manager.whose(self.unit)? {
+            Whose::Ours => Ok(true),
+            Whose::Systems => {
+                let unit = self.unit;
+                message::print_warning(&format!(
+                    "`{unit}` is a service of the system's; `pontoon auto-update` as root updates it"
+                ));
+                Ok(false)
+            }
+            Whose::Nobodys(state) => {
+                let text = format!("our service manager does not run it, it is `{state}` there");
+                Err(Failure::new(text, Some("it is updated by whoever restarts it".to_owned())))
+            }
         }
-        let hint = "it is updated by whoever restarts it: a service of the system's manager with User= by a restart as root";
-        Err(Failure::new(
-            format!("our service manager does not run it, it is `{state}` there"),
-            Some(hint.to_owned()),
-        ))
     }
 
     /// Takes back what an update has left that was cut off: nobody has seen whether the unit was well with it.
@@ -131,9 +142,9 @@ impl Update<'_> {
         message::print_warning(&text);
         let all = unit::members(self.store)?;
         let of_unit = all.iter().filter(|it| it.unit == self.unit);
-        let ground = Ground::of(self.store, self.bus, self.unit, of_unit);
+        let ground = Ground::of(self.store, self.manager, self.unit, of_unit);
         let restarted = ground.restart();
-        restarted.map_err(|why| fail(tasks, |_| true, Failure::new(why, None)))?;
+        restarted.map_err(|why| fail(tasks, |_| true, Failure::new(why.text, None)))?;
         // The containers are others now.
         let now = unit::members(self.store)?;
         for member in now {
@@ -236,17 +247,18 @@ impl Update<'_> {
     ) -> Result<(), Failure> {
         let all = unit::members(self.store)?;
         let of_unit = all.iter().filter(|it| it.unit == self.unit && it.container.status.run().is_some());
-        let ground = Ground::of(self.store, self.bus, self.unit, of_unit);
+        let ground = Ground::of(self.store, self.manager, self.unit, of_unit);
         let undoes = self.args.rollback != Some(false);
         let verdict = ground.trial(record, changes, undoes)?;
         let is_meant = |task: &Task| changes.contains_key(task.image());
         let outcome = match verdict {
-            Verdict::Undone(_) => Outcome::RolledBack,
+            Verdict::Undone(_) | Verdict::Disturbed { up: true, .. } => Outcome::RolledBack,
+            Verdict::Disturbed { up: false, .. } => Outcome::NotUpdated,
             Verdict::Well => Outcome::Updated,
             Verdict::Broken(_) => Outcome::Failed,
         };
         tasks.iter_mut().filter(|it| is_meant(it)).for_each(|it| it.outcome = outcome);
-        if matches!(verdict, Verdict::Well) || !undoes {
+        if matches!(verdict, Verdict::Well) || (matches!(verdict, Verdict::Broken(_)) && !undoes) {
             for (name, change) in changes {
                 if tasks.iter().any(|it| it.image() == name && it.policy == Policy::Registry) {
                     adopt(images.context(), self.store, name, &change.to.image)?;
@@ -261,6 +273,14 @@ impl Update<'_> {
             Verdict::Well => Ok(()),
             Verdict::Undone(why) => {
                 message::print_warning(&format!("the update of `{}` is undone: {why}", self.unit));
+                Ok(())
+            }
+            Verdict::Disturbed { why, up } => {
+                let now = if up { "runs again what it ran before" } else { "is left as it is" };
+                let unit = self.unit;
+                message::print_warning(&format!(
+                    "the update of `{unit}` is broken off: {why}; it {now}, and the next update tries again"
+                ));
                 Ok(())
             }
             Verdict::Broken(why) => Err(Failure::new(why, None)),

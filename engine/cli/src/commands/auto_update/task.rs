@@ -1,5 +1,6 @@
 //! Which containers are to be updated, and how.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
@@ -70,14 +71,14 @@ impl Task {
             container_name: record.name.clone(),
             container_id: record.id.clone(),
             image: self.image().to_owned(),
-            policy: self.policy.word(),
-            updated: match self.outcome {
+            policy: self.policy.word().into(),
+            updated: Cow::Borrowed(match self.outcome {
                 Outcome::Updated => "true",
                 Outcome::NotUpdated => "false",
                 Outcome::Pending => "pending",
                 Outcome::Failed => "failed",
                 Outcome::RolledBack => "rolled back",
-            },
+            }),
         }
     }
 

@@ -9,12 +9,15 @@ use pontoon_lifecycle::health;
 use pontoon_lifecycle::list;
 use pontoon_lifecycle::record::ContainerRecord;
 use pontoon_lifecycle::status;
+use pontoon_lifecycle::stop::{self, Ending};
 use pontoon_lifecycle::unit::{self, Change, Member, Trying, UnitRecord, Version};
 use pontoon_monitor::health::HealthPlan;
 use pontoon_monitor::state::FailureReport;
-use pontoon_rootless::dbus::{self, Bus, ManagerError, UnitDeed};
 use pontoon_storage::{RecordError, Store};
-use rustix::event::{Timespec, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::manager::{Manager, Trouble};
+use crate::behalf::Deed;
 
 /// Where no health check tells whether a container is well, it must live so long.
 const PROBATION: Duration = Duration::from_secs(5);
@@ -34,13 +37,38 @@ pub(in super::super) enum Verdict {
     Undone(String),
     /// It was not, and does not run what it ran before either; or that was not asked for.
     Broken(String),
+    /// Somebody stopped or restarted it meanwhile, so that nobody knows. If it is `up`, it runs again what it ran before;
+    /// else it stays as it was left, and starts with that.
+    Disturbed {
+        /// What came between.
+        why: String,
+        /// Whether the unit runs.
+        up: bool,
+    },
+}
+
+/// Why a trial did not end well.
+enum Ill {
+    /// The unit is not well.
+    Bad(String),
+    /// Somebody else has had a hand in it.
+    Disturbed(String),
+}
+
+impl From<Trouble> for Ill {
+    fn from(trouble: Trouble) -> Self {
+        match trouble.is_canceled {
+            true => Self::Disturbed(trouble.text),
+            false => Self::Bad(trouble.text),
+        }
+    }
 }
 
 /// A unit, and the containers that belong together in it.
 #[derive(Debug)]
 pub(in super::super) struct Ground<'a> {
     pub store: &'a Store,
-    pub bus: &'a Bus,
+    pub manager: &'a Manager,
     /// The unit whose restart restarts all of them. Its lock is held by whoever made this.
     pub unit: &'a str,
     /// Each container: the unit that makes it, and its image's name.
@@ -50,11 +78,11 @@ pub(in super::super) struct Ground<'a> {
 impl<'a> Ground<'a> {
     pub fn of<'m>(
         store: &'a Store,
-        bus: &'a Bus,
+        manager: &'a Manager,
         unit: &'a str,
         members: impl Iterator<Item = &'m Member>,
     ) -> Self {
-        Self { store, bus, unit, parts: members.map(part).collect() }
+        Self { store, manager, unit, parts: members.map(part).collect() }
     }
 
     /// Lets the unit run other images, by their names. While this goes on its record says so: a command or a machine that goes
@@ -71,9 +99,11 @@ impl<'a> Ground<'a> {
     ) -> Result<Verdict, RecordError> {
         record.trying = Some(Trying { since: now(), images: changes.clone() });
         self.store.write_unit_record(self.unit, record)?;
-        let why = match self.restart().and_then(|()| self.watch(changes)) {
+        let tried = self.restart().map_err(Ill::from).and_then(|()| self.watch(changes));
+        let why = match tried {
             Ok(()) => return Ok(Verdict::Well),
-            Err(why) => why,
+            Err(Ill::Disturbed(why)) => return self.leave(record, why),
+            Err(Ill::Bad(why)) => why,
         };
         if !undoes {
             return Ok(Verdict::Broken(why));
@@ -88,18 +118,36 @@ impl<'a> Ground<'a> {
         let again = self.restart();
         Ok(match again {
             Ok(()) => Verdict::Undone(why),
-            Err(again) => Verdict::Broken(format!("{why}; and with what ran before: {again}")),
+            Err(again) => Verdict::Broken(format!("{why}; and with what ran before: {}", again.text)),
+        })
+    }
+
+    /// Ends a trial without a verdict. Who stopped the unit wants it to stay so; if it was restarted, it is with what ran before.
+    fn leave(&self, record: &mut UnitRecord, why: String) -> Result<Verdict, RecordError> {
+        record.trying = None;
+        self.store.write_unit_record(self.unit, record)?;
+        let until = Instant::now() + PATIENCE;
+        let up = loop {
+            match self.manager.state(self.unit) {
+                Ok(state) if state == "active" => break true,
+                Ok(state) if matches!(state.as_str(), "inactive" | "failed") => break false,
+                Err(err) => return Ok(Verdict::Broken(format!("{why}; {}", words(&err)))),
+                Ok(_) if Instant::now() >= until => break true,
+                Ok(_) => drop(poll(&mut [], Some(&INTERVAL))),
+            }
+        };
+        Ok(match if up { self.restart() } else { Ok(()) } {
+            Ok(()) => Verdict::Disturbed { why, up },
+            Err(again) => Verdict::Broken(format!("{why}; and with what ran before: {}", again.text)),
         })
     }
 
     /// Restarts the unit and waits until the manager is done with it, and with the units of all its containers.
-    pub fn restart(&self) -> Result<(), String> {
+    pub fn restart(&self) -> Result<(), Trouble> {
         // One that has failed often is started all the same.
-        let all = self.parts.iter().map(|(own, _)| own.as_str()).chain([self.unit]);
-        for unit in all.collect::<BTreeSet<_>>() {
-            let _ = dbus::reset_failed(self.bus, unit);
-        }
-        first_of(dbus::change_units(self.bus, &[self.unit], UnitDeed::Restart))?;
+        let all: BTreeSet<&str> = self.parts.iter().map(|(own, _)| own.as_str()).chain([self.unit]).collect();
+        self.manager.change(Deed::Forget, &all.into_iter().collect::<Vec<_>>())?;
+        self.manager.change(Deed::Restart, &[self.unit])?;
         // A pod's unit does not wait for those of its members, which come up behind it.
         let members: BTreeSet<&str> =
             self.parts.iter().map(|(own, _)| own.as_str()).filter(|own| *own != self.unit).collect();
@@ -107,15 +155,15 @@ impl<'a> Ground<'a> {
             true => Ok(()),
             false => {
                 let members: Vec<&str> = members.into_iter().collect();
-                first_of(dbus::change_units(self.bus, &members, UnitDeed::Start))
+                self.manager.change(Deed::Start, &members)
             }
         }
     }
 
     /// Waits until all containers run the images they are to run and are well; or tells why not.
-    fn watch(&self, changes: &BTreeMap<String, Change>) -> Result<(), String> {
+    fn watch(&self, changes: &BTreeMap<String, Change>) -> Result<(), Ill> {
         let until = Instant::now() + PROBATION;
-        let members = unit::members(self.store).map_err(|err| words(&err))?;
+        let members = unit::members(self.store).map_err(|err| Ill::Bad(words(&err)))?;
         let mut parts = self.parts.clone();
         if parts.is_empty() {
             // Nothing ran before.
@@ -126,29 +174,42 @@ impl<'a> Ground<'a> {
         for (own, image) in &parts {
             let is_it = |it: &&Member| it.own_unit == *own && it.container.record.request.image == *image;
             let member = members.iter().find(is_it).filter(|it| it.container.status.run().is_some());
-            let record =
-                &member.ok_or_else(|| format!("`{own}` runs no container of `{image}`"))?.container.record;
+            let member = member.ok_or_else(|| Ill::Bad(format!("`{own}` runs no container of `{image}`")))?;
+            let record = &member.container.record;
             if let Some(change) = changes.get(image)
                 && change.to.image != record.image_id
             {
-                return Err(format!(
+                return Err(Ill::Bad(format!(
                     "`{own}` did not make its container anew: `{}` still runs the image {}",
                     record.name,
                     record.image_id.get(..12).unwrap_or(&record.image_id)
-                ));
+                )));
             }
-            found.push(record);
+            // All of them from now on, whichever is looked at first.
+            let follow = |id: &str| stop::follow(&list::find(self.store, id).ok()?.container).ok();
+            found.push((record, follow(&record.id)));
         }
-        found.into_iter().try_for_each(|record| self.watch_one(record, until))
+        found.into_iter().try_for_each(|(record, ending)| self.watch_one(record, ending.as_ref(), until))
     }
 
     /// Waits until a container is healthy, or has lived long enough where there is no check.
-    fn watch_one(&self, record: &ContainerRecord, until: Instant) -> Result<(), String> {
+    fn watch_one(
+        &self,
+        record: &ContainerRecord,
+        ending: Option<&Ending>,
+        until: Instant,
+    ) -> Result<(), Ill> {
         let plan = plan(self.store, record);
         let deadline = plan.as_ref().map_or(until, |it| Instant::now() + longest(it));
-        let gone = || format!("container `{}` has ended", record.name);
+        let gone = || Ill::Bad(format!("container `{}` has ended", record.name));
         let mut restarts = None;
         loop {
+            if let Some(ending) = ending.filter(|it| has_come(it)) {
+                return Err(match ending.was_by_others() {
+                    true => Ill::Disturbed(format!("container `{}` was stopped from outside", record.name)),
+                    false => gone(),
+                });
+            }
             let found = list::find(self.store, &record.id).map_err(|_| gone())?;
             let run = found.status.run().ok_or_else(gone)?;
             if *restarts.get_or_insert(run.restarts) != run.restarts {
@@ -161,19 +222,29 @@ impl<'a> Ground<'a> {
                 let said = last.map(|it| format!(": {it}")).unwrap_or_default();
                 match health.status.as_str() {
                     "healthy" => return Ok(()),
-                    "unhealthy" => return Err(format!("container `{}` is unhealthy{said}", record.name)),
+                    "unhealthy" => {
+                        return Err(Ill::Bad(format!("container `{}` is unhealthy{said}", record.name)));
+                    }
                     _ if is_over => {
-                        return Err(format!("container `{}` does not get healthy{said}", record.name));
+                        let text = format!("container `{}` does not get healthy{said}", record.name);
+                        return Err(Ill::Bad(text));
                     }
                     _ => {}
                 }
             } else if is_over {
                 return Ok(());
             }
-            // No descriptor, so only the time, or a signal, ends it.
-            let _ = poll(&mut [], Some(&INTERVAL));
+            let mut end: Vec<PollFd<'_>> =
+                ending.iter().map(|it| PollFd::from_borrowed_fd(it.fd(), PollFlags::IN)).collect();
+            let _ = poll(&mut end, Some(&INTERVAL));
         }
     }
+}
+
+/// Whether a container has ended.
+fn has_come(ending: &Ending) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(ending.fd(), PollFlags::IN)];
+    matches!(poll(&mut fds, Some(&Timespec::default())), Ok(1..))
 }
 
 fn part(member: &Member) -> (String, String) {
@@ -208,13 +279,6 @@ fn longest(plan: &HealthPlan) -> Duration {
         .saturating_add(startup)
         .saturating_add(checks)
         .saturating_add(PATIENCE)
-}
-
-fn first_of(changed: Result<Vec<ManagerError>, ManagerError>) -> Result<(), String> {
-    match changed {
-        Ok(errors) => errors.first().map_or(Ok(()), |err| Err(words(err))),
-        Err(err) => Err(words(&err)),
-    }
 }
 
 /// An error with its causes, in one line.
