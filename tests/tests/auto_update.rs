@@ -276,6 +276,7 @@ fn a_service_that_somebody_stops_or_restarts_during_its_update_gets_no_verdict()
         ("systemctl --user stop moot", "moot false", "inactive", "is left as it is"),
         ("pontoon stop moot", "moot false", "inactive", "is left as it is"),
         ("systemctl --user restart moot", "moot rolled back", "active", "runs again what it ran before"),
+        ("pontoon restart moot", "moot rolled back", "active", "runs again what it ran before"),
     ] {
         let output = "-p StandardOutput=file:/tmp/moot.out -p StandardError=file:/tmp/moot.err";
         host.alice("rm -f /tmp/moot.out /tmp/moot.err").ok();
@@ -298,7 +299,8 @@ fn a_service_that_somebody_stops_or_restarts_during_its_update_gets_no_verdict()
             let err = host.alice("cat /tmp/moot.err");
             if state == "inactive" { Ok(()) } else { Err(format!("{state}: {err:?}")) }
         });
-        host.alice("cat /tmp/moot.out").ok().prints(&format!("{becomes}\n"));
+        let printed = host.alice("cat /tmp/moot.out").ok();
+        assert_eq!(printed.text(), becomes, "{deed}");
         host.alice("cat /tmp/moot.err").ok().says("the update of `moot.service` is broken off").says(told);
         state(state_then);
         let known = updates.history("moot.service");

@@ -69,14 +69,29 @@ pub fn unit_details(bus: &Bus, names: &[&str]) -> Result<Vec<UnitDetails>, Manag
 /// # Errors
 /// [`ManagerError`]; a unit that is not there, or is no service, is one.
 pub fn service_user(bus: &Bus, unit: &str) -> Result<String, ManagerError> {
-    let deed = format!("ask whom `{unit}` runs as");
+    service_property(bus, unit, "User")
+}
+
+/// `MainPID` of a service: 0 if none runs.
+///
+/// # Errors
+/// As for [`service_user`].
+pub fn service_main_pid(bus: &Bus, unit: &str) -> Result<u32, ManagerError> {
+    service_property(bus, unit, "MainPID")
+}
+
+fn service_property<T>(bus: &Bus, unit: &str, name: &str) -> Result<T, ManagerError>
+where
+    T: TryFrom<OwnedVariant, Error = zbus::Error>,
+{
+    let deed = format!("ask for {name} of `{unit}`");
     let read = async |link: &Link| {
         let object = link.call(MANAGER, "LoadUnit", &(unit,)).await?;
         let object: OwnedObjectPath = object.body().deserialize()?;
         let properties = (SERVICE, object.as_str(), PROPERTIES);
-        let value = link.call(properties, "Get", &("org.freedesktop.systemd1.Service", "User")).await?;
+        let value = link.call(properties, "Get", &("org.freedesktop.systemd1.Service", name)).await?;
         let value: OwnedVariant = value.body().deserialize()?;
-        String::try_from(value)
+        T::try_from(value)
     };
     ask(bus, &deed, read)?.map_err(|source| ManagerError::Call { deed, source })
 }

@@ -15,7 +15,7 @@ mod target;
 mod tests;
 
 pub use bus::{Bus, BusError};
-pub use details::{UnitDetails, service_user, unit_details};
+pub use details::{UnitDetails, service_main_pid, service_user, unit_details};
 pub use fault::Fault;
 pub use linger::{LingerError, linger_status, lingers, set_linger};
 pub use manager::{

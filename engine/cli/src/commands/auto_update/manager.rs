@@ -66,6 +66,11 @@ impl Manager {
         dbus::unit_active_state(&self.bus, unit)
     }
 
+    /// The main process of a service; 0 if it has none.
+    pub fn main_pid(&self, unit: &str) -> Result<u32, ManagerError> {
+        dbus::service_main_pid(&self.bus, unit)
+    }
+
     /// Who runs a unit.
     pub fn whose(&self, unit: &str) -> Result<Whose, ManagerError> {
         let state = self.state(unit)?;

@@ -51,14 +51,22 @@ pub(in super::super) enum Verdict {
 enum Ill {
     /// The unit is not well.
     Bad(String),
-    /// Somebody else has had a hand in it.
-    Disturbed(String),
+    /// Somebody else has had a hand in it, and perhaps has ended this run of a container.
+    Disturbed(String, Option<Run>),
+}
+
+/// A run of a container.
+#[derive(Debug, Clone)]
+struct Run {
+    id: String,
+    supervisor: u32,
+    started_at: u64,
 }
 
 impl From<Trouble> for Ill {
     fn from(trouble: Trouble) -> Self {
         match trouble.is_canceled {
-            true => Self::Disturbed(trouble.text),
+            true => Self::Disturbed(trouble.text, None),
             false => Self::Bad(trouble.text),
         }
     }
@@ -102,7 +110,7 @@ impl<'a> Ground<'a> {
         let tried = self.restart().map_err(Ill::from).and_then(|()| self.watch(changes));
         let why = match tried {
             Ok(()) => return Ok(Verdict::Well),
-            Err(Ill::Disturbed(why)) => return self.leave(record, why),
+            Err(Ill::Disturbed(why, run)) => return self.leave(record, why, run.as_ref()),
             Err(Ill::Bad(why)) => why,
         };
         if !undoes {
@@ -123,13 +131,13 @@ impl<'a> Ground<'a> {
     }
 
     /// Ends a trial without a verdict. Who stopped the unit wants it to stay so; if it was restarted, it is with what ran before.
-    fn leave(&self, record: &mut UnitRecord, why: String) -> Result<Verdict, RecordError> {
+    fn leave(&self, record: &mut UnitRecord, why: String, run: Option<&Run>) -> Result<Verdict, RecordError> {
         record.trying = None;
         self.store.write_unit_record(self.unit, record)?;
         let until = Instant::now() + PATIENCE;
         let up = loop {
             match self.manager.state(self.unit) {
-                Ok(state) if state == "active" => break true,
+                Ok(state) if state == "active" && !run.is_some_and(|it| self.still_ends(it)) => break true,
                 Ok(state) if matches!(state.as_str(), "inactive" | "failed") => break false,
                 Err(err) => return Ok(Verdict::Broken(format!("{why}; {}", words(&err)))),
                 Ok(_) if Instant::now() >= until => break true,
@@ -140,6 +148,17 @@ impl<'a> Ground<'a> {
             Ok(()) => Verdict::Disturbed { why, up },
             Err(again) => Verdict::Broken(format!("{why}; and with what ran before: {}", again.text)),
         })
+    }
+
+    /// Whether the manager has yet to see that a run has ended, which the unit had for its main process.
+    fn still_ends(&self, run: &Run) -> bool {
+        if !self.manager.main_pid(self.unit).is_ok_and(|it| it == run.supervisor) {
+            return false;
+        }
+        // Its supervisor may have started it anew.
+        let found = list::find(self.store, &run.id).ok();
+        let now = found.and_then(|it| Some(it.status.run()?.started_at));
+        now.is_none_or(|it| it == run.started_at)
     }
 
     /// Restarts the unit and waits until the manager is done with it, and with the units of all its containers.
@@ -186,17 +205,25 @@ impl<'a> Ground<'a> {
                 )));
             }
             // All of them from now on, whichever is looked at first.
-            let follow = |id: &str| stop::follow(&list::find(self.store, id).ok()?.container).ok();
-            found.push((record, follow(&record.id)));
+            found.push((record, self.follow(&record.id)));
         }
-        found.into_iter().try_for_each(|(record, ending)| self.watch_one(record, ending.as_ref(), until))
+        found.into_iter().try_for_each(|(record, run)| self.watch_one(record, run.as_ref(), until))
+    }
+
+    /// A container's run, and its end when that comes.
+    fn follow(&self, id: &str) -> Option<(Ending, Run)> {
+        let found = list::find(self.store, id).ok()?;
+        let state = found.status.run()?;
+        let supervisor = u32::try_from(state.monitor_pid).ok()?;
+        let run = Run { id: id.to_owned(), supervisor, started_at: state.started_at };
+        Some((stop::follow(&found.container).ok()?, run))
     }
 
     /// Waits until a container is healthy, or has lived long enough where there is no check.
     fn watch_one(
         &self,
         record: &ContainerRecord,
-        ending: Option<&Ending>,
+        followed: Option<&(Ending, Run)>,
         until: Instant,
     ) -> Result<(), Ill> {
         let plan = plan(self.store, record);
@@ -204,9 +231,10 @@ impl<'a> Ground<'a> {
         let gone = || Ill::Bad(format!("container `{}` has ended", record.name));
         let mut restarts = None;
         loop {
-            if let Some(ending) = ending.filter(|it| has_come(it)) {
+            if let Some((ending, run)) = followed.filter(|(ending, _)| has_come(ending)) {
+                let why = || format!("container `{}` was stopped from outside", record.name);
                 return Err(match ending.was_by_others() {
-                    true => Ill::Disturbed(format!("container `{}` was stopped from outside", record.name)),
+                    true => Ill::Disturbed(why(), Some(run.clone())),
                     false => gone(),
                 });
             }
@@ -235,7 +263,7 @@ impl<'a> Ground<'a> {
                 return Ok(());
             }
             let mut end: Vec<PollFd<'_>> =
-                ending.iter().map(|it| PollFd::from_borrowed_fd(it.fd(), PollFlags::IN)).collect();
+                followed.iter().map(|(it, _)| PollFd::from_borrowed_fd(it.fd(), PollFlags::IN)).collect();
             let _ = poll(&mut end, Some(&INTERVAL));
         }
     }
