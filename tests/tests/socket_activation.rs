@@ -2,6 +2,7 @@
 #![cfg(feature = "e2e")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
+use pontoon_tests::network::{HOST_V4, HOST_V6, OUTSIDE_V4, OUTSIDE_V6};
 use pontoon_tests::{B, Manager, TestHost, host, wait};
 
 /// A container that takes a while until it answers; `/cgi-bin/slow` answers later than the idle timeout.
@@ -9,7 +10,8 @@ fn lazy(name: &str, activation: &str, more: &str, service: &str) -> String {
     format!(
         "[Container]\nImage={B}\nContainerName={name}\nRunInit=true\n{more}\n\
          Exec=sh -c 'mkdir -p /www/cgi-bin; echo this is {name} >/www/index.html; \
-           printf \"#!/bin/sh\\\\necho; echo\\\\nsleep 4; echo slowly\\\\n\" >/www/cgi-bin/slow; chmod +x /www/cgi-bin/slow; \
+           printf \"#!/bin/sh\\\\necho; echo\\\\nsleep 4; echo slowly\\\\n\" >/www/cgi-bin/slow; \
+           printf \"#!/bin/sh\\\\necho; echo\\\\nenv\\\\n\" >/www/cgi-bin/env; chmod +x /www/cgi-bin/*; \
            sleep 1; httpd -f -p 8080 -h /www'\n\
          [X-Pontoon]\nSocketActivation={activation}\nIdleTimeout=2s\n\
          [Service]\n{service}\n[Install]\nWantedBy=default.target\n"
@@ -84,4 +86,76 @@ fn a_users_container_starts_with_a_connection() {
     assert!(alone.stderr.contains("0 sockets that systemd listens on"), "{alone:?}");
     alice.stop("mine.socket");
     alice.remove("mine.container");
+}
+
+#[test]
+fn the_payload_sees_who_has_connected() {
+    let host = host();
+    let alice = Manager::of(host, "alice");
+    // Without a network, with one, and on the host's, which is not ours to change.
+    for (name, network, port, inner) in
+        [("apart", "none", 8482, 8080), ("along", "pasta", 8483, 8080), ("beside", "host", 8484, 8485)]
+    {
+        let file = format!("{name}.container");
+        let text = lazy(name, &format!("{port}:{inner}"), &format!("Network={network}"), "");
+        alice.add(&file, &text.replace("-p 8080", &format!("-p {inner}")));
+        alice.start(&format!("{name}.socket"));
+        for (address, client) in [(HOST_V4.to_owned(), OUTSIDE_V4), (format!("[{HOST_V6}]"), OUTSIDE_V6)] {
+            let page = host
+                .root(&format!(
+                    "ip netns exec outside curl -sS --max-time 60 http://{address}:{port}/cgi-bin/env"
+                ))
+                .ok();
+            let said = page.stdout.lines().find_map(|line| line.strip_prefix("REMOTE_ADDR="));
+            let said = said.unwrap_or_default().trim_matches(['[', ']']);
+            let expected = match (network, client) {
+                ("host", OUTSIDE_V4) => "127.0.0.1",
+                ("host", _) => "::1",
+                _ => client,
+            };
+            assert_eq!(said.strip_prefix("::ffff:").unwrap_or(said), expected, "{name}: {page:?}");
+        }
+        until_idle(alice, name);
+        alice.stop(&format!("{name}.socket"));
+        alice.remove(&file);
+    }
+}
+
+#[test]
+fn a_container_starts_with_a_datagram_which_is_not_lost() {
+    let host = host();
+    host.root("useradd --system --no-create-home --home-dir /nonexistent datagrams").ok();
+    let system = Manager::of(host, "root");
+    // It takes a while until it listens.
+    system.add(
+        "datagrams.container",
+        &format!(
+            "[Container]\nImage={B}\nContainerName=datagrams\nRunInit=true\nNetwork=none\nVolume=/srv/payload:/payload:ro\n\
+             Exec=sh -c 'sleep 1; exec /payload echo-udp 5353'\n\
+             [X-Pontoon]\nSocketActivation=99:5353/udp\nIdleTimeout=2s\n[Service]\nUser=datagrams\n"
+        ),
+    );
+    system.start("datagrams.socket");
+    // One datagram, once; the client takes an answer from nobody else than whom it has asked.
+    let ask = |from: &str, to: &str, text: &str| {
+        let client = format!(
+            "exec 9<>/dev/udp/{to}/99; echo {text} >&9; timeout 60 dd bs=2048 count=1 status=none <&9"
+        );
+        host.entry("root")
+            .env("CLIENT", &client)
+            .sh(&format!("{from} bash -c \"$CLIENT\""))
+            .ok()
+            .prints(text);
+    };
+    for (from, to) in
+        [("", "127.0.0.1"), ("ip netns exec outside", HOST_V4), ("ip netns exec outside", HOST_V6)]
+    {
+        assert_eq!(system.property("datagrams", "ActiveState"), "inactive");
+        ask(from, to, "first");
+        assert_eq!(system.property("datagrams", "ActiveState"), "active");
+        ask(from, to, "second");
+        until_idle(system, "datagrams");
+    }
+    system.stop("datagrams.socket");
+    system.remove("datagrams.container");
 }

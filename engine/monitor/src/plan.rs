@@ -230,12 +230,13 @@ pub struct StreamPlan {
     pub hides_errors: bool,
 }
 
-/// Connections to the sockets that the service manager listens on for us (sd_listen_fds(3)), and where they are led.
+/// Connections and datagrams to the sockets that the service manager listens on for us (sd_listen_fds(3)), and where they are
+/// led.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActivationPlan {
-    /// The payload's TCP port for each of them, in their order.
+    /// The payload's port for each of them, in their order; of TCP or UDP, as the socket is.
     pub ports: Vec<u16>,
-    /// The container ends when there was no connection for so many seconds.
+    /// The container ends when there was no connection and no datagram for so many seconds.
     pub idle: Option<u32>,
     /// The program that leads them.
     pub program: PathBuf,

@@ -1,7 +1,8 @@
-//! `SocketActivation=` in `[X-Pontoon]`: the container starts with the first connection, and ends when it is not needed.
+//! `SocketActivation=` in `[X-Pontoon]`: the container starts with the first connection or datagram, and ends when it is not
+//! needed.
 //!
 //! Makes a `.socket` beside the service. systemd listens there, as whoever its manager is, so a rootless container of the
-//! system's has low ports as well; connections are led to the payload by the engine (`run --activate`).
+//! system's has low ports as well; what comes is led to the payload by the engine (`run --activate`).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -34,13 +35,14 @@ pub(super) fn convert(work: &mut Work<'_>, run: &mut CommandLine, start: Start) 
     let mut listens = Vec::new();
     for line in &lines {
         match read(&line.text) {
-            Ok((listen, port)) => {
-                run.extend(&["--activate", &port.to_string()]);
+            Ok(listen) => {
+                let protocol = if listen.is_udp { "/udp" } else { "" };
+                run.extend(&["--activate", &format!("{}{protocol}", listen.inner)]);
                 listens.push(listen);
             }
             Err(reason) => {
                 let text = format!("`{}` {reason}", brief(&line.text));
-                work.error(line, text, "write `PORT:CONTAINERPORT` or `ADDRESS:PORT:CONTAINERPORT`");
+                work.error(line, text, "write `PORT:CONTAINERPORT` or `ADDRESS:PORT:CONTAINERPORT`, `/udp` behind it for datagrams");
             }
         }
     }
@@ -55,8 +57,13 @@ pub(super) fn convert(work: &mut Work<'_>, run: &mut CommandLine, start: Start) 
     if let Some(path) = work::source_path(&work.file.path) {
         draft.add(UNIT, "SourcePath", path);
     }
+    if listens.iter().any(|it| it.is_udp) {
+        // Also the first datagram is answered from the address that it came to.
+        draft.add("Socket", "PassPacketInfo", "true");
+    }
     for listen in listens {
-        draft.add("Socket", "ListenStream", listen);
+        let key = if listen.is_udp { "ListenDatagram" } else { "ListenStream" };
+        draft.add("Socket", key, listen.outer);
     }
     work.socket = Some(draft.to_text());
 }
@@ -82,28 +89,37 @@ fn idle_timeout(work: &mut Work<'_>, idle: &Value<'_>, run: &mut CommandLine) {
     }
 }
 
-/// `[ADDRESS:]PORT[:CONTAINERPORT][/tcp]`: what systemd listens on, and the container's port; or what is wrong with it.
-fn read(text: &str) -> Result<(String, u16), &'static str> {
-    if text.ends_with("/udp") {
-        return Err(
-            "cannot be: datagrams have no end by which it could be told when the container is not needed",
-        );
-    }
-    let text = text.trim().strip_suffix("/tcp").unwrap_or(text.trim());
+/// A line of `SocketActivation=`.
+#[derive(Debug, PartialEq, Eq)]
+struct Listen {
+    /// What systemd listens on: a port, or an address with one.
+    outer: String,
+    /// The container's port.
+    inner: u16,
+    is_udp: bool,
+}
+
+/// `[ADDRESS:]PORT[:CONTAINERPORT][/tcp|/udp]`, or what is wrong with it.
+fn read(text: &str) -> Result<Listen, &'static str> {
+    let text = text.trim();
+    let (text, is_udp) = match text.strip_suffix("/udp") {
+        Some(text) => (text, true),
+        None => (text.strip_suffix("/tcp").unwrap_or(text), false),
+    };
     let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0).ok_or("is no port");
     if let Some(rest) = text.strip_prefix('[') {
         let (address, ports) = rest.split_once("]:").ok_or("is no address with a port")?;
         address.parse::<Ipv6Addr>().map_err(|_| "begins with something that is no IPv6 address")?;
         let (outer, inner) = ports.split_once(':').unwrap_or((ports, ports));
-        return Ok((format!("[{address}]:{}", port(outer)?), port(inner)?));
+        return Ok(Listen { outer: format!("[{address}]:{}", port(outer)?), inner: port(inner)?, is_udp });
     }
     let parts: Vec<&str> = text.split(':').collect();
     match parts[..] {
-        [both] => Ok((port(both)?.to_string(), port(both)?)),
-        [outer, inner] => Ok((port(outer)?.to_string(), port(inner)?)),
+        [both] => Ok(Listen { outer: port(both)?.to_string(), inner: port(both)?, is_udp }),
+        [outer, inner] => Ok(Listen { outer: port(outer)?.to_string(), inner: port(inner)?, is_udp }),
         [address, outer, inner] => {
             address.parse::<Ipv4Addr>().map_err(|_| "begins with something that is no address")?;
-            Ok((format!("{address}:{}", port(outer)?), port(inner)?))
+            Ok(Listen { outer: format!("{address}:{}", port(outer)?), inner: port(inner)?, is_udp })
         }
         _ => Err("has too many parts"),
     }
@@ -139,11 +155,15 @@ mod tests {
 
     #[test]
     fn an_address_a_port_and_the_containers_port_are_read() {
-        let good =
-            |text: &str, listen: &str, port| assert_eq!(read(text), Ok((listen.to_owned(), port)), "{text}");
+        let good = |text: &str, outer: &str, inner| {
+            let expected = Listen { outer: outer.to_owned(), inner, is_udp: text.ends_with("/udp") };
+            assert_eq!(read(text), Ok(expected), "{text}");
+        };
         good("8080:80", "8080", 80);
         good("80", "80", 80);
         good("80:8080/tcp", "80", 8080);
+        good("53/udp", "53", 53);
+        good("[::1]:53:5353/udp", "[::1]:53", 5353);
         good("127.0.0.1:8080:80", "127.0.0.1:8080", 80);
         good("[::1]:8080:80", "[::1]:8080", 80);
         for wrong in [
@@ -151,7 +171,8 @@ mod tests {
             "0:80",
             "80:0",
             "web:80",
-            "80:80/udp",
+            "80:80/sctp",
+            "/udp",
             "1:2:3",
             "[::1]",
             "[::x]:1:2",

@@ -192,9 +192,9 @@ static EXTENSION: [Key; 2] = [
     key(
         "SocketActivation",
         Form::List,
-        Emit::Own("`--activate CONTAINERPORT`, and a .socket unit that listens"),
+        Emit::Own("`--activate CONTAINERPORT[/udp]`, and a .socket unit that listens"),
         OURS,
-        "TCP port, and the container's, on which systemd listens; the container starts with the first connection",
+        "port, and the container's, on which systemd listens (`/udp` behind it for datagrams); the container starts with the first connection",
         "8080:80",
     ),
     key(
@@ -202,7 +202,7 @@ static EXTENSION: [Key; 2] = [
         Form::Scalar,
         Emit::Own("`--idle-timeout SECONDS`"),
         OURS,
-        "the container ends when there was no such connection for that time",
+        "the container ends when there was no such connection or datagram for that time",
         "5min",
     ),
 ];

@@ -4,6 +4,7 @@
 //! a thing (`--ipc=private`, `--no-healthcheck`) are here too, so that lines written for Podman pass.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{ArgAction, Args};
 
@@ -27,10 +28,10 @@ pub struct RunArgs {
     /// Pass these descriptors
     #[arg(long, value_name = "N,...", conflicts_with = "preserve_fds")]
     pub preserve_fd: Vec<String>,
-    /// Lead connections to a socket that systemd listens on for us to this TCP port of the container; one for each socket
-    #[arg(long, value_name = "PORT", conflicts_with_all = ["preserve_fds", "preserve_fd"], value_parser = clap::value_parser!(u16).range(1..))]
-    pub activate: Vec<u16>,
-    /// End the container when there was no such connection for so many seconds
+    /// Lead what comes to a socket that systemd listens on for us to this port of the container; one for each socket
+    #[arg(long, value_name = "PORT[/udp]", conflicts_with_all = ["preserve_fds", "preserve_fd"])]
+    pub activate: Vec<ActivatedPort>,
+    /// End the container when there was no such connection or datagram for so many seconds
     #[arg(long, value_name = "SECONDS", requires = "activate", value_parser = clap::value_parser!(u32).range(1..))]
     pub idle_timeout: Option<u32>,
     /// Print the plan and change nothing
@@ -444,4 +445,27 @@ pub struct FixedOptions {
     /// Choice of the seccomp profile
     #[arg(long, hide = true)]
     pub seccomp_policy: Option<String>,
+}
+
+/// A port of the container for `--activate`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ActivatedPort {
+    /// Not 0.
+    pub port: u16,
+    /// UDP; else TCP.
+    pub is_udp: bool,
+}
+
+impl FromStr for ActivatedPort {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (port, is_udp) = match text.strip_suffix("/udp") {
+            Some(port) => (port, true),
+            None => (text.strip_suffix("/tcp").unwrap_or(text), false),
+        };
+        let port = port.parse().ok().filter(|port| *port > 0);
+        let port = port.ok_or("it must be a port from 1 to 65535, with `/udp` behind it for datagrams")?;
+        Ok(Self { port, is_udp })
+    }
 }

@@ -203,18 +203,19 @@ fn sockets(context: &Context) -> u32 {
     number("LISTEN_FDS").filter(|_| number("LISTEN_PID") == Some(std::process::id())).unwrap_or(0)
 }
 
-/// Whether a descriptor that was left open for us is a TCP socket that somebody listens on.
-fn takes_connections(number: u32) -> bool {
+/// Whether a descriptor that was left open for us is a socket on which TCP connections, or datagrams, come from everybody.
+fn takes(number: u32, datagrams: bool) -> bool {
     use rustix::net::{AddressFamily, SocketType, sockopt};
     let copies = pontoon_rootless::sys::inherited_copies(&[number]).unwrap_or_default();
     copies.first().is_some_and(|socket| {
+        let kind = if datagrams { SocketType::DGRAM } else { SocketType::STREAM };
         matches!(sockopt::socket_domain(socket), Ok(AddressFamily::INET | AddressFamily::INET6))
-            && sockopt::socket_type(socket) == Ok(SocketType::STREAM)
-            && sockopt::socket_acceptconn(socket) == Ok(true)
+            && sockopt::socket_type(socket) == Ok(kind)
+            && sockopt::socket_acceptconn(socket) == Ok(!datagrams)
     })
 }
 
-/// Where connections are led to that come to these sockets, if `--activate` says so.
+/// Where connections and datagrams are led to that come to these sockets, if `--activate` says so.
 fn activation(context: &Context, args: &RunArgs) -> Result<Option<ActivationPlan>, Failure> {
     if args.activate.is_empty() {
         return Ok(None);
@@ -228,17 +229,19 @@ fn activation(context: &Context, args: &RunArgs) -> Result<Option<ActivationPlan
         let hint = "it is for a service with a .socket unit; `SocketActivation=` in [X-Pontoon] of a .container file makes both";
         return Err(Failure::new(text, Some(hint.to_owned())));
     }
-    for number in (3..).take(args.activate.len()) {
-        if !takes_connections(number) {
-            let text = format!("`--activate`: descriptor {number} is no socket that takes TCP connections");
-            return Err(Failure::new(
-                text,
-                Some("use ListenStream= with a port in the .socket unit".to_owned()),
-            ));
+    for (number, port) in (3..).zip(&args.activate) {
+        if !takes(number, port.is_udp) {
+            let (what, key) = match port.is_udp {
+                true => ("UDP datagrams", "ListenDatagram="),
+                false => ("TCP connections", "ListenStream="),
+            };
+            let text = format!("`--activate`: descriptor {number} is no socket that takes {what}");
+            return Err(Failure::new(text, Some(format!("use {key} with a port in the .socket unit"))));
         }
     }
     let program = context.host.monitor_program().with_file_name("pontoon-network");
-    Ok(Some(ActivationPlan { ports: args.activate.clone(), idle: args.idle_timeout, program }))
+    let ports = args.activate.iter().map(|it| it.port).collect();
+    Ok(Some(ActivationPlan { ports, idle: args.idle_timeout, program }))
 }
 
 /// The descriptors that the container gets besides its standard streams: as many as are asked for, and the sockets that the

@@ -82,6 +82,8 @@ pub struct Forwarder {
     ports_of: HashMap<SocketAddr, usize>,
     /// Flows by the time at which they are looked at.
     due: BTreeSet<(Instant, u64)>,
+    /// When the last datagram came, from either side.
+    last_datagram: Option<Instant>,
     buffer: Vec<u8>,
 }
 
@@ -122,6 +124,7 @@ impl Forwarder {
             clients: HashMap::new(),
             ports_of: HashMap::new(),
             due: BTreeSet::new(),
+            last_datagram: None,
             buffer: vec![0; flow::LONGEST],
         })
     }
@@ -201,6 +204,12 @@ impl Forwarder {
         !self.relays.is_empty()
     }
 
+    /// When the last datagram came, from a client or from a container.
+    #[must_use]
+    pub fn last_datagram(&self) -> Option<Instant> {
+        self.last_datagram
+    }
+
     /// When [`Self::turn`] is to be called even if nothing has come.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
@@ -224,10 +233,12 @@ impl Forwarder {
             } else if self.tcp.contains_key(&token) {
                 self.accept(token, now);
             } else if self.udp.contains_key(&token) {
+                self.last_datagram = Some(now);
                 self.carry_up(token, now);
             } else if let Some(flow) = self.flows.get_mut(&token)
                 && let Some(port) = self.udp.get(&flow.port)
             {
+                self.last_datagram = Some(now);
                 flow.carry_down(&port.socket, &mut self.buffer, now);
             }
         }

@@ -1,10 +1,11 @@
 //! Interfaces, addresses and routes: the deeds, one request each.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use pontoon_network::join::{JoinedAddress, MacAddress, Route, RouteKind};
+use rustix::net::AddressFamily;
 
 use super::netlink::{
     Attributes, Message, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, Socket, bytes_of, family_of,
@@ -62,6 +63,8 @@ const IFA_F_NODAD: u8 = 0x02;
 const IFF_UP: u32 = 1;
 // Of `linux/fib_rules.h`.
 const FR_ACT_TO_TBL: u8 = 1;
+const FRA_SRC: u16 = 2;
+const FRA_IIFNAME: u16 = 3;
 const FRA_PRIORITY: u16 = 6;
 const FRA_FWMARK: u16 = 10;
 
@@ -358,27 +361,46 @@ pub const DEFAULT_METRIC: u32 = 100;
 /// Lets packets with that mark be taken in, whatever address they are for: a table of its own says that all addresses are
 /// ours (ip-rule(8)). What is there already is no error.
 pub fn take_in_marked(socket: &mut Socket, mark: u32, table: u8) -> io::Result<()> {
-    let loopback = find(socket, "lo")?.map_or(1, |it| it.index);
-    for family in [libc::AF_INET, libc::AF_INET6] {
-        let family = u8::try_from(family).unwrap_or_default();
-        let scope = if i32::from(family) == libc::AF_INET { RT_SCOPE_HOST } else { RT_SCOPE_UNIVERSE };
-        let route = Message::new(
-            RTM_NEWROUTE,
-            NLM_F_CREATE | NLM_F_REPLACE,
-            &route_head(family, 0, table, scope, RTN_LOCAL),
-        );
-        socket.ask(route.with_number(RTA_OIF, loopback))?;
-        // `struct fib_rule_hdr`.
-        let head = [family, 0, 0, 0, table, 0, 0, FR_ACT_TO_TBL, 0, 0, 0, 0];
-        let rule = Message::new(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, &head)
-            .with_number(FRA_PRIORITY, u32::from(table))
-            .with_number(FRA_FWMARK, mark);
-        match socket.ask(rule) {
-            Err(err) if err.raw_os_error() == Some(libc::EEXIST) => {}
-            other => other?,
-        }
+    for family in [AddressFamily::INET, AddressFamily::INET6] {
+        take_in(socket, family, table, 0, |rule| rule.with_number(FRA_FWMARK, mark))?;
     }
     Ok(())
+}
+
+/// The same for packets that begin here at addresses of loopback.
+pub fn take_in_answers(socket: &mut Socket, family: AddressFamily, table: u8) -> io::Result<()> {
+    let (from, length) = match family {
+        AddressFamily::INET => (IpAddr::from([127, 0, 0, 0]), 8),
+        _ => (IpAddr::from(Ipv6Addr::LOCALHOST), 128),
+    };
+    take_in(socket, family, table, length, |rule| {
+        rule.with(FRA_SRC, &bytes_of(from)).with_text(FRA_IIFNAME, "lo")
+    })
+}
+
+/// Has a table say that all addresses are ours, and adds a rule for it; `from` is how much of the address counts that packets
+/// come from.
+fn take_in(
+    socket: &mut Socket,
+    family: AddressFamily,
+    table: u8,
+    from: u8,
+    which: impl FnOnce(Message) -> Message,
+) -> io::Result<()> {
+    let loopback = find(socket, "lo")?.map_or(1, |it| it.index);
+    let scope = if family == AddressFamily::INET { RT_SCOPE_HOST } else { RT_SCOPE_UNIVERSE };
+    let family = u8::try_from(family.as_raw()).unwrap_or_default();
+    let head = route_head(family, 0, table, scope, RTN_LOCAL);
+    let route = Message::new(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &head);
+    socket.ask(route.with_number(RTA_OIF, loopback))?;
+    // `struct fib_rule_hdr`.
+    let head = [family, 0, from, 0, table, 0, 0, FR_ACT_TO_TBL, 0, 0, 0, 0];
+    let rule = Message::new(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, &head)
+        .with_number(FRA_PRIORITY, u32::from(table));
+    match socket.ask(which(rule)) {
+        Err(err) if err.raw_os_error() == Some(libc::EEXIST) => Ok(()),
+        other => other,
+    }
 }
 
 /// Gives a container's interface its addresses, and the container its routes by way of it.

@@ -130,7 +130,7 @@ pub const ROWS: &[Row] = &[
         )
         .unlike("Podman has no such option")],
     )
-    .wrong(&["0", "many"]),
+    .wrong(&["0", "many", "80/sctp"]),
     row(
         "--idle-timeout",
         &[outside(

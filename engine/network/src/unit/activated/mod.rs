@@ -1,31 +1,42 @@
-//! Connections to sockets that the service manager listens on for one container: a helper of that container's supervisor.
+//! Connections and datagrams to sockets that the service manager listens on for one container: a helper of that container's
+//! supervisor.
 //!
 //! It goes into the container's network namespace, where loopback leads to the payload, which need not know of any of this. A
-//! connection that started the service waits until the payload answers. When there has been none for as long as was said, it
-//! ends, which tells the supervisor that the container may. It ends as well when the supervisor does: that one holds the
-//! other end of its standard input.
+//! connection or datagram that started the service waits until the payload answers. When there has been none for as long as was
+//! said, it ends, which tells the supervisor that the container may. It ends as well when the supervisor does: that one holds
+//! the other end of its standard input.
+//!
+//! The payload sees connections from their clients' own addresses, where that can be (see [`keep_addresses`]). Datagrams
+//! come from loopback: what a payload answers, by a socket for all addresses, is sent wherever the container's routes lead, not
+//! the way that the question came.
+
+mod payload;
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use pontoon_network::forwarder::{Forwarder, Limits, Target};
+use ipnet::IpNet;
+use pontoon_network::forwarder::{Forwarder, Limits};
 use pontoon_rootless::sys::{inherited_fd, owner_namespace};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags, fstat};
+use rustix::net::{AddressFamily, SocketType, sockopt};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-/// How soon a payload that does not answer yet is tried again: the first time, and at most.
-const FIRST_PAUSE: Duration = Duration::from_millis(5);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+use super::links;
+use super::netlink::Socket;
+use payload::{Outer, Waiting};
+
+/// The table of routes by which the container answers its clients.
+const TABLE: u8 = 112;
 
 /// What the supervisor's words say.
 #[derive(Debug)]
 struct Asked {
     network: OwnedFd,
-    /// Listening sockets, with the payload's port for each.
-    ports: Vec<(TcpListener, u16)>,
+    /// The service manager's sockets, with the payload's port for each.
+    ports: Vec<(Outer, u16)>,
     idle: Option<Duration>,
 }
 
@@ -38,8 +49,12 @@ fn read_words(mut words: impl Iterator<Item = String>) -> io::Result<Asked> {
         match word.as_str() {
             "--network" => network = Some(fd(number()?)?),
             "--listen" => {
-                let listener = TcpListener::from(fd(number()?)?);
-                ports.push((listener, u16::try_from(number()?).map_err(|_| invalid())?));
+                let socket = fd(number()?)?;
+                let socket = match sockopt::socket_type(&socket)? {
+                    SocketType::DGRAM => Outer::Datagrams(socket.into()),
+                    _ => Outer::Connections(socket.into()),
+                };
+                ports.push((socket, u16::try_from(number()?).map_err(|_| invalid())?));
             }
             "--idle" => idle = Some(Duration::from_secs(number()?.into())),
             _ => return Err(invalid()),
@@ -54,8 +69,9 @@ fn read_words(mut words: impl Iterator<Item = String>) -> io::Result<Asked> {
 /// The kernel's.
 pub fn run(words: impl Iterator<Item = String>) -> io::Result<()> {
     let Asked { network, ports, idle } = read_words(words)?;
-    enter(&network)?;
-    let mut waiting: Vec<Waiting> = ports.into_iter().map(Waiting::new).collect();
+    let nameless = if enter(&network)? { keep_addresses() } else { everybody(&FAMILIES) };
+    let mut waiting: Vec<Waiting> =
+        ports.into_iter().map(|(socket, port)| Waiting::new(socket, port, &nameless)).collect();
     let mut forwarder = Forwarder::new(Limits::of_process())?;
     let mut idle_since = Instant::now();
     loop {
@@ -63,6 +79,7 @@ pub fn run(words: impl Iterator<Item = String>) -> io::Result<()> {
         if forwarder.carries() {
             idle_since = now;
         }
+        idle_since = forwarder.last_datagram().map_or(idle_since, |it| it.max(idle_since));
         let gives_up = idle.filter(|_| !forwarder.carries()).map(|it| idle_since + it);
         if gives_up.is_some_and(|it| it <= now) {
             return Ok(());
@@ -77,7 +94,7 @@ pub fn run(words: impl Iterator<Item = String>) -> io::Result<()> {
         let mut polled = vec![PollFd::new(&stdin, PollFlags::IN), PollFd::new(&forwarder, PollFlags::IN)];
         // One that is to be tried at a time has somebody waiting already.
         let quiet = waiting.iter().filter(|it| it.again.is_none());
-        polled.extend(quiet.map(|it| PollFd::new(&it.listener, PollFlags::IN)));
+        polled.extend(quiet.map(|it| PollFd::new(&it.socket, PollFlags::IN)));
         rustix::io::retry_on_intr(|| poll(&mut polled, timeout.as_ref()))?;
         let mut came = polled.iter().map(|it| !it.revents().is_empty());
         if came.next() == Some(true) {
@@ -96,8 +113,11 @@ pub fn run(words: impl Iterator<Item = String>) -> io::Result<()> {
             if is_due {
                 idle_since = now;
             }
-            match port.target().filter(|_| is_due) {
-                Some(target) => forwarder.add_tcp("", port.listener, target)?,
+            match is_due.then(|| port.target()).flatten() {
+                Some(target) => match port.socket {
+                    Outer::Connections(listener) => forwarder.add_tcp("", listener, target)?,
+                    Outer::Datagrams(socket) => forwarder.add_udp("", socket, target)?,
+                },
                 None => {
                     if is_due {
                         port.try_later(now);
@@ -111,8 +131,9 @@ pub fn run(words: impl Iterator<Item = String>) -> io::Result<()> {
     }
 }
 
-/// Goes into a network namespace, by way of the user namespace that it belongs to.
-fn enter(network: &OwnedFd) -> io::Result<()> {
+/// Goes into a network namespace, by way of the user namespace that it belongs to. False if it is where we are already: the
+/// host's.
+fn enter(network: &OwnedFd) -> io::Result<bool> {
     let own = |kind: &str| {
         rustix::fs::open(format!("/proc/self/ns/{kind}"), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
     };
@@ -121,46 +142,35 @@ fn enter(network: &OwnedFd) -> io::Result<()> {
         Ok((one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
     };
     if is_same(network, &own("net")?)? {
-        return Ok(());
+        return Ok(false);
     }
     let user = owner_namespace(network)?;
     if !is_same(&user, &own("user")?)? {
         move_into_link_name_space(user.as_fd(), Some(LinkNameSpaceType::User))?;
     }
     move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network))?;
-    Ok(())
+    Ok(true)
 }
 
-/// A port whose payload has not answered yet.
-#[derive(Debug)]
-struct Waiting {
-    listener: TcpListener,
-    port: u16,
-    /// When it is tried again, once somebody has come.
-    again: Option<Instant>,
-    pause: Duration,
+const FAMILIES: [AddressFamily; 2] = [AddressFamily::INET, AddressFamily::INET6];
+
+/// Sees to it that the container may answer whomever we stand for: what goes from its loopback, to any address, is for us. Returns
+/// whose names we cannot take, which is those of a family for which the kernel takes no such rule.
+///
+/// Connections of ours begin at the client's address and end at the container's loopback, all on its interface `lo`; without such
+/// a rule the container's answers would go to the real client, if anywhere. It was told in the same way by mmproxy,
+/// <https://blog.cloudflare.com/mmproxy-creative-way-of-preserving-client-ips-in-spectrum/>. The namespace is the container's, and
+/// the rule goes with it; it concerns no packet that is worth anything else, as loopback's addresses lead nowhere outside.
+fn keep_addresses() -> Vec<IpNet> {
+    let Ok(mut socket) = Socket::open() else { return everybody(&FAMILIES) };
+    let failed: Vec<AddressFamily> = FAMILIES
+        .into_iter()
+        .filter(|family| links::take_in_answers(&mut socket, *family, TABLE).is_err())
+        .collect();
+    everybody(&failed)
 }
 
-impl Waiting {
-    fn new((listener, port): (TcpListener, u16)) -> Self {
-        Self { listener, port, again: None, pause: FIRST_PAUSE }
-    }
-
-    fn try_later(&mut self, now: Instant) {
-        self.again = Some(now + self.pause);
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-    }
-
-    /// Where the payload answers, if it does. Loopback tells at once.
-    fn target(&self) -> Option<Target> {
-        let answers = |address: SocketAddr| TcpStream::connect(address).is_ok();
-        let (v4, v6) = (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
-        // Nobody is answered by way of a gateway here: clients appear as the container itself.
-        let everybody = ["0.0.0.0/0", "::/0"].iter().filter_map(|it| it.parse().ok()).collect();
-        let target = Target { port: self.port, on_link: everybody, ..Target::default() };
-        if answers((v4, self.port).into()) {
-            return Some(Target { v4: Some(v4), ..target });
-        }
-        answers((v6, self.port).into()).then_some(Target { v6: Some(v6), ..target })
-    }
+fn everybody(of: &[AddressFamily]) -> Vec<IpNet> {
+    let word = |family: &AddressFamily| if *family == AddressFamily::INET { "0.0.0.0/0" } else { "::/0" };
+    of.iter().filter_map(|family| word(family).parse().ok()).collect()
 }
