@@ -43,8 +43,8 @@ pub use policy::{Origin, Policy, PolicyError};
 pub use reference::{InvalidReference, Reference};
 pub use registries::{MirrorUse, RegistriesConf, RegistriesError, RegistriesPaths, Unhonoured};
 pub use registry::{
-    ClientOptions, FetchError, Fetched, FoundArtifact, ProxySettings, RegistryClient, RegistryError,
-    RegistrySource, TransportError, fetch,
+    Answered, ClientOptions, FetchError, Fetched, FoundArtifact, ProxySettings, RegistryClient,
+    RegistryError, RegistrySource, Server, TransportError, Trust, fetch,
 };
 pub use rootfs::open_tar;
 pub use short_name::{ShortNameError, is_short_name, resolve_short_name};

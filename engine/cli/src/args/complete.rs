@@ -90,7 +90,9 @@ fn named(path: &str) -> Named {
         Some(("quadlet", "explain")) => Named::Key,
         Some(("quadlet", "print" | "rm")) => Named::UnitFile,
         Some(("artifact", "extract" | "inspect" | "rm")) => Named::Artifact,
-        Some(("container", _)) | Some(("generate", _)) | Some(("kube", "generate")) => Named::Container,
+        Some(("container", _)) | Some(("generate", _)) | Some(("kube", "apply" | "generate")) => {
+            Named::Container
+        }
         Some(("image", _)) => Named::Image,
         Some(("network", "reload")) => Named::Container,
         Some(("network", _)) => Named::Network,

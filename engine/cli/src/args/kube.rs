@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, ValueEnum};
 /// `kube play`
 #[derive(Debug, Args)]
 pub struct KubePlayArgs {
-    /// Files with objects, or `-`
+    /// Files with objects, their http or https addresses, or `-`
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<String>,
     /// Add an annotation
@@ -110,12 +110,38 @@ pub enum ExitPropagation {
 /// `kube down`
 #[derive(Debug, Args)]
 pub struct KubeDownArgs {
-    /// Files with objects, or `-`
+    /// Files with objects, their http or https addresses, or `-`
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<String>,
     /// Remove volumes of claims as well
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub force: Option<bool>,
+}
+
+/// `kube apply`
+#[derive(Debug, Args)]
+pub struct KubeApplyArgs {
+    /// Containers, pods or volumes, by name or id
+    #[arg(value_name = "CONTAINER|POD|VOLUME", conflicts_with = "file")]
+    pub names: Vec<String>,
+    /// The authorities that sign the cluster's certificate; `insecure` checks none
+    #[arg(long, value_name = "FILE")]
+    pub ca_cert_file: Option<String>,
+    /// File with objects, its http or https address, or `-`
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<String>,
+    /// Take over what others manage of the objects
+    #[arg(long)]
+    pub force_conflicts: bool,
+    /// How the cluster is reached; the default is KUBECONFIG, then ~/.kube/config
+    #[arg(short, long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Namespace of objects that say none
+    #[arg(long, value_name = "NAME")]
+    pub ns: Option<String>,
+    /// Add a Service with the ports that are published
+    #[arg(short, long, conflicts_with = "file")]
+    pub service: bool,
 }
 
 /// `kube generate`

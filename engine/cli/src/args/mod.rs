@@ -58,7 +58,9 @@ pub use image::{
     RmiArgs, TagArgs, UntagArgs,
 };
 pub use joint::{JointOptions, LimitOptions};
-pub use kube::{ExitPropagation, KubeDownArgs, KubeGenerateArgs, KubePlayArgs, ReportFormat, WorkloadKind};
+pub use kube::{
+    ExitPropagation, KubeApplyArgs, KubeDownArgs, KubeGenerateArgs, KubePlayArgs, ReportFormat, WorkloadKind,
+};
 pub use linger::LingerArgs;
 pub use network::{
     NetworkConnectArgs, NetworkCreateArgs, NetworkDisconnectArgs, NetworkInspectArgs, NetworkLsArgs,
@@ -193,6 +195,8 @@ pub enum Command {
     NetworkRm(NetworkRmArgs),
     /// `network update`
     NetworkUpdate(NetworkUpdateArgs),
+    /// `kube apply`
+    KubeApply(KubeApplyArgs),
     /// `kube down`
     KubeDown(KubeDownArgs),
     /// `kube generate`

@@ -40,7 +40,6 @@ const GROUPED: &[Refused] = &[
     ("image search", Some("`skopeo list-tags` and the registry's own page search")),
     ("image sign", Some("signing comes with `push`")),
     ("image trust", Some("edit /etc/containers/policy.json, which is honoured")),
-    ("kube apply", Some("`kubectl apply -f FILE` takes what is written here to a cluster")),
     ("system connection", NO_REMOTE),
     ("system service", NO_SERVICE),
 ];

@@ -360,6 +360,13 @@ pub(super) const ENTRIES: &[Entry] = &[
     row!("pod top", "Show the processes of a pod", "[options] POD [COLUMN...]", PodTopArgs, Command::PodTop),
     row!("pod unpause", "Let frozen pods go on", "[options] POD...", PodsArgs, Command::PodUnpause),
     row!(
+        "kube apply",
+        "Give objects to a cluster, by its API",
+        "[options] [CONTAINER|POD|VOLUME...]",
+        KubeApplyArgs,
+        Command::KubeApply
+    ),
+    row!(
         "kube down",
         "Remove what Kubernetes objects say",
         "[options] FILE...",

@@ -228,6 +228,7 @@ fn tells_events(command: &Command) -> bool {
             | Command::Version(_)
             | Command::Complete(_)
             | Command::Completion(_)
+            | Command::KubeApply(_)
             | Command::KubeGenerate(_)
             | Command::QuadletCheck(_)
             | Command::QuadletConvert(_)
@@ -302,6 +303,7 @@ pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failur
         Command::NetworkReload(args) => network::reload(&context, &args),
         Command::NetworkRm(args) => network::remove(&context, &args),
         Command::NetworkUpdate(args) => network::update(&context, &args),
+        Command::KubeApply(args) => kube::apply(&context, &args),
         Command::KubeDown(args) => kube::down(&context, &args),
         Command::KubeGenerate(args) => kube::generate(&context, &args),
         Command::KubePlay(args) => kube::play(&context, &args),

@@ -151,7 +151,7 @@ impl Endpoint {
                 address,
                 headers: request.headers.clone(),
                 authorization: authorization.clone(),
-                form: None,
+                body: None,
             };
             let answer = self.http.send(&ask, !self.insecure).map_err(|err| plain(self.http_error(err)))?;
             let status = answer.status().as_u16();

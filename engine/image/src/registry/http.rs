@@ -32,13 +32,24 @@ pub(super) struct Ask {
     pub headers: Vec<(&'static str, String)>,
     /// Shown to the server of `address` only.
     pub authorization: Option<String>,
-    /// A form; only for POST.
-    pub form: Option<String>,
+    /// What is sent; a redirect does not get it.
+    pub body: Option<Sending>,
 }
+
+/// What a request sends.
+#[derive(Clone)]
+pub(super) struct Sending {
+    /// Its media type.
+    pub kind: &'static str,
+    pub text: String,
+}
+
+/// The media type of forms.
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 
 impl Ask {
     pub(super) fn get(address: Address) -> Ask {
-        Ask { method: "GET", address, headers: Vec::new(), authorization: None, form: None }
+        Ask { method: "GET", address, headers: Vec::new(), authorization: None, body: None }
     }
 }
 
@@ -75,7 +86,7 @@ impl Http {
         for _ in 0..=MAX_REDIRECTS {
             let answer = self.exchange(ask, &address, authorization, verify)?;
             let status = answer.status().as_u16();
-            if !matches!(status, 301 | 302 | 303 | 307 | 308) || ask.form.is_some() {
+            if !matches!(status, 301 | 302 | 303 | 307 | 308) || ask.body.is_some() {
                 return Ok(answer);
             }
             let location = header(answer.headers(), "location").unwrap_or_default();
@@ -98,7 +109,8 @@ impl Http {
         Err(HttpError::Refused { target: address.to_string(), reason: "there are too many redirects" })
     }
 
-    fn exchange(
+    /// Sends a request; a redirect is an answer as any other.
+    pub(super) fn exchange(
         &self,
         ask: &Ask,
         address: &Address,
@@ -117,10 +129,12 @@ impl Http {
             builder = builder.header("authorization", value);
         }
         let unusable = |err: ureq::http::Error| transport(ureq::Error::Http(err));
-        let result = match &ask.form {
-            Some(form) => {
-                builder = builder.header("content-type", "application/x-www-form-urlencoded");
-                agent.run(builder.body(form.as_str()).map_err(|err| HttpError::Transport(unusable(err)))?)
+        let result = match &ask.body {
+            Some(body) => {
+                builder = builder.header("content-type", body.kind);
+                agent.run(
+                    builder.body(body.text.as_str()).map_err(|err| HttpError::Transport(unusable(err)))?,
+                )
             }
             None => agent.run(builder.body(()).map_err(|err| HttpError::Transport(unusable(err)))?),
         };

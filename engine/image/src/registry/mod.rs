@@ -12,10 +12,12 @@ mod fetch;
 mod http;
 mod options;
 mod resolve;
+mod server;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod token;
+mod trust;
 
 use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +28,8 @@ pub use self::error::{RegistryError, TransportError};
 pub use self::fetch::{FetchError, Fetched, fetch};
 use self::http::{Http, header};
 pub use self::options::{ClientOptions, ProxySettings};
+pub use self::server::{Answered, Server};
+pub use self::trust::Trust;
 use crate::artifact::ArtifactManifest;
 use crate::config::MAX_CONFIG_SIZE;
 use crate::credentials::Credentials;

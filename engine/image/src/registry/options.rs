@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::address::Address;
+use super::trust::Trust;
 use crate::cancel::Cancel;
 use crate::environment::Environment;
 
@@ -15,6 +16,8 @@ pub struct ClientOptions {
     pub certs_dirs: Vec<PathBuf>,
     /// A directory with certificates for every registry (`--cert-dir`), instead of [`certs_dirs`](Self::certs_dirs).
     pub cert_dir: Option<PathBuf>,
+    /// Certificates in place of those of the host and of directories, for a client that speaks with one server.
+    pub trust: Option<Trust>,
     /// `--tls-verify`; `None` leaves it to registries.conf.
     pub tls_verify: Option<bool>,
     /// Proxies.
@@ -36,6 +39,7 @@ impl Default for ClientOptions {
         ClientOptions {
             certs_dirs: Vec::new(),
             cert_dir: None,
+            trust: None,
             tls_verify: None,
             proxy: ProxySettings::default(),
             connect_timeout: Duration::from_secs(10),

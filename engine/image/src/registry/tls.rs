@@ -35,8 +35,18 @@ impl Tls {
             self.provider.get_or_init(|| Arc::new(rustls::crypto::ring::default_provider())).clone();
         let mut roots = Vec::new();
         let mut client = None;
-        for directory in directories(registry, options) {
-            read_directory(registry, &directory, &provider, &mut roots, &mut client)?;
+        let mut trusts_host = true;
+        match &options.trust {
+            Some(trust) => {
+                client.clone_from(&trust.identity);
+                trusts_host = trust.authorities.is_none();
+                roots.extend(trust.authorities.iter().flatten().cloned());
+            }
+            None => {
+                for directory in directories(registry, options) {
+                    read_directory(registry, &directory, &provider, &mut roots, &mut client)?;
+                }
+            }
         }
         let builder = TlsConfig::builder()
             .provider(TlsProvider::Rustls)
@@ -45,7 +55,9 @@ impl Tls {
         if !verify {
             return Ok(builder.disable_verification(true).build());
         }
-        roots.extend(self.host_roots.get_or_init(host_roots).iter().cloned());
+        if trusts_host {
+            roots.extend(self.host_roots.get_or_init(host_roots).iter().cloned());
+        }
         Ok(builder.root_certs(RootCerts::new_with_certs(&roots)).build())
     }
 }
@@ -122,8 +134,12 @@ fn read_directory(
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let text = std::fs::read(path).map_err(|err| err.to_string())?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    parse(&std::fs::read(path).map_err(|err| err.to_string())?)
+}
+
+/// The certificates of a PEM text; there is at least one.
+pub(super) fn parse(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
     match found {
         Ok(found) if found.is_empty() => Err("it has no PEM certificate".to_owned()),
         Ok(found) => Ok(found),
@@ -135,13 +151,22 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
 fn pair(path: &Path, key_path: &Path, provider: &CryptoProvider) -> Result<ClientCert, String> {
     let chain = certificates(path)?;
     let text = std::fs::read(key_path).map_err(|err| format!("`{}`: {err}", key_path.display()))?;
-    let key = PrivateKeyDer::from_pem_slice(&text)
-        .map_err(|err| format!("`{}` is no PEM key: {err}", key_path.display()))?;
-    let converted = PrivateKey::from_pem(&text)
-        .map_err(|err| format!("`{}` is no PEM key: {err}", key_path.display()))?;
+    identity(chain, &text, &format!("`{}`", key_path.display()), provider)
+}
+
+/// A client certificate with its key, which is a PEM text that is called `name` in errors.
+pub(super) fn identity(
+    chain: Vec<CertificateDer<'static>>,
+    key: &[u8],
+    name: &str,
+    provider: &CryptoProvider,
+) -> Result<ClientCert, String> {
+    let no_key = |err: &dyn std::fmt::Display| format!("{name} is no PEM key: {err}");
+    let parsed = PrivateKeyDer::from_pem_slice(key).map_err(|err| no_key(&err))?;
+    let converted = PrivateKey::from_pem(key).map_err(|err| no_key(&err))?;
     // The HTTP library takes for granted that they fit.
-    CertifiedKey::from_der(chain.clone(), key, provider)
-        .map_err(|err| format!("it does not go with `{}`: {err}", key_path.display()))?;
+    CertifiedKey::from_der(chain.clone(), parsed, provider)
+        .map_err(|err| format!("it does not go with {name}: {err}"))?;
     let chain: Vec<_> = chain.iter().map(|it| Certificate::from_der(it.as_ref()).to_owned()).collect();
     Ok(ClientCert::new_with_certs(&chain, converted))
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::address::Address;
 use super::endpoint::Endpoint;
 use super::error::RegistryError;
-use super::http::{self, Answer, Ask, detail, printable};
+use super::http::{self, Answer, Ask, FORM, Sending, detail, printable};
 use crate::credentials::Credential;
 
 /// The largest answer of a token server.
@@ -66,7 +66,7 @@ impl Endpoint {
                     ("client_id", "pontoon"),
                 ]);
                 let form = encode(&query);
-                Ask { method: "POST", form: Some(form), ..Ask::get(address) }
+                Ask { method: "POST", body: Some(Sending { kind: FORM, text: form }), ..Ask::get(address) }
             }
             credential => {
                 let mut authorization = None;

@@ -43,7 +43,7 @@ impl Gone {
 
 /// `pontoon kube down`
 pub fn down(context: &Context, args: &KubeDownArgs) -> Result<ExitStatus, Failure> {
-    let contents = input::read(&args.files)?;
+    let contents = input::read(context, &args.files)?;
     let store = context.store()?;
     remove(context, &store, &contents.documents, args.force == Some(true))?.print()?;
     Ok(ExitStatus::Success)

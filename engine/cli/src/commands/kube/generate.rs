@@ -9,6 +9,7 @@ use pontoon_cli::args::{KubeGenerateArgs, ReportFormat, WorkloadKind};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::generate::kube::{self, Facts, Group, Kind, Member, Remark, Wishes, Written};
 use pontoon_cli::{message, output};
+use pontoon_kube::document::Object;
 use pontoon_kube::objects::Texts;
 use pontoon_kube::play::OF_POD;
 use pontoon_kube::yaml;
@@ -86,6 +87,21 @@ pub fn generate(context: &Context, args: &KubeGenerateArgs) -> Result<ExitStatus
         }
     }
     Ok(ExitStatus::Success)
+}
+
+/// The objects of containers, pods and volumes; what is not written as it is, is told.
+pub(super) fn objects(context: &Context, names: &[String], wishes: &Wishes) -> Result<Vec<Object>, Failure> {
+    let store = context.store()?;
+    let subjects = names.iter().map(|it| find(&store, it)).collect::<Result<Vec<_>, _>>()?;
+    let written = write(&subjects, wishes);
+    tell(&written.remarks);
+    Ok(written.objects)
+}
+
+fn tell(remarks: &[Remark]) {
+    for Remark { name, option, outcome, reason } in remarks {
+        message::print_warning(&format!("{name}: `{option}` is {outcome}: {reason}"));
+    }
 }
 
 fn find(store: &Store, name: &str) -> Result<Subject, Failure> {
@@ -187,13 +203,12 @@ fn annotations(record: &VolumeRecord) -> Texts {
 
 /// Tells what is not written as it is; with `--strict` that is an error.
 fn report(remarks: &[Remark], args: &KubeGenerateArgs) -> Result<(), Failure> {
-    let text = |it: &Remark| format!("{}: `{}` is {}: {}", it.name, it.option, it.outcome, it.reason);
     match args.report {
         ReportFormat::Json => {
             let json = serde_json::to_string_pretty(remarks).unwrap_or_default();
             let _ = writeln!(std::io::stderr(), "{json}");
         }
-        ReportFormat::Text => remarks.iter().for_each(|it| message::print_warning(&text(it))),
+        ReportFormat::Text => tell(remarks),
     }
     match (args.strict, remarks.len()) {
         (true, count) if count > 0 => {

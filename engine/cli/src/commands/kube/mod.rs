@@ -1,5 +1,6 @@
-//! `kube …`: Kubernetes objects become pods, and go; pods become objects.
+//! `kube …`: Kubernetes objects become pods, and go; pods become objects, also of a cluster.
 
+mod apply;
 mod attend;
 mod down;
 mod generate;
@@ -7,6 +8,7 @@ mod input;
 mod make;
 mod play;
 
+pub use apply::apply;
 pub use down::down;
 pub use generate::generate;
 pub use play::play;

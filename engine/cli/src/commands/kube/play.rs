@@ -22,7 +22,7 @@ const SECCOMP_ROOT: &str = "/var/lib/kubelet/seccomp";
 
 /// `pontoon kube play`
 pub fn play(context: &Context, args: &KubePlayArgs) -> Result<ExitStatus, Failure> {
-    let contents = input::read(&args.files)?;
+    let contents = input::read(context, &args.files)?;
     let store = context.store()?;
     if args.down {
         down::remove(context, &store, &contents.documents, args.force)?.print()?;
@@ -81,7 +81,7 @@ fn decide(
     args: &KubePlayArgs,
     contents: &Contents,
 ) -> Result<Play, Failure> {
-    let maps = input::read(&args.configmap)?;
+    let maps = input::read(context, &args.configmap)?;
     let mut annotations = Vec::new();
     for annotation in &args.annotation {
         annotations.push(pontoon_cli::run_options::parse_annotation(annotation)?);
