@@ -197,9 +197,12 @@ fn note(file: &str, unknown: &Unknown) -> Option<Note> {
     if OF_THE_SERVER.contains(&unknown.path.as_str()) || last == "creationTimestamp" {
         return None;
     }
-    let text = match OF_A_CLUSTER.contains(&last) {
-        true => format!("`{}` has no meaning on one machine", unknown.path),
-        false => format!("`{}` is not known, and has no effect", unknown.path),
+    let text = match (OF_A_CLUSTER.contains(&last), unknown.near) {
+        (true, _) => format!("`{}` has no meaning on one machine", unknown.path),
+        (false, None) => format!("`{}` is not known, and has no effect", unknown.path),
+        (false, Some(near)) => {
+            format!("`{}` is not known, and has no effect; did you mean `{near}`?", unknown.path)
+        }
     };
     Some(Note { at: format!("{file}:{}", unknown.place), text })
 }

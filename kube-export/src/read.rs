@@ -12,6 +12,8 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
+use pontoon_units::suggest;
+
 use crate::tree::{Entry, Node, Place, Value};
 
 /// A field that is not known.
@@ -21,6 +23,8 @@ pub struct Unknown {
     pub path: String,
     /// Where it stands.
     pub place: Place,
+    /// The field that may have been meant.
+    pub near: Option<&'static str>,
 }
 
 /// A value that is not what its field takes.
@@ -107,8 +111,28 @@ impl<'a> Reader<'a> {
         visitor.visit_seq(de::value::SeqDeserializer::new(readers))
     }
 
-    fn map<V: Visitor<'a>>(&self, entries: &'a [Entry], visitor: V) -> Result<V::Value, ValueError> {
-        visitor.visit_map(Entries { reader: self, rest: entries.iter(), current: None })
+    /// `known` are the names that are looked for; none if any will do.
+    fn map<V: Visitor<'a>>(
+        &self,
+        entries: &'a [Entry],
+        known: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ValueError> {
+        visitor.visit_map(Entries { reader: self, all: entries, known, rest: entries.iter(), current: None })
+    }
+
+    /// A map with names of its own, or one of certain names.
+    fn any_map<V: Visitor<'a>>(
+        &self,
+        known: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ValueError> {
+        let result = match &self.node.value {
+            Value::Map(entries) => self.map(entries, known, visitor),
+            Value::Null => self.map(&[], known, visitor),
+            _ => return self.wrong(&"a map"),
+        };
+        self.placed(result)
     }
 }
 
@@ -123,6 +147,8 @@ impl<'a> IntoDeserializer<'a, ValueError> for Reader<'a> {
 /// The entries of a map, one after the other.
 struct Entries<'r, 'a> {
     reader: &'r Reader<'a>,
+    all: &'a [Entry],
+    known: &'static [&'static str],
     rest: std::slice::Iter<'a, Entry>,
     current: Option<&'a Entry>,
 }
@@ -140,7 +166,7 @@ impl<'a> MapAccess<'a> for Entries<'_, 'a> {
     fn next_value_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<S::Value, ValueError> {
         let Some(entry) = self.current else { return Err(de::Error::custom("a name without a value")) };
         let below = self.reader.below(&entry.key, &entry.node);
-        let unknown = UnknownField { reader: below, place: entry.place };
+        let unknown = UnknownField { reader: below, entry, all: self.all, known: self.known };
         seed.deserialize(unknown)
     }
 }
@@ -148,7 +174,9 @@ impl<'a> MapAccess<'a> for Entries<'_, 'a> {
 /// A value of a map: if its name is one that nobody knows, it is noted at the place of the name.
 struct UnknownField<'a> {
     reader: Reader<'a>,
-    place: Place,
+    entry: &'a Entry,
+    all: &'a [Entry],
+    known: &'static [&'static str],
 }
 
 macro_rules! through {
@@ -176,7 +204,11 @@ impl<'a> Deserializer<'a> for UnknownField<'a> {
     }
 
     fn deserialize_ignored_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, ValueError> {
-        self.reader.unknown.borrow_mut().push(Unknown { path: self.reader.path, place: self.place });
+        // What is said already was not meant.
+        let open = self.known.iter().copied().filter(|name| self.all.iter().all(|it| it.key != *name));
+        let near = suggest::nearest(&self.entry.key, open);
+        let unknown = Unknown { path: self.reader.path, place: self.entry.place, near };
+        self.reader.unknown.borrow_mut().push(unknown);
         visitor.visit_unit()
     }
 }
@@ -193,7 +225,7 @@ impl<'a> Deserializer<'a> for Reader<'a> {
             Value::Float(value) => visitor.visit_f64(*value),
             Value::Text(value) => visitor.visit_borrowed_str(value),
             Value::List(items) => self.list(items, visitor),
-            Value::Map(entries) => self.map(entries, visitor),
+            Value::Map(entries) => self.map(entries, &[], visitor),
         };
         self.placed(result)
     }
@@ -240,21 +272,16 @@ impl<'a> Deserializer<'a> for Reader<'a> {
     }
 
     fn deserialize_map<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, ValueError> {
-        let result = match &self.node.value {
-            Value::Map(entries) => self.map(entries, visitor),
-            Value::Null => self.map(&[], visitor),
-            _ => return self.wrong(&"a map"),
-        };
-        self.placed(result)
+        self.any_map(&[], visitor)
     }
 
     fn deserialize_struct<V: Visitor<'a>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ValueError> {
-        self.deserialize_map(visitor)
+        self.any_map(fields, visitor)
     }
 
     fn deserialize_newtype_struct<V: Visitor<'a>>(

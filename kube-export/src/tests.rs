@@ -64,10 +64,20 @@ fn what_is_not_known_is_noted_with_its_path() {
     assert_eq!(
         notes(&text),
         [
-            "f.yaml:8:5: `spec.containers[0].livenessProb` is not known, and has no effect",
+            "f.yaml:8:5: `spec.containers[0].livenessProb` is not known, and has no effect; did you mean `livenessProbe`?",
             "f.yaml:9:3: `spec.nodeSelector` has no meaning on one machine",
         ]
     );
+    // A field that is said already was not meant, nor is one that is far from it.
+    for (line, near) in [
+        ("imagepullpolicy: Never", Some("imagePullPolicy")),
+        ("command: [a]\n    commands: [a]", None),
+        ("enviroment: []", None),
+    ] {
+        let told = notes(&format!("{POD}    {line}\n"));
+        let meant = told[0].split_once("did you mean `").map(|(_, it)| it.trim_end_matches("`?"));
+        assert_eq!((told.len(), meant), (1, near), "{told:?}");
+    }
     let told = notes("apiVersion: v1\nkind: Ghost\n---\n\n---\napiVersion: v2\nkind: Pod\n");
     assert_eq!(told.len(), 2);
     assert!(told[0].starts_with("f.yaml:2:7: objects of kind `Ghost` (v1)"), "{told:?}");

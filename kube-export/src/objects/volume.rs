@@ -1,5 +1,7 @@
 //! What can be mounted.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::{Metadata, Resources, Texts};
@@ -168,5 +170,19 @@ object! {
         /// What it is for.
         #[serde(rename = "type")]
         purpose: String,
+    }
+}
+
+impl Secret {
+    /// A secret of one key.
+    #[must_use]
+    pub fn of(name: &str, key: &str, data: &[u8]) -> Self {
+        Self {
+            api_version: "v1".to_owned(),
+            kind: "Secret".to_owned(),
+            metadata: Metadata { name: name.to_owned(), ..Metadata::default() },
+            data: Texts::from([(key.to_owned(), STANDARD.encode(data))]),
+            ..Self::default()
+        }
     }
 }

@@ -147,9 +147,12 @@ pub struct KubeApplyArgs {
 /// `kube generate`
 #[derive(Debug, Args)]
 pub struct KubeGenerateArgs {
-    /// Containers, pods or volumes, by name or id
-    #[arg(value_name = "CONTAINER|POD|VOLUME", required = true)]
+    /// Containers, pods or volumes, by name or id; or unit files of them
+    #[arg(value_name = "CONTAINER|POD|VOLUME|FILE", required = true)]
     pub names: Vec<String>,
+    /// Write the variables of env files as ConfigMaps
+    #[arg(long)]
+    pub config_maps: bool,
     /// Write to this file
     #[arg(short, long, value_name = "FILE")]
     pub filename: Option<PathBuf>,
@@ -162,6 +165,9 @@ pub struct KubeGenerateArgs {
     /// How to tell what is not written as it is: text or json, on standard error
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub report: ReportFormat,
+    /// Write the secrets that are used, with their values, as Secrets
+    #[arg(long)]
+    pub secrets: bool,
     /// Add a Service with the ports that are published
     #[arg(short, long)]
     pub service: bool,

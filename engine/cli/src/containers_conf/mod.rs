@@ -232,6 +232,11 @@ impl ContainersConf {
         self.text("engine.events_logger")
     }
 
+    /// Kernel settings, as `NAME=VALUE`, of containers that say nothing else.
+    pub fn default_sysctls(&self) -> &[String] {
+        self.list("containers.default_sysctls")
+    }
+
     /// What has no effect, a line for each.
     pub fn unhonoured_text(&self) -> String {
         let line =

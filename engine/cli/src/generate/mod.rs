@@ -8,4 +8,5 @@ pub mod compose;
 pub mod kube;
 pub mod line;
 pub mod quadlet;
+pub mod service;
 pub mod systemd;

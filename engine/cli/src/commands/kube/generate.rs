@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use pontoon_cli::args::{KubeGenerateArgs, ReportFormat, WorkloadKind};
@@ -10,45 +10,16 @@ use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::generate::kube::{self, Facts, Group, Kind, Member, Remark, Wishes, Written};
 use pontoon_cli::{message, output};
 use pontoon_kube::document::Object;
-use pontoon_kube::objects::Texts;
 use pontoon_kube::play::OF_POD;
 use pontoon_kube::yaml;
-use pontoon_lifecycle::list;
-use pontoon_lifecycle::pod::{self as pods, PodSummary, Shared};
-use pontoon_lifecycle::record::{ContainerRecord, VolumeRecord};
-use pontoon_lifecycle::volume_options;
 use pontoon_storage::Store;
 
-use super::super::control::is_missing;
 use super::super::{Context, Failure};
+use super::subject::{Disk, Finder, Subject};
 
 /// What begins a file, as with Podman.
 const HEADER: &str =
     "# Save the output of this file and use kubectl create -f to import\n# it into Kubernetes.\n#\n";
-
-/// The host, as far as it is looked at.
-struct Disk;
-
-impl Facts for Disk {
-    fn host_path_type(&self, path: &Path) -> &'static str {
-        let Ok(found) = fs::metadata(path).map(|it| it.file_type()) else { return "" };
-        match found {
-            it if it.is_dir() => "Directory",
-            it if it.is_file() => "File",
-            it if it.is_socket() => "Socket",
-            it if it.is_char_device() => "CharDevice",
-            it if it.is_block_device() => "BlockDevice",
-            _ => "",
-        }
-    }
-}
-
-/// What a name stands for.
-enum Subject {
-    Container(Box<ContainerRecord>),
-    Pod(Box<PodSummary>),
-    Volume(String, VolumeRecord),
-}
 
 /// `pontoon kube generate`
 pub fn generate(context: &Context, args: &KubeGenerateArgs) -> Result<ExitStatus, Failure> {
@@ -65,19 +36,27 @@ pub fn generate(context: &Context, args: &KubeGenerateArgs) -> Result<ExitStatus
     if args.replicas.is_some_and(|it| it < 0) {
         return Err(Failure::new("`--replicas` takes a number from 0 on", None));
     }
-    let wishes =
-        Wishes { kind, service: args.service, replicas: args.replicas, podman_only: args.podman_only };
+    let wishes = Wishes {
+        kind,
+        service: args.service,
+        replicas: args.replicas,
+        podman_only: args.podman_only,
+        config_maps: args.config_maps,
+        secrets: args.secrets,
+    };
     let store = context.store()?;
-    let subjects = args.names.iter().map(|it| find(&store, it)).collect::<Result<Vec<_>, _>>()?;
-    let written = write(&subjects, &wishes);
+    let written = written(context, &store, &args.names, &wishes)?;
     report(&written.remarks, args)?;
+    tell_of_secrets(&written);
     let text = yaml::write(&written.objects).map_err(|err| Failure::new(err, None))?;
     let version = env!("CARGO_PKG_VERSION");
     let text = format!("{HEADER}# Created with {}-{version}\n---\n{text}", context.name());
     match args.filename.as_deref().filter(|it| *it != Path::new("-")) {
         None => output::out(&text)?,
         Some(path) => {
-            let made = fs::OpenOptions::new().write(true).create_new(true).open(path);
+            // What holds secrets is for nobody else.
+            let mode = if args.secrets { 0o600 } else { 0o666 };
+            let made = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
             made.and_then(|mut it| it.write_all(text.as_bytes())).map_err(|err| {
                 let hint = (err.kind() == std::io::ErrorKind::AlreadyExists)
                     .then(|| "a file that is there is not written over".to_owned());
@@ -89,13 +68,24 @@ pub fn generate(context: &Context, args: &KubeGenerateArgs) -> Result<ExitStatus
     Ok(ExitStatus::Success)
 }
 
-/// The objects of containers, pods and volumes; what is not written as it is, is told.
+/// The objects of containers, pods, volumes and unit files; what is not written as it is, is told.
 pub(super) fn objects(context: &Context, names: &[String], wishes: &Wishes) -> Result<Vec<Object>, Failure> {
     let store = context.store()?;
-    let subjects = names.iter().map(|it| find(&store, it)).collect::<Result<Vec<_>, _>>()?;
-    let written = write(&subjects, wishes);
+    let written = written(context, &store, names, wishes)?;
     tell(&written.remarks);
+    tell_of_secrets(&written);
     Ok(written.objects)
+}
+
+fn written(
+    context: &Context,
+    store: &Store,
+    names: &[String],
+    wishes: &Wishes,
+) -> Result<Written, Failure> {
+    let finder = Finder::new(context, store, wishes.config_maps)?;
+    let subjects = names.iter().map(|it| finder.find(it)).collect::<Result<Vec<_>, _>>()?;
+    Ok(write(&subjects, wishes, &Disk { store }))
 }
 
 fn tell(remarks: &[Remark]) {
@@ -104,33 +94,14 @@ fn tell(remarks: &[Remark]) {
     }
 }
 
-fn find(store: &Store, name: &str) -> Result<Subject, Failure> {
-    match pods::find(store, name) {
-        Ok((_, pod)) => return Ok(Subject::Pod(Box::new(pod))),
-        Err(err) if err.is_not_found() => {}
-        Err(err) => return Err(err.into()),
+fn tell_of_secrets(written: &Written) {
+    if written.objects.iter().any(|it| it.kind() == "Secret") {
+        message::print_warning("the values of secrets are in what is written: whoever reads it knows them");
     }
-    match list::find(store, name) {
-        Ok(found) => {
-            if found.record.request.pod.is_some() {
-                let hint = Some("name the pod: its containers belong together".to_owned());
-                return Err(Failure::new(format!("container `{name}` is in a pod"), hint));
-            }
-            return Ok(Subject::Container(Box::new(found.record)));
-        }
-        Err(err) if is_missing(&err) => {}
-        Err(err) => return Err(err.into()),
-    }
-    if let Ok(volume) = store.find_volume(name) {
-        return Ok(Subject::Volume(name.to_owned(), volume.read_entry()?.record()?));
-    }
-    let hint =
-        Some("`pontoon ps -a`, `pontoon pod ps` and `pontoon volume ls` list what there is".to_owned());
-    Err(Failure::new(format!("`{name}` is no container, pod or volume"), hint))
 }
 
 /// Volumes first, then pods; containers that are in none are one together, as in Podman.
-fn write(subjects: &[Subject], wishes: &Wishes) -> Written {
+fn write(subjects: &[Subject], wishes: &Wishes, facts: &dyn Facts) -> Written {
     let mut all = Written::default();
     let mut add = |written: Written| {
         for object in written.objects {
@@ -143,62 +114,34 @@ fn write(subjects: &[Subject], wishes: &Wishes) -> Written {
     };
     for subject in subjects {
         let Subject::Volume(name, record) = subject else { continue };
-        add(kube::volume(name, annotations(record)));
+        add(kube::volume(name, record));
     }
     for subject in subjects {
         let Subject::Pod(pod) = subject else { continue };
-        let infra = pod.infra().map(|it| &it.record.request);
-        let labels = pod.record.labels.as_slice();
-        let shares_processes = pod.record.shares(Shared::Pid);
-        let played = labels.iter().any(|(key, _)| key == OF_POD);
-        let prefix = format!("{}-", pod.record.name);
-        let members = pod.own_members().map(|it| {
-            let member = member(&it.record);
-            // What was played has its pod's name before its own.
-            let own = member.name.strip_prefix(&prefix).filter(|it| played && !it.is_empty());
-            Member { name: own.unwrap_or(member.name), ..member }
-        });
-        let members = members.collect();
-        add(kube::group(
-            &Group { name: pod.record.name.clone(), labels, infra, shares_processes, members },
-            wishes,
-            &Disk,
-        ));
+        // What was played has its pod's name before its own.
+        let played = pod.labels.iter().any(|(key, _)| key == OF_POD);
+        let prefix = played.then(|| format!("{}-", pod.name));
+        let members = pod.members.iter().map(|it| it.member(prefix.as_deref())).collect();
+        let (name, labels, infra) = (pod.name.clone(), pod.labels.as_slice(), pod.infra.as_ref());
+        let shares_processes = pod.shares_processes;
+        add(kube::group(&Group { name, labels, infra, shares_processes, members }, wishes, facts));
+        let remarks = pod.members.iter().flat_map(|it| it.remarks.clone()).collect();
+        add(Written { objects: Vec::new(), remarks });
     }
-    let members: Vec<Member<'_>> = subjects
-        .iter()
-        .filter_map(|it| match it {
-            Subject::Container(record) => Some(member(record)),
-            _ => None,
-        })
-        .collect();
+    let alone = subjects.iter().filter_map(|it| match it {
+        Subject::Container(container) => Some(container),
+        _ => None,
+    });
+    let alone: Vec<_> = alone.collect();
+    let members: Vec<Member<'_>> = alone.iter().map(|it| it.member(None)).collect();
     if let Some(first) = members.first() {
         let name = format!("{}-pod", first.name);
-        add(kube::group(
-            &Group { name, labels: &[], infra: None, shares_processes: false, members },
-            wishes,
-            &Disk,
-        ));
+        let group = Group { name, labels: &[], infra: None, shares_processes: false, members };
+        add(kube::group(&group, wishes, facts));
+        let remarks = alone.iter().flat_map(|it| it.remarks.clone()).collect();
+        add(Written { objects: Vec::new(), remarks });
     }
     all
-}
-
-fn member(record: &ContainerRecord) -> Member<'_> {
-    let image = if record.image_name.is_empty() { &record.request.image } else { &record.image_name };
-    Member { name: &record.name, image, request: &record.request }
-}
-
-/// What Podman, and we, read a volume's options from.
-fn annotations(record: &VolumeRecord) -> Texts {
-    let mut annotations = Texts::new();
-    for (key, value) in volume_options::told(record) {
-        let key = match key.to_ascii_lowercase().as_str() {
-            "o" => "mount-options".to_owned(),
-            other => other.to_owned(),
-        };
-        annotations.insert(format!("volume.podman.io/{key}"), value);
-    }
-    annotations
 }
 
 /// Tells what is not written as it is; with `--strict` that is an error.

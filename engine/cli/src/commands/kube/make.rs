@@ -42,6 +42,7 @@ from_command! {
     CreateArgs: Command::Create(it) => *it;
     NetworkCreateArgs: Command::NetworkCreate(it) => *it;
     PodCreateArgs: Command::PodCreate(it) => *it;
+    RunArgs: Command::Run(it) => *it;
     VolumeCreateArgs: Command::VolumeCreate(it) => it;
 }
 

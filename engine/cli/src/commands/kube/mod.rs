@@ -7,6 +7,8 @@ mod generate;
 mod input;
 mod make;
 mod play;
+mod subject;
+mod units;
 
 pub use apply::apply;
 pub use down::down;

@@ -10,6 +10,7 @@ mod list;
 mod plan;
 mod remove;
 mod restart;
+mod services;
 mod wait_network;
 
 use std::env;
@@ -32,6 +33,7 @@ pub use install::install;
 pub use list::{list, made, print, unit_files};
 pub use plan::{apply, plan};
 pub use remove::remove;
+pub use services::{Converted, converted};
 pub use wait_network::wait_network;
 
 /// Whose unit files a command is about.

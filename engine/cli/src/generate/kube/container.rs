@@ -1,5 +1,7 @@
 //! A container.
 
+use std::collections::BTreeMap;
+
 use pontoon_kube::names::NameRule;
 use pontoon_kube::objects::{
     Capabilities, Container, ContainerPort, EnvSource, EnvVar, ExecAction, KeySelector, PodSecurityContext,
@@ -12,7 +14,7 @@ use pontoon_lifecycle::request::{
 };
 use pontoon_network::Protocol;
 
-use super::{Group, Member, Writing, mounts, pod};
+use super::{Group, Member, Writing, config, mounts, pod};
 
 /// The kernel's period of processor time, in microseconds.
 const PERIOD: u64 = 100_000;
@@ -119,18 +121,27 @@ fn policy(writing: &mut Writing<'_>, member: &Member<'_>, container: &mut Contai
 
 fn environment(writing: &mut Writing<'_>, member: &Member<'_>, container: &mut Container) {
     let request = member.request;
+    let mut order: Vec<&str> = Vec::new();
+    let mut last: BTreeMap<&str, &str> = BTreeMap::new();
     for (name, value) in &request.env {
-        container.env.retain(|it| it.name != *name);
-        container.env.push(EnvVar { name: name.clone(), value: Some(escaped(value)), value_from: None });
+        // The last one counts, and stands where it was said.
+        order.retain(|it| it != name);
+        order.push(name);
+        last.insert(name, value);
+    }
+    if writing.wishes.config_maps {
+        config::files(writing, member, container, &mut last);
+    }
+    for name in order {
+        let Some(value) = last.get(name) else { continue };
+        container.env.push(EnvVar { name: name.to_owned(), value: Some(escaped(value)), value_from: None });
     }
     for secret in &request.secrets {
         let SecretPlace::Env { name } = &secret.place else { continue };
-        let object = NameRule::Subdomain.nearest(&secret.name);
-        let selector = KeySelector { key: secret.name.clone(), name: object.clone(), optional: None };
+        let (object, key) = config::secret(writing, member.name, &secret.name);
+        let selector = KeySelector { key, name: object, optional: None };
         let source = EnvSource { secret_key_ref: Some(selector), ..EnvSource::default() };
         container.env.push(EnvVar { name: name.clone(), value: None, value_from: Some(source) });
-        let text = format!("the cluster must have a Secret `{object}` with the key `{}`", secret.name);
-        writing.approximated(member.name, &format!("--secret {}", secret.name), text);
     }
     if let Some(zone) = request.timezone.as_ref().filter(|it| *it != "local") {
         container.env.push(EnvVar { name: "TZ".to_owned(), value: Some(zone.clone()), value_from: None });

@@ -3,9 +3,11 @@
 //! What is written must be right for the API of a real cluster; what cannot be said there, or not exactly, is remarked upon and
 //! never dropped in silence. Pure: what must be looked up is asked of [`Facts`].
 
+mod config;
 mod container;
 mod mounts;
 mod pod;
+mod volume;
 
 use std::path::Path;
 
@@ -13,11 +15,13 @@ use pontoon_kube::document::Object;
 use pontoon_kube::names::NameRule;
 use pontoon_kube::objects::IntOrText;
 use pontoon_kube::objects::{
-    ClaimSpec, DaemonSet, DaemonSetSpec, Deployment, DeploymentSpec, Job, JobSpec, LabelSelector, Metadata,
-    PersistentVolumeClaim, Pod, PodSpec, PodTemplate, Resources, Service, ServicePort, ServiceSpec, Texts,
+    DaemonSet, DaemonSetSpec, Deployment, DeploymentSpec, Job, JobSpec, LabelSelector, Metadata, Pod,
+    PodSpec, PodTemplate, Service, ServicePort, ServiceSpec, Texts,
 };
 use pontoon_lifecycle::request::CreateRequest;
 use serde::Serialize;
+
+pub use volume::volume;
 
 /// What is to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,6 +48,19 @@ pub struct Wishes {
     pub replicas: Option<i64>,
     /// Annotations that only Podman and we understand.
     pub podman_only: bool,
+    /// The variables of files are ConfigMaps.
+    pub config_maps: bool,
+    /// Secrets are written, with their data.
+    pub secrets: bool,
+}
+
+/// Variables that a container has of a file (`--env-file`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvFile {
+    /// The file's own name.
+    pub name: String,
+    /// What it says.
+    pub variables: Vec<(String, String)>,
 }
 
 /// A container that is to be written.
@@ -55,6 +72,8 @@ pub struct Member<'a> {
     pub image: &'a str,
     /// What was asked for.
     pub request: &'a CreateRequest,
+    /// The files that its variables come from, in order.
+    pub env_files: &'a [EnvFile],
 }
 
 /// Containers that are to be one pod.
@@ -76,6 +95,9 @@ pub struct Group<'a> {
 pub trait Facts {
     /// What a path is: a type of `hostPath`.
     fn host_path_type(&self, path: &Path) -> &'static str;
+
+    /// The data of a secret, or why it cannot be had.
+    fn secret(&self, name: &str) -> Result<Vec<u8>, String>;
 }
 
 /// Something that is not written as it is.
@@ -108,6 +130,7 @@ struct Writing<'a> {
     spec: PodSpec,
     metadata: Metadata,
     claims: Vec<String>,
+    configs: Vec<Object>,
     remarks: Vec<Remark>,
 }
 
@@ -138,38 +161,6 @@ impl Writing<'_> {
     }
 }
 
-/// Writes a volume as a claim.
-#[must_use]
-pub fn volume(name: &str, annotations: Texts) -> Written {
-    let mut written = Written::default();
-    let nearest = NameRule::Subdomain.nearest(name);
-    if nearest != name {
-        written.remarks.push(Remark {
-            name: name.to_owned(),
-            option: "NAME".to_owned(),
-            outcome: "approximated",
-            reason: format!("it is called `{nearest}`: {}", NameRule::Subdomain.words()),
-        });
-    }
-    written.objects.push(Object::Claim(claim(&nearest, annotations)));
-    written
-}
-
-/// A claim of a size that Podman writes, too: a volume of ours has none.
-fn claim(name: &str, annotations: Texts) -> PersistentVolumeClaim {
-    let requests = Texts::from([("storage".to_owned(), "1Gi".to_owned())]);
-    PersistentVolumeClaim {
-        api_version: "v1".to_owned(),
-        kind: "PersistentVolumeClaim".to_owned(),
-        metadata: Metadata { name: name.to_owned(), annotations, ..Metadata::default() },
-        spec: ClaimSpec {
-            access_modes: vec!["ReadWriteOnce".to_owned()],
-            resources: Some(Resources { requests, ..Resources::default() }),
-            storage_class_name: None,
-        },
-    }
-}
-
 /// Writes containers as a pod, or as something that makes such pods; with the claims of their volumes, which a cluster must have.
 #[must_use]
 pub fn group(group: &Group<'_>, wishes: &Wishes, facts: &dyn Facts) -> Written {
@@ -179,6 +170,7 @@ pub fn group(group: &Group<'_>, wishes: &Wishes, facts: &dyn Facts) -> Written {
         spec: PodSpec::default(),
         metadata: Metadata::default(),
         claims: Vec::new(),
+        configs: Vec::new(),
         remarks: Vec::new(),
     };
     let name = writing.allowed(&group.name, NameRule::Label);
@@ -188,8 +180,8 @@ pub fn group(group: &Group<'_>, wishes: &Wishes, facts: &dyn Facts) -> Written {
     for member in &group.members {
         container::write(&mut writing, member, group);
     }
-    let mut objects: Vec<Object> =
-        writing.claims.iter().map(|it| Object::Claim(claim(it, Texts::new()))).collect();
+    let mut objects = std::mem::take(&mut writing.configs);
+    objects.extend(writing.claims.iter().map(|it| Object::Claim(volume::claim(it))));
     let selector = Texts::from([("app".to_owned(), name.clone())]);
     if wishes.service {
         let ports = service_ports(&mut writing);

@@ -8,7 +8,7 @@ use pontoon_kube::objects::{
 use pontoon_kube::quantity;
 use pontoon_lifecycle::request::{MountRequest, MountSource, SecretPlace};
 
-use super::{Member, Writing};
+use super::{Member, Writing, config};
 use crate::run_options::parse_size;
 
 /// What `--read-only` leaves writable, unless `--read-only-tmpfs=false` is said.
@@ -53,22 +53,23 @@ pub(super) fn write(writing: &mut Writing<'_>, member: &Member<'_>, container: &
         writing.approximated(member.name, &format!("--device {path}"), text);
     }
     for secret in &request.secrets {
-        let SecretPlace::Mount { target, mode, .. } = &secret.place else { continue };
+        let SecretPlace::Mount { target, mode, uid, gid } = &secret.place else { continue };
         let target = if target.starts_with('/') { target.clone() } else { format!("/run/secrets/{target}") };
-        let key = secret.name.clone();
-        let name = NameRule::Subdomain.nearest(&secret.name);
+        let (name, key) = config::secret(writing, member.name, &secret.name);
+        if (*uid, *gid) != (0, 0) {
+            let option = format!("--secret {}", secret.name);
+            writing.approximated(
+                member.name,
+                &option,
+                "its file is root's: `fsGroup` of a pod gives it to a group",
+            );
+        }
         let item = KeyToPath { key: key.clone(), mode: i32::try_from(*mode).ok(), path: key.clone() };
-        let source = SecretSource { items: vec![item], secret_name: name.clone(), ..SecretSource::default() };
+        let source = SecretSource { items: vec![item], secret_name: name, ..SecretSource::default() };
         let volume = Volume { name: name_of(member, &target), secret: Some(source), ..Volume::default() };
-        let mount = VolumeMount {
-            mount_path: target,
-            sub_path: key.clone(),
-            read_only: true,
-            ..VolumeMount::default()
-        };
+        let mount =
+            VolumeMount { mount_path: target, sub_path: key, read_only: true, ..VolumeMount::default() };
         add(writing, container, volume, mount);
-        let text = format!("the cluster must have a Secret `{name}` with the key `{key}`");
-        writing.approximated(member.name, &format!("--secret {key}"), text);
     }
     if !request.volumes_from.is_empty() {
         writing.lost(member.name, "--volumes-from", "name the volumes with --volume");

@@ -13,6 +13,13 @@ impl Facts for Nothing {
     fn host_path_type(&self, _: &Path) -> &'static str {
         "Directory"
     }
+
+    fn secret(&self, name: &str) -> Result<Vec<u8>, String> {
+        match name {
+            "pw" => Ok(b"p\xff".to_vec()),
+            _ => Err("it is not there".to_owned()),
+        }
+    }
 }
 
 /// The request of a command line.
@@ -24,7 +31,7 @@ fn request(line: &[&str]) -> CreateRequest {
 }
 
 fn written(request: &CreateRequest, wishes: &Wishes) -> Written {
-    let members = vec![Member { name: "web", image: "example.com/i:1", request }];
+    let members = vec![Member { name: "web", image: "example.com/i:1", request, env_files: &[] }];
     let all =
         Group { name: "web-pod".to_owned(), labels: &[], infra: None, shares_processes: false, members };
     group(&all, wishes, &Nothing)
@@ -113,10 +120,87 @@ fn what_cannot_be_said_is_remarked_upon() {
 }
 
 #[test]
+fn files_of_variables_are_config_maps() {
+    let file = |name: &str, variables: &[(&str, &str)]| EnvFile {
+        name: name.to_owned(),
+        variables: variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+    };
+    let files = [
+        file("a.env", &[("A", "1"), ("B", "$(x)"), ("C", "old")]),
+        file("b.env", &[("A", "2"), ("D", "changed since"), ("not a key", "x")]),
+    ];
+    let line = [
+        "-e",
+        "A=1",
+        "-e",
+        "B=$(x)",
+        "-e",
+        "C=old",
+        "-e",
+        "A=2",
+        "-e",
+        "D=d",
+        "-e",
+        "not a key=x",
+        "-e",
+        "C=own",
+    ];
+    let asked = request(&line);
+    let members = vec![Member { name: "web", image: "i", request: &asked, env_files: &files }];
+    let all = Group { name: "p".to_owned(), labels: &[], infra: None, shares_processes: false, members };
+    let wishes = Wishes { config_maps: true, ..Wishes::default() };
+    let written = group(&all, &wishes, &Nothing);
+    let data = |object: &Object| match object {
+        Object::ConfigMap(map) => (map.metadata.name.clone(), map.data.clone()),
+        other => panic!("{other:?}"),
+    };
+    let (first, second) = (data(&written.objects[0]), data(&written.objects[1]));
+    assert_eq!(first, ("web-a-env".to_owned(), Texts::from([("B".to_owned(), "$(x)".to_owned())])));
+    assert_eq!(second, ("web-b-env".to_owned(), Texts::from([("A".to_owned(), "2".to_owned())])));
+    let Object::Pod(pod) = &written.objects[2] else { panic!() };
+    let container = &pod.spec.containers[0];
+    let own: Vec<_> =
+        container.env.iter().map(|it| (it.name.as_str(), it.value.as_deref().unwrap())).collect();
+    assert_eq!(own, [("D", "d"), ("not a key", "x"), ("C", "own")]);
+    let from: Vec<_> =
+        container.env_from.iter().map(|it| it.config_map_ref.as_ref().unwrap().name.as_str()).collect();
+    assert_eq!(from, ["web-a-env", "web-b-env"]);
+
+    // Played again, the container has what it had.
+    let text = yaml::write(&written.objects).unwrap();
+    let contents = document::contents("f.yaml", &text).unwrap();
+    let play = play::decide(&contents.documents, &[], &play::Options::default(), &|_| None).unwrap();
+    let mut env: Vec<&str> =
+        play.pods[0].containers[0].words.iter().filter_map(|it| it.strip_prefix("--env=")).collect();
+    env.sort_unstable();
+    assert_eq!(env, ["A=2", "B=$(x)", "C=own", "D=d", "not a key=x"]);
+    // Unasked there is nothing of it.
+    assert_eq!(group(&all, &Wishes::default(), &Nothing).objects.len(), 1);
+}
+
+#[test]
+fn secrets_are_written_if_they_are_asked_for() {
+    let place = |name: &str| SecretPlace::Env { name: name.to_owned() };
+    let file = SecretPlace::Mount { target: "f".to_owned(), uid: 0, gid: 0, mode: 0o400 };
+    let secret = |name: &str, place| SecretUse { name: name.to_owned(), place };
+    let secrets = vec![secret("pw", place("PW")), secret("pw", file), secret("gone", place("GONE"))];
+    let asked = CreateRequest { secrets, ..request(&[]) };
+    let wishes = Wishes { secrets: true, ..Wishes::default() };
+    let result = written(&asked, &wishes);
+    let Object::Secret(secret) = &result.objects[0] else { panic!() };
+    assert_eq!((secret.metadata.name.as_str(), secret.data["pw"].as_str()), ("pw", "cP8="));
+    assert_eq!(result.objects.iter().filter(|it| it.kind() == "Secret").count(), 1);
+    let told: Vec<_> = result.remarks.iter().map(|it| (it.option.as_str(), it.reason.as_str())).collect();
+    let expected = "the cluster must have a Secret `gone` with the key `gone`, whose value cannot be had here: it is not there";
+    assert_eq!(told, [("--secret gone", expected)]);
+    assert!(written(&asked, &Wishes::default()).objects.iter().all(|it| it.kind() != "Secret"));
+}
+
+#[test]
 fn workloads_and_services() {
     let request = request(&["-p", "30080:80", "-p", "81:81/udp", "--restart", "no"]);
     for (kind, policy) in [(Kind::Deployment, "Always"), (Kind::DaemonSet, "Always"), (Kind::Job, "Never")] {
-        let wishes = Wishes { kind, service: true, replicas: None, podman_only: false };
+        let wishes = Wishes { kind, service: true, ..Wishes::default() };
         let written = written(&request, &wishes);
         let text = yaml::write(&written.objects).unwrap();
         assert!(text.contains(&format!("restartPolicy: {policy}\n")), "{text}");
@@ -203,10 +287,10 @@ proptest::proptest! {
             mounts: vec![MountRequest { source: MountSource::Bind(texts[1].clone().into()), target: texts[2].clone(), options: Vec::new() }],
             ..CreateRequest::default()
         };
-        let members = vec![Member { name: &texts[3], image: &texts[4], request: &asked }];
+        let members = vec![Member { name: &texts[3], image: &texts[4], request: &asked, env_files: &[] }];
         let all = Group { name: texts[0].clone(), labels: &[], infra: None, shares_processes: false, members };
         for kind in [Kind::Pod, Kind::Deployment] {
-            let wishes = Wishes { kind, service: true, replicas: Some(2), podman_only: true };
+            let wishes = Wishes { kind, service: true, replicas: Some(2), podman_only: true, ..Wishes::default() };
             let written = group(&all, &wishes, &Nothing);
             let text = yaml::write(&written.objects).unwrap();
             let read = document::contents("f.yaml", &text).unwrap();
