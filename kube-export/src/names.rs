@@ -94,6 +94,14 @@ pub fn is_data_key(key: &str) -> bool {
     !key.is_empty() && key.len() <= 253 && key != "." && key != ".." && key.bytes().all(is_char)
 }
 
+/// Whether an image's name may stand for another image tomorrow: one without a tag, or with `latest`. A cluster that is told
+/// nothing else pulls such a one each time.
+#[must_use]
+pub fn moves(image: &str) -> bool {
+    let last = image.rsplit('/').next().unwrap_or_default();
+    !image.contains('@') && (!last.contains(':') || last.ends_with(":latest"))
+}
+
 fn is_word(text: &str) -> bool {
     let bytes = text.as_bytes();
     let is_end = |it: Option<&u8>| it.is_some_and(u8::is_ascii_alphanumeric);
@@ -126,6 +134,19 @@ mod tests {
             for rule in [NameRule::Label, NameRule::Subdomain] {
                 assert!(rule.allows(&rule.nearest(name)), "{name}");
             }
+        }
+    }
+
+    #[test]
+    fn images_that_move() {
+        for (image, expected) in [
+            ("i", true),
+            ("h:5000/i", true),
+            ("i:latest", true),
+            ("i:1", false),
+            ("i:latest@sha256:0", false),
+        ] {
+            assert_eq!(moves(image), expected, "{image}");
         }
     }
 

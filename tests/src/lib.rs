@@ -12,6 +12,7 @@ pub mod face;
 pub mod forge;
 pub mod host;
 pub mod image;
+pub mod kubernetes;
 pub mod machine;
 pub mod network;
 pub mod output;

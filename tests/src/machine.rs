@@ -47,6 +47,15 @@ pub fn require_programs(programs: &[(&str, &str)]) {
         .filter(|(program, _)| find_program(program).is_none())
         .map(|(_, package)| *package)
         .collect();
+    install(&missing);
+}
+
+/// Installs a Debian package that is more than a program.
+pub fn require_package(package: &str) {
+    install(&[package]);
+}
+
+fn install(missing: &[&str]) {
     if missing.is_empty() {
         return;
     }
@@ -66,7 +75,7 @@ pub fn require_programs(programs: &[(&str, &str)]) {
         status.success()
     };
     let mut words = vec!["install", "--yes", "--no-install-recommends"];
-    words.extend(&missing);
+    words.extend(missing);
     // Lists may be stale or absent; fetching them is only needed then.
     if !apt(&words) {
         assert!(apt(&["update"]), "apt-get update failed");

@@ -2,6 +2,7 @@
 
 use super::pod::Around;
 use super::{ContainerWanted, Deciding, Spot, env, mounts, probes};
+use crate::names::moves;
 use crate::objects::{Container, PodSecurityContext, SeLinuxOptions, SeccompProfile, SecurityContext};
 use crate::quantity;
 
@@ -108,11 +109,8 @@ fn pull_policy(deciding: &mut Deciding<'_>, spot: &Spot<'_>, container: &Contain
         "ifnotpresent" | "missing" => "missing",
         "never" => "never",
         "newer" => "newer",
-        "" => {
-            let last = container.image.rsplit('/').next().unwrap_or_default();
-            let moves = !container.image.contains('@') && (!last.contains(':') || last.ends_with(":latest"));
-            if moves { "newer" } else { "missing" }
-        }
+        "" if moves(&container.image) => "newer",
+        "" => "missing",
         _ => {
             let text = format!("`{said}` is none of Always, IfNotPresent, Never");
             deciding.fault(&spot.field("imagePullPolicy"), text, None);

@@ -26,6 +26,9 @@ pub const OF_POD: &str = "io.pontoon.kube.pod";
 /// The label of a pod that tells what it was made of.
 pub const DIGEST: &str = "io.pontoon.kube.digest";
 
+/// The label of a volume that was made for a pod: as it was said there, in JSON.
+pub const SAID: &str = "io.pontoon.kube.volume";
+
 /// What is said beside the files (podman-kube-play(1)).
 #[derive(Debug, Clone, Default)]
 pub struct Options {

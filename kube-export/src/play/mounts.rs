@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::config::Data;
 use super::pod::Around;
-use super::{Deciding, HostPath, HostPathKind, OF_POD, OwnVolume, PodWanted, Spot, VolumeWanted};
+use super::{Deciding, HostPath, HostPathKind, OF_POD, OwnVolume, PodWanted, SAID, Spot, VolumeWanted};
 use crate::names::{NameRule, is_data_key};
 use crate::objects::{Container, KeyToPath, PersistentVolumeClaim, PodSpec, Volume, VolumeMount};
 use crate::quantity;
@@ -121,7 +121,7 @@ fn source(
         if size.flatten().is_some() {
             deciding.note(&spot.field("sizeLimit"), "a directory on disk has no limit of its own");
         }
-        wanted.volumes.push(own_volume(&own, pod, Vec::new()));
+        wanted.volumes.push(own_volume(&own, pod, volume, Vec::new()));
         return Some(Source::Volume(own, true));
     }
     let (data, items, mode, is_optional, what, name) = if let Some(map) = &volume.config_map {
@@ -144,14 +144,16 @@ fn source(
         return None;
     };
     let files = files(deciding, &spot, data, items, mode.unwrap_or(MODE), is_optional);
-    wanted.volumes.push(own_volume(&own, pod, files));
+    wanted.volumes.push(own_volume(&own, pod, volume, files));
     // What was written into it would be followed the next time.
     Some(Source::Volume(own, false))
 }
 
-fn own_volume(name: &str, pod: &str, files: Vec<(String, Vec<u8>, u32)>) -> OwnVolume {
+fn own_volume(name: &str, pod: &str, volume: &Volume, files: Vec<(String, Vec<u8>, u32)>) -> OwnVolume {
     let mut words = ["volume", "create"].map(str::to_owned).to_vec();
     words.push(format!("--label={OF_POD}={pod}"));
+    let said = serde_json::to_string(volume).unwrap_or_default();
+    words.push(format!("--label={SAID}={said}"));
     words.push("--".to_owned());
     words.push(name.to_owned());
     OwnVolume { name: name.to_owned(), words, files }

@@ -2,6 +2,7 @@
 //!
 //! A benchmark tells; it never fails for being slow.
 
+mod kube;
 mod life;
 mod networks;
 mod pods;
@@ -32,7 +33,7 @@ const B: &str = crate::shared::B;
 /// What can be measured by itself, by its name.
 type Part = (&'static str, fn(&mut Bench));
 
-const PARTS: [Part; 10] = [
+const PARTS: [Part; 11] = [
     ("commands", Bench::commands),
     ("crun", Bench::bare_crun),
     ("generator", Bench::generator),
@@ -40,6 +41,7 @@ const PARTS: [Part; 10] = [
     ("life", Bench::life),
     ("many", Bench::many),
     ("pods", Bench::pods),
+    ("kube", Bench::kube),
     ("networks", Bench::networks),
     ("units", Bench::units),
     ("pull", Bench::pull),

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use pontoon_cli::generate::kube::{EnvFile, Facts, Member, Remark};
 use pontoon_cli::generate::line::Line;
 use pontoon_cli::run_options;
+use pontoon_kube::objects::Volume;
+use pontoon_kube::play::SAID;
 use pontoon_lifecycle::list;
 use pontoon_lifecycle::pod::{self as pods, PodSummary, Shared};
 use pontoon_lifecycle::record::{ContainerRecord, VolumeRecord};
@@ -62,6 +64,12 @@ impl Facts for Disk<'_> {
             it if it.is_block_device() => "BlockDevice",
             _ => "",
         }
+    }
+
+    fn volume_said(&self, name: &str) -> Option<Volume> {
+        let record: VolumeRecord = self.store.find_volume(name).ok()?.read_entry().ok()?.record().ok()?;
+        let said = record.labels.iter().find(|(key, _)| key == SAID)?;
+        serde_json::from_str(&said.1).ok()
     }
 
     fn secret(&self, name: &str) -> Result<Vec<u8>, String> {

@@ -2,19 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use pontoon_kube::names::NameRule;
+use pontoon_kube::names::{NameRule, moves};
 use pontoon_kube::objects::{
     Capabilities, Container, ContainerPort, EnvSource, EnvVar, ExecAction, KeySelector, PodSecurityContext,
     Probe, Resources, SeLinuxOptions, SeccompProfile, SecurityContext,
 };
 use pontoon_kube::quantity;
 use pontoon_lifecycle::health::HealthRequest;
-use pontoon_lifecycle::request::{
-    CgroupMode, CreateRequest, HostsFile, OnFailure, PullPolicy, SeccompRequest, SecretPlace, SystemdMode,
-};
+use pontoon_lifecycle::request::{CreateRequest, OnFailure, PullPolicy, SeccompRequest, SecretPlace};
 use pontoon_network::Protocol;
 
-use super::{Group, Member, Writing, config, mounts, pod};
+use super::{Group, Member, Writing, config, mounts, pod, unsaid};
 
 /// The kernel's period of processor time, in microseconds.
 const PERIOD: u64 = 100_000;
@@ -65,7 +63,7 @@ pub(super) fn write(writing: &mut Writing<'_>, member: &Member<'_>, group: &Grou
             writing.metadata.annotations.insert(key.clone(), value.clone());
         }
     }
-    lost(writing, member, &container);
+    unsaid::write(writing, member, &container);
     match request.init_container {
         Some(_) => writing.spec.init_containers.push(container),
         None => writing.spec.containers.push(container),
@@ -104,15 +102,15 @@ fn escaped(text: &str) -> String {
 
 fn policy(writing: &mut Writing<'_>, member: &Member<'_>, container: &mut Container) {
     let policy = match member.request.pull {
+        // What a cluster does that is told nothing depends on the tag.
+        PullPolicy::Missing if moves(member.image) => "IfNotPresent",
         PullPolicy::Missing => "",
         PullPolicy::Always => "Always",
         PullPolicy::Never => "Never",
+        PullPolicy::Newer if moves(member.image) => "",
         PullPolicy::Newer => {
-            writing.approximated(
-                member.name,
-                "--pull newer",
-                "a cluster that cannot reach the registry fails",
-            );
+            let reason = "a cluster that cannot reach the registry fails";
+            writing.approximated(member.name, "--pull newer", reason);
             "Always"
         }
     };
@@ -367,73 +365,5 @@ fn ports(
                 protocol: protocol.to_owned(),
             });
         }
-    }
-}
-
-/// What a cluster has no words for. What only says how this machine looks after the container (its log, its files of ids) is
-/// each machine's own business.
-fn lost(writing: &mut Writing<'_>, member: &Member<'_>, container: &Container) {
-    let request = member.request;
-    let podman_only = writing.wishes.podman_only;
-    let mut setting = |key: &str, value: String| {
-        writing.metadata.annotations.insert(format!("io.podman.annotations.{key}/{}", container.name), value);
-    };
-    if podman_only && request.init {
-        setting("init", "TRUE".to_owned());
-    }
-    if podman_only && !request.ulimits.is_empty() {
-        let limit = |value: Option<u64>| value.map_or("-1".to_owned(), |it| it.to_string());
-        let all = request
-            .ulimits
-            .iter()
-            .map(|(name, soft, hard)| format!("{name}={}:{}", limit(*soft), limit(*hard)));
-        setting("ulimit", all.collect::<Vec<_>>().join(","));
-    }
-    let nothing = "a cluster has no such setting";
-    let rows = [
-        (
-            "--init",
-            request.init && !podman_only,
-            "the image must bring a program that reaps, or share the pod's processes",
-        ),
-        (
-            "--ulimit",
-            !request.ulimits.is_empty() && !podman_only,
-            "limits of processes are those of the machine",
-        ),
-        (
-            "--security-opt apparmor",
-            request.apparmor.is_some(),
-            "say it to the cluster with `appArmorProfile`",
-        ),
-        ("--timeout", request.timeout.is_some_and(|it| it > 0), "a Job has `activeDeadlineSeconds`"),
-        ("--umask", request.umask.is_some_and(|it| it != 0o022), nothing),
-        ("--oom-score-adj", request.oom_score_adj.is_some(), nothing),
-        ("--stop-signal", request.stop_signal.is_some(), "the image says it (STOPSIGNAL)"),
-        (
-            "--unsetenv",
-            !request.unset_env.is_empty() || request.unset_env_all,
-            "variables of the image cannot be taken away",
-        ),
-        ("--env-merge", !request.env_merge.is_empty(), "a value cannot be made of the image's"),
-        ("--device-cgroup-rule", !request.device_cgroup_rules.is_empty(), nothing),
-        (
-            "--gpus",
-            !request.cdi_devices.is_empty(),
-            "a cluster gives devices by plugins: say it in `resources.limits`",
-        ),
-        ("--systemd always", request.systemd == SystemdMode::Always, nothing),
-        ("--requires", !request.requires.is_empty(), "containers of a pod start together"),
-        ("--cgroups disabled", request.cgroups == CgroupMode::Disabled, nothing),
-        ("--personality", request.personality.is_some(), nothing),
-        ("--no-hosts", request.no_hosts, "a cluster writes /etc/hosts"),
-        (
-            "--hosts-file",
-            matches!(request.hosts_file, Some(HostsFile::Path(_) | HostsFile::None)),
-            "a cluster writes /etc/hosts",
-        ),
-    ];
-    for (option, _, reason) in rows.iter().filter(|it| it.1) {
-        writing.lost(member.name, option, *reason);
     }
 }

@@ -7,6 +7,7 @@ mod config;
 mod container;
 mod mounts;
 mod pod;
+mod unsaid;
 mod volume;
 
 use std::path::Path;
@@ -16,7 +17,7 @@ use pontoon_kube::names::NameRule;
 use pontoon_kube::objects::IntOrText;
 use pontoon_kube::objects::{
     DaemonSet, DaemonSetSpec, Deployment, DeploymentSpec, Job, JobSpec, LabelSelector, Metadata, Pod,
-    PodSpec, PodTemplate, Service, ServicePort, ServiceSpec, Texts,
+    PodSpec, PodTemplate, Service, ServicePort, ServiceSpec, Texts, Volume,
 };
 use pontoon_lifecycle::request::CreateRequest;
 use serde::Serialize;
@@ -95,6 +96,9 @@ pub struct Group<'a> {
 pub trait Facts {
     /// What a path is: a type of `hostPath`.
     fn host_path_type(&self, path: &Path) -> &'static str;
+
+    /// What a pod that was played said of a volume that was made for it.
+    fn volume_said(&self, name: &str) -> Option<Volume>;
 
     /// The data of a secret, or why it cannot be had.
     fn secret(&self, name: &str) -> Result<Vec<u8>, String>;

@@ -134,6 +134,12 @@ fn one(writing: &mut Writing<'_>, member: &Member<'_>, container: &mut Container
             }
         }
     }
+    if let MountSource::Volume(name) = &request.source
+        && let Some(volume) = writing.facts.volume_said(name)
+    {
+        of_pod(writing, member, &option(), volume, mount, container);
+        return;
+    }
     let volume = match &request.source {
         MountSource::Bind(path) => {
             if request.options.iter().any(|it| it == "O" || it == "U") {
@@ -178,4 +184,30 @@ fn one(writing: &mut Writing<'_>, member: &Member<'_>, container: &mut Container
         }
     };
     add(writing, container, volume, mount);
+}
+
+/// A volume that was made for the pod when it was played; it may be that of several containers.
+fn of_pod(
+    writing: &mut Writing<'_>,
+    member: &Member<'_>,
+    option: &str,
+    volume: Volume,
+    mut mount: VolumeMount,
+    container: &mut Container,
+) {
+    let needed = [
+        ("ConfigMap", volume.config_map.as_ref().map(|it| &it.name)),
+        ("Secret", volume.secret.as_ref().map(|it| &it.secret_name)),
+    ];
+    for (kind, name) in needed {
+        let Some(name) = name else { continue };
+        writing.approximated(member.name, option, format!("the cluster must have the {kind} `{name}`"));
+        // They cannot be changed anyhow.
+        mount.read_only = false;
+    }
+    mount.name.clone_from(&volume.name);
+    if !writing.spec.volumes.contains(&volume) {
+        writing.spec.volumes.push(volume);
+    }
+    container.volume_mounts.push(mount);
 }

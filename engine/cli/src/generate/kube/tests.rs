@@ -1,5 +1,6 @@
 //! What containers become, and that it comes back.
 
+use pontoon_kube::objects::EmptyDirSource;
 use pontoon_kube::{document, play, yaml};
 use pontoon_lifecycle::request::{MountRequest, MountSource, RestartPolicy, SecretPlace, SecretUse};
 
@@ -12,6 +13,11 @@ struct Nothing;
 impl Facts for Nothing {
     fn host_path_type(&self, _: &Path) -> &'static str {
         "Directory"
+    }
+
+    fn volume_said(&self, name: &str) -> Option<Volume> {
+        let source = Some(EmptyDirSource { size_limit: Some("1Gi".to_owned()), ..EmptyDirSource::default() });
+        (name == "own").then(|| Volume { name: "scratch".to_owned(), empty_dir: source, ..Volume::default() })
     }
 
     fn secret(&self, name: &str) -> Result<Vec<u8>, String> {
@@ -67,6 +73,10 @@ fn options_are_said_as_a_cluster_says_them() {
         (vec!["--security-opt", "no-new-privileges"], "allowPrivilegeEscalation: false\n"),
         (vec!["--read-only"], "    - mountPath: /tmp\n      name: web-tmp\n"),
         (vec!["-v", "data:/data"], "  - name: data-pvc\n    persistentVolumeClaim:\n      claimName: data\n"),
+        (
+            vec!["-v", "own:/a", "-v", "own:/b"],
+            "  volumes:\n  - emptyDir:\n      sizeLimit: 1Gi\n    name: scratch\n",
+        ),
         (
             vec!["-v", "/srv:/data:ro"],
             "    - mountPath: /data\n      name: web-srv-host\n      readOnly: true\n",
