@@ -66,7 +66,7 @@ MemoryMax=1G
             "  name: shop",
             "  hostname: shop-host",
             "    image: registry.example.com/one",
-            "    image: registry.example.com/two",
+            "  - image: registry.example.com/two",
             "      hostPort: 8081",
             "  name: web-pod",
             "    image: registry.example.com/team/web:1.2",
