@@ -116,7 +116,7 @@ MemoryMax=1G
 
     // Where it is looked for, and what cannot be written.
     host.alice(&format!("mkdir -p ~/.config/containers/systemd && cp {dir}/web.container ~/.config/containers/systemd/known.container")).ok();
-    host.alice("sed -i /EnvironmentFile/d ~/.config/containers/systemd/known.container; pontoon kube generate known.container").ok().says("  name: web-pod\n");
+    host.alice("sed -i '/EnvironmentFile/d;/data.volume/d' ~/.config/containers/systemd/known.container; pontoon kube generate known.container").ok().says("  name: web-pod\n");
     host.alice("rm ~/.config/containers/systemd/known.container").ok();
     write(host, &format!("{dir}/bad.container"), "[Container]\nExec=x\n");
     write(host, &format!("{dir}/net.network"), "[Network]\n");

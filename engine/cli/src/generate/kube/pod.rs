@@ -92,7 +92,7 @@ pub(super) fn label(writing: &mut Writing<'_>, name: &str, key: &str, value: &st
 
 fn namespaces(writing: &mut Writing<'_>, name: &str, request: &CreateRequest, several: bool) {
     // A pod is called as it is, there as here.
-    if let Some(hostname) = request.hostname.as_ref().filter(|it| *it != name) {
+    if let Some(hostname) = request.hostname.as_ref().filter(|it| **it != writing.metadata.name) {
         let nearest = NameRule::Label.nearest(hostname);
         if nearest != *hostname {
             writing.approximated(

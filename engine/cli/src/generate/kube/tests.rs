@@ -93,6 +93,7 @@ fn options_are_said_as_a_cluster_says_them() {
         (vec!["--dns", "9.9.9.9"], "  dnsPolicy: None\n"),
         (vec!["--restart", "always"], "  restartPolicy: Always\n"),
         (vec![], "  restartPolicy: Never\n"),
+        (vec!["--hostname", "web"], "  hostname: web\n"),
         (vec!["--network", "host"], "  hostNetwork: true\n"),
         (
             vec!["--label", "io.containers.autoupdate=registry"],
