@@ -301,3 +301,131 @@ fn workloads_services_and_reports() {
     assert_valid(&all);
     host.alice("pontoon rm -f wl wl-odd; pontoon volume rm -f wldata").ok();
 }
+
+#[test]
+fn what_was_played_is_written_as_it_was() {
+    let host = host_with_busybox();
+    // As the writer would write it: sorted, volumes before what is in memory, and without what goes without saying.
+    let pod = format!(
+        "---
+apiVersion: v1
+kind: Pod
+metadata:
+  annotations:
+    example.com/note: of all containers
+  labels:
+    app: crew
+    tier: back
+  name: crew
+spec:
+  containers:
+  - args:
+    - sleep
+    - \"1000\"
+    image: {B}:latest
+    livenessProbe:
+      exec:
+        command:
+        - test
+        - -e
+        - /
+      failureThreshold: 4
+      initialDelaySeconds: 2
+      periodSeconds: 20
+      timeoutSeconds: 3
+    name: first
+    ports:
+    - containerPort: 80
+      hostPort: 8092
+    resources:
+      limits:
+        cpu: 250m
+        memory: 64Mi
+    securityContext:
+      allowPrivilegeEscalation: false
+      capabilities:
+        add:
+        - NET_RAW
+        drop:
+        - CHOWN
+      readOnlyRootFilesystem: true
+      runAsGroup: 6
+      runAsUser: 5
+      seccompProfile:
+        type: RuntimeDefault
+    volumeMounts:
+    - mountPath: /scratch
+      name: scratch
+    - mountPath: /settings
+      name: settings
+    - mountPath: /memory
+      name: first-memory
+  - command:
+    - sleep
+    - \"1000\"
+    env:
+    - name: A
+      value: $$(b)
+    image: {B}:latest
+    imagePullPolicy: IfNotPresent
+    name: second
+    securityContext:
+      seccompProfile:
+        type: Unconfined
+    stdin: true
+    tty: true
+    volumeMounts:
+    - mountPath: /scratch
+      name: scratch
+      readOnly: true
+    workingDir: /scratch
+  hostAliases:
+  - hostnames:
+    - other
+    - another
+    ip: \"192.0.2.1\"
+  hostname: crew-host
+  initContainers:
+  - args:
+    - \"true\"
+    image: {B}:latest
+    name: prepare
+    securityContext:
+      seccompProfile:
+        type: RuntimeDefault
+    volumeMounts:
+    - mountPath: /scratch
+      name: scratch
+  restartPolicy: OnFailure
+  securityContext:
+    supplementalGroups:
+    - 7
+  shareProcessNamespace: true
+  terminationGracePeriodSeconds: 3
+  volumes:
+  - emptyDir: {{}}
+    name: scratch
+  - configMap:
+      items:
+      - key: word
+        path: w
+      name: crew-settings
+    name: settings
+  - emptyDir:
+      medium: Memory
+      sizeLimit: 1Mi
+    name: first-memory
+"
+    );
+    let map =
+        "---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: crew-settings\ndata:\n  word: spoken\n";
+    write(host, "/home/alice/crew.yaml", &format!("{map}{pod}"));
+    let _played = Played(host, "/home/alice/crew.yaml".to_owned());
+    host.alice("pontoon kube play --start=false --network pasta /home/alice/crew.yaml").ok();
+    let told = host.alice("pontoon kube generate crew").ok();
+    let (_, again) = told.stdout.split_once("#\n").unwrap();
+    let again = again.split_once('\n').unwrap().1;
+    assert_eq!(again, pod);
+    assert!(told.stderr.contains("the cluster must have the ConfigMap `crew-settings`"), "{}", told.stderr);
+    assert_valid(&format!("{map}{pod}"));
+}
