@@ -112,6 +112,17 @@ MemoryMax=1G
     );
     assert!(!told.stderr.contains("--secret pw"), "{}", told.stderr);
     assert_valid(text.trim_start_matches("600\n"));
+    // A short name is warned of, but not among what a program reads.
+    write(
+        host,
+        &format!("{dir}/short.container"),
+        "[Container]\nImage=web:1\nSecret=pw,type=env,target=PW\n",
+    );
+    let told = host.alice(&format!("pontoon kube generate --secrets {dir}/short.container")).ok();
+    assert!(told.stderr.contains("does not say which registry"), "{}", told.stderr);
+    let told =
+        host.alice(&format!("pontoon kube generate --secrets --report json {dir}/short.container")).ok();
+    assert_eq!(told.stderr.trim(), "[]");
     host.alice("pontoon secret rm pw").ok();
 
     // Where it is looked for, and what cannot be written.

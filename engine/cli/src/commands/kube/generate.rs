@@ -45,9 +45,13 @@ pub fn generate(context: &Context, args: &KubeGenerateArgs) -> Result<ExitStatus
         secrets: args.secrets,
     };
     let store = context.store()?;
-    let written = written(context, &store, &args.names, &wishes)?;
+    // What programs read is not mixed with what people do.
+    let is_for_people = args.report == ReportFormat::Text;
+    let written = written(context, &store, &args.names, &wishes, is_for_people)?;
     report(&written.remarks, args)?;
-    tell_of_secrets(&written);
+    if is_for_people {
+        tell_of_secrets(&written);
+    }
     let text = yaml::write(&written.objects).map_err(|err| Failure::new(err, None))?;
     let version = env!("CARGO_PKG_VERSION");
     let text = format!("{HEADER}# Created with {}-{version}\n---\n{text}", context.name());
@@ -71,7 +75,7 @@ pub fn generate(context: &Context, args: &KubeGenerateArgs) -> Result<ExitStatus
 /// The objects of containers, pods, volumes and unit files; what is not written as it is, is told.
 pub(super) fn objects(context: &Context, names: &[String], wishes: &Wishes) -> Result<Vec<Object>, Failure> {
     let store = context.store()?;
-    let written = written(context, &store, names, wishes)?;
+    let written = written(context, &store, names, wishes, true)?;
     tell(&written.remarks);
     tell_of_secrets(&written);
     Ok(written.objects)

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use pontoon_cli::generate::kube::{EnvFile, Facts, Member, Remark};
+use pontoon_cli::generate::kube::{EnvFile, Facts, Member, Remark, Wishes};
 use pontoon_cli::generate::line::Line;
 use pontoon_cli::run_options;
 use pontoon_kube::objects::Volume;
@@ -82,6 +82,8 @@ pub(super) struct Finder<'a> {
     pub(super) context: &'a Context,
     pub(super) store: &'a Store,
     pub(super) reads_env_files: bool,
+    /// What is wrong with unit files is told for people.
+    pub(super) tells: bool,
     /// Kernel settings that containers have without being asked.
     usual_sysctls: Vec<(String, String)>,
 }
@@ -96,7 +98,7 @@ impl<'a> Finder<'a> {
         let usual = conf.default_sysctls().iter().filter_map(|it| it.split_once('='));
         let trimmed = |(name, value): (&str, &str)| (name.trim().to_owned(), value.trim().to_owned());
         let usual_sysctls = usual.map(trimmed).collect();
-        Ok(Self { context, store, reads_env_files, usual_sysctls })
+        Ok(Self { context, store, reads_env_files: wishes.config_maps, tells, usual_sysctls })
     }
 
     /// What a name stands for; that of a unit file comes last, as a container may be called so.

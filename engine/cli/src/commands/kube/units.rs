@@ -7,6 +7,7 @@ use std::fs;
 use pontoon_cli::args::{self, PodCreateArgs, RunArgs, VolumeCreateArgs};
 use pontoon_cli::generate::kube::Remark;
 use pontoon_cli::generate::service::{Command, Service};
+use pontoon_cli::output;
 use pontoon_cli::run_options::{self, parse_label};
 use pontoon_lifecycle::pod::Shared;
 use pontoon_lifecycle::record::VolumeRecord;
@@ -41,6 +42,9 @@ pub(super) fn find(finder: &Finder<'_>, name: &str) -> Result<Option<Subject>, F
         return Ok(None);
     }
     let Some(unit) = converted(name)? else { return Ok(None) };
+    if finder.tells {
+        output::err(&unit.told);
+    }
     let reading = Reading { finder, unit: &unit };
     if unit.service.name.contains("@.") {
         let hint = format!("name an instance of it, as `{}`", unit.name.replacen("@.", "@one.", 1));

@@ -22,6 +22,8 @@ pub struct Converted {
     pub services: Vec<Service>,
     /// The files they were made of.
     pub sources: Vec<Source>,
+    /// What is to be said of the file, for people.
+    pub told: String,
     /// Whether the services are a user's.
     pub is_user: bool,
 }
@@ -41,14 +43,15 @@ pub fn converted(word: &str) -> Result<Option<Converted>, Failure> {
     let conversion = pontoon_units::convert(&group.sources, &ground.settings());
     let asked = |fault: &&pontoon_units::Diagnostic| group.is_asked(&fault.place.file);
     let found: Vec<_> = conversion.faults().filter(asked).cloned().collect();
-    output::err(&faults::text(&found, &Texts::of(&group.sources)));
+    let told = faults::text(&found, &Texts::of(&group.sources));
     let service = conversion.services.iter().find(|it| group.is_asked(&it.source) && !it.stub).cloned();
     let name = |source: &str| source.rsplit('/').next().unwrap_or_default().to_owned();
     let (Some(service), Some(kind)) = (service, UnitKind::of_file_name(word)) else {
+        output::err(&told);
         let hint = "`pontoon quadlet check` tells what is wrong with it".to_owned();
         return Err(Failure::new(format!("`{word}` becomes no service"), Some(hint)));
     };
     let name = name(&service.source);
     let (services, is_user) = (conversion.services, ground.is_user());
-    Ok(Some(Converted { name, kind, service, services, sources: group.sources, is_user }))
+    Ok(Some(Converted { name, kind, service, services, sources: group.sources, told, is_user }))
 }
