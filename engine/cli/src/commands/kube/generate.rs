@@ -81,8 +81,14 @@ pub(super) fn objects(context: &Context, names: &[String], wishes: &Wishes) -> R
     Ok(written.objects)
 }
 
-fn written(context: &Context, store: &Store, names: &[String], wishes: &Wishes) -> Result<Written, Failure> {
-    let finder = Finder::new(context, store, wishes.config_maps)?;
+fn written(
+    context: &Context,
+    store: &Store,
+    names: &[String],
+    wishes: &Wishes,
+    tells: bool,
+) -> Result<Written, Failure> {
+    let finder = Finder::new(context, store, wishes, tells)?;
     let subjects = names.iter().map(|it| finder.find(it)).collect::<Result<Vec<_>, _>>()?;
     Ok(write(&subjects, wishes, &Disk { store }))
 }

@@ -92,7 +92,8 @@ impl<'a> Finder<'a> {
     pub(super) fn new(
         context: &'a Context,
         store: &'a Store,
-        reads_env_files: bool,
+        wishes: &Wishes,
+        tells: bool,
     ) -> Result<Self, Failure> {
         let conf = context.containers_conf()?;
         let usual = conf.default_sysctls().iter().filter_map(|it| it.split_once('='));
