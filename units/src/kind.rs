@@ -1,4 +1,4 @@
-//! The eight types of unit file.
+//! The nine types of unit file.
 //!
 //! Knows their names and how the original ranks them, nothing of their keys.
 
@@ -21,11 +21,13 @@ pub enum UnitKind {
     Build,
     /// An OCI artifact to pull, `.artifact`.
     Artifact,
+    /// A secret to make and renew, `.secret`; Podman has none.
+    Secret,
 }
 
 impl UnitKind {
     /// All types.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Container,
         Self::Pod,
         Self::Kube,
@@ -34,6 +36,7 @@ impl UnitKind {
         Self::Image,
         Self::Build,
         Self::Artifact,
+        Self::Secret,
     ];
 
     /// The file name extension, without its dot.
@@ -47,6 +50,7 @@ impl UnitKind {
             Self::Image => "image",
             Self::Build => "build",
             Self::Artifact => "artifact",
+            Self::Secret => "secret",
         }
     }
 
@@ -61,6 +65,7 @@ impl UnitKind {
             Self::Image => "Image",
             Self::Build => "Build",
             Self::Artifact => "Artifact",
+            Self::Secret => "Secret",
         }
     }
 
@@ -74,6 +79,7 @@ impl UnitKind {
             Self::Image => "-image",
             Self::Build => "-build",
             Self::Artifact => "-artifact",
+            Self::Secret => "-secret",
         }
     }
 
@@ -81,7 +87,7 @@ impl UnitKind {
     pub fn rank(self) -> u8 {
         match self {
             Self::Image | Self::Artifact => 1,
-            Self::Volume | Self::Network => 2,
+            Self::Volume | Self::Network | Self::Secret => 2,
             Self::Build => 3,
             Self::Container | Self::Kube => 4,
             Self::Pod => 5,

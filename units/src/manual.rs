@@ -16,6 +16,11 @@ fn purpose(kind: UnitKind) -> &'static str {
         UnitKind::Image => "An image; its service pulls it. There must be an Image=.",
         UnitKind::Build => "An image; its service builds it. There must be an ImageTag=.",
         UnitKind::Artifact => "An OCI artifact; its service pulls it. There must be an Artifact=.",
+        UnitKind::Secret => {
+            "A secret; its service makes it, each time that a container with Secret=NAME.secret starts, and if Renew= says so from \
+             time to time. Where the data has changed, running services whose containers have the old one are restarted. If it \
+             cannot be had, the secret stays as it is. There must be one of File=, Credential= and Command=. Podman has no such files."
+        }
     }
 }
 
@@ -26,7 +31,7 @@ pontoon-quadlet \- containers, pods, volumes and networks as systemd units
 .SH SYNOPSIS
 .nf
 NAME.container, NAME.pod, NAME.kube, NAME.volume,
-NAME.network, NAME.image, NAME.build, NAME.artifact
+NAME.network, NAME.image, NAME.build, NAME.artifact, NAME.secret
 .fi
 .SH DESCRIPTION
 At boot, and at every \fBsystemctl daemon\-reload\fR, a generator turns each file into a service. The file is an ordinary unit

@@ -44,7 +44,7 @@ fn headers(text: &str) -> Vec<&str> {
 }
 
 /// The least that a file of each type must say.
-const SMALLEST: [(UnitKind, &str); 8] = [
+const SMALLEST: [(UnitKind, &str); 9] = [
     (UnitKind::Container, "Image=example.org/image\n"),
     (UnitKind::Pod, ""),
     (UnitKind::Kube, "Yaml=web.yaml\n"),
@@ -53,6 +53,7 @@ const SMALLEST: [(UnitKind, &str); 8] = [
     (UnitKind::Image, "Image=example.org/image\n"),
     (UnitKind::Build, "ImageTag=localhost/image\nSetWorkingDirectory=/context\n"),
     (UnitKind::Artifact, "Artifact=example.org/artifact\n"),
+    (UnitKind::Secret, "File=/etc/secret\n"),
 ];
 
 /// Sections, keys and values of a file, without their places.

@@ -37,6 +37,8 @@ pub enum Deed {
     Start,
     /// Stop them, and start them again.
     Restart,
+    /// Restart those that run. Nobody waits for it.
+    RestartLater,
     /// Forget how often they were started, and that they have failed.
     Forget,
 }

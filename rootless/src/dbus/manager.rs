@@ -269,6 +269,21 @@ pub fn change_units(bus: &Bus, units: &[&str], deed: UnitDeed) -> Result<Vec<Man
     ask(bus, &deed, all)?.map_err(|source| ManagerError::Call { deed, source })
 }
 
+/// Has those of the units that run restarted, at some time after this: whoever asks may be a service that they are ordered after.
+///
+/// # Errors
+/// [`ManagerError`], of the first that cannot be.
+pub fn queue_restarts(bus: &Bus, units: &[&str]) -> Result<(), ManagerError> {
+    let deed = "restart units";
+    let queue = async |link: &Link| {
+        for unit in units {
+            link.call(MANAGER, "TryRestartUnit", &(unit, "replace")).await?;
+        }
+        Ok(())
+    };
+    ask(bus, deed, queue)?.map_err(|source| ManagerError::Call { deed: deed.to_owned(), source })
+}
+
 /// The commands that a service runs to start, as the manager has them: specifiers expanded, variables not.
 ///
 /// # Errors

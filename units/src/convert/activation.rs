@@ -65,7 +65,7 @@ pub(super) fn convert(work: &mut Work<'_>, run: &mut CommandLine, start: Start) 
         let key = if listen.is_udp { "ListenDatagram" } else { "ListenStream" };
         draft.add("Socket", key, listen.outer);
     }
-    work.socket = Some(draft.to_text());
+    work.beside = Some(draft.to_text());
 }
 
 /// The `.socket` of a service.
@@ -126,7 +126,7 @@ fn read(text: &str) -> Result<Listen, &'static str> {
 }
 
 /// A time span, systemd.time(7), in whole seconds; nothing if it is none, or less than one.
-fn seconds(text: &str) -> Option<u32> {
+pub(super) fn seconds(text: &str) -> Option<u32> {
     let mut total: u64 = 0;
     let mut rest = text.trim();
     while !rest.is_empty() {

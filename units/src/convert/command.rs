@@ -18,6 +18,13 @@ impl CommandLine {
         Self(line)
     }
 
+    /// The same, run as root whatever the service's `User=` says (systemd.service(5), "COMMAND LINES").
+    pub(super) fn begin_as_root(program: &str) -> Self {
+        let mut line = Self::begin(program);
+        line.0.insert(0, '+');
+        line
+    }
+
     /// Adds a word.
     pub(super) fn push(&mut self, word: &str) {
         quote::push_word(&mut self.0, word);

@@ -7,7 +7,7 @@ use super::activation;
 use super::command::CommandLine;
 use super::service::Start;
 use super::work::Work;
-use super::{mount, references, userns};
+use super::{mount, references, secret, userns};
 use crate::vocabulary::Key;
 
 /// What the deprecated `VolatileTmp=` stands for.
@@ -83,6 +83,7 @@ fn own(work: &mut Work<'_>, key: &Key, run: &mut CommandLine, name: &str, start:
                 run.push(&image);
             }
         }
+        "Secret" => secret::used(work, run),
         "Rootfs" => {
             if let Some(root) = work.scalar("Rootfs") {
                 run.extend(&["--rootfs", &root.text]);

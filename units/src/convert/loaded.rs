@@ -102,6 +102,7 @@ impl Loaded {
             UnitKind::Pod => &["PodName"],
             UnitKind::Image => &["ImageTag", "Image"],
             UnitKind::Artifact => &["Artifact"],
+            UnitKind::Secret => &["SecretName"],
             UnitKind::Build => return self.first_tag().unwrap_or_default(),
             UnitKind::Kube => &[],
         };
@@ -190,6 +191,12 @@ fn mentions(unit: &Unit, kind: UnitKind) -> Vec<String> {
                     add(field.split_once('=').map_or("", |(_, value)| value));
                 }
             }
+        }
+    }
+    let secrets: Vec<&Entry> = section.entries().filter(|entry| entry.key == "Secret").collect();
+    for entry in since_reset(&secrets) {
+        for word in split_entry(entry, Splitting::Command, &mut Diagnostics::new()) {
+            add(word.text.split(',').next().unwrap_or(""));
         }
     }
     names.sort_unstable();

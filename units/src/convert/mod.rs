@@ -23,6 +23,7 @@ pub(crate) mod paths;
 mod pod;
 mod references;
 pub(crate) mod run_as;
+mod secret;
 mod service;
 pub(crate) mod stop_time;
 mod stub;
@@ -232,7 +233,13 @@ impl Files {
         let Some(name) = file.service.as_ref().filter(|_| claims.owns_service) else { return outcome.faults };
         let position = (file.name.kind.rank(), index);
         let mut links = claims.links.clone();
-        if let Some(text) = outcome.socket {
+        let kind = file.name.kind;
+        if let Some(text) = outcome.beside.clone().filter(|_| kind == UnitKind::Secret) {
+            let name = secret::timer_name(name);
+            let source = Arc::clone(&file.path);
+            let (links, faults) = (Vec::new(), Diagnostics::new());
+            take(worker, position, Service { name, source, text, links, stub: false, faults });
+        } else if let Some(text) = outcome.beside {
             // The pair is enabled by its socket, which starts the service.
             let aliases = links.extract_if(.., |link| !install::is_wanted(link)).collect();
             let wanted = std::mem::replace(&mut links, aliases);
@@ -305,8 +312,8 @@ enum Made {
 struct Outcome {
     /// The service, or one that fails and says why.
     text: String,
-    /// The socket beside the service.
-    socket: Option<String>,
+    /// The socket or timer beside the service.
+    beside: Option<String>,
     faults: Diagnostics,
 }
 
@@ -316,12 +323,12 @@ fn one(file: &Loaded, claims: &Claims, neighbours: &Neighbours<'_>, settings: &S
     for fault in &claims.faults {
         faults.push(fault.clone());
     }
-    let Written { mut text, mut socket, mut faults } = service(file, neighbours, settings, faults, &[]);
+    let Written { mut text, mut beside, mut faults } = service(file, neighbours, settings, faults, &[]);
     faults.sort();
     if faults.has_errors() {
-        (text, socket) = (stub::text(file, &faults), None);
+        (text, beside) = (stub::text(file, &faults), None);
     }
-    Outcome { text, socket, faults }
+    Outcome { text, beside, faults }
 }
 
 /// The text of one file's service, whatever is wrong with it.
@@ -342,6 +349,7 @@ fn service(
         UnitKind::Image => image::convert(&mut work),
         UnitKind::Artifact => image::convert_artifact(&mut work),
         UnitKind::Build => build::convert(&mut work),
+        UnitKind::Secret => secret::convert(&mut work),
     }
     work.finish()
 }

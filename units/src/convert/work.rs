@@ -27,8 +27,8 @@ const USER_NETWORK_ONLINE: &str = "pontoon-user-wait-network-online.service";
 pub(super) struct Written {
     /// The service.
     pub(super) text: String,
-    /// The socket beside it.
-    pub(super) socket: Option<String>,
+    /// The socket or timer beside it.
+    pub(super) beside: Option<String>,
     /// What is wrong with the file.
     pub(super) faults: Diagnostics,
 }
@@ -46,8 +46,8 @@ pub(super) struct Work<'a> {
     pub(super) run_as: Option<String>,
     /// What `[X-Pontoon]` says.
     pub(super) extension: Values<'a>,
-    /// The text of the `.socket` beside the service, if there is to be one.
-    pub(super) socket: Option<String>,
+    /// The text of the `.socket`, or of a secret's `.timer`, beside the service, if there is to be one.
+    pub(super) beside: Option<String>,
 }
 
 impl<'a> Work<'a> {
@@ -89,7 +89,7 @@ impl<'a> Work<'a> {
         }
         let values = Values::read(file.unit.section(kind.section()), vocabulary::keys(kind), &mut faults);
         let mut work =
-            Self { file, values, draft, faults, neighbours, settings, run_as: None, extension, socket: None };
+            Self { file, values, draft, faults, neighbours, settings, run_as: None, extension, beside: None };
         if settings.user {
             run_as::warn(&mut work, &["User", "Group", "DynamicUser"]);
         } else {
@@ -101,18 +101,32 @@ impl<'a> Work<'a> {
 
     /// The texts, and what is wrong with the file.
     pub(super) fn finish(self) -> Written {
-        Written { text: self.draft.to_text(), socket: self.socket, faults: self.faults }
+        Written { text: self.draft.to_text(), beside: self.beside, faults: self.faults }
     }
 
     /// The program with what stands before any sub-command, modules and global words, then the sub-command.
     pub(super) fn command(&mut self, words: &[&str]) -> CommandLine {
         let mut line = CommandLine::begin(&self.settings.engine);
+        self.words_before(&mut line);
+        line.extend(words);
+        line
+    }
+
+    fn words_before(&mut self, line: &mut CommandLine) {
         for module in self.list("ContainersConfModule") {
             line.push(&format!("--module={}", module.text));
         }
         for word in self.words("GlobalArgs") {
             line.push(&word.text);
         }
+    }
+
+    /// The same for a command that restarts units: where the service runs as a user, root begins it, and stays behind for that.
+    pub(super) fn command_for_user(&mut self, words: &[&str]) -> CommandLine {
+        let Some(user) = self.run_as.clone() else { return self.command(words) };
+        let mut line = CommandLine::begin_as_root(&self.settings.engine);
+        line.extend(&["--user", &user]);
+        self.words_before(&mut line);
         line.extend(words);
         line
     }

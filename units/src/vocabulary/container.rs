@@ -207,7 +207,7 @@ pub(super) static KEYS: [Key; 94] = [
     key("Mask", Command, Prefixed("--security-opt", "mask="), "4.6", "path made invisible", "/proc/keys"),
     key("Unmask", Command, Prefixed("--security-opt", "unmask="), "4.6", "path made visible", "/proc/acpi"),
     key("EnvironmentFile", Command, Own("`--env-file VALUE`"), "4.4", "file with variables", "web.env"),
-    key("Secret", Command, Separate("--secret"), "4.5", "secret given to the program", "token,type=env"),
+    key("Secret", Command, Own("`--secret VALUE`"), "4.5", "secret given to the program", "token,type=env"),
     key(
         "Mount",
         Command,

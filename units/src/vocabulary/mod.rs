@@ -1,4 +1,4 @@
-//! Every key of the eight sections and of `[Quadlet]`, declared once.
+//! Every key of the nine sections and of `[Quadlet]`, declared once.
 //!
 //! A row says what a key is called, what form its value has, which option it becomes and what it means; the
 //! order of the rows is the order of the options on the command line. Everything that lists, explains,
@@ -12,6 +12,7 @@ mod image;
 mod kube;
 mod network;
 mod pod;
+mod secret;
 mod volume;
 
 use crate::kind::UnitKind;
@@ -211,7 +212,7 @@ static EXTENSION: [Key; 2] = [
 pub const OURS: &str = "";
 
 /// The sections whose keys are in the tables.
-pub const SECTIONS: [&str; 10] = [
+pub const SECTIONS: [&str; 11] = [
     "Container",
     "Pod",
     "Kube",
@@ -220,6 +221,7 @@ pub const SECTIONS: [&str; 10] = [
     "Image",
     "Build",
     "Artifact",
+    "Secret",
     QUADLET_SECTION,
     EXTENSION_SECTION,
 ];
@@ -246,6 +248,7 @@ pub fn keys(kind: UnitKind) -> &'static [Key] {
         UnitKind::Image => &image::KEYS,
         UnitKind::Build => &build::KEYS,
         UnitKind::Artifact => &artifact::KEYS,
+        UnitKind::Secret => &secret::KEYS,
     }
 }
 

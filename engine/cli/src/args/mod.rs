@@ -81,7 +81,7 @@ pub use run::{
     ContainerOptions, CreateArgs, Defaults, FixedOptions, HealthOptions, PlatformOptions, RegistryOptions,
     ResourceOptions, RunArgs,
 };
-pub use secret::{SecretCreateArgs, SecretInspectArgs, SecretRmArgs};
+pub use secret::{SecretCreateArgs, SecretInspectArgs, SecretRenewArgs, SecretRmArgs};
 pub use suggest::similar;
 pub use system::{
     EventsArgs, InfoArgs, NoArgs, SystemCheckArgs, SystemDfArgs, SystemPruneArgs, SystemResetArgs, TreeArgs,
@@ -325,6 +325,8 @@ pub enum Command {
     SecretInspect(SecretInspectArgs),
     /// `secret ls`
     SecretLs(LsArgs),
+    /// `secret renew`
+    SecretRenew(SecretRenewArgs),
     /// `secret rm`
     SecretRm(SecretRmArgs),
     /// `update`
@@ -426,7 +428,7 @@ pub fn starts_containers(words: &[OsString]) -> bool {
 
 /// Tells whether the words (without the program's name) are those of a command that restarts units.
 pub fn changes_units(words: &[OsString]) -> bool {
-    matches!(path_of(words), Some("auto-update" | "rollback"))
+    matches!(path_of(words), Some("auto-update" | "rollback" | "secret renew"))
 }
 
 /// The command that words ask for, if they ask for one.

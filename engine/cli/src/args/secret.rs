@@ -1,5 +1,7 @@
 //! Commands for secrets.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 /// `secret create`
@@ -46,6 +48,23 @@ pub struct SecretInspectArgs {
     /// Show the data, too
     #[arg(long)]
     pub showsecret: bool,
+}
+
+/// `secret renew`
+#[derive(Debug, Args)]
+pub struct SecretRenewArgs {
+    /// Name
+    #[arg(value_name = "NAME", required = true)]
+    pub name: String,
+    /// Command that prints the data
+    #[arg(value_name = "COMMAND", last = true, conflicts_with = "file", required_unless_present = "file")]
+    pub command: Vec<String>,
+    /// File with the data
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Set a label
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    pub label: Vec<String>,
 }
 
 /// `secret rm`

@@ -549,6 +549,13 @@ pub(super) const ENTRIES: &[Entry] = &[
         Command::SecretInspect
     ),
     row!("secret ls", "List secrets", "[options]", LsArgs, Command::SecretLs),
+    row!(
+        "secret renew",
+        "Make a secret, or bring it up to date and restart the services that use it",
+        "[options] NAME [-- COMMAND [ARG...]]",
+        SecretRenewArgs,
+        Command::SecretRenew
+    ),
     row!("secret rm", "Remove secrets", "[options] SECRET...", SecretRmArgs, Command::SecretRm),
     row!(
         "update",

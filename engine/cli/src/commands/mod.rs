@@ -35,6 +35,7 @@ mod rename;
 mod restart;
 mod run;
 mod secret;
+mod secret_renew;
 mod start;
 mod stats;
 mod system;
@@ -366,6 +367,7 @@ pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failur
         Command::SecretExists(args) => secret::exists(&context, &args.name),
         Command::SecretInspect(args) => secret::inspect(&context, &args),
         Command::SecretLs(args) => secret::list(&context, &args),
+        Command::SecretRenew(args) => secret_renew::renew(&context, &args),
         Command::SecretRm(args) => secret::remove(&context, &args),
         Command::ContainerClone(args) => clone::container(&context, &args),
         Command::PodClone(args) => clone::pod(&context, &args),

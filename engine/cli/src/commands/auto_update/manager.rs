@@ -103,6 +103,9 @@ pub fn change(bus: &Bus, deed: Deed, units: &[&str]) -> Result<(), Trouble> {
     let deed = match deed {
         Deed::Start => UnitDeed::Start,
         Deed::Restart => UnitDeed::Restart,
+        Deed::RestartLater => {
+            return dbus::queue_restarts(bus, units).map_err(|err| (&err).into());
+        }
         Deed::Forget => {
             // What cannot be forgotten is started all the same, or not, and then that is told.
             units.iter().for_each(|unit| drop(dbus::reset_failed(bus, unit)));
