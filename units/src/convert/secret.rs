@@ -137,6 +137,12 @@ fn given(work: &mut Work<'_>, name: &str, options: Option<&str>, value: &Value<'
     if !name.ends_with(".secret") {
         return Some(value.text.to_string());
     }
+    if !work.has_neighbour(name) {
+        // With Podman it is the name of a secret, whatever it ends in.
+        let text = format!("there is no file `{}`, so it is taken for the name of a secret", brief(name));
+        work.warning(value, text, "write the file, or `pontoon secret create` that secret");
+        return Some(value.text.to_string());
+    }
     let stem = name.strip_suffix(".secret").unwrap_or(name);
     // A secret that cannot be renewed now is what it was before.
     let secret = work.provided(name, value, &["Wants", "After"])?;

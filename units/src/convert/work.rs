@@ -242,6 +242,11 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// Whether there is a file of that name.
+    pub(super) fn has_neighbour(&self, name: &str) -> bool {
+        self.neighbours.file(name).is_some()
+    }
+
     /// Why what another file provides is not there for this one: it belongs to another user.
     fn other_owner(&self, name: &str) -> Option<String> {
         // The same user may be written as a name and as a number.

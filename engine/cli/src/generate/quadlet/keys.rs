@@ -193,6 +193,10 @@ impl Writer<'_> {
                 text.chars().all(|it| it.is_ascii_alphanumeric() || matches!(it, '-' | '/'))
                     && self.key("ExposeHostPort", Form::List, text)
             }
+            "secret" => {
+                let name = text.split(',').next().unwrap_or_default();
+                !names_a_file(name) && self.key("Secret", Form::Command, text)
+            }
             "pod" => match self.references.pods.get(text) {
                 Some(file) => self.key("Pod", Form::Scalar, &file.clone()),
                 None => false,
