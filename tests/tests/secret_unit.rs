@@ -99,12 +99,12 @@ fn secrets_of_services_that_run_as_a_user_come_from_credentials_and_commands() {
         .ok()
         .prints("sealed\nsystemd-asked\n");
     host.root("pontoon secret ls -q").ok().prints("");
-    host.root("printf two >/root/unit-secret").ok();
+    host.root("printf 2nd-hunter >/root/unit-secret").ok();
     system.start("sealed-secret");
-    sees("two\nfrom a command");
+    sees("2nd-hunter\nfrom a command");
     // Nothing of it is in what others may read.
     let shown = host.alice("systemctl show sealed-secret vault; systemctl cat sealed-secret vault").ok();
-    assert!(!shown.stdout.contains("two"), "{shown:?}");
+    assert!(!shown.stdout.contains("2nd-hunter"), "{shown:?}");
 
     host.root("rm /srv/unit-secret").ok();
     system.systemctl("start asked-secret").fails(1);
