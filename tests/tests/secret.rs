@@ -78,6 +78,10 @@ fn containers_see_them_in_files_and_variables() {
     run("--secret pass", "cat /run/secrets/pass; echo; stat -c '%u:%g %a' /run/secrets/pass")
         .ok()
         .prints("hunter2\n0:0 444");
+    // Nor in core files, unless somebody asks for these.
+    let limits = "ulimit -c; ulimit -Hc";
+    run("--secret pass", limits).ok().prints("0\n0");
+    run("--secret pass,type=env --ulimit core=0:4096", limits).ok().prints("0\n8");
     run(
         "--secret pass,target=/etc/db.pass,uid=33,gid=34,mode=0400 -u 33",
         "cat /etc/db.pass; stat -c ' %u:%g %a' /etc/db.pass",

@@ -38,6 +38,7 @@ use pontoon_monitor::restart::{Backoff, RestartPolicy};
 use pontoon_monitor::state::{self, ExitRecord, FailureReport, Report, RunState};
 use pontoon_monitor::time;
 use pontoon_rootless::sys::inherited_fd;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::activation::Activation;
 use crate::course::Course;
@@ -119,6 +120,12 @@ fn supervise(
     mut terminal: Option<OwnedFd>,
 ) -> i32 {
     let Received { plan, filter } = received;
+    // What the payload is not to leave in a core file, such as secrets in variables, is in our memory as well.
+    let core = plan.container.process.rlimits.iter().find(|it| it.resource == libc::RLIMIT_CORE);
+    if core.is_some_and(|it| it.soft == Some(0)) {
+        let maximum = getrlimit(Resource::Core).maximum;
+        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum });
+    }
     let manager = match plan.notify {
         NotifyPlan::Ignore => None,
         NotifyPlan::Monitor | NotifyPlan::Healthy | NotifyPlan::Container => Notifier::from_environment(),

@@ -245,7 +245,8 @@ fn entry_name(facts: &Facts<'_>) -> String {
     }
 }
 
-/// As much as we have ourselves, for open files and processes, unless the request says otherwise.
+/// As much as we have ourselves, for open files and processes, unless the request says otherwise. Who is given secrets leaves no
+/// core files: the kernel, and systemd-coredump(8), write none of a process whose limit for them is 0.
 fn limits(facts: &Facts<'_>) -> Vec<Rlimit> {
     if facts.record.request.host_ulimits {
         return Vec::new();
@@ -256,6 +257,9 @@ fn limits(facts: &Facts<'_>) -> Vec<Rlimit> {
         Rlimit { resource: libc::RLIMIT_NOFILE, soft: Some(files), hard: Some(files) },
         Rlimit { resource: libc::RLIMIT_NPROC, soft: processes, hard: processes },
     ];
+    if !facts.record.request.secrets.is_empty() {
+        limits.push(Rlimit { resource: libc::RLIMIT_CORE, soft: Some(0), hard: Some(0) });
+    }
     for (name, soft, hard) in &facts.record.request.ulimits {
         let Some(resource) = resource_number(name) else { continue };
         limits.retain(|it| it.resource != resource);
