@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use pontoon_monitor::state::STATE_FILE;
@@ -97,6 +98,8 @@ pub struct Network {
     pub tun: bool,
     /// `nft`, which networks with names need.
     pub nft: Option<PathBuf>,
+    /// What `nft` says where the kernel takes no tables of ours from root; ports of root's are published with them.
+    pub no_tables: Option<String>,
 }
 
 /// Settings of the kernel; `None` is one that it does not have.
@@ -201,8 +204,10 @@ pub fn gather(subject: Subject, host: Result<&Host, &HostError>, podmans: Option
         Err(err) => Err(format!("cannot read {path}: {err}")),
     };
     let own = host.ok().filter(|_| subject.asks).and_then(own);
+    let by_root = rustix::process::geteuid().is_root();
+    let nft = helper::find("nft", "nftables").ok();
     Facts {
-        by_root: rustix::process::geteuid().is_root(),
+        by_root,
         subuids: grants(subid::SUBUID),
         subgids: grants(subid::SUBGID),
         id_helpers: [id_helper("newuidmap", CAP_SETUID), id_helper("newgidmap", CAP_SETGID)],
@@ -218,11 +223,27 @@ pub fn gather(subject: Subject, host: Result<&Host, &HostError>, podmans: Option
             pasta: helper::find("pasta", "passt").ok(),
             slirp4netns: helper::find("slirp4netns", "slirp4netns").ok(),
             tun: access("/dev/net/tun", Access::READ_OK | Access::WRITE_OK).is_ok(),
-            nft: helper::find("nft", "nftables").ok(),
+            no_tables: nft.as_deref().filter(|_| by_root && subject.uid == 0).and_then(refuses_tables),
+            nft,
         },
         own,
         generators: Generators { ours: our_generator(subject.uid == 0), podmans },
         subject,
+    }
+}
+
+/// Has the kernel look at a table of the kind that ours are of, without making it: what it says if it takes none
+/// (`CONFIG_NF_TABLES_INET`).
+fn refuses_tables(nft: &Path) -> Option<String> {
+    let words = ["--check", "add", "table", "inet", "pontoon-doctor"];
+    let output = Command::new(nft).args(words).stdin(Stdio::null()).output();
+    match output {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            Some(said.lines().next().unwrap_or("nft failed").trim().to_owned())
+        }
+        Err(err) => Some(err.to_string()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the facts mean, and what mends what is amiss.
 
 use std::path::Path;
+use std::time::Duration;
 
 use pontoon_rootless::helper::Rights;
 use pontoon_rootless::idmap::OwnedRange;
@@ -441,9 +442,14 @@ fn network(facts: &Facts) -> Finding {
 
 fn networks_of_root(facts: &Facts) -> Finding {
     let check = Check::Network;
-    match &facts.network.nft {
-        Some(path) => good(check, path.display().to_string()),
-        None => broken(check, "nft is not installed: containers have no network of their own")
+    match (&facts.network.nft, &facts.network.no_tables) {
+        (Some(_), Some(why)) => broken(
+            check,
+            format!("the kernel takes no tables of nftables (CONFIG_NF_TABLES_INET), so no port can be published: {why}"),
+        )
+        .by_root("modprobe nf_tables"),
+        (Some(path), None) => good(check, path.display().to_string()),
+        (None, _) => broken(check, "nft is not installed: containers have no network of their own")
             .by_root("apt-get install nftables"),
     }
 }
@@ -494,9 +500,9 @@ fn runtime_state(own: &Own) -> Finding {
     let tidy = |finding: Finding| finding.by_user("pontoon doctor --fix").with(Deed::Tidy);
     if let Some(age) = runtime.before_boot {
         let says = format!(
-            "{} has state from {} seconds before this boot: it is not emptied at boot, as it should be",
+            "{} has state from {} before this boot: it is not emptied at boot, as it should be",
             runtime.path.display(),
-            age.as_secs()
+            span(age)
         );
         return tidy(limited(check, says));
     }
@@ -506,6 +512,16 @@ fn runtime_state(own: &Own) -> Finding {
             check,
             format!("supervisors were killed, and left something over: {}", names.join(", ")),
         )),
+    }
+}
+
+/// A time in the largest unit that it has two of.
+fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let units = [(86_400, "days"), (3600, "hours"), (60, "minutes")];
+    match units.iter().find(|(length, _)| seconds >= 2 * length) {
+        Some((length, unit)) => format!("{} {unit}", seconds / length),
+        None => format!("{seconds} seconds"),
     }
 }
 

@@ -38,6 +38,7 @@ fn sound() -> Facts {
             slirp4netns: None,
             tun: true,
             nft: Some("/usr/sbin/nft".into()),
+            no_tables: None,
         },
         own: Some(Own {
             namespace: None,
@@ -316,4 +317,23 @@ fn what_only_root_may_do_is_told_as_that() {
     let ids = Deed::AllotIds { name: "alice".to_owned(), uid: 1000 };
     assert_eq!((mends[0].by, mends[0].deed.as_ref()), (Actor::Root, Some(&ids)));
     assert_eq!((mends[1].by, mends[1].deed.as_ref()), (Actor::User, Some(&Deed::EnableLinger { uid: 1000 })));
+}
+
+#[test]
+fn root_needs_a_kernel_that_takes_tables() {
+    let mut facts = sound();
+    facts.subject = Subject { uid: 0, name: Some("root".to_owned()), asks: true };
+    let of_network =
+        |facts: &Facts| findings(facts).into_iter().find(|it| it.check == Check::Network).unwrap();
+    assert_eq!(of_network(&facts).level, Level::Good);
+    facts.network.no_tables = Some("Error: Could not process rule: Not supported".to_owned());
+    let found = of_network(&facts);
+    assert_eq!((found.level, found.mend.unwrap().command.as_str()), (Level::Broken, "modprobe nf_tables"));
+    assert!(
+        found.says.contains("CONFIG_NF_TABLES_INET") && found.says.contains("Not supported"),
+        "{}",
+        found.says
+    );
+    facts.network.nft = None;
+    assert!(of_network(&facts).says.contains("nft is not installed"));
 }

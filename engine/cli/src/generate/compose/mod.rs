@@ -5,6 +5,7 @@
 //! refused (and why). Keys and meanings are those of the compose specification.
 
 mod fields;
+mod groups;
 mod interpolate;
 mod relations;
 mod report;

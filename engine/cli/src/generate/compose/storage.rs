@@ -186,20 +186,30 @@ impl Reader<'_> {
             self.report.refuse(entry.node.place, field, "it should be a list");
             return;
         };
+        let rootless = self.surroundings.rootless;
         for one in list {
             let verdict = match &one.value {
-                Value::Map(parts) => port(service, parts),
-                _ => {
-                    service.add("publish", &text(one).unwrap_or_default());
-                    Outcome::Exact
-                }
+                Value::Map(parts) => port(service, parts, rootless),
+                _ => match text(one)
+                    .filter(|it| super::fields::accepted(&[format!("--publish={it}")], rootless).is_ok())
+                {
+                    Some(port) => {
+                        service.add("publish", &port);
+                        Outcome::Exact
+                    }
+                    None => Outcome::Refused(PORTS.to_owned()),
+                },
             };
             self.report.add(one.place, field, verdict);
         }
     }
 }
 
-fn port(service: &mut Service, parts: &[Entry]) -> Outcome {
+/// What is wrong with a port that is none.
+const PORTS: &str = "it is no port: write `PORT`, `HOSTPORT:PORT` or `ADDRESS:HOSTPORT:PORT`, numbers from 1 to 65535 or ranges such \
+                     as `8000-8010` of equal length, with `/tcp`, `/udp` or `/sctp` if need be";
+
+fn port(service: &mut Service, parts: &[Entry], rootless: bool) -> Outcome {
     let (mut address, mut host, mut target, mut protocol) = (None, None, None, None);
     let mut verdict = Outcome::Exact;
     for part in parts {
@@ -223,7 +233,11 @@ fn port(service: &mut Service, parts: &[Entry]) -> Outcome {
         (_, host) => format!("{}:", host.unwrap_or_default()),
     };
     let protocol = protocol.map(|it| format!("/{it}")).unwrap_or_default();
-    service.add("publish", &format!("{}{host}{target}{protocol}", address.unwrap_or_default()));
+    let publish = format!("{}{host}{target}{protocol}", address.unwrap_or_default());
+    if super::fields::accepted(&[format!("--publish={publish}")], rootless).is_err() {
+        return Outcome::Refused(format!("`{publish}`: {PORTS}"));
+    }
+    service.add("publish", &publish);
     verdict
 }
 

@@ -258,3 +258,29 @@ fn every_field_is_accounted_for() {
     let asked = Surroundings { project_name: Some("mine".to_owned()), ..surroundings() };
     assert_eq!(read("name: x\nservices: {a: {image: i}}", &asked).subjects[0].name, "mine_default");
 }
+
+#[test]
+fn a_port_that_is_none_is_told_what_is_allowed() {
+    let text = |port: &str| format!("services: {{a: {{image: i, ports: [{port}]}}}}");
+    for wrong in
+        ["'80:http'", "'70000'", "'1-3:1-2'", "'80/icmp'", "{target: web}", "{target: 80, host_ip: here}"]
+    {
+        let said = project(&text(wrong)).findings;
+        let is_told = |it: &Finding| match &it.verdict {
+            Verdict::Refused(why) => {
+                it.field == "services.a.ports"
+                    && why.contains("from 1 to 65535")
+                    && why.contains("`HOSTPORT:PORT`")
+            }
+            _ => false,
+        };
+        assert!(said.iter().any(is_told), "{wrong}: {said:?}");
+    }
+    let right = file(
+        &text("'127.0.0.1:8080:80/tcp', 53:53/udp, 8000-8002:9000-9002, {target: 80, published: 81}"),
+        "a.container",
+    );
+    for line in ["127.0.0.1:8080:80/tcp", "53:53/udp", "8000-8002:9000-9002", "81:80"] {
+        assert!(right.contains(&format!("PublishPort={line}\n")), "{line}: {right}");
+    }
+}
