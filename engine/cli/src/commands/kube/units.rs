@@ -64,7 +64,7 @@ pub(super) fn find(finder: &Finder<'_>, name: &str) -> Result<Option<Subject>, F
         UnitKind::Volume => reading.volume().map(|(name, record)| Some(Subject::Volume(name, record))),
         UnitKind::Kube => none("plays Kubernetes objects", "its `Yaml=` names the file that has them"),
         UnitKind::Network => none("is a network", "the pods of a cluster are on one network"),
-        UnitKind::Image | UnitKind::Build | UnitKind::Artifact => {
+        UnitKind::Image | UnitKind::Build | UnitKind::Artifact | UnitKind::Secret => {
             none("is no container, pod or volume", "name the file of the container that uses it")
         }
     }
