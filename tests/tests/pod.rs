@@ -137,6 +137,8 @@ fn a_pod_s_containers_are_started_and_stopped_together() {
         .says("running,running,exited");
     host.alice("pontoon pod top course").ok().says("sleep 10000");
     host.alice("pontoon pod stats --no-stream --format '{{.Name}}' course").ok().says("stays");
+    let infra = pod.inspect("{{.InfraContainerID}}");
+    host.alice("pontoon inspect --format '{{.Dependencies}}' stays").ok().prints(&format!("[{infra}]"));
     let id = pod.inspect("{{.Id}}");
     assert_eq!(host.alice("pontoon pod pause course").ok().text(), id);
     // Those that have ended cannot be paused.

@@ -415,7 +415,7 @@ fn shown<'a>(facts: &'a Facts<'a>) -> Shown<'a> {
         size_rw: facts.size.map(|size| size.rw_size),
         size_root_fs: facts.size.map(|size| size.root_fs_size),
         mounts: &facts.mounts,
-        dependencies: facts.needed.iter().map(|(_, id)| id.as_str()).collect(),
+        dependencies: dependencies(facts),
         network_settings: network_settings::of(facts),
         namespace: "",
         is_infra: request.infra.is_some(),
@@ -427,6 +427,17 @@ fn shown<'a>(facts: &'a Facts<'a>) -> Shown<'a> {
         use_image_hosts: request.no_hosts,
         use_image_hostname: request.no_hostname,
     }
+}
+
+/// The containers that it needs, each once, for however many of its namespaces.
+fn dependencies<'a>(facts: &'a Facts<'_>) -> Vec<&'a str> {
+    let mut ids: Vec<&str> = Vec::new();
+    for (_, id) in &facts.needed {
+        if !ids.contains(&id.as_str()) {
+            ids.push(id);
+        }
+    }
+    ids
 }
 
 fn state(facts: &StateFacts) -> State {

@@ -556,6 +556,15 @@ fn an_inspected_container_has_podmans_fields() {
 }
 
 #[test]
+fn an_inspected_container_tells_once_what_it_needs() {
+    let request = CreateRequest::default();
+    let mut facts = facts(&request);
+    facts.needed = ["infra", "db", "infra"].map(|name| (name.to_owned(), format!("id-of-{name}"))).into();
+    let told = container::text(&[facts], Some("{{.Dependencies}}")).map_err(|err| err.why);
+    assert_eq!(told.as_deref(), Ok("[id-of-infra id-of-db]\n"));
+}
+
+#[test]
 fn an_inspected_container_fills_templates() {
     let request =
         CreateRequest { publish: vec![port(None, 8099, 80, 1, Protocol::Tcp)], ..CreateRequest::default() };
