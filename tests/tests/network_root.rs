@@ -121,6 +121,58 @@ fn who_asks_for_nothing_is_on_the_default_network() {
     led().fails(1);
 }
 
+/// Answers every question for an address, to the host itself and nobody else.
+const RESOLVER: &str = r"
+import socket
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(('127.0.0.1', 53))
+while True:
+    query, client = server.recvfrom(512)
+    end = query.index(b'\0', 12) + 5
+    is_v4 = query[end - 4:end - 2] == b'\0\1'
+    head = query[:2] + b'\x81\x80\0\1' + (b'\0\1' if is_v4 else b'\0\0') + b'\0\0\0\0'
+    record = b'\xc0\x0c\0\1\0\1\0\0\0\0\0\4' + socket.inet_aton('10.99.7.7') if is_v4 else b''
+    server.sendto(head + query[12:end] + record, client)
+";
+
+/// The host has that resolver and no other one.
+struct LocalResolver;
+
+impl LocalResolver {
+    fn begin() -> Self {
+        host().write("root", "/srv/local_resolver.py", RESOLVER);
+        root("cp /etc/resolv.conf /run/resolv.other; echo nameserver 127.0.0.1 >/etc/resolv.conf").ok();
+        let begun = Self;
+        root("systemd-run -q --unit=local-resolver python3 /srv/local_resolver.py").ok();
+        wait::until_true("the resolver", || root("getent hosts where.example").text().contains("10.99.7.7"));
+        begun
+    }
+}
+
+impl Drop for LocalResolver {
+    fn drop(&mut self) {
+        let _ = root("cp /run/resolv.other /etc/resolv.conf; systemctl stop local-resolver");
+    }
+}
+
+#[test]
+fn a_resolver_of_the_hosts_own_is_asked_from_networks_without_names() {
+    let _alone = alone();
+    let _gone = Gone("mute shut");
+    let _resolver = LocalResolver::begin();
+    root("pontoon network create --disable-dns --subnet 10.72.0.0/24 mute").ok();
+    root("pontoon run -d --name mute --network mute --stop-timeout 0 $B sleep 1000").ok();
+    root("pontoon exec mute cat /etc/resolv.conf").ok().says("nameserver 10.72.0.1");
+    root("pontoon exec mute nslookup where.example").ok().says("10.99.7.7");
+    // Names of containers it does not have all the same.
+    root("pontoon exec mute nslookup mute.dns.podman; true").ok().lacks("10.72.0.2");
+    // Nothing leads out of an internal network, and nobody listens there.
+    root("pontoon network create --internal --disable-dns --subnet 10.72.1.0/24 shut").ok();
+    root("pontoon run -d --name shut --network shut --stop-timeout 0 $B sleep 1000").ok();
+    root("pontoon exec shut cat /etc/resolv.conf").ok().lacks("nameserver");
+    root("ss -Hlnu 'sport = 53'").ok().says("10.72.0.1:53").lacks("10.72.1.1:53");
+}
+
 #[test]
 fn the_default_network_is_what_containers_conf_says() {
     let _alone = alone();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::files::names_only_the_stub;
+use crate::files::{Resolver, names_only_the_stub};
 
 /// Facts about the host, read once by [`HostFacts::read`] or made by a test.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +78,14 @@ impl HostFacts {
             pasta_confined: pasta_is_confined(directory),
         })
     }
+}
+
+/// Whether all resolvers that the host names listen on its loopback, where no container reaches them.
+#[must_use]
+pub fn resolver_is_local() -> bool {
+    let text = host_resolv_conf(Path::new(RESOLV_CONF)).unwrap_or_default();
+    let resolver = Resolver::parse(&text);
+    !resolver.nameservers.is_empty() && resolver.without_loopback().nameservers.is_empty()
 }
 
 /// What the host's `resolv.conf` says, or, where it names nothing but systemd-resolved's stub, the list behind that.

@@ -64,6 +64,8 @@ impl FollowPlan {
         {
             let place = if is_start && networks.is_none() { 0 } else { resolver.nameservers.len() };
             resolver.nameservers.insert(place, forwarder.clone());
+        } else if resolver.nameservers.is_empty() && !host.nameservers.is_empty() {
+            resolver.nameservers = networks::relays(attachments).map(|it| it.to_string()).collect();
         }
         if let Some(search) = &self.search {
             resolver.search.clone_from(search);
@@ -305,6 +307,18 @@ mod tests {
         plan.servers = vec!["9.9.9.9".to_owned()];
         check(&plan, &[("10.88.0.1", false)], "search a\nnameserver 9.9.9.9\n");
         check(&plan, &[("10.89.0.1", true)], "search dns.podman a\nnameserver 10.89.0.1\n");
+    }
+
+    #[test]
+    fn a_resolver_of_the_hosts_own_is_asked_by_way_of_roots_networks() {
+        let host = Resolver::parse("nameserver 127.0.0.1\nsearch a\n");
+        let plan = FollowPlan::default();
+        let mut networks = on(&[("10.88.0.1", false)]);
+        assert_eq!(plan.text(&host, Some(&networks), true), "search a\nnameserver 10.88.0.1\n");
+        networks[0].network.internal = true;
+        assert_eq!(plan.text(&host, Some(&networks), true), "search a\n");
+        // In the host's own network it is reached as it is.
+        assert_eq!(plan.text(&host, None, true), "search a\nnameserver 127.0.0.1\n");
     }
 
     #[test]

@@ -23,6 +23,13 @@ pub(crate) fn nameservers(attachments: &[Attachment]) -> impl Iterator<Item = Ip
     resolving.flat_map(|it| &it.network.subnets).filter_map(|it| it.gateway)
 }
 
+/// The gateways of root's networks that hand on what is asked of the host's own resolver, if that hears nobody but the host
+/// ([`resolver_is_local`](crate::resolver_is_local)).
+pub(crate) fn relays(attachments: &[Attachment]) -> impl Iterator<Item = IpAddr> {
+    let open = attachments.iter().map(|it| &it.network).filter(|it| is_our_bridge(it) && !it.internal);
+    open.flat_map(|it| &it.subnets).filter_map(|it| it.gateway)
+}
+
 /// Whether a network is a bridge that is ours, behind which the host is.
 fn is_our_bridge(network: &Link) -> bool {
     network.driver == Driver::Bridge && network.mode.as_deref() != Some("unmanaged")

@@ -15,14 +15,16 @@
 //! appear as the gateway.
 
 mod flow;
-mod pipes;
+mod load;
 mod relay;
 mod server;
 mod sockets;
 mod target;
+mod within;
 
 pub use server::{Forwarder, Limits};
 pub use target::{Target, Way};
+pub use within::{ANSWERS, Within};
 
 /// Matches packets for sockets that are open in somebody else's name, in the words of nft(8); a statement that sets the mark is
 /// to follow.

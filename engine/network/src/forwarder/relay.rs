@@ -7,9 +7,8 @@ use std::time::Duration;
 use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 use rustix::net::sockopt;
-use rustix::pipe::{SpliceFlags, splice};
 
-use super::pipes::{Pipe, Pipes};
+use super::load::{Load, Loads};
 use crate::poll::Poll;
 
 /// What is carried in one direction before others have their turn, in bytes.
@@ -42,7 +41,7 @@ pub(super) struct Relay {
 struct Direction {
     readable: bool,
     writable: bool,
-    pipe: Option<Pipe>,
+    load: Option<Load>,
     /// All has been read.
     ended: bool,
     /// And the receiver has been told.
@@ -89,7 +88,7 @@ impl Relay {
     }
 
     /// Something has happened to one of the sockets.
-    pub(super) fn happened(&mut self, side: Side, flags: EventFlags, pipes: &mut Pipes) -> Going {
+    pub(super) fn happened(&mut self, side: Side, flags: EventFlags, loads: &mut Loads) -> Going {
         let wrong = flags.intersects(EventFlags::ERR | EventFlags::HUP);
         let readable = wrong || flags.intersects(EventFlags::IN | EventFlags::RDHUP);
         let writable = wrong || flags.contains(EventFlags::OUT);
@@ -100,38 +99,38 @@ impl Relay {
         from.readable |= readable;
         to.writable |= writable;
         if flags.contains(EventFlags::ERR) && !matches!(own.take_error(), Ok(None)) {
-            return self.break_off(pipes);
+            return self.break_off(loads);
         }
         if side == Side::Container && writable {
             self.is_connected = true;
         }
-        self.go_on(pipes)
+        self.go_on(loads)
     }
 
     /// Carries what there is.
-    pub(super) fn go_on(&mut self, pipes: &mut Pipes) -> Going {
+    pub(super) fn go_on(&mut self, loads: &mut Loads) -> Going {
         if !self.is_connected {
             return Going::Waiting;
         }
-        let up = self.up.carry(&self.client, &self.container, pipes);
-        let down = self.down.carry(&self.container, &self.client, pipes);
+        let up = self.up.carry(&self.client, &self.container, loads);
+        let down = self.down.carry(&self.container, &self.client, loads);
         match (up, down) {
             (Ok(_), Ok(_)) if self.up.told && self.down.told => Going::Ended,
             (Ok(up), Ok(down)) if up || down => Going::More,
             (Ok(_), Ok(_)) => Going::Waiting,
-            _ => self.break_off(pipes),
+            _ => self.break_off(loads),
         }
     }
 
     /// Breaks both connections off, as whoever is at the other end would see it without us (`RST`).
-    pub(super) fn break_off(&mut self, pipes: &mut Pipes) -> Going {
+    pub(super) fn break_off(&mut self, loads: &mut Loads) -> Going {
         for socket in [&self.client, &self.container] {
             // On a socket that cannot be set so, the other end hears of an orderly end instead.
             let _ = sockopt::set_socket_linger(socket, Some(Duration::ZERO));
         }
         for direction in [&mut self.up, &mut self.down] {
-            if let Some(pipe) = direction.pipe.take() {
-                pipes.take_back(pipe);
+            if let Some(load) = direction.load.take() {
+                loads.take_back(load);
             }
         }
         Going::Broken
@@ -140,18 +139,14 @@ impl Relay {
 
 impl Direction {
     /// Carries bytes as long as there are some and the receiver takes them; says whether it could go on.
-    fn carry(&mut self, from: &TcpStream, to: &TcpStream, pipes: &mut Pipes) -> Result<bool, Broken> {
-        let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
+    fn carry(&mut self, from: &TcpStream, to: &TcpStream, loads: &mut Loads) -> Result<bool, Broken> {
         let mut left = AT_ONCE;
         while !self.told {
-            let filled = self.pipe.as_ref().map_or(0, |pipe| pipe.filled);
-            if let Some(pipe) = self.pipe.as_mut().filter(|pipe| pipe.filled > 0)
-                && self.writable
-            {
-                match splice(&pipe.read, None, to, None, pipe.filled, flags) {
-                    Ok(sent) => {
-                        pipe.filled = pipe.filled.saturating_sub(sent);
-                        left = left.saturating_sub(sent);
+            let filled = self.load.as_ref().map_or(0, Load::filled);
+            if let Some(load) = self.load.as_mut().filter(|_| filled > 0 && self.writable) {
+                match load.give(to) {
+                    Ok(given) => {
+                        left = left.saturating_sub(given);
                         if left == 0 {
                             return Ok(true);
                         }
@@ -160,37 +155,27 @@ impl Direction {
                     Err(Errno::INTR) => {}
                     Err(_) => return Err(Broken),
                 }
-                continue;
-            }
-            if filled == 0 && (self.ended || !self.readable) {
-                if let Some(pipe) = self.pipe.take() {
-                    pipes.take_back(pipe);
+            } else if self.readable && !self.ended {
+                match self.load.get_or_insert_with(|| loads.lend()).take(from) {
+                    Ok(0) => self.ended = true,
+                    Ok(_) | Err(Errno::INTR) => {}
+                    Err(Errno::AGAIN) if filled == 0 => self.readable = false,
+                    // It is full, or nothing is there.
+                    Err(Errno::AGAIN) => break,
+                    Err(_) => return Err(Broken),
                 }
-                if self.ended {
-                    // It is gone already where this fails, which shows by itself.
-                    let _ = to.shutdown(Shutdown::Write);
-                    self.told = true;
+            } else {
+                if filled == 0 {
+                    if let Some(load) = self.load.take() {
+                        loads.take_back(load);
+                    }
+                    if self.ended {
+                        // It is gone already where this fails, which shows by itself.
+                        let _ = to.shutdown(Shutdown::Write);
+                        self.told = true;
+                    }
                 }
                 break;
-            }
-            if self.ended || !self.readable {
-                break;
-            }
-            let pipe = match &mut self.pipe {
-                Some(pipe) => pipe,
-                None => self.pipe.insert(pipes.lend().map_err(|_| Broken)?),
-            };
-            if pipe.filled >= pipe.size {
-                break;
-            }
-            match splice(from, None, &pipe.write, None, pipe.size - pipe.filled, flags) {
-                Ok(0) => self.ended = true,
-                Ok(length) => pipe.filled += length,
-                // Either nothing is there, or the pipe takes no more, though it has not all the bytes that it could.
-                Err(Errno::AGAIN) if pipe.filled == 0 => self.readable = false,
-                Err(Errno::AGAIN) if !self.writable => break,
-                Err(Errno::AGAIN | Errno::INTR) => {}
-                Err(_) => return Err(Broken),
             }
         }
         Ok(false)

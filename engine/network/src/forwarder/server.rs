@@ -3,8 +3,9 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use rustix::event::epoll::EventFlags;
@@ -12,10 +13,11 @@ use rustix::net::sockopt;
 use rustix::process::{Resource, getrlimit};
 
 use super::flow::{self, Flow};
-use super::pipes::Pipes;
+use super::load::Loads;
 use super::relay::{Going, Relay, Side};
 use super::sockets;
 use super::target::{Target, Way};
+use super::within::{Within, WithinError};
 use crate::poll::{Poll, WANT, is_want};
 
 /// Connections that are accepted before others have their turn.
@@ -27,7 +29,7 @@ const MOST_FLOWS: usize = 4096;
 /// listener's queue, as they do for a busy program. At a bound of flows the one that has been silent for longest ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections of all ports together; each takes two descriptors, and a pipe while bytes are on their way.
+    /// Connections of all ports together; each takes two descriptors, and two of a pipe while bytes are on their way.
     pub connections: usize,
     /// Connections of one port.
     pub connections_of_port: usize,
@@ -72,7 +74,7 @@ pub struct Forwarder {
     relays: HashMap<u64, (u64, Relay)>,
     /// Relays that could go on at once.
     busy: Vec<u64>,
-    pipes: Pipes,
+    loads: Loads,
     /// When ports that wait for descriptors are tried again.
     want: Option<Instant>,
     flows: HashMap<u64, Flow>,
@@ -92,6 +94,7 @@ struct TcpPort {
     owner: String,
     listener: TcpListener,
     target: Target,
+    within: Option<Rc<Within>>,
     connections: usize,
     is_paused: bool,
 }
@@ -118,7 +121,7 @@ impl Forwarder {
             udp: HashMap::new(),
             relays: HashMap::new(),
             busy: Vec::new(),
-            pipes: Pipes::default(),
+            loads: Loads::default(),
             want: None,
             flows: HashMap::new(),
             clients: HashMap::new(),
@@ -135,15 +138,22 @@ impl Forwarder {
         self.keeps_addresses
     }
 
-    /// Leads connections that come to `listener` to `target`, until `owner` (a container's id) is removed.
+    /// Leads connections that come to `listener` to `target`, until `owner` (a container's id) is removed; by the short way
+    /// where the container's namespace is given.
     ///
     /// # Errors
     /// The kernel's.
-    pub fn add_tcp(&mut self, owner: &str, listener: TcpListener, target: Target) -> io::Result<()> {
+    pub fn add_tcp(
+        &mut self,
+        owner: &str,
+        listener: TcpListener,
+        target: Target,
+        within: Option<Rc<Within>>,
+    ) -> io::Result<()> {
         listener.set_nonblocking(true)?;
         let token = self.poll.add(&listener, EventFlags::IN)?;
         let owner = owner.to_owned();
-        self.tcp.insert(token, TcpPort { owner, listener, target, connections: 0, is_paused: false });
+        self.tcp.insert(token, TcpPort { owner, listener, target, within, connections: 0, is_paused: false });
         Ok(())
     }
 
@@ -184,7 +194,7 @@ impl Forwarder {
             gone.push(token);
         }
         for (_, (_, mut relay)) in self.relays.extract_if(|_, (port, _)| gone.contains(port)) {
-            relay.break_off(&mut self.pipes);
+            relay.break_off(&mut self.loads);
         }
         let flows: Vec<u64> = self
             .flows
@@ -222,16 +232,16 @@ impl Forwarder {
     /// Does what is to be done now.
     ///
     /// # Errors
-    /// The kernel's, about the set of descriptors; the faults of connections stay with them.
+    /// The kernel's, about the set of descriptors and the namespace that we are in; the faults of connections stay with them.
     pub fn turn(&mut self, now: Instant) -> io::Result<()> {
         let before = std::mem::take(&mut self.busy);
         for (token, flags) in self.poll.happened()? {
             let side = if token & 1 == 0 { Side::Client } else { Side::Container };
             if let Some((_, relay)) = self.relays.get_mut(&(token & !1)) {
-                let going = relay.happened(side, flags, &mut self.pipes);
+                let going = relay.happened(side, flags, &mut self.loads);
                 self.note(token & !1, going);
             } else if self.tcp.contains_key(&token) {
-                self.accept(token, now);
+                self.accept(token, now)?;
             } else if self.udp.contains_key(&token) {
                 self.last_datagram = Some(now);
                 self.carry_up(token, now);
@@ -244,7 +254,7 @@ impl Forwarder {
         }
         for token in before {
             if let Some((_, relay)) = self.relays.get_mut(&token) {
-                let going = relay.go_on(&mut self.pipes);
+                let going = relay.go_on(&mut self.loads);
                 self.note(token, going);
             }
         }
@@ -272,34 +282,39 @@ impl Forwarder {
         }
     }
 
-    fn accept(&mut self, token: u64, now: Instant) {
+    fn accept(&mut self, token: u64, now: Instant) -> io::Result<()> {
         for _ in 0..ACCEPTS_AT_ONCE {
             let full = self.relays.len() >= self.limits.connections;
-            let Some(port) = self.tcp.get_mut(&token) else { return };
+            let Some(port) = self.tcp.get_mut(&token) else { return Ok(()) };
             if full || port.connections >= self.limits.connections_of_port {
-                return self.pause(token);
+                self.pause(token);
+                return Ok(());
             }
             let (client, from) = match port.listener.accept() {
                 Ok(it) => it,
-                Err(err) if err.kind() == io::ErrorKind::WouldBlock => return,
+                Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 // The client is gone already, or its network told of a fault (accept(2)).
                 Err(err) if !is_want(&err) => continue,
                 Err(_) => {
                     self.want = Some(now + WANT);
-                    return self.pause(token);
+                    self.pause(token);
+                    return Ok(());
                 }
             };
             // If it cannot be begun, the client hears what it would without us: that nobody is there.
             let _ = sockopt::set_socket_linger(&client, Some(Duration::ZERO));
             let relay_token = self.poll.token();
-            let relay = way(&port.target, from, self.keeps_addresses)
-                .and_then(sockets::begin_connection)
-                .and_then(|container| Relay::new(client, container, relay_token, &self.poll));
+            let relay = match begin(port, from, self.keeps_addresses) {
+                Ok(container) => Relay::new(client, container, relay_token, &self.poll),
+                Err(WithinError::Refused(_)) => continue,
+                Err(lost) => return Err(io::Error::other(lost)),
+            };
             if let Ok(relay) = relay {
                 port.connections += 1;
                 self.relays.insert(relay_token, (token, relay));
             }
         }
+        Ok(())
     }
 
     /// Accepts no more for a port; clients wait in the kernel's queue.
@@ -399,6 +414,16 @@ impl Forwarder {
                 self.due.insert((flow.due, token));
             }
         }
+    }
+}
+
+/// A connection to the container for a client.
+fn begin(port: &TcpPort, client: SocketAddr, keeps_addresses: bool) -> Result<TcpStream, WithinError> {
+    let way = way(&port.target, client, keeps_addresses)?;
+    let short = port.within.as_ref().and_then(|within| Some((port.target.way_within(way)?, within)));
+    match short {
+        Some((way, within)) => sockets::begin_connection(way, Some(within)),
+        None => sockets::begin_connection(way, None),
     }
 }
 

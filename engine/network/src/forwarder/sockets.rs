@@ -11,18 +11,25 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with, sockopt as options};
 
 use super::target::Way;
+use super::within::{Within, WithinError};
 
-/// A connection to where the way leads, begun but not made yet.
-pub(super) fn begin_connection(way: Way) -> io::Result<TcpStream> {
-    let socket = open(way, SocketType::STREAM)?;
+/// A connection to where the way leads, begun but not made yet; `within` the container's namespace where that is given.
+pub(super) fn begin_connection(way: Way, within: Option<&Within>) -> Result<TcpStream, WithinError> {
+    let new = |family, flags| match within {
+        Some(within) => within.socket(family, flags),
+        None => Ok(socket_with(family, SocketType::STREAM, flags, None).map_err(io::Error::from)?),
+    };
+    let socket = open(way, new)?;
     // Bytes have been gathered by the one who sent them.
-    options::set_tcp_nodelay(&socket, true)?;
+    options::set_tcp_nodelay(&socket, true).map_err(io::Error::from)?;
     Ok(TcpStream::from(socket))
 }
 
 /// A socket for datagrams to where the way leads and from there.
 pub(super) fn open_datagrams(way: Way) -> io::Result<UdpSocket> {
-    Ok(UdpSocket::from(open(way, SocketType::DGRAM)?))
+    let new =
+        |family, flags| -> io::Result<OwnedFd> { Ok(socket_with(family, SocketType::DGRAM, flags, None)?) };
+    Ok(UdpSocket::from(open(way, new)?))
 }
 
 /// Whether sockets may be opened in the name of others here.
@@ -31,28 +38,35 @@ pub(super) fn may_be_transparent() -> bool {
     opened.is_ok_and(|socket| make_transparent(&socket).is_ok())
 }
 
-fn open(way: Way, kind: SocketType) -> io::Result<OwnedFd> {
-    let Some(name) = way.name else { return open_as(way.to, None, kind) };
-    match open_as(way.to, Some(name), kind) {
-        // The client's port leads there already: another port of the host leads to the same, or the last connection has just
-        // ended. Its address matters more than its port.
-        Err(err) if is_taken(&err) => open_as(way.to, Some(SocketAddr::new(name.ip(), 0)), kind),
-        opened => opened,
+/// A socket of the kind that `new` makes.
+fn open<E: From<io::Error>>(
+    way: Way,
+    new: impl Fn(AddressFamily, SocketFlags) -> Result<OwnedFd, E>,
+) -> Result<OwnedFd, E> {
+    let family = if way.to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = || new(family, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK);
+    let opened = socket()?;
+    match connect_as(&opened, way.to, way.name) {
+        Ok(()) => return Ok(opened),
+        Err(err) if is_taken(&err) && way.name.is_some() => {}
+        Err(err) => return Err(err.into()),
     }
+    // The client's port leads there already: another port of the host leads to the same, or the last connection has just
+    // ended. Its address matters more than its port.
+    let opened = socket()?;
+    connect_as(&opened, way.to, way.name.map(|name| SocketAddr::new(name.ip(), 0)))?;
+    Ok(opened)
 }
 
-fn open_as(to: SocketAddr, name: Option<SocketAddr>, kind: SocketType) -> io::Result<OwnedFd> {
-    let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = socket_with(family, kind, flags, None)?;
+fn connect_as(socket: &OwnedFd, to: SocketAddr, name: Option<SocketAddr>) -> io::Result<()> {
     if let Some(name) = name {
-        make_transparent(&socket)?;
+        make_transparent(socket)?;
         // One client may talk to several containers from one port.
-        options::set_socket_reuseaddr(&socket, true)?;
-        bind(&socket, &name)?;
+        options::set_socket_reuseaddr(socket, true)?;
+        bind(socket, &name)?;
     }
-    match connect(&socket, &to) {
-        Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
+    match connect(socket, &to) {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(()),
         Err(err) => Err(err.into()),
     }
 }

@@ -13,6 +13,10 @@ pub struct Target {
     pub v4: Option<Ipv4Addr>,
     /// The container's IPv6 address.
     pub v6: Option<Ipv6Addr>,
+    /// The gateway that the container has for IPv4 on the network with that address.
+    pub v4_gateway: Option<Ipv4Addr>,
+    /// The same for IPv6.
+    pub v6_gateway: Option<Ipv6Addr>,
     /// The subnets of all networks that the container is on: what it does not answer by way of a gateway.
     pub on_link: Vec<IpNet>,
 }
@@ -46,6 +50,16 @@ impl Target {
         }
     }
 
+    /// The same from within the container's namespace, where the gateway's name has to be said.
+    pub(super) fn way_within(&self, way: Way) -> Option<Way> {
+        let gateway = match way.to {
+            SocketAddr::V4(_) => self.v4_gateway.map(IpAddr::from),
+            SocketAddr::V6(_) => self.v6_gateway.map(IpAddr::from),
+        };
+        let name = way.name.or_else(|| Some(SocketAddr::new(gateway?, 0)))?;
+        Some(Way { name: Some(name), ..way })
+    }
+
     fn answers_by_gateway(&self, client: IpAddr) -> bool {
         let special = client.is_unspecified() || client.is_loopback() || client.is_multicast();
         let local = match client {
@@ -76,6 +90,8 @@ mod tests {
             port: 80,
             v4: Some("10.89.0.2".parse().unwrap()),
             v6: Some("fd00::2".parse().unwrap()),
+            v4_gateway: Some("10.89.0.1".parse().unwrap()),
+            v6_gateway: None,
             on_link: vec!["10.89.0.0/24".parse().unwrap(), "fd00::/64".parse().unwrap()],
         };
         check(&target, "192.0.2.7:4000", "10.89.0.2:80 as 192.0.2.7:4000");
@@ -88,6 +104,11 @@ mod tests {
         check(&target, "[::1]:4000", "[fd00::2]:80 as the gateway");
         check(&target, "[fe80::1%3]:4000", "[fd00::2]:80 as the gateway");
         check(&target, "[fd00::9]:4000", "[fd00::2]:80 as the gateway");
+        let within =
+            |client: &str| target.way(client.parse().unwrap()).and_then(|it| target.way_within(it)?.name);
+        assert_eq!(within("192.0.2.7:4000"), "192.0.2.7:4000".parse().ok());
+        assert_eq!(within("127.0.0.1:4000"), "10.89.0.1:0".parse().ok());
+        assert_eq!(within("[::1]:4000"), None);
     }
 
     #[test]

@@ -7,13 +7,15 @@ use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
 use std::time::Instant;
 
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::BindToDevice;
-use pontoon_network::forwarder::{Forwarder, Limits};
+use pontoon_network::forwarder::{ANSWERS, Forwarder, Limits, Within};
 use pontoon_network::join::{Driver, Link};
 use pontoon_network::lease::Refusal;
+use pontoon_network::resolver_is_local;
 use pontoon_rootless::packet;
 use pontoon_rootless::sys::{self, CloneFlags};
 use pontoon_rootless::userns::become_root;
@@ -240,6 +242,12 @@ impl Inside {
             links::set_up(&mut self.socket, loopback.index)
                 .map_err(InsideError::kernel("switch the loopback interface on"))?;
         }
+        if self.is_own {
+            // What goes from port to port of a bridge is not the filter's business; on a host, others may have made it so.
+            for protocol in ["iptables", "ip6tables", "arptables"] {
+                let _ = set_kernel(&format!("net/bridge/bridge-nf-call-{protocol}"), "0");
+            }
+        }
         set_kernel("net/ipv4/ip_forward", "1")?;
         // A host without IPv6 has none of these.
         let _ = set_kernel("net/ipv6/conf/all/forwarding", "1");
@@ -295,9 +303,16 @@ impl Inside {
         }
         self.nft(&rules::add(link))?;
         let (mut addresses, mut sockets) = (Vec::new(), Vec::new());
-        for (gateway, _) in gateways.filter(|_| link.dns) {
-            let pair = name_sockets(gateway, link.vrf.as_deref())
-                .map_err(InsideError::kernel(format!("listen for names at {gateway}")))?;
+        let relays = !self.is_own && !link.internal && resolver_is_local();
+        for (gateway, _) in gateways.filter(|_| link.dns || relays) {
+            let pair = match name_sockets(gateway, link.vrf.as_deref()) {
+                Ok(pair) => pair,
+                // It may be the host's own resolver that listens there as well.
+                Err(_) if !link.dns => continue,
+                Err(err) => {
+                    return Err(InsideError::kernel(format!("listen for names at {gateway}"))(err));
+                }
+            };
             addresses.push(gateway);
             sockets.extend(pair);
         }
@@ -446,9 +461,12 @@ impl Inside {
         owner: &str,
         ports: &[(bool, u16)],
         target: &Reach,
-        sockets: Vec<OwnedFd>,
+        fds: Vec<OwnedFd>,
     ) -> Result<(), InsideError> {
         let mut led = Vec::new();
+        let mut sockets = fds.into_iter();
+        let namespace = sockets.next().ok_or(InsideError::Malformed)?;
+        let within = self.within(namespace);
         for ((is_datagram, port), socket) in ports.iter().zip(sockets) {
             if !is_datagram
                 && !self.is_own
@@ -460,7 +478,7 @@ impl Inside {
             let added = if *is_datagram {
                 self.forwarder.add_udp(owner, UdpSocket::from(socket), target)
             } else {
-                self.forwarder.add_tcp(owner, TcpListener::from(socket), target)
+                self.forwarder.add_tcp(owner, TcpListener::from(socket), target, within.clone())
             };
             added.map_err(InsideError::kernel(format!("publish the container's port {port}")))?;
         }
@@ -468,6 +486,21 @@ impl Inside {
         // Where somebody has flushed the rules, the forwarder carries on everything until they are made again.
         let _ = self.change(&text);
         Ok(())
+    }
+
+    /// The short way to a container's ports. Where the bridges are on the host the packet filter leads there by itself, and where the
+    /// container's namespace cannot be made ready, the way over the bridge does.
+    fn within(&self, namespace: OwnedFd) -> Option<Rc<Within>> {
+        if !self.is_own {
+            return None;
+        }
+        let mut theirs = self.in_namespace(&namespace, || {
+            let [connections, resets, resets_v6] = ANSWERS.map(|name| set_kernel(name, "1"));
+            let _ = resets_v6;
+            connections.and(resets).ok().and_then(|()| Socket::open().ok())
+        });
+        links::take_in_marked(theirs.as_mut().ok()?.as_mut()?, rules::MARK, rules::MARK_TABLE).ok()?;
+        Within::new(namespace, rules::MARK).ok().map(Rc::new)
     }
 
     /// Whoever did this before us may have left ports in the rules whose containers are gone meanwhile. Those that are there are
@@ -514,10 +547,15 @@ impl Inside {
 
     /// A connection to the kernel about another network namespace.
     fn socket_in(&self, namespace: &OwnedFd) -> io::Result<Socket> {
+        self.in_namespace(namespace, Socket::open)?
+    }
+
+    /// Does something in another network namespace.
+    fn in_namespace<T>(&self, namespace: &OwnedFd, deed: impl FnOnce() -> T) -> io::Result<T> {
         move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
-        let socket = Socket::open();
+        let done = deed();
         move_into_link_name_space(self.home.as_fd(), Some(LinkNameSpaceType::Network))?;
-        socket
+        Ok(done)
     }
 }
 

@@ -24,7 +24,7 @@ pub enum Order {
     Plug(Box<Plug>),
     /// Take a container's interface away.
     Unplug(String),
-    /// Lead what comes to a container's published ports to it: the sockets come along.
+    /// Lead what comes to a container's published ports to it: the sockets come along, and before them its network namespace.
     Publish {
         /// The container.
         owner: String,
@@ -62,6 +62,12 @@ pub struct Reach {
     pub v4: Option<Ipv4Addr>,
     /// Its IPv6 address.
     pub v6: Option<Ipv6Addr>,
+    /// Its gateway to that one's network.
+    #[serde(default)]
+    pub v4_gateway: Option<Ipv4Addr>,
+    /// The same for IPv6.
+    #[serde(default)]
+    pub v6_gateway: Option<Ipv6Addr>,
     /// The subnets that it is in.
     pub on_link: Vec<IpNet>,
 }
@@ -74,9 +80,15 @@ impl Reach {
             let is_open = !closed.contains(&network.network);
             for it in &network.addresses {
                 reach.on_link.extend(IpNet::new(it.address, it.prefix).ok().map(|it| it.trunc()));
-                match it.address {
-                    IpAddr::V4(address) if is_open => reach.v4 = reach.v4.or(Some(address)),
-                    IpAddr::V6(address) if is_open => reach.v6 = reach.v6.or(Some(address)),
+                match (it.address, it.gateway) {
+                    (IpAddr::V4(address), gateway) if is_open && reach.v4.is_none() => {
+                        reach.v4 = Some(address);
+                        reach.v4_gateway = gateway.and_then(v4);
+                    }
+                    (IpAddr::V6(address), gateway) if is_open && reach.v6.is_none() => {
+                        reach.v6 = Some(address);
+                        reach.v6_gateway = gateway.and_then(v6);
+                    }
                     _ => {}
                 }
             }
@@ -86,8 +98,23 @@ impl Reach {
 
     /// The same for one port.
     pub fn target(&self, port: u16) -> Target {
-        Target { port, v4: self.v4, v6: self.v6, on_link: self.on_link.clone() }
+        Target {
+            port,
+            v4: self.v4,
+            v6: self.v6,
+            v4_gateway: self.v4_gateway,
+            v6_gateway: self.v6_gateway,
+            on_link: self.on_link.clone(),
+        }
     }
+}
+
+fn v4(address: IpAddr) -> Option<Ipv4Addr> {
+    if let IpAddr::V4(address) = address { Some(address) } else { None }
+}
+
+fn v6(address: IpAddr) -> Option<Ipv6Addr> {
+    if let IpAddr::V6(address) = address { Some(address) } else { None }
 }
 
 /// One container on one network.

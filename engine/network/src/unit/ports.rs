@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     fn reach(v4: &str, v6: &str) -> Reach {
-        Reach { v4: v4.parse().ok(), v6: v6.parse().ok(), on_link: Vec::new() }
+        Reach { v4: v4.parse().ok(), v6: v6.parse().ok(), ..Reach::default() }
     }
 
     #[test]

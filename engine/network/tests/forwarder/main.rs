@@ -139,7 +139,7 @@ fn who_has_said_all_still_hears() {
 fn a_connection_that_is_broken_off_is_so_at_both_ends() {
     in_namespaces("a_connection_that_is_broken_off_is_so_at_both_ends", || {
         let mut place = Place::new();
-        let listener = place.listen("0.0.0.0:80");
+        let listener = place.listen("[::]:80");
         let port = place.publish_tcp("web", 80);
         let reset = |stream: TcpStream| sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
         for by_client in [true, false] {
@@ -170,8 +170,10 @@ fn a_connection_that_is_broken_off_is_so_at_both_ends() {
         assert!(matches!(gone, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{gone}");
         // Nobody listens: as if it were the host's own port.
         drop(listener);
-        let heard = client("192.0.2.7", ("192.0.2.1", port)).and_then(|mut calling| calling.read(&mut [0]));
-        assert_eq!(heard.unwrap_err().kind(), ErrorKind::ConnectionReset);
+        for (from, to) in [("192.0.2.7", "192.0.2.1"), ("2001:db8::7", "2001:db8::1")] {
+            let heard = client(from, (to, port)).and_then(|mut calling| calling.read(&mut [0]));
+            assert_eq!(heard.unwrap_err().kind(), ErrorKind::ConnectionReset, "{from}");
+        }
     });
 }
 

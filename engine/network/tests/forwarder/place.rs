@@ -1,24 +1,28 @@
 //! Three network namespaces: the host, the one between, where the forwarder is, and a container on a bridge of it.
 
+use std::fs::File;
 use std::io::{ErrorKind, PipeWriter, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
+use std::rc::Rc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use pontoon_network::forwarder::{Forwarder, Limits, MARK_STATEMENT, Target};
+use pontoon_network::forwarder::{Forwarder, Limits, MARK_STATEMENT, Target, Within};
 use pontoon_rootless::sys::{CloneFlags, unshare};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with, sockopt};
 
 /// So long nothing takes that works.
 pub const PATIENCE: Duration = Duration::from_secs(30);
-/// Says that we are in namespaces of our own already.
+/// Says that we are in namespaces of our own already, and which way connections take to the container.
 const INSIDE: &str = "PONTOON_FORWARDER_INSIDE";
+/// The way in the container's own namespace.
+const SHORT: &str = "short";
 
-/// Runs a test as root of a user namespace, in a network namespace for the host.
+/// Runs a test as root of a user namespace, in a network namespace for the host, once for either way to the container.
 pub fn in_namespaces(test: &str, deed: impl FnOnce()) {
     if std::env::var_os(INSIDE).is_some() {
         return deed();
@@ -30,15 +34,17 @@ pub fn in_namespaces(test: &str, deed: impl FnOnce()) {
             return;
         }
     }
-    let output = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--net"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .env(INSIDE, "1")
-        .output()
-        .unwrap();
-    let text = [output.stdout, output.stderr].concat();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&text));
+    for way in ["long", SHORT] {
+        let output = Command::new("unshare")
+            .args(["--user", "--map-root-user", "--net"])
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", test, "--nocapture"])
+            .env(INSIDE, way)
+            .output()
+            .unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        assert!(output.status.success(), "{way}: {}", String::from_utf8_lossy(&text));
+    }
 }
 
 type Deed = Box<dyn FnOnce() + Send>;
@@ -118,7 +124,11 @@ impl Place {
         container.shell(
             "ip link set lo up; ip link set eth0 up
              ip addr add 10.89.0.2/24 dev eth0; ip addr add fd00::2/64 dev eth0 nodad
-             ip route add default via 10.89.0.1; ip -6 route add default via fd00::1",
+             ip route add default via 10.89.0.1; ip -6 route add default via fd00::1
+             ip rule add fwmark 0x71 lookup 71; ip route add local default dev lo table 71
+             ip -6 rule add fwmark 0x71 lookup 71; ip -6 route add local default dev lo table 71
+             for name in tcp_fwmark_accept fwmark_reflect; do echo 1 >/proc/sys/net/ipv4/$name; done
+             echo 1 >/proc/sys/net/ipv6/fwmark_reflect",
         );
         // The kernel takes its time until a link that is up carries something; what connects waits for it.
         for address in ["10.89.0.2:9", "[fd00::2]:9"] {
@@ -175,7 +185,13 @@ impl Place {
     pub fn publish_tcp(&mut self, owner: &'static str, port: u16) -> u16 {
         let listener = TcpListener::bind("[::]:0").unwrap();
         let number = listener.local_addr().unwrap().port();
-        self.tell(move |forwarder| forwarder.add_tcp(owner, listener, target(port)).unwrap());
+        let namespace =
+            std::env::var(INSIDE).is_ok_and(|it| it == SHORT).then(|| self.container.path.clone());
+        self.tell(move |forwarder| {
+            let within =
+                namespace.map(|path| Rc::new(Within::new(File::open(path).unwrap().into(), 0x71).unwrap()));
+            forwarder.add_tcp(owner, listener, target(port), within).unwrap();
+        });
         number
     }
 
@@ -211,6 +227,8 @@ pub fn target(port: u16) -> Target {
         port,
         v4: Some("10.89.0.2".parse().unwrap()),
         v6: Some("fd00::2".parse().unwrap()),
+        v4_gateway: Some("10.89.0.1".parse().unwrap()),
+        v6_gateway: Some("fd00::1".parse().unwrap()),
         on_link: vec!["10.89.0.0/24".parse().unwrap(), "fd00::/64".parse().unwrap()],
     }
 }

@@ -115,7 +115,7 @@ pub fn run(words: impl Iterator<Item = String>) -> io::Result<()> {
             }
             match is_due.then(|| port.target()).flatten() {
                 Some(target) => match port.socket {
-                    Outer::Connections(listener) => forwarder.add_tcp("", listener, target)?,
+                    Outer::Connections(listener) => forwarder.add_tcp("", listener, target, None)?,
                     Outer::Datagrams(socket) => forwarder.add_udp("", socket, target)?,
                 },
                 None => {

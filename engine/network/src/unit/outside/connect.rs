@@ -38,7 +38,7 @@ impl Outside {
             }
         }
         let lease = Lease::new(join, networks);
-        if let Err(refusal) = self.publish(&lease) {
+        if let Err(refusal) = self.publish(&lease, namespace.as_fd()) {
             self.release(&lease.join.id, &lease.joined.networks);
             return Err(refusal);
         }
@@ -155,14 +155,18 @@ impl Outside {
             let Some(joined) = lease.joined.networks.iter().find(|it| it.network == network) else {
                 continue;
             };
+            let mut is_named = false;
             if let Some(asked) = lease.join.attachments.iter().find(|it| it.network.name == network) {
+                // A network without names hands on questions all the same, where the host's resolver is its own.
+                is_named = asked.network.dns;
                 names.internal = asked.network.internal;
                 names.resolvers.clone_from(&asked.network.dns_servers);
             }
+            let own = lease.join.names.iter().chain(&joined.aliases);
             names.members.push(Member {
                 addresses: joined.addresses.iter().map(|it| it.address).collect(),
                 elsewhere: lease.joined.addresses().collect(),
-                names: lease.join.names.iter().chain(&joined.aliases).cloned().collect(),
+                names: own.filter(|_| is_named).cloned().collect(),
                 resolvers: lease.join.dns_servers.clone(),
             });
         }

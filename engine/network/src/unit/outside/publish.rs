@@ -1,11 +1,11 @@
 //! Published ports: the sockets are made here, where the host is, and served inside, where the containers are.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use pontoon_network::Protocol;
 use pontoon_network::lease::Refusal;
 
-use super::Outside;
+use super::{Client, Outside};
 use crate::unit::order::{Order, Reach};
 use crate::unit::state::Lease;
 
@@ -25,7 +25,7 @@ fn reach(lease: &Lease) -> Reach {
 
 impl Outside {
     /// Opens a container's ports; all of them or none.
-    pub(super) fn publish(&mut self, lease: &Lease) -> Result<(), Refusal> {
+    pub(super) fn publish(&mut self, lease: &Lease, namespace: BorrowedFd<'_>) -> Result<(), Refusal> {
         if lease.join.ports.is_empty() {
             return Ok(());
         }
@@ -35,9 +35,10 @@ impl Outside {
         let target = reach(lease);
         for some in listeners.chunks(AT_ONCE) {
             let ports = some.iter().map(|it| (it.protocol == Protocol::Udp, it.container_port)).collect();
-            let sockets: Vec<BorrowedFd<'_>> = some.iter().map(|it| it.socket.as_fd()).collect();
+            let fds: Vec<BorrowedFd<'_>> =
+                std::iter::once(namespace).chain(some.iter().map(|it| it.socket.as_fd())).collect();
             let order = Order::Publish { owner: owner.clone(), ports, target: target.clone() };
-            if let Err(err) = self.order(&order, &sockets) {
+            if let Err(err) = self.order(&order, &fds) {
                 self.unpublish(lease);
                 return Err(err.refusal());
             }
@@ -61,9 +62,11 @@ impl Outside {
 
     /// The process inside that served them was killed.
     pub(super) fn publish_again(&mut self) {
-        let leases: Vec<Lease> = self.clients.values().filter_map(|it| it.lease.clone()).collect();
-        for lease in leases {
-            if let Err(refusal) = self.publish(&lease) {
+        let again =
+            |client: &Client| Some((client.lease.clone()?, client.namespace.as_ref()?.try_clone().ok()?));
+        let leases: Vec<(Lease, OwnedFd)> = self.clients.values().filter_map(again).collect();
+        for (lease, namespace) in leases {
+            if let Err(refusal) = self.publish(&lease, namespace.as_fd()) {
                 crate::unit::warn(&format!("ports of container `{}` are closed: {refusal}", lease.join.name));
             }
         }
