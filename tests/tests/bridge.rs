@@ -241,6 +241,35 @@ fn published_ports_show_the_client() {
 }
 
 #[test]
+fn published_ports_are_of_all_kinds_and_reached_from_containers() {
+    let host = host();
+    let network = Network::create("kinds", "--ipv6");
+    network.peer("kindspeer", "-p 8605:80 -p 80 -p 8606:82/udp");
+    pontoon("exec -d kindspeer /payload echo-udp 82").ok();
+    network.peer("kindsother", "");
+    // By the host's own address, which is whom the container sees then, and by its name.
+    for address in [HOST_V4, "host.containers.internal"] {
+        pontoon(&format!("exec kindsother sh -c 'nc -w 3 {address} 8605 </dev/null'")).ok().prints(HOST_V4);
+    }
+    // One that the host has chosen.
+    let ports = pontoon("port kindspeer 80").ok().stdout;
+    let chosen = ports.lines().filter_map(|it| it.rsplit(':').next()?.parse().ok()).find(|it| *it != 8605);
+    ask_from_outside(host, HOST_V4, chosen.expect("another port")).ok().prints(OUTSIDE_V4);
+    // Datagrams, of either family, and from the host itself.
+    for (place, address) in [
+        ("ip netns exec outside", HOST_V4),
+        ("ip netns exec outside", HOST_V6),
+        ("env", "127.0.0.1"),
+        ("env", "::1"),
+    ] {
+        wait::until_true(&format!("an answer from {address}"), || {
+            host.root(&format!("echo word | {place} nc -u -W 1 -w 2 {address} 8606")).text() == "word"
+        });
+    }
+    pontoon("run --rm --network kinds -p 8607:80/sctp $B true").fails(125).warns("8607:80/sctp");
+}
+
+#[test]
 fn what_is_killed_comes_back_and_connections_between_containers_survive() {
     let host = host();
     serve_outside(host);
