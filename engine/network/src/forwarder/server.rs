@@ -420,7 +420,8 @@ impl Forwarder {
 /// A connection to the container for a client.
 fn begin(port: &TcpPort, client: SocketAddr, keeps_addresses: bool) -> Result<TcpStream, WithinError> {
     let way = way(&port.target, client, keeps_addresses)?;
-    let short = port.within.as_ref().and_then(|within| Some((port.target.way_within(way)?, within)));
+    let within = port.within.as_ref().filter(|_| keeps_addresses);
+    let short = within.and_then(|within| Some((port.target.way_within(way)?, within)));
     match short {
         Some((way, within)) => sockets::begin_connection(way, Some(within)),
         None => sockets::begin_connection(way, None),
