@@ -361,9 +361,10 @@ pub const DEFAULT_METRIC: u32 = 100;
 /// Lets packets with that mark be taken in, whatever address they are for: a table of its own says that all addresses are
 /// ours (ip-rule(8)). What is there already is no error.
 pub fn take_in_marked(socket: &mut Socket, mark: u32, table: u8) -> io::Result<()> {
-    for family in [AddressFamily::INET, AddressFamily::INET6] {
-        take_in(socket, family, table, 0, |rule| rule.with_number(FRA_FWMARK, mark))?;
-    }
+    let mut take_in = |family| take_in(socket, family, table, 0, |rule| rule.with_number(FRA_FWMARK, mark));
+    take_in(AddressFamily::INET)?;
+    // Where IPv6 is switched off nothing comes by it.
+    let _ = take_in(AddressFamily::INET6);
     Ok(())
 }
 
