@@ -15,9 +15,15 @@ use super::within::{Within, WithinError};
 
 /// A connection to where the way leads, begun but not made yet; `within` the container's namespace where that is given.
 pub(super) fn begin_connection(way: Way, within: Option<&Within>) -> Result<TcpStream, WithinError> {
-    let new = |family, flags| match within {
-        Some(within) => within.socket(family, flags),
-        None => Ok(socket_with(family, SocketType::STREAM, flags, None).map_err(io::Error::from)?),
+    let new = |family, flags| -> Result<OwnedFd, WithinError> {
+        let socket = match within {
+            Some(within) => within.socket(family, flags)?,
+            None => socket_with(family, SocketType::STREAM, flags, None).map_err(io::Error::from)?,
+        };
+        // Between us and the container nothing is lost. What a host has for the world outside (bbr) may send by a timer, which takes
+        // longer than the sending; where this is not to be had, that is all.
+        let _ = options::set_tcp_congestion(&socket, "reno");
+        Ok(socket)
     };
     let socket = open(way, new)?;
     // Bytes have been gathered by the one who sent them.
