@@ -249,12 +249,17 @@ fn published_ports_are_of_all_kinds_and_reached_from_containers() {
     network.peer("kindsother", "");
     // By the host's own address, which is whom the container sees then, and by its name.
     for address in [HOST_V4, "host.containers.internal"] {
-        pontoon(&format!("exec kindsother sh -c 'nc -w 3 {address} 8605 </dev/null'")).ok().prints(HOST_V4);
+        wait::until_true(&format!("the port of another container by {address}"), || {
+            pontoon(&format!("exec kindsother sh -c 'nc -w 3 {address} 8605 </dev/null'")).text() == HOST_V4
+        });
     }
     // One that the host has chosen.
     let ports = pontoon("port kindspeer 80").ok().stdout;
     let chosen = ports.lines().filter_map(|it| it.rsplit(':').next()?.parse().ok()).find(|it| *it != 8605);
-    ask_from_outside(host, HOST_V4, chosen.expect("another port")).ok().prints(OUTSIDE_V4);
+    let chosen = chosen.expect("another port");
+    wait::until_true("an answer from outside", || {
+        ask_from_outside(host, HOST_V4, chosen).text() == OUTSIDE_V4
+    });
     // Datagrams, of either family, and from the host itself.
     for (place, address) in [
         ("ip netns exec outside", HOST_V4),
