@@ -126,6 +126,33 @@ fn a_system_unit_runs_as_a_user_without_a_login_and_beside_one() {
     }
 }
 
+/// What root starts for a user is no part of root's session, and the user's to limit.
+#[test]
+fn what_root_starts_for_a_user_outlives_roots_session() {
+    let host = host();
+    host.root("useradd --system --no-create-home --home-dir /nonexistent lodger").ok();
+    let in_session = |words: &str| {
+        host.root(&format!("systemd-run -q --scope --unit=rootsession pontoon --user lodger {words}"))
+    };
+    in_session(&format!("run -d --name lodge --stop-timeout 0 {B} sleep 10000")).ok();
+    let group = host.root("pontoon --user lodger inspect -f '{{.State.CgroupPath}}' lodge").ok();
+    let id = host.root("id -u lodger").ok().text().to_owned();
+    let scope = format!("/system.slice/pontoon-{id}-");
+    assert!(group.stdout.starts_with(&scope) && group.stdout.contains(".scope/payload-"), "{group:?}");
+    wait::until_true("the session to end", || host.root("systemctl is-active rootsession.scope").code != 0);
+    host.root("pontoon --user lodger exec lodge true").ok();
+    host.root("pontoon --user lodger ps --format '{{.Names}} {{.State}}'").ok().prints("lodge running\n");
+    // The scope goes with the container, and the next run has another.
+    let unit =
+        group.text().trim_start_matches("/system.slice/").split('/').next().unwrap_or_default().to_owned();
+    host.root("pontoon --user lodger stop lodge").ok();
+    wait::until_true("the scope to go", || host.root(&format!("systemctl is-active '{unit}'")).code != 0);
+    in_session("start lodge").ok();
+    let again = host.root("pontoon --user lodger inspect -f '{{.State.CgroupPath}}' lodge").ok();
+    assert!(again.stdout.starts_with(&scope) && again.stdout != group.stdout, "{again:?}");
+    host.root("pontoon --user lodger rm -f lodge").ok();
+}
+
 #[test]
 fn a_pod_runs_as_a_user() {
     let host = host();

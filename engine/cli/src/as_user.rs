@@ -14,7 +14,10 @@ use pontoon_rootless::names::{self, HostUser};
 use rustix::process::{Gid, Uid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
+use pontoon_cli::args;
+
 use crate::commands::Failure;
+use crate::user_scope;
 
 /// The variables that go along.
 const KEPT: [&str; 10] = [
@@ -59,6 +62,11 @@ fn become_user(name: &str, words: &[OsString]) -> Result<(HostUser, PathBuf), Fa
         return Err(Failure::new(format!("there is no user `{name}`"), None));
     };
     let runtime = runtime_directory(&user)?;
+    if args::needs_a_place(words) && !user_scope::has_manager(&user) {
+        user_scope::enter(&user).map_err(|failure| {
+            failure.while_doing(format!("cannot make a place for containers of {name}"))
+        })?;
+    }
     let mut groups = names::groups_of(name);
     groups.push(user.gid);
     if words.iter().any(|word| READERS.iter().any(|reader| word == reader)) {

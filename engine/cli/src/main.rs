@@ -3,6 +3,7 @@
 mod as_user;
 mod behalf;
 mod commands;
+mod user_scope;
 
 use std::process::ExitCode;
 

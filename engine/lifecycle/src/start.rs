@@ -228,9 +228,12 @@ fn place(host: &Host, mode: CgroupMode) -> Place {
         CgroupMode::Split if is_delegated() => Place::Here,
         CgroupMode::NoConmon if is_delegated() && !is_of_a_login() => Place::Here,
         // Without a manager to ask the container stays where we are; only a limit makes that an error.
-        CgroupMode::Split | CgroupMode::NoConmon | CgroupMode::Enabled => {
-            connect_to_manager(host).map_or(Place::Nowhere, Place::Scope)
-        }
+        CgroupMode::Split | CgroupMode::NoConmon | CgroupMode::Enabled => match connect_to_manager(host) {
+            Ok(bus) => Place::Scope(bus),
+            // Whoever started us has given us one to divide, such as root with `--user`.
+            Err(_) if host.is_rootless() && is_delegated() && !is_of_a_login() => Place::Here,
+            Err(_) => Place::Nowhere,
+        },
     }
 }
 

@@ -431,6 +431,25 @@ pub fn changes_units(words: &[OsString]) -> bool {
     matches!(path_of(words), Some("auto-update" | "rollback" | "secret renew"))
 }
 
+/// Tells whether the words (without the program's name) are those of a command whose containers live on after it.
+pub fn needs_a_place(words: &[OsString]) -> bool {
+    let path = path_of(words).map(|it| it.strip_prefix("container ").unwrap_or(it));
+    matches!(
+        path,
+        Some(
+            "clone"
+                | "init"
+                | "kube play"
+                | "pod clone"
+                | "pod restart"
+                | "pod start"
+                | "restart"
+                | "run"
+                | "start"
+        )
+    )
+}
+
 /// The command that words ask for, if they ask for one.
 fn path_of(words: &[OsString]) -> Option<&'static str> {
     let words = words.iter().map(|it| it.to_str().map(str::to_owned)).collect::<Option<Vec<_>>>()?;
