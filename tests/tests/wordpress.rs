@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
 use pontoon_tests::service::Manager;
+use pontoon_tests::shared::fresh;
 use pontoon_tests::{TestHost, host, image, wait};
 
 const POD: &str = "[Pod]\nPodName=wp\nPublishPort=8080:80\n";
@@ -27,8 +28,52 @@ fn page(host: &TestHost, path: &str) -> String {
     text
 }
 
+/// Writes a post, as WordPress's own programs do it.
+fn post(host: &TestHost, title: &str) {
+    let script = format!(
+        "$_SERVER['HTTP_HOST'] = 'localhost'; require '/usr/share/wordpress/wp-load.php'; \
+         $id = wp_insert_post(['post_title' => '{title}', 'post_status' => 'publish']); echo $id > 0 ? 'written' : 'not written';"
+    );
+    host.entry("alice")
+        .env("SCRIPT", &script)
+        .sh("pontoon exec wp-blog php -r \"$SCRIPT\"")
+        .ok()
+        .prints("written");
+}
+
+/// The running pod becomes a deployment, which another host plays with the data of this one. Stops the pod.
+fn moves_to_another_host(host: &TestHost, alice: &Manager<'_>) {
+    let written =
+        host.alice("pontoon generate kube --type deployment --service wp -f wp.yaml; cat wp.yaml").ok();
+    for word in ["kind: Deployment", "kind: Service", "claimName: wpdb", "claimName: wpcontent"] {
+        assert!(written.stdout.contains(word), "{word}: {written:?}");
+    }
+    // A database that runs has not written all of it.
+    alice.stop("wp-pod");
+    host.alice("pontoon volume export wpdb -o wpdb.tar && pontoon volume export wpcontent -o wpcontent.tar")
+        .ok();
+
+    let other = fresh();
+    image::push(&other, image::WORDPRESS);
+    for name in ["wp.yaml", "wpdb.tar", "wpcontent.tar"] {
+        let path = format!("/home/alice/{name}");
+        other.copy_in(&host.path(&path), &path);
+    }
+    other
+        .alice("for it in wpdb wpcontent; do pontoon volume create $it && pontoon volume import $it $it.tar; done")
+        .ok();
+    // A Service is the cluster's; here a port is published.
+    let played = other.alice("pontoon kube play --publish 8080:80 wp.yaml").ok();
+    assert!(played.stderr.contains("Service"), "{played:?}");
+    let front = page(&other, "/");
+    assert!(front.contains("<title>The Landing") && front.contains("A boat ties up"), "{front}");
+    // The claims are the volumes that were there, and stay when the pod goes.
+    other.alice("pontoon kube down wp.yaml && pontoon ps -aq").ok().says("Pods removed:");
+    other.alice("pontoon volume ls -q --filter name=wp").ok().prints("wpcontent\nwpdb\n");
+}
+
 #[test]
-fn a_pod_of_wordpress_and_its_database_is_installed_through_its_page_and_stays() {
+fn a_pod_of_wordpress_and_its_database_is_installed_through_its_page_stays_and_moves() {
     let host = host();
     image::provide(&[image::WORDPRESS]);
     image::push(host, image::WORDPRESS);
@@ -80,7 +125,8 @@ fn a_pod_of_wordpress_and_its_database_is_installed_through_its_page_and_stays()
     alice.start("wp-pod");
     assert!(page(host, "/wp-login.php").contains("The Landing"));
 
-    alice.stop("wp-pod");
+    post(host, "A boat ties up");
+    moves_to_another_host(host, &alice);
     for (name, _) in files.iter().rev() {
         alice.remove(name);
     }

@@ -1,5 +1,6 @@
 //! `volume export`, `import`: a volume's content as an archive.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::AsFd;
@@ -54,7 +55,8 @@ pub fn export(context: &Context, args: &VolumeExportArgs) -> Result<ExitStatus, 
     };
     let work = worker(context, |_| {
         let directory = File::open(&directory).map_err(|err| failed(err.into()))?;
-        write_archive(directory.as_fd(), None, ArchiveForm::Plain, File::from(out))
+        // With the directory itself, which Podman leaves out: whose it is, is what its files need, too.
+        write_archive(directory.as_fd(), Some(OsStr::new(".")), ArchiveForm::Plain, File::from(out))
             .map_err(|err| failed(Failure::new(err, None)))?;
         Ok(0)
     })?;
