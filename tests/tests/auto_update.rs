@@ -84,7 +84,7 @@ struct Files<'h>(Manager<'h>, &'static [&'static str]);
 impl Drop for Files<'_> {
     fn drop(&mut self) {
         for file in self.1 {
-            let service = file.replace(".container", "").replace(".pod", "-pod");
+            let service = file.replace(".container", "").replace(".kube", "").replace(".pod", "-pod");
             let _ = self.0.systemctl(&format!("stop {service}"));
             self.0.remove(file);
         }
@@ -357,6 +357,70 @@ fn the_containers_of_a_pod_are_updated_together_or_not_at_all() {
     assert_eq!((updates.version("front"), updates.version("side")), ("three".to_owned(), "two".to_owned()));
     let units = updates.sh("pontoon auto-update --format '{{.Unit}}'").ok();
     assert_eq!(units.stdout, "stall-pod.service\nstall-pod.service\n");
+}
+
+#[test]
+fn what_a_kube_unit_plays_is_updated_together_or_not_at_all() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let alice = Manager::of(host, "alice");
+    let updates = Updates { host, user: "alice" };
+    let _files = Files(alice, &["duo.kube", "duo.yaml"]);
+    let run = |expected: [&str; 2]| {
+        let done = updates.run("");
+        let mut lines: Vec<&str> = done.stdout.lines().collect();
+        lines.sort_unstable();
+        assert_eq!(lines, expected, "{done:?}\n{}", alice.journal("duo"));
+    };
+    let versions = || (updates.version("duo-left"), updates.version("duo-right"));
+    let are = |left: &str, right: &str| assert_eq!(versions(), (left.to_owned(), right.to_owned()));
+    publish(host, "left", "one", STAYS);
+    publish(host, "right", "one", STAYS);
+    let container =
+        |name: &str| format!("  - {{name: {name}, image: '{}/{name}:latest'}}\n", registry::ADDRESS);
+    alice.add(
+        "duo.yaml",
+        &format!(
+            "apiVersion: v1\nkind: Pod\nmetadata:\n  name: duo\n  annotations: {{io.containers.autoupdate/left: registry}}\n\
+             spec:\n  terminationGracePeriodSeconds: 5\n  containers:\n{}{}",
+            container("left"),
+            container("right")
+        ),
+    );
+    // What the unit says counts beside what the objects say.
+    alice.add(
+        "duo.kube",
+        "[Kube]\nYaml=duo.yaml\nAutoUpdate=right/registry\n[Service]\nTimeoutStartSec=120\n",
+    );
+    alice.start("duo");
+    run(["duo-left false", "duo-right false"]);
+
+    // One of them is broken: both stay what they were, and the service is well.
+    publish(host, "left", "two", STAYS);
+    publish(host, "right", "broken", "exit 3");
+    run(["duo-left rolled back", "duo-right rolled back"]);
+    are("one", "one");
+    assert_eq!(alice.property("duo", "ActiveState"), "active");
+
+    publish(host, "left", "three", STAYS);
+    publish(host, "right", "two", STAYS);
+    run(["duo-left true", "duo-right true"]);
+    are("three", "two");
+    let known = updates.history("duo.service");
+    assert_eq!(known.iter().filter(|it| it.0 == "current").count(), 2, "{known:?}");
+    assert_eq!(known.iter().filter(|it| it.0 == "bad").count(), 2, "{known:?}");
+
+    // Back, held there, and on again.
+    updates.sh("pontoon rollback duo").ok();
+    are("one", "one");
+    updates.sh("pontoon pin duo").ok();
+    publish(host, "left", "four", STAYS);
+    run(["duo-left false", "duo-right false"]);
+    alice.systemctl("restart duo").ok();
+    are("one", "one");
+    updates.sh("pontoon unpin duo").ok();
+    run(["duo-left true", "duo-right false"]);
+    are("four", "one");
 }
 
 #[test]

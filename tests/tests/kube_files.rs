@@ -1,10 +1,10 @@
-//! Where Kubernetes objects come from, and where they go: files, web servers, standard input; a cluster.
+//! Where Kubernetes objects come from, and where they go: files, web servers, standard input; a cluster, units.
 #![cfg(feature = "e2e")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
 use std::sync::OnceLock;
 
-use pontoon_tests::{B, TestHost, alone, host_with_busybox, wait};
+use pontoon_tests::{B, Manager, TestHost, alone, host_with_busybox, wait};
 
 /// A certificate authority, a server's certificate of it for this machine, and a user's, below `/srv/tls`.
 fn certificates(host: &TestHost) {
@@ -235,4 +235,46 @@ fn objects_go_to_a_cluster() {
     host.alice("pontoon kube apply").fails(125);
     host.alice("pontoon kube apply --service -f x y").fails(125);
     host.alice("pontoon kube apply nothing-of-this-name").fails(125);
+}
+
+#[test]
+fn failures_of_containers_are_those_of_a_unit_as_far_as_it_says() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let alice = Manager::of(host, "alice");
+    for (policy, codes, expected) in [
+        ("any", [0, 3], "exit-code"),
+        ("any", [0, 0], "success"),
+        ("all", [0, 3], "success"),
+        ("all", [3, 4], "exit-code"),
+        ("none", [3, 4], "success"),
+    ] {
+        let container = |name: &str, code: u8| {
+            format!("  - {{name: {name}, image: {B}, command: [sh, -c, 'exit {code}']}}\n")
+        };
+        let pod = format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: ends}}\nspec:\n  restartPolicy: Never\n  containers:\n{}{}",
+            container("one", codes[0]),
+            container("two", codes[1])
+        );
+        alice.add("ends.yaml", &pod);
+        alice.add("ends.kube", &format!("[Kube]\nYaml=ends.yaml\nExitCodePropagation={policy}\n"));
+        let _ = alice.systemctl("start ends");
+        wait::until("the unit to end", || {
+            let state = alice.property("ends", "ActiveState");
+            let is_over = matches!(state.as_str(), "inactive" | "failed");
+            if is_over { Ok(()) } else { Err(format!("{state}\n{}", alice.journal("ends"))) }
+        });
+        assert_eq!(
+            alice.property("ends", "Result"),
+            expected,
+            "{policy} {codes:?}\n{}",
+            alice.journal("ends")
+        );
+        // What it played is gone with it, however it ended.
+        host.alice("pontoon pod ps -q && pontoon ps -aq").ok().prints("");
+        let _ = alice.systemctl("reset-failed ends");
+    }
+    alice.remove("ends.kube");
+    alice.remove("ends.yaml");
 }

@@ -2,6 +2,8 @@
 #![cfg(feature = "e2e")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
+use std::time::Duration;
+
 use pontoon_tests::service::Manager;
 use pontoon_tests::shared::fresh;
 use pontoon_tests::{TestHost, host, image, wait};
@@ -63,7 +65,8 @@ fn moves_to_another_host(host: &TestHost, alice: &Manager<'_>) {
         .alice("for it in wpdb wpcontent; do pontoon volume create $it && pontoon volume import $it $it.tar; done")
         .ok();
     // A Service is the cluster's; here a port is published.
-    let played = other.alice("pontoon kube play --publish 8080:80 wp.yaml").ok();
+    let pulls = other.entry("alice").limit(Duration::from_secs(300));
+    let played = pulls.sh("pontoon kube play --publish 8080:80 wp.yaml").ok();
     assert!(played.stderr.contains("Service"), "{played:?}");
     let front = page(&other, "/");
     assert!(front.contains("<title>The Landing") && front.contains("A boat ties up"), "{front}");

@@ -19,5 +19,17 @@ impl Bench {
         self.script(
             "for e in pontoon podman; do $e pod rm -f -t 0 ten; $e volume rm -f $(seq -f ten%g 10); done",
         );
+        self.play();
+    }
+
+    /// A pod of ten containers, until all of them run.
+    fn play(&mut self) {
+        self.script(
+            "{ printf 'apiVersion: v1\\nkind: Pod\\nmetadata: {name: ten}\\nspec:\\n  terminationGracePeriodSeconds: 0\\n  containers:\\n'
+             for n in $(seq 10); do echo \"  - {name: c$n, image: $i, imagePullPolicy: Never, command: [sleep, '10000']}\"; done; } >/tmp/ten.yaml",
+        );
+        let (before, deed) = ("$e kube down /tmp/ten.yaml", "$e kube play /tmp/ten.yaml");
+        self.deed(self.rounds.min(10), ("kube play, ten containers", 0.2, before, deed));
+        self.script("for e in pontoon podman; do $e kube down /tmp/ten.yaml; done; rm /tmp/ten.yaml");
     }
 }

@@ -191,21 +191,28 @@ impl<'a> Ground<'a> {
         }
         let mut found = Vec::new();
         for (own, image) in &parts {
-            let is_it = |it: &&Member| it.own_unit == *own && it.container.record.request.image == *image;
-            let member = members.iter().find(is_it).filter(|it| it.container.status.run().is_some());
-            let member = member.ok_or_else(|| Ill::Bad(format!("`{own}` runs no container of `{image}`")))?;
-            let record = &member.container.record;
-            if let Some(change) = changes.get(image)
-                && change.to.image != record.image_id
-            {
-                return Err(Ill::Bad(format!(
-                    "`{own}` did not make its container anew: `{}` still runs the image {}",
-                    record.name,
-                    record.image_id.get(..12).unwrap_or(&record.image_id)
-                )));
+            // A unit that plays Kubernetes objects may have several of one image; those that prepare a pod have ended.
+            let is_it = |it: &&Member| {
+                let request = &it.container.record.request;
+                it.own_unit == *own && request.image == *image && request.init_container.is_none()
+            };
+            let all: Vec<&Member> = members.iter().filter(is_it).collect();
+            if all.is_empty() || all.iter().any(|it| it.container.status.run().is_none()) {
+                return Err(Ill::Bad(format!("`{own}` runs no container of `{image}`")));
             }
-            // All of them from now on, whichever is looked at first.
-            found.push((record, self.follow(&record.id)));
+            for record in all.iter().map(|it| &it.container.record) {
+                if let Some(change) = changes.get(image)
+                    && change.to.image != record.image_id
+                {
+                    return Err(Ill::Bad(format!(
+                        "`{own}` did not make its container anew: `{}` still runs the image {}",
+                        record.name,
+                        record.image_id.get(..12).unwrap_or(&record.image_id)
+                    )));
+                }
+                // All of them from now on, whichever is looked at first.
+                found.push((record, self.follow(&record.id)));
+            }
         }
         found.into_iter().try_for_each(|(record, run)| self.watch_one(record, run.as_ref(), until))
     }
