@@ -157,7 +157,7 @@ pub fn remove_among(
             Ok(_) | Err(AskError::NotRunning) => {}
             Err(source) => return Err(RemoveError::Stop { name, source }),
         }
-        wait_for_supervisor(&container);
+        stop::wait_for_supervisor(&container);
         // One that was killed a moment ago looked alive as long as a process that it had just made had its lock. It has put
         // nothing in order.
         container = match status::tidy(store, container, &record) {
@@ -200,19 +200,6 @@ pub fn remove_among(
 
 fn read_record(container: &pontoon_storage::ContainerHandle) -> Result<ContainerRecord, RecordError> {
     container.read_record()
-}
-
-/// A supervisor answers before its last deeds; its lock says when it is gone.
-pub fn wait_for_supervisor(container: &pontoon_storage::ContainerHandle) {
-    for _ in 0..500 {
-        match status::of(container) {
-            alive if alive.is_alive() => {
-                let moment = rustix::event::Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
-                let _ = rustix::event::poll(&mut [], Some(&moment));
-            }
-            _ => return,
-        }
-    }
 }
 
 fn remove_anonymous_volumes(host: &Host, store: &Store, record: &ContainerRecord) {

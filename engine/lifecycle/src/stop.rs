@@ -8,6 +8,7 @@ use pontoon_storage::ContainerHandle;
 
 use crate::exec::Causes;
 use crate::start::StartError;
+use crate::status;
 
 /// Why it did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +84,7 @@ fn ask(container: &ContainerHandle, request: &Request) -> Result<Option<Reply>, 
 /// # Errors
 /// See [`AskError`].
 pub fn stop(container: &ContainerHandle, timeout: Option<u32>) -> Result<Option<i32>, AskError> {
-    Ok(exit_code(ask(container, &Request::Stop { timeout })?))
+    until_end(container, &Request::Stop { timeout })
 }
 
 /// Lets it run, having been set up for it. Gives the pid of its first process.
@@ -127,7 +128,31 @@ pub fn end_input(container: &ContainerHandle) -> Result<(), AskError> {
 /// # Errors
 /// See [`AskError`].
 pub fn wait(container: &ContainerHandle) -> Result<Option<i32>, AskError> {
-    Ok(exit_code(ask(container, &Request::Wait)?))
+    until_end(container, &Request::Wait)
+}
+
+/// Asks what is answered when it has ended. A supervisor listens no more as soon as it begins to note the end; whoever comes
+/// then waits until it is noted.
+fn until_end(container: &ContainerHandle, request: &Request) -> Result<Option<i32>, AskError> {
+    let answer = ask(container, request);
+    if matches!(answer, Ok(None) | Err(AskError::NotRunning)) {
+        wait_for_supervisor(container);
+    }
+    answer.map(exit_code)
+}
+
+/// A supervisor answers before its last deeds; its lock says when it is gone.
+pub fn wait_for_supervisor(container: &ContainerHandle) {
+    // What it notes goes to the disk, which may be slow.
+    for _ in 0..5000 {
+        match status::of(container) {
+            alive if alive.is_alive() => {
+                let moment = rustix::event::Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
+                let _ = rustix::event::poll(&mut [], Some(&moment));
+            }
+            _ => return,
+        }
+    }
 }
 
 fn exit_code(reply: Option<Reply>) -> Option<i32> {

@@ -2,7 +2,6 @@
 
 use pontoon_lifecycle::list;
 use pontoon_lifecycle::pause;
-use pontoon_lifecycle::remove;
 use pontoon_lifecycle::status::Status;
 use pontoon_lifecycle::stop::{self as ask, AskError};
 use pontoon_monitor::event::Deed;
@@ -46,7 +45,7 @@ pub fn restart(context: &Context, args: &RestartArgs) -> Result<ExitStatus, Fail
                     return Err(Failure::from(err).while_doing(format!("cannot stop container `{name}`")));
                 }
             }
-            remove::wait_for_supervisor(&found.container);
+            ask::wait_for_supervisor(&found.container);
         }
         start::start_detached(context, &store, name)?;
         Ok(Some(name.to_owned()))

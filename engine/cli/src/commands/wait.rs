@@ -63,21 +63,23 @@ pub fn wait(context: &Context, args: &WaitArgs) -> Result<ExitStatus, Failure> {
 
 /// Waits for the end, which the supervisor tells.
 fn until_ended(store: &Store, name: &str, ignore: bool) -> Result<i32, Failure> {
-    let found = match list::find(store, name) {
+    let mut found = match list::find(store, name) {
         Err(err) if ignore && is_missing(&err) => return Ok(NO_CODE),
         other => other?,
     };
-    if found.status.is_alive()
-        && let Ok(Some(code)) = ask::wait(&found.container)
-    {
-        return Ok(code);
+    while found.status.is_alive() {
+        if let Ok(Some(code)) = ask::wait(&found.container) {
+            return Ok(code);
+        }
+        found = match list::find(store, name) {
+            // It ended and was removed before we could ask.
+            Err(err) if is_missing(&err) => return Ok(0),
+            other => other?,
+        };
     }
-    match list::find(store, name).map(|it| it.status) {
-        Ok(Status::Exited(exit)) => Ok(exit.code),
-        Ok(_) => Ok(0),
-        // It ended and was removed before we could ask.
-        Err(err) if is_missing(&err) => Ok(0),
-        Err(err) => Err(err.into()),
+    match found.status {
+        Status::Exited(exit) => Ok(exit.code),
+        _ => Ok(0),
     }
 }
 

@@ -77,7 +77,7 @@ fn run_init(context: &Context, store: &Store, member: &Summary) -> Result<(), Fa
             Ok(_) | Err(AskError::NotRunning) => {}
             Err(err) => return Err(err.into()),
         }
-        remove::wait_for_supervisor(&found.container);
+        ask::wait_for_supervisor(&found.container);
     }
     match containers::find(store, id)?.status {
         Status::Exited(exit) if exit.code == 0 => {}
@@ -152,7 +152,7 @@ fn stop_one(store: &Store, member: &Summary, timeout: Option<u32>) -> Result<(),
         Ok(_) | Err(AskError::NotRunning) => {}
         Err(err) => return Err(err),
     }
-    remove::wait_for_supervisor(&container);
+    ask::wait_for_supervisor(&container);
     Ok(())
 }
 
@@ -214,7 +214,7 @@ pub fn kill(context: &Context, args: &PodKillArgs) -> Result<ExitStatus, Failure
             }
             if signal == nix::sys::signal::Signal::SIGKILL as i32 {
                 let _ = ask::wait(&container);
-                remove::wait_for_supervisor(&container);
+                ask::wait_for_supervisor(&container);
             }
         }
         context.host.tell_of_other(Kind::Pod, Deed::Kill, &pod.record.id, &pod.record.name);
