@@ -1,6 +1,7 @@
 //! What a plan must know about the host.
 
-use std::io::{self, ErrorKind};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::path::{Path, PathBuf};
 
@@ -142,12 +143,28 @@ fn source_address(any: IpAddr, elsewhere: IpAddr) -> Option<IpAddr> {
     socket.local_addr().ok().map(|address| address.ip()).filter(|address| !address.is_loopback())
 }
 
+/// How much of a program file is looked at at once.
+const WINDOW: usize = 32 * 1024;
+
 /// Whether the program has the option, by its name among the strings of the program file: asking it by `--help` takes
 /// ten times as long, and versions are written in too many ways.
 fn maps_guest_address(pasta: &Path) -> bool {
     const OPTION: &[u8] = b"\0map-guest-addr\0";
-    let Ok(program) = std::fs::read(pasta) else { return false };
-    memchr::memmem::find(&program, OPTION).is_some()
+    let Ok(mut program) = File::open(pasta) else { return false };
+    // The same memory again and again: to touch as much as the whole file takes longer than to read it.
+    let mut window = vec![0; WINDOW];
+    let mut kept = 0;
+    loop {
+        let Some(room) = window.get_mut(kept..) else { return false };
+        let Ok(count @ 1..) = program.read(room) else { return false };
+        let filled = kept + count;
+        if memchr::memmem::find(window.get(..filled).unwrap_or_default(), OPTION).is_some() {
+            return true;
+        }
+        // It may lie across two windows.
+        kept = filled.min(OPTION.len() - 1);
+        window.copy_within(filled - kept..filled, 0);
+    }
 }
 
 #[cfg(test)]
@@ -169,11 +186,15 @@ mod tests {
         let check = |content: &[u8], expected: bool| {
             let path = directory.join("pasta");
             std::fs::write(&path, content).unwrap();
-            assert_eq!(maps_guest_address(&path), expected, "{content:?}");
+            assert_eq!(maps_guest_address(&path), expected, "{} bytes", content.len());
         };
         check(b"\x7fELF\0netns\0map-guest-addr\0map-gw\0", true);
         check(b"\x7fELF\0netns\0no-map-guest-addr\0", false);
         check(b"", false);
+        for place in [super::WINDOW - 8, super::WINDOW, 2 * super::WINDOW - 20] {
+            let far = [vec![b'.'; place], b"\0map-guest-addr\0..".to_vec()].concat();
+            check(&far, true);
+        }
         std::fs::remove_dir_all(&directory).unwrap();
     }
 }

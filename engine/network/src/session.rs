@@ -72,7 +72,12 @@ impl Starting {
             command
         };
         // A group of its own: Ctrl-C is for the container, not for its network.
-        command.env_clear().current_dir(directory).process_group(0);
+        command.env_clear().process_group(0);
+        if plan.kind == HelperKind::Slirp4netns {
+            // pasta shuts itself out of all directories. Without this word it is made without copying us first, which is what
+            // the whole start waits for.
+            command.current_dir(directory);
+        }
         command.stdout(Stdio::null()).stderr(helpers_words);
         if plan.files_in_tmp {
             make_place_in_tmp(directory).map_err(failed)?;
