@@ -16,9 +16,11 @@ pub fn read_at(directory: impl AsFd, path: impl Arg) -> Option<String> {
     let file = rustix::fs::openat(directory, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
     let (mut text, mut buffer) = (Vec::new(), [0u8; 4096]);
     loop {
-        match rustix::io::read(&file, &mut buffer).ok()? {
-            0 => return String::from_utf8(text).ok(),
-            count => text.extend_from_slice(buffer.get(..count)?),
+        let count = rustix::io::read(&file, &mut buffer).ok()?;
+        text.extend_from_slice(buffer.get(..count)?);
+        // The kernel writes its own files line by line: there is a next one only where it might not have found room.
+        if count < buffer.len() / 2 {
+            return String::from_utf8(text).ok();
         }
     }
 }

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use pontoon_monitor::state::RunState;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, fstat, openat};
 
 use crate::small;
+
+/// How a cgroup's directory is opened.
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// One process, as the container sees it and as the host does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +94,9 @@ pub fn names(state: &RunState) -> Names {
 #[must_use]
 pub fn processes(state: &RunState) -> Vec<ProcessInfo> {
     let pids = match &state.cgroup {
-        Some(cgroup) => below(Path::new(cgroup)),
+        Some(cgroup) => {
+            openat(CWD, cgroup, DIRECTORY, Mode::empty()).map(|it| below(&it)).unwrap_or_default()
+        }
         None => vec![state.pid.cast_unsigned()],
     };
     let mut found: Vec<(ProcessInfo, u32)> = pids.into_iter().filter_map(read).collect();
@@ -104,10 +109,11 @@ pub fn processes(state: &RunState) -> Vec<ProcessInfo> {
 }
 
 /// The memory that all processes of a run have in use, in bytes, and how many they are: for where nobody counts for us.
+/// `cgroup` is the run's, if it has one.
 #[must_use]
-pub fn memory_and_count(state: &RunState) -> (u64, u64) {
-    let pids = match &state.cgroup {
-        Some(cgroup) => below(Path::new(cgroup)),
+pub fn memory_and_count(state: &RunState, cgroup: Option<&OwnedFd>) -> (u64, u64) {
+    let pids = match cgroup {
+        Some(cgroup) => below(cgroup),
         None => vec![state.pid.cast_unsigned()],
     };
     let page = u64::try_from(rustix::param::page_size()).unwrap_or(4096);
@@ -121,16 +127,21 @@ pub fn memory_and_count(state: &RunState) -> (u64, u64) {
 }
 
 /// The processes of a cgroup and of those below it.
-fn below(cgroup: &Path) -> Vec<u32> {
-    let text = small::read(cgroup.join("cgroup.procs")).unwrap_or_default();
+fn below(cgroup: &OwnedFd) -> Vec<u32> {
+    let text = small::read_at(cgroup, "cgroup.procs").unwrap_or_default();
     let mut pids: Vec<u32> = text.lines().filter_map(|line| line.parse().ok()).collect();
     // Every directory below is a link more to this one; to look is much cheaper than to list its files.
-    if fs::metadata(cgroup).is_ok_and(|it| it.nlink() <= 2) {
+    if fstat(cgroup).is_ok_and(|it| it.st_nlink <= 2) {
         return pids;
     }
-    for entry in fs::read_dir(cgroup).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            pids.extend(below(&entry.path()));
+    let listed = openat(cgroup, ".", DIRECTORY, Mode::empty()).and_then(Dir::new);
+    for entry in listed.into_iter().flatten().flatten() {
+        let name = entry.file_name().to_bytes();
+        if entry.file_type() == FileType::Directory
+            && ![&b"."[..], b".."].contains(&name)
+            && let Ok(below_it) = openat(cgroup, entry.file_name(), DIRECTORY, Mode::empty())
+        {
+            pids.extend(below(&below_it));
         }
     }
     pids

@@ -34,16 +34,20 @@ pub fn of(state: &RunState) -> Usage {
         rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()
     });
     let read = |file: &str| small::read_at(cgroup.as_ref()?, file);
+    // Which files there are: to be told that one is missing takes as long as to open it.
+    let controllers = read("cgroup.controllers").unwrap_or_default();
+    let counts = |controller: &str| controllers.split_ascii_whitespace().any(|it| it == controller);
+    let (has_memory, has_pids) = (counts("memory"), counts("pids"));
     let number = |file: &str| read(file).and_then(|text| text.trim().parse().ok());
     let all = OnceCell::new();
-    let counted = || *all.get_or_init(|| top::memory_and_count(state));
+    let counted = || *all.get_or_init(|| top::memory_and_count(state, cgroup.as_ref()));
     Usage {
         cpu: read("cpu.stat").and_then(|text| field(&text, "usage_usec")).unwrap_or(0),
-        memory: number("memory.current").unwrap_or_else(|| counted().0),
-        memory_limit: number("memory.max").unwrap_or_else(host_memory),
-        pids: number("pids.current").unwrap_or_else(|| counted().1),
+        memory: has_memory.then(|| number("memory.current")).flatten().unwrap_or_else(|| counted().0),
+        memory_limit: has_memory.then(|| number("memory.max")).flatten().unwrap_or_else(host_memory),
+        pids: has_pids.then(|| number("pids.current")).flatten().unwrap_or_else(|| counted().1),
         network: small::read(format!("/proc/{}/net/dev", state.pid)).map_or((0, 0), |text| network(&text)),
-        block: read("io.stat").map_or((0, 0), |text| block(&text)),
+        block: counts("io").then(|| read("io.stat")).flatten().map_or((0, 0), |text| block(&text)),
     }
 }
 
