@@ -11,6 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
 use rustix::io::{FdFlags, retry_on_intr};
@@ -217,13 +218,26 @@ fn spawn_pasta(mut command: Command, plan: &HelperPlan, pid: u32, directory: &Pa
     // pasta holds the other end, too, which it never reads: so opening its own does not make it wait for ever if we are gone.
     command.stdin(pipe()?);
     // Else its pid would change on the way: who moves it to its cgroup meanwhile would miss it.
-    let mut child = command.arg("--foreground").args(plan.argv(pid, directory, None)).spawn()?;
+    command.arg("--foreground").args(plan.argv(pid, directory, None));
+    let mut child = hearing_of_children(|| command.spawn())?;
     if let Err(err) = fs::write(place(directory).join(PID_FILE), format!("{}\n", child.id())) {
         let _ = child.kill();
         let _ = child.wait();
         return Err(err);
     }
     Ok((child, ready, None))
+}
+
+/// Does something without a block of the signal that tells of children: a program that is run has the signals blocked that we
+/// have, and pasta takes in its children as it hears of them. Of what ends meanwhile we do not hear; what we started so far, we
+/// wait for by itself.
+fn hearing_of_children<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let mut children = SigSet::empty();
+    children.add(Signal::SIGCHLD);
+    let before = children.thread_swap_mask(SigmaskHow::SIG_UNBLOCK)?;
+    let done = work();
+    before.thread_set_mask()?;
+    done
 }
 
 fn spawn_slirp(mut command: Command, plan: &HelperPlan, pid: u32, directory: &Path) -> io::Result<Spawned> {
