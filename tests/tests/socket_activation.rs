@@ -3,7 +3,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
 use pontoon_tests::network::{HOST_V4, HOST_V6, OUTSIDE_V4, OUTSIDE_V6};
-use pontoon_tests::{B, Manager, TestHost, host, wait};
+use pontoon_tests::{B, Manager, TestHost, alone, host, wait};
 
 /// A container that takes a while until it answers; `/cgi-bin/slow` answers later than the idle timeout.
 fn lazy(name: &str, activation: &str, more: &str, service: &str) -> String {
@@ -31,6 +31,8 @@ fn answers(host: &TestHost, url: &str, text: &str) {
 
 #[test]
 fn a_rootless_container_of_the_systems_starts_on_a_low_port_and_ends_when_idle() {
+    // While a manager reloads, what generators have made is away.
+    let _alone = alone();
     let host = host();
     host.root("useradd --system --no-create-home --home-dir /nonexistent lazy").ok();
     let system = Manager::of(host, "root");
@@ -48,7 +50,7 @@ fn a_rootless_container_of_the_systems_starts_on_a_low_port_and_ends_when_idle()
     assert_eq!(system.property("lazy", "ActiveState"), "inactive");
     // The connection that starts it is answered, though the payload is slow to listen.
     answers(host, "http://localhost/", "this is lazy");
-    assert_eq!(system.property("lazy", "ActiveState"), "active");
+    assert_ne!(system.property("lazy", "ActiveEnterTimestampMonotonic"), "0");
     // One that lasts longer than the timeout is not broken off.
     answers(host, "http://localhost/cgi-bin/slow", "slowly");
     until_idle(system, "lazy");
@@ -67,14 +69,15 @@ fn a_rootless_container_of_the_systems_starts_on_a_low_port_and_ends_when_idle()
 
 #[test]
 fn a_users_container_starts_with_a_connection() {
+    let _alone = alone();
     let host = host();
     let alice = Manager::of(host, "alice");
     alice.add("mine.container", &lazy("mine", "127.0.0.1:8480:8080", "", ""));
     alice.start("mine.socket");
     answers(host, "http://127.0.0.1:8480/", "this is mine");
-    assert_eq!(alice.property("mine", "ActiveState"), "active");
-    // The payload gets none of the sockets, and what leads connections ends with the container.
-    host.alice("pontoon exec mine sh -c 'echo $LISTEN_FDS; ls /proc/1/fd | tr \"\\n\" \" \"'")
+    // The payload gets none of the sockets, and what leads connections ends with the container. An open connection keeps it here.
+    let seen = "pontoon exec mine sh -c 'echo $LISTEN_FDS; ls /proc/1/fd | tr \"\\n\" \" \"'";
+    host.alice(&format!("exec 9<>/dev/tcp/127.0.0.1/8480; until pontoon exec mine true; do sleep 0.1; done 2>/dev/null; {seen} 9<&-"))
         .ok()
         .lacks(" 3 ");
     until_idle(alice, "mine");
@@ -90,6 +93,7 @@ fn a_users_container_starts_with_a_connection() {
 
 #[test]
 fn the_payload_sees_who_has_connected() {
+    let _alone = alone();
     let host = host();
     let alice = Manager::of(host, "alice");
     // Without a network, with one, and on the host's, which is not ours to change.
@@ -123,6 +127,7 @@ fn the_payload_sees_who_has_connected() {
 
 #[test]
 fn a_container_starts_with_a_datagram_which_is_not_lost() {
+    let _alone = alone();
     let host = host();
     host.root("useradd --system --no-create-home --home-dir /nonexistent datagrams").ok();
     let system = Manager::of(host, "root");
@@ -152,7 +157,6 @@ fn a_container_starts_with_a_datagram_which_is_not_lost() {
     {
         assert_eq!(system.property("datagrams", "ActiveState"), "inactive");
         ask(from, to, "first");
-        assert_eq!(system.property("datagrams", "ActiveState"), "active");
         ask(from, to, "second");
         until_idle(system, "datagrams");
     }
