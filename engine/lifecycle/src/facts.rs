@@ -248,6 +248,7 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
         thermal: thermal_directories(),
         streams: known.streams.clone(),
         events: host.events.clone(),
+        prober: host.network_program(),
     };
     let mut decided = decide::decide(facts)?;
     add_hooks(host, known, &mut decided)?;

@@ -6,6 +6,8 @@ use pontoon_image::{HealthConfig, ImageConfig};
 use pontoon_monitor::health::{Check, HealthPlan, OnFailure, Startup};
 use serde::{Deserialize, Serialize};
 
+use crate::annotated;
+
 /// Podman's time between two checks and for one check, in nanoseconds.
 const DEFAULT_TIME: u64 = 30_000_000_000;
 /// Podman's number of failures that make a container unhealthy.
@@ -108,13 +110,29 @@ pub enum HealthError {
     /// Without a command.
     #[error("the health check of the image has no command")]
     NoCommand,
+    /// An annotation of ours that says nothing that can be done.
+    #[error("the annotation `{name}={value}` cannot be read")]
+    Annotation {
+        /// Its name.
+        name: &'static str,
+        /// As written.
+        value: String,
+    },
 }
 
 impl HealthError {
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        Some("give a check with --health-cmd (HealthCmd= in a unit)".to_owned())
+        Some(match self {
+            Self::NoCheck { .. } | Self::NoCommand => {
+                "give a check with --health-cmd (HealthCmd= in a unit)".to_owned()
+            }
+            Self::Annotation { .. } => {
+                "a handler is a JSON list, as [\"CMD\", \"/bin/program\", \"word\"]; `kube play` writes all of these"
+                    .to_owned()
+            }
+        })
     }
 }
 
@@ -148,22 +166,32 @@ pub fn effective(request: &HealthRequest, image: &ImageConfig) -> Option<HealthC
 ///
 /// # Errors
 /// See [`HealthError`].
-pub fn plan(request: &HealthRequest, image: &ImageConfig) -> Result<Option<HealthPlan>, HealthError> {
+pub fn plan(
+    request: &HealthRequest,
+    annotations: &[(String, String)],
+    image: &ImageConfig,
+) -> Result<Option<HealthPlan>, HealthError> {
+    let readiness = annotated::readiness(annotations)?;
     let Some(config) = effective(request, image) else {
         let is_off = request.test.is_some();
-        return match idle_option(request).filter(|_| !is_off) {
+        let idle = idle_option(request).or(readiness.map(|_| annotated::READINESS));
+        return match idle.filter(|_| !is_off) {
             Some(option) => Err(HealthError::NoCheck { option }),
             None => Ok(None),
         };
     };
     let nanos = |time: i64| u64::try_from(time).unwrap_or(0);
+    let check = |test: &[String], interval: u64, timeout: u64| {
+        let (args, is_probe) = arguments(test).ok_or(HealthError::NoCommand)?;
+        Ok(Check { args, is_probe, interval, timeout })
+    };
     let startup = match &request.startup_test {
         Some(test) => Some(Startup {
-            check: Check {
-                args: arguments(test).ok_or(HealthError::NoCommand)?,
-                interval: request.startup_interval.unwrap_or(DEFAULT_TIME),
-                timeout: request.startup_timeout.unwrap_or(DEFAULT_TIME),
-            },
+            check: check(
+                test,
+                request.startup_interval.unwrap_or(DEFAULT_TIME),
+                request.startup_timeout.unwrap_or(DEFAULT_TIME),
+            )?,
             retries: request.startup_retries.unwrap_or(0),
             successes: request.startup_successes.unwrap_or(0),
         }),
@@ -171,11 +199,7 @@ pub fn plan(request: &HealthRequest, image: &ImageConfig) -> Result<Option<Healt
     };
     let (count, size) = DEFAULT_LOG;
     Ok(Some(HealthPlan {
-        check: Check {
-            args: arguments(&config.test).ok_or(HealthError::NoCommand)?,
-            interval: nanos(config.interval),
-            timeout: nanos(config.timeout),
-        },
+        check: check(&config.test, nanos(config.interval), nanos(config.timeout))?,
         retries: u32::try_from(config.retries).unwrap_or(DEFAULT_RETRIES),
         start_period: nanos(config.start_period),
         startup,
@@ -184,6 +208,7 @@ pub fn plan(request: &HealthRequest, image: &ImageConfig) -> Result<Option<Healt
         log_to_events: request.log_to_events,
         max_log_count: request.max_log_count.unwrap_or(count),
         max_log_size: request.max_log_size.unwrap_or(size),
+        readiness,
     }))
 }
 
@@ -198,18 +223,27 @@ fn idle_option(request: &HealthRequest) -> Option<&'static str> {
     .map(|(option, _)| option)
 }
 
-/// Docker's form as program and arguments. Words without a keyword in front are a command, too.
-fn arguments(test: &[String]) -> Option<Vec<String>> {
+/// Docker's form as program and arguments, or, of `HTTP` and `TCP`, as the words of our own program for probes. Words without a
+/// keyword in front are a command, too.
+pub(crate) fn arguments(test: &[String]) -> Option<(Vec<String>, bool)> {
     let (keyword, rest) = test.split_first()?;
-    let words = match keyword.to_ascii_uppercase().as_str() {
-        "CMD" => rest.to_vec(),
-        "CMD-SHELL" => {
+    let probe = |kind: &str| [vec![kind.to_owned()], rest.to_vec()].concat();
+    let upper = keyword.to_ascii_uppercase();
+    // Docker takes its own words in any case; programs of images are not called as ours are.
+    let keyword = if upper.starts_with("CMD") { &upper } else { keyword };
+    let words = match (keyword.as_str(), rest) {
+        ("CMD", _) => rest.to_vec(),
+        ("CMD-SHELL", _) => {
             let line = rest.join(" ");
             if line.is_empty() { Vec::new() } else { vec!["/bin/sh".to_owned(), "-c".to_owned(), line] }
         }
+        ("HTTP", []) => return None,
+        ("HTTP", _) => return Some((probe("http"), true)),
+        ("TCP", [_]) => return Some((probe("tcp"), true)),
+        ("TCP", _) => return None,
         _ => test.to_vec(),
     };
-    Some(words).filter(|it| !it.is_empty())
+    Some((words, false)).filter(|it| !it.0.is_empty())
 }
 
 #[cfg(test)]
@@ -230,23 +264,23 @@ mod tests {
     #[test]
     fn the_image_has_a_check_that_options_change() {
         let request = HealthRequest { timeout: Some(9), ..HealthRequest::default() };
-        let plan = plan(&request, &image("CMD true")).unwrap().unwrap();
-        assert_eq!(plan.check, Check { args: words("true"), interval: 5, timeout: 9 });
+        let plan = plan(&request, &[], &image("CMD true")).unwrap().unwrap();
+        assert_eq!(plan.check, Check { args: words("true"), is_probe: false, interval: 5, timeout: 9 });
         assert_eq!(plan.retries, 7);
     }
 
     #[test]
     fn a_check_can_be_switched_off() {
         let request = HealthRequest { test: Some(words("NONE")), ..HealthRequest::default() };
-        assert_eq!(plan(&request, &image("CMD true")), Ok(None));
-        assert_eq!(plan(&HealthRequest::default(), &image("NONE")), Ok(None));
-        assert_eq!(plan(&HealthRequest::default(), &ImageConfig::default()), Ok(None));
+        assert_eq!(plan(&request, &[], &image("CMD true")), Ok(None));
+        assert_eq!(plan(&HealthRequest::default(), &[], &image("NONE")), Ok(None));
+        assert_eq!(plan(&HealthRequest::default(), &[], &ImageConfig::default()), Ok(None));
     }
 
     #[test]
     fn a_line_is_given_to_a_shell() {
         let request = HealthRequest { test: Some(words("CMD-SHELL a b")), ..HealthRequest::default() };
-        let plan = plan(&request, &ImageConfig::default()).unwrap().unwrap();
+        let plan = plan(&request, &[], &ImageConfig::default()).unwrap().unwrap();
         assert_eq!(plan.check.args, ["/bin/sh", "-c", "a b"]);
         assert_eq!((plan.check.interval, plan.retries), (DEFAULT_TIME, 3));
     }
@@ -254,7 +288,7 @@ mod tests {
     #[test]
     fn what_needs_a_check_says_so() {
         let request = HealthRequest { on_failure: Some(OnFailure::Kill), ..HealthRequest::default() };
-        let err = plan(&request, &ImageConfig::default()).unwrap_err();
+        let err = plan(&request, &[], &ImageConfig::default()).unwrap_err();
         assert_eq!(err, HealthError::NoCheck { option: "--health-on-failure" });
     }
 }

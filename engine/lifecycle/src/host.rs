@@ -289,6 +289,12 @@ impl Host {
         candidates.into_iter().find(|it| it.is_file()).and_then(|it| it.canonicalize().ok()).unwrap_or(usual)
     }
 
+    /// The program that is in the networks of containers, beside the supervisor's.
+    #[must_use]
+    pub fn network_program(&self) -> PathBuf {
+        self.monitor_program().with_file_name("pontoon-network")
+    }
+
     /// The user's D-Bus and session are reached below here.
     #[must_use]
     pub fn runtime_directory(&self) -> Option<&Path> {

@@ -3,6 +3,7 @@
 //! It knows no command-line syntax and writes to no terminal; a face turns its errors and reports into words.
 
 pub mod acquire;
+pub mod annotated;
 pub mod artifact;
 pub mod attach;
 pub mod base;

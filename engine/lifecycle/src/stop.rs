@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+pub use pontoon_monitor::control::Stage;
 use pontoon_monitor::control::{self, Reply, Request};
 use pontoon_storage::ContainerHandle;
 
@@ -70,7 +71,14 @@ pub fn connect(container: &ContainerHandle) -> Result<OwnedFd, AskError> {
 
 fn ask(container: &ContainerHandle, request: &Request) -> Result<Option<Reply>, AskError> {
     let socket = connect(container)?;
-    control::send(&socket, request, &[]).map_err(AskError::Talk)?;
+    match control::send(&socket, request, &[]) {
+        Ok(()) => {}
+        // It was about to go when we came.
+        Err(err) if matches!(err.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => {
+            return Ok(None);
+        }
+        Err(err) => return Err(AskError::Talk(err)),
+    }
     match control::receive::<Reply>(&socket) {
         Ok(answer) => Ok(answer.map(|(reply, _)| reply)),
         Err(err) if err.kind() == io::ErrorKind::ConnectionReset => Ok(None),
@@ -152,6 +160,17 @@ pub fn wait_for_supervisor(container: &ContainerHandle) {
             }
             _ => return,
         }
+    }
+}
+
+/// Waits until its run has got so far; false if it has ended before.
+///
+/// # Errors
+/// See [`AskError`].
+pub fn await_stage(container: &ContainerHandle, stage: Stage) -> Result<bool, AskError> {
+    match ask(container, &Request::Await(stage))? {
+        Some(Reply::Failed(report)) => Err(AskError::Refused(report.chain)),
+        reply => Ok(reply == Some(Reply::Done)),
     }
 }
 

@@ -154,7 +154,7 @@ fn change_health(
     record.request.health.change(by);
     let image = store.find_image(&record.image_id)?;
     let config = image_config(store, &image)?;
-    match health::plan(&record.request.health, &config)? {
+    match health::plan(&record.request.health, &record.request.annotations, &config)? {
         None if !is_off => Err(HealthError::NoCheck { option }.into()),
         plan => Ok(plan),
     }

@@ -1,12 +1,16 @@
-//! A health check at work: a process that joined the container, its output, and who waits for its outcome.
+//! Something that the supervisor does in a container, or in its network: a health check, or what belongs to its start and end.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Duration;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
-use pontoon_monitor::health::{Check, MAX_OUTPUT, Outcome};
+use pontoon_monitor::health::{MAX_OUTPUT, Outcome};
+use pontoon_monitor::plan::MonitorPlan;
 use pontoon_monitor::time;
 use pontoon_rootless::cgroup::Cgroup;
+use pontoon_rootless::sys::keep_across_exec;
 use pontoon_runtime::plan::Process;
 use pontoon_runtime::start::{Joining, Running, StandardStreams, StartError};
 use rustix::fs::{Mode, OFlags};
@@ -16,8 +20,30 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::launch::Launched;
 
-/// Name of the checks' own cgroup below the container's, with a number behind it.
-const CGROUP: &str = "pontoon-check";
+/// What is done; one of each kind at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Job {
+    /// The health check.
+    Check,
+    /// The readiness check.
+    Readiness,
+    /// What is done at the start, or before the end.
+    Handler,
+}
+
+impl Job {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Check, Self::Readiness, Self::Handler];
+
+    /// Name of its own cgroup below the container's, with a number behind it.
+    fn cgroup(self) -> &'static str {
+        match self {
+            Self::Check => "pontoon-check",
+            Self::Readiness => "pontoon-ready",
+            Self::Handler => "pontoon-handler",
+        }
+    }
+}
 
 /// The cgroup that checks run in, below the container's: with it everything that a check has started is ended, whatever
 /// session it has made of itself.
@@ -25,8 +51,9 @@ const CGROUP: &str = "pontoon-check";
 /// One that has been killed is not used again. The kernel counts how often that was done, and compares it, for a process
 /// that is made in a group, with the count of its parent's group: it would be dead at once (`cgroup_css_set_fork`, as of
 /// Linux 6.14).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Groups {
+    job: Job,
     number: u64,
     /// Where the last check has left something running.
     left_behind: Option<Cgroup>,
@@ -35,9 +62,14 @@ pub struct Groups {
 }
 
 impl Groups {
+    /// Of one kind of work.
+    pub fn of(job: Job) -> Self {
+        Self { job, number: 0, left_behind: None, killed: Vec::new() }
+    }
+
     fn current(&mut self, container: &Cgroup) -> Option<Cgroup> {
         self.killed.retain(|it| it.remove().is_err());
-        container.child(&format!("{CGROUP}-{}", self.number)).ok()
+        container.child(&format!("{}-{}", self.job.cgroup(), self.number)).ok()
     }
 
     fn kill(&mut self, cgroup: Cgroup) {
@@ -47,8 +79,8 @@ impl Groups {
     }
 
     /// A check is over. True if something of it is still there.
-    pub fn note(&mut self, checking: &Checking) -> bool {
-        self.left_behind = checking.cgroup.clone().filter(Cgroup::is_populated);
+    pub fn note(&mut self, work: &Working) -> bool {
+        self.left_behind = work.cgroup.clone().filter(Cgroup::is_populated);
         self.left_behind.is_some()
     }
 
@@ -60,11 +92,9 @@ impl Groups {
     }
 }
 
-/// A check that runs.
+/// Work that is being done.
 #[derive(Debug)]
-pub struct Checking {
-    /// How long it may take.
-    pub timeout: Duration,
+pub struct Working {
     /// Its process, once it is one.
     pid: Option<Pid>,
     cgroup: Option<Cgroup>,
@@ -74,25 +104,33 @@ pub struct Checking {
     took_too_long: bool,
 }
 
-impl Checking {
-    /// Begins to start it. Where it cannot be started, that is its outcome.
+impl Working {
+    /// Begins it, and gives the process that is about to join, if it is one. Where it cannot be begun, that is its outcome.
     pub fn begin(
         launched: &Launched,
-        own: &Process,
-        namespaces: &pontoon_runtime::plan::Namespaces,
-        check: &Check,
+        plan: &MonitorPlan,
+        args: &[String],
+        is_probe: bool,
         groups: &mut Groups,
-    ) -> Result<(Self, Joining), Outcome> {
+    ) -> Result<(Self, Option<Joining>), Outcome> {
         let started = time::now();
         groups.end_left_behind();
-        let cgroup = launched.cgroup.as_ref().and_then(|(all, _)| groups.current(all));
-        let handle = cgroup.as_ref().and_then(|it| it.open().ok());
         let (output, streams) = match streams() {
             Ok(streams) => streams,
             Err(err) => return Err(outcome(started, 125, io::Error::from(err).to_string())),
         };
+        let work = Self { pid: None, cgroup: None, output, text: Vec::new(), started, took_too_long: false };
+        if is_probe {
+            let program = plan.prober.display();
+            let pid = probe(launched, plan, args, streams)
+                .map_err(|err| outcome(started, 125, format!("cannot run `{program}`: {err}")))?;
+            return Ok((Self { pid, ..work }, None));
+        }
+        let cgroup = launched.cgroup.as_ref().and_then(|(all, _)| groups.current(all));
+        let handle = cgroup.as_ref().and_then(|it| it.open().ok());
+        let (own, namespaces) = (&plan.container.process, &plan.container.namespaces);
         let process = Process {
-            args: check.args.clone(),
+            args: args.to_vec(),
             terminal: false,
             init: false,
             entry: None,
@@ -104,10 +142,7 @@ impl Checking {
         let place = handle.as_ref().or_else(|| launched.cgroup.as_ref().map(|it| &it.1)).map(AsFd::as_fd);
         let joining = Joining::begin(target, namespaces, &process, &launched.extras, Some(streams), place)
             .map_err(|err| outcome(started, err.exit_code(), err.to_string()))?;
-        let timeout = Duration::from_nanos(check.timeout);
-        let checking =
-            Self { timeout, pid: None, cgroup, output, text: Vec::new(), started, took_too_long: false };
-        Ok((checking, joining))
+        Ok((Self { cgroup, ..work }, Some(joining)))
     }
 
     /// Its process runs.
@@ -165,6 +200,27 @@ impl Checking {
         let code = if self.took_too_long { -1 } else { code };
         outcome(self.started, code, String::from_utf8_lossy(&self.text).into_owned())
     }
+}
+
+/// Starts our own program for probes, which finds its way into the container's network.
+fn probe(
+    launched: &Launched,
+    plan: &MonitorPlan,
+    args: &[String],
+    streams: StandardStreams,
+) -> io::Result<Option<Pid>> {
+    let path = format!("/proc/{}/ns/net", launched.running.pid.as_raw_nonzero());
+    let network = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let child = Command::new(&plan.prober)
+        .args(["probe", "--network", &keep_across_exec(&network)?.to_string()])
+        .args(args)
+        // So that it can be ended as a process of the container can.
+        .process_group(0)
+        .stdin(File::from(streams.stdin))
+        .stdout(File::from(streams.stdout))
+        .stderr(File::from(streams.stderr))
+        .spawn()?;
+    Ok(Pid::from_raw(child.id().cast_signed()))
 }
 
 fn outcome(started: u64, exit_code: i32, output: String) -> Outcome {

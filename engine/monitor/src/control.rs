@@ -66,6 +66,11 @@ pub enum Request {
     /// The client is the supervisor of a member of the pod whose infra container this is; it is one as long as it is
     /// connected. Answered by [`Reply::Done`].
     Member,
+    /// As [`Request::Member`], of one that is there for the others. When the last of those has ended it is told, by
+    /// [`Reply::Exited`], that it may end, too.
+    Sidecar,
+    /// Answered by [`Reply::Done`] when the run has got so far, and by [`Reply::Exited`] if it ends before.
+    Await(Stage),
     /// Connect the container to one more network; answered by [`Reply::Done`].
     Connect(Box<Attachment>),
     /// Take it off the network of that name; answered by [`Reply::Done`].
@@ -82,6 +87,18 @@ pub enum Request {
         /// Columns.
         columns: u16,
     },
+}
+
+/// How far a run has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// What is done after its start is done.
+    Started,
+    /// Its startup check has passed, too.
+    Up,
+    /// It serves, as far as checks can tell.
+    Ready,
 }
 
 /// What the supervisor answers.

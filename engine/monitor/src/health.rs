@@ -31,13 +31,20 @@ pub struct HealthPlan {
     pub max_log_count: usize,
     /// Bytes of each output that are kept; 0 is all of them, up to [`MAX_OUTPUT`].
     pub max_log_size: usize,
+    /// What tells, beside the check, whether it serves.
+    #[serde(default)]
+    pub readiness: Option<Readiness>,
 }
 
-/// A command that tells whether a container is well.
+/// Something that tells whether a container is well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     /// Program and arguments.
     pub args: Vec<String>,
+    /// They are the words of a probe by our own program ([`crate::plan::MonitorPlan::prober`]), which is in nothing of the
+    /// container but its network.
+    #[serde(default)]
+    pub is_probe: bool,
     /// Time between two runs, in nanoseconds; 0 runs it on demand only.
     pub interval: u64,
     /// Time that it may take, in nanoseconds.
@@ -53,6 +60,19 @@ pub struct Startup {
     pub retries: u32,
     /// Successes until the container counts as up.
     pub successes: u32,
+}
+
+/// A check that says whether a container serves, and has no other consequence (Kubernetes' readiness probe).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Readiness {
+    /// The check.
+    pub check: Check,
+    /// Failures in a row after which it does not serve any more.
+    pub retries: u32,
+    /// Successes in a row after which it does.
+    pub successes: u32,
+    /// Time before the first check, in nanoseconds.
+    pub delay: u64,
 }
 
 /// `--health-on-failure`.
@@ -86,6 +106,9 @@ pub struct HealthRecord {
     pub failing_streak: u32,
     /// The last outcomes, the oldest first.
     pub log: VecDeque<Outcome>,
+    /// Whether it serves, where a check of its own tells that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready: Option<bool>,
 }
 
 /// One outcome.
@@ -120,6 +143,8 @@ pub struct Health {
     record: HealthRecord,
     /// Successes and failures of the startup check, as long as it is the one that counts.
     starting_up: Option<(u32, u32)>,
+    /// Outcomes of the readiness check in a row that are not what was said last.
+    readiness_streak: u32,
 }
 
 impl Health {
@@ -127,8 +152,13 @@ impl Health {
     #[must_use]
     pub fn new(plan: HealthPlan) -> Self {
         Self {
-            record: HealthRecord { status: "starting".to_owned(), ..HealthRecord::default() },
+            record: HealthRecord {
+                status: "starting".to_owned(),
+                ready: plan.readiness.as_ref().map(|_| false),
+                ..HealthRecord::default()
+            },
             starting_up: plan.startup.as_ref().map(|_| (0, 0)),
+            readiness_streak: 0,
             plan,
         }
     }
@@ -144,7 +174,39 @@ impl Health {
         if plan.startup.is_none() {
             self.starting_up = None;
         }
+        if plan.readiness.is_some() != self.record.ready.is_some() {
+            self.record.ready = plan.readiness.as_ref().map(|_| false);
+        }
         self.plan = plan;
+    }
+
+    /// Whether the startup check has not passed yet.
+    #[must_use]
+    pub fn is_starting_up(&self) -> bool {
+        self.starting_up.is_some()
+    }
+
+    /// Whether it serves, as far as checks can tell: that is what the readiness check says, else the check itself.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        let is_on_demand = self.plan.check.interval == 0;
+        let is_well = is_on_demand || self.record.status == "healthy";
+        !self.is_starting_up() && self.record.ready.unwrap_or(is_well)
+    }
+
+    /// Takes an outcome of the readiness check.
+    pub fn take_readiness(&mut self, passed: bool) {
+        let (Some(readiness), Some(ready)) = (&self.plan.readiness, &mut self.record.ready) else { return };
+        if *ready == passed {
+            self.readiness_streak = 0;
+            return;
+        }
+        self.readiness_streak += 1;
+        let needed = if passed { readiness.successes } else { readiness.retries };
+        if self.readiness_streak >= needed.max(1) {
+            *ready = passed;
+            self.readiness_streak = 0;
+        }
     }
 
     /// The check that is due.
@@ -212,7 +274,7 @@ mod tests {
 
     fn plan() -> HealthPlan {
         HealthPlan {
-            check: Check { args: vec!["regular".to_owned()], interval: 1, timeout: 1 },
+            check: Check { args: vec!["regular".to_owned()], is_probe: false, interval: 1, timeout: 1 },
             retries: 2,
             start_period: 10_000_000_000,
             startup: None,
@@ -221,6 +283,7 @@ mod tests {
             log_to_events: false,
             max_log_count: 2,
             max_log_size: 3,
+            readiness: None,
         }
     }
 
@@ -267,7 +330,7 @@ mod tests {
 
     #[test]
     fn a_startup_check_comes_first() {
-        let startup = Check { args: vec!["startup".to_owned()], interval: 1, timeout: 1 };
+        let startup = Check { args: vec!["startup".to_owned()], is_probe: false, interval: 1, timeout: 1 };
         let plan = HealthPlan {
             startup: Some(Startup { check: startup, retries: 2, successes: 2 }),
             start_period: 0,
@@ -287,5 +350,24 @@ mod tests {
         let mut health = Health::new(plan.clone());
         assert_eq!(take(&mut health, 1), Verdict::Nothing);
         assert_eq!(take(&mut health, 1), Verdict::Unhealthy(OnFailure::Restart));
+    }
+    #[test]
+    fn readiness_goes_with_what_is_said_in_a_row() {
+        let plain = plan();
+        let readiness = Readiness { check: plain.check.clone(), retries: 2, successes: 2, delay: 0 };
+        let mut health = Health::new(HealthPlan { readiness: Some(readiness), ..plain.clone() });
+        let said: Vec<bool> = [true, false, true, true, false, true, false, false]
+            .into_iter()
+            .map(|passed| {
+                health.take_readiness(passed);
+                health.is_ready()
+            })
+            .collect();
+        assert_eq!(said, [false, false, false, true, true, true, true, false]);
+        // Without such a check it is the other one that tells.
+        let mut health = Health::new(plain);
+        assert_eq!((health.is_ready(), health.record().ready), (false, None));
+        health.take(outcome(0), Duration::ZERO);
+        assert!(health.is_ready());
     }
 }

@@ -135,6 +135,8 @@ pub struct Launched {
     pub log: Log,
     /// The payload's notify socket.
     pub notify: Option<OwnedFd>,
+    /// The infra container's supervisor, which tells when the others have ended, if we are there for them.
+    pub pod: Option<OwnedFd>,
     /// What every process in it gets.
     pub extras: Extras,
 }
@@ -279,6 +281,7 @@ pub fn launch(
         input,
         log,
         notify,
+        pod: None,
         extras: Extras { filter: extras.filter, ..Extras::default() },
     })
 }

@@ -33,7 +33,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use pontoon_monitor::control::{self, Reply};
 use pontoon_monitor::event::Deed;
 use pontoon_monitor::notify::Notifier;
-use pontoon_monitor::plan::{self, MonitorPlan, NotifyPlan, Received};
+use pontoon_monitor::plan::{self, MonitorPlan, NotifyPlan, PodRole, Received};
 use pontoon_monitor::restart::{Backoff, RestartPolicy};
 use pontoon_monitor::state::{self, ExitRecord, FailureReport, Report, RunState};
 use pontoon_monitor::time;
@@ -171,6 +171,9 @@ fn supervise(
         };
         // Anew for every run: the infra container may have been started anew, too.
         if let Some(connection) = pod::join(&plan) {
+            if matches!(plan.pod, Some(PodRole::Member { is_sidecar: true, .. })) {
+                launched.pod = connection.try_clone().ok();
+            }
             _membership = Some(connection);
         }
         let pid = launched.running.pid.as_raw_nonzero().get();

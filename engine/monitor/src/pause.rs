@@ -94,6 +94,8 @@ fn answer(client: &OwnedFd, request: Request, code: i32, teller: &Teller<'_>, co
             let _ = control::send(client, &Reply::Exited { code, by_others: false }, &[]);
             return;
         }
+        // Nothing is said before the next run, and at its beginning the connection ends, so that it is asked.
+        Request::Await(_) => return,
         _ => {
             let chain = vec!["the container is not running: it is about to be started again".to_owned()];
             let hint = Some("try again in a moment, or stop it".to_owned());

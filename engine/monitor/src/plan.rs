@@ -62,6 +62,12 @@ pub struct MonitorPlan {
     /// Its health checks.
     #[serde(default)]
     pub health: Option<HealthPlan>,
+    /// What is done at its start and before its end.
+    #[serde(default)]
+    pub handlers: Handlers,
+    /// The program that probes ([`crate::health::Check::is_probe`]).
+    #[serde(default)]
+    pub prober: PathBuf,
     /// Whether it is started anew when it ends.
     #[serde(default)]
     pub restart: RestartPolicy,
@@ -99,6 +105,25 @@ impl MonitorPlan {
     }
 }
 
+/// What is done at moments of a container's life, as Kubernetes has it (kubernetes.io, "Container Lifecycle Hooks").
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Handlers {
+    /// As soon as it runs; if it fails, the container is ended.
+    pub post_start: Option<Handler>,
+    /// Before it is asked to end; what it takes is part of the time until it is killed.
+    pub pre_stop: Option<Handler>,
+}
+
+/// Something that is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handler {
+    /// Program and arguments.
+    pub args: Vec<String>,
+    /// They are the words of a probe, as in [`crate::health::Check::is_probe`].
+    pub is_probe: bool,
+}
+
 /// What a container is in its pod. Each member holds a connection to the infra container's supervisor as long as its own
 /// supervisor lives: so that one knows, without asking anybody, when the last has ended, however it did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,6 +141,9 @@ pub enum PodRole {
         /// It shares that one's network and `/etc/hosts`, in which it is found by its name.
         #[serde(default)]
         shares_hosts: bool,
+        /// It is there for the others, and ends when they have.
+        #[serde(default)]
+        is_sidecar: bool,
     },
 }
 

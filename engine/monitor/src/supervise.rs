@@ -2,6 +2,8 @@
 
 mod checks;
 mod clients;
+mod handlers;
+mod jobs;
 mod joining;
 mod networks;
 
@@ -11,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal as NixSignal;
 use nix::sys::signalfd::SignalFd;
-use pontoon_monitor::control::{self, Reply};
+use pontoon_monitor::control::{self, Reply, Stage};
 use pontoon_monitor::event::Deed;
 use pontoon_monitor::health::Health;
 use pontoon_monitor::notify::{self, Notifier};
@@ -26,7 +28,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, pidfd_send_signal, wait, waitpid};
 
 use crate::activation::{Activation, Leading};
-use crate::check::{Checking, Groups};
+use crate::check::Job;
 use crate::course::Course;
 use crate::door::Door;
 use crate::finish;
@@ -35,6 +37,8 @@ use crate::output::Stream;
 use crate::relay::{OutputPipe, Relayed, Rest, Taps, Terminal};
 use crate::tell::Teller;
 use crate::timers::{Alarm, Timers};
+use handlers::Moment;
+use jobs::Desk;
 
 const SIGNALS: u64 = 0;
 const TIMER: u64 = 1;
@@ -45,9 +49,13 @@ const TERMINAL_CLIENT: u64 = 5;
 const OUTPUT: u64 = 6;
 const COPY: u64 = 8;
 const LOOKER_ON: u64 = 10;
-const CHECK: u64 = 11;
 const NETWORKS: u64 = 12;
 const RESOLVERS: u64 = 13;
+/// One for each [`Job`].
+const JOBS: u64 = 14;
+const JOBS_END: u64 = JOBS + Job::ALL.len() as u64;
+/// The infra container's supervisor.
+const POD: u64 = 20;
 const CLIENTS: u64 = 100;
 /// What Podman takes for the exit code of a container that has run for as long as it may; a shell sees 255.
 const OUT_OF_TIME: i32 = -1;
@@ -60,7 +68,18 @@ struct Client {
     socket: OwnedFd,
     waits: bool,
     /// It is the supervisor of a member of the pod.
-    is_member: bool,
+    membership: Option<Membership>,
+}
+
+/// What a member is to its pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Membership {
+    /// The pod is there as long as it is.
+    Main,
+    /// It is there for the others.
+    Sidecar,
+    /// It was told that they have ended.
+    Dismissed,
 }
 
 /// A process that joined.
@@ -88,8 +107,8 @@ enum Purpose {
         /// Nobody holds its terminal.
         unattended: bool,
     },
-    /// The check that is due.
-    Check,
+    /// Work of ours.
+    Job(Job),
 }
 
 /// What the loop holds.
@@ -115,8 +134,11 @@ pub struct Supervisor<'a> {
     report: Option<BorrowedFd<'a>>,
     started: Instant,
     health: Option<Health>,
-    checking: Option<Checking>,
-    check_groups: Groups,
+    /// What is being done in the container.
+    desks: [Desk; 3],
+    moment: Moment,
+    /// Clients that wait for how far the run gets.
+    stages: Vec<(u64, Stage)>,
     /// Clients that wait for the outcome of a check.
     askers: Vec<u64>,
     taps: Taps,
@@ -242,8 +264,9 @@ impl<'a> Supervisor<'a> {
             report,
             started: Instant::now(),
             health: course.health.clone().map(Health::new),
-            checking: None,
-            check_groups: Groups::default(),
+            desks: Desk::all(),
+            moment: Moment::default(),
+            stages: Vec::new(),
             askers: Vec::new(),
             taps: Taps::default(),
             halt: Halt::default(),
@@ -275,6 +298,9 @@ impl<'a> Supervisor<'a> {
         if let Some(socket) = &supervisor.launched.notify {
             supervisor.watch(socket.as_fd(), NOTIFY, EventFlags::IN)?;
         }
+        if let Some(pod) = &supervisor.launched.pod {
+            supervisor.watch(pod.as_fd(), POD, EventFlags::IN)?;
+        }
         if let Some(networks) = &supervisor.launched.networks {
             supervisor.watch(networks.as_fd(), NETWORKS, EventFlags::IN)?;
         }
@@ -305,11 +331,9 @@ impl<'a> Supervisor<'a> {
         if let Some(seconds) = self.plan.timeout {
             self.timers.set(Alarm::RunTime, Duration::from_secs(seconds.into()));
         }
-        if self.health.as_ref().is_some_and(|it| it.check().interval > 0) {
-            self.timers.set(Alarm::Check, Duration::ZERO);
-        }
         self.note_health();
         self.ask_for_time("");
+        self.begin_running();
     }
 
     /// Gives the first process, which was held, the word to become the payload.
@@ -376,8 +400,9 @@ impl<'a> Supervisor<'a> {
             OUTPUT | 7 => self.output((token - OUTPUT) as usize),
             COPY | 9 => self.copy_is_ready((token - COPY) as usize),
             LOOKER_ON => self.let_go(),
-            CHECK => self.check_output(),
+            JOBS..JOBS_END => self.job_output(token),
             NETWORKS => self.attend_networks(),
+            POD => self.hear_pod(),
             other if self.pending.contains_key(&other) => self.advance(other),
             terminal if terminal >= UNATTENDED => self.forget_output(terminal - UNATTENDED),
             client => self.hear(client),
@@ -410,9 +435,9 @@ impl<'a> Supervisor<'a> {
             return;
         }
         let joined: Vec<Pid> = self.joined.keys().filter_map(|pid| Pid::from_raw(*pid)).collect();
-        let check = self.checking.as_ref().and_then(Checking::pid);
+        let working: Vec<Pid> = self.working_pids().collect();
         let leading = self.leading.as_ref().and_then(Leading::pid);
-        for pid in joined.into_iter().chain(check).chain(leading).chain([self.launched.running.pid]) {
+        for pid in joined.into_iter().chain(working).chain(leading).chain([self.launched.running.pid]) {
             self.reap_with(|| waitpid(Some(pid), WaitOptions::NOHANG));
         }
     }
@@ -437,8 +462,8 @@ impl<'a> Supervisor<'a> {
     fn child_ended(&mut self, pid: Pid, code: i32) {
         if pid == self.launched.running.pid {
             self.ended = Some(code);
-        } else if self.checking.as_ref().is_some_and(|it| it.pid() == Some(pid)) {
-            self.check_ended(code);
+        } else if let Some(job) = self.job_of(pid) {
+            self.job_ended(job, code);
         } else if let Some(leading) = self.leading.take_if(|it| it.is(pid)) {
             leading.ended();
             self.is_idle = code == 0;
@@ -476,20 +501,28 @@ impl<'a> Supervisor<'a> {
         if timeout == 0 || self.launched.held.is_some() {
             return self.time_is_up();
         }
-        let _ = self.kill(self.plan.stop_signal);
-        self.timers.set(Alarm::Kill, Duration::from_secs(timeout.into()));
+        let time = Duration::from_secs(timeout.into());
+        self.timers.set(Alarm::Kill, time);
+        if !self.is_prepared_for_end(time) {
+            let _ = self.kill(self.plan.stop_signal);
+        }
     }
 
     fn alarms(&mut self) {
         while let Some(alarm) = self.timers.next_due() {
             match alarm {
-                Alarm::Kill => self.time_is_up(),
+                Alarm::Kill => {
+                    if !self.ends_preparing() {
+                        self.time_is_up();
+                    }
+                }
                 Alarm::RunTime => {
                     self.has_run_out = true;
                     self.time_is_up();
                 }
                 Alarm::Check => self.begin_check(),
-                Alarm::CheckTimeout => self.check_takes_too_long(),
+                Alarm::Readiness => self.begin_readiness(),
+                Alarm::TimeOver(job) => self.job_takes_too_long(job),
             }
         }
     }
@@ -596,6 +629,7 @@ impl<'a> Supervisor<'a> {
     /// The payload has ended: keeps what it wrote last, and ends what joined it.
     fn finish(mut self) -> Ended {
         self.pending.clear();
+        self.end_jobs();
         drop(self.leading.take());
         let mut rests = Vec::new();
         for output in self.outputs.iter_mut().flatten() {

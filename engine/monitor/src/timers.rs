@@ -9,6 +9,8 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
 
+use crate::check::Job;
+
 /// What is to happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Alarm {
@@ -18,8 +20,10 @@ pub enum Alarm {
     RunTime,
     /// A health check is due.
     Check,
-    /// A health check has taken too long.
-    CheckTimeout,
+    /// A readiness check is due.
+    Readiness,
+    /// Something that is done in the container has taken too long.
+    TimeOver(Job),
 }
 
 /// The timer, and what it is set for.

@@ -226,6 +226,8 @@ object! {
         exec: Option<ExecAction>,
         /// Failures that count.
         failure_threshold: Option<i64>,
+        /// A request of gRPC.
+        grpc: Option<GrpcAction>,
         /// A request of HTTP.
         http_get: Option<HttpGetAction>,
         /// Seconds before the first check.
@@ -240,6 +242,16 @@ object! {
         termination_grace_period_seconds: Option<i64>,
         /// Seconds that a check may take.
         timeout_seconds: Option<i64>,
+    }
+}
+
+object! {
+    /// A request of gRPC.
+    GrpcAction {
+        /// The port.
+        port: Option<i64>,
+        /// What is asked about.
+        service: String,
     }
 }
 
@@ -308,6 +320,8 @@ object! {
         http_get: Option<HttpGetAction>,
         /// A pause.
         sleep: Option<SleepAction>,
+        /// A connection.
+        tcp_socket: Option<TcpSocketAction>,
     }
 }
 

@@ -1,7 +1,7 @@
 //! A container: the words of `create`.
 
 use super::pod::Around;
-use super::{ContainerWanted, Deciding, Spot, env, mounts, probes};
+use super::{ContainerWanted, Deciding, POST_START, PRE_STOP, READINESS, SIDECAR, Spot, env, mounts, probes};
 use crate::names::moves;
 use crate::objects::{Container, PodSecurityContext, SeLinuxOptions, SeccompProfile, SecurityContext};
 use crate::quantity;
@@ -27,21 +27,37 @@ pub(super) fn decide(
     words.extend(deciding.options.container_words.iter().cloned());
     words.push(format!("--pull={}", pull_policy(deciding, spot, container)));
     // One that goes on beside the others is one of them.
-    let prepares = is_init && container.restart_policy != "Always";
-    if prepares {
-        words.push("--init-ctr=once".to_owned());
-    } else {
-        words.push(format!("--restart={}", restart(&around.spec.restart_policy)));
+    match (is_init, container.restart_policy.as_str()) {
+        (true, "Always") => words.push("--restart=always".to_owned()),
+        (true, "") => words.push("--init-ctr=once".to_owned()),
+        (true, other) => {
+            let text = format!("`{other}` is not `Always`, the only policy that an init container can have");
+            deciding.fault(&spot.field("restartPolicy"), text, None);
+        }
+        (false, "") => words.push(format!("--restart={}", restart(&around.spec.restart_policy))),
+        (false, own) => {
+            if !matches!(own, "Always" | "OnFailure" | "Never") {
+                let text = format!("`{own}` is none of Always, OnFailure, Never");
+                deciding.fault(&spot.field("restartPolicy"), text, None);
+            }
+            words.push(format!("--restart={}", restart(own)));
+        }
     }
-    if is_init && !prepares {
-        let text = "it starts with the other containers, and not before them";
-        deciding.note(&spot.field("restartPolicy"), text);
-    }
+    let is_sidecar = is_init && container.restart_policy == "Always";
     labels(deciding, around, container, &mut words);
+    if is_sidecar {
+        words.push(format!("--annotation={SIDECAR}=true"));
+    }
     context(deciding, spot, around, container, &mut words, &mut wanted);
     resources(deciding, spot, container, &mut words);
     mounts::mount(deciding, spot, around, container, &mut words);
-    probes::decide(deciding, spot, around.spec, container, &mut words);
+    let prepares = is_init && !is_sidecar;
+    if prepares {
+        probes::refuse(deciding, spot, container);
+    } else {
+        probes::decide(deciding, spot, around.spec, container, &mut words);
+        wanted.tells_readiness = container.readiness_probe.is_some();
+    }
     if container.stdin {
         words.push("--interactive".to_owned());
     }
@@ -66,9 +82,14 @@ pub(super) fn decide(
     }
     if let Some(lifecycle) = &container.lifecycle {
         let spot = spot.field("lifecycle");
-        for (field, handler) in [("postStart", &lifecycle.post_start), ("preStop", &lifecycle.pre_stop)] {
-            if handler.is_some() {
-                deciding.note(&spot.field(field), "nothing is run then, yet");
+        let handlers =
+            [("postStart", POST_START, &lifecycle.post_start), ("preStop", PRE_STOP, &lifecycle.pre_stop)];
+        for (field, name, handler) in handlers {
+            let Some(handler) = handler else { continue };
+            if prepares {
+                deciding.fault(&spot.field(field), "an init container has no such thing", None);
+            } else if let Some(list) = probes::handler(deciding, &spot.field(field), container, handler) {
+                words.push(format!("--annotation={name}={list}"));
             }
         }
         if !lifecycle.stop_signal.is_empty() {
@@ -134,6 +155,10 @@ fn labels(deciding: &Deciding<'_>, around: &Around<'_>, container: &Container, w
     let given = deciding.options.annotations.iter().map(|(key, value)| (key, value));
     let all: std::collections::BTreeMap<_, _> = said.iter().chain(given).collect();
     for (key, value) in &all {
+        // What we say by these is a container's own.
+        if [POST_START, PRE_STOP, READINESS, SIDECAR].contains(&key.as_str()) {
+            continue;
+        }
         words.push(format!("--annotation={key}={value}"));
     }
     let own = |name: &str| {

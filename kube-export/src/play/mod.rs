@@ -29,6 +29,15 @@ pub const DIGEST: &str = "io.pontoon.kube.digest";
 /// The label of a volume that was made for a pod: as it was said there, in JSON.
 pub const SAID: &str = "io.pontoon.kube.volume";
 
+/// Annotations of containers by which they are what Kubernetes has and Podman has no options for.
+pub const POST_START: &str = "io.pontoon.post-start";
+/// What is done before the stop signal.
+pub const PRE_STOP: &str = "io.pontoon.pre-stop";
+/// The readiness probe, beside a liveness probe.
+pub const READINESS: &str = "io.pontoon.readiness";
+/// A container that is there for the others.
+pub const SIDECAR: &str = "io.pontoon.sidecar";
+
 /// What is said beside the files (podman-kube-play(1)).
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -117,6 +126,8 @@ pub struct ContainerWanted {
     pub words: Vec<String>,
     /// It must not run as root, by its image or otherwise.
     pub non_root: bool,
+    /// A probe tells when it serves.
+    pub tells_readiness: bool,
 }
 
 /// A volume that is made for a pod.

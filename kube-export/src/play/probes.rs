@@ -1,11 +1,13 @@
-//! Probes are health checks.
+//! Probes are health checks, and handlers of the same kind.
 //!
 //! A container has one check, and one for its start: a liveness probe is the first, a readiness probe if there is no other; the
-//! startup probe is the second. Those that ask by network are asked from inside, as Podman does it, with the container's own
-//! `curl` or `nc`.
+//! startup probe is the second. A readiness probe beside a liveness probe is told in an annotation, as are handlers. What is
+//! asked by network is asked by our own program, from inside: no program of the image is needed, except for HTTPS.
 
-use super::{Deciding, Spot};
-use crate::objects::{Container, IntOrText, PodSpec, Probe};
+use super::{Deciding, READINESS, Spot};
+use crate::objects::{
+    Container, ExecAction, Handler, HttpGetAction, IntOrText, PodSpec, Probe, TcpSocketAction,
+};
 
 pub(super) fn decide(
     deciding: &mut Deciding<'_>,
@@ -18,21 +20,33 @@ pub(super) fn decide(
     let readiness = container.readiness_probe.as_ref();
     if let Some(probe) = liveness {
         let Some(check) = test(deciding, &spot.field("livenessProbe"), container, probe) else { return };
-        check_words(words, &check, probe);
+        check_words(words, &list(&check), probe);
         let action = if spec.restart_policy == "Never" { "kill" } else { "restart" };
         words.push(format!("--health-on-failure={action}"));
-        if readiness.is_some_and(|it| {
-            (&it.exec, &it.http_get, &it.tcp_socket) != (&probe.exec, &probe.http_get, &probe.tcp_socket)
-        }) {
-            let text = "a container has one health check, and the liveness probe is it";
-            deciding.note(&spot.field("readinessProbe"), text);
+        if let Some(probe) = readiness.filter(|it| *it != probe)
+            && let Some(check) = test(deciding, &spot.field("readinessProbe"), container, probe)
+        {
+            let value = serde_json::json!({
+                "test": check,
+                "interval": at_least(probe.period_seconds, 10),
+                "timeout": at_least(probe.timeout_seconds, 1),
+                "retries": at_least(probe.failure_threshold, 3),
+                "successes": at_least(probe.success_threshold, 1),
+                "delay": probe.initial_delay_seconds.unwrap_or(0).max(0),
+            });
+            words.push(format!("--annotation={READINESS}={value}"));
         }
     } else if let Some(probe) = readiness {
-        let Some(check) = test(deciding, &spot.field("readinessProbe"), container, probe) else { return };
-        check_words(words, &check, probe);
+        let spot = spot.field("readinessProbe");
+        let Some(check) = test(deciding, &spot, container, probe) else { return };
+        check_words(words, &list(&check), probe);
+        if at_least(probe.success_threshold, 1) > 1 {
+            deciding.note(&spot.field("successThreshold"), "one success is enough");
+        }
     }
     let Some(probe) = &container.startup_probe else { return };
     let Some(check) = test(deciding, &spot.field("startupProbe"), container, probe) else { return };
+    let check = list(&check);
     if liveness.is_none() && readiness.is_none() {
         // There is no check of the start without another one; this is asked for only.
         words.push(format!("--health-cmd={check}"));
@@ -48,6 +62,44 @@ pub(super) fn decide(
     }
 }
 
+/// What runs to its end and is not waited for before that is not probed, as in Kubernetes.
+pub(super) fn refuse(deciding: &mut Deciding<'_>, spot: &Spot<'_>, container: &Container) {
+    for (field, probe) in [
+        ("livenessProbe", &container.liveness_probe),
+        ("readinessProbe", &container.readiness_probe),
+        ("startupProbe", &container.startup_probe),
+    ] {
+        if probe.is_some() {
+            let hint = Some("one that goes on beside the others has `restartPolicy: Always`".to_owned());
+            deciding.fault(&spot.field(field), "an init container has no probes", hint);
+        }
+    }
+}
+
+/// What a handler does, in Docker's form, as a JSON list.
+pub(super) fn handler(
+    deciding: &mut Deciding<'_>,
+    spot: &Spot<'_>,
+    container: &Container,
+    handler: &Handler,
+) -> Option<String> {
+    let words = if let Some(sleep) = &handler.sleep {
+        match u32::try_from(sleep.seconds) {
+            Ok(seconds) => vec!["SLEEP".to_owned(), seconds.to_string()],
+            Err(_) => {
+                deciding.fault(&spot.field("sleep.seconds"), "it is a number of seconds", None);
+                return None;
+            }
+        }
+    } else if handler.exec.is_none() && handler.http_get.is_none() && handler.tcp_socket.is_none() {
+        deciding.fault(spot, "none of exec, httpGet, tcpSocket, sleep is named", None);
+        return None;
+    } else {
+        action(deciding, spot, container, Action(&handler.exec, &handler.http_get, &handler.tcp_socket))?
+    };
+    Some(list(&words))
+}
+
 /// A number that is at least 1, or what Kubernetes takes if nothing is said.
 fn at_least(value: Option<i64>, usual: i64) -> i64 {
     value.filter(|it| *it > 0).unwrap_or(usual)
@@ -61,47 +113,121 @@ fn check_words(words: &mut Vec<String>, check: &str, probe: &Probe) {
     words.push(format!("--health-start-period={}s", probe.initial_delay_seconds.unwrap_or(0).max(0)));
 }
 
-/// The command, as a JSON list.
+fn list(words: &[String]) -> String {
+    serde_json::to_string(words).unwrap_or_default()
+}
+
+/// The check, in Docker's form.
 fn test(
     deciding: &mut Deciding<'_>,
     spot: &Spot<'_>,
     container: &Container,
     probe: &Probe,
-) -> Option<String> {
-    let list = if let Some(exec) = &probe.exec {
+) -> Option<Vec<String>> {
+    if probe.grpc.is_some() {
+        let hint = Some("`tcpSocket` with the same port tells whether it listens".to_owned());
+        deciding.fault(&spot.field("grpc"), "probes by gRPC are not made here", hint);
+        return None;
+    }
+    if probe.termination_grace_period_seconds.is_some() {
+        let text = "the time that the pod has is kept to";
+        deciding.note(&spot.field("terminationGracePeriodSeconds"), text);
+    }
+    if probe.exec.is_none() && probe.http_get.is_none() && probe.tcp_socket.is_none() {
+        deciding.note(spot, "none of the probes that are known here is named; nothing is checked");
+        return None;
+    }
+    action(deciding, spot, container, Action(&probe.exec, &probe.http_get, &probe.tcp_socket))
+}
+
+/// What is done: one of these.
+struct Action<'a>(&'a Option<ExecAction>, &'a Option<HttpGetAction>, &'a Option<TcpSocketAction>);
+
+fn action(
+    deciding: &mut Deciding<'_>,
+    spot: &Spot<'_>,
+    container: &Container,
+    Action(exec, http_get, tcp_socket): Action<'_>,
+) -> Option<Vec<String>> {
+    if let Some(exec) = exec {
         if exec.command.is_empty() {
             deciding.fault(&spot.field("exec.command"), "there is no command", None);
             return None;
         }
-        [vec!["CMD".to_owned()], exec.command.clone()].concat()
-    } else if let Some(get) = &probe.http_get {
-        let port = port(deciding, &spot.field("httpGet.port"), container, get.port.as_ref())?;
-        let scheme = if get.scheme.is_empty() { "http".to_owned() } else { get.scheme.to_ascii_lowercase() };
-        if !matches!(scheme.as_str(), "http" | "https") {
-            deciding.fault(&spot.field("httpGet.scheme"), "it is HTTP or HTTPS", None);
+        return Some([vec!["CMD".to_owned()], exec.command.clone()].concat());
+    }
+    if let Some(get) = http_get {
+        return http(deciding, &spot.field("httpGet"), container, get);
+    }
+    let socket = tcp_socket.as_ref()?;
+    let port = port(deciding, &spot.field("tcpSocket.port"), container, socket.port.as_ref())?;
+    let host = host(deciding, &spot.field("tcpSocket.host"), &socket.host)?;
+    Some(vec!["TCP".to_owned(), format!("{host}:{port}")])
+}
+
+fn http(
+    deciding: &mut Deciding<'_>,
+    spot: &Spot<'_>,
+    container: &Container,
+    get: &HttpGetAction,
+) -> Option<Vec<String>> {
+    let port = port(deciding, &spot.field("port"), container, get.port.as_ref())?;
+    let host = host(deciding, &spot.field("host"), &get.host)?;
+    if get.path.contains(|it: char| it.is_control() || it == ' ') {
+        deciding.fault(&spot.field("path"), format_args!("`{}` is no path", get.path.escape_debug()), None);
+        return None;
+    }
+    let mut headers = Vec::new();
+    for (number, header) in get.http_headers.iter().enumerate() {
+        let is_name = |it: &str| {
+            !it.is_empty()
+                && it.chars().all(|it| it.is_ascii_graphic() && !"()<>@,;:\\\"/[]?={}".contains(it))
+        };
+        if !is_name(&header.name) || header.value.contains(char::is_control) {
+            let text = format!("`{}` is no header", header.name.escape_debug());
+            deciding.fault(&spot.field("httpHeaders").item(number), text, None);
             return None;
         }
-        let host = if get.host.is_empty() { "localhost" } else { &get.host };
-        let path = get.path.trim_start_matches('/');
-        let mut words = ["CMD", "curl", "-f", "-s", "-o", "/dev/null"].map(str::to_owned).to_vec();
-        if scheme == "https" {
+        headers.push(format!("{}: {}", header.name, header.value));
+    }
+    let path = get.path.trim_start_matches('/');
+    match get.scheme.to_ascii_lowercase().as_str() {
+        "" | "http" => {
+            Some([vec!["HTTP".to_owned(), format!("http://{host}:{port}/{path}")], headers].concat())
+        }
+        "https" => {
+            deciding.note(
+                &spot.field("scheme"),
+                "HTTPS is asked with the image's own `curl`, which it must have",
+            );
             // As Kubernetes, which does not look at the certificate.
-            words.push("-k".to_owned());
+            let mut words = ["CMD", "curl", "-f", "-s", "-k", "-o", "/dev/null"].map(str::to_owned).to_vec();
+            words.extend(headers.into_iter().flat_map(|it| ["-H".to_owned(), it]));
+            words.push(format!("https://{host}:{port}/{path}"));
+            Some(words)
         }
-        for header in &get.http_headers {
-            words.extend(["-H".to_owned(), format!("{}: {}", header.name, header.value)]);
+        _ => {
+            deciding.fault(&spot.field("scheme"), "it is HTTP or HTTPS", None);
+            None
         }
-        words.push(format!("{scheme}://{host}:{port}/{path}"));
-        words
-    } else if let Some(socket) = &probe.tcp_socket {
-        let port = port(deciding, &spot.field("tcpSocket.port"), container, socket.port.as_ref())?;
-        let host = if socket.host.is_empty() { "localhost" } else { &socket.host };
-        ["CMD", "nc", "-z", host, &port.to_string()].map(str::to_owned).to_vec()
-    } else {
-        deciding.note(spot, "none of the probes that are known here is named; nothing is checked");
-        return None;
-    };
-    serde_json::to_string(&list).ok()
+    }
+}
+
+/// The host that is asked; an address of IPv6 in brackets.
+fn host(deciding: &mut Deciding<'_>, spot: &Spot<'_>, host: &str) -> Option<String> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    if bare.parse::<std::net::Ipv6Addr>().is_ok() {
+        return Some(format!("[{bare}]"));
+    }
+    let is_name = host.chars().all(|it| it.is_ascii_alphanumeric() || "-._".contains(it));
+    match (host, is_name) {
+        ("", _) => Some("localhost".to_owned()),
+        (_, true) => Some(host.to_owned()),
+        (_, false) => {
+            deciding.fault(spot, format_args!("`{}` is no host", host.escape_debug()), None);
+            None
+        }
+    }
 }
 
 fn port(

@@ -131,11 +131,31 @@ fn fields_of_containers() {
         (
             "ports: [{name: web, containerPort: 80}]\nreadinessProbe: {httpGet: {port: web, path: /x}, initialDelaySeconds: 7}",
             vec![
-                "--health-cmd=[\"CMD\",\"curl\",\"-f\",\"-s\",\"-o\",\"/dev/null\",\"http://localhost:80/x\"]",
+                "--health-cmd=[\"HTTP\",\"http://localhost:80/x\"]",
                 "--health-interval=10s",
                 "--health-timeout=1s",
                 "--health-retries=3",
                 "--health-start-period=7s",
+            ],
+        ),
+        (
+            "livenessProbe: {tcpSocket: {port: 1, host: \"::1\"}}\nreadinessProbe: {exec: {command: [a]}, successThreshold: 2}",
+            vec![
+                "--health-cmd=[\"TCP\",\"[::1]:1\"]",
+                "--health-interval=10s",
+                "--health-timeout=1s",
+                "--health-retries=3",
+                "--health-start-period=0s",
+                "--health-on-failure=restart",
+                "--annotation=io.pontoon.readiness={\"delay\":0,\"interval\":10,\"retries\":3,\"successes\":2,\"test\":[\"CMD\",\"a\"],\"timeout\":1}",
+            ],
+        ),
+        (
+            "lifecycle: {stopSignal: SIGINT, postStart: {httpGet: {port: 1, path: /a, httpHeaders: [{name: X, value: z}]}}, preStop: {sleep: {seconds: 3}}}",
+            vec![
+                "--annotation=io.pontoon.post-start=[\"HTTP\",\"http://localhost:1/a\",\"X: z\"]",
+                "--annotation=io.pontoon.pre-stop=[\"SLEEP\",\"3\"]",
+                "--stop-signal=SIGINT",
             ],
         ),
         ("imagePullPolicy: Always", vec!["--pull=always"]),

@@ -239,7 +239,7 @@ fn activation(context: &Context, args: &RunArgs) -> Result<Option<ActivationPlan
             return Err(Failure::new(text, Some(format!("use {key} with a port in the .socket unit"))));
         }
     }
-    let program = context.host.monitor_program().with_file_name("pontoon-network");
+    let program = context.host.network_program();
     let ports = args.activate.iter().map(|it| it.port).collect();
     Ok(Some(ActivationPlan { ports, idle: args.idle_timeout, program }))
 }

@@ -79,6 +79,8 @@ fn test(text: &str) -> Result<Vec<String>, Fault> {
         ("", _) => return Err(Fault::invalid("the command is empty")),
         ("NONE", _) => vec![first],
         ("CMD" | "CMD-SHELL", Some(list)) => list,
+        // Probes of our own, which need no program of the image.
+        ("HTTP" | "TCP", Some(list)) if list.first() == Some(&first) => list,
         ("CMD", None) => text.split_whitespace().map(str::to_owned).collect(),
         ("CMD-SHELL", None) => words,
         (_, Some(list)) if list.len() > 1 => [vec!["CMD".to_owned()], list].concat(),

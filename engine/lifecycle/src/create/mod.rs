@@ -27,7 +27,7 @@ use crate::record::ContainerRecord;
 use crate::remove::{self, RemoveOptions};
 use crate::request::{CreateRequest, UserNsMode};
 use crate::secret::{self, Places, UseError};
-use crate::{artifact, base, health, id_maps, network, pod};
+use crate::{annotated, artifact, base, health, id_maps, network, pod};
 
 /// The variable in which the service manager names the directory of credentials (systemd.exec(5)).
 pub(crate) const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
@@ -76,7 +76,8 @@ pub fn create(
     let mounted_images = mounted_images(store, &request)?;
     artifact::mounted(store, &request)?;
     let config = base::config(store, image)?;
-    health::plan(&request.health, &config)?;
+    health::plan(&request.health, &request.annotations, &config)?;
+    annotated::handlers(&request.annotations)?;
     for (option, name) in request.sharing() {
         let missing = |source| CreateError::Sharing { option, name: name.to_owned(), source };
         store.find_container(name).map_err(missing)?;

@@ -94,6 +94,8 @@ pub struct Facts<'a> {
     pub streams: StreamPlan,
     /// Where events go.
     pub events: EventLog,
+    /// The program that probes.
+    pub prober: PathBuf,
 }
 
 /// The calling user.

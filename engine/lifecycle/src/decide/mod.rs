@@ -131,7 +131,9 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
         stop_timeout: request.stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
         remove: request.rm.then(|| facts.record.anonymous_volumes.clone()),
         remove_image: request.rmi.then(|| facts.record.image_id.clone()),
-        health: crate::health::plan(&request.health, facts.image)?,
+        health: crate::health::plan(&request.health, &request.annotations, facts.image)?,
+        handlers: crate::annotated::handlers(&request.annotations)?,
+        prober: facts.prober.clone(),
         restart: request.restart,
         holds: false,
         pod: pod_role(request, &facts.store.run),
@@ -152,7 +154,8 @@ fn pod_role(request: &CreateRequest, run: &Path) -> Option<PodRole> {
     }
     let infra = request.pod.as_ref().filter(|_| request.init_container.is_none())?.infra.as_ref()?;
     let shares_hosts = request.shares_hosts_of().is_some();
-    Some(PodRole::Member { infra: run.join("containers").join(infra), shares_hosts })
+    let is_sidecar = crate::annotated::is_sidecar(&request.annotations);
+    Some(PodRole::Member { infra: run.join("containers").join(infra), shares_hosts, is_sidecar })
 }
 
 /// Decides what a container's files are put together from; the rest of its plan plays no part.

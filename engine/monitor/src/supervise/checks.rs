@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use pontoon_monitor::control::Reply;
-use pontoon_monitor::health::{Health, HealthPlan, OnFailure, Outcome, Verdict};
+use pontoon_monitor::health::{Health, HealthPlan, OnFailure, Outcome, Readiness, Verdict};
 use pontoon_monitor::notify::Notifier;
 use pontoon_monitor::plan::NotifyPlan;
 use pontoon_monitor::state::HEALTH_FILE;
-use rustix::event::epoll::{self, EventFlags};
 use rustix::process::Signal;
 
-use super::{CHECK, Purpose, Supervisor};
-use crate::check::Checking;
+use super::Supervisor;
+use crate::check::Job;
 use crate::finish;
 use crate::timers::Alarm;
 
@@ -40,64 +39,53 @@ impl Supervisor<'_> {
         } else if interval > 0 && self.launched.held.is_none() {
             self.timers.set(Alarm::Check, first);
         }
+        self.timers.cancel(Alarm::Readiness);
+        self.await_readiness();
         self.note_health();
     }
 
     /// Runs the check that is due, unless one runs.
     pub(super) fn begin_check(&mut self) {
-        let Some(health) = &self.health else { return };
-        if self.checking.is_some() || self.ended.is_some() {
+        let Some(check) = self.health.as_ref().map(|it| it.check().clone()) else { return };
+        if self.works(Job::Check) || self.ended.is_some() {
             return;
         }
         if self.is_frozen() {
             // A process that joins would stand still, and we with it.
             self.askers.clear();
-            self.timers.set(Alarm::Check, Duration::from_nanos(health.check().interval.max(SOON)));
+            self.timers.set(Alarm::Check, Duration::from_nanos(check.interval.max(SOON)));
             return;
         }
-        let (own, namespaces) = (&self.plan.container.process, &self.plan.container.namespaces);
-        match Checking::begin(self.launched, own, namespaces, health.check(), &mut self.check_groups) {
-            Ok((checking, joining)) => {
-                let _ = self.watch(checking.output(), CHECK, EventFlags::IN);
-                self.timers.set(Alarm::CheckTimeout, checking.timeout);
-                self.checking = Some(checking);
-                self.await_process(joining, Purpose::Check);
-            }
-            Err(outcome) => self.judge(outcome),
-        }
+        self.begin_job(Job::Check, &check.args, check.is_probe, Some(Duration::from_nanos(check.timeout)));
     }
 
-    pub(super) fn check_output(&mut self) {
-        let Some(checking) = &mut self.checking else { return };
-        if !checking.read() {
-            let _ = epoll::delete(&self.epoll, checking.output());
+    /// Checks whether the container serves, as long as it is not on its way to its end.
+    pub(super) fn begin_readiness(&mut self) {
+        let Some(Readiness { check, .. }) = self.health.as_ref().and_then(|it| it.plan().readiness.clone())
+        else {
+            return;
+        };
+        if self.works(Job::Readiness) || self.halt.is_asked {
+            return;
         }
+        if self.is_frozen() {
+            self.timers.set(Alarm::Readiness, Duration::from_nanos(check.interval.max(SOON)));
+            return;
+        }
+        let timeout = Some(Duration::from_nanos(check.timeout));
+        self.begin_job(Job::Readiness, &check.args, check.is_probe, timeout);
     }
 
-    pub(super) fn check_ended(&mut self, code: i32) {
-        let Some(checking) = self.take_check() else { return };
-        self.judge(checking.outcome(code));
-    }
-
-    /// The check is over.
-    pub(super) fn take_check(&mut self) -> Option<Checking> {
-        let checking = self.checking.take()?;
-        // What it leaves running may go on until its time is over.
-        if !self.check_groups.note(&checking) {
-            self.timers.cancel(Alarm::CheckTimeout);
+    /// Notes what a readiness check has said.
+    pub(super) fn judge_readiness(&mut self, outcome: &Outcome) {
+        let Some(health) = &mut self.health else { return };
+        health.take_readiness(outcome.exit_code == 0);
+        let interval = health.plan().readiness.as_ref().map_or(0, |it| it.check.interval);
+        if interval > 0 {
+            self.timers.set(Alarm::Readiness, Duration::from_nanos(interval));
         }
-        let _ = epoll::delete(&self.epoll, checking.output());
-        Some(checking)
-    }
-
-    pub(super) fn check_takes_too_long(&mut self) {
-        self.check_groups.end_left_behind();
-        let Some(checking) = &mut self.checking else { return };
-        let is_process = checking.kill(&mut self.check_groups);
-        self.give_up(|purpose| purpose == Purpose::Check);
-        if !is_process {
-            self.check_ended(-1);
-        }
+        self.note_health();
+        self.tell_stages();
     }
 
     /// Notes an outcome, and does what follows from it.
@@ -105,7 +93,13 @@ impl Supervisor<'_> {
         let code = outcome.exit_code;
         let Some(health) = &mut self.health else { return };
         let before = health.record().status.clone();
-        let verdict = health.take(outcome, self.started.elapsed());
+        let was_starting_up = health.is_starting_up();
+        let mut verdict = health.take(outcome, self.started.elapsed());
+        if self.halt.is_asked && matches!(verdict, Verdict::Unhealthy(_)) {
+            // It is on its way already; a check that fails meanwhile must not give it more time.
+            verdict = Verdict::Nothing;
+        }
+        let has_come_up = was_starting_up && !health.is_starting_up();
         let interval = health.check().interval;
         // A check that says what the one before it said is no news, unless every one is asked for.
         let is_news = code != 0 || health.record().status != before;
@@ -120,6 +114,10 @@ impl Supervisor<'_> {
         if interval > 0 {
             self.timers.set(Alarm::Check, Duration::from_nanos(interval));
         }
+        if has_come_up {
+            self.await_readiness();
+        }
+        self.tell_stages();
         if let Verdict::Unhealthy(action @ (OnFailure::Kill | OnFailure::Stop | OnFailure::Restart)) = verdict
         {
             self.tell_unhealthy(action);
@@ -145,6 +143,14 @@ impl Supervisor<'_> {
                 self.halt.for_restart = true;
                 self.stop(None);
             }
+        }
+    }
+
+    /// Has the container's readiness checked from now on, once it is up.
+    pub(super) fn await_readiness(&mut self) {
+        let Some(health) = self.health.as_ref().filter(|it| !it.is_starting_up()) else { return };
+        if let Some(readiness) = &health.plan().readiness {
+            self.timers.set(Alarm::Readiness, Duration::from_nanos(readiness.delay));
         }
     }
 
@@ -195,16 +201,9 @@ impl Supervisor<'_> {
         }
     }
 
-    /// What the last check gave and said, in parentheses: a container's words, so one line, not without end, and no commands
-    /// to a terminal.
+    /// What the last check gave and said, in parentheses.
     fn last_words(&self) -> String {
-        let last = self.health.as_ref().and_then(|it| it.record().log.back());
-        let printable = |letter: char| if letter.is_control() { '?' } else { letter };
-        let output = last.and_then(|it| it.output.lines().next()).unwrap_or_default();
-        let output: String = output.chars().take(200).map(printable).collect();
-        let code = last.map_or(0, |it| it.exit_code);
-        let said = if output.is_empty() { String::new() } else { format!(": {output}") };
-        format!(" (its check gave {code}{said})")
+        words_of("its check", self.health.as_ref().and_then(|it| it.record().log.back()))
     }
 
     /// Says, to whoever reads our standard error (in a unit: the journal), why the container comes to an end.
@@ -225,4 +224,15 @@ impl Supervisor<'_> {
             finish::note_health(self.plan, health.plan(), health.record());
         }
     }
+}
+
+/// What something gave and said, in parentheses: a container's words, so one line, not without end, and no commands to a
+/// terminal.
+pub(super) fn words_of(what: &str, outcome: Option<&Outcome>) -> String {
+    let printable = |letter: char| if letter.is_control() { '?' } else { letter };
+    let output = outcome.and_then(|it| it.output.lines().next()).unwrap_or_default();
+    let output: String = output.chars().take(200).map(printable).collect();
+    let code = outcome.map_or(0, |it| it.exit_code);
+    let said = if output.is_empty() { String::new() } else { format!(": {output}") };
+    format!(" ({what} gave {code}{said})")
 }

@@ -13,7 +13,7 @@ use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 use rustix::process::Signal;
 
-use super::{Client, Purpose, Supervisor};
+use super::{Client, Membership, Purpose, Supervisor};
 use crate::relay::Tap;
 
 impl Supervisor<'_> {
@@ -22,7 +22,7 @@ impl Supervisor<'_> {
             let token = self.next_client;
             self.next_client += 1;
             if self.watch(socket.as_fd(), token, EventFlags::IN).is_ok() {
-                self.clients.insert(token, Client { socket, waits: false, is_member: false });
+                self.clients.insert(token, Client { socket, waits: false, membership: None });
             }
         }
     }
@@ -31,18 +31,45 @@ impl Supervisor<'_> {
         if let Some(client) = self.clients.remove(&token) {
             self.forget(client.socket.as_fd());
             self.give_up(|purpose| matches!(purpose, Purpose::Exec { client, .. } if client == token));
-            if client.is_member {
+            self.stages.retain(|it| it.0 != token);
+            if client.membership.is_some() {
                 self.member_left();
             }
         }
     }
 
-    /// The last member of the pod takes the infra container with it, if that is the pod's policy.
+    /// The last member of the pod takes the infra container with it, if that is the pod's policy; before that go those that are
+    /// there for the others, the last one first.
     fn member_left(&mut self) {
         let stops = matches!(self.plan.pod, Some(PodRole::Infra { stops_with_last: true }));
-        if stops && !self.halt.is_asked && !self.clients.values().any(|it| it.is_member) {
+        let is = |it: &Client, what: Membership| it.membership == Some(what);
+        let is_needed = |it: &Client| is(it, Membership::Main) || is(it, Membership::Dismissed);
+        if !stops || self.halt.is_asked || self.clients.values().any(is_needed) {
+            return;
+        }
+        let mut sidecars = self.clients.iter_mut().rev().filter(|it| is(it.1, Membership::Sidecar));
+        let Some((token, sidecar)) = sidecars.next() else {
             self.halt.by_command = true;
-            self.stop(None);
+            return self.stop(None);
+        };
+        sidecar.membership = Some(Membership::Dismissed);
+        let token = *token;
+        self.reply(token, &Reply::Exited { code: 0, by_others: false }, &[]);
+    }
+
+    /// We are there for the others of the pod, and its supervisor says something about them.
+    pub(super) fn hear_pod(&mut self) {
+        let Some(connection) = &self.launched.pod else { return };
+        match crate::pod::is_dismissed(connection) {
+            Some(false) => {}
+            Some(true) => {
+                self.halt.by_command = true;
+                self.stop(None);
+            }
+            None => {
+                self.forget(connection.as_fd());
+                self.launched.pod = None;
+            }
         }
     }
 
@@ -94,9 +121,14 @@ impl Supervisor<'_> {
             }
             Request::Attach => self.attach(token, fds),
             Request::Member => {
-                client.is_member = true;
+                client.membership = Some(Membership::Main);
                 self.reply(token, &Reply::Done, &[]);
             }
+            Request::Sidecar => {
+                client.membership = Some(Membership::Sidecar);
+                self.reply(token, &Reply::Done, &[]);
+            }
+            Request::Await(stage) => self.await_stage(token, stage),
             Request::Connect(attachment) => {
                 let reply = self.change_networks(|it, plan| it.connect(plan, &attachment));
                 self.reply(token, &reply, &[]);

@@ -58,12 +58,7 @@ impl Supervisor<'_> {
     pub(super) fn has_joined(&mut self, purpose: Purpose, mut running: Running) {
         let (client, unattended) = match purpose {
             Purpose::Exec { client, unattended } => (client, unattended),
-            Purpose::Check => {
-                if let Some(checking) = &mut self.checking {
-                    checking.runs(&running);
-                }
-                return;
-            }
+            Purpose::Job(job) => return self.job_runs(job, &running),
         };
         let pid = running.pid.as_raw_nonzero().get();
         let kept = running.terminal.take_if(|_| unattended);
@@ -83,11 +78,7 @@ impl Supervisor<'_> {
                 let report = FailureReport::new(err, err.hint(), err.exit_code());
                 self.reply(client, &Reply::Failed(report), &[]);
             }
-            Purpose::Check => {
-                if let Some(checking) = self.take_check() {
-                    self.judge(checking.cannot_run(err));
-                }
-            }
+            Purpose::Job(job) => self.job_cannot_run(job, err),
         }
     }
 

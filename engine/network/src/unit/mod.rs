@@ -9,11 +9,13 @@ mod activated;
 mod addresses;
 mod inside;
 mod links;
+mod namespace;
 mod netlink;
 mod nft;
 mod order;
 mod outside;
 mod ports;
+mod probe;
 mod rules;
 mod service;
 mod state;
@@ -63,6 +65,7 @@ pub fn main() -> ExitCode {
         Some("inside") => {
             read_words(words).and_then(|words| words.run()).map_err(|err| (err.to_string(), None))
         }
+        Some("probe") => return probe::run(words),
         Some("activated") => activated::run(words).map_err(|err| (err.to_string(), None)),
         Some(other) => Err((format!("unknown word `{other}`"), None)),
     };

@@ -296,7 +296,10 @@ pub(in super::super) fn now() -> i64 {
 fn plan(store: &Store, record: &ContainerRecord) -> Option<HealthPlan> {
     let image = store.find_image(&record.image_id).ok()?;
     let config = image_config(store, &image).ok()?;
-    health::plan(&record.request.health, &config).ok().flatten().filter(|it| it.check.interval > 0)
+    health::plan(&record.request.health, &record.request.annotations, &config)
+        .ok()
+        .flatten()
+        .filter(|it| it.check.interval > 0)
 }
 
 /// The time after which a check must have said something.

@@ -8,7 +8,8 @@ use std::sync::mpsc;
 use nix::sys::signal::{SigSet, Signal};
 use pontoon_lifecycle::pod::{self as pods, PodSummary};
 use pontoon_lifecycle::status::Status;
-use pontoon_lifecycle::stop;
+use pontoon_lifecycle::stop::{self, Stage};
+use pontoon_monitor::notify::Notifier;
 use pontoon_storage::Store;
 
 use super::super::pod::stop_pod;
@@ -35,17 +36,56 @@ impl Kept {
 enum Event {
     Signal,
     Ended,
+    Ready,
 }
+
+/// With what one stays.
+#[derive(Debug)]
+pub(super) struct Attended<'a> {
+    /// The pods.
+    pub(super) names: &'a [String],
+    /// Containers that must serve before the service manager is told that all is ready.
+    pub(super) awaited: Vec<String>,
+    /// What the ends of containers are to the end of all.
+    pub(super) propagation: ExitPropagation,
+}
+
+/// Waits until a container serves, through all its runs; false if it has ended for good.
+fn serves(store: &Store, name: &str) -> bool {
+    let Ok(container) = store.find_container(name) else { return false };
+    loop {
+        match stop::await_stage(&container, Stage::Ready) {
+            Ok(true) => return true,
+            // Another run may follow: as long as there is a supervisor, it is asked.
+            Ok(false) => {}
+            Err(_) => return false,
+        }
+    }
+}
+
+/// What the service manager is told.
+const READY: &str = "READY=1\nSTATUS=pods are running";
 
 /// Waits until all pods have ended, or a signal comes, at which they are stopped.
 pub(super) fn attend(
     context: &Context,
     store: &Store,
     kept: Kept,
-    names: &[String],
-    propagation: ExitPropagation,
+    attended: Attended<'_>,
 ) -> Result<ExitStatus, Failure> {
+    let Attended { names, awaited, propagation } = attended;
     let (sender, receiver) = mpsc::channel();
+    let manager = Notifier::from_environment();
+    let tell = |text: &str| manager.iter().for_each(|it| it.tell(text));
+    let mut unready = awaited.len();
+    match unready {
+        0 => tell(READY),
+        _ => tell("STATUS=waiting until containers are ready"),
+    }
+    for name in awaited {
+        let (sender, store) = (sender.clone(), context.store()?);
+        std::thread::spawn(move || serves(&store, &name).then(|| sender.send(Event::Ready)));
+    }
     let of_signals = sender.clone();
     std::thread::spawn(move || {
         if kept.0.wait().is_ok() {
@@ -69,6 +109,12 @@ pub(super) fn attend(
     while waiting > 0 {
         match receiver.recv() {
             Ok(Event::Ended) => waiting -= 1,
+            Ok(Event::Ready) => {
+                unready = unready.saturating_sub(1);
+                if unready == 0 {
+                    tell(READY);
+                }
+            }
             Ok(Event::Signal) | Err(_) => {
                 for name in names {
                     if let Ok((_, pod)) = pods::find(store, name) {

@@ -183,7 +183,9 @@ impl Made {
     /// Takes it all back.
     fn undo(self, context: &Context, store: &Store) {
         for (id, _) in self.pods {
-            let _ = pods::remove(&context.host, store, &id, true, Some(0));
+            if let Err(err) = pods::remove(&context.host, store, &id, true, Some(0)) {
+                Failure::from(err).while_doing("cannot take back what was made".to_owned()).print();
+            }
         }
         for name in self.own_volumes.into_iter().chain(self.volumes) {
             let _ = volume::remove(&context.host, store, &name, false);

@@ -3,11 +3,10 @@
 use pontoon_kube::document::{Contents, Note};
 use pontoon_kube::play::{self, ContainerWanted, DIGEST, Options, Play, PodWanted};
 use pontoon_lifecycle::pod as pods;
-use pontoon_monitor::notify::Notifier;
 use pontoon_storage::Store;
 
 use super::super::{Context, Failure};
-use super::attend::{self, Kept};
+use super::attend::{self, Attended, Kept};
 use super::down::{self, Gone};
 use super::{input, make};
 use pontoon_cli::args::{KubePlayArgs, NetworkCreateArgs};
@@ -59,10 +58,10 @@ pub fn play(context: &Context, args: &KubePlayArgs) -> Result<ExitStatus, Failur
     // Not before: what is started would keep them, too.
     let kept = Kept::keep()?;
     let names: Vec<String> = play.pods.iter().map(|it| it.name.clone()).collect();
-    if let Some(manager) = Notifier::from_environment() {
-        manager.tell("READY=1\nSTATUS=pods are running");
-    }
-    let status = attend::attend(context, &store, kept, &names, args.service_exit_code_propagation)?;
+    let containers = play.pods.iter().flat_map(|it| &it.containers);
+    let awaited = containers.filter(|it| it.tells_readiness).map(|it| it.name.clone()).collect();
+    let attended = Attended { names: &names, awaited, propagation: args.service_exit_code_propagation };
+    let status = attend::attend(context, &store, kept, attended)?;
     if args.wait {
         down::remove(context, &store, &contents.documents, args.force)?.print()?;
     }

@@ -2,13 +2,14 @@
 
 use std::os::fd::OwnedFd;
 
+use pontoon_lifecycle::annotated;
 use pontoon_lifecycle::list::{self as containers, Summary};
 use pontoon_lifecycle::pause as freezer;
 use pontoon_lifecycle::pod::{self, PodSummary, RemovePodError, State};
 use pontoon_lifecycle::remove::{self, RemoveOptions};
 use pontoon_lifecycle::request::InitContainer;
 use pontoon_lifecycle::status::Status;
-use pontoon_lifecycle::stop::{self as ask, AskError};
+use pontoon_lifecycle::stop::{self as ask, AskError, Stage};
 use pontoon_monitor::event::{Deed, Kind};
 use pontoon_storage::Store;
 
@@ -17,6 +18,7 @@ use crate::commands::prune::confirm;
 use crate::commands::start::start_detached;
 use pontoon_cli::args::{PodKillArgs, PodPruneArgs, PodRmArgs, PodStartArgs, PodStopArgs, PodsArgs};
 use pontoon_cli::exit::ExitStatus;
+use pontoon_cli::message;
 use pontoon_cli::output;
 use pontoon_cli::run_options::parse_signal;
 
@@ -31,26 +33,32 @@ pub fn start(context: &Context, args: &PodStartArgs) -> Result<ExitStatus, Failu
 }
 
 /// Starts what of a pod does not run: the infra container, then those that prepare the pod, one after the other and each to
-/// its end, then all others.
+/// its end, then all others. Those that are there for the others stand in the row of those that prepare the pod: who comes after one
+/// waits until it is up.
 pub fn start_pod(context: &Context, store: &Store, pod: &PodSummary) -> Result<(), Failure> {
     let cannot = |err: Failure| err.while_doing(format!("cannot start pod `{}`", pod.record.name));
     if let Some(infra) = pod.infra().filter(|it| !it.status.is_alive()) {
         start_detached(context, store, &infra.record.name).map_err(cannot)?;
     }
     let is_init = |it: &&Summary| it.record.request.init_container.is_some();
-    let (init, others): (Vec<_>, Vec<_>) = pod.own_members().partition(is_init);
+    let (first, others): (Vec<_>, Vec<_>) = pod.own_members().partition(|it| is_init(it) || is_sidecar(it));
     // Until all are started, the end of the first is not the end of the last.
     let _member = if others.is_empty() { None } else { be_member(store, pod) };
-    if !others.iter().any(|it| it.status.is_alive()) {
-        for member in init {
+    // One that is paused is told of, as it is when it is started by itself.
+    let waits = |it: &Status| !it.is_alive() || matches!(it, Status::Initialized(_) | Status::Paused(_));
+    let is_new = !others.iter().any(|it| it.status.is_alive());
+    for member in first {
+        if is_sidecar(member) {
+            if waits(&member.status) {
+                start_sidecar(context, store, member).map_err(cannot)?;
+            }
+        } else if is_new {
             run_init(context, store, member).map_err(cannot)?;
         }
     }
     let mut last: Option<Failure> = None;
-    // One that is paused is told of, as it is when it is started by itself.
-    let waits = |it: &Status| !it.is_alive() || matches!(it, Status::Initialized(_) | Status::Paused(_));
     for member in others.iter().filter(|it| waits(&it.status)) {
-        if let Err(failure) = start_detached(context, store, &member.record.name)
+        if let Err(failure) = start_member(context, store, member)
             && let Some(earlier) = last.replace(cannot(failure))
         {
             earlier.print();
@@ -59,6 +67,45 @@ pub fn start_pod(context: &Context, store: &Store, pod: &PodSummary) -> Result<(
     context.host.tell_of_other(Kind::Pod, Deed::Start, &pod.record.id, &pod.record.name);
     // Whatever was wrong with a container is no code of a payload.
     last.map_or(Ok(()), |failure| Err(failure.with_code(125)))
+}
+
+fn is_sidecar(member: &Summary) -> bool {
+    annotated::is_sidecar(&member.record.request.annotations)
+}
+
+/// Starts one, and waits until what belongs to its start is done, as the next one does in Kubernetes. One that ends of that has
+/// its own policy.
+fn start_member(context: &Context, store: &Store, member: &Summary) -> Result<(), Failure> {
+    let record = &member.record;
+    start_detached(context, store, &record.name)?;
+    let handlers = annotated::handlers(&record.request.annotations).unwrap_or_default();
+    if handlers.post_start.is_some() {
+        let container = containers::find(store, &record.id)?.container;
+        match ask::await_stage(&container, Stage::Started) {
+            Ok(true) => {}
+            Ok(false) | Err(AskError::NotRunning | AskError::Refused(_)) => {
+                let text = format!("container `{}` has ended before its `postStart` was done", record.name);
+                message::print_warning(&text);
+            }
+            Err(err) => return Err(err.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Starts one that is there for the others, and waits until it is up.
+fn start_sidecar(context: &Context, store: &Store, member: &Summary) -> Result<(), Failure> {
+    let (id, name) = (&member.record.id, &member.record.name);
+    start_detached(context, store, name)?;
+    let container = containers::find(store, id)?.container;
+    match ask::await_stage(&container, Stage::Up) {
+        Ok(true) => Ok(()),
+        Ok(false) | Err(AskError::NotRunning | AskError::Refused(_)) => {
+            let hint = Some(format!("pontoon logs {name} tells what it wrote"));
+            Err(Failure::new(format!("container `{name}` has ended before it was up"), hint))
+        }
+        Err(err) => Err(err.into()),
+    }
 }
 
 /// A place among the members of the pod, as long as it is held.
@@ -112,7 +159,8 @@ pub fn stop(context: &Context, args: &PodStopArgs) -> Result<ExitStatus, Failure
     })
 }
 
-/// Stops the members side by side, and then the infra container, without which they would have no network.
+/// Stops the members side by side, then those that are there for them, the last one first, and then the infra container, without
+/// which they would have no network.
 pub fn stop_pod(
     context: &Context,
     store: &Store,
@@ -120,7 +168,8 @@ pub fn stop_pod(
     timeout: Option<u32>,
 ) -> Result<(), Failure> {
     context.host.tell_of_other(Kind::Pod, Deed::Stop, &pod.record.id, &pod.record.name);
-    let members: Vec<&Summary> = pod.own_members().filter(|it| it.status.is_alive()).collect();
+    let alive = pod.own_members().filter(|it| it.status.is_alive());
+    let (sidecars, members): (Vec<&Summary>, Vec<&Summary>) = alive.partition(|it| is_sidecar(it));
     let stopped = std::thread::scope(|threads| {
         let stopping: Vec<_> =
             members.iter().map(|it| (*it, threads.spawn(|| stop_one(store, it, timeout)))).collect();
@@ -131,9 +180,10 @@ pub fn stop_pod(
         stopping.into_iter().map(ended).collect::<Vec<_>>()
     });
     let infra = pod.infra().filter(|it| it.status.is_alive());
-    let infra = infra.map(|it| (it.record.name.clone(), stop_one(store, it, timeout)));
+    let one = |it: &Summary| (it.record.name.clone(), stop_one(store, it, timeout));
+    let rest: Vec<_> = sidecars.into_iter().rev().chain(infra).map(one).collect();
     let mut last: Option<Failure> = None;
-    for (name, outcome) in stopped.into_iter().chain(infra) {
+    for (name, outcome) in stopped.into_iter().chain(rest) {
         if let Err(err) = outcome
             && let Some(earlier) =
                 last.replace(Failure::from(err).while_doing(format!("cannot stop container `{name}`")))

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use pontoon_kube::names::{NameRule, moves};
 use pontoon_kube::objects::{
-    Capabilities, Container, ContainerPort, EnvSource, EnvVar, ExecAction, KeySelector, PodSecurityContext,
-    Probe, Resources, SeLinuxOptions, SeccompProfile, SecurityContext,
+    Capabilities, Container, ContainerPort, EnvSource, EnvVar, KeySelector, PodSecurityContext, Resources,
+    SeLinuxOptions, SeccompProfile, SecurityContext,
 };
 use pontoon_kube::quantity;
-use pontoon_lifecycle::health::HealthRequest;
-use pontoon_lifecycle::request::{CreateRequest, OnFailure, PullPolicy, SeccompRequest, SecretPlace};
+use pontoon_lifecycle::annotated;
+use pontoon_lifecycle::request::{CreateRequest, PullPolicy, SeccompRequest, SecretPlace};
 use pontoon_network::Protocol;
 
-use super::{Group, Member, Writing, config, mounts, pod, unsaid};
+use super::{Group, Member, Writing, checks, config, mounts, pod, unsaid};
 
 /// The kernel's period of processor time, in microseconds.
 const PERIOD: u64 = 100_000;
@@ -35,7 +35,7 @@ pub(super) fn write(writing: &mut Writing<'_>, member: &Member<'_>, group: &Grou
     context(writing, member, &mut container);
     mounts::write(writing, member, &mut container);
     if request.init_container.is_none() {
-        checks(writing, member, &mut container);
+        checks::write(writing, member, &mut container);
     }
     // The pod's ports are those of its first container, as nobody knows whose they are.
     let is_first = writing.spec.containers.is_empty() && request.init_container.is_none();
@@ -51,6 +51,10 @@ pub(super) fn write(writing: &mut Writing<'_>, member: &Member<'_>, group: &Grou
         }
     }
     for (key, value) in &request.annotations {
+        // A cluster has fields for what these say.
+        if checks::OURS.contains(&key.as_str()) {
+            continue;
+        }
         if !pontoon_kube::names::is_qualified(key) {
             writing.lost(member.name, &format!("--annotation {key}"), "a cluster takes no such key");
         } else if writing.metadata.annotations.get(key).is_some_and(|it| it != value) {
@@ -66,6 +70,10 @@ pub(super) fn write(writing: &mut Writing<'_>, member: &Member<'_>, group: &Grou
     unsaid::write(writing, member, &container);
     match request.init_container {
         Some(_) => writing.spec.init_containers.push(container),
+        None if annotated::is_sidecar(&request.annotations) => {
+            "Always".clone_into(&mut container.restart_policy);
+            writing.spec.init_containers.push(container);
+        }
         None => writing.spec.containers.push(container),
     }
 }
@@ -267,70 +275,6 @@ fn context(writing: &mut Writing<'_>, member: &Member<'_>, container: &mut Conta
         writing.lost(member.name, "--security-opt mask", "a cluster masks all of the usual paths, or none");
     }
     container.security_context = (context != SecurityContext::default()).then_some(context);
-}
-
-/// A check that ends or restarts the container is a liveness probe; one that tells only is a readiness probe.
-fn checks(writing: &mut Writing<'_>, member: &Member<'_>, container: &mut Container) {
-    let health = &member.request.health;
-    if health.is_off() {
-        return;
-    }
-    let Some(test) = health.test.as_deref().and_then(exec) else { return };
-    let probe = probe(test, health.interval, health.timeout, health.retries, health.start_period);
-    if health.interval == Some(0) {
-        writing.lost(member.name, "--health-interval disable", "a probe is made every so often");
-    }
-    match health.on_failure {
-        Some(OnFailure::Restart) => container.liveness_probe = Some(probe),
-        Some(OnFailure::Kill | OnFailure::Stop) => {
-            writing.approximated(
-                member.name,
-                "--health-on-failure",
-                "what then happens is up to the restart policy",
-            );
-            container.liveness_probe = Some(probe);
-        }
-        Some(OnFailure::None) | None => container.readiness_probe = Some(probe),
-    }
-    container.startup_probe = startup(health);
-}
-
-fn startup(health: &HealthRequest) -> Option<Probe> {
-    let test = exec(health.startup_test.as_deref()?)?;
-    let mut probe =
-        probe(test, health.startup_interval, health.startup_timeout, health.startup_retries, None);
-    probe.success_threshold = None;
-    Some(probe)
-}
-
-/// The words of a check.
-fn exec(test: &[String]) -> Option<Vec<String>> {
-    match test.split_first()? {
-        (first, words) if first == "CMD" => Some(words.to_vec()),
-        (first, words) if first == "CMD-SHELL" => {
-            Some([vec!["/bin/sh".to_owned(), "-c".to_owned()], words.to_vec()].concat())
-        }
-        _ => None,
-    }
-}
-
-/// Times are whole seconds there, and what is not said has another default.
-fn probe(
-    command: Vec<String>,
-    interval: Option<u64>,
-    timeout: Option<u64>,
-    retries: Option<u32>,
-    delay: Option<u64>,
-) -> Probe {
-    let seconds = |nanos: u64| i64::try_from(nanos.div_ceil(1_000_000_000)).unwrap_or(i64::MAX);
-    Probe {
-        exec: Some(ExecAction { command }),
-        period_seconds: Some(interval.filter(|it| *it > 0).map_or(30, seconds)),
-        timeout_seconds: Some(timeout.map_or(30, seconds)),
-        failure_threshold: Some(retries.filter(|it| *it > 0).map_or(3, i64::from)),
-        initial_delay_seconds: delay.filter(|it| *it > 0).map(seconds),
-        ..Probe::default()
-    }
 }
 
 fn ports(

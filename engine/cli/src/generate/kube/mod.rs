@@ -3,6 +3,7 @@
 //! What is written must be right for the API of a real cluster; what cannot be said there, or not exactly, is remarked upon and
 //! never dropped in silence. Pure: what must be looked up is asked of [`Facts`].
 
+mod checks;
 mod config;
 mod container;
 mod mounts;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use pontoon_kube::names::{NameRule, is_label_value, is_qualified};
 use pontoon_kube::objects::{DnsConfig, DnsOption, HostAlias, PodSecurityContext, Sysctl};
+use pontoon_lifecycle::annotated;
 use pontoon_lifecycle::request::{CreateRequest, NamespaceMode, NetworkMode, RestartPolicy, UserNsMode};
 
 use super::{Group, Writing};
@@ -27,14 +28,16 @@ pub(super) fn write(writing: &mut Writing<'_>, group: &Group<'_>) {
         writing.spec.share_process_namespace = Some(true);
     }
     // All containers of a pod have one policy and one time to end in.
-    let policies: Vec<&str> = group.members.iter().map(|it| policy(it.request.restart)).collect();
+    let members: Vec<_> =
+        group.members.iter().filter(|it| !annotated::is_sidecar(&it.request.annotations)).collect();
+    let policies: Vec<&str> = members.iter().map(|it| policy(it.request.restart)).collect();
     let first = policies
         .iter()
         .max_by_key(|it| ["Never", "OnFailure", "Always"].iter().position(|known| known == *it));
     if let Some(first) = first {
         (*first).clone_into(&mut writing.spec.restart_policy);
     }
-    for (member, own) in group.members.iter().zip(&policies) {
+    for (member, own) in members.into_iter().zip(&policies) {
         if Some(own) != first && member.request.init_container.is_none() {
             writing.approximated(member.name, "--restart", "all containers of a pod have one policy");
         }

@@ -89,6 +89,22 @@ fn options_are_said_as_a_cluster_says_them() {
             vec!["--health-cmd", "true", "--health-on-failure", "restart"],
             "    livenessProbe:\n      exec:\n        command:\n        - /bin/sh\n        - -c\n        - \"true\"\n",
         ),
+        (
+            vec!["--health-cmd", "[\"HTTP\",\"http://localhost:8080/a?b\",\"X: y\"]"],
+            "    readinessProbe:\n      failureThreshold: 3\n      httpGet:\n        httpHeaders:\n        - name: X\n          value: y\n        path: /a?b\n        port: 8080\n",
+        ),
+        (
+            vec!["--health-cmd", "[\"TCP\",\"[::1]:1\"]", "--health-on-failure", "restart"],
+            "      tcpSocket:\n        host: ::1\n        port: 1\n",
+        ),
+        (
+            vec!["--annotation", "io.pontoon.pre-stop=[\"SLEEP\",\"5\"]"],
+            "    lifecycle:\n      preStop:\n        sleep:\n          seconds: 5\n",
+        ),
+        (
+            vec!["--annotation", "io.pontoon.post-start=[\"CMD\",\"a\"]"],
+            "      postStart:\n        exec:\n          command:\n          - a\n",
+        ),
         (vec!["--add-host", "a:1.2.3.4"], "  hostAliases:\n  - hostnames:\n    - a\n    ip: 1.2.3.4\n"),
         (vec!["--dns", "9.9.9.9"], "  dnsPolicy: None\n"),
         (vec!["--restart", "always"], "  restartPolicy: Always\n"),
@@ -309,4 +325,19 @@ proptest::proptest! {
             proptest::prop_assert_eq!(&objects, &written.objects, "{}", text);
         }
     }
+}
+
+#[test]
+fn both_sides_call_annotations_the_same() {
+    use pontoon_lifecycle::annotated;
+    assert_eq!(
+        [play::POST_START, play::PRE_STOP, play::READINESS, play::SIDECAR],
+        [annotated::POST_START, annotated::PRE_STOP, annotated::READINESS, annotated::SIDECAR]
+    );
+    let readiness = r#"io.pontoon.readiness={"test":["TCP","localhost:1"],"interval":2,"timeout":1,"retries":3,"successes":2,"delay":4}"#;
+    check(
+        &["--annotation", readiness],
+        "    readinessProbe:\n      failureThreshold: 3\n      initialDelaySeconds: 4\n      periodSeconds: 2\n      successThreshold: 2\n      tcpSocket:\n        port: 1\n      timeoutSeconds: 1\n",
+    );
+    check(&["--restart", "always", "--annotation", "io.pontoon.sidecar=true"], "  initContainers:\n");
 }

@@ -13,18 +13,17 @@
 mod payload;
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use pontoon_network::forwarder::{Forwarder, Limits};
-use pontoon_rootless::sys::{inherited_fd, owner_namespace};
+use pontoon_rootless::sys::inherited_fd;
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{Mode, OFlags, fstat};
 use rustix::net::{AddressFamily, SocketType, sockopt};
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::links;
+use super::namespace::enter;
 use super::netlink::Socket;
 use payload::{Outer, Waiting};
 
@@ -129,27 +128,6 @@ pub fn run(words: impl Iterator<Item = String>) -> io::Result<()> {
         waiting = left;
         forwarder.turn(Instant::now())?;
     }
-}
-
-/// Goes into a network namespace, by way of the user namespace that it belongs to. False if it is where we are already: the
-/// host's.
-fn enter(network: &OwnedFd) -> io::Result<bool> {
-    let own = |kind: &str| {
-        rustix::fs::open(format!("/proc/self/ns/{kind}"), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-    };
-    let is_same = |one: &OwnedFd, other: &OwnedFd| -> io::Result<bool> {
-        let (one, other) = (fstat(one)?, fstat(other)?);
-        Ok((one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
-    };
-    if is_same(network, &own("net")?)? {
-        return Ok(false);
-    }
-    let user = owner_namespace(network)?;
-    if !is_same(&user, &own("user")?)? {
-        move_into_link_name_space(user.as_fd(), Some(LinkNameSpaceType::User))?;
-    }
-    move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network))?;
-    Ok(true)
 }
 
 const FAMILIES: [AddressFamily; 2] = [AddressFamily::INET, AddressFamily::INET6];

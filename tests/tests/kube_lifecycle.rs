@@ -1,0 +1,173 @@
+//! What Kubernetes does at starts and ends: handlers, probes without programs of the image, readiness of units, sidecars.
+#![cfg(feature = "e2e")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
+use pontoon_tests::{B, Manager, TestHost, alone, host_with_busybox, wait};
+
+/// Where containers write what they do.
+const OUT: &str = "/home/alice/kube-out";
+
+/// What a test plays goes with it.
+struct Played<'h>(&'h TestHost, &'static str);
+
+impl Drop for Played<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.alice(&format!("pontoon kube down --force {}; rm -rf {OUT}", self.1));
+    }
+}
+
+/// A pod with [`OUT`] in each container that asks for it.
+fn pod(name: &str, policy: &str, containers: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec:\n  restartPolicy: {policy}\n  terminationGracePeriodSeconds: 30\n  volumes: [{{name: out, hostPath: {{path: {OUT}, type: DirectoryOrCreate}}}}]\n{containers}"
+    )
+}
+
+/// A container that says when it is asked to end.
+fn container(name: &str, first: &str, more: &str) -> String {
+    format!(
+        "  - name: {name}\n    image: {B}\n    volumeMounts: [{{name: out, mountPath: /out}}]\n    command: [sh, -c, 'trap \"echo {name} asked >>/out/log; exit 0\" TERM; {first}; while :; do sleep 0.1; done']\n{more}"
+    )
+}
+
+fn log_is(host: &TestHost, expected: &str) {
+    wait::until("what containers wrote", || {
+        let log = host.alice(&format!("cat {OUT}/log")).stdout;
+        if log == expected { Ok(()) } else { Err(log) }
+    });
+}
+
+#[test]
+fn what_belongs_to_start_and_end_is_done() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _played = Played(host, "/home/alice/hooks.yaml");
+    let first = container(
+        "one",
+        "httpd -p 8080 -h /tmp; touch /tmp/up",
+        "    ports: [{name: http, containerPort: 8080}]\n    lifecycle:\n      postStart: {exec: {command: [sh, -c, 'until [ -e /tmp/up ]; do sleep 0.1; done; echo post >>/out/log']}}\n      preStop: {exec: {command: [sh, -c, 'sleep 0.3; echo pre >>/out/log']}}\n",
+    );
+    let second = container(
+        "two",
+        "echo two >>/out/log",
+        "    lifecycle:\n      postStart: {tcpSocket: {port: 8080}}\n      preStop: {sleep: {seconds: 0}}\n",
+    );
+    host.write(
+        "alice",
+        "/home/alice/hooks.yaml",
+        pod("hooks", "Always", &format!("  containers:\n{first}{second}")),
+    );
+    let told = host.alice("pontoon kube play --network none /home/alice/hooks.yaml").ok();
+    assert!(!told.stderr.contains("warning"), "{}", told.stderr);
+    // The second waits until what belongs to the start of the first is done.
+    log_is(host, "post\ntwo\n");
+    host.alice("pontoon stop hooks-one").ok();
+    host.alice(&format!("cat {OUT}/log")).ok().prints("post\ntwo\npre\none asked\n");
+    // Without any time nothing is done before the end.
+    host.alice("pontoon start hooks-one").ok();
+    log_is(host, "post\ntwo\npre\none asked\npost\n");
+    host.alice("pontoon stop -t 0 hooks-one").ok();
+    host.alice(&format!("cat {OUT}/log")).ok().prints("post\ntwo\npre\none asked\npost\n");
+    // What fails before the end is told, and it is asked to end all the same.
+    host.alice("pontoon kube down /home/alice/hooks.yaml").ok();
+    let slow = container(
+        "slow",
+        "echo slow >>/out/log",
+        "    lifecycle: {preStop: {exec: {command: [sh, -c, 'exit 3']}}}\n",
+    );
+    let text = pod("hooks", "Never", &format!("  containers:\n{slow}"));
+    host.write("alice", "/home/alice/hooks.yaml", text);
+    host.alice(&format!("rm {OUT}/log; pontoon kube play --network none /home/alice/hooks.yaml")).ok();
+    log_is(host, "slow\n");
+    host.alice("pontoon stop hooks-slow").ok();
+    host.alice(&format!("cat {OUT}/log")).ok().prints("slow\nslow asked\n");
+    host.alice("pontoon kube down /home/alice/hooks.yaml").ok();
+
+    // One whose start fails is ended, and that is said.
+    let wrong = container(
+        "wrong",
+        "echo wrong >>/out/log",
+        "    lifecycle: {postStart: {exec: {command: [sh, -c, 'until grep -q wrong /out/log; do sleep 0.1; done; exit 3']}}}\n",
+    );
+    host.write("alice", "/home/alice/hooks.yaml", pod("hooks", "Never", &format!("  containers:\n{wrong}")));
+    let told = host.alice("pontoon kube play --network none /home/alice/hooks.yaml").ok();
+    assert!(told.stderr.contains("`hooks-wrong` has ended before its `postStart`"), "{}", told.stderr);
+    host.alice("pontoon wait hooks-wrong").ok();
+    log_is(host, "slow\nslow asked\nwrong\nwrong asked\n");
+    // What cannot be done is refused before anything is.
+    let refused = host.alice(&format!("pontoon create --annotation 'io.pontoon.pre-stop=[]' {B}")).fails(125);
+    assert!(refused.stderr.contains("`io.pontoon.pre-stop=[]`"), "{}", refused.stderr);
+}
+
+#[test]
+fn sidecars_are_there_before_and_after_the_others() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _played = Played(host, "/home/alice/side.yaml");
+    let init = |name: &str| {
+        format!(
+            "  - name: {name}\n    image: {B}\n    volumeMounts: [{{name: out, mountPath: /out}}]\n    command: [sh, -c, 'echo {name} >>/out/log']\n"
+        )
+    };
+    let side = container(
+        "side",
+        "sleep 0.3; echo side >>/out/log; touch /tmp/up",
+        "    restartPolicy: Always\n    startupProbe: {exec: {command: [test, -e, /tmp/up]}, periodSeconds: 1, timeoutSeconds: 60, failureThreshold: 600}\n",
+    );
+    let other = container(
+        "other",
+        "echo other >>/out/log",
+        "    restartPolicy: Always\n    lifecycle: {postStart: {exec: {command: [sh, -c, 'until grep -q other /out/log; do sleep 0.1; done']}}}\n",
+    );
+    let text = format!(
+        "  initContainers:\n{}{side}{}{other}  containers:\n{}",
+        init("before"),
+        init("after"),
+        init("main"),
+    );
+    host.write("alice", "/home/alice/side.yaml", pod("side", "Never", &text));
+    host.alice("pontoon kube play --network none /home/alice/side.yaml").ok();
+    // They end when the last of the others has, the last one first.
+    log_is(host, "before\nside\nafter\nother\nmain\nother asked\nside asked\n");
+    wait::until("the end of the pod", || {
+        let state = host.alice("pontoon pod inspect --format '{{.State}}' side").ok();
+        if state.text() == "Exited" { Ok(()) } else { Err(state.stdout) }
+    });
+}
+
+#[test]
+fn probes_need_nothing_of_the_image_and_make_a_unit_ready() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let alice = Manager::of(host, "alice");
+    let web = format!(
+        "  containers:\n  - name: web\n    image: {B}\n    command: [sh, -c, 'mkdir -p /www && echo well >/www/live && exec httpd -f -p 8080 -h /www']\n    ports: [{{name: http, containerPort: 8080}}]\n    startupProbe: {{tcpSocket: {{port: http}}, periodSeconds: 1, timeoutSeconds: 60, failureThreshold: 600}}\n    livenessProbe: {{httpGet: {{path: /live, port: http, httpHeaders: [{{name: X-A, value: b}}]}}, periodSeconds: 1, timeoutSeconds: 60, failureThreshold: 1}}\n    readinessProbe: {{httpGet: {{path: /ready, port: 8080}}, periodSeconds: 1, timeoutSeconds: 60}}\n"
+    );
+    let text = pod("probed", "Always", &web).replace("PeriodSeconds: 30", "PeriodSeconds: 0");
+    alice.add("probed.yaml", &text);
+    alice.add("probed.kube", "[Kube]\nYaml=probed.yaml\nNetwork=none\n\n[Service]\nTimeoutStartSec=600\n");
+    alice.systemctl("start --no-block probed").ok();
+    let health = |field: &str, expected: &str| {
+        wait::until(field, || {
+            let told = host.alice(&format!("pontoon inspect --format '{{{{{field}}}}}' probed-web"));
+            if told.text().trim_end() == expected { Ok(()) } else { Err(format!("{told:?}")) }
+        });
+    };
+    health(".State.Health.Status", "healthy");
+    health("(index .State.Health.Log 0).Output", "answered 200");
+    // It lives, and does not serve yet.
+    assert_eq!(alice.property("probed", "ActiveState"), "activating");
+    host.alice("pontoon exec probed-web touch /www/ready").ok();
+    wait::until("the unit to be ready", || {
+        let state = alice.property("probed", "ActiveState");
+        if state == "active" { Ok(()) } else { Err(format!("{state}\n{}", alice.journal("probed"))) }
+    });
+    host.alice("pontoon exec probed-web sh -c 'command -v curl || echo none'").ok().prints("none\n");
+    // One that lives no more is started anew.
+    host.alice("pontoon exec probed-web rm /www/live").ok();
+    health(".RestartCount", "1");
+    alice.stop("probed");
+    alice.remove("probed.kube");
+    alice.remove("probed.yaml");
+    host.alice(&format!("rm -rf {OUT}")).ok();
+}
