@@ -19,6 +19,8 @@ pub fn join(plan: &MonitorPlan) -> Option<OwnedFd> {
     let connection = control::connect_in(infra).ok()?;
     let request = if *is_sidecar { Request::Sidecar } else { Request::Member };
     control::send(&connection, &request, &[]).ok()?;
+    // Answered, so that it counts from now on, and the end of the connection of the run before is not the end of the last.
+    control::receive::<Reply>(&connection).ok()?;
     Some(connection)
 }
 
