@@ -19,8 +19,9 @@ pub fn join(plan: &MonitorPlan) -> Option<OwnedFd> {
     let connection = control::connect_in(infra).ok()?;
     let request = if *is_sidecar { Request::Sidecar } else { Request::Member };
     control::send(&connection, &request, &[]).ok()?;
-    // Answered, so that it counts from now on, and the end of the connection of the run before is not the end of the last.
-    control::receive::<Reply>(&connection).ok()?;
+    // Answered, so that it counts from now on: the end of the connection of the run before is not the end of the last member,
+    // nor is that of whoever starts the pod, who is a member as well until we run.
+    control::receive::<Reply>(&connection).ok()??;
     Some(connection)
 }
 
