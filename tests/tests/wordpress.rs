@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pontoon_tests::service::Manager;
 use pontoon_tests::shared::fresh;
-use pontoon_tests::{TestHost, host, image, wait};
+use pontoon_tests::{TestHost, alone, host, image, wait};
 
 const POD: &str = "[Pod]\nPodName=wp\nPublishPort=8080:80\n";
 const DATABASE: &str = "[Container]\nContainerName=wp-db\nImage=localhost:5000/mariadb:latest\nPod=wp.pod\n\
@@ -16,11 +16,44 @@ const BLOG: &str = "[Unit]\nRequires=wp-db.service\nAfter=wp-db.service\n\
     Volume=wpcontent.volume:/var/lib/wordpress/wp-content\n\
     Environment=WORDPRESS_DB_HOST=127.0.0.1 WORDPRESS_DB_PASSWORD=secret\n";
 
+/// The same from a compose file, as somebody has it who comes from there.
+const COMPOSE: &str = "\
+services:
+  blog:
+    image: localhost:5000/wordpress:latest
+    restart: always
+    ports:
+      - 8095:80
+    depends_on:
+      db:
+        condition: service_healthy
+    environment:
+      WORDPRESS_DB_HOST: db
+      WORDPRESS_DB_PASSWORD: ${DB_PASSWORD:-example}
+    volumes:
+      - content:/var/lib/wordpress/wp-content
+  db:
+    image: localhost:5000/mariadb:latest
+    restart: always
+    environment:
+      - MARIADB_ROOT_PASSWORD=${DB_PASSWORD:-example}
+    healthcheck:
+      test: [CMD, mariadb-admin, ping, --silent]
+      interval: 1s
+      timeout: 20s
+      retries: 120
+    volumes:
+      - data:/var/lib/mysql
+volumes:
+  content:
+  data:
+";
+
 /// Asks for a page until it is there.
-fn page(host: &TestHost, path: &str) -> String {
+fn page(host: &TestHost, port: u16, path: &str) -> String {
     let mut text = String::new();
     wait::until(&format!("the page {path}"), || {
-        let answer = host.alice(&format!("curl -sSf --max-time 20 'http://localhost:8080{path}'"));
+        let answer = host.alice(&format!("curl -sSf --max-time 20 'http://localhost:{port}{path}'"));
         if answer.code == 0 {
             text = answer.stdout;
             return Ok(());
@@ -68,16 +101,27 @@ fn moves_to_another_host(host: &TestHost, alice: &Manager<'_>) {
     let pulls = other.entry("alice").limit(Duration::from_secs(300));
     let played = pulls.sh("pontoon kube play --publish 8080:80 wp.yaml").ok();
     assert!(played.stderr.contains("Service"), "{played:?}");
-    let front = page(&other, "/");
+    let front = page(&other, 8080, "/");
     assert!(front.contains("<title>The Landing") && front.contains("A boat ties up"), "{front}");
     // The claims are the volumes that were there, and stay when the pod goes.
     other.alice("pontoon kube down wp.yaml && pontoon ps -aq").ok().says("Pods removed:");
     other.alice("pontoon volume ls -q --filter name=wp").ok().prints("wpcontent\nwpdb\n");
 }
 
+/// Fills in WordPress's form of the first visit.
+fn install(host: &TestHost, port: u16, title: &str) {
+    let form = "user_name=alice&admin_password=a-long-word&admin_password2=a-long-word&pw_weak=1&admin_email=alice@example.org&language=&Submit=Install";
+    host.alice(&format!(
+        "curl -sSf --data-urlencode 'weblog_title={title}' -d '{form}' 'http://localhost:{port}/wp-admin/install.php?step=2'"
+    ))
+    .ok()
+    .says("Success!");
+}
+
 #[test]
 fn a_pod_of_wordpress_and_its_database_is_installed_through_its_page_stays_and_moves() {
     let host = host();
+    let _alone = alone();
     image::provide(&[image::WORDPRESS]);
     image::push(host, image::WORDPRESS);
     let alice = Manager::of(host, "alice");
@@ -93,14 +137,9 @@ fn a_pod_of_wordpress_and_its_database_is_installed_through_its_page_stays_and_m
     }
     alice.start("wp-pod");
 
-    assert!(page(host, "/wp-admin/install.php").contains("WordPress"));
-    let form = "user_name=alice&admin_password=a-long-word&admin_password2=a-long-word&pw_weak=1&admin_email=alice@example.org&language=&Submit=Install";
-    host.alice(&format!(
-        "curl -sSf --data-urlencode 'weblog_title=The Landing' -d '{form}' 'http://localhost:8080/wp-admin/install.php?step=2'"
-    ))
-    .ok()
-    .says("Success!");
-    assert!(page(host, "/").contains("<title>The Landing"));
+    assert!(page(host, 8080, "/wp-admin/install.php").contains("WordPress"));
+    install(host, 8080, "The Landing");
+    assert!(page(host, 8080, "/").contains("<title>The Landing"));
     // Who asked is in the log, by the address the host has.
     let log = host.alice("pontoon logs wp-blog 2>&1").ok();
     let own = host.alice("hostname -I").ok();
@@ -122,11 +161,11 @@ fn a_pod_of_wordpress_and_its_database_is_installed_through_its_page_stays_and_m
 
     // Everything anew, but the volumes.
     alice.systemctl("restart wp-pod").ok();
-    assert!(page(host, "/").contains("<title>The Landing"));
+    assert!(page(host, 8080, "/").contains("<title>The Landing"));
     alice.stop("wp-pod");
     host.alice("pontoon ps -aq; pontoon pod ps -q").ok().prints("");
     alice.start("wp-pod");
-    assert!(page(host, "/wp-login.php").contains("The Landing"));
+    assert!(page(host, 8080, "/wp-login.php").contains("The Landing"));
 
     post(host, "A boat ties up");
     moves_to_another_host(host, &alice);
@@ -134,4 +173,46 @@ fn a_pod_of_wordpress_and_its_database_is_installed_through_its_page_stays_and_m
         alice.remove(name);
     }
     host.alice("pontoon volume rm wpdb wpcontent").ok();
+}
+
+#[test]
+fn a_compose_file_of_wordpress_and_its_database_becomes_services_that_answer() {
+    let host = host();
+    let _alone = alone();
+    image::provide(&[image::WORDPRESS]);
+    image::push(host, image::WORDPRESS);
+    let alice = Manager::of(host, "alice");
+    let directory = alice.dir();
+    host.alice(&format!(
+        "mkdir -p quay && cat >quay/compose.yaml <<'END'\n{COMPOSE}END\necho DB_PASSWORD=a-word >quay/.env"
+    ))
+    .ok();
+    let files =
+        ["quay_default.network", "quay_content.volume", "quay_data.volume", "db.container", "blog.container"];
+    let made = host.alice(&format!("pontoon generate quadlet -o {directory} quay/compose.yaml")).ok();
+    for file in files {
+        assert!(made.stdout.lines().any(|line| line.ends_with(&format!("/{file}"))), "{file}: {made:?}");
+    }
+    host.alice("pontoon quadlet check").ok();
+    alice.reload();
+    alice.start("blog");
+    // The database was healthy first.
+    host.alice("pontoon inspect -f '{{.State.Health.Status}}' db").ok().prints("healthy\n");
+    assert!(page(host, 8095, "/wp-admin/install.php").contains("WordPress"));
+    install(host, 8095, "The Quay");
+    assert!(page(host, 8095, "/").contains("<title>The Quay"));
+
+    // Everything anew, but the volumes.
+    for unit in ["blog", "db"] {
+        alice.stop(unit);
+    }
+    alice.start("blog");
+    assert!(page(host, 8095, "/").contains("<title>The Quay"));
+    for unit in ["blog", "db"] {
+        alice.stop(unit);
+    }
+    for file in files.iter().rev() {
+        alice.remove(file);
+    }
+    host.alice("pontoon volume rm quay_content quay_data; pontoon network rm quay_default").ok();
 }
