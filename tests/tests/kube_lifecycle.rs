@@ -163,6 +163,9 @@ fn probes_need_nothing_of_the_image_and_make_a_unit_ready() {
         if state == "active" { Ok(()) } else { Err(format!("{state}\n{}", alice.journal("probed"))) }
     });
     host.alice("pontoon exec probed-web sh -c 'command -v curl || echo none'").ok().prints("none\n");
+    // One that lives no more is started anew.
+    host.alice("pontoon exec probed-web rm /www/live").ok();
+    health(".RestartCount", "1");
     alice.stop("probed");
     alice.remove("probed.kube");
     alice.remove("probed.yaml");
