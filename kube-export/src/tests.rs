@@ -28,7 +28,7 @@ fn pod(text: &str) -> Pod {
 fn a_fault_is_told_with_file_line_and_column() {
     for (text, expected) in [
         ("a: [", "f.yaml:"),
-        ("a: 1\na: 2\n", "f.yaml:2:1: duplicate mapping key: a"),
+        ("a: 1\na: 2\n", "f.yaml:2:1: duplicate mapping key: a; keep one of them"),
         ("[]", "f.yaml:1:1: a document of Kubernetes is a map"),
         ("kind: Pod", "f.yaml:1:1: the document has no `apiVersion`"),
         ("apiVersion: v1", "f.yaml:1:1: the document has no `kind`"),

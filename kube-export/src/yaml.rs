@@ -72,7 +72,12 @@ fn read(text: &str, strict_booleans: bool) -> Result<Vec<Node>, SyntaxError> {
         // Of its picture of the place, the first line says what is wrong.
         let message = err.without_snippet().to_string();
         let message = message.lines().next().unwrap_or_default();
-        let message = message.split(" at line ").next().unwrap_or_default().to_owned();
+        let message = message.split(" at line ").next().unwrap_or_default();
+        // The library goes on with what its caller could set.
+        let message = match message.split_once(", set DuplicateKeyPolicy") {
+            Some((fault, _)) => format!("{fault}; keep one of them"),
+            None => message.to_owned(),
+        };
         SyntaxError { place: place.unwrap_or(Place { line: 1, column: 1 }), message }
     })
 }

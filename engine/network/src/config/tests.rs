@@ -22,7 +22,9 @@ fn a_file_of_podmans_is_written_as_it_was_read() {
 
 #[test]
 fn what_we_do_not_know_survives() {
-    let text = TWO.replacen("\"name\"", "\"novel\": {\"a\": [1]}, \"name\"", 1);
+    // A number that needs all digits that there are.
+    let novel = "\"novel\": {\"a\": [1]}, \"large\": 1000000000012861934301395841478, \"name\"";
+    let text = TWO.replacen("\"name\"", novel, 1);
     let config = NetworkConfig::parse(text.as_bytes()).unwrap();
     let again = NetworkConfig::parse(&config.text().unwrap()).unwrap();
     assert_eq!(again, config);
