@@ -61,6 +61,7 @@ spec:
     - {{name: secret, mountPath: /secret}}
     - {{name: data, mountPath: /claim}}
     - {{name: tmp, mountPath: /tmp}}
+    - {{name: all, mountPath: /all}}
   - name: side
     image: {B}
     command: [sleep, '10000']
@@ -70,6 +71,12 @@ spec:
   - {{name: secret, secret: {{secretName: shop-secret, defaultMode: 256}}}}
   - {{name: data, persistentVolumeClaim: {{claimName: shop-data}}}}
   - {{name: tmp, emptyDir: {{medium: Memory, sizeLimit: 1Mi}}}}
+  - name: all
+    projected:
+      sources:
+      - configMap: {{name: settings, items: [{{key: word, path: below/word}}]}}
+      - secret: {{name: shop-secret, items: [{{key: pw, path: pw, mode: 256}}]}}
+      - downwardAPI: {{items: [{{path: labels, fieldRef: {{fieldPath: metadata.labels}}}}]}}
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -112,6 +119,9 @@ fn objects_run_change_and_go() {
         .ok()
         .prints("prepared\nfirsthunter2shop\n");
     inside("ls -l /secret/pw").ok().says("-r--------");
+    inside("cat /all/below/word /all/pw /all/labels; ls -l /all/pw")
+        .ok()
+        .says("firsthunter2app=\"shop\"-r--------");
     inside("echo x >/config/new").fails(1);
     inside("touch /root-file").fails(1);
     inside("touch /tmp/file /claim/kept && grep NoNewPrivs /proc/self/status").ok().says("1");

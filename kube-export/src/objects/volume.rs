@@ -4,13 +4,16 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::{Metadata, Resources, Texts};
+use super::{FieldSelector, Metadata, ResourceSelector, Resources, Texts};
 
 object! {
     /// A volume of a pod.
     Volume {
         /// Files of a ConfigMap.
         config_map: Option<ConfigMapSource>,
+        /// What the pod is, as files.
+        #[serde(rename = "downwardAPI")]
+        downward_api: Option<DownwardSource>,
         /// An empty directory that goes with the pod.
         empty_dir: Option<EmptyDirSource>,
         /// A path of the host.
@@ -21,6 +24,8 @@ object! {
         name: String,
         /// A volume that stays.
         persistent_volume_claim: Option<ClaimSource>,
+        /// Files of several sources.
+        projected: Option<ProjectedSource>,
         /// Files of a Secret.
         secret: Option<SecretSource>,
     }
@@ -51,6 +56,73 @@ object! {
         optional: Option<bool>,
         /// The Secret.
         secret_name: String,
+    }
+}
+
+object! {
+    /// Files of several sources, side by side.
+    ProjectedSource {
+        /// The mode of files.
+        default_mode: Option<i32>,
+        /// The sources.
+        sources: Vec<Projection>,
+    }
+}
+
+object! {
+    /// One source of files; one of its fields is there.
+    Projection {
+        /// Files of a ConfigMap.
+        config_map: Option<DataProjection>,
+        /// What the pod is.
+        #[serde(rename = "downwardAPI")]
+        downward_api: Option<DownwardProjection>,
+        /// Files of a Secret.
+        secret: Option<DataProjection>,
+    }
+}
+
+object! {
+    /// Files of a ConfigMap or a Secret, beside others.
+    DataProjection {
+        /// Which keys, and where; all if nothing is said.
+        items: Vec<KeyToPath>,
+        /// The ConfigMap or the Secret.
+        name: String,
+        /// It need not be there.
+        optional: Option<bool>,
+    }
+}
+
+object! {
+    /// What the pod is, as files.
+    DownwardSource {
+        /// The mode of files.
+        default_mode: Option<i32>,
+        /// The files.
+        items: Vec<DownwardFile>,
+    }
+}
+
+object! {
+    /// What the pod is, as files beside others.
+    DownwardProjection {
+        /// The files.
+        items: Vec<DownwardFile>,
+    }
+}
+
+object! {
+    /// A file that tells something of the pod.
+    DownwardFile {
+        /// A field of the pod.
+        field_ref: Option<FieldSelector>,
+        /// The mode of the file.
+        mode: Option<i32>,
+        /// Where it is, below the mount.
+        path: String,
+        /// A limit of a container.
+        resource_field_ref: Option<ResourceSelector>,
     }
 }
 

@@ -1,9 +1,8 @@
 //! The environment of a container, and `$(NAME)` in words.
 
 use super::pod::Around;
-use super::{Deciding, Spot};
+use super::{Deciding, Spot, selected};
 use crate::objects::{Container, EnvSource, KeySelector};
-use crate::quantity;
 
 /// Variables and their values, in order; a name stands once.
 pub(super) type Variables = Vec<(String, String)>;
@@ -111,62 +110,16 @@ fn from_source(
         return of_key(deciding, &spot.field("secretKeyRef"), selector, false);
     }
     if let Some(selector) = &source.field_ref {
-        let metadata = around.metadata;
-        let path = selector.field_path.as_str();
-        let quoted =
-            |name: &str| path.strip_prefix(name)?.strip_prefix("['")?.strip_suffix("']").map(str::to_owned);
-        let found = match path {
-            "metadata.name" => Some(around.name.to_owned()),
-            "metadata.namespace" => Some(if metadata.namespace.is_empty() {
-                "default".to_owned()
-            } else {
-                metadata.namespace.clone()
-            }),
-            "spec.serviceAccountName" => Some("default".to_owned()),
-            _ => quoted("metadata.labels")
-                .map(|key| metadata.labels.get(&key).cloned().unwrap_or_default())
-                .or_else(|| {
-                    Some(
-                        metadata
-                            .annotations
-                            .get(&quoted("metadata.annotations")?)
-                            .cloned()
-                            .unwrap_or_default(),
-                    )
-                }),
-        };
-        if found.is_none() {
-            let hint = "metadata.name, metadata.namespace, metadata.labels['KEY'] and metadata.annotations['KEY'] are".to_owned();
-            let text = format!("the field `{path}` is not known before the pod runs");
-            deciding.fault(&spot.field("fieldRef.fieldPath"), text, Some(hint));
-        }
-        return found;
+        return selected::field(deciding, &spot.field("fieldRef"), around, selector);
     }
     if let Some(selector) = &source.resource_field_ref {
-        let of = match selector.container_name.as_str() {
-            "" => Some(container),
-            name => {
-                around.spec.containers.iter().chain(&around.spec.init_containers).find(|it| it.name == name)
-            }
-        };
-        let resources = of.and_then(|it| it.resources.as_ref());
-        let amount = match selector.resource.split_once('.') {
-            Some(("limits", name)) => resources.and_then(|it| it.limits.get(name)),
-            Some(("requests", name)) => resources.and_then(|it| it.requests.get(name)),
-            _ => None,
-        };
-        let milli = amount.and_then(|it| quantity::milli(it));
-        let divisor = match selector.divisor.as_str() {
-            "" | "0" => Some(1000),
-            text => quantity::milli(text),
-        };
-        let value =
-            milli.zip(divisor.filter(|it| *it > 0)).map(|(amount, unit)| amount.div_ceil(unit).to_string());
-        if value.is_none() {
-            let text = format!("there is no amount `{}`", selector.resource);
-            deciding.fault(&spot.field("resourceFieldRef"), text, None);
-        }
-        return value;
+        return selected::amount(
+            deciding,
+            &spot.field("resourceFieldRef"),
+            around,
+            Some(container),
+            selector,
+        );
     }
     deciding.fault(spot, "none of the sources that are known here is named", None);
     None

@@ -6,9 +6,11 @@
 mod config;
 mod container;
 mod env;
+mod files;
 mod mounts;
 mod pod;
 mod probes;
+mod selected;
 
 use std::collections::BTreeMap;
 

@@ -2,15 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::config::Data;
+use super::files::{self, File, is_below};
 use super::pod::Around;
 use super::{Deciding, HostPath, HostPathKind, OF_POD, OwnVolume, PodWanted, SAID, Spot, VolumeWanted};
-use crate::names::{NameRule, is_data_key};
-use crate::objects::{Container, KeyToPath, PersistentVolumeClaim, PodSpec, Volume, VolumeMount};
+use crate::names::NameRule;
+use crate::objects::{Container, PersistentVolumeClaim, Volume, VolumeMount};
 use crate::quantity;
-
-/// What Kubernetes gives files of a ConfigMap or a Secret.
-const MODE: i32 = 0o644;
 
 /// Annotations of a claim that say what Podman's volume is.
 const OF_VOLUME: &str = "volume.podman.io/";
@@ -62,15 +59,14 @@ pub(super) fn claim(claim: &PersistentVolumeClaim) -> VolumeWanted {
 pub(super) fn volumes(
     deciding: &mut Deciding<'_>,
     spot: &Spot<'_>,
-    pod: &str,
-    spec: &PodSpec,
+    around: &Around<'_>,
     wanted: &mut PodWanted,
 ) -> Mountable {
     let mut found = Mountable::new();
-    for (number, volume) in spec.volumes.iter().enumerate() {
+    for (number, volume) in around.spec.volumes.iter().enumerate() {
         let spot = spot.item(number);
         deciding.name(&spot.field("name"), &volume.name, NameRule::Label);
-        let Some(source) = source(deciding, &spot, pod, spec, volume, wanted) else { continue };
+        let Some(source) = source(deciding, &spot, around, volume, wanted) else { continue };
         if found.insert(volume.name.clone(), source).is_some() {
             let text = format!("there are two volumes `{}`", volume.name);
             deciding.fault(&spot.field("name"), text, None);
@@ -82,11 +78,11 @@ pub(super) fn volumes(
 fn source(
     deciding: &mut Deciding<'_>,
     spot: &Spot<'_>,
-    pod: &str,
-    spec: &PodSpec,
+    around: &Around<'_>,
     volume: &Volume,
     wanted: &mut PodWanted,
 ) -> Option<Source> {
+    let (pod, spec) = (around.name, around.spec);
     let own = format!("{pod}-{}", volume.name);
     if let Some(path) = &volume.host_path {
         return host_path(deciding, &spot.field("hostPath"), &path.path, &path.kind, wanted);
@@ -124,32 +120,14 @@ fn source(
         wanted.volumes.push(own_volume(&own, pod, volume, Vec::new()));
         return Some(Source::Volume(own, true));
     }
-    let (data, items, mode, is_optional, what, name) = if let Some(map) = &volume.config_map {
-        (deciding.configs.map(&map.name), &map.items, map.default_mode, map.optional, "ConfigMap", &map.name)
-    } else if let Some(secret) = &volume.secret {
-        let name = &secret.secret_name;
-        (deciding.configs.secret(name), &secret.items, secret.default_mode, secret.optional, "Secret", name)
-    } else {
-        let hint = "hostPath, emptyDir, configMap, secret, persistentVolumeClaim and image are".to_owned();
-        deciding.fault(spot, "none of the kinds of volumes that are known here is named", Some(hint));
-        return None;
-    };
-    let spot = spot.field(if what == "Secret" { "secret" } else { "configMap" });
-    let is_optional = is_optional == Some(true);
-    let Some(data) = data else {
-        if is_optional {
-            return Some(Source::Missing);
-        }
-        deciding.fault(&spot, format_args!("there is no {what} `{name}`"), None);
-        return None;
-    };
-    let files = files(deciding, &spot, data, items, mode.unwrap_or(MODE), is_optional);
+    let files = files::of_volume(deciding, spot, around, volume)?;
+    let Some(files) = files else { return Some(Source::Missing) };
     wanted.volumes.push(own_volume(&own, pod, volume, files));
     // What was written into it would be followed the next time.
     Some(Source::Volume(own, false))
 }
 
-fn own_volume(name: &str, pod: &str, volume: &Volume, files: Vec<(String, Vec<u8>, u32)>) -> OwnVolume {
+fn own_volume(name: &str, pod: &str, volume: &Volume, files: Vec<File>) -> OwnVolume {
     let mut words = ["volume", "create"].map(str::to_owned).to_vec();
     words.push(format!("--label={OF_POD}={pod}"));
     let said = serde_json::to_string(volume).unwrap_or_default();
@@ -157,54 +135,6 @@ fn own_volume(name: &str, pod: &str, volume: &Volume, files: Vec<(String, Vec<u8
     words.push("--".to_owned());
     words.push(name.to_owned());
     OwnVolume { name: name.to_owned(), words, files }
-}
-
-/// The files of a ConfigMap or a Secret.
-fn files(
-    deciding: &mut Deciding<'_>,
-    spot: &Spot<'_>,
-    mut data: Data,
-    items: &[KeyToPath],
-    mode: i32,
-    is_optional: bool,
-) -> Vec<(String, Vec<u8>, u32)> {
-    let mode_of = |deciding: &mut Deciding<'_>, spot: &Spot<'_>, mode: i32| match u32::try_from(mode) {
-        Ok(mode) if mode <= 0o777 => mode,
-        _ => {
-            deciding.fault(spot, format_args!("{mode} is no mode; 420 is 0644"), None);
-            0o644
-        }
-    };
-    let usual = mode_of(deciding, &spot.field("defaultMode"), mode);
-    if items.is_empty() {
-        // A key that is none is a fault of whoever has it.
-        return data
-            .into_iter()
-            .filter(|(key, _)| is_data_key(key))
-            .map(|(key, it)| (key, it, usual))
-            .collect();
-    }
-    let mut files = Vec::new();
-    for (number, item) in items.iter().enumerate() {
-        let spot = spot.field("items").item(number);
-        let mode = item.mode.map_or(usual, |mode| mode_of(deciding, &spot.field("mode"), mode));
-        if !is_below(&item.path) {
-            let text = format!("`{}` is no path below the mount", item.path);
-            deciding.fault(&spot.field("path"), text, None);
-            continue;
-        }
-        match data.remove(&item.key) {
-            Some(content) => files.push((item.path.clone(), content, mode)),
-            None if is_optional => {}
-            None => deciding.fault(&spot.field("key"), format_args!("there is no key `{}`", item.key), None),
-        }
-    }
-    files
-}
-
-/// Whether a path stays below where it begins.
-fn is_below(path: &str) -> bool {
-    !path.is_empty() && !path.contains('\0') && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
 fn host_path(

@@ -26,8 +26,8 @@ pub(super) fn decide(
     let inside = spot.field("spec");
     let mut wanted = PodWanted { name: metadata.name.clone(), ..PodWanted::default() };
     wanted.words = words(deciding, &inside, metadata, spec);
-    let mounts = mounts::volumes(deciding, &inside.field("volumes"), &metadata.name, spec, &mut wanted);
-    let around = Around { name: &metadata.name, metadata, spec, mounts };
+    let mut around = Around { name: &metadata.name, metadata, spec, mounts: mounts::Mountable::new() };
+    around.mounts = mounts::volumes(deciding, &inside.field("volumes"), &around, &mut wanted);
     let mut names = BTreeSet::new();
     for (field, containers, is_init) in
         [("initContainers", &spec.init_containers, true), ("containers", &spec.containers, false)]

@@ -237,6 +237,77 @@ fn settings_come_from_maps_and_secrets() {
     assert_eq!(env, ["P_K=v", "P_L=w", "A=hunter2", "ME=p", "L=x"]);
 }
 
+/// The files of the one volume that a pod has, whose container may use 64 MiB.
+#[track_caller]
+fn files_of(volume: &str) -> Vec<(String, String, u32)> {
+    let map = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {k: v, l: w}\n";
+    let limits = "resources: {limits: {memory: 64Mi}}\nvolumeMounts: [{name: v, mountPath: /m}]";
+    let play = play(&format!("{}{map}", pod(limits, &format!("volumes: [{{name: v, {volume}}}]"))));
+    let [volume] = play.pods[0].volumes.as_slice() else { panic!("{:?}", play.pods[0].volumes) };
+    assert!(play.pods[0].containers[0].words.contains(&format!("--volume={}:/m:ro", volume.name)));
+    let text = |it: &[u8]| String::from_utf8(it.to_vec()).unwrap();
+    volume.files.iter().map(|(path, content, mode)| (path.clone(), text(content), *mode)).collect()
+}
+
+#[test]
+fn several_sources_are_one_volume() {
+    let sources = "projected: {defaultMode: 288, sources: [\
+        {configMap: {name: m}}, {configMap: {name: none, optional: true}}, \
+        {secret: {name: kept, items: [{key: pw, path: below/pw, mode: 256}]}}, \
+        {downwardAPI: {items: [{path: labels, fieldRef: {fieldPath: metadata.labels}}, \
+          {path: memory, resourceFieldRef: {containerName: c, resource: limits.memory, divisor: 1Mi}}]}}]}";
+    let expected = [
+        ("k", "v", 0o440),
+        ("l", "w", 0o440),
+        ("below/pw", "hunter2", 0o400),
+        ("labels", "app=\"x\"", 0o440),
+        ("memory", "64", 0o440),
+    ];
+    assert_eq!(
+        files_of(sources),
+        expected.map(|(path, text, mode)| (path.to_owned(), text.to_owned(), mode))
+    );
+    let of_pod = "downwardAPI: {items: [{path: name, fieldRef: {fieldPath: metadata.name}}]}";
+    assert_eq!(files_of(of_pod), [("name".to_owned(), "p".to_owned(), 0o644)]);
+}
+
+#[test]
+fn what_no_source_of_a_volume_can_be_is_told() {
+    for (volume, fault) in [
+        (
+            "projected: {sources: [{serviceAccountToken: {path: t}}]}",
+            "`spec.volumes[0].projected.sources[0]`: none of the sources that are known here is named",
+        ),
+        (
+            "projected: {sources: [{secret: {name: kept}}, {secret: {name: kept, items: [{key: pw, path: pw/x}]}}]}",
+            "`spec.volumes[0].projected.sources`: `pw` is a file, so `pw/x` cannot be below it",
+        ),
+        (
+            "projected: {sources: [{secret: {name: kept}}, {secret: {name: kept}}]}",
+            "`spec.volumes[0].projected.sources`: there are two files `pw`",
+        ),
+        (
+            "downwardAPI: {items: [{path: ../up, fieldRef: {fieldPath: metadata.name}}]}",
+            "`spec.volumes[0].downwardAPI.items[0].path`: `../up` is no path below the mount",
+        ),
+        (
+            "downwardAPI: {items: [{path: uid, fieldRef: {fieldPath: metadata.uid}}]}",
+            "`spec.volumes[0].downwardAPI.items[0].fieldRef.fieldPath`: the field `metadata.uid` is not known before the pod runs",
+        ),
+        (
+            "downwardAPI: {items: [{path: cpu, resourceFieldRef: {resource: limits.cpu}}]}",
+            "`spec.volumes[0].downwardAPI.items[0].resourceFieldRef.containerName`: the pod has no container ``",
+        ),
+        (
+            "downwardAPI: {items: [{path: nothing}]}",
+            "`spec.volumes[0].downwardAPI.items[0]`: either `fieldRef` or `resourceFieldRef` is named",
+        ),
+    ] {
+        let told = faults(&pod("", &format!("volumes: [{{name: v, {volume}}}]")));
+        assert!(told.len() == 1 && told[0].contains(fault), "{volume}: {told:#?}");
+    }
+}
+
 #[test]
 fn all_that_is_wrong_is_told_with_its_place() {
     let text = pod(
