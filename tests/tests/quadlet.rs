@@ -182,7 +182,7 @@ fn keys_are_explained_from_the_table_that_converts_them() {
     // Podman's, and ours.
     let all =
         "pontoon quadlet explain --format json | jq -c '[length, (map(select(.Since == \"\")) | length)]'";
-    host.alice(all).ok().prints("[238,2]");
+    host.alice(all).ok().prints("[247,11]");
     host.alice("pontoon quadlet explain IdleTimeout")
         .ok()
         .says("in [X-Pontoon]")

@@ -221,17 +221,20 @@ pub fn launch(
         helper.map(begin).transpose()
     };
     // The helper connects the namespace while the process makes its mounts, unless it cannot be found before they are made.
-    let connecting = if is_hidden { None } else { connect()? };
+    let mut connecting = if is_hidden { None } else { connect()? };
     let helper = connecting.as_ref().and_then(pontoon_network::Starting::pid);
     if let Some(gate) = gate.as_mut().filter(|_| helps_early) {
         gate.announce([first].into_iter().chain(helper).collect());
     }
-    gate.map_or(Ok(()), Gate::pass)?;
-    // One that has ended by itself cannot be put anywhere.
     let stand_in = Some(representative.cast_unsigned()).filter(|it| *it != first);
     let company: Vec<u32> = stand_in.into_iter().chain(helper).collect();
-    let cgroup = place(plan, &course.limits, first, &company, begun)
-        .map_err(|err| starting.failure().map_or(err, LaunchError::from))?;
+    let placed = gate.map_or(Ok(()), Gate::pass);
+    let placed = placed.and_then(|()| place(plan, &course.limits, first, &company, begun));
+    // Who has ended by itself cannot be put anywhere, neither by us nor by the service manager.
+    let cgroup = placed.map_err(|err| {
+        let of_helper = || connecting.as_mut()?.failure().map(LaunchError::from);
+        starting.failure().map(LaunchError::from).or_else(of_helper).unwrap_or(err)
+    })?;
     if !goes_on {
         starting.mapped()?;
     }

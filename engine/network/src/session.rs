@@ -117,6 +117,16 @@ impl Starting {
         self.child.as_ref().map(Child::id)
     }
 
+    /// Why the helper has ended, if it has: what else goes wrong with it then is a consequence.
+    #[must_use]
+    pub fn failure(&mut self) -> Option<NetworkError> {
+        let has_ended = matches!(self.child.as_mut()?.try_wait(), Ok(Some(_)));
+        has_ended.then(|| {
+            self.child = None;
+            self.refused()
+        })
+    }
+
     /// Waits until the network is connected, or says why it is not.
     ///
     /// # Errors
