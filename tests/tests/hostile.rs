@@ -158,7 +158,15 @@ sys.exit(subprocess.run([*run, *sys.argv[1:], "/usr/bin/python3", "/keys.py", "l
     quick(host, "python3 ~/keys.py $B").ok().prints("no key of the user's");
     // With a single id there is nobody else to ask for room.
     quick(host, "python3 ~/keys.py --userns nomap --user 5 $B").ok().prints("no key of the user's");
-    quick(host, "python3 ~/keys.py --uidmap 0:0:1 --gidmap 0:0:1 $B").fails(125).warns("/proc/key-users");
+    // Keys of those before us that are collected in between make room; then it is tried again.
+    let mut refused = quick(host, "python3 ~/keys.py --uidmap 0:0:1 --gidmap 0:0:1 $B");
+    for _ in 0..5 {
+        if refused.code != 0 {
+            break;
+        }
+        refused = quick(host, "python3 ~/keys.py --uidmap 0:0:1 --gidmap 0:0:1 $B");
+    }
+    refused.fails(125).warns("/proc/key-users");
 }
 
 /// 57: instances of inotify are counted by user, and root in her container is she; shared memory has its size.
