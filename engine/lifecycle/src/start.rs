@@ -33,6 +33,7 @@ use crate::pod::{self, PodRecord};
 use crate::record::ContainerRecord;
 use crate::request::{CgroupMode, LogDriver, MountSource};
 use crate::secret::Places;
+use crate::status;
 use crate::stop::AskError;
 use crate::turn;
 
@@ -391,6 +392,11 @@ pub fn start(
         other => other.clone(),
     };
     let mut reports = reports.into_inner();
+    if matches!(placed, Err(StartError::Scope(ManagerError::Job { .. }))) {
+        // When the supervisor has ended, too.
+        while next_report(&mut reports).is_some() {}
+        status::stop_scopes(&record.id);
+    }
     match report {
         Some(Report::Started { pid } | Report::Initialized { pid }) => Ok(Started { reports, pid, terminal }),
         Some(Report::Failed(report)) => {

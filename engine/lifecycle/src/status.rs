@@ -260,6 +260,10 @@ pub(crate) fn stop_scopes(id: &str) {
     let names = scopes.iter().filter_map(|it| it.file_name());
     command.args([manager, "--quiet", "stop"]).args(names);
     let _ = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    // Of one that it could not put all processes into, since one had ended, the manager forgets all but the directory.
+    for scope in scopes {
+        let _ = Cgroup::at(scope).remove();
+    }
 }
 
 fn end_leftovers(state: &RunState, run_directory: &Path) {
