@@ -102,10 +102,16 @@ fn secrets_in_the_open_are_told() {
 fn what_systemd_expands_or_does_not_is_told() {
     container(r"Exec=date +%%Y %h %k", &["3: `%k` is nothing that systemd expands"]);
     container(
-        "HealthCmd=test -f $HOME/ready\nExec=a\nExec=sh -c 'echo $$HOME 5$'",
+        "HealthCmd=test -f ${HOME}/ready\nExec=a\nExec=sh -c 'echo $$HOME $HOME $${HOME} 5$'",
         &["3: `$HOME` is expanded by systemd, which knows no variable of the container"],
     );
-    container("HealthCmd=test $X\n[Service]\nEnvironment=X=1", &[]);
+    // Inside of a word systemd lets it stand.
+    container("HealthCmd=test -f $HOME/ready\nExec=sh -c \"echo $HOME\"", &[]);
+    container(
+        "Exec=echo a $HOME",
+        &["3: `$HOME` is expanded by systemd, which knows no variable of the container"],
+    );
+    container("HealthCmd=test ${X}\n[Service]\nEnvironment=X=1", &[]);
 }
 
 #[test]

@@ -8,6 +8,9 @@ const SPECIFIERS: &str = "aAbBCdDEfgGhHiIjJlLmMnNopPqsStTuUvVwWyYz";
 /// The keys whose value runs inside the container, so that their variables are meant to be those inside.
 const RUN_INSIDE: [&str; 5] = ["Entrypoint", "Exec", "HealthCmd", "HealthStartupCmd", "ReloadCmd"];
 
+/// Those of them that are several words.
+const COMMANDS: [&str; 2] = ["Exec", "ReloadCmd"];
+
 /// The keys of `[Service]` that give the service variables.
 const GIVE_VARIABLES: [&str; 3] = ["Environment", "EnvironmentFile", "PassEnvironment"];
 
@@ -22,14 +25,18 @@ pub(super) fn look(lint: &mut Lint<'_>) {
             lint.warn_at(entry, text, format!("write `%%{letter}` for the text itself"));
         }
     }
-    for entry in RUN_INSIDE.into_iter().filter_map(|key| file.unit.last(section, key)) {
-        if let Some(name) = variable(&entry.value).filter(|_| !has_variables) {
+    if has_variables {
+        return;
+    }
+    for key in RUN_INSIDE {
+        let words = match file.unit.last(section, key) {
+            Some(_) if COMMANDS.contains(&key) => lint.words(key),
+            Some(_) => lint.values.scalar(key).into_iter().collect(),
+            None => continue,
+        };
+        if let Some((word, name)) = words.iter().find_map(|word| Some((word, variable(&word.text)?))) {
             let text = format!("`${name}` is expanded by systemd, which knows no variable of the container");
-            lint.warn_at(
-                entry,
-                text,
-                format!("write `$${name}`, and let a shell in the container expand it"),
-            );
+            lint.warn(word, text, format!("write `$${name}`, and let a shell in the container expand it"));
         }
     }
 }
@@ -51,22 +58,26 @@ fn unknown_specifier(text: &str) -> Option<char> {
     None
 }
 
-/// The first variable that a text names, `$NAME` or `${NAME}`.
-fn variable(text: &str) -> Option<&str> {
-    let mut rest = text;
+/// The first variable of a word that systemd puts something in the place of: `${NAME}` wherever it stands, `$NAME` only as a word
+/// of its own (systemd.service(5), Command lines).
+fn variable(word: &str) -> Option<&str> {
+    let is_name = |text: &str| {
+        text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+            && text.chars().all(|part| part.is_ascii_alphanumeric() || part == '_')
+    };
+    if let Some(name) = word.strip_prefix('$').filter(|it| is_name(it)) {
+        return Some(name);
+    }
+    let mut rest = word;
     while let Some((_, after)) = rest.split_once('$') {
+        rest = after;
         if let Some(escaped) = after.strip_prefix('$') {
             rest = escaped;
-            continue;
-        }
-        let bare = after.strip_prefix('{').unwrap_or(after);
-        let end =
-            bare.find(|part: char| !(part.is_ascii_alphanumeric() || part == '_')).unwrap_or(bare.len());
-        let name = bare.get(..end).unwrap_or("");
-        if name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_') {
+        } else if let Some((name, _)) = after.strip_prefix('{').and_then(|it| it.split_once('}'))
+            && is_name(name)
+        {
             return Some(name);
         }
-        rest = after;
     }
     None
 }
