@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use pontoon_tests::{B, Output, TestHost, host_with_busybox as host, wait};
+use pontoon_tests::{B, Output, TestHost, alone, host_with_busybox as host, wait};
 
 /// Runs a pontoon command line as alice; `$B` is the busybox image.
 fn pontoon(words: &str) -> Output {
@@ -248,7 +248,11 @@ fn replace_takes_the_place_of_a_running_container() {
 #[test]
 fn logs_give_back_what_was_written() {
     let guard = Background::run("speaker", "$B sh -c 'echo one; echo two >&2; printf three; sleep 1000'");
-    wait::until_true("the lines to arrive", || pontoon("logs speaker").stdout.contains("one"));
+    // The log of something that runs has what the journal has taken until now.
+    wait::until_true("the lines to arrive", || {
+        let seen = pontoon("logs speaker");
+        seen.stdout.contains("three") || seen.stdout.contains("one") && seen.stderr.contains("two")
+    });
     let logs = pontoon("logs speaker").ok().says("one").lacks("two");
     assert!(logs.stderr.contains("two"), "{logs:?}");
     pontoon("logs --tail 0 speaker").ok().prints("");
@@ -269,6 +273,34 @@ fn logs_can_be_followed_to_the_end() {
         );
         pontoon("logs -f followed").ok().prints("line 1\nline 2\nline 3");
         pontoon("logs --tail 2 followed").ok().prints("line 2\nline 3");
+        drop(guard);
+    }
+}
+
+/// journald gets what is written some time after it was written; on a busy machine, after the container's end.
+#[test]
+fn last_words_are_not_missed_when_the_journal_is_late() {
+    let _alone = alone();
+    let journald = |signal: &str| host().root(&format!("pkill -{signal} -x systemd-journal")).ok();
+    for follow in ["", "-f"] {
+        let guard = Background::run(
+            "late",
+            "$B sh -c 'echo first; while ! test -e /go; do sleep 0.01; done; echo last'",
+        );
+        wait::until_true("the first line", || pontoon("logs late").stdout.contains("first"));
+        journald("STOP");
+        let log = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // Long enough for a reader that does not wait to have read.
+                wait::rest(Duration::from_millis(400));
+                journald("CONT");
+            });
+            pontoon(&format!(
+                "exec late touch /go; {} pontoon logs {follow} late",
+                if follow.is_empty() { "pontoon wait late >/dev/null;" } else { "" }
+            ))
+        });
+        log.ok().prints("first\nlast");
         drop(guard);
     }
 }
