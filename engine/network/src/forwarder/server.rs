@@ -303,6 +303,7 @@ impl Forwarder {
             };
             // If it cannot be begun, the client hears what it would without us: that nobody is there.
             let _ = sockopt::set_socket_linger(&client, Some(Duration::ZERO));
+            sockets::welcome(&client, from);
             let relay_token = self.poll.token();
             let relay = match begin(port, from, self.keeps_addresses) {
                 Ok(container) => Relay::new(client, container, relay_token, &self.poll),

@@ -20,15 +20,27 @@ pub(super) fn begin_connection(way: Way, within: Option<&Within>) -> Result<TcpS
             Some(within) => within.socket(family, flags)?,
             None => socket_with(family, SocketType::STREAM, flags, None).map_err(io::Error::from)?,
         };
-        // Between us and the container nothing is lost. What a host has for the world outside (bbr) may send by a timer, which takes
-        // longer than the sending; where this is not to be had, that is all.
-        let _ = options::set_tcp_congestion(&socket, "reno");
+        do_not_pace(&socket);
         Ok(socket)
     };
     let socket = open(way, new)?;
     // Bytes have been gathered by the one who sent them.
     options::set_tcp_nodelay(&socket, true).map_err(io::Error::from)?;
     Ok(TcpStream::from(socket))
+}
+
+/// Readies a connection of a client's that has been accepted: a client on this host is sent to as the container is.
+pub(super) fn welcome(client: &TcpStream, from: SocketAddr) {
+    // Who connects to an address of its own host does that from the same one.
+    if client.local_addr().is_ok_and(|to| to.ip() == from.ip()) {
+        do_not_pace(client);
+    }
+}
+
+/// Where both ends are on this host, nothing is lost on the way. What a host has for the world outside (bbr) may send by a timer,
+/// which takes longer than the sending; where this is not to be had, that is all.
+fn do_not_pace(socket: impl AsFd) {
+    let _ = options::set_tcp_congestion(socket, "reno");
 }
 
 /// A socket for datagrams to where the way leads and from there.
@@ -148,4 +160,23 @@ pub(super) fn send(
 fn address(storage: &SockaddrStorage) -> Option<SocketAddr> {
     let v4 = storage.as_sockaddr_in().map(|it| SocketAddr::V4((*it).into()));
     v4.or_else(|| storage.as_sockaddr_in6().map(|it| SocketAddr::V6((*it).into())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn only_a_client_on_this_host_is_sent_to_without_a_pause() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let _calling = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (called, from) = listener.accept().unwrap();
+        let before = options::tcp_congestion(&called).unwrap();
+        welcome(&called, "192.0.2.7:4000".parse().unwrap());
+        assert_eq!(options::tcp_congestion(&called).unwrap(), before);
+        welcome(&called, from);
+        assert_eq!(options::tcp_congestion(&called).unwrap(), "reno");
+    }
 }
