@@ -179,7 +179,7 @@ fn unit_files_pull_and_mount_artifacts() {
         printf '[Artifact]\\nArtifact=localhost:5000/art/unit:v1\\nQuiet=true\\n' >page.artifact && \
         printf '[Container]\\nImage=%s\\nNetwork=none\\nMount=type=artifact,src=localhost:5000/art/unit:v1,dst=/page\\nExec=sh -c \"cat /page; exec sleep 1000\"\\n[Unit]\\nRequires=page-artifact.service\\nAfter=page-artifact.service\\n[Service]\\nTimeoutStopSec=5\\n' \"$B\" >reader.container && \
         systemctl --user daemon-reload && systemctl --user start reader && systemctl --user is-active page-artifact reader && \
-        for i in $(seq 50); do journalctl --user -u reader | grep -q served && exit 0; sleep 0.1; done; journalctl --user -u reader -u page-artifact; exit 1";
+        for i in $(seq 300); do journalctl --user -u reader | grep -q served && exit 0; sleep 0.1; done; journalctl --user -u reader -u page-artifact; exit 1";
     host.entry("alice").env("B", B).sh(units).ok();
     alice("systemctl --user stop reader page-artifact; rm ~/.config/containers/systemd/page.artifact ~/.config/containers/systemd/reader.container; systemctl --user daemon-reload; pontoon artifact rm localhost:5000/art/unit:v1").ok();
 }

@@ -111,9 +111,9 @@ pub const ROWS: &[Row] = &[
             outside("--log-driver k8s-file --log-opt max-size=1024", "pontoon run --name @N @O @B sh -c 'for i in $(seq 200); do echo a line; /bin/true; done' >/dev/null
                  test $(stat -c %s $(pontoon inspect --format '{{.HostConfig.LogConfig.Path}}' @N)) -lt 4000 && echo cut", "cut").but(&[differs("HostConfig.LogConfig.Path", STORE)]),
             becomes("--log-driver journald --log-opt label=COLOUR=red", "pontoon run --name @N @O @B echo said >/dev/null",
-                "journalctl --user -o json CONTAINER_NAME=@N | grep -c '\"COLOUR\":\"red\"'", "1"),
+                "pontoon logs @N >/dev/null; journalctl --user -o json CONTAINER_NAME=@N | grep -c '\"COLOUR\":\"red\"'", "1"),
             becomes("--log-driver journald --log-opt tag=marked", "pontoon run --name @N @O @B echo said >/dev/null",
-                "journalctl --user -o json CONTAINER_NAME=@N | grep -c marked", "1"),
+                "pontoon logs @N >/dev/null; journalctl --user -o json CONTAINER_NAME=@N | grep -c marked", "1"),
         ],
     )
     .wrong(&["max-size=x"]),

@@ -10,6 +10,7 @@ use pontoon_monitor::event::{IDENTIFIER, from_journal};
 use super::{Lines, Wanted, Woken, reader_gone};
 use crate::commands::Failure;
 use pontoon_cli::exit::ExitStatus;
+use pontoon_cli::journal::catch_up;
 
 /// The fields that events are made of.
 const FIELDS: &str = "--output-fields=PODMAN_EVENT,PODMAN_TYPE,PODMAN_TIME,PODMAN_NAME,PODMAN_NETWORK_NAME,PODMAN_ID,PODMAN_IMAGE,\
@@ -20,6 +21,9 @@ const LATE: Duration = Duration::from_secs(60);
 
 /// Shows what is wanted.
 pub fn read(wanted: &Wanted<'_>, uid: u32) -> Result<ExitStatus, Failure> {
+    if !wanted.follow {
+        catch_up();
+    }
     let mut child = journalctl(wanted, uid)?;
     let Some(mut stdout) = child.stdout.take() else { return Ok(ExitStatus::Success) };
     let mut lines = Lines::default();

@@ -4,15 +4,14 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::time::SystemTime;
 
-use pontoon_lifecycle::list::{self, Found};
+use pontoon_lifecycle::list::Found;
 use pontoon_lifecycle::stop;
-use pontoon_storage::Store;
 use rustix::event::{PollFd, PollFlags, poll};
 use serde_json::Value;
 
-use super::late::Run;
 use super::{Line, Shown, Wanted};
 use crate::commands::Failure;
+use pontoon_cli::journal::catch_up;
 use pontoon_cli::time::rfc3339;
 
 /// The journal's entries of a container, by `journalctl`.
@@ -81,26 +80,13 @@ fn entry(text: &[u8]) -> Option<Entry> {
     })
 }
 
-/// Shows what is wanted of a container's log; with `has_events`, the journal has its events as well.
-pub(super) fn show(
-    store: &Store,
-    has_events: bool,
-    found: &Found,
-    wanted: &Wanted<'_>,
-) -> Result<(), Failure> {
+/// Shows what is wanted of a container's log.
+pub(super) fn show(found: &Found, wanted: &Wanted<'_>) -> Result<(), Failure> {
     let mut cursor = None;
-    let mut over = Run::over(&found.status);
     if wanted.follow && found.status.is_alive() {
         cursor = follow_journal(found, wanted)?;
-        over = match list::find(store, found.record.id.as_str()) {
-            Ok(now) => Run::over(&now.status),
-            // Removed when it had ended.
-            Err(_) => Run::over_now(&found.status),
-        };
     }
-    if let (true, Some(run)) = (has_events, over) {
-        run.wait_for_last_words(&found.record.id);
-    }
+    catch_up();
     // What was written while we stopped listening, or everything.
     let mut child = journalctl(found, wanted, cursor.as_deref(), false)?;
     if let Some(stdout) = child.stdout.take() {

@@ -2,7 +2,6 @@
 
 mod file;
 mod journal;
-mod late;
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -10,7 +9,6 @@ use std::time::SystemTime;
 use pontoon_lifecycle::decide::default_log_driver;
 use pontoon_lifecycle::list;
 use pontoon_lifecycle::request::LogDriver;
-use pontoon_monitor::event::EventLog;
 
 use super::{Context, Failure};
 use pontoon_cli::args::LogsArgs;
@@ -104,7 +102,6 @@ pub fn logs(context: &Context, args: &LogsArgs) -> Result<ExitStatus, Failure> {
     if args.follow && names.len() > 1 {
         return Err(Failure::new("one container at a time can be followed", None));
     }
-    let has_events = context.host.events == EventLog::Journald;
     let now = SystemTime::now();
     let moment = |text: &Option<String>| text.as_deref().map(|it| parse_since(it, now)).transpose();
     for (number, name) in names.iter().enumerate() {
@@ -129,7 +126,7 @@ pub fn logs(context: &Context, args: &LogsArgs) -> Result<ExitStatus, Failure> {
         let driver =
             found.record.request.log_driver.unwrap_or(default_log_driver(Path::new(JOURNAL).exists()));
         match driver {
-            LogDriver::Journald => journal::show(&store, has_events, &found, &wanted)?,
+            LogDriver::Journald => journal::show(&found, &wanted)?,
             LogDriver::K8sFile | LogDriver::JsonFile => file::show(&found, &wanted)?,
             LogDriver::None | LogDriver::Passthrough | LogDriver::PassthroughTty => {
                 return Err(Failure::new(
