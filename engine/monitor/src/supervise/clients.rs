@@ -13,15 +13,37 @@ use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 use rustix::process::Signal;
 
-use super::{Client, Membership, Purpose, Supervisor};
+use super::Supervisor;
+use super::joining::Purpose;
+use super::sources::Source;
 use crate::relay::Tap;
+
+/// A connection to the control socket.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) socket: OwnedFd,
+    pub(super) waits: bool,
+    /// It is the supervisor of a member of the pod.
+    pub(super) membership: Option<Membership>,
+}
+
+/// What a member is to its pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Membership {
+    /// The pod is there as long as it is.
+    Main,
+    /// It is there for the others.
+    Sidecar,
+    /// It was told that they have ended.
+    Dismissed,
+}
 
 impl Supervisor<'_> {
     pub(super) fn accept(&mut self) {
         while let Some(socket) = self.door.next() {
-            let token = self.next_client;
-            self.next_client += 1;
-            if self.watch(socket.as_fd(), token, EventFlags::IN).is_ok() {
+            let token = self.next_talk;
+            self.next_talk += 1;
+            if self.sources.watch(socket.as_fd(), Source::Talk(token), EventFlags::IN).is_ok() {
                 self.clients.insert(token, Client { socket, waits: false, membership: None });
             }
         }
@@ -29,7 +51,7 @@ impl Supervisor<'_> {
 
     pub(super) fn drop_client(&mut self, token: u64) {
         if let Some(client) = self.clients.remove(&token) {
-            self.forget(client.socket.as_fd());
+            self.sources.forget(client.socket.as_fd());
             self.give_up(|purpose| matches!(purpose, Purpose::Exec { client, .. } if client == token));
             self.stages.retain(|it| it.0 != token);
             if client.membership.is_some() {
@@ -67,7 +89,7 @@ impl Supervisor<'_> {
                 self.stop(None);
             }
             None => {
-                self.forget(connection.as_fd());
+                self.sources.forget(connection.as_fd());
                 self.launched.pod = None;
             }
         }

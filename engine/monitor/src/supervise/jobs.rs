@@ -3,67 +3,66 @@
 use std::time::Duration;
 
 use pontoon_monitor::health::Outcome;
-use rustix::event::epoll::{self, EventFlags};
+use rustix::event::epoll::EventFlags;
 use rustix::process::Pid;
 
-use super::{JOBS, Purpose, Supervisor};
+use super::Supervisor;
+use super::joining::Purpose;
+use super::sources::Source;
 use crate::check::{Groups, Job, Working};
 use crate::timers::Alarm;
 
 /// The work of one kind.
 #[derive(Debug)]
-pub struct Desk {
+struct Desk {
     working: Option<Working>,
     groups: Groups,
 }
 
-impl Desk {
-    /// One for each kind, with nothing on it.
-    pub fn all() -> [Self; 3] {
-        Job::ALL.map(|job| Self { working: None, groups: Groups::of(job) })
+/// One desk for each kind, in their order.
+#[derive(Debug)]
+pub struct Desks([Desk; Job::ALL.len()]);
+
+impl Default for Desks {
+    fn default() -> Self {
+        Self(Job::ALL.map(|job| Desk { working: None, groups: Groups::of(job) }))
     }
 }
 
-impl Supervisor<'_> {
-    fn desk(&mut self, job: Job) -> &mut Desk {
-        // As many as there are kinds, in their order.
-        let [check, readiness, handler] = &mut self.desks;
+impl Desks {
+    fn of(&mut self, job: Job) -> &mut Desk {
+        let [check, readiness, handler] = &mut self.0;
         match job {
             Job::Check => check,
             Job::Readiness => readiness,
             Job::Handler => handler,
         }
     }
+}
 
+impl Supervisor<'_> {
     /// Whether work of that kind is being done.
     pub(super) fn works(&mut self, job: Job) -> bool {
-        self.desk(job).working.is_some()
+        self.desks.of(job).working.is_some()
     }
 
     /// The processes of what is being done.
     pub(super) fn working_pids(&self) -> impl Iterator<Item = Pid> {
-        self.desks.iter().filter_map(|it| it.working.as_ref()?.pid())
+        self.desks.0.iter().filter_map(|it| it.working.as_ref()?.pid())
     }
 
     /// Whose process that is.
     pub(super) fn job_of(&self, pid: Pid) -> Option<Job> {
         let is_its = |desk: &Desk| desk.working.as_ref().is_some_and(|it| it.pid() == Some(pid));
-        Job::ALL.into_iter().zip(&self.desks).find(|(_, desk)| is_its(desk)).map(|it| it.0)
+        Job::ALL.into_iter().zip(&self.desks.0).find(|(_, desk)| is_its(desk)).map(|it| it.0)
     }
 
     /// Begins it. It must not be frozen.
     pub(super) fn begin_job(&mut self, job: Job, args: &[String], is_probe: bool, timeout: Option<Duration>) {
-        let [check, readiness, handler] = &mut self.desks;
-        let desk = match job {
-            Job::Check => check,
-            Job::Readiness => readiness,
-            Job::Handler => handler,
-        };
+        let desk = self.desks.of(job);
         match Working::begin(self.launched, self.plan, args, is_probe, &mut desk.groups) {
             Ok((working, joining)) => {
-                let output = EventFlags::IN;
-                let token = epoll::EventData::new_u64(JOBS + job as u64);
-                let _ = epoll::add(&self.epoll, working.output(), token, output);
+                let _ = self.sources.watch(working.output(), Source::Job(job), EventFlags::IN);
                 if let Some(timeout) = timeout {
                     self.timers.set(Alarm::TimeOver(job), timeout);
                 }
@@ -78,16 +77,15 @@ impl Supervisor<'_> {
 
     /// Its process runs.
     pub(super) fn job_runs(&mut self, job: Job, running: &pontoon_runtime::start::Running) {
-        if let Some(working) = &mut self.desk(job).working {
+        if let Some(working) = &mut self.desks.of(job).working {
             working.runs(running);
         }
     }
 
-    pub(super) fn job_output(&mut self, token: u64) {
-        let Some(desk) = self.desks.get_mut((token - JOBS) as usize) else { return };
-        let Some(working) = &mut desk.working else { return };
+    pub(super) fn job_output(&mut self, job: Job) {
+        let Some(working) = &mut self.desks.of(job).working else { return };
         if !working.read() {
-            let _ = epoll::delete(&self.epoll, working.output());
+            self.sources.forget(working.output());
         }
     }
 
@@ -98,19 +96,19 @@ impl Supervisor<'_> {
 
     /// It is over.
     pub(super) fn take_job(&mut self, job: Job) -> Option<Working> {
-        let desk = self.desk(job);
+        let desk = self.desks.of(job);
         let working = desk.working.take()?;
         // What it leaves running may go on until its time is over.
         if !desk.groups.note(&working) {
             self.timers.cancel(Alarm::TimeOver(job));
         }
-        let _ = epoll::delete(&self.epoll, working.output());
+        self.sources.forget(working.output());
         Some(working)
     }
 
     /// Its time is over.
     pub(super) fn job_takes_too_long(&mut self, job: Job) {
-        let desk = self.desk(job);
+        let desk = self.desks.of(job);
         desk.groups.end_left_behind();
         let Some(working) = &mut desk.working else { return };
         let is_process = working.kill(&mut desk.groups);
@@ -137,7 +135,7 @@ impl Supervisor<'_> {
 
     /// The container has ended: nothing is to be done in it any more.
     pub(super) fn end_jobs(&mut self) {
-        for desk in &mut self.desks {
+        for desk in &mut self.desks.0 {
             if let Some(mut working) = desk.working.take() {
                 working.kill(&mut desk.groups);
             }

@@ -1,22 +1,53 @@
 //! Processes that come into the container: none of them is waited for.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use pontoon_monitor::control::Reply;
 use pontoon_monitor::event::Deed;
 use pontoon_monitor::state::FailureReport;
 use pontoon_runtime::start::{Joining, Running, StartError};
-use rustix::event::epoll::{self, EventFlags};
+use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 
-use super::{Joined, Pending, Purpose, Supervisor, UNATTENDED};
+use super::Supervisor;
+use super::sources::Source;
+use crate::check::Job;
+
+/// A process that joined.
+#[derive(Debug)]
+pub(super) struct Joined {
+    pub(super) client: u64,
+    /// Its terminal, if nobody else holds it.
+    pub(super) terminal: Option<OwnedFd>,
+}
+
+/// A process that is about to join.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) joining: Joining,
+    pub(super) purpose: Purpose,
+}
+
+/// Who wants a process to join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A client.
+    Exec {
+        /// Which.
+        client: u64,
+        /// Nobody holds its terminal.
+        unattended: bool,
+    },
+    /// Work of ours.
+    Job(Job),
+}
 
 impl Supervisor<'_> {
     /// Has a process that is about to join watched.
     pub(super) fn await_process(&mut self, joining: Joining, purpose: Purpose) {
-        let token = self.next_client;
-        self.next_client += 1;
-        match self.watch(joining.fd(), token, EventFlags::IN) {
+        let token = self.next_talk;
+        self.next_talk += 1;
+        match self.sources.watch(joining.fd(), Source::Talk(token), EventFlags::IN) {
             Ok(()) => drop(self.pending.insert(token, Pending { joining, purpose })),
             Err(err) => self.did_not_join(purpose, &StartError::Socket(err.into())),
         }
@@ -45,11 +76,11 @@ impl Supervisor<'_> {
     }
 
     pub(super) fn forget_pending(&mut self, unwanted: impl Fn(u64, Purpose) -> bool) {
-        let epoll = &self.epoll;
+        let sources = &self.sources;
         self.pending.retain(|token, it| {
             let is_kept = !unwanted(*token, it.purpose);
             if !is_kept {
-                let _ = epoll::delete(epoll, it.joining.fd());
+                sources.forget(it.joining.fd());
             }
             is_kept
         });
@@ -63,8 +94,8 @@ impl Supervisor<'_> {
         let pid = running.pid.as_raw_nonzero().get();
         let kept = running.terminal.take_if(|_| unattended);
         if let Some(terminal) = &kept {
-            let place = UNATTENDED + u64::from(pid.cast_unsigned());
-            let _ = self.watch(terminal.as_fd(), place, EventFlags::IN);
+            let source = Source::Unattended(pid.cast_unsigned());
+            let _ = self.sources.watch(terminal.as_fd(), source, EventFlags::IN);
         }
         self.joined.insert(pid, Joined { client, terminal: kept });
         self.teller.tell(Deed::Exec);
@@ -83,9 +114,8 @@ impl Supervisor<'_> {
     }
 
     /// Reads what a process writes on a terminal that nobody holds.
-    pub(super) fn forget_output(&mut self, pid: u64) {
-        let joined = i32::try_from(pid).ok().and_then(|pid| self.joined.get_mut(&pid));
-        let Some(joined) = joined else { return };
+    pub(super) fn forget_output(&mut self, pid: u32) {
+        let Some(joined) = self.joined.get_mut(&pid.cast_signed()) else { return };
         let is_open = joined.terminal.as_ref().is_some_and(|terminal| {
             matches!(rustix::io::read(terminal, &mut [0u8; 4096]), Ok(1..) | Err(Errno::INTR | Errno::AGAIN))
         });

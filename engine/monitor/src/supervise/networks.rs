@@ -6,9 +6,10 @@ use pontoon_monitor::control::Reply;
 use pontoon_monitor::plan::MonitorPlan;
 use pontoon_monitor::state::{self, FailureReport};
 use pontoon_network::lease::LeaseError;
-use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::event::epoll::EventFlags;
 
-use super::{NETWORKS, RESOLVERS, Supervisor};
+use super::Supervisor;
+use super::sources::Source;
 use crate::connect::Connected;
 use crate::finish;
 use crate::launch::LaunchError;
@@ -17,9 +18,9 @@ impl Supervisor<'_> {
     /// The network unit speaks, or has ended; the connection may be another one afterwards.
     pub(super) fn attend_networks(&mut self) {
         let Some(networks) = &mut self.launched.networks else { return };
-        let _ = epoll::delete(&self.epoll, networks.as_fd());
+        self.sources.forget(networks.as_fd());
         if networks.attend() {
-            let _ = epoll::add(&self.epoll, networks.as_fd(), EventData::new_u64(NETWORKS), EventFlags::IN);
+            let _ = self.sources.watch(networks.as_fd(), Source::Networks, EventFlags::IN);
         }
     }
 
@@ -37,7 +38,7 @@ impl Supervisor<'_> {
         }
         if let Some(resolvers) = &mut self.resolvers {
             if let Some(fd) = resolvers.fd() {
-                let _ = epoll::delete(&self.epoll, fd);
+                self.sources.forget(fd);
             }
             if let Err(source) = resolvers.networks_are(&networks.join().attachments) {
                 finish::warn(&LaunchError::Io {
@@ -46,7 +47,7 @@ impl Supervisor<'_> {
                 });
             }
             if let Some(fd) = resolvers.fd() {
-                let _ = epoll::add(&self.epoll, fd, EventData::new_u64(RESOLVERS), EventFlags::IN);
+                let _ = self.sources.watch(fd, Source::Resolvers, EventFlags::IN);
             }
         }
         self.course.join = Some(networks.join().clone());

@@ -1,0 +1,98 @@
+//! What the payload writes, and what is typed for it.
+
+use std::os::fd::AsFd;
+
+use rustix::event::epoll::EventFlags;
+use rustix::fs::{Mode, OFlags};
+
+use super::Supervisor;
+use super::sources::Source;
+use crate::relay::Relayed;
+
+impl Supervisor<'_> {
+    pub(super) fn output(&mut self, index: usize) {
+        let Some(slot) = self.outputs.get_mut(index) else { return };
+        let Some(output) = slot else { return };
+        match output.relay(&mut self.launched.log, &mut self.taps) {
+            Relayed::Some => {}
+            Relayed::End => {
+                if let Some(output) = slot.take() {
+                    self.sources.forget(output.pipe.as_fd());
+                }
+            }
+            Relayed::Blocked => {
+                let (pipe, target) = (output.pipe.as_fd(), output.copy_target());
+                self.sources.forget(pipe);
+                let flags = EventFlags::OUT | EventFlags::ONESHOT;
+                let _ = self.sources.watch(target, Source::Copy(index), flags);
+            }
+        }
+    }
+
+    pub(super) fn copy_is_ready(&mut self, index: usize) {
+        if let Some(Some(output)) = self.outputs.get(index) {
+            self.sources.forget(output.copy_target());
+            let _ = self.sources.watch(output.pipe.as_fd(), Source::Output(index), EventFlags::IN);
+        }
+    }
+
+    /// Nobody looks on any more: what was open for them must not be held, or whoever reads it waits for us.
+    pub(super) fn let_go(&mut self) {
+        for index in 0..self.outputs.len() {
+            let Some(Some(output)) = self.outputs.get_mut(index) else { continue };
+            if std::mem::take(&mut output.copy) {
+                let (pipe, target) = (output.pipe.as_fd(), output.copy_target());
+                self.sources.forget(target);
+                // It is watched already unless the copy was blocked.
+                let _ = self.sources.watch(pipe, Source::Output(index), EventFlags::IN);
+            }
+        }
+        if let Some(report) = self.report {
+            self.sources.forget(report);
+        }
+        let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
+        if let Ok(null) = null {
+            let _ = rustix::stdio::dup2_stdin(&null);
+            let _ = rustix::stdio::dup2_stdout(&null);
+            let _ = rustix::stdio::dup2_stderr(&null);
+        }
+    }
+
+    pub(super) fn terminal_is_ready(&mut self) {
+        if let Some(terminal) = &mut self.terminal {
+            terminal.relay(&mut self.launched.log, &mut self.taps);
+        }
+        self.watch_terminal();
+    }
+
+    pub(super) fn terminal_client_is_ready(&mut self) {
+        if let Some(terminal) = &mut self.terminal {
+            terminal.attend_client();
+        }
+        self.watch_terminal();
+    }
+
+    /// Watches both sides of the terminal for what is wanted of them now.
+    pub(super) fn watch_terminal(&mut self) {
+        let Some(terminal) = &self.terminal else { return };
+        let master = (terminal.master.as_fd(), Source::Terminal, terminal.master_events());
+        let client =
+            terminal.client.as_ref().map(|it| (it.as_fd(), Source::TerminalClient, terminal.client_events()));
+        for (known, (fd, source, wanted)) in
+            self.terminal_watch.iter_mut().zip([Some(master), client].into_iter().flatten())
+        {
+            // A hang-up is told whether asked for or not, so a side of which nothing is wanted is not watched at all.
+            let _ = match (known.is_empty(), wanted.is_empty()) {
+                (true, true) => Ok(()),
+                (true, false) => self.sources.watch(fd, source, wanted),
+                (false, true) => {
+                    self.sources.forget(fd);
+                    Ok(())
+                }
+                (false, false) if *known == wanted => Ok(()),
+                (false, false) => self.sources.change(fd, source, wanted),
+            };
+            *known = wanted;
+        }
+    }
+}
