@@ -1,0 +1,87 @@
+//! What a container needs before its first process is made, and that is ours to make: files, sockets, streams.
+
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use pontoon_monitor::notify::{self, Notifier};
+use pontoon_monitor::plan::{LogPlan, MonitorPlan, NotifyPlan};
+use pontoon_monitor::state;
+use pontoon_rootless::sys::SockFilter;
+use pontoon_runtime::start::Extras;
+use rustix::fs::XattrFlags;
+
+use super::streams::{self, Streams};
+use super::{LaunchError, shared};
+use crate::output::Log;
+use crate::{pod, seal};
+
+/// That.
+#[derive(Debug)]
+pub struct Parts {
+    /// Where its output is kept.
+    pub log: Log,
+    /// The payload's notify socket, if it has one.
+    pub notify: Option<OwnedFd>,
+    /// Its standard streams.
+    pub streams: Streams,
+    /// What its first process gets.
+    pub extras: Extras,
+}
+
+/// Makes the parts. `holds` if the container is only to be set up; `filter` is for all that runs in it.
+pub fn make(
+    plan: &MonitorPlan,
+    holds: bool,
+    filter: Vec<SockFilter>,
+    manager: Option<&Notifier>,
+) -> Result<Parts, LaunchError> {
+    let deed = match &plan.log {
+        LogPlan::File { path, .. } => format!("open the log `{}`", path.display()),
+        _ => "open the log".to_owned(),
+    };
+    let log = Log::open(plan).map_err(LaunchError::io(deed))?;
+    write_files(plan)?;
+    pod::be_known(plan)?;
+    let notify = match plan.notify {
+        NotifyPlan::Container if manager.is_some() => Some(listen_for_payload(&plan.run_directory)?),
+        _ => None,
+    };
+    let streams = streams::make(plan)?;
+    let init = (plan.container.process.init || plan.container.process.pauses).then(seal::own_program);
+    let init = init.transpose().map_err(LaunchError::io("open our own program"))?;
+    let shared_memory = shared::shared_memory(plan)?;
+    let extras = Extras {
+        filter,
+        init,
+        shared_memory,
+        dies_with_parent: true,
+        looks_first: holds,
+        ..Extras::default()
+    };
+    Ok(Parts { log, notify, streams, extras })
+}
+
+fn write_files(plan: &MonitorPlan) -> Result<(), LaunchError> {
+    for file in &plan.files {
+        let path = plan.run_directory.join(&file.name);
+        fs::write(&path, &file.text).map_err(LaunchError::io(format!("write {}", path.display())))?;
+        if let Some(label) = &plan.container.rootfs.label {
+            // Without it the container could not read what is mounted for it (SELinux).
+            rustix::fs::setxattr(&path, "security.selinux", label.as_bytes(), XattrFlags::empty())
+                .map_err(|err| LaunchError::io(format!("label {}", path.display()))(err.into()))?;
+        }
+    }
+    Ok(())
+}
+
+fn listen_for_payload(run_directory: &Path) -> Result<OwnedFd, LaunchError> {
+    let directory = run_directory.join(state::NOTIFY_SUBDIRECTORY);
+    let made = fs::create_dir(&directory).or_else(|err| match err.kind() {
+        io::ErrorKind::AlreadyExists => Ok(()),
+        _ => Err(err),
+    });
+    made.and_then(|()| notify::listen_at(&directory.join(state::NOTIFY_NAME)))
+        .map_err(LaunchError::io("make the container's notify socket"))
+}
