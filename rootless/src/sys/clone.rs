@@ -63,9 +63,7 @@ pub enum Cloned {
 ///
 /// See <https://man7.org/linux/man-pages/man2/clone3.2.html>.
 pub fn clone(flags: CloneFlags, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Cloned> {
-    if rustix::fs::stat("/proc/self/task").is_ok_and(|it| it.st_nlink > 3) {
-        return Err(io::Error::from_raw_os_error(libc::EBUSY));
-    }
+    wait_for_single_thread()?;
     let mut pidfd: libc::c_int = -1;
     // SAFETY: `clone_args` is plain old data for which all-zero is the documented default of every field.
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
@@ -90,6 +88,20 @@ pub fn clone(flags: CloneFlags, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Cl
             Ok(Cloned::Parent { pid, pidfd })
         }
     }
+}
+
+/// Waits for threads that have been joined already: a join is over when the thread has left its program, and the kernel
+/// takes the thread away a little later, on a busy machine when others had their turn.
+fn wait_for_single_thread() -> io::Result<()> {
+    for _ in 0..1000 {
+        // Where there is no /proc, nobody has made a thread yet.
+        if !rustix::fs::stat("/proc/self/task").is_ok_and(|it| it.st_nlink > 3) {
+            return Ok(());
+        }
+        let moment = rustix::event::Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+        let _ = rustix::event::poll(&mut [], Some(&moment));
+    }
+    Err(io::Error::from_raw_os_error(libc::EBUSY))
 }
 
 /// `int unshare(int flags)`
