@@ -1,0 +1,77 @@
+//! What is made and decided before a supervisor can be given its plan.
+
+use std::path::Path;
+
+use pontoon_monitor::plan::{MonitorPlan, StreamPlan};
+use pontoon_rootless::sys::SockFilter;
+use pontoon_storage::Store;
+
+use super::{StartError, Startable};
+use crate::base;
+use crate::decide::{OVERLAYS, image_changes};
+use crate::facts::{self, Known};
+use crate::hooks::precreate;
+use crate::host::Host;
+use crate::labels;
+use crate::network_unit;
+use crate::record::ContainerRecord;
+use crate::request::MountSource;
+use crate::secret::Places;
+
+/// Makes the container's directories and its plan.
+pub(super) fn plan_for(
+    host: &Host,
+    store: &Store,
+    startable: &Startable,
+    own_cgroup: bool,
+    streams: StreamPlan,
+    warn: &dyn Fn(&str),
+) -> Result<(MonitorPlan, Vec<SockFilter>), StartError> {
+    let record = &startable.record;
+    let image = base::image(store, record)?;
+    startable.container.make_overlay_dirs(base::root(&record.request, image.as_ref())?)?;
+    make_volume_overlays(&startable.record, startable.container.path())?;
+    labels::relabel_mounts(
+        record,
+        Places { directory: startable.container.path(), run_directory: startable.container.run_path() },
+        host.user.as_ref().map(|it| Path::new(&it.home)),
+    )?;
+    let known = Known {
+        record,
+        image: image.as_ref(),
+        config: &startable.config,
+        directory: startable.container.path(),
+        run_directory: startable.container.run_path(),
+        own_cgroup,
+        streams,
+    };
+    let mut decided = facts::plan(host, store, &known)?;
+    precreate::run(&mut decided.plan, &decided.precreate)?;
+    // Of the plan: where the mode publishes nothing there is nothing to be taken.
+    pontoon_network::check_free(&decided.plan.network.ports)?;
+    if decided.plan.network.join.is_some() {
+        network_unit::ensure(host).map_err(StartError::NetworkUnit)?;
+    }
+    for warning in &decided.warnings {
+        warn(warning);
+    }
+    startable.container.clear_exit()?;
+    Ok((decided.plan, decided.filter))
+}
+
+/// Makes the places for changes to what is mounted with the option `O`, and to images.
+fn make_volume_overlays(record: &ContainerRecord, directory: &Path) -> Result<(), StartError> {
+    let mounts = record.request.mounts.iter().enumerate();
+    let images = mounts.filter(|(_, it)| matches!(it.source, MountSource::Image(_)));
+    let mut names: Vec<String> = images.map(|(number, _)| image_changes(number)).collect();
+    let options = record.request.mounts.iter().map(|it| &it.options);
+    let options = options.chain(record.volumes.iter().map(|it| &it.options));
+    if options.clone().any(|it| it.iter().any(|word| word == "O")) {
+        names.extend((0..options.count()).map(|number| number.to_string()));
+    }
+    for name in names {
+        let path = directory.join(OVERLAYS).join(name);
+        std::fs::create_dir_all(&path).map_err(|source| StartError::Overlay { path, source })?;
+    }
+    Ok(())
+}

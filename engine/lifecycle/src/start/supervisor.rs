@@ -1,0 +1,106 @@
+//! The supervisor as a process: how it is run, and what it says.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use pontoon_monitor::plan::{self, MonitorPlan};
+use pontoon_monitor::state::Report;
+use pontoon_rootless::sys::{SockFilter, keep_across_exec};
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use super::{Attachment, StartError};
+use crate::host::Host;
+use crate::record::ContainerRecord;
+use crate::request::LogDriver;
+
+/// The command of a supervisor, with its plan and its lock.
+pub(super) fn command(
+    host: &Host,
+    plan: &MonitorPlan,
+    filter: &[SockFilter],
+    lock: &OwnedFd,
+) -> Result<Command, StartError> {
+    let program = host.monitor_program();
+    let failed = |source| StartError::Supervisor { program: program.clone(), source };
+    let file = plan::send(plan, filter).map_err(failed)?;
+    let mut command = Command::new(&program);
+    command.arg0("pontoon-monitor");
+    pass(&mut command, "--plan", &file).map_err(failed)?;
+    pass(&mut command, "--lock", lock).map_err(failed)?;
+    // The descriptor must stay open until the program runs; it has no other owner there.
+    std::mem::forget(file);
+    Ok(command)
+}
+
+fn pass(command: &mut Command, option: &str, fd: impl AsFd) -> io::Result<()> {
+    let number = keep_across_exec(fd)?;
+    command.args([option, &number.to_string()]);
+    Ok(())
+}
+
+/// A supervisor beside us, which has not been let go yet.
+#[derive(Debug)]
+pub(super) struct Spawned {
+    /// Its pid.
+    pub pid: u32,
+    /// What it says.
+    pub reports: BufReader<File>,
+    /// Where it is told that it is where it belongs. Closing this without a word ends it.
+    pub gate: OwnedFd,
+    /// The byte stream of the container's terminal, if we are attached to one.
+    pub terminal: Option<OwnedFd>,
+}
+
+/// Runs a supervisor beside us.
+pub(super) fn spawn(
+    host: &Host,
+    record: &ContainerRecord,
+    mut command: Command,
+    attachment: Attachment,
+) -> Result<Spawned, StartError> {
+    let failed = |source| StartError::Supervisor { program: host.monitor_program(), source };
+    let (report_read, report_write) = pipe_with(PipeFlags::CLOEXEC).map_err(|err| failed(err.into()))?;
+    let (gate_read, gate_write) = pipe_with(PipeFlags::CLOEXEC).map_err(|err| failed(err.into()))?;
+    pass(&mut command, "--report", &report_write).map_err(failed)?;
+    pass(&mut command, "--gate", &gate_read).map_err(failed)?;
+    let mut terminal = None;
+    let mut theirs = None;
+    if record.request.tty && matches!(attachment, Attachment::Foreground { .. }) {
+        let (ours, other) = stream_pair().map_err(failed)?;
+        pass(&mut command, "--terminal", &other).map_err(failed)?;
+        (terminal, theirs) = (Some(ours), Some(other));
+    }
+    // Without anybody to see it, and where nothing is handed on.
+    let passes =
+        matches!(record.request.log_driver, Some(LogDriver::Passthrough | LogDriver::PassthroughTty));
+    if (!matches!(attachment, Attachment::Foreground { .. }) && !passes) || record.request.tty {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    }
+    // A session of its own: what the terminal sends us must not reach it.
+    command.process_group(0);
+    let child = command.spawn().map_err(failed)?;
+    drop((report_write, gate_read, theirs));
+    Ok(Spawned {
+        pid: child.id(),
+        reports: BufReader::new(File::from(report_read)),
+        gate: gate_write,
+        terminal,
+    })
+}
+
+fn stream_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+    Ok(socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?)
+}
+
+/// What a supervisor says next; `None` if it says no more.
+pub(super) fn next_report(reports: &mut BufReader<File>) -> Option<Report> {
+    let mut line = String::new();
+    match reports.read_line(&mut line) {
+        Ok(count) if count > 0 => serde_json::from_str(&line).ok(),
+        _ => None,
+    }
+}
