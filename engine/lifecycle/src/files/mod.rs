@@ -1,0 +1,274 @@
+//! Copying between a container and the host, and out of one whole: `cp`, `export`.
+
+mod pipe;
+mod place;
+
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Component, Path};
+
+use pontoon_monitor::event::Deed;
+use pontoon_runtime::visit;
+use pontoon_storage::{
+    ArchiveForm, ExtractOptions, Ownership, Store, Transfer, extract_archive, transfer, write_archive,
+};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+use self::pipe::{Side, through_pipe};
+use self::place::{
+    Source, Target, Unfit, View, What, absolute, cannot_open, find_target, inside, open_source,
+};
+use crate::host::Host;
+use crate::list::Found;
+use crate::reach::{self, ReachError, reach};
+use crate::request::UserNsMode;
+
+/// How to copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CopyOptions {
+    /// What comes into a container belongs to its user; else it keeps its owners' numbers.
+    pub archive: bool,
+    /// A directory may take the place of something else, and the other way round.
+    pub overwrite: bool,
+}
+
+/// Opens the place in a container, and copies to it.
+fn put(
+    found: &Found,
+    image_user: &str,
+    root: &OwnedFd,
+    source: &Source,
+    to: &Path,
+    options: CopyOptions,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let target = find_target(View::Container(root), to, &source.what)?;
+    let owner = if options.archive { Some(owner_inside(found, image_user, root)?) } else { None };
+    copy(source, &target, owner, options.overwrite)
+}
+
+/// Copies from the host into a container.
+///
+/// # Errors
+/// See [`ReachError`].
+pub fn copy_in(
+    host: &Host,
+    store: &Store,
+    from: &Path,
+    found: &Found,
+    to: &Path,
+    options: CopyOptions,
+) -> Result<(), ReachError> {
+    if !reach::knows_us(host, store, found)? {
+        let (from, to) = (absolute(from), inside(to));
+        return through_pipe(host, store, (Side::Host, &from), (Side::Container(found), &to), options);
+    }
+    let source = open_source(View::Host, &absolute(from)).map_err(failed)?;
+    let (to, user) = (inside(to), image_user(store, found));
+    reach(host, store, found, |root| put(found, &user, root, &source, &to, options))?.wait()
+}
+
+/// Copies within a container.
+///
+/// # Errors
+/// See [`ReachError`].
+pub fn copy_within(
+    host: &Host,
+    store: &Store,
+    found: &Found,
+    from: &Path,
+    to: &Path,
+    options: CopyOptions,
+) -> Result<(), ReachError> {
+    let (from, to, user) = (inside(from), inside(to), image_user(store, found));
+    reach(host, store, found, |root| {
+        let source = open_source(View::Container(root), &from)?;
+        put(found, &user, root, &source, &to, options)
+    })?
+    .wait()
+}
+
+/// Copies out of a container to the host.
+///
+/// # Errors
+/// See [`ReachError`].
+pub fn copy_out(
+    host: &Host,
+    store: &Store,
+    found: &Found,
+    from: &Path,
+    to: &Path,
+    options: CopyOptions,
+) -> Result<(), ReachError> {
+    let (from, to) = (inside(from), absolute(to));
+    if !reach::knows_us(host, store, found)? {
+        return through_pipe(host, store, (Side::Container(found), &from), (Side::Host, &to), options);
+    }
+    // The host's side is opened while we still see it; which place is meant depends on what is copied, so both are.
+    let place = |is_directory| find_target(View::Host, &to, &What::new(&from, is_directory));
+    let (for_file, for_directory) = (place(false), place(true));
+    let owner = caller_inside(host, found);
+    reach(host, store, found, |root| {
+        let source = open_source(View::Container(root), &from)?;
+        let target = if source.what.is_directory { for_directory } else { for_file };
+        copy(&source, &target?, Some(owner), options.overwrite)
+    })?
+    .wait()
+}
+
+/// Copies between two containers.
+///
+/// # Errors
+/// See [`ReachError`].
+pub fn copy_between(
+    host: &Host,
+    store: &Store,
+    (source, from): (&Found, &Path),
+    (target, to): (&Found, &Path),
+    options: CopyOptions,
+) -> Result<(), ReachError> {
+    let (from, to) = (inside(from), inside(to));
+    through_pipe(host, store, (Side::Container(source), &from), (Side::Container(target), &to), options)
+}
+
+/// Unpacks an archive in a directory of a container.
+///
+/// # Errors
+/// See [`ReachError`].
+pub fn extract_into(
+    host: &Host,
+    store: &Store,
+    archive: BorrowedFd<'_>,
+    found: &Found,
+    to: &Path,
+    options: CopyOptions,
+) -> Result<(), ReachError> {
+    let archive = archive.try_clone_to_owned()?;
+    let (to, user) = (inside(to), image_user(store, found));
+    reach(host, store, found, |root| {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        let directory = View::Container(root).open(&to, flags).map_err(|err| match err {
+            Errno::NOENT | Errno::NOTDIR => {
+                Unfit::place(&to, "is not a directory: an archive is unpacked in a directory that is there")
+            }
+            other => cannot_open(&to)(other),
+        })?;
+        let ownership = if options.archive {
+            let (uid, gid) = owner_inside(found, &user, root)?;
+            Ownership::Give(uid, gid)
+        } else {
+            Ownership::Keep
+        };
+        let options = ExtractOptions { ownership, with_root: false, overwrite: options.overwrite };
+        extract_archive(File::from(archive), directory.as_fd(), options)?;
+        Ok(())
+    })?
+    .wait()
+}
+
+/// Writes something of a container as an archive.
+///
+/// # Errors
+/// See [`ReachError`].
+pub fn archive_of(
+    host: &Host,
+    store: &Store,
+    found: &Found,
+    from: &Path,
+    out: BorrowedFd<'_>,
+) -> Result<(), ReachError> {
+    let out = out.try_clone_to_owned()?;
+    let from = inside(from);
+    reach(host, store, found, |root| {
+        let source = open_source(View::Container(root), &from)?;
+        let out = File::from(out);
+        Ok(write_archive(source.file.as_fd(), source.what.name.as_deref(), ArchiveForm::Plain, out)?)
+    })?
+    .wait()
+}
+
+/// Writes a container's whole root file system as an archive, without what is mounted in it.
+///
+/// # Errors
+/// See [`ReachError`].
+pub fn export(host: &Host, store: &Store, found: &Found, out: BorrowedFd<'_>) -> Result<(), ReachError> {
+    archive_of(host, store, found, Path::new("/."), out)?;
+    host.tell_of(store, &found.record, Deed::Export);
+    Ok(())
+}
+
+/// A part of `CONTAINER:PATH`, or a path of the host: a colon before the first slash names a container (podman-cp(1)).
+#[must_use]
+pub fn split_container(text: &str) -> Option<(&str, &str)> {
+    let (name, path) = text.split_once(':')?;
+    let is_path = name.is_empty() || name.contains('/') || matches!(name, "." | "..");
+    (!is_path && !Path::new(name).components().any(|it| it == Component::ParentDir)).then_some((name, path))
+}
+
+fn copy(
+    source: &Source,
+    target: &Target,
+    owner: Option<(u32, u32)>,
+    overwrite: bool,
+) -> Result<(), Box<dyn std::error::Error>> {
+    Ok(transfer(Transfer {
+        source: source.file.as_fd(),
+        to: target.directory.as_fd(),
+        new_name: target.name.as_deref(),
+        owner,
+        overwrite,
+    })?)
+}
+
+/// The ids by which a container's payload is known, for files that come in.
+fn owner_inside(
+    found: &Found,
+    image_user: &str,
+    root: &OwnedFd,
+) -> Result<(u32, u32), pontoon_runtime::Failure> {
+    let user = found.record.request.user.as_deref().unwrap_or(image_user);
+    visit::look_up(root, user)
+}
+
+/// The ids by which the container knows us, for files that go out.
+fn caller_inside(host: &Host, found: &Found) -> (u32, u32) {
+    match &found.record.request.userns {
+        UserNsMode::KeepId { uid, gid, .. } if host.is_rootless() => {
+            (uid.unwrap_or(host.uid), gid.unwrap_or(host.gid))
+        }
+        _ => (0, 0),
+    }
+}
+
+/// Who the image says that its payload is.
+fn image_user(store: &Store, found: &Found) -> String {
+    let image = store.find_image(&found.record.image_id).ok();
+    let config = image.and_then(|it| crate::create::image_config(store, &it).ok());
+    config.map(|it| it.config.user).unwrap_or_default()
+}
+
+fn failed(err: Unfit) -> ReachError {
+    let report = pontoon_monitor::state::FailureReport::new(&err, None, 125);
+    let causes = crate::exec::Causes::of(report.chain.get(1..).unwrap_or_default());
+    ReachError::Work(report, causes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_colon_before_the_first_slash_names_a_container() {
+        for (text, expected) in [
+            ("web:/etc/passwd", Some(("web", "/etc/passwd"))),
+            ("web:relative", Some(("web", "relative"))),
+            ("web:/a:b", Some(("web", "/a:b"))),
+            ("./web:x", None),
+            ("/tmp/a:b", None),
+            ("plain", None),
+            (":x", None),
+        ] {
+            assert_eq!(split_container(text), expected, "{text}");
+        }
+    }
+}
