@@ -126,6 +126,30 @@ fn the_payload_sees_who_has_connected() {
 }
 
 #[test]
+fn a_server_for_one_connection_serves_the_one_that_started_it() {
+    let _alone = alone();
+    let host = host();
+    let alice = Manager::of(host, "alice");
+    // Any connection before the client's would be its client. It listens late, and ends after the first.
+    alice.add(
+        "once.container",
+        &format!(
+            "[Container]\nImage={B}\nContainerName=once\nRunInit=true\nNetwork=none\n\
+             Exec=sh -c 'sleep 1; exec nc -l -p 8080 -e echo only to you'\n\
+             [X-Pontoon]\nSocketActivation=127.0.0.1:8486:8080\n"
+        ),
+    );
+    alice.start("once.socket");
+    for _ in 0..2 {
+        let ask = "exec 9<>/dev/tcp/127.0.0.1/8486; timeout 60 cat <&9";
+        host.entry("root").env("ASK", ask).sh("bash -c \"$ASK\"").ok().prints("only to you");
+        until_idle(alice, "once");
+    }
+    alice.stop("once.socket");
+    alice.remove("once.container");
+}
+
+#[test]
 fn a_container_starts_with_a_datagram_which_is_not_lost() {
     let _alone = alone();
     let host = host();

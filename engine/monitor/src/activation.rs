@@ -7,10 +7,14 @@ use std::process::{Command, Stdio};
 
 use pontoon_monitor::plan::{ActivationPlan, MonitorPlan};
 use pontoon_rootless::sys::{inherited_fd, keep_across_exec};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
 use crate::launch::LaunchError;
+
+/// How long the program may take to end, once it is to.
+const LONGEST: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
 
 /// The sockets, held as long as the supervisor lives: through all runs of the container.
 #[derive(Debug)]
@@ -25,7 +29,7 @@ pub struct Leading {
     /// Until it is reaped: then the number may be somebody else's.
     pid: Option<Pid>,
     /// It ends when this does.
-    _lifeline: OwnedFd,
+    lifeline: Option<OwnedFd>,
 }
 
 impl<'a> Activation<'a> {
@@ -61,7 +65,7 @@ impl<'a> Activation<'a> {
         }
         let child = command.stdin(Stdio::from(File::from(read))).stdout(Stdio::null()).spawn()?;
         drop((network, copies));
-        Ok(Leading { pid: Pid::from_raw(child.id().cast_signed()), _lifeline: lifeline })
+        Ok(Leading { pid: Pid::from_raw(child.id().cast_signed()), lifeline: Some(lifeline) })
     }
 }
 
@@ -83,10 +87,16 @@ impl Leading {
 }
 
 impl Drop for Leading {
+    /// Clients are handed what the container said last, for which the program takes a second at most. Then their connections
+    /// lead nowhere.
     fn drop(&mut self) {
-        // Connections to a container that has ended lead nowhere.
-        if let Some(pid) = self.pid {
-            let _ = kill_process(pid, Signal::KILL);
+        drop(self.lifeline.take());
+        let Some(pid) = self.pid else { return };
+        if let Ok(end) = pidfd_open(pid, PidfdFlags::empty()) {
+            let mut polled = [PollFd::new(&end, PollFlags::IN)];
+            let _ = rustix::io::retry_on_intr(|| poll(&mut polled, Some(&LONGEST)));
         }
+        // It is there, if only to be reaped.
+        let _ = kill_process(pid, Signal::KILL);
     }
 }

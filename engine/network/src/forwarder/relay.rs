@@ -122,6 +122,11 @@ impl Relay {
         }
     }
 
+    /// Whether the client has yet to be handed something that the container has said, if only that this was all.
+    pub(super) fn owes(&self) -> bool {
+        !self.down.told
+    }
+
     /// Breaks both connections off, as whoever is at the other end would see it without us (`RST`).
     pub(super) fn break_off(&mut self, loads: &mut Loads) -> Going {
         for socket in [&self.client, &self.container] {

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use rustix::event::epoll::EventFlags;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt;
 use rustix::process::{Resource, getrlimit};
 
@@ -264,6 +265,29 @@ impl Forwarder {
         }
         self.forget_idle(now);
         Ok(())
+    }
+
+    /// Takes nothing new, and hands on to clients what the containers, which have ended, had still said: until that is done, or
+    /// that moment has come, for there may be a client that takes nothing.
+    ///
+    /// # Errors
+    /// The kernel's, as of [`Self::turn`].
+    pub fn finish(mut self, until: Instant) -> io::Result<()> {
+        for port in self.tcp.values() {
+            self.poll.remove(&port.listener);
+        }
+        self.tcp.clear();
+        loop {
+            let now = Instant::now();
+            self.turn(now)?;
+            if now >= until || !self.relays.values().any(|(_, relay)| relay.owes()) {
+                return Ok(());
+            }
+            let next = self.next_timeout().map_or(until, |it| it.min(until)).saturating_duration_since(now);
+            let next = Timespec::try_from(next).map_err(io::Error::other)?;
+            let mut polled = [PollFd::new(&self, PollFlags::IN)];
+            rustix::io::retry_on_intr(|| poll(&mut polled, Some(&next)))?;
+        }
     }
 
     fn note(&mut self, token: u64, going: Going) {

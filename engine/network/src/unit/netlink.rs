@@ -6,7 +6,9 @@ use std::mem::size_of;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with};
+use rustix::net::{
+    AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with,
+};
 
 /// Of `linux/netlink.h`.
 const NLMSG_ERROR: u16 = 2;
@@ -123,7 +125,15 @@ impl Socket {
     /// The kernel's error.
     pub fn open() -> io::Result<Self> {
         // Without a protocol it is NETLINK_ROUTE, which is 0.
-        let fd = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)?;
+        Self::open_for(None)
+    }
+
+    /// Opens one to another part of the kernel than its routing tables.
+    ///
+    /// # Errors
+    /// The kernel's error.
+    pub fn open_for(protocol: Option<Protocol>) -> io::Result<Self> {
+        let fd = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, protocol)?;
         Ok(Self { fd, sequence: 0, buffer: vec![0; BUFFER] })
     }
 

@@ -3,13 +3,14 @@
 //!
 //! It goes into the container's network namespace, where loopback leads to the payload, which need not know of any of this. A
 //! connection or datagram that started the service waits until the payload answers. When there has been none for as long as was
-//! said, it ends, which tells the supervisor that the container may. It ends as well when the supervisor does: that one holds
-//! the other end of its standard input.
+//! said, it ends, which tells the supervisor that the container may. It ends as well when the container or the supervisor does:
+//! that one holds the other end of its standard input. What the container has said by then still goes to its clients.
 //!
 //! The payload sees connections from their clients' own addresses, where that can be (see [`keep_addresses`]). Datagrams
 //! come from loopback: what a payload answers, by a socket for all addresses, is sent wherever the container's routes lead, not
 //! the way that the question came.
 
+mod listed;
 mod payload;
 
 use std::io;
@@ -29,6 +30,9 @@ use payload::{Outer, Waiting};
 
 /// The table of routes by which the container answers its clients.
 const TABLE: u8 = 112;
+
+/// How long clients have to take what the container said before it ended. The supervisor waits for that, and a bit longer.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What the supervisor's words say.
 #[derive(Debug)]
@@ -97,7 +101,7 @@ pub fn run(words: impl Iterator<Item = String>) -> io::Result<()> {
         rustix::io::retry_on_intr(|| poll(&mut polled, timeout.as_ref()))?;
         let mut came = polled.iter().map(|it| !it.revents().is_empty());
         if came.next() == Some(true) {
-            return Ok(());
+            return forwarder.finish(Instant::now() + LAST_WORDS);
         }
         let _ = came.next();
         let came: Vec<bool> = came.collect();
