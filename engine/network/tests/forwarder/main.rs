@@ -6,10 +6,10 @@ mod place;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use place::{PATIENCE, Place, client, in_namespaces, udp_client};
-use pontoon_network::forwarder::Limits;
+use pontoon_network::forwarder::{Forwarder, Limits};
 use rustix::net::sockopt;
 
 /// The next connection, and who is at its other end.
@@ -231,6 +231,52 @@ fn at_the_bound_of_connections_clients_wait_for_one_to_end() {
         let _ = [accept(&listener), accept(&listener)];
         drop(third);
         drop(elsewhere);
+    });
+}
+
+/// Has the forwarder end, for which it may take so long.
+fn end(place: &mut Place, time: Duration) {
+    place.tell(move |forwarder| {
+        let next = Forwarder::new(Limits::of_process()).unwrap();
+        std::mem::replace(forwarder, next).finish(Instant::now() + time).unwrap();
+    });
+}
+
+#[test]
+fn what_a_container_has_said_before_it_ended_is_handed_on_by_the_end() {
+    in_namespaces("what_a_container_has_said_before_it_ended_is_handed_on_by_the_end", || {
+        let mut place = Place::new();
+        let listener = place.listen("0.0.0.0:80");
+        let port = place.publish_tcp("web", 80);
+        let mut calling = client("192.0.2.7", ("192.0.2.1", port)).unwrap();
+        let (mut called, _) = accept(&listener);
+        // More than is on its way at any time.
+        const SIZE: usize = 32 << 20;
+        let saying = std::thread::spawn(move || called.write_all(&vec![7; SIZE]).unwrap());
+        let hearing = std::thread::spawn(move || {
+            let mut heard = Vec::new();
+            calling.read_to_end(&mut heard).unwrap();
+            heard
+        });
+        end(&mut place, PATIENCE);
+        saying.join().unwrap();
+        assert!(hearing.join().unwrap() == vec![7; SIZE]);
+        assert!(client("192.0.2.7", ("192.0.2.1", port)).is_err());
+    });
+}
+
+#[test]
+fn the_end_waits_no_longer_than_it_may() {
+    in_namespaces("the_end_waits_no_longer_than_it_may", || {
+        let mut place = Place::new();
+        let listener = place.listen("0.0.0.0:80");
+        let port = place.publish_tcp("web", 80);
+        let mut calling = client("192.0.2.7", ("192.0.2.1", port)).unwrap();
+        let (called, _) = accept(&listener);
+        // It says nothing, and goes on.
+        end(&mut place, Duration::ZERO);
+        assert_eq!(calling.read(&mut [0]).unwrap(), 0);
+        drop(called);
     });
 }
 
