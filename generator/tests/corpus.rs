@@ -24,6 +24,8 @@ enum Difference {
     SparedNeighbour,
     /// `AddDevice=-` is decided at start.
     OptionalDevice,
+    /// A `.kube` file's service can be reloaded.
+    Reload,
 }
 
 /// Sections of keys of values, commands as words.
@@ -105,6 +107,14 @@ fn compare(original: Option<&str>, ours: Option<&str>, stumbled: bool) -> Result
     };
     if original == ours {
         return Ok(None);
+    }
+    let reload = ("Service".to_owned(), "ExecReload".to_owned());
+    if ours.contains_key(&("X-Kube".to_owned(), "Yaml".to_owned())) && !original.contains_key(&reload) {
+        let mut ours = ours.clone();
+        ours.remove(&reload);
+        if original == ours {
+            return Ok(Some(Difference::Reload));
+        }
     }
     let without_devices = |parsed: &Parsed| {
         let mut parsed = parsed.clone();

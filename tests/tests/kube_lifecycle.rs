@@ -171,3 +171,89 @@ fn probes_need_nothing_of_the_image_and_make_a_unit_ready() {
     alice.remove("probed.yaml");
     host.alice(&format!("rm -rf {OUT}")).ok();
 }
+
+#[test]
+fn a_reload_changes_what_changed_and_the_unit_goes_on() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let alice = Manager::of(host, "alice");
+    let pod = |name: &str, word: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: re-{name}}}\nspec:\n  restartPolicy: Never\n  terminationGracePeriodSeconds: 0\n  containers:\n  - {{name: c, image: {B}, command: [sleep, '10000'], env: [{{name: WORD, value: {word}}}]}}\n"
+        )
+    };
+    let file = |pods: &[(&str, &str)]| {
+        alice.add("re.yaml", &pods.iter().map(|it| pod(it.0, it.1)).collect::<Vec<_>>().join("---\n"));
+    };
+    let pods = || {
+        let told = host.alice("pontoon pod ps --sort name --format '{{.Name}} {{.Status}}'").ok();
+        told.stdout.lines().map(str::to_owned).collect::<Vec<_>>().join(", ")
+    };
+    let id =
+        |pod: &str| host.alice(&format!("pontoon pod inspect --format '{{{{.Id}}}}' re-{pod}")).ok().stdout;
+    file(&[("one", "a"), ("two", "a"), ("three", "a")]);
+    alice.add("re.kube", "[Kube]\nYaml=re.yaml\nNetwork=none\n");
+    alice.start("re");
+    let main = alice.property("re", "MainPID");
+    let is_the_same = || {
+        assert_eq!(alice.property("re", "ActiveState"), "active", "{}", alice.journal("re"));
+        assert_eq!(alice.property("re", "MainPID"), main, "{}", alice.journal("re"));
+    };
+    let (one, two) = (id("one"), id("two"));
+
+    // One is as before, one is changed, one goes, one comes.
+    file(&[("one", "a"), ("two", "b"), ("four", "a")]);
+    alice.systemctl("reload re").ok();
+    assert_eq!(pods(), "re-four Running, re-one Running, re-two Running");
+    assert_eq!(id("one"), one);
+    assert_ne!(id("two"), two);
+    host.alice("pontoon exec re-two-c sh -c 'echo $WORD'").ok().prints("b\n");
+    is_the_same();
+
+    // What is wrong with a file is said with its place, and nothing is changed.
+    let two = id("two");
+    alice.add(
+        "re.yaml",
+        &format!("{}---\n{}", pod("one", "c"), pod("two", "c").replace("spec:", "spec: x\nspec:")),
+    );
+    alice.systemctl("reload re").fails(1);
+    wait::until("what is wrong to be in the journal", || {
+        let journal = alice.journal("re");
+        if journal.contains("re.yaml:14:1: duplicate") { Ok(()) } else { Err(journal) }
+    });
+    assert_eq!((id("one"), id("two")), (one, two));
+    assert_eq!(pods(), "re-four Running, re-one Running, re-two Running");
+    is_the_same();
+
+    // Not one of the first is left, and it goes on all the same; what has ended of itself is not begun again.
+    file(&[("five", "a"), ("six", "a")]);
+    alice.systemctl("reload re").ok();
+    assert_eq!(pods(), "re-five Running, re-six Running");
+    host.alice("pontoon stop re-six-c").ok();
+    alice.systemctl("reload re").ok();
+    wait::until("the end of a pod", || {
+        let pods = pods();
+        if pods == "re-five Running, re-six Exited" { Ok(()) } else { Err(pods) }
+    });
+    is_the_same();
+
+    // All goes with the unit, also what its file says no more.
+    file(&[("seven", "a")]);
+    alice.stop("re");
+    assert_eq!(alice.property("re", "Result"), "success");
+    host.alice("pontoon pod ps -q && pontoon ps -aq").ok().prints("");
+
+    // It ends with the last of the pods that it has then.
+    alice.start("re");
+    file(&[("eight", "a")]);
+    alice.systemctl("reload re").ok();
+    assert_eq!(pods(), "re-eight Running");
+    host.alice("pontoon stop re-eight-c").ok();
+    wait::until("the unit to end", || {
+        let state = alice.property("re", "ActiveState");
+        if state == "inactive" { Ok(()) } else { Err(format!("{state}\n{}", alice.journal("re"))) }
+    });
+    host.alice("pontoon pod ps -q && pontoon ps -aq").ok().prints("");
+    alice.remove("re.kube");
+    alice.remove("re.yaml");
+}

@@ -18,6 +18,20 @@ impl CommandLine {
         Self(line)
     }
 
+    /// No words, to follow others.
+    pub(super) fn empty() -> Self {
+        Self(String::new())
+    }
+
+    /// The words of both.
+    pub(super) fn followed_by(mut self, rest: &Self) -> Self {
+        if !rest.0.is_empty() {
+            self.0.push(' ');
+            self.0.push_str(&rest.0);
+        }
+        self
+    }
+
     /// The same, run as root whatever the service's `User=` says (systemd.service(5), "COMMAND LINES").
     pub(super) fn begin_as_root(program: &str) -> Self {
         let mut line = Self::begin(program);

@@ -20,9 +20,16 @@ pub(super) fn convert(work: &mut Work<'_>) {
         work.notifies();
     }
     work.service_missing(&[("SyslogIdentifier", "%N")]);
-    let mut play = work.command(&["kube", "play", "--replace", "--service-container=true"]);
-    work.rows(&mut play, |work, key, play| own(work, key, play, &files));
-    work.service("ExecStart", play.finish());
+    let mut rest = CommandLine::empty();
+    work.rows(&mut rest, |work, key, rest| own(work, key, rest, &files));
+    let mut play = |is_main: &str| {
+        let words = ["kube", "play", "--replace", is_main];
+        work.command(&words).followed_by(&rest).finish()
+    };
+    let (start, reload) = (play("--service-container=true"), play("--service-container=false"));
+    work.service("ExecStart", start);
+    // Changed files are played beside the main process, which goes on with what there is then.
+    work.service_usual("ExecReload", reload);
     let mut down = work.command(&["kube", "down"]);
     match work.boolean("KubeDownForce") {
         Some(true) => down.push("--force"),

@@ -193,6 +193,13 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// Adds a line to `[Service]` unless the file has that key itself.
+    pub(super) fn service_usual(&mut self, key: &'static str, value: String) {
+        if !self.draft.has(SERVICE, key) {
+            self.draft.add(SERVICE, key, value);
+        }
+    }
+
     /// Ties the service to another unit by keys of `[Unit]`.
     pub(super) fn tie(&mut self, keys: &[&'static str], unit: String) {
         for key in keys {

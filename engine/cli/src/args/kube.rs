@@ -70,7 +70,7 @@ pub struct KubePlayArgs {
     /// Directory with profiles of system calls
     #[arg(long, value_name = "DIR")]
     pub seccomp_profile_root: Option<PathBuf>,
-    /// In a unit: stay as its main process as long as the pods run
+    /// In a unit: stay as its main process as long as the pods run; `false`: change what another one stays for
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", hide = true)]
     pub service_container: Option<bool>,
     /// Which failures of containers are the unit's: any, all or none
@@ -174,9 +174,9 @@ pub struct KubeGenerateArgs {
     /// What is not written as it is, is an error
     #[arg(long)]
     pub strict: bool,
-    /// pod, deployment, daemonset or job
-    #[arg(short = 't', long = "type", value_name = "KIND", default_value = "pod", ignore_case = true)]
-    pub kind: WorkloadKind,
+    /// pod, deployment, daemonset or job; the default is what it was played of, else pod
+    #[arg(short = 't', long = "type", value_name = "KIND", ignore_case = true)]
+    pub kind: Option<WorkloadKind>,
 }
 
 /// `--type`

@@ -3,7 +3,8 @@
 //! In a unit this is what Podman has a container for, with a process and a supervisor of its own: here the command that played
 //! the pods stays, as the unit's main process.
 
-use std::sync::mpsc;
+use std::collections::BTreeSet;
+use std::sync::mpsc::{self, Sender};
 
 use nix::sys::signal::{SigSet, Signal};
 use pontoon_lifecycle::pod::{self as pods, PodSummary};
@@ -14,6 +15,7 @@ use pontoon_storage::Store;
 
 use super::super::pod::stop_pod;
 use super::super::{Context, Failure};
+use super::unit::Unit;
 use pontoon_cli::args::ExitPropagation;
 use pontoon_cli::exit::ExitStatus;
 
@@ -35,15 +37,17 @@ impl Kept {
 
 enum Event {
     Signal,
-    Ended,
+    Ended(String),
     Ready,
 }
 
 /// With what one stays.
 #[derive(Debug)]
-pub(super) struct Attended<'a> {
+pub(super) struct Attended {
     /// The pods.
-    pub(super) names: &'a [String],
+    pub(super) names: Vec<String>,
+    /// The unit whose pods they are, which a reload may change.
+    pub(super) unit: Option<Unit>,
     /// Containers that must serve before the service manager is told that all is ready.
     pub(super) awaited: Vec<String>,
     /// What the ends of containers are to the end of all.
@@ -71,9 +75,9 @@ pub(super) fn attend(
     context: &Context,
     store: &Store,
     kept: Kept,
-    attended: Attended<'_>,
+    attended: Attended,
 ) -> Result<ExitStatus, Failure> {
-    let Attended { names, awaited, propagation } = attended;
+    let Attended { mut names, unit, awaited, propagation } = attended;
     let (sender, receiver) = mpsc::channel();
     let manager = Notifier::from_environment();
     let tell = |text: &str| manager.iter().for_each(|it| it.tell(text));
@@ -92,23 +96,14 @@ pub(super) fn attend(
             let _ = of_signals.send(Event::Signal);
         }
     });
-    let mut waiting = 0;
-    for name in names {
-        let Ok((_, pod)) = pods::find(store, name) else { continue };
-        // It ends when the last of the others has.
-        let Some(infra) = pod.record.infra.as_deref().and_then(|it| store.find_container(it).ok()) else {
-            continue;
-        };
-        let sender = sender.clone();
-        waiting += 1;
-        std::thread::spawn(move || {
-            let _ = stop::wait(&infra);
-            let _ = sender.send(Event::Ended);
-        });
-    }
-    while waiting > 0 {
+    let mut awaiting = Awaiting { context, unit, sender, infra: BTreeSet::new() };
+    awaiting.add(store, &mut names)?;
+    while !awaiting.infra.is_empty() {
         match receiver.recv() {
-            Ok(Event::Ended) => waiting -= 1,
+            Ok(Event::Ended(id)) => {
+                awaiting.infra.remove(&id);
+                awaiting.add(store, &mut names)?;
+            }
             Ok(Event::Ready) => {
                 unready = unready.saturating_sub(1);
                 if unready == 0 {
@@ -116,7 +111,8 @@ pub(super) fn attend(
                 }
             }
             Ok(Event::Signal) | Err(_) => {
-                for name in names {
+                awaiting.look(store, &mut names)?;
+                for name in &names {
                     if let Ok((_, pod)) = pods::find(store, name) {
                         stop_pod(context, store, &pod, None)?;
                     }
@@ -125,7 +121,50 @@ pub(super) fn attend(
             }
         }
     }
-    Ok(outcome(store, names, propagation))
+    Ok(outcome(store, &names, propagation))
+}
+
+/// The ends that are awaited.
+struct Awaiting<'a> {
+    context: &'a Context,
+    unit: Option<Unit>,
+    sender: Sender<Event>,
+    /// Infra containers, by id: each ends when the last of its pod has.
+    infra: BTreeSet<String>,
+}
+
+impl Awaiting<'_> {
+    /// Looks which pods the unit has by now; one that was replaced has kept its name.
+    fn look(&self, store: &Store, names: &mut Vec<String>) -> Result<(), Failure> {
+        if let Some(unit) = &self.unit {
+            let now = unit.pods(self.context, store)?;
+            names.retain(|it| store.find_pod(it).is_ok());
+            names.extend(now.into_iter().filter(|it| !names.contains(it)).collect::<Vec<_>>());
+        }
+        Ok(())
+    }
+
+    /// Begins to wait for those pods that are alive and are not waited for.
+    fn add(&mut self, store: &Store, names: &mut Vec<String>) -> Result<(), Failure> {
+        self.look(store, names)?;
+        for name in names.iter() {
+            let Ok((_, pod)) = pods::find(store, name) else { continue };
+            let Some(infra) = pod.infra().filter(|it| it.status.is_alive()) else { continue };
+            let Ok(container) = store.find_container(&infra.record.id) else { continue };
+            let id = infra.record.id.clone();
+            if !self.infra.insert(id.clone()) {
+                continue;
+            }
+            let (sender, store, unit) = (self.sender.clone(), self.context.store()?, self.unit.clone());
+            std::thread::spawn(move || {
+                let _ = stop::wait(&container);
+                // Who ended it may be about to put another one into its place.
+                let _ = unit.map(|it| it.begin_change(&store));
+                let _ = sender.send(Event::Ended(id));
+            });
+        }
+        Ok(())
+    }
 }
 
 /// What the ends of containers are together.

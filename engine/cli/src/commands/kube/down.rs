@@ -10,7 +10,7 @@ use pontoon_storage::{SecretError, Store};
 
 use super::super::pod::stop_pod;
 use super::super::{Context, Failure};
-use super::input;
+use super::{input, unit};
 use pontoon_cli::args::KubeDownArgs;
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
@@ -43,21 +43,28 @@ impl Gone {
 
 /// `pontoon kube down`
 pub fn down(context: &Context, args: &KubeDownArgs) -> Result<ExitStatus, Failure> {
-    let contents = input::read(context, &args.files)?;
     let store = context.store()?;
-    remove(context, &store, &contents.documents, args.force == Some(true))?.print()?;
+    let mut gone = Gone::default();
+    // At the end of a unit all goes that it has made, also what its files say no more, or cannot say.
+    if let Some(unit) = unit::of_process(context, false) {
+        for name in unit.pods(context, &store)? {
+            remove_pod(context, &store, &name, &mut gone)?;
+        }
+    }
+    let contents = input::read(context, &args.files)?;
+    remove(context, &store, &contents.documents, args.force == Some(true), gone)?.print()?;
     Ok(ExitStatus::Success)
 }
 
 /// Removes the pods of documents with all that was made for them, and their secrets; with `force` the volumes of claims, too.
-/// What is not there is no error.
+/// What is not there is no error. Tells it together with what went before.
 pub(super) fn remove(
     context: &Context,
     store: &Store,
     documents: &[Document],
     force: bool,
+    mut gone: Gone,
 ) -> Result<Gone, Failure> {
-    let mut gone = Gone::default();
     for name in pod_names(documents) {
         remove_pod(context, store, &name, &mut gone)?;
     }

@@ -8,6 +8,7 @@ mod input;
 mod make;
 mod play;
 mod subject;
+mod unit;
 mod units;
 
 pub use apply::apply;

@@ -8,7 +8,7 @@ use pontoon_storage::Store;
 use super::super::{Context, Failure};
 use super::attend::{self, Attended, Kept};
 use super::down::{self, Gone};
-use super::{input, make};
+use super::{input, make, unit};
 use pontoon_cli::args::{KubePlayArgs, NetworkCreateArgs};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::{message, output};
@@ -24,9 +24,10 @@ pub fn play(context: &Context, args: &KubePlayArgs) -> Result<ExitStatus, Failur
     let contents = input::read(context, &args.files)?;
     let store = context.store()?;
     if args.down {
-        down::remove(context, &store, &contents.documents, args.force)?.print()?;
+        down::remove(context, &store, &contents.documents, args.force, Gone::default())?.print()?;
         return Ok(ExitStatus::Success);
     }
+    let unit = args.service_container.and_then(|is_main| unit::of_process(context, is_main));
     tell(&contents.notes, args.strict)?;
     let play = decide(context, &store, args, &contents)?;
     tell(&play.notes, args.strict)?;
@@ -36,7 +37,8 @@ pub fn play(context: &Context, args: &KubePlayArgs) -> Result<ExitStatus, Failur
     // Everything that can be wrong is looked at before anything is changed.
     make::check_host_paths(&play)?;
     let _ = store.sweep();
-    let changes = changes(&store, &play, args)?;
+    let is_reload = unit.as_ref().is_some_and(|it| !it.is_main);
+    let changes = changes(&store, &play, args, is_reload)?;
     let ready = make::prepare(context, &store, &changes.made)?;
     if uses_default_network(args, &play) {
         let words = ["network", "create", "--ignore", NETWORK];
@@ -45,33 +47,33 @@ pub fn play(context: &Context, args: &KubePlayArgs) -> Result<ExitStatus, Failur
         )?)?;
         pontoon_lifecycle::network::create(&context.host, &store, &new, true)?;
     }
+    let names: Vec<String> = play.pods.iter().map(|it| it.name.clone()).collect();
+    // As long as one pod stands for another, the end of that one is not the end of the unit.
+    let changing = unit.as_ref().map(|it| it.begin_change(&store)).transpose()?;
     let mut gone = Gone::default();
-    for pod in &changes.made {
-        down::remove_pod(context, &store, &pod.name, &mut gone)?;
+    let left = unit.as_ref().filter(|_| args.replace).map(|it| it.pods(context, &store)).transpose()?;
+    let left = left.into_iter().flatten().filter(|it| !names.contains(it));
+    for name in left.chain(changes.made.iter().map(|it| it.name.clone())) {
+        down::remove_pod(context, &store, &name, &mut gone)?;
     }
     let made = make::make(context, &store, &play, ready, args)?;
+    drop(changing);
     made.print()?;
-    let is_service = args.service_container == Some(true) && is_main_process(context);
-    if !is_service && !args.wait {
+    let stays = args.wait || unit.as_ref().is_some_and(|it| it.is_main);
+    if !stays {
         return Ok(ExitStatus::Success);
     }
     // Not before: what is started would keep them, too.
     let kept = Kept::keep()?;
-    let names: Vec<String> = play.pods.iter().map(|it| it.name.clone()).collect();
     let containers = play.pods.iter().flat_map(|it| &it.containers);
     let awaited = containers.filter(|it| it.tells_readiness).map(|it| it.name.clone()).collect();
-    let attended = Attended { names: &names, awaited, propagation: args.service_exit_code_propagation };
+    let propagation = args.service_exit_code_propagation;
+    let attended = Attended { names, unit, awaited, propagation };
     let status = attend::attend(context, &store, kept, attended)?;
     if args.wait {
-        down::remove(context, &store, &contents.documents, args.force)?.print()?;
+        down::remove(context, &store, &contents.documents, args.force, Gone::default())?.print()?;
     }
     Ok(status)
-}
-
-/// Whether a service manager watches this very process.
-fn is_main_process(context: &Context) -> bool {
-    let pid = context.host.variable("SYSTEMD_EXEC_PID").and_then(|it| it.parse().ok());
-    pid == Some(std::process::id())
 }
 
 fn decide(
@@ -193,7 +195,13 @@ struct Changes<'a> {
     made: Vec<&'a PodWanted>,
 }
 
-fn changes<'a>(store: &Store, play: &'a Play, args: &KubePlayArgs) -> Result<Changes<'a>, Failure> {
+/// A reload changes what is said otherwise, and lets rest what has ended.
+fn changes<'a>(
+    store: &Store,
+    play: &'a Play,
+    args: &KubePlayArgs,
+    is_reload: bool,
+) -> Result<Changes<'a>, Failure> {
     let mut made = Vec::new();
     for wanted in &play.pods {
         let pod = match pods::find(store, &wanted.name) {
@@ -214,7 +222,7 @@ fn changes<'a>(store: &Store, play: &'a Play, args: &KubePlayArgs) -> Result<Cha
         let (alive, all) =
             runs.fold((0, 0), |(alive, all), it| (alive + usize::from(it.status.is_alive()), all + 1));
         let is_complete = all > 0 && (alive == all || args.start == Some(false));
-        match (is_same && is_complete, args.replace) {
+        match (is_same && (is_complete || is_reload), args.replace) {
             (true, _) => {}
             (false, true) => made.push(wanted),
             (false, false) => {
