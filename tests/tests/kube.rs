@@ -292,3 +292,52 @@ fn what_runs_is_written_and_played_again() {
     assert!(told.stderr.contains("\"Outcome\": \"left out\""), "{}", told.stderr);
     host.alice("pontoon rm odd").ok();
 }
+
+#[test]
+fn what_was_played_is_written_as_it_was() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let pod = |policy: &str, more: &str| {
+        format!(
+            "spec: {{restartPolicy: {policy}, terminationGracePeriodSeconds: 0, containers: [{{name: c, image: {B}, command: [sleep, '10000']{more}}}]"
+        )
+    };
+    let mounts = ", env: [{name: WORD, valueFrom: {configMapKeyRef: {name: words, key: one}}}], volumeMounts: [{name: v, mountPath: /v}]";
+    let text = format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: words}}\ndata: {{one: said-elsewhere}}\n---\n\
+         apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {{name: back-data}}\nspec: {{accessModes: [ReadWriteOnce], resources: {{requests: {{storage: 1Gi}}}}}}\n---\n\
+         apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: back, labels: {{tier: front}}}}\nspec:\n  replicas: 3\n  selector: {{matchLabels: {{app: other-word}}}}\n  template:\n    metadata: {{labels: {{app: other-word, a: b}}}}\n    {}, volumes: [{{name: v, persistentVolumeClaim: {{claimName: back-data}}}}]}}\n---\n\
+         apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {{name: each}}\nspec:\n  selector: {{matchLabels: {{app: each}}}}\n  template:\n    metadata: {{labels: {{app: each}}}}\n    {}}}\n---\n\
+         apiVersion: batch/v1\nkind: Job\nmetadata: {{name: once}}\nspec:\n  backoffLimit: 2\n  activeDeadlineSeconds: 9000\n  template:\n    {}}}\n---\n\
+         apiVersion: v1\nkind: Pod\nmetadata: {{name: plain, labels: {{app: word}}}}\n{}}}\n",
+        pod("Always", mounts),
+        pod("Always", ""),
+        pod("OnFailure", ""),
+        pod("Never", ""),
+    );
+    host.write("alice", "/home/alice/back.yaml", text);
+    let _played = Played(host, "/home/alice/back.yaml");
+    host.alice("pontoon kube play --network none /home/alice/back.yaml").ok();
+    let generate = "pontoon kube generate back-pod each-pod once-pod plain";
+    let told = host.alice(generate).ok();
+    assert_eq!(told.stderr, "");
+    for expected in [
+        "kind: PersistentVolumeClaim\nmetadata:\n  name: back-data\n",
+        "kind: Deployment\nmetadata:\n  labels:\n    tier: front\n  name: back\nspec:\n  replicas: 3\n  selector:\n    matchLabels:\n      app: other-word\n  template:\n    metadata:\n      labels:\n        a: b\n        app: other-word\n    spec:\n",
+        "          value: said-elsewhere\n",
+        "          claimName: back-data\n",
+        "kind: DaemonSet\nmetadata:\n  name: each\n",
+        "kind: Job\nmetadata:\n  name: once\nspec:\n  activeDeadlineSeconds: 9000\n  backoffLimit: 2\n  template:\n    spec:\n",
+        "kind: Pod\nmetadata:\n  labels:\n    app: word\n  name: plain\n",
+    ] {
+        assert!(told.stdout.contains(expected), "{expected}\n{}", told.stdout);
+    }
+    assert!(!told.stdout.contains("io.pontoon"), "{}", told.stdout);
+    // Another kind, where that is asked for.
+    host.alice("pontoon kube generate --type daemonset back-pod").ok().says("kind: DaemonSet");
+    host.alice("pontoon kube generate --type pod back-pod").ok().says("kind: Pod").lacks("kind: Deployment");
+    // Played in the place of the first it says the same.
+    host.write("alice", "/home/alice/again.yaml", &told.stdout);
+    host.alice("pontoon kube down /home/alice/back.yaml && pontoon kube play --network none again.yaml").ok();
+    assert_eq!(host.alice(generate).ok().stdout, told.stdout);
+}

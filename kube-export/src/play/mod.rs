@@ -8,6 +8,7 @@ mod container;
 mod env;
 mod files;
 mod mounts;
+mod owner;
 mod pod;
 mod probes;
 mod selected;
@@ -22,6 +23,7 @@ use crate::objects::{Metadata, PodSpec};
 use config::Configs;
 
 pub use config::read_secret;
+pub use owner::{OWNER, Owner};
 
 /// The label of everything that was made for a pod: the pod.
 pub const OF_POD: &str = "io.pontoon.kube.pod";
@@ -309,7 +311,7 @@ fn decide_one(deciding: &mut Deciding<'_>, document: &Document) {
     match &document.object {
         Object::Pod(pod) => {
             let metadata = Metadata { name: pod.metadata.name.clone(), ..pod.metadata.clone() };
-            add_pod(deciding, &spot, &metadata, &pod.spec);
+            add_pod(deciding, &spot, &document.object, &metadata, &pod.spec);
         }
         Object::Deployment(it) => {
             if it.spec.replicas.is_some_and(|replicas| replicas > 1) {
@@ -321,6 +323,7 @@ fn decide_one(deciding: &mut Deciding<'_>, document: &Document) {
             add_pod(
                 deciding,
                 &template,
+                &document.object,
                 &of_template(&it.metadata, &it.spec.template.metadata),
                 &it.spec.template.spec,
             );
@@ -329,6 +332,7 @@ fn decide_one(deciding: &mut Deciding<'_>, document: &Document) {
             add_pod(
                 deciding,
                 &template,
+                &document.object,
                 &of_template(&it.metadata, &it.spec.template.metadata),
                 &it.spec.template.spec,
             );
@@ -349,7 +353,8 @@ fn decide_one(deciding: &mut Deciding<'_>, document: &Document) {
                 let spot = template.field("spec.restartPolicy");
                 deciding.fault(&spot, "the pod of a Job has `OnFailure` or `Never`", None);
             }
-            add_pod(deciding, &template, &of_template(&it.metadata, &it.spec.template.metadata), &pod);
+            let metadata = of_template(&it.metadata, &it.spec.template.metadata);
+            add_pod(deciding, &template, &document.object, &metadata, &pod);
         }
         Object::Claim(claim) => {
             let volume = mounts::claim(claim);
@@ -375,11 +380,20 @@ fn of_template(owner: &Metadata, template: &Metadata) -> Metadata {
     Metadata { name, ..template.clone() }
 }
 
-fn add_pod(deciding: &mut Deciding<'_>, spot: &Spot<'_>, metadata: &Metadata, spec: &PodSpec) {
+fn add_pod(
+    deciding: &mut Deciding<'_>,
+    spot: &Spot<'_>,
+    object: &Object,
+    metadata: &Metadata,
+    spec: &PodSpec,
+) {
     let mut wanted = pod::decide(deciding, spot, metadata, spec);
     wanted.digest = digest(&wanted);
-    // The digest is of what was said before it.
+    // The digest is of what was said before it: a pod is what it is, whatever makes it.
     wanted.words.insert(2, format!("--label={DIGEST}={}", wanted.digest));
+    if let Some(owner) = owner::label(object) {
+        wanted.words.insert(3, format!("--label={OWNER}={owner}"));
+    }
     deciding.play.pods.push(wanted);
 }
 

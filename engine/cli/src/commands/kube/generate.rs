@@ -7,10 +7,10 @@ use std::path::Path;
 
 use pontoon_cli::args::{KubeGenerateArgs, ReportFormat, WorkloadKind};
 use pontoon_cli::exit::ExitStatus;
-use pontoon_cli::generate::kube::{self, Facts, Group, Kind, Member, Remark, Wishes, Written};
+use pontoon_cli::generate::kube::{self, Facts, Group, Kind, Member, Played, Remark, Wishes, Written};
 use pontoon_cli::{message, output};
 use pontoon_kube::document::Object;
-use pontoon_kube::play::OF_POD;
+use pontoon_kube::play::{OF_POD, OWNER, Owner};
 use pontoon_kube::yaml;
 use pontoon_storage::Store;
 
@@ -23,13 +23,13 @@ const HEADER: &str =
 
 /// `pontoon kube generate`
 pub fn generate(context: &Context, args: &KubeGenerateArgs) -> Result<ExitStatus, Failure> {
-    let kind = match args.kind {
+    let kind = args.kind.map(|it| match it {
         WorkloadKind::Pod => Kind::Pod,
         WorkloadKind::Deployment => Kind::Deployment,
         WorkloadKind::Daemonset => Kind::DaemonSet,
         WorkloadKind::Job => Kind::Job,
-    };
-    if args.replicas.is_some() && kind != Kind::Deployment {
+    });
+    if args.replicas.is_some() && kind != Some(Kind::Deployment) {
         let hint = Some("add --type deployment".to_owned());
         return Err(Failure::new("`--replicas` is about a deployment", hint));
     }
@@ -123,13 +123,13 @@ fn write(subjects: &[Subject], wishes: &Wishes, facts: &dyn Facts) -> Written {
     }
     for subject in subjects {
         let Subject::Pod(pod) = subject else { continue };
+        let labels = pod.labels.as_slice();
+        let played = played(labels);
         // What was played has its pod's name before its own.
-        let played = pod.labels.iter().any(|(key, _)| key == OF_POD);
-        let prefix = played.then(|| format!("{}-", pod.name));
+        let prefix = (played != Played::Not).then(|| format!("{}-", pod.name));
         let members = pod.members.iter().map(|it| it.member(prefix.as_deref())).collect();
-        let (name, labels, infra) = (pod.name.clone(), pod.labels.as_slice(), pod.infra.as_ref());
-        let shares_processes = pod.shares_processes;
-        add(kube::group(&Group { name, labels, infra, shares_processes, members }, wishes, facts));
+        let (name, infra, shares_processes) = (pod.name.clone(), pod.infra.as_ref(), pod.shares_processes);
+        add(kube::group(&Group { name, labels, played, infra, shares_processes, members }, wishes, facts));
         let remarks = pod.members.iter().flat_map(|it| it.remarks.clone()).collect();
         add(Written { objects: Vec::new(), remarks });
     }
@@ -141,12 +141,23 @@ fn write(subjects: &[Subject], wishes: &Wishes, facts: &dyn Facts) -> Written {
     let members: Vec<Member<'_>> = alone.iter().map(|it| it.member(None)).collect();
     if let Some(first) = members.first() {
         let name = format!("{}-pod", first.name);
-        let group = Group { name, labels: &[], infra: None, shares_processes: false, members };
+        let (labels, played, infra) = (&[][..], Played::Not, None);
+        let group = Group { name, labels, played, infra, shares_processes: false, members };
         add(kube::group(&group, wishes, facts));
         let remarks = alone.iter().flat_map(|it| it.remarks.clone()).collect();
         add(Written { objects: Vec::new(), remarks });
     }
     all
+}
+
+/// What a pod was played of, by its labels.
+fn played(labels: &[(String, String)]) -> Played {
+    let label = |name: &str| labels.iter().find(|it| it.0 == name).map(|it| it.1.as_str());
+    match (label(OF_POD), label(OWNER).and_then(Owner::read)) {
+        (None, _) => Played::Not,
+        (Some(_), None) => Played::Pod,
+        (Some(_), Some(owner)) => Played::Owner(Box::new(owner)),
+    }
 }
 
 /// Tells what is not written as it is; with `--strict` that is an error.

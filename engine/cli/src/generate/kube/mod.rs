@@ -14,12 +14,13 @@ mod volume;
 use std::path::Path;
 
 use pontoon_kube::document::Object;
-use pontoon_kube::names::NameRule;
+use pontoon_kube::names::{NameRule, is_label_value};
 use pontoon_kube::objects::IntOrText;
 use pontoon_kube::objects::{
     DaemonSet, DaemonSetSpec, Deployment, DeploymentSpec, Job, JobSpec, LabelSelector, Metadata, Pod,
     PodSpec, PodTemplate, Service, ServicePort, ServiceSpec, Texts, Volume,
 };
+use pontoon_kube::play::Owner;
 use pontoon_lifecycle::request::CreateRequest;
 use serde::Serialize;
 
@@ -42,8 +43,8 @@ pub enum Kind {
 /// How it is to be written.
 #[derive(Debug, Clone, Default)]
 pub struct Wishes {
-    /// What kind of object the pod is in.
-    pub kind: Kind,
+    /// What kind of object the pod is in; the one that it was played of, if nothing is said, or none.
+    pub kind: Option<Kind>,
     /// A Service with the ports that are published.
     pub service: bool,
     /// How many pods.
@@ -85,12 +86,26 @@ pub struct Group<'a> {
     pub name: String,
     /// The pod's labels.
     pub labels: &'a [(String, String)],
+    /// What the pod was played of.
+    pub played: Played,
     /// What holds the pod's namespaces; none if the containers are in no pod.
     pub infra: Option<&'a CreateRequest>,
     /// The containers see each other's processes.
     pub shares_processes: bool,
     /// The containers.
     pub members: Vec<Member<'a>>,
+}
+
+/// What a pod was played of.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Played {
+    /// It was not.
+    #[default]
+    Not,
+    /// A pod.
+    Pod,
+    /// Something that makes pods.
+    Owner(Box<Owner>),
 }
 
 /// What of the host must be known.
@@ -180,14 +195,24 @@ pub fn group(group: &Group<'_>, wishes: &Wishes, facts: &dyn Facts) -> Written {
     };
     let name = writing.allowed(&group.name, NameRule::Label);
     writing.metadata.name.clone_from(&name);
-    writing.metadata.labels.insert("app".to_owned(), name.clone());
+    let owner = match &group.played {
+        Played::Owner(owner) if wishes.kind.is_none() => Some(owner.as_ref().clone()),
+        _ => None,
+    };
+    let selector = selector(group, owner.as_ref(), &name);
+    // A pod that was played as one is found by what was said, unless something has to find it that was not there then.
+    let is_as_played = group.played != Played::Not
+        && matches!(wishes.kind, None | Some(Kind::Pod | Kind::Job))
+        && !wishes.service;
+    if !is_as_played {
+        writing.metadata.labels.extend(selector.clone());
+    }
     pod::write(&mut writing, group);
     for member in &group.members {
         container::write(&mut writing, member, group);
     }
     let mut objects = std::mem::take(&mut writing.configs);
     objects.extend(writing.claims.iter().map(|it| Object::Claim(volume::claim(it))));
-    let selector = Texts::from([("app".to_owned(), name.clone())]);
     if wishes.service {
         let ports = service_ports(&mut writing);
         if ports.is_empty() {
@@ -205,8 +230,35 @@ pub fn group(group: &Group<'_>, wishes: &Wishes, facts: &dyn Facts) -> Written {
             }));
         }
     }
-    objects.push(workload(&mut writing, wishes, &group.name, selector));
+    objects.push(match owner {
+        Some(owner) => played_again(&mut writing, owner),
+        None => workload(&mut writing, wishes, &group.name, selector),
+    });
     Written { objects, remarks: writing.remarks }
+}
+
+/// The labels by which the pod is found.
+fn selector(group: &Group<'_>, owner: Option<&Owner>, name: &str) -> Texts {
+    if let Some(said) = owner.and_then(Owner::selector).filter(|it| !it.is_empty()) {
+        return said.clone();
+    }
+    let is_fit = |it: &&(String, String)| it.0 == "app" && !it.1.is_empty() && is_label_value(&it.1);
+    let own = group.labels.iter().find(is_fit).filter(|_| group.played != Played::Not);
+    Texts::from([("app".to_owned(), own.map_or(name, |it| &it.1).to_owned())])
+}
+
+/// The object that a pod was played of, with the pod as it is by now.
+fn played_again(writing: &mut Writing<'_>, owner: Owner) -> Object {
+    let mut spec = std::mem::take(&mut writing.spec);
+    let mut metadata = std::mem::take(&mut writing.metadata);
+    // This one's name was made of the object's.
+    metadata.name.clear();
+    if let Owner::Job(job) = &owner
+        && job.spec.active_deadline_seconds == spec.active_deadline_seconds
+    {
+        spec.active_deadline_seconds = None;
+    }
+    owner.with(PodTemplate { metadata, spec })
 }
 
 /// The ports of a Service; those of the containers are not the machine's then.
@@ -237,7 +289,8 @@ fn service_ports(writing: &mut Writing<'_>) -> Vec<ServicePort> {
 fn workload(writing: &mut Writing<'_>, wishes: &Wishes, name: &str, labels: Texts) -> Object {
     let mut spec = std::mem::take(&mut writing.spec);
     let metadata = std::mem::take(&mut writing.metadata);
-    let must_always = matches!(wishes.kind, Kind::Deployment | Kind::DaemonSet);
+    let kind = wishes.kind.unwrap_or_default();
+    let must_always = matches!(kind, Kind::Deployment | Kind::DaemonSet);
     if must_always && spec.restart_policy != "Always" {
         writing.approximated(
             name,
@@ -248,7 +301,7 @@ fn workload(writing: &mut Writing<'_>, wishes: &Wishes, name: &str, labels: Text
     if must_always {
         "Always".clone_into(&mut spec.restart_policy);
     }
-    if wishes.kind == Kind::Job && spec.restart_policy == "Always" {
+    if kind == Kind::Job && spec.restart_policy == "Always" {
         writing.approximated(
             name,
             "--restart",
@@ -263,7 +316,7 @@ fn workload(writing: &mut Writing<'_>, wishes: &Wishes, name: &str, labels: Text
     };
     let selector = LabelSelector { match_labels: labels };
     let template = |metadata: Metadata, spec: PodSpec| PodTemplate { metadata, spec };
-    match wishes.kind {
+    match kind {
         Kind::Pod => Object::Pod(Box::new(Pod {
             api_version: "v1".to_owned(),
             kind: "Pod".to_owned(),

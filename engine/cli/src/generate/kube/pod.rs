@@ -49,11 +49,19 @@ pub(super) fn write(writing: &mut Writing<'_>, group: &Group<'_>) {
             );
         }
     }
+    writing.spec.active_deadline_seconds = deadline(group);
     let times: Vec<u32> = group.members.iter().filter_map(|it| it.request.stop_timeout).collect();
     writing.spec.termination_grace_period_seconds = times.iter().max().map(|it| i64::from(*it));
     if times.iter().any(|it| Some(it) != times.first()) {
         writing.approximated(&group.name, "--stop-timeout", "all containers of a pod have the longest");
     }
+}
+
+/// Seconds after which all are ended: a cluster has no such time for one of them.
+fn deadline(group: &Group<'_>) -> Option<i64> {
+    let mut times = group.members.iter().map(|it| it.request.timeout.filter(|it| *it > 0));
+    let first = times.next()??;
+    times.all(|it| it == Some(first)).then(|| i64::from(first))
 }
 
 fn policy(policy: RestartPolicy) -> &'static str {

@@ -36,10 +36,21 @@ fn request(line: &[&str]) -> CreateRequest {
     args.lower(Vec::new(), &Host::default()).unwrap().request
 }
 
+/// A group without members.
+fn group_of(name: &str) -> Group<'static> {
+    Group {
+        name: name.to_owned(),
+        labels: &[],
+        played: Played::Not,
+        infra: None,
+        shares_processes: false,
+        members: Vec::new(),
+    }
+}
+
 fn written(request: &CreateRequest, wishes: &Wishes) -> Written {
     let members = vec![Member { name: "web", image: "example.com/i:1", request, env_files: &[] }];
-    let all =
-        Group { name: "web-pod".to_owned(), labels: &[], infra: None, shares_processes: false, members };
+    let all = Group { members, ..group_of("web-pod") };
     group(&all, wishes, &Nothing)
 }
 
@@ -174,7 +185,7 @@ fn files_of_variables_are_config_maps() {
     ];
     let asked = request(&line);
     let members = vec![Member { name: "web", image: "i", request: &asked, env_files: &files }];
-    let all = Group { name: "p".to_owned(), labels: &[], infra: None, shares_processes: false, members };
+    let all = Group { members, ..group_of("p") };
     let wishes = Wishes { config_maps: true, ..Wishes::default() };
     let written = group(&all, &wishes, &Nothing);
     let data = |object: &Object| match object {
@@ -227,7 +238,7 @@ fn secrets_are_written_if_they_are_asked_for() {
 fn workloads_and_services() {
     let request = request(&["-p", "30080:80", "-p", "81:81/udp", "--restart", "no"]);
     for (kind, policy) in [(Kind::Deployment, "Always"), (Kind::DaemonSet, "Always"), (Kind::Job, "Never")] {
-        let wishes = Wishes { kind, service: true, ..Wishes::default() };
+        let wishes = Wishes { kind: Some(kind), service: true, ..Wishes::default() };
         let written = written(&request, &wishes);
         let text = yaml::write(&written.objects).unwrap();
         assert!(text.contains(&format!("restartPolicy: {policy}\n")), "{text}");
@@ -315,9 +326,9 @@ proptest::proptest! {
             ..CreateRequest::default()
         };
         let members = vec![Member { name: &texts[3], image: &texts[4], request: &asked, env_files: &[] }];
-        let all = Group { name: texts[0].clone(), labels: &[], infra: None, shares_processes: false, members };
+        let all = Group { members, ..group_of(&texts[0]) };
         for kind in [Kind::Pod, Kind::Deployment] {
-            let wishes = Wishes { kind, service: true, replicas: Some(2), podman_only: true, ..Wishes::default() };
+            let wishes = Wishes { kind: Some(kind), service: true, replicas: Some(2), podman_only: true, ..Wishes::default() };
             let written = group(&all, &wishes, &Nothing);
             let text = yaml::write(&written.objects).unwrap();
             let read = document::contents("f.yaml", &text).unwrap();
