@@ -317,7 +317,7 @@ fn what_was_played_is_written_as_it_was() {
     );
     host.write("alice", "/home/alice/back.yaml", text);
     let _played = Played(host, "/home/alice/back.yaml");
-    host.alice("pontoon kube play --network none /home/alice/back.yaml").ok();
+    host.alice("pontoon kube play --network pasta /home/alice/back.yaml").ok();
     let generate = "pontoon kube generate back-pod each-pod once-pod plain";
     let told = host.alice(generate).ok();
     assert_eq!(told.stderr, "");
@@ -338,6 +338,7 @@ fn what_was_played_is_written_as_it_was() {
     host.alice("pontoon kube generate --type pod back-pod").ok().says("kind: Pod").lacks("kind: Deployment");
     // Played in the place of the first it says the same.
     host.write("alice", "/home/alice/again.yaml", &told.stdout);
-    host.alice("pontoon kube down /home/alice/back.yaml && pontoon kube play --network none again.yaml").ok();
+    host.alice("pontoon kube down /home/alice/back.yaml && pontoon kube play --network pasta again.yaml")
+        .ok();
     assert_eq!(host.alice(generate).ok().stdout, told.stdout);
 }
