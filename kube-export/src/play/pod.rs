@@ -117,6 +117,11 @@ fn words(deciding: &mut Deciding<'_>, spot: &Spot<'_>, metadata: &Metadata, spec
     }
     if let Some(context) = &spec.security_context {
         words.extend(context.sysctls.iter().map(|it| format!("--sysctl={}={}", it.name, it.value)));
+        // A cluster leaves paths of the host as they are.
+        if context.fs_group.is_some() && spec.volumes.iter().any(|it| it.host_path.is_none()) {
+            let text = "processes are in this group, too; files of volumes are not given to it";
+            deciding.note(&spot.field("securityContext.fsGroup"), text);
+        }
     }
     if !matches!(spec.restart_policy.as_str(), "" | "Always" | "OnFailure" | "Never") {
         let text = format!("`{}` is none of Always, OnFailure, Never", spec.restart_policy);

@@ -205,6 +205,19 @@ fn volumes_are_mounted() {
 }
 
 #[test]
+fn what_a_group_of_volumes_does_not_do_is_told() {
+    let notes = |volumes: &str| {
+        let text = pod("", &format!("securityContext: {{fsGroup: 5}}\nvolumes: [{volumes}]"));
+        let play = play(&text);
+        assert!(play.pods[0].containers[0].words.contains(&"--group-add=5".to_owned()));
+        play.notes.into_iter().map(|it| it.text).collect::<Vec<_>>()
+    };
+    assert_eq!(notes("{name: v, hostPath: {path: /srv}}"), [""; 0]);
+    let told = notes("{name: v, emptyDir: {}}");
+    assert!(told.len() == 1 && told[0].starts_with("`spec.securityContext.fsGroup`: "), "{told:?}");
+}
+
+#[test]
 fn ports_are_those_of_the_pod() {
     let text = pod(
         "ports: [{containerPort: 80, hostPort: 8080, hostIP: 127.0.0.1}, {containerPort: 53, hostPort: 53, protocol: UDP}, {containerPort: 9}]",
