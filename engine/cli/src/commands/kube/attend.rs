@@ -11,7 +11,7 @@ use pontoon_lifecycle::pod::{self as pods, PodSummary};
 use pontoon_lifecycle::status::Status;
 use pontoon_lifecycle::stop::{self, Stage};
 use pontoon_monitor::notify::Notifier;
-use pontoon_storage::Store;
+use pontoon_storage::{Store, UnitLock};
 
 use super::super::pod::stop_pod;
 use super::super::{Context, Failure};
@@ -48,6 +48,8 @@ pub(super) struct Attended {
     pub(super) names: Vec<String>,
     /// The unit whose pods they are, which a reload may change.
     pub(super) unit: Option<Unit>,
+    /// Keeps a reload waiting until its pods are waited for.
+    pub(super) changing: Option<UnitLock>,
     /// Containers that must serve before the service manager is told that all is ready.
     pub(super) awaited: Vec<String>,
     /// What the ends of containers are to the end of all.
@@ -77,15 +79,11 @@ pub(super) fn attend(
     kept: Kept,
     attended: Attended,
 ) -> Result<ExitStatus, Failure> {
-    let Attended { mut names, unit, awaited, propagation } = attended;
+    let Attended { mut names, unit, changing, awaited, propagation } = attended;
     let (sender, receiver) = mpsc::channel();
     let manager = Notifier::from_environment();
     let tell = |text: &str| manager.iter().for_each(|it| it.tell(text));
     let mut unready = awaited.len();
-    match unready {
-        0 => tell(READY),
-        _ => tell("STATUS=waiting until containers are ready"),
-    }
     for name in awaited {
         let (sender, store) = (sender.clone(), context.store()?);
         std::thread::spawn(move || serves(&store, &name).then(|| sender.send(Event::Ready)));
@@ -98,9 +96,17 @@ pub(super) fn attend(
     });
     let mut awaiting = Awaiting { context, unit, sender, infra: BTreeSet::new() };
     awaiting.add(store, &mut names)?;
+    drop(changing);
+    // Not before: who knows that all is ready may have it changed.
+    match unready {
+        0 => tell(READY),
+        _ => tell("STATUS=waiting until containers are ready"),
+    }
     while !awaiting.infra.is_empty() {
         match receiver.recv() {
             Ok(Event::Ended(id)) => {
+                // Who ended it may be about to put another one into its place.
+                let _changing = awaiting.unit.as_ref().map(|it| it.begin_change(store)).transpose()?;
                 awaiting.infra.remove(&id);
                 awaiting.add(store, &mut names)?;
             }
@@ -155,11 +161,9 @@ impl Awaiting<'_> {
             if !self.infra.insert(id.clone()) {
                 continue;
             }
-            let (sender, store, unit) = (self.sender.clone(), self.context.store()?, self.unit.clone());
+            let sender = self.sender.clone();
             std::thread::spawn(move || {
                 let _ = stop::wait(&container);
-                // Who ended it may be about to put another one into its place.
-                let _ = unit.map(|it| it.begin_change(&store));
                 let _ = sender.send(Event::Ended(id));
             });
         }

@@ -57,7 +57,6 @@ pub fn play(context: &Context, args: &KubePlayArgs) -> Result<ExitStatus, Failur
         down::remove_pod(context, &store, &name, &mut gone)?;
     }
     let made = make::make(context, &store, &play, ready, args)?;
-    drop(changing);
     made.print()?;
     let stays = args.wait || unit.as_ref().is_some_and(|it| it.is_main);
     if !stays {
@@ -68,7 +67,7 @@ pub fn play(context: &Context, args: &KubePlayArgs) -> Result<ExitStatus, Failur
     let containers = play.pods.iter().flat_map(|it| &it.containers);
     let awaited = containers.filter(|it| it.tells_readiness).map(|it| it.name.clone()).collect();
     let propagation = args.service_exit_code_propagation;
-    let attended = Attended { names, unit, awaited, propagation };
+    let attended = Attended { names, unit, changing, awaited, propagation };
     let status = attend::attend(context, &store, kept, attended)?;
     if args.wait {
         down::remove(context, &store, &contents.documents, args.force, Gone::default())?.print()?;

@@ -6,7 +6,7 @@ use pontoon_storage::{OpenError, Store, UnitLock};
 use super::super::{Context, Failure};
 
 /// A unit, one of whose processes this is.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Unit {
     name: String,
     /// Whether this is the process that stays; else one that does something for the unit beside it.
