@@ -310,3 +310,33 @@ fn a_pod_on_a_network_is_found_there_by_its_names() {
     drop(pod);
     host.alice("pontoon network rm pods").ok();
 }
+
+/// None is left out for another that cannot start, and each supervisor has what is its own and nothing of those before it.
+#[test]
+fn containers_of_a_pod_start_by_themselves() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let pod = Pod::create(host, "alone", "--network none");
+    let names = ["alone0", "alone1", "alone2", "alone3"];
+    pod.add("alone-broken", "", "/no/such/program");
+    names.iter().for_each(|name| drop(pod.add(name, "", "sleep 10000")));
+    let failed = host.alice("pontoon pod start alone");
+    assert_eq!(failed.code, 125, "{failed:?}");
+    assert!(failed.stderr.contains("cannot start container `alone-broken`"), "{failed:?}");
+    let told = |template: &str| {
+        let script = format!("pontoon inspect --format '{template}' {}", names.join(" "));
+        host.alice(&script).ok().text().replace('\n', " ")
+    };
+    assert_eq!(told("{{.State.Status}}"), "running running running running");
+    // A lock would make a neighbour seem to run for as long as this one does; a plan has its secrets.
+    let supervisors = told("{{.State.ConmonPid}}");
+    let held = host
+        .root(&format!(
+            "for pid in {supervisors}; do readlink /proc/$pid/fd/* | grep -c -e 'monitor[.]lock' -e pontoon-plan; done"
+        ))
+        .ok();
+    assert_eq!(held.text(), "1\n1\n1\n1");
+    // What runs stays.
+    assert_eq!(host.alice("pontoon pod start alone").code, 125);
+    assert_eq!(told("{{.State.ConmonPid}}"), supervisors);
+}

@@ -151,7 +151,7 @@ pub fn become_supervisor(
     let own_cgroup = startable.record.request.cgroups != CgroupMode::Disabled;
     let (plan, filter) = prepare::plan_for(host, store, &startable, own_cgroup, streams, warn)?;
     startable.unsynced.sync()?;
-    let mut command = supervisor::command(host, &plan, &filter, &startable.lock)?;
+    let (mut command, _plan) = supervisor::command(host, &plan, &filter, &startable.lock)?;
     let program = host.monitor_program();
     // systemd's own variables stay: the supervisor speaks to it.
     Err(StartError::Supervisor { program, source: command.exec() })
@@ -176,9 +176,10 @@ pub fn start(
     let own_cgroup = !matches!(place, Place::Nowhere);
     let (mut plan, filter) = prepare::plan_for(host, store, &startable, own_cgroup, streams, warn)?;
     plan.holds = attachment == Attachment::Held;
-    let command = supervisor::command(host, &plan, &filter, &startable.lock)?;
+    let (command, plan) = supervisor::command(host, &plan, &filter, &startable.lock)?;
     let Spawned { pid: supervisor, reports, gate, terminal } =
         supervisor::spawn(host, record, command, attachment)?;
+    drop(plan);
     let reports = RefCell::new(reports);
     let first = OnceCell::new();
     // What the supervisor says first: which processes it has made, or why it has not.

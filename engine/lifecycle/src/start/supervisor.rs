@@ -16,13 +16,14 @@ use crate::host::Host;
 use crate::record::ContainerRecord;
 use crate::request::LogDriver;
 
-/// The command of a supervisor, with its plan and its lock.
+/// The command of a supervisor, with its plan and its lock; and the file that it finds its plan in, which must stay open until
+/// it runs, and no longer: the next supervisor that we run would have it, too.
 pub(super) fn command(
     host: &Host,
     plan: &MonitorPlan,
     filter: &[SockFilter],
     lock: &OwnedFd,
-) -> Result<Command, StartError> {
+) -> Result<(Command, OwnedFd), StartError> {
     let program = host.monitor_program();
     let failed = |source| StartError::Supervisor { program: program.clone(), source };
     let file = plan::send(plan, filter).map_err(failed)?;
@@ -30,9 +31,7 @@ pub(super) fn command(
     command.arg0("pontoon-monitor");
     pass(&mut command, "--plan", &file).map_err(failed)?;
     pass(&mut command, "--lock", lock).map_err(failed)?;
-    // The descriptor must stay open until the program runs; it has no other owner there.
-    std::mem::forget(file);
-    Ok(command)
+    Ok((command, file))
 }
 
 fn pass(command: &mut Command, option: &str, fd: impl AsFd) -> io::Result<()> {
