@@ -46,6 +46,5 @@ pub use registry::{
     Answered, ClientOptions, FetchError, Fetched, FoundArtifact, ProxySettings, RegistryClient,
     RegistryError, RegistrySource, Server, TransportError, Trust, fetch,
 };
-pub use rootfs::open_tar;
 pub use short_name::{ShortNameError, is_short_name, resolve_short_name};
 pub use source::{ImageSource, LayerDescriptor, NoProgress, Progress, ResolvedImage, SourceError};

@@ -143,11 +143,6 @@ impl Reference {
         }
     }
 
-    /// Returns registry and repository only.
-    pub fn without_tag(&self) -> Reference {
-        Reference { tag: None, digest: None, ..self.clone() }
-    }
-
     /// Returns the short form people write for Docker Hub: `alpine:3` for `docker.io/library/alpine:3`.
     pub fn familiar(&self) -> String {
         let full = self.to_string();

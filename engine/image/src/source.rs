@@ -74,13 +74,6 @@ pub struct ResolvedImage {
     pub names: Vec<Reference>,
 }
 
-impl ResolvedImage {
-    /// Returns the bytes to transfer, if no layer is there yet.
-    pub fn total_size(&self) -> u64 {
-        self.layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.size))
-    }
-}
-
 /// Is told how a transfer goes on; from several threads at once.
 pub trait Progress: Send + Sync {
     /// The image is known.

@@ -124,12 +124,6 @@ impl CapSet {
         self.0
     }
 
-    /// Every capability up to a number: what a kernel has whose `cap_last_cap` says so.
-    #[must_use]
-    pub const fn up_to(last: u8) -> Self {
-        if last >= 63 { Self(u64::MAX) } else { Self((1 << (last + 1)) - 1) }
-    }
-
     /// Whether nothing is in it.
     #[must_use]
     pub const fn is_empty(self) -> bool {

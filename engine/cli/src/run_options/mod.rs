@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use pontoon_lifecycle::request::CreateRequest;
 
-use crate::args::{ContainerOptions, CreateArgs, RunArgs};
+use crate::args::{CreateArgs, RunArgs};
 
 mod devices;
 mod entrypoint;
@@ -99,15 +99,6 @@ impl CreateArgs {
     pub fn lower(&self, create_command: Vec<String>, host: &Host) -> Result<Lowered, OptionError> {
         lower::lower(&self.container, &self.words, create_command, host)
     }
-}
-
-/// Reads options that come from elsewhere than a command line; `words` are the image and the command.
-pub fn lower_options(
-    options: &ContainerOptions,
-    words: &[String],
-    host: &Host,
-) -> Result<Lowered, OptionError> {
-    lower::lower(options, words, Vec::new(), host)
 }
 
 #[cfg(test)]

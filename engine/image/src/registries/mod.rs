@@ -286,11 +286,6 @@ impl RegistriesConf {
         sources.push(PullSource { reference, insecure: entry.insecure, mirror: false });
         Ok(sources)
     }
-
-    /// Tells whether a registry is marked insecure.
-    pub fn is_insecure(&self, reference: &Reference) -> bool {
-        self.find(reference).is_some_and(|entry| entry.insecure)
-    }
 }
 
 impl RegistryEntry {

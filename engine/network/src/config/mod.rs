@@ -215,12 +215,6 @@ impl NetworkConfig {
         Options::read(&self.driver, &self.options)
     }
 
-    /// Whether it has addresses of IPv4.
-    #[must_use]
-    pub fn has_ipv4(&self) -> bool {
-        self.subnets.iter().any(|it| it.subnet.addr().is_ipv4())
-    }
-
     /// Whether it has addresses of IPv6.
     #[must_use]
     pub fn has_ipv6(&self) -> bool {

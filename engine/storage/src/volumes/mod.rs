@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use crate::containers::{is_name, now};
 use crate::copy::{CopyError, Rules, copy_tree};
-use crate::dir::{DIRECTORY, Place};
+use crate::dir::Place;
 use crate::error::{At, FileError};
 use crate::id::ContainerId;
 use crate::lock::{self, VolumeLock};
@@ -314,11 +314,6 @@ impl VolumeHandle {
     #[must_use]
     pub fn data_path(&self) -> PathBuf {
         self.path.join(DATA)
-    }
-
-    /// Opens its data.
-    pub fn open_data(&self) -> Result<OwnedFd, FileError> {
-        rustix::fs::openat(&self.dir, DATA, DIRECTORY, Mode::empty()).at("open", self.data_path())
     }
 
     /// What the store knows of it, with the caller's record in it.
