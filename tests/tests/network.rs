@@ -165,6 +165,47 @@ fn helpers_end_with_their_container() {
     }
 }
 
+/// Whatever becomes of the program that connects a container: its network is there again, and the container has not ended.
+#[test]
+fn a_helper_that_is_killed_is_replaced() {
+    let host = host();
+    host.root(&format!(
+        "systemd-run -q --unit=helpers-outsider ip netns exec outside python3 -m http.server --bind {OUTSIDE_V4} 8511 -d /srv"
+    ))
+    .ok();
+    for (network, port) in [("pasta", 8512), ("slirp4netns", 8513)] {
+        let _peer = Peer::run("loses", &format!("--network {network} -p {port}:80"));
+        let same = || pontoon("inspect --format '{{.State.Pid}} {{.RestartCount}}' loses").ok().stdout;
+        let helper = || {
+            let child = "pgrep -P $(pontoon inspect --format '{{.State.ConmonPid}}' loses) 'pasta|slirp'";
+            host.alice(child).text().to_owned()
+        };
+        let before = same();
+        for _ in 0..2 {
+            let killed = helper();
+            assert!(!killed.is_empty(), "{network} has no helper");
+            host.alice(&format!("kill -9 {killed}")).ok();
+            wait::until_true(&format!("another {network} than {killed}"), || {
+                let now = helper();
+                !now.is_empty() && now != killed
+            });
+            wait::until(&format!("the port of {network}"), || {
+                let answer = ask(host, true, HOST_V4, port);
+                if answer.code == 0 && !answer.text().is_empty() {
+                    Ok(())
+                } else {
+                    Err(format!("{answer:?}"))
+                }
+            });
+            wait::until(&format!("the way out by {network}"), || {
+                let page = pontoon(&format!("exec loses wget -q -T 3 -O - http://{OUTSIDE_V4}:8511/"));
+                if page.stdout.contains("<html") { Ok(()) } else { Err(format!("{page:?}")) }
+            });
+        }
+        assert_eq!(same(), before);
+    }
+}
+
 #[test]
 fn a_new_resolver_of_the_host_reaches_running_containers() {
     let host = host();

@@ -9,6 +9,7 @@ mod clients;
 mod ended;
 mod halt;
 mod handlers;
+mod helper;
 mod jobs;
 mod joining;
 mod networks;
@@ -35,6 +36,7 @@ pub use self::halt::Halt;
 
 use self::clients::Client;
 use self::handlers::Moment;
+use self::helper::Helpers;
 use self::jobs::Desks;
 use self::joining::{Joined, Pending};
 use self::sources::{Source, Sources};
@@ -95,6 +97,8 @@ pub struct Supervisor<'a> {
     is_idle: bool,
     /// Writes the host's resolvers into the container's file when they change.
     resolvers: Option<ResolverFollower>,
+    /// What connects the container's network, and did before.
+    helpers: Helpers,
 }
 
 impl Supervisor<'_> {
@@ -135,6 +139,7 @@ impl Supervisor<'_> {
             }
             Source::Pod => self.hear_pod(),
             Source::Networks => self.attend_networks(),
+            Source::Helper => self.helper_ended(),
             // A file that cannot be written stays as it is.
             Source::Resolvers => drop(self.resolvers.as_mut().map(ResolverFollower::follow)),
         }
@@ -172,6 +177,7 @@ impl Supervisor<'_> {
                 }
                 Alarm::Check => self.begin_check(),
                 Alarm::Readiness => self.begin_readiness(),
+                Alarm::Helper => self.replace_helper(),
                 Alarm::TimeOver(job) => self.job_takes_too_long(job),
             }
         }

@@ -22,6 +22,8 @@ pub enum Alarm {
     Check,
     /// A readiness check is due.
     Readiness,
+    /// The network's helper has ended, and another one is due.
+    Helper,
     /// Something that is done in the container has taken too long.
     TimeOver(Job),
 }

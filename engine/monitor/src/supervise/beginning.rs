@@ -16,6 +16,7 @@ use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 
 use super::handlers::Moment;
+use super::helper::Helpers;
 use super::jobs::Desks;
 use super::sources::{Source, Sources};
 use super::{Halt, Supervisor};
@@ -90,6 +91,7 @@ impl<'a> Supervisor<'a> {
             failure: None,
             leading: None,
             is_idle: false,
+            helpers: Helpers::begin(),
         };
         if let Some(activation) = activation {
             match activation.lead_to(supervisor.state.pid) {
@@ -114,6 +116,9 @@ impl<'a> Supervisor<'a> {
         }
         if let Some(networks) = &supervisor.launched.networks {
             supervisor.sources.watch(networks.as_fd(), Source::Networks, EventFlags::IN)?;
+        }
+        if let Some(network) = &supervisor.launched.network {
+            supervisor.sources.watch(network.helper_fd(), Source::Helper, EventFlags::IN)?;
         }
         if let Some(report) = report {
             // Nothing but its reader's end is ever told of the writing side.

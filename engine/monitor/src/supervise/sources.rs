@@ -35,6 +35,8 @@ pub enum Source {
     LookerOn,
     /// The network unit.
     Networks,
+    /// The network's helper: it has ended.
+    Helper,
     /// The host's resolvers.
     Resolvers,
     /// Work in the container: what it writes.
@@ -66,6 +68,7 @@ impl Source {
             Self::Pod => (12, 0),
             Self::Unattended(pid) => (13, pid.into()),
             Self::Talk(number) => (14, number),
+            Self::Helper => (15, 0),
         };
         kind << NUMBER_BITS | number
     }
@@ -88,6 +91,7 @@ impl Source {
             12 => Self::Pod,
             13 => Self::Unattended(u32::try_from(number).ok()?),
             14 => Self::Talk(number),
+            15 => Self::Helper,
             _ => return None,
         })
     }
@@ -141,6 +145,7 @@ mod tests {
             Source::TerminalClient,
             Source::LookerOn,
             Source::Networks,
+            Source::Helper,
             Source::Resolvers,
             Source::Pod,
         ];
