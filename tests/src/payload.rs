@@ -28,6 +28,7 @@ pub fn run(words: &[&str]) -> i32 {
         ["peer", port] => peer(port),
         ["time", rounds, lines @ ..] => time(rounds, lines),
         ["echo-udp", port] => echo_udp(port),
+        ["peer-udp", port] => peer_udp(port),
         ["ask", host, port, times] => ask(host, port, times),
         ["resolve", name, times] => resolve(name, times),
         ["notify", text] => notify(text),
@@ -145,6 +146,15 @@ fn echo_udp(port: &str) -> i32 {
     let mut buffer = [0; 2048];
     while let Ok((length, client)) = socket.recv_from(&mut buffer) {
         let _ = socket.send_to(&buffer[..length], client);
+    }
+    0
+}
+
+/// Answers every datagram with the address that it came from.
+fn peer_udp(port: &str) -> i32 {
+    let socket = UdpSocket::bind(("::", port.parse().expect("a port"))).expect("the port is free");
+    while let Ok((_, client)) = socket.recv_from(&mut [0; 2048]) {
+        let _ = socket.send_to(client.ip().to_canonical().to_string().as_bytes(), client);
     }
     0
 }
