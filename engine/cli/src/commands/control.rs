@@ -136,6 +136,15 @@ pub(super) fn is_missing(err: &LookError) -> bool {
     matches!(err, LookError::Find(FindContainerError::NotFound { .. }))
 }
 
+/// Stops a container that was alive when it was looked at, and lets it go on first where it is paused.
+pub(super) fn stop_one(found: &list::Found, name: &str, time: Option<i64>) -> Result<(), Failure> {
+    found.status.run().inspect(|state| pause::thaw(state));
+    match ask::stop(&found.container, seconds(time)) {
+        Ok(_) | Err(AskError::NotRunning) => Ok(()),
+        Err(err) => Err(Failure::from(err).while_doing(format!("cannot stop container `{name}`"))),
+    }
+}
+
 /// `pontoon stop`
 pub fn stop(context: &Context, args: &StopArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
@@ -148,13 +157,7 @@ pub fn stop(context: &Context, args: &StopArgs) -> Result<ExitStatus, Failure> {
             other => other?,
         };
         if found.status.is_alive() {
-            found.status.run().inspect(|state| pause::thaw(state));
-            match ask::stop(&found.container, seconds(args.time)) {
-                Ok(_) | Err(AskError::NotRunning) => {}
-                Err(err) => {
-                    return Err(Failure::from(err).while_doing(format!("cannot stop container `{name}`")));
-                }
-            }
+            stop_one(&found, name, args.time)?;
         }
         Ok(Some(name.to_owned()))
     })

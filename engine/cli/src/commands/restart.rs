@@ -3,10 +3,10 @@
 use pontoon_lifecycle::list;
 use pontoon_lifecycle::pause;
 use pontoon_lifecycle::status::Status;
-use pontoon_lifecycle::stop::{self as ask, AskError};
+use pontoon_lifecycle::stop as ask;
 use pontoon_monitor::event::Deed;
 
-use super::control::{Selection, for_each, seconds};
+use super::control::{Selection, for_each, seconds, stop_one};
 use super::{Context, Failure, start};
 use pontoon_cli::args::RestartArgs;
 use pontoon_cli::exit::ExitStatus;
@@ -38,13 +38,7 @@ pub fn restart(context: &Context, args: &RestartArgs) -> Result<ExitStatus, Fail
         }
         context.host.tell_of(&store, &found.record, Deed::Restart);
         if found.status.is_alive() {
-            found.status.run().inspect(|state| pause::thaw(state));
-            match ask::stop(&found.container, seconds(args.time)) {
-                Ok(_) | Err(AskError::NotRunning) => {}
-                Err(err) => {
-                    return Err(Failure::from(err).while_doing(format!("cannot stop container `{name}`")));
-                }
-            }
+            stop_one(&found, name, args.time)?;
             ask::wait_for_supervisor(&found.container);
         }
         start::start_detached(context, &store, name)?;

@@ -268,18 +268,8 @@ fn check_sharing(request: &CreateRequest) -> Result<(), OptionError> {
         }
         _ => None,
     };
-    if let Some(mode) = mode {
-        for (option, is_set) in [
-            ("--publish", !request.publish.is_empty() || request.publish_all),
-            ("--dns", !request.dns.is_empty()),
-            ("--dns-search", !request.dns_search.is_empty()),
-            ("--dns-option", !request.dns_option.is_empty()),
-            ("--add-host", !request.add_host.is_empty()),
-        ] {
-            if is_set {
-                return Err(conflict(option, &mode));
-            }
-        }
+    if let (Some(mode), Some(option)) = (mode, request.own_network_option()) {
+        return Err(conflict(option, &mode));
     }
     match (&request.uts, &request.hostname) {
         (NamespaceMode::Private, _) | (_, None) => Ok(()),

@@ -77,16 +77,8 @@ fn share(request: &mut CreateRequest, pod: &PodRecord, infra: &ContainerRecord) 
     let refuse = |option, what| Err(MemberError::OfPod { option, what, pod: pod.name.clone() });
     let theirs = || NamespaceMode::Container(infra.id.clone());
     if pod.shares(Shared::Net) && request.network.is_none() {
-        for (option, is_set) in [
-            ("--publish", !request.publish.is_empty() || request.publish_all),
-            ("--dns", !request.dns.is_empty()),
-            ("--dns-search", !request.dns_search.is_empty()),
-            ("--dns-option", !request.dns_option.is_empty()),
-            ("--add-host", !request.add_host.is_empty()),
-        ] {
-            if is_set {
-                return refuse(option, "network");
-            }
+        if let Some(option) = request.own_network_option() {
+            return refuse(option, "network");
         }
         // Its files tell of the network, or nobody's do.
         request.no_hosts |= infra.request.no_hosts;

@@ -255,6 +255,20 @@ impl CreateRequest {
         matches!(&self.network, Some(NetworkMode::Container(name)) if name == infra).then_some(infra)
     }
 
+    /// The first option that is given and needs a network of the container's own: it cannot be had with another one's.
+    #[must_use]
+    pub fn own_network_option(&self) -> Option<&'static str> {
+        [
+            ("--publish", !self.publish.is_empty() || self.publish_all),
+            ("--dns", !self.dns.is_empty()),
+            ("--dns-search", !self.dns_search.is_empty()),
+            ("--dns-option", !self.dns_option.is_empty()),
+            ("--add-host", !self.add_host.is_empty()),
+        ]
+        .into_iter()
+        .find_map(|(option, is_set)| is_set.then_some(option))
+    }
+
     /// The networks with names that it is on, in order.
     pub fn networks(&self) -> impl Iterator<Item = &str> {
         let uses = match &self.network {
