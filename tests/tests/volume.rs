@@ -42,6 +42,39 @@ fn a_new_volume_takes_what_the_image_has_there_once() {
     pontoon("volume rm copied notcopied home").ok();
 }
 
+/// Services that share a volume are started side by side: one of them fills it, none loses it, and nobody writes elsewhere.
+#[test]
+fn those_who_begin_together_with_a_new_volume_share_it() {
+    for round in 0..4 {
+        // The first one's image has nothing at that place, so that it has the volume mounted while it is still empty.
+        let script = format!(
+            "pids=
+            for i in 1 2 3 4 5 6; do
+                place=/data; test $i = 1 && place=/nothing-here
+                pontoon run -d --replace --name together$i --network none --stop-timeout 0 -v together:$place $B \
+                    sh -c \"echo >$place/from$i; sleep 10000\" >/dev/null & pids=\"$pids $!\"
+                test $i$(({round} % 2)) = 10 && wait $!
+            done
+            for pid in $pids; do wait $pid || exit 1; done
+            for i in 1 2 3 4 5 6; do
+                place=/data; test $i = 1 && place=/nothing-here
+                for try in $(seq 300); do
+                    test $(pontoon exec together$i ls $place | grep -c from) = 6 && break; sleep 0.1
+                done
+                pontoon exec together$i sh -c \"cd $place; echo from*; cat file sub/file 2>&1\"
+            done
+            ls -A $(dirname $(pontoon volume inspect --format '{{{{.Mountpoint}}}}' together)) | grep -c cop
+            pontoon rm -f -t 0 together1 together2 together3 together4 together5 together6 >/dev/null; pontoon volume rm together"
+        );
+        let seen = host().entry("alice").env("B", B).sh(&script).ok();
+        let all = "from1 from2 from3 from4 from5 from6\nhello\ndeep\n".repeat(6);
+        // Where somebody has written into it before another one came to fill it, it is no new volume any more.
+        let used = "from1 from2 from3 from4 from5 from6\ncat: can't open 'file': No such file or directory\ncat: can't open 'sub/file': No such file or directory\n".repeat(6);
+        let end = "0\ntogether\n";
+        assert!(seen.stdout == all.clone() + end || seen.stdout == used.clone() + end, "{round}: {seen:?}");
+    }
+}
+
 #[test]
 fn volumes_in_use_are_not_removed() {
     pontoon("run -d --replace --name user --stop-timeout 0 -v used:/x $B sleep 1000").ok();

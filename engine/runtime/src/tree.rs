@@ -96,7 +96,15 @@ fn copy_directory(from: BorrowedFd<'_>, to: BorrowedFd<'_>, depth: u32) -> Resul
             utimensat(to, name, &times, AtFlags::SYMLINK_NOFOLLOW)?;
         }
     }
-    let (source, target) = (reopened(from)?, reopened(to)?);
+    copy_own_attributes(from, to)
+}
+
+/// Gives the directory `to` what the directory `from` has of its own: attributes, owner, mode and times.
+///
+/// # Errors
+/// The kernel's error.
+pub(crate) fn copy_own_attributes(from: impl AsFd, to: impl AsFd) -> Result<(), Errno> {
+    let (source, target) = (reopened(from.as_fd())?, reopened(to.as_fd())?);
     copy_attributes(&source, &target)?;
     copy_owner(&source, &target)?;
     let stat = fstat(&source)?;

@@ -109,4 +109,4 @@ pub use unpack::extract_archive;
 pub use unpack::{
     ExtractOptions, Ownership, UnpackError, UnpackOptions, UnpackReport, UnpackedLayer, XattrMode,
 };
-pub use volumes::{CopyUp, FindVolumeError, NewVolume, VolumeEntry, VolumeError, VolumeHandle, VolumeList};
+pub use volumes::{FindVolumeError, NewVolume, VolumeEntry, VolumeError, VolumeHandle, VolumeList};

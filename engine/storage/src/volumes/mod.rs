@@ -6,15 +6,13 @@ mod tests;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
-use rustix::fs::{AtFlags, FlockOperation, Mode, RenameFlags};
+use rustix::fs::{AtFlags, FlockOperation, Mode};
 use rustix::io::Errno;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::containers::{is_name, now};
-use crate::copy::{CopyError, Rules, copy_tree};
-use crate::dir::Place;
 use crate::error::{At, FileError};
 use crate::id::ContainerId;
 use crate::lock::{self, VolumeLock};
@@ -25,10 +23,6 @@ const RECORD: &str = "record.json";
 const DATA: &str = "_data";
 /// There until the first use copied the image's content.
 const NEEDS_COPY_UP: &str = "needs-copy-up";
-/// A copy on its way; worth nothing when its maker died.
-const STAGING: &str = "staging";
-/// A whole copy whose entries are being moved into the data; worth finishing when its maker died.
-const STAGED: &str = "staged";
 
 /// A volume to be made.
 #[derive(Debug)]
@@ -95,15 +89,6 @@ pub struct VolumeList {
     pub broken: Vec<(String, RecordError)>,
 }
 
-/// What a copy-up did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CopyUp {
-    /// The image's content was copied.
-    Copied,
-    /// The volume was used before, or had content: nothing was done.
-    NotNeeded,
-}
-
 /// A volume of the store.
 #[derive(Debug)]
 pub struct VolumeHandle {
@@ -135,15 +120,6 @@ pub enum VolumeError {
         /// The name.
         name: String,
     },
-    /// The image's content could not be copied.
-    #[error("cannot copy the image's content into volume `{name}`")]
-    CopyUp {
-        /// The name.
-        name: String,
-        /// Why.
-        #[source]
-        source: CopyError,
-    },
     /// Somebody needs it.
     #[error("volume `{name}` is in use by {}", users.join(", "))]
     InUse {
@@ -173,7 +149,7 @@ impl VolumeError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::File(error) | Self::CopyUp { source: CopyError::File(error), .. } => error.hint(),
+            Self::File(error) => error.hint(),
             Self::Record(error) => error.hint(),
             Self::InUse { .. } => {
                 Some("remove the containers first, or use --force, which removes them too".to_owned())
@@ -286,23 +262,6 @@ impl Store {
     }
 }
 
-/// A volume holds what the image holds, as it is.
-struct CopyUpRules;
-
-impl Rules for CopyUpRules {
-    fn user(&self, uid: u32) -> Option<u32> {
-        Some(uid)
-    }
-
-    fn group(&self, gid: u32) -> Option<u32> {
-        Some(gid)
-    }
-
-    fn keeps_overlay(&self) -> bool {
-        false
-    }
-}
-
 impl VolumeHandle {
     /// Its name.
     #[must_use]
@@ -327,75 +286,7 @@ impl VolumeHandle {
         has(self.dir.as_fd(), NEEDS_COPY_UP).at("look at", self.path.join(NEEDS_COPY_UP))
     }
 
-    /// Copies what lies in `source` into the volume, with owners, modes and attributes, links as links; then the
-    /// volume no longer needs it. A volume that has content already keeps it.
-    ///
-    /// Takes the volume's lock by itself. Killed in the middle, it begins again or goes on at the next call.
-    pub fn copy_up(&self, source: BorrowedFd<'_>) -> Result<CopyUp, VolumeError> {
-        if !self.needs_copy_up()? {
-            return Ok(CopyUp::NotNeeded);
-        }
-        let _lock = self.lock()?;
-        if !self.needs_copy_up()? {
-            return Ok(CopyUp::NotNeeded);
-        }
-        let place =
-            Place { fd: lock::reopen(self.dir.as_fd()).at("open", &self.path)?, path: self.path.clone() };
-        let data = place.open(DATA)?;
-        if !place.has(STAGED)? {
-            if !data.is_empty()? {
-                self.mark_used()?;
-                return Ok(CopyUp::NotNeeded);
-            }
-            // The maker died: the lock is ours.
-            crate::remove::remove_tree(place.fd.as_fd(), STAGING)?;
-            rustix::fs::mkdirat(&place.fd, STAGING, Mode::RWXU).at("make", place.path.join(STAGING))?;
-            let staging = place.open(STAGING)?;
-            copy_tree(source, staging.fd.as_fd(), &CopyUpRules)
-                .map_err(|source| VolumeError::CopyUp { name: self.name.clone(), source })?;
-            // From here on a power cut must find all of it.
-            rustix::fs::syncfs(&place.fd).at("sync the file system of", &place.path)?;
-            rustix::fs::renameat(&place.fd, STAGING, &place.fd, STAGED)
-                .at("rename", place.path.join(STAGING))?;
-            place.sync()?;
-        }
-        self.move_staged(&place, &data)?;
-        self.mark_used()?;
-        Ok(CopyUp::Copied)
-    }
-
-    /// Moves a whole copy into the data directory, which stays the same directory for whoever has it mounted.
-    fn move_staged(&self, place: &Place, data: &Place) -> Result<(), FileError> {
-        let staged = place.open(STAGED)?;
-        let stat = rustix::fs::fstat(&staged.fd).at("look at", &staged.path)?;
-        for entry in staged.list()? {
-            let name = entry.name.as_slice();
-            match rustix::fs::renameat_with(&staged.fd, name, &data.fd, name, RenameFlags::NOREPLACE) {
-                Ok(()) => {}
-                // Somebody who has the volume mounted made it meanwhile: theirs is kept.
-                Err(Errno::EXIST) => {
-                    crate::remove::remove_below(staged.fd.as_fd(), name)
-                        .at("delete", staged.path.join(entry.path()))?;
-                }
-                Err(errno) => {
-                    return Err(FileError::new(
-                        "move into the volume",
-                        staged.path.join(entry.path()),
-                        errno,
-                    ));
-                }
-            }
-        }
-        let owner =
-            (Some(rustix::fs::Uid::from_raw(stat.st_uid)), Some(rustix::fs::Gid::from_raw(stat.st_gid)));
-        rustix::fs::fchown(&data.fd, owner.0, owner.1).at("set the owner of", &data.path)?;
-        rustix::fs::fchmod(&data.fd, Mode::from_raw_mode(stat.st_mode & 0o7777))
-            .at("set the mode of", &data.path)?;
-        data.sync()?;
-        rustix::fs::unlinkat(&place.fd, STAGED, AtFlags::REMOVEDIR).at("delete", &staged.path)
-    }
-
-    /// Says that no copy-up is needed any more; also for who filled the volume by other means.
+    /// Says that no copy-up is needed any more: the first container that used the volume has filled it.
     pub fn mark_used(&self) -> Result<(), FileError> {
         match rustix::fs::unlinkat(&self.dir, NEEDS_COPY_UP, AtFlags::empty()) {
             Ok(()) => rustix::fs::fsync(&self.dir).at("sync", &self.path),

@@ -3,13 +3,19 @@
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::fs::{CWD, Dir, FileType, Gid, Mode, OFlags, Uid, fstat, openat};
+use rustix::event::{Timespec, poll};
+use rustix::fs::{
+    CWD, Dir, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Uid, flock, fstat, openat,
+    renameat_with,
+};
 use rustix::io::Errno;
 
 use crate::{paths, tree};
 
 /// Where a copy is made in what is to be filled.
 const STAGING: &str = ".pontoon-filling";
+/// A whole copy for a volume, beside it.
+const WHOLE: &str = "copied";
 
 pub(super) fn reopen_directory(handle: &OwnedFd) -> Result<OwnedFd, Errno> {
     openat(handle, ".", OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
@@ -40,7 +46,10 @@ pub(super) fn copy_into_tmpfs(
 /// Fills a volume that is empty: with the image's directory where there is one, else it is given to the container's user.
 /// Without ids for that user the volume keeps its owner and mode, whatever is copied into it.
 ///
-/// The copy is made beside the volume and renamed over its empty directory, so a crash leaves it empty or complete.
+/// Containers that start with the same volume at the same time take turns, by a lock on the directory that holds it. The
+/// volume's own directory stays the same one: somebody may have it mounted, whose image has nothing for it. So a whole copy
+/// is made beside it, in `staging`, which is then called [`WHOLE`], and its entries are moved. Whoever is killed leaves the
+/// volume empty, or a copy with that name, which the next one goes on to move.
 pub(super) fn first_copy_into(
     root: &OwnedFd,
     target: &str,
@@ -49,7 +58,16 @@ pub(super) fn first_copy_into(
     user: Option<(u32, u32)>,
 ) -> Result<(), Errno> {
     let directory = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let current = openat(CWD, volume, directory, Mode::empty())?;
+    let open = |path: &Path| openat(CWD, path, directory, Mode::empty());
+    let around = open(staging.parent().ok_or(Errno::INVAL)?)?;
+    lock(&around)?;
+    let current = open(volume)?;
+    let whole = staging.with_file_name(WHOLE);
+    match open(&whole) {
+        Ok(copy) => return move_all(&copy, &current, &whole),
+        Err(Errno::NOENT) => {}
+        Err(err) => return Err(err),
+    }
     if !paths::is_empty(&current)? {
         return Ok(());
     }
@@ -70,8 +88,54 @@ pub(super) fn first_copy_into(
     if user.is_none() {
         tree::copy_owner(&current, &copy)?;
     }
+    // From here on a power cut must find all of it.
     rustix::fs::syncfs(&copy)?;
-    rustix::fs::rename(staging, volume)
+    rustix::fs::rename(staging, &whole)?;
+    rustix::fs::fsync(&around)?;
+    move_all(&reopen_directory(&copy)?, &current, &whole)
+}
+
+/// Waits for its turn; whoever has it may be killed, which ends it.
+fn lock(directory: &OwnedFd) -> Result<(), Errno> {
+    loop {
+        match flock(directory, FlockOperation::LockExclusive) {
+            Err(Errno::INTR) => {}
+            other => return other,
+        }
+    }
+}
+
+/// Moves what a directory holds into another one, which becomes like it, and removes it. What somebody has made there
+/// meanwhile is kept.
+fn move_all(from: &OwnedFd, to: &OwnedFd, path: &Path) -> Result<(), Errno> {
+    for entry in Dir::read_from(from)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        match renameat_with(from, name, to, name, RenameFlags::NOREPLACE) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(err) => return Err(err),
+        }
+    }
+    tree::copy_own_attributes(from, to)?;
+    rustix::fs::fsync(to)?;
+    // With what was not moved.
+    tree::remove_leftover(path)
+}
+
+/// Waits for its turn in a directory that payloads see as well, but not for ever: one of them may have locked it for
+/// reasons of its own.
+fn wait_for_turn(directory: &OwnedFd) -> Result<(), Errno> {
+    for _ in 0..1000 {
+        match flock(directory, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK | Errno::INTR) => {}
+            other => return other,
+        }
+        let _ = poll(&mut [], Some(&Timespec { tv_sec: 0, tv_nsec: 10_000_000 }));
+    }
+    Ok(())
 }
 
 /// Fills what is mounted with the image's directory, if there is nothing in it.
@@ -88,6 +152,7 @@ pub(super) fn fill(root: &OwnedFd, target: &str, mounted: &OwnedFd) -> Result<()
         Err(err) => return Err(err),
     };
     let place = reopen_directory(mounted)?;
+    wait_for_turn(&place)?;
     tree::remove_entry(&place, STAGING)?;
     if !paths::is_empty(&reopen_directory(mounted)?)? || paths::is_empty(reopen_directory(&source)?)? {
         return Ok(());
@@ -104,4 +169,108 @@ pub(super) fn fill(root: &OwnedFd, target: &str, mounted: &OwnedFd) -> Result<()
         }
     }
     rustix::fs::unlinkat(&place, STAGING, rustix::fs::AtFlags::REMOVEDIR)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// A directory of the test's own, with an image's root and an empty volume in it.
+    struct Place(PathBuf);
+
+    impl Place {
+        fn new(name: &str) -> Self {
+            let place =
+                Self(std::env::temp_dir().join(format!("pontoon-fill-{name}-{}", std::process::id())));
+            let _ = fs::remove_dir_all(&place.0);
+            fs::create_dir_all(place.0.join("image/data/inner")).unwrap();
+            for number in 0..50 {
+                fs::write(place.0.join(format!("image/data/inner/{number}")), b"x").unwrap();
+            }
+            fs::create_dir_all(place.0.join("volume/_data")).unwrap();
+            fs::create_dir_all(place.0.join("nothing")).unwrap();
+            place
+        }
+
+        fn use_volume(&self, image: &str) -> Result<(), Errno> {
+            let root = openat(CWD, self.0.join(image), OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+            let volume = self.0.join("volume/_data");
+            first_copy_into(&root, "/data", &volume, &volume.with_file_name("copying"), None)
+        }
+
+        fn count(&self) -> usize {
+            fs::read_dir(self.0.join("volume/_data/inner")).map_or(0, Iterator::count)
+        }
+
+        /// Whether nothing but the volume itself is there.
+        fn is_clean(&self) -> bool {
+            fs::read_dir(self.0.join("volume")).unwrap().count() == 1
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn of_many_first_users_one_copies_and_all_have_it() {
+        let place = Place::new("many");
+        std::thread::scope(|scope| {
+            let users: Vec<_> = (0..8)
+                .map(|_| {
+                    scope.spawn(|| {
+                        place.use_volume("image").unwrap();
+                        place.count()
+                    })
+                })
+                .collect();
+            for user in users {
+                assert_eq!(user.join().unwrap(), 50);
+            }
+        });
+        assert!(place.is_clean());
+    }
+
+    #[test]
+    fn who_has_an_empty_volume_mounted_sees_what_another_one_fills_it_with() {
+        use std::os::unix::fs::MetadataExt;
+        let place = Place::new("same");
+        place.use_volume("nothing").unwrap();
+        let before = fs::metadata(place.0.join("volume/_data")).unwrap().ino();
+        place.use_volume("image").unwrap();
+        assert_eq!(fs::metadata(place.0.join("volume/_data")).unwrap().ino(), before);
+        assert_eq!(place.count(), 50);
+    }
+
+    #[test]
+    fn a_copy_that_was_interrupted_begins_again_or_goes_on() {
+        let place = Place::new("torn");
+        fs::create_dir_all(place.0.join("volume/copying/inner")).unwrap();
+        fs::write(place.0.join("volume/copying/torn"), b"").unwrap();
+        place.use_volume("image").unwrap();
+        assert!(place.count() == 50 && !place.0.join("volume/_data/torn").exists() && place.is_clean());
+        // Whole, and moved by half: it is finished from the copy, and what is there already is kept.
+        let place = Place::new("half");
+        fs::create_dir_all(place.0.join("volume/copied")).unwrap();
+        for (path, text) in [("copied/a", "copy"), ("copied/b", "copy"), ("_data/a", "mine")] {
+            fs::write(place.0.join("volume").join(path), text).unwrap();
+        }
+        place.use_volume("image").unwrap();
+        let text = |name: &str| fs::read_to_string(place.0.join("volume/_data").join(name)).unwrap();
+        assert_eq!((text("a").as_str(), text("b").as_str()), ("mine", "copy"));
+        assert!(place.count() == 0 && place.is_clean());
+    }
+
+    #[test]
+    fn what_a_volume_has_is_kept() {
+        let place = Place::new("kept");
+        fs::write(place.0.join("volume/_data/mine"), b"").unwrap();
+        place.use_volume("image").unwrap();
+        assert_eq!(fs::read_dir(place.0.join("volume/_data")).unwrap().count(), 1);
+    }
 }
