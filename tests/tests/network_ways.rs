@@ -144,4 +144,13 @@ fn a_network_asks_its_own_servers() {
     });
     // Those of containers all the same.
     pontoon("exec asksown nslookup asksown").ok();
+    // Changed, those who are on it already learn of it.
+    host.root("ip -n outside address add 192.0.2.4/32 dev lo; ip route add 192.0.2.4/32 via 192.0.2.1").ok();
+    let resolver = "ip netns exec outside python3 /srv/own_resolver.py 192.0.2.4 10.99.4.4";
+    host.root(&format!("systemd-run -q --unit=other-resolver {resolver}")).ok();
+    pontoon("network update asksown --dns-add 192.0.2.4 --dns-drop 192.0.2.3").ok();
+    wait::until("the other server's answer", || {
+        let answer = pontoon("exec asksown nslookup there.example");
+        if answer.stdout.contains("10.99.4.4") { Ok(()) } else { Err(format!("{answer:?}")) }
+    });
 }

@@ -1,8 +1,8 @@
 //! The unit that connects containers to networks: that somebody listens there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use pontoon_network::lease::{SOCKET_UNIT, socket};
+use pontoon_network::lease::{self, SOCKET_UNIT};
 use pontoon_rootless::dbus::{ManagerError, UnitDeed, change_units};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
@@ -15,10 +15,10 @@ use crate::start::connect_to_manager;
 /// # Errors
 /// [`ManagerError`] if the service manager does not make it.
 pub(crate) fn ensure(host: &Host) -> Result<(), ManagerError> {
-    let runtime = runtime_directory(host);
+    let path = socket(host);
     let is_there = || {
         let stream = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
-        connect(&stream, &SocketAddrUnix::new(socket(&host.paths.run, &runtime))?)
+        connect(&stream, &SocketAddrUnix::new(&path)?)
     };
     if is_there().is_ok() {
         return Ok(());
@@ -31,10 +31,11 @@ pub(crate) fn ensure(host: &Host) -> Result<(), ManagerError> {
     }
 }
 
-/// Where its socket is looked for.
-pub(crate) fn runtime_directory(host: &Host) -> PathBuf {
-    match host.runtime_directory() {
-        Some(directory) if host.is_rootless() => directory.to_owned(),
-        _ => PathBuf::from("/run"),
-    }
+/// Where it is reached.
+pub(crate) fn socket(host: &Host) -> PathBuf {
+    let runtime = match host.runtime_directory() {
+        Some(directory) if host.is_rootless() => directory,
+        _ => Path::new("/run"),
+    };
+    lease::socket(&host.paths.run, runtime)
 }

@@ -5,6 +5,7 @@
 //! the service manager holds the socket.
 
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -71,6 +72,14 @@ pub enum Request {
     Disconnect(String),
     /// Make the rules of all networks again, which others have flushed; answered by [`Reply::Done`]. Anybody may ask.
     Reload,
+    /// The name server asks these for other names from now on, for those on the network; answered by [`Reply::Done`]. Anybody
+    /// may ask.
+    Resolvers {
+        /// The network's name.
+        network: String,
+        /// Of the network itself; none: the host's.
+        servers: Vec<IpAddr>,
+    },
 }
 
 /// What it answers.
@@ -312,15 +321,26 @@ impl AsFd for Lease {
     }
 }
 
-/// Has the rules of all networks of that user's made again (for root the runtime directory is `/run`).
+/// Has the rules of all networks made again, by the unit that is reached there ([`socket`]).
 ///
 /// # Errors
 /// [`LeaseError`].
-pub fn reload(runtime_directory: &Path) -> Result<(), LeaseError> {
-    let path = runtime_directory.join(SOCKET);
+pub fn reload(path: PathBuf) -> Result<(), LeaseError> {
+    have_done(path, &Request::Reload)
+}
+
+/// Has the name server ask others from now on, for those who are on a network.
+///
+/// # Errors
+/// [`LeaseError`].
+pub fn change_resolvers(path: PathBuf, network: &str, servers: &[IpAddr]) -> Result<(), LeaseError> {
+    have_done(path, &Request::Resolvers { network: network.to_owned(), servers: servers.to_owned() })
+}
+
+fn have_done(path: PathBuf, request: &Request) -> Result<(), LeaseError> {
     let socket = dial(&path).map_err(|source| LeaseError::Connect { path: path.clone(), source })?;
     let lease = Lease { socket, path };
-    lease.ask(&Request::Reload, &[])?;
+    lease.ask(request, &[])?;
     match lease.hear()?.0 {
         Reply::Done => Ok(()),
         _ => Err(LeaseError::Vanished),

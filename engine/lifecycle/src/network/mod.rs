@@ -20,6 +20,7 @@ use crate::host::Host;
 use crate::network_unit;
 use crate::record::ContainerRecord;
 use crate::remove::{self, RemoveError, RemoveOptions};
+use crate::status;
 
 pub use attach::{AttachError, DEFAULT_WORD, attachments, resolve};
 pub use connect::{ConnectError, connect, disconnect};
@@ -112,6 +113,15 @@ pub enum NetworkDeedError {
     /// It cannot be set up.
     #[error(transparent)]
     Link(#[from] LinkError),
+    /// It was changed, and those who are on it do not know.
+    #[error("network `{name}` is changed, but containers that run go on as before")]
+    Tell {
+        /// Its name.
+        name: String,
+        /// Why.
+        #[source]
+        source: LeaseError,
+    },
     /// There are no random numbers.
     #[error("cannot draw an id")]
     Random(#[source] rustix::io::Errno),
@@ -302,7 +312,16 @@ pub fn update(
     let mut config = find_among(host, &files, query)?;
     config.change_dns(add, drop)?;
     change.write(&config.name, &text(&files, &config)?)?;
+    // Those who are on it now learn of it as well; the next ones read the file.
+    if users(store, &config)?.iter().any(|it| is_alive(store, &it.id)) {
+        lease::change_resolvers(network_unit::socket(host), &config.name, &config.network_dns_servers)
+            .map_err(|source| NetworkDeedError::Tell { name: config.name.clone(), source })?;
+    }
     Ok(config.name)
+}
+
+fn is_alive(store: &Store, id: &str) -> bool {
+    store.find_container(id).is_ok_and(|it| status::of(&it).is_alive())
 }
 
 /// Removes a network, and gives its name; with `force`, the containers on it go first.
@@ -352,7 +371,7 @@ pub fn remove(
 /// # Errors
 /// See [`LeaseError`].
 pub fn reload(host: &Host) -> Result<(), LeaseError> {
-    lease::reload(&network_unit::runtime_directory(host))
+    lease::reload(network_unit::socket(host))
 }
 
 /// The containers that are on a network, running or not.

@@ -284,6 +284,10 @@ impl Outside {
             },
             Request::Connect(attachment) => self.connect(token, *attachment).map(Reply::Connected),
             Request::Reload => self.reload().map(|()| Reply::Done),
+            Request::Resolvers { network, servers } => {
+                self.change_resolvers(&network, &servers);
+                Ok(Reply::Done)
+            }
             Request::Disconnect(network) => self.disconnect(token, &network).map(|()| Reply::Done),
         };
         self.answer(token, &reply.unwrap_or_else(Reply::Failed), &[]);

@@ -1,6 +1,6 @@
 //! Connecting containers: all of it, or nothing.
 
-use std::net::{TcpListener, UdpSocket};
+use std::net::{IpAddr, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 
 use pontoon_network::dns::{Member, NetworkNames};
@@ -171,6 +171,16 @@ impl Outside {
             });
         }
         self.names.set_names(network, &names);
+    }
+
+    /// Those on a network have others asked for what it does not know itself.
+    pub(super) fn change_resolvers(&mut self, network: &str, servers: &[IpAddr]) {
+        for lease in self.clients.values_mut().filter_map(|it| it.lease.as_mut()) {
+            for asked in lease.join.attachments.iter_mut().filter(|it| it.network.name == network) {
+                asked.network.dns_servers = servers.to_owned();
+            }
+        }
+        self.tell_names(network);
     }
 
     /// Takes a network away that nobody is on.
