@@ -83,6 +83,12 @@ fn no_part_lies_outside_of_what_it_is_part_of() {
             "pontoon run --rm --network none --mount type=volume,src=parts,dst=/m,subpath={part} $B sh -c 'cat /m/file; echo x >/m/file'"
         ));
         assert!(!seen.stdout.contains("untouched") && !seen.stdout.contains("deep"), "{part}: {seen:?}");
+        // And of a directory of the host's that others may write to.
+        let seen = canary.alice(&format!(
+            "data=$(pontoon volume inspect --format '{{{{.Mountpoint}}}}' parts)
+             pontoon run --rm --network none --mount type=bind,src=$data,dst=/m,subpath={part} $B sh -c 'cat /m/file; echo x >/m/file'"
+        ));
+        assert!(!seen.stdout.contains("untouched") && !seen.stdout.contains("deep"), "{part}: {seen:?}");
     }
     // The same in an image, which is mounted whole before its part is looked for.
     canary

@@ -62,6 +62,7 @@ spec:
     - {{name: data, mountPath: /claim}}
     - {{name: tmp, mountPath: /tmp}}
     - {{name: all, mountPath: /all}}
+    - {{name: host, mountPath: /part, subPath: below/part}}
   - name: side
     image: {B}
     command: [sleep, '10000']
@@ -71,6 +72,7 @@ spec:
   - {{name: secret, secret: {{secretName: shop-secret, defaultMode: 256}}}}
   - {{name: data, persistentVolumeClaim: {{claimName: shop-data}}}}
   - {{name: tmp, emptyDir: {{medium: Memory, sizeLimit: 1Mi}}}}
+  - {{name: host, hostPath: {{path: /home/alice/shop-host, type: Directory}}}}
   - name: all
     projected:
       sources:
@@ -103,6 +105,7 @@ fn objects_run_change_and_go() {
     let _alone = alone();
     host.write("alice", "/home/alice/shop.yaml", shop("first"));
     let _played = Played(host, "/home/alice/shop.yaml");
+    host.alice("mkdir -p ~/shop-host/below/part && echo a part >~/shop-host/below/part/file").ok();
     let told = host.alice("pontoon kube play --network pasta /home/alice/shop.yaml").ok();
     assert!(told.stdout.starts_with("Volumes:\nshop-data\nSecrets:\n"), "{}", told.stdout);
     assert_eq!(told.stdout.matches("Pod:\n").count(), 2, "{}", told.stdout);
@@ -119,6 +122,7 @@ fn objects_run_change_and_go() {
         .ok()
         .prints("prepared\nfirsthunter2shop\n");
     inside("ls -l /secret/pw").ok().says("-r--------");
+    inside("cat /part/file").ok().prints("a part");
     inside("cat /all/below/word /all/pw /all/labels; ls -l /all/pw")
         .ok()
         .says("firsthunter2app=\"shop\"-r--------");

@@ -224,6 +224,15 @@ fn what_is_mounted_can_be_many_things() {
         .ok()
         .prints("0\nclosed");
     run("--mount type=image,src=$B,dst=/i,subpath=/nosuch", "true").fails(125).warns("No such file");
+    // Of a directory of the host as well, which Podman has only in Kubernetes' words.
+    sh("mkdir -p ~/whole/part; echo a part >~/whole/part/file").ok();
+    for part in ["part", "/part", "part/file"] {
+        let path = if part == "part/file" { "/i" } else { "/i/file" };
+        run(&format!("--mount type=bind,src=$HOME/whole,dst=/i,ro,subpath={part}"), &format!("cat {path}"))
+            .ok()
+            .prints("a part");
+    }
+    run("--mount type=bind,src=$HOME/whole,dst=/i,subpath=nosuch", "true").fails(125).warns("No such file");
     run("--mount type=image,src=nosuch,dst=/i", "true").fails(125).warns("no image `nosuch`");
     sh("pontoon create --name needs --mount type=image,src=$B,dst=/i  $B true >/dev/null; pontoon rm needs")
         .ok()

@@ -244,12 +244,6 @@ fn word(
         Source::Missing => None,
         Source::Device(path) => Some(format!("--device={path}:{target}")),
         Source::Bind(path, usual) => {
-            if has_part {
-                // Whoever writes into the directory could lay a link there that leads out of it.
-                let hint = Some(format!("name the whole path: hostPath.path {path}/{part}"));
-                deciding.fault(&spot.field("subPath"), "parts of hostPath volumes are not mounted", hint);
-                return None;
-            }
             for name in ["bind-mount-options".to_owned(), format!("bind-mount-options/{}", container.name)] {
                 let said = around.metadata.annotations.get(&name).and_then(|it| it.rsplit_once(':'));
                 if let Some((_, word)) = said.filter(|(of, _)| *of == path) {
@@ -260,7 +254,17 @@ fn word(
             options.extend(usual.into_iter().filter(|_| !relabels));
             options.sort();
             options.dedup();
-            Some(format!("--volume={path}:{target}{}", with(&options)))
+            if !has_part {
+                return Some(format!("--volume={path}:{target}{}", with(&options)));
+            }
+            if path.contains([',', '"']) {
+                let text = format!("no part is mounted of `{path}`, which has a comma or a quotation mark");
+                deciding.fault(&spot.field("subPath"), text, None);
+                return None;
+            }
+            // Looked up when it is mounted, and no link leads out: whoever writes into the directory could lay one there.
+            let rest: String = options.iter().map(|it| format!(",{it}")).collect();
+            Some(format!("--mount=type=bind,source={path},target={target},subpath={part}{rest}"))
         }
         Source::Volume(name, is_writable) => {
             if !is_writable && !options.iter().any(|it| it == "ro") {

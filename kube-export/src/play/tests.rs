@@ -175,6 +175,11 @@ fn volumes_are_mounted() {
             "hostPath: {path: /h}",
             "--volume=/h:/m:rslave,z",
         ),
+        (
+            "mountPath: /m, subPath: a/b, readOnly: true",
+            "hostPath: {path: /h}",
+            "--mount=type=bind,source=/h,target=/m,subpath=a/b,ro,z",
+        ),
         ("mountPath: /m", "hostPath: {path: /dev/x, type: CharDevice}", "--device=/dev/x:/m"),
         ("mountPath: /m", "persistentVolumeClaim: {claimName: data}", "--volume=data:/m"),
         (
@@ -393,9 +398,9 @@ fn no_path_leads_out() {
     }
     let told = faults(&pod(
         "volumeMounts: [{name: v, mountPath: /m, subPath: x}]",
-        "volumes: [{name: v, hostPath: {path: /h}}]",
+        "volumes: [{name: v, hostPath: {path: \"/h,y\"}}]",
     ));
-    assert!(told[0].contains("parts of hostPath volumes"), "{told:?}");
+    assert!(told[0].contains("which has a comma"), "{told:?}");
 }
 
 #[test]

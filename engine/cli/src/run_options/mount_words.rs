@@ -58,7 +58,7 @@ pub(super) fn checked(options: Vec<String>, family: Family) -> Result<Vec<String
             {
                 return Err(Fault::invalid(format!("the path in `{word}` must be absolute")));
             }
-            (word, Family::Volume | Family::Image) if is_subpath(word)? => {}
+            (word, Family::Bind | Family::Volume | Family::Image) if is_subpath(word)? => {}
             ("ro" | "rw", Family::Image) => {}
             (word, Family::Image) => {
                 return Err(Fault::invalid(format!("the mount of an image has no option `{word}`")));
@@ -82,6 +82,9 @@ pub(super) fn checked(options: Vec<String>, family: Family) -> Result<Vec<String
     let says = |key: &str| kept.iter().any(|it| it.starts_with(key));
     if family == Family::Artifact && says("digest=") && says("title=") {
         return Err(Fault::invalid("`digest` and `title` exclude each other"));
+    }
+    if says("no-dereference") && says("subpath=") {
+        return Err(Fault::invalid("`no-dereference` and `subpath` exclude each other"));
     }
     for choice in CHOICES {
         let mut chosen = kept.iter().filter(|option| choice.contains(&option.as_str()));

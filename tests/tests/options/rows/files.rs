@@ -38,7 +38,7 @@ pub const ROWS: &[Row] = &[
             inside("--mount type=tmpfs,dst=/m,tmpfs-size=1m,tmpfs-mode=700", "df -k /m | tail -1 | awk '{ print $2 }'; stat -c %a /m", "1024\n700"),
         ],
     )
-    .wrong(&["type=bogus,target=/in", "type=bind,source=/nosuch,target=/in", "type=tmpfs", "type=glob,src=/nosuch*,dst=/in", "type=bind,src=@D/shared,dst=/in,subpath=x", "type=image,src=x,dst=/in,bogus"]),
+    .wrong(&["type=bogus,target=/in", "type=bind,source=/nosuch,target=/in", "type=tmpfs", "type=glob,src=/nosuch*,dst=/in", "type=bind,src=@D/shared,dst=/in,subpath=../x", "type=image,src=x,dst=/in,bogus"]),
     row(
         "--tmpfs",
         &[
