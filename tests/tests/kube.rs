@@ -158,6 +158,73 @@ fn objects_run_change_and_go() {
     host.alice("pontoon volume exists shop-data").fails(1);
 }
 
+/// A cluster gives volumes to the group `fsGroup`, so that who is not root reads and writes them.
+#[test]
+fn a_group_has_the_volumes_of_a_pod() {
+    let host = host_with_busybox();
+    let yaml = format!(
+        "apiVersion: v1
+kind: ConfigMap
+metadata: {{name: shared-config}}
+data: {{word: said}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {{name: shared}}
+spec:
+  terminationGracePeriodSeconds: 0
+  securityContext: {{runAsUser: 1000, runAsGroup: 1000, fsGroup: 2345}}
+  containers:
+  - name: c
+    image: {B}
+    command: [sleep, '10000']
+    volumeMounts:
+    - {{name: empty, mountPath: /empty}}
+    - {{name: memory, mountPath: /memory}}
+    - {{name: claim, mountPath: /claim}}
+    - {{name: config, mountPath: /config}}
+    - {{name: path, mountPath: /path}}
+  volumes:
+  - {{name: empty, emptyDir: {{}}}}
+  - {{name: memory, emptyDir: {{medium: Memory}}}}
+  - {{name: claim, persistentVolumeClaim: {{claimName: shared-claim}}}}
+  - {{name: config, configMap: {{name: shared-config, defaultMode: 256}}}}
+  - {{name: path, hostPath: {{path: /home/alice/shared-path, type: Directory}}}}
+"
+    );
+    host.write("alice", "/home/alice/shared.yaml", &yaml);
+    // A link in a volume leads its group nowhere, and what is there already is shared as well.
+    host.alice(&format!(
+        "mkdir ~/shared-path; echo mine >~/shared-path/file; chmod 600 ~/shared-path/file
+         pontoon run --rm -v shared-claim:/c {B} sh -c 'mkdir -m 700 /c/in; echo old >/c/in/file; chmod 600 /c/in/file; ln -s /etc/passwd /c/link'"
+    ))
+    .ok();
+    let _gone = Played(host, "shared.yaml");
+    host.alice("pontoon kube play --strict shared.yaml").ok();
+    let inside = |script: &str| host.alice(&format!("pontoon exec shared-c sh -c '{script}'"));
+    inside("id -G").ok().prints("1000 2345");
+    for place in ["/empty", "/memory", "/claim/in"] {
+        inside(&format!("echo x >{place}/new && stat -c %g {place}/new")).ok().prints("2345");
+    }
+    inside("cat /claim/in/file; echo more >>/claim/in/file; stat -c \"%g %a\" /claim/in /claim/in/file; stat -c %g /etc/passwd")
+        .ok()
+        .prints("old\n2345 2770\n2345 660\n0");
+    inside(
+        "cat /config/word; cd /config; stat -Lc \"%g %a\" word; touch /config/x 2>/dev/null || echo closed",
+    )
+    .ok()
+    .prints("said2345 440\nclosed");
+    inside("cat /path/file").fails(1);
+    let again = host.alice("pontoon kube generate shared").ok();
+    assert!(
+        again.stdout.contains("fsGroup: 2345") && !again.stdout.contains("supplementalGroups"),
+        "{again:?}"
+    );
+    host.alice("pontoon kube down --force shared.yaml && rm -r shared-path").ok();
+    // What was there before the pod is not removed with it.
+    host.alice("pontoon volume rm shared-claim").ok();
+}
+
 #[test]
 fn nothing_is_made_by_half() {
     let host = host_with_busybox();

@@ -282,6 +282,9 @@ pub struct Mount {
     /// The file itself is given to this user and group of the container first.
     #[serde(default)]
     pub owner: Option<(u32, u32)>,
+    /// Everything in it is shared with this group of the container first (`fsgroup`), as far as it may be written to.
+    #[serde(default)]
+    pub group: Option<u32>,
     /// If there is nothing in it, it gets first what the root file system has at the target.
     #[serde(default)]
     pub fill: bool,

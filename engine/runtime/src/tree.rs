@@ -149,6 +149,53 @@ fn give_entries(directory: &OwnedFd, owner: (Option<Uid>, Option<Gid>), depth: u
     Ok(())
 }
 
+/// Gives a group what is mounted, with all that is in it: to read and, if it is `writable`, to write; what is made in its
+/// directories later is the group's as well. No link is followed. This is what Kubernetes does for `fsGroup`.
+///
+/// # Errors
+/// The kernel's error.
+pub(crate) fn share(handle: &OwnedFd, gid: u32, writable: bool) -> Result<(), Errno> {
+    let gid = Gid::from_raw(gid);
+    let rights = if writable { 0o660 } else { 0o440 };
+    if crate::paths::kind(handle)? == FileType::Directory {
+        return share_directory(&reopened(handle.as_fd())?, gid, rights, MAX_DEPTH);
+    }
+    // A single file keeps its mode: it is held by its place alone.
+    chownat(handle, "", None, Some(gid), AtFlags::EMPTY_PATH)
+}
+
+fn share_directory(directory: &OwnedFd, gid: Gid, rights: u32, depth: u32) -> Result<(), Errno> {
+    if depth == 0 {
+        return Err(Errno::NAMETOOLONG);
+    }
+    for entry in Dir::read_from(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        match FileType::from_raw_mode(statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode) {
+            FileType::Directory => {
+                let inner = openat(directory, name, flags | OFlags::DIRECTORY, Mode::empty())?;
+                share_directory(&inner, gid, rights, depth - 1)?;
+            }
+            FileType::RegularFile => {
+                share_one(&openat(directory, name, flags, Mode::empty())?, gid, rights)?;
+            }
+            _ => chownat(directory, name, None, Some(gid), AtFlags::SYMLINK_NOFOLLOW)?,
+        }
+    }
+    share_one(directory, gid, rights | 0o2110)
+}
+
+fn share_one(file: &OwnedFd, gid: Gid, rights: u32) -> Result<(), Errno> {
+    let stat = fstat(file)?;
+    rustix::fs::fchown(file, None, Some(gid))?;
+    // After that: a change of the owner takes bits away.
+    fchmod(file, Mode::from_raw_mode(stat.st_mode & 0o7777 | rights))
+}
+
 /// A readable descriptor of the same directory.
 fn reopened(directory: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     openat(directory, ".", OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())

@@ -220,6 +220,7 @@ fn word(
     if mount.read_only && !options.iter().any(|it| it == "ro") {
         options.push("ro".to_owned());
     }
+    let group = around.spec.security_context.as_ref().and_then(|it| it.fs_group);
     match mount.mount_propagation.as_str() {
         "" => {}
         "None" => options.push("rprivate".to_owned()),
@@ -270,6 +271,7 @@ fn word(
             if !is_writable && !options.iter().any(|it| it == "ro") {
                 options.push("ro".to_owned());
             }
+            options.extend(group.map(|it| format!("fsgroup={it}")));
             match has_part {
                 false => Some(format!("--volume={name}:{target}{}", with(&options))),
                 true => {
@@ -282,8 +284,9 @@ fn word(
             let size = size.map(|it| format!(",tmpfs-size={it}")).unwrap_or_default();
             let is_read_only = options.iter().any(|it| it == "ro");
             let read_only = if is_read_only { ",ro" } else { "" };
-            // As in Kubernetes, everybody may write there.
-            Some(format!("--mount=type=tmpfs,target={target},tmpfs-mode=1777{size}{read_only}"))
+            // As in Kubernetes, everybody may write there, and what is new is the group's.
+            let (mode, group) = group.map_or(("1777", String::new()), |it| ("3777", format!(",gid={it}")));
+            Some(format!("--mount=type=tmpfs,target={target},tmpfs-mode={mode}{group}{size}{read_only}"))
         }
         Source::Image(image) => {
             if image.is_empty() || image.contains(',') {

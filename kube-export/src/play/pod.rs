@@ -117,10 +117,8 @@ fn words(deciding: &mut Deciding<'_>, spot: &Spot<'_>, metadata: &Metadata, spec
     }
     if let Some(context) = &spec.security_context {
         words.extend(context.sysctls.iter().map(|it| format!("--sysctl={}={}", it.name, it.value)));
-        // A cluster leaves paths of the host as they are.
-        if context.fs_group.is_some() && spec.volumes.iter().any(|it| it.host_path.is_none()) {
-            let text = "processes are in this group, too; files of volumes are not given to it";
-            deciding.note(&spot.field("securityContext.fsGroup"), text);
+        if context.fs_group.is_some_and(|it| u32::try_from(it).is_err()) {
+            deciding.fault(&spot.field("securityContext.fsGroup"), "it is no number of a group", None);
         }
     }
     if !matches!(spec.restart_policy.as_str(), "" | "Always" | "OnFailure" | "Never") {

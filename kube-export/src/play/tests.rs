@@ -210,16 +210,20 @@ fn volumes_are_mounted() {
 }
 
 #[test]
-fn what_a_group_of_volumes_does_not_do_is_told() {
-    let notes = |volumes: &str| {
-        let text = pod("", &format!("securityContext: {{fsGroup: 5}}\nvolumes: [{volumes}]"));
-        let play = play(&text);
-        assert!(play.pods[0].containers[0].words.contains(&"--group-add=5".to_owned()));
-        play.notes.into_iter().map(|it| it.text).collect::<Vec<_>>()
+fn volumes_are_the_group_s_and_paths_of_the_host_are_not() {
+    let word = |volume: &str| {
+        let volumes = format!("securityContext: {{fsGroup: 5}}\nvolumes: [{{name: v, {volume}}}]");
+        let play = play(&pod("volumeMounts: [{name: v, mountPath: /m}]", &volumes));
+        let words = &play.pods[0].containers[0].words;
+        assert!(words.contains(&"--group-add=5".to_owned()) && play.notes.is_empty(), "{:?}", play.notes);
+        words.iter().find(|it| it.contains("/m")).unwrap().clone()
     };
-    assert_eq!(notes("{name: v, hostPath: {path: /srv}}"), [""; 0]);
-    let told = notes("{name: v, emptyDir: {}}");
-    assert!(told.len() == 1 && told[0].starts_with("`spec.securityContext.fsGroup`: "), "{told:?}");
+    assert_eq!(word("hostPath: {path: /srv}"), "--volume=/srv:/m:z");
+    assert_eq!(word("emptyDir: {}"), "--volume=p-v:/m:fsgroup=5");
+    assert_eq!(word("emptyDir: {medium: Memory}"), "--mount=type=tmpfs,target=/m,tmpfs-mode=3777,gid=5");
+    assert_eq!(word("secret: {secretName: kept}"), "--volume=p-v:/m:ro,fsgroup=5");
+    let wrong = pod("", "securityContext: {fsGroup: -1}");
+    assert!(faults(&wrong)[0].contains("it is no number of a group"));
 }
 
 #[test]

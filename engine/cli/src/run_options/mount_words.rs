@@ -71,6 +71,7 @@ pub(super) fn checked(options: Vec<String>, family: Family) -> Result<Vec<String
             (word, _) if is_common(word) => {}
             ("z" | "Z" | "bind" | "rbind", Family::Bind | Family::Volume) => {}
             ("copy" | "nocopy", Family::Volume) => {}
+            (word, Family::Volume) if is_group(word)? => {}
             // Podman takes it and copies nothing.
             ("copy" | "nocopy", Family::Bind) => continue,
             (word, Family::Bind | Family::Volume) if is_propagation(word) => {}
@@ -106,6 +107,15 @@ fn is_subpath(word: &str) -> Result<bool, Fault> {
         return Err(Fault::invalid(format!("`{path}` is no path in what is mounted")));
     }
     Ok(true)
+}
+
+/// Whether it is `fsgroup=GID`, what Kubernetes does for `fsGroup`: Podman has nothing like it.
+fn is_group(word: &str) -> Result<bool, Fault> {
+    let Some(group) = word.strip_prefix("fsgroup=") else { return Ok(false) };
+    match group.parse::<u32>() {
+        Ok(id) if id < u32::MAX && !group.starts_with('+') => Ok(true),
+        _ => Err(Fault::invalid(format!("`{group}` is no number of a group"))),
+    }
 }
 
 /// Whether it is an option of artifacts; a name must be one part of a path.

@@ -224,6 +224,8 @@ fn wrong_volumes_are_told() {
         ("/tmp:/x:subpath=../y", "is no path in what is mounted"),
         ("/tmp:/x:subpath=y,no-dereference", "exclude each other"),
         ("vol:/x:no-dereference", "a mount has no option `no-dereference`"),
+        ("vol:/x:fsgroup=-1", "`-1` is no number of a group"),
+        ("/tmp:/x:fsgroup=5", "a mount has no option `fsgroup=5`"),
         ("vol:/x:noatime", "a mount has no option `noatime`"),
         ("vol:/x:size=1m", "a mount has no option `size=1m`"),
     ] {

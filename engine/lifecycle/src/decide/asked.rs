@@ -247,6 +247,7 @@ fn with_options(mut mount: Mount, options: &[String]) -> Mount {
             "ro" | "readonly" => mount.read_only = true,
             "rw" => mount.read_only = false,
             "U" | "chown" => mount.give_to_user = true,
+            word if word.starts_with("fsgroup=") => mount.group = word["fsgroup=".len()..].parse().ok(),
             "nosuid" => mount.nosuid = true,
             "suid" => mount.nosuid = false,
             "nodev" => mount.nodev = true,

@@ -155,6 +155,7 @@ pub(super) fn plain(source: Source, target: &str) -> Mount {
         propagation: Propagation::Private,
         give_to_user: false,
         owner: None,
+        group: None,
         fill: false,
         ids: None,
     }

@@ -223,8 +223,16 @@ fn context(writing: &mut Writing<'_>, member: &Member<'_>, container: &mut Conta
             );
         }
     }
+    let of_volumes =
+        request.mounts.iter().flat_map(|it| &it.options).find_map(|it| it.strip_prefix("fsgroup="));
+    let of_volumes = of_volumes.and_then(|it| it.parse::<i64>().ok());
+    if of_volumes.is_some() {
+        writing.spec.security_context.get_or_insert_with(PodSecurityContext::default).fs_group = of_volumes;
+    }
     for group in &request.group_add {
         match group.parse::<i64>() {
+            // Its processes are in that one as well.
+            Ok(group) if Some(group) == of_volumes => {}
             Ok(group) => {
                 let pod = writing.spec.security_context.get_or_insert_with(PodSecurityContext::default);
                 if !pod.supplemental_groups.contains(&group) {

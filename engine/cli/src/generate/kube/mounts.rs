@@ -128,7 +128,7 @@ fn one(writing: &mut Writing<'_>, member: &Member<'_>, container: &mut Container
             "rw" | "z" | "Z" | "rprivate" | "private" | "rbind" | "nosuid" | "nodev" | "nocopy" => {}
             word if word.starts_with("subpath=") => word["subpath=".len()..].clone_into(&mut mount.sub_path),
             word if word.starts_with("size=") => size = parse_size("--tmpfs", &word["size=".len()..]).ok(),
-            word if word.starts_with("mode=") => {}
+            word if word.starts_with("mode=") || word.starts_with("fsgroup=") => {}
             word => {
                 writing.lost(member.name, &format!("{}:{word}", option()), "a cluster has no such option")
             }

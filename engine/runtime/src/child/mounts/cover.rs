@@ -31,6 +31,7 @@ pub(in crate::child) fn cover(root: &OwnedFd, plan: &Plan) -> Result<(), Failure
                 propagation: Propagation::Private,
                 give_to_user: false,
                 owner: None,
+                group: None,
                 fill: false,
                 ids: None,
             };

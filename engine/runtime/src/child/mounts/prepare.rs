@@ -104,6 +104,12 @@ pub(in crate::child) fn prepare(
                 .and_then(|(uid, gid)| tree::give(mounted, uid, gid))
                 .map_err(at(Step::Owner, &mount.target))?;
         }
+        if let Some(group) = mount.group {
+            owner
+                .here(owner.uid, group)
+                .and_then(|(_, gid)| tree::share(mounted, gid, !mount.read_only))
+                .map_err(at(Step::Owner, &mount.target))?;
+        }
     }
     Ok(())
 }
