@@ -288,8 +288,11 @@ fn resources(deciding: &mut Deciding<'_>, spot: &Spot<'_>, container: &Container
                 ("requests", "memory") => {
                     words.push(format!("--memory-reservation={}", milli.div_ceil(1000)))
                 }
-                // By it a cluster chooses a machine.
-                ("requests", "cpu") => {}
+                // As a cluster does it: by it a machine is chosen, and there it is the weight among others.
+                ("requests", "cpu") => {
+                    let shares = milli.saturating_mul(1024) / 1000;
+                    words.push(format!("--cpu-shares={}", shares.clamp(2, 262_144)));
+                }
                 _ => deciding.note(&spot, "there is no such limit on one machine"),
             }
         }
