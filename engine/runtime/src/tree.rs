@@ -3,8 +3,9 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Timestamps, Uid, XattrFlags, chownat, fchmod, fgetxattr,
-    flistxattr, fsetxattr, fstat, mkdirat, mknodat, openat, readlinkat, statat, symlinkat, utimensat,
+    AtFlags, CWD, Dir, DirEntry, FileType, Gid, Mode, OFlags, Timestamps, Uid, XattrFlags, chownat, fchmod,
+    fgetxattr, flistxattr, fsetxattr, fstat, mkdirat, mknodat, openat, readlinkat, statat, symlinkat,
+    utimensat,
 };
 use rustix::io::Errno;
 
@@ -33,12 +34,9 @@ fn copy_directory(from: BorrowedFd<'_>, to: BorrowedFd<'_>, depth: u32) -> Resul
     if depth == 0 {
         return Err(Errno::NAMETOOLONG);
     }
-    for entry in Dir::read_from(from)? {
+    for entry in entries(from)? {
         let entry = entry?;
         let name = entry.file_name();
-        if matches!(name.to_bytes(), b"." | b"..") {
-            continue;
-        }
         let stat = statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?;
         let mode = Mode::from_raw_mode(stat.st_mode & 0o7777);
         let owner = (Some(Uid::from_raw(stat.st_uid)), Some(Gid::from_raw(stat.st_gid)));
@@ -132,12 +130,9 @@ fn give_entries(directory: &OwnedFd, owner: (Option<Uid>, Option<Gid>), depth: u
     if depth == 0 {
         return Err(Errno::NAMETOOLONG);
     }
-    for entry in Dir::read_from(directory)? {
+    for entry in entries(directory)? {
         let entry = entry?;
         let name = entry.file_name();
-        if matches!(name.to_bytes(), b"." | b"..") {
-            continue;
-        }
         chownat(directory, name, owner.0, owner.1, AtFlags::SYMLINK_NOFOLLOW)?;
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match openat(directory, name, flags, Mode::empty()) {
@@ -168,12 +163,9 @@ fn share_directory(directory: &OwnedFd, gid: Gid, rights: u32, depth: u32) -> Re
     if depth == 0 {
         return Err(Errno::NAMETOOLONG);
     }
-    for entry in Dir::read_from(directory)? {
+    for entry in entries(directory)? {
         let entry = entry?;
         let name = entry.file_name();
-        if matches!(name.to_bytes(), b"." | b"..") {
-            continue;
-        }
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         match FileType::from_raw_mode(statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode) {
             FileType::Directory => {
@@ -194,6 +186,15 @@ fn share_one(file: &OwnedFd, gid: Gid, rights: u32) -> Result<(), Errno> {
     rustix::fs::fchown(file, None, Some(gid))?;
     // After that: a change of the owner takes bits away.
     fchmod(file, Mode::from_raw_mode(stat.st_mode & 0o7777 | rights))
+}
+
+/// What is in a directory, but for itself and the one above.
+///
+/// # Errors
+/// The kernel's error, at once or when it comes to it.
+pub(crate) fn entries(directory: impl AsFd) -> Result<impl Iterator<Item = Result<DirEntry, Errno>>, Errno> {
+    let is_other = |entry: &DirEntry| !matches!(entry.file_name().to_bytes(), b"." | b"..");
+    Ok(Dir::read_from(directory)?.filter(move |it| it.as_ref().map_or(true, is_other)))
 }
 
 /// A readable descriptor of the same directory.

@@ -5,8 +5,7 @@ use std::path::Path;
 
 use rustix::event::{Timespec, poll};
 use rustix::fs::{
-    CWD, Dir, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Uid, flock, fstat, openat,
-    renameat_with,
+    CWD, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Uid, flock, fstat, openat, renameat_with,
 };
 use rustix::io::Errno;
 
@@ -108,12 +107,9 @@ fn lock(directory: &OwnedFd) -> Result<(), Errno> {
 /// Moves what a directory holds into another one, which becomes like it, and removes it. What somebody has made there
 /// meanwhile is kept.
 fn move_all(from: &OwnedFd, to: &OwnedFd, path: &Path) -> Result<(), Errno> {
-    for entry in Dir::read_from(from)? {
+    for entry in tree::entries(from)? {
         let entry = entry?;
         let name = entry.file_name();
-        if matches!(name.to_bytes(), b"." | b"..") {
-            continue;
-        }
         match renameat_with(from, name, to, name, RenameFlags::NOREPLACE) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(err) => return Err(err),
@@ -162,11 +158,9 @@ pub(super) fn fill(root: &OwnedFd, target: &str, mounted: &OwnedFd) -> Result<()
     tree::copy_contents(&source, &staging)?;
     rustix::fs::syncfs(&staging)?;
     tree::copy_owner(&staging, &place)?;
-    for entry in Dir::read_from(&staging)? {
+    for entry in tree::entries(&staging)? {
         let entry = entry?;
-        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
-            rustix::fs::renameat(&staging, entry.file_name(), &place, entry.file_name())?;
-        }
+        rustix::fs::renameat(&staging, entry.file_name(), &place, entry.file_name())?;
     }
     rustix::fs::unlinkat(&place, STAGING, rustix::fs::AtFlags::REMOVEDIR)
 }
