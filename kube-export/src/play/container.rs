@@ -288,10 +288,9 @@ fn resources(deciding: &mut Deciding<'_>, spot: &Spot<'_>, container: &Container
                 ("requests", "memory") => {
                     words.push(format!("--memory-reservation={}", milli.div_ceil(1000)))
                 }
-                // As a cluster does it: by it a machine is chosen, and there it is the weight among others.
+                // As an option it would be an error where the controller is not to be had, and it is a wish.
                 ("requests", "cpu") => {
-                    let shares = milli.saturating_mul(1024) / 1000;
-                    words.push(format!("--cpu-shares={}", shares.clamp(2, 262_144)));
+                    deciding.note(&spot, "a cluster chooses a machine by it; here it has no effect");
                 }
                 _ => deciding.note(&spot, "there is no such limit on one machine"),
             }

@@ -96,7 +96,7 @@ fn fields_of_containers() {
         ("workingDir: /w\nstdin: true\ntty: true", vec!["--interactive", "--tty", "--workdir=/w"]),
         (
             "resources: {limits: {cpu: 500m, memory: 64Mi}, requests: {cpu: 100m, memory: 1Mi}}",
-            vec!["--cpus=0.5", "--memory=67108864", "--cpu-shares=102", "--memory-reservation=1048576"],
+            vec!["--cpus=0.5", "--memory=67108864", "--memory-reservation=1048576"],
         ),
         (
             "securityContext: {runAsUser: 5, runAsGroup: 6, allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {add: [X], drop: [ALL]}}",
