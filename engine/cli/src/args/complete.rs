@@ -111,8 +111,7 @@ fn named(path: &str) -> Named {
 }
 
 fn overview() -> Vec<Candidate> {
-    let single =
-        table::ENTRIES.iter().filter(|entry| !entry.path.contains(' ') && !entry.path.starts_with('_'));
+    let single = table::entries().filter(|entry| !entry.path.contains(' ') && !entry.path.starts_with('_'));
     let groups = table::GROUPS.iter().map(|group| (group.name.to_owned(), group.about.to_owned()));
     single.map(|entry| (entry.path.to_owned(), entry.about.to_owned())).chain(groups).collect()
 }

@@ -15,10 +15,8 @@ pub(super) fn overview() -> String {
     let mut text = String::from(
         "Rootless containers as systemd services\n\nUsage: pontoon [options] COMMAND\n\nCommands:\n",
     );
-    let single: Vec<&Entry> = table::ENTRIES
-        .iter()
-        .filter(|entry| !entry.path.contains(' ') && !entry.path.starts_with('_'))
-        .collect();
+    let single: Vec<&Entry> =
+        table::entries().filter(|entry| !entry.path.contains(' ') && !entry.path.starts_with('_')).collect();
     let groups = table::GROUPS.iter().map(|group| (group.name, group.about));
     let mut rows: Vec<(&str, &str)> =
         single.iter().map(|entry| (entry.path, entry.about)).chain(groups).collect();
@@ -49,7 +47,7 @@ pub(super) fn commands_of(group: &str) -> Vec<(String, String)> {
         let own = entry.path.strip_prefix(group)?.strip_prefix(' ')?;
         Some((own.to_owned(), entry.about.to_owned()))
     };
-    table::ENTRIES.iter().filter_map(own).collect()
+    table::entries().filter_map(own).collect()
 }
 
 fn write_rows(text: &mut String, rows: &[(&str, &str)]) {

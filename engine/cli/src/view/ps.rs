@@ -1,15 +1,21 @@
 //! The list of containers.
 
+mod json;
+mod template;
+
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use pontoon_network::PortMapping;
 use serde::Serialize;
 
+use json::JsonRow;
+use template::{HEADINGS, TemplateRow, usual};
+
 use super::{ListOptions, is_json, is_json_lines, json_lines, shown_id};
 use crate::args::PsSort;
-use crate::format::{Headings, NullIfEmpty, OmitEmpty, TemplateError, json, render_list, to_value};
-use crate::time::{ago, duration_words, go_words, size_words, unix_or_never};
+use crate::format::{OmitEmpty, TemplateError, json::pretty, render_list, to_value};
+use crate::time::{ago, duration_words};
 
 /// One container.
 #[derive(Debug, Clone)]
@@ -201,7 +207,7 @@ pub fn sort(rows: &mut [Row], order: PsSort) {
 pub fn text(rows: &[Row], options: &ListOptions<'_>, columns: Columns) -> Result<String, TemplateError> {
     if is_json(options.format) {
         let rows: Vec<JsonRow<'_>> = rows.iter().map(|row| JsonRow::new(row, options.now)).collect();
-        return Ok(format!("{}\n", json::pretty(&to_value(&rows), 2)));
+        return Ok(format!("{}\n", pretty(&to_value(&rows), 2)));
     }
     if is_json_lines(options.format) {
         return Ok(json_lines(rows.iter().map(|row| to_value(&JsonRow::new(row, options.now)))));
@@ -209,248 +215,9 @@ pub fn text(rows: &[Row], options: &ListOptions<'_>, columns: Columns) -> Result
     if options.quiet && options.format.is_none() {
         return Ok(rows.iter().map(|row| shown_id(&row.id, options.no_trunc) + "\n").collect());
     }
-    let default = if columns.namespaces { NAMESPACE_COLUMNS.to_owned() } else { usual(columns) };
+    let default = usual(columns);
     let rows: Vec<TemplateRow<'_>> = rows.iter().map(|row| TemplateRow::new(row, options)).collect();
     render_list(options.format.unwrap_or(&default), &rows, HEADINGS, options.noheading)
-}
-
-const NAMESPACE_COLUMNS: &str = "table {{.ID}}\\t{{.Names}}\\t{{.Pid}}\\t{{.CGROUPNS}}\\t{{.IPC}}\\t{{.MNT}}\\t{{.NET}}\\t{{.PIDNS}}\\t{{.USERNS}}\\t{{.UTS}}";
-
-fn usual(columns: Columns) -> String {
-    let mut format = "table {{.ID}}\\t{{.Image}}\\t{{.Command}}\\t{{.CreatedHuman}}\\t{{.Status}}\\t{{.Ports}}\\t{{.Names}}"
-        .to_owned();
-    if columns.pod {
-        format.push_str("\\t{{.Pod}}\\t{{.PodName}}");
-    }
-    if columns.units {
-        format.push_str("\\t{{.Unit}}\\t{{.UnitState}}");
-    }
-    if columns.size {
-        format.push_str("\\t{{.Size}}");
-    }
-    format
-}
-
-/// The heading of each field that a template can use.
-const HEADINGS: &Headings = &[
-    ("AutoRemove", "AUTO REMOVE"),
-    ("CGROUPNS", "CGROUPNS"),
-    ("CIDFile", "CIDFILE"),
-    ("Command", "COMMAND"),
-    ("Created", "CREATED"),
-    ("CreatedAt", "CREATED AT"),
-    ("CreatedHuman", "CREATED"),
-    ("ExitCode", "EXIT CODE"),
-    ("Exited", "EXITED"),
-    ("ExitedAt", "EXITED AT"),
-    ("ExposedPorts", "EXPOSED PORTS"),
-    ("ID", "CONTAINER ID"),
-    ("IPC", "IPC"),
-    ("Image", "IMAGE"),
-    ("ImageID", "IMAGE ID"),
-    ("IsInfra", "IS INFRA"),
-    ("Labels", "LABELS"),
-    ("MNT", "MNT"),
-    ("Mounts", "MOUNTS"),
-    ("NET", "NET"),
-    ("Names", "NAMES"),
-    ("Namespaces", "NAMESPACES"),
-    ("Networks", "NETWORKS"),
-    ("PIDNS", "PIDNS"),
-    ("Pid", "PID"),
-    ("Pod", "POD ID"),
-    ("PodName", "PODNAME"),
-    ("Ports", "PORTS"),
-    ("Restarts", "RESTARTS"),
-    ("RunningFor", "RUNNING FOR"),
-    ("Size", "SIZE"),
-    ("StartedAt", "STARTED AT"),
-    ("State", "STATE"),
-    ("Status", "STATUS"),
-    ("USERNS", "USERNS"),
-    ("Unit", "UNIT"),
-    ("UnitState", "UNIT STATE"),
-    ("UTS", "UTS"),
-];
-
-/// What a template sees.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct TemplateRow<'a> {
-    #[serde(rename = "ID")]
-    id: String,
-    image: &'a str,
-    command: String,
-    created_human: String,
-    status: String,
-    ports: String,
-    names: String,
-    size: String,
-    auto_remove: bool,
-    #[serde(rename = "CIDFile")]
-    cid_file: &'a str,
-    created: String,
-    created_at: String,
-    exit_code: i32,
-    exited: bool,
-    exited_at: i64,
-    exposed_ports: BTreeMap<u16, Vec<String>>,
-    #[serde(rename = "ImageID")]
-    image_id: String,
-    is_infra: bool,
-    labels: &'a BTreeMap<String, String>,
-    mounts: &'a [String],
-    namespaces: &'a Namespaces,
-    networks: String,
-    pid: i32,
-    pod: String,
-    pod_name: &'a str,
-    restarts: u32,
-    running_for: String,
-    started_at: i64,
-    state: &'static str,
-    #[serde(rename = "CGROUPNS")]
-    cgroupns: &'a str,
-    #[serde(rename = "IPC")]
-    ipc: &'a str,
-    #[serde(rename = "MNT")]
-    mnt: &'a str,
-    #[serde(rename = "NET")]
-    net: &'a str,
-    #[serde(rename = "PIDNS")]
-    pidns: &'a str,
-    #[serde(rename = "USERNS")]
-    userns: &'a str,
-    #[serde(rename = "UTS")]
-    uts: &'a str,
-    unit: &'a str,
-    unit_state: String,
-}
-
-impl<'a> TemplateRow<'a> {
-    fn new(row: &'a Row, options: &ListOptions<'_>) -> Self {
-        let created = ago(row.created, options.now);
-        Self {
-            id: shown_id(&row.id, options.no_trunc),
-            image: &row.image,
-            command: command(row, options.no_trunc),
-            created_human: created.clone(),
-            status: status(row, options.now),
-            ports: super::port::summary(&row.ports, &row.exposed),
-            names: row.names.join(","),
-            size: size(row),
-            auto_remove: row.auto_remove,
-            cid_file: &row.cidfile,
-            created: go_words(row.created),
-            created_at: go_words(row.created),
-            exit_code: row.exit_code,
-            exited: row.state == State::Exited,
-            exited_at: unix_or_never(row.finished_at.filter(|_| row.state == State::Exited)),
-            exposed_ports: super::port::by_number(&row.exposed),
-            image_id: shown_id(&row.image_id, options.no_trunc),
-            is_infra: row.is_infra,
-            labels: &row.labels,
-            mounts: &row.mounts,
-            namespaces: &row.namespaces,
-            networks: row.networks.join(","),
-            pid: row.pid,
-            pod: shown_id(&row.pod, options.no_trunc),
-            pod_name: &row.pod_name,
-            restarts: row.restarts,
-            running_for: created,
-            started_at: unix_or_never(row.started_at),
-            state: row.state.word(),
-            cgroupns: &row.namespaces.cgroup.0,
-            ipc: &row.namespaces.ipc.0,
-            mnt: &row.namespaces.mnt.0,
-            net: &row.namespaces.net.0,
-            pidns: &row.namespaces.pidns.0,
-            userns: &row.namespaces.user.0,
-            uts: &row.namespaces.uts.0,
-            unit: row.unit.as_ref().map_or("", |it| &it.name),
-            unit_state: row.unit.as_ref().map(Unit::state).unwrap_or_default(),
-        }
-    }
-}
-
-/// What `--format json` shows.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct JsonRow<'a> {
-    auto_remove: bool,
-    command: Option<&'a [String]>,
-    created_at: String,
-    #[serde(rename = "CIDFile")]
-    cid_file: &'a str,
-    exited: bool,
-    exited_at: i64,
-    exit_code: i32,
-    exposed_ports: NullIfEmpty<BTreeMap<u16, Vec<String>>>,
-    id: &'a str,
-    image: &'a str,
-    #[serde(rename = "ImageID")]
-    image_id: &'a str,
-    is_infra: bool,
-    labels: NullIfEmpty<BTreeMap<String, String>>,
-    mounts: &'a [String],
-    names: &'a [String],
-    namespaces: &'a Namespaces,
-    networks: &'a [String],
-    pid: i32,
-    pod: &'a str,
-    pod_name: &'a str,
-    ports: NullIfEmpty<Vec<super::port::JsonPort>>,
-    restarts: u32,
-    size: Option<Size>,
-    started_at: i64,
-    state: &'static str,
-    status: String,
-    created: i64,
-    // Not Podman's, and only with `--units`.
-    unit: OmitEmpty<&'a str>,
-    unit_active_state: OmitEmpty<&'a str>,
-    unit_sub_state: OmitEmpty<&'a str>,
-    unit_result: OmitEmpty<&'a str>,
-}
-
-impl<'a> JsonRow<'a> {
-    fn new(row: &'a Row, now: SystemTime) -> Self {
-        let of_unit = |field: fn(&'a Unit) -> &'a str| OmitEmpty(row.unit.as_ref().map_or("", field));
-        Self {
-            auto_remove: row.auto_remove,
-            // Nothing runs in an infra container.
-            command: Some(row.command.as_slice()).filter(|_| !row.is_infra),
-            created_at: ago(row.created, now),
-            cid_file: &row.cidfile,
-            exited: row.state == State::Exited,
-            exited_at: unix_or_never(row.finished_at.filter(|_| row.state == State::Exited)),
-            exit_code: row.exit_code,
-            exposed_ports: NullIfEmpty(super::port::by_number(&row.exposed)),
-            id: &row.id,
-            image: &row.image,
-            image_id: &row.image_id,
-            is_infra: row.is_infra,
-            labels: NullIfEmpty(row.labels.clone()),
-            mounts: &row.mounts,
-            names: &row.names,
-            namespaces: &row.namespaces,
-            networks: &row.networks,
-            pid: row.pid,
-            pod: &row.pod,
-            pod_name: &row.pod_name,
-            ports: NullIfEmpty(row.ports.iter().map(super::port::JsonPort::new).collect()),
-            restarts: row.restarts,
-            size: row.size,
-            started_at: unix_or_never(row.started_at),
-            state: row.state.word(),
-            status: status(row, now),
-            created: unix_or_never(Some(row.created)),
-            unit: of_unit(|it| &it.name),
-            unit_active_state: of_unit(|it| &it.active),
-            unit_sub_state: of_unit(|it| &it.sub),
-            unit_result: of_unit(|it| &it.result),
-        }
-    }
 }
 
 /// `Up 5 minutes`, `Exited (0) 2 seconds ago`, `Created`.
@@ -476,25 +243,7 @@ pub fn status(row: &Row, now: SystemTime) -> String {
     }
 }
 
-/// How many letters of a command are shown.
-const SHORT_COMMAND: usize = 17;
-
 /// A command in one line: a line's end or a terminal's control code in it would tear a table.
 pub(super) fn words(command: &[String]) -> String {
     command.join(" ").chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
-}
-
-fn command(row: &Row, whole: bool) -> String {
-    let words = words(&row.command);
-    if whole || words.chars().count() <= SHORT_COMMAND {
-        return words;
-    }
-    words.chars().take(SHORT_COMMAND).chain("...".chars()).collect()
-}
-
-fn size(row: &Row) -> String {
-    match row.size {
-        Some(size) => format!("{} (virtual {})", size_words(size.rw_size), size_words(size.root_fs_size)),
-        None => String::new(),
-    }
 }

@@ -1,0 +1,142 @@
+//! What was asked for when a container was made.
+
+use std::collections::BTreeMap;
+
+use pontoon_image::HealthConfig;
+use pontoon_lifecycle::health::{DEFAULT_LOG, HealthRequest};
+use serde::Serialize;
+
+use super::{Facts, Secret};
+use crate::format::NullIfEmpty;
+use crate::run_options::signal_name;
+use crate::view::host_config;
+use crate::view::port::bindings;
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Config<'a> {
+    hostname: &'a str,
+    domainname: &'static str,
+    user: &'a str,
+    attach_stdin: bool,
+    attach_stdout: bool,
+    attach_stderr: bool,
+    tty: bool,
+    open_stdin: bool,
+    stdin_once: bool,
+    env: &'a [String],
+    cmd: Option<&'a Vec<String>>,
+    image: &'a str,
+    volumes: Option<()>,
+    working_dir: &'a str,
+    entrypoint: Option<&'a Vec<String>>,
+    on_build: Option<()>,
+    labels: NullIfEmpty<BTreeMap<String, String>>,
+    annotations: NullIfEmpty<BTreeMap<String, String>>,
+    stop_signal: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    healthcheck: Option<&'a HealthConfig>,
+    healthcheck_on_failure_action: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    chroot_dirs: Vec<String>,
+    health_log_destination: String,
+    healthcheck_max_log_count: usize,
+    healthcheck_max_log_size: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    startup_health_check: Option<StartupCheck>,
+    create_command: &'a [String],
+    #[serde(skip_serializing_if = "String::is_empty")]
+    timezone: String,
+    umask: String,
+    #[serde(skip_serializing_if = "<[Secret]>::is_empty")]
+    secrets: &'a [Secret],
+    timeout: u32,
+    stop_timeout: u32,
+    passwd: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    systemd_mode: Option<bool>,
+    #[serde(rename = "sdNotifyMode")]
+    sd_notify_mode: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    exposed_ports: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// The check that comes first, as Podman shows it.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct StartupCheck {
+    test: Vec<String>,
+    interval: u64,
+    timeout: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    retries: u32,
+    #[serde(skip_serializing_if = "is_zero")]
+    successes: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+fn startup_check(health: &HealthRequest) -> Option<StartupCheck> {
+    let default = 30_000_000_000;
+    Some(StartupCheck {
+        test: health.startup_test.clone()?,
+        interval: health.startup_interval.unwrap_or(default),
+        timeout: health.startup_timeout.unwrap_or(default),
+        retries: health.startup_retries.unwrap_or(0),
+        successes: health.startup_successes.unwrap_or(0),
+    })
+}
+
+/// What was asked for.
+pub(super) fn config<'a>(facts: &'a Facts<'a>) -> Config<'a> {
+    let request = facts.request;
+    let health = &request.health;
+    let published = bindings(&request.publish).into_keys();
+    let exposed_ports =
+        facts.exposed.iter().cloned().chain(published).map(|port| (port, BTreeMap::new())).collect();
+    Config {
+        hostname: &facts.hostname,
+        domainname: "",
+        user: &facts.user,
+        attach_stdin: false,
+        attach_stdout: false,
+        attach_stderr: false,
+        tty: request.tty,
+        open_stdin: request.interactive,
+        stdin_once: false,
+        env: &facts.env,
+        cmd: facts.words.as_ref(),
+        image: facts.image_name,
+        volumes: None,
+        working_dir: &facts.workdir,
+        entrypoint: facts.entrypoint.as_ref(),
+        on_build: None,
+        labels: NullIfEmpty(facts.labels.clone()),
+        annotations: NullIfEmpty(request.annotations.iter().cloned().collect()),
+        stop_signal: signal_name(facts.stop_signal),
+        healthcheck: facts.healthcheck.as_ref(),
+        chroot_dirs: request.chroot_dirs.clone(),
+        healthcheck_on_failure_action: host_config::word(&health.on_failure.unwrap_or_default()),
+        health_log_destination: match &health.log_directory {
+            Some(path) => path.display().to_string(),
+            None if health.log_to_events => "events_logger".to_owned(),
+            None => "local".to_owned(),
+        },
+        healthcheck_max_log_count: health.max_log_count.unwrap_or(DEFAULT_LOG.0),
+        healthcheck_max_log_size: health.max_log_size.unwrap_or(DEFAULT_LOG.1),
+        startup_health_check: startup_check(health),
+        create_command: &request.create_command,
+        timezone: request.timezone.clone().unwrap_or_default(),
+        umask: format!("{:04o}", request.umask.unwrap_or(0o022)),
+        secrets: &facts.secrets,
+        timeout: request.timeout.unwrap_or(0),
+        stop_timeout: facts.stop_timeout,
+        passwd: request.passwd != Some(false),
+        systemd_mode: facts.systemd.then_some(true),
+        sd_notify_mode: host_config::word(&request.sdnotify),
+        exposed_ports,
+    }
+}

@@ -1,0 +1,119 @@
+//! Filters of `ps`.
+
+use std::time::SystemTime;
+
+use super::images::is_reference;
+use super::{Filter, FilterError, check, has_label, keep, passes};
+use crate::view::ps;
+
+const FILTERS: &[&str] = &[
+    "ancestor",
+    "annotation",
+    "before",
+    "command",
+    "exited",
+    "health",
+    "id",
+    "label",
+    "name",
+    "network",
+    "pod",
+    "restart-policy",
+    "should-start-on-boot",
+    "since",
+    "status",
+    "until",
+    "volume",
+];
+/// Values of the filter `health`.
+const HEALTH: [&str; 4] = ["starting", "healthy", "unhealthy", "none"];
+/// Values of the filter `restart-policy`.
+const POLICIES: [&str; 4] = ["no", "always", "on-failure", "unless-stopped"];
+/// Values of the filter `status`.
+const STATES: [&str; 9] = [
+    "created",
+    "initialized",
+    "running",
+    "stopping",
+    "restarting",
+    "exited",
+    "removing",
+    "paused",
+    "unknown",
+];
+
+/// Keeps the containers that pass.
+pub fn containers(rows: Vec<ps::Row>, filters: &[Filter]) -> Result<Vec<ps::Row>, FilterError> {
+    let all: Vec<(String, Vec<String>, SystemTime)> =
+        rows.iter().map(|row| (row.id.clone(), row.names.clone(), row.created)).collect();
+    let created = |filter: &Filter| {
+        let named = |(id, names, _): &&(String, Vec<String>, _)| {
+            id.starts_with(&filter.value) || names.contains(&filter.value)
+        };
+        all.iter().find(named).map(|(_, _, created)| *created).ok_or_else(|| filter.wrong_value())
+    };
+    // The id and the names of a container.
+    let aliases = |word: &str| -> Vec<String> {
+        let is_it = |(id, names, _): &&(String, Vec<String>, _)| {
+            id.starts_with(word) || names.iter().any(|it| it == word)
+        };
+        let found = all.iter().find(is_it);
+        found.map(|(id, names, _)| names.iter().chain([id]).cloned().collect()).unwrap_or_default()
+    };
+    check(filters, FILTERS)?;
+    keep(rows, |row| {
+        passes(filters, |filter| {
+            Ok(match filter.key.as_str() {
+                "id" => row.id.starts_with(&filter.value),
+                "name" => {
+                    let mut any = false;
+                    for name in &row.names {
+                        any |= filter.matches(name)?;
+                    }
+                    any
+                }
+                "label" => has_label(&row.labels, &filter.value),
+                "label!" => !has_label(&row.labels, &filter.value),
+                "status" => match filter.value.as_str() {
+                    "stopped" => row.state == ps::State::Exited,
+                    "configured" => row.state == ps::State::Created,
+                    known if STATES.contains(&known) => row.state.word() == known,
+                    _ => return Err(filter.wrong_value()),
+                },
+                "exited" => {
+                    let code: i32 = filter.value.parse().map_err(|_| filter.wrong_value())?;
+                    row.state == ps::State::Exited && row.exit_code == code
+                }
+                "ancestor" => {
+                    is_reference(&row.image, &filter.value)
+                        || row.image_id.starts_with(filter.value.trim_start_matches("sha256:"))
+                }
+                "volume" => row.volumes.iter().chain(&row.mounts).any(|volume| *volume == filter.value),
+                "network" => match filter.value.strip_prefix("container:") {
+                    Some(other) => aliases(other).contains(&row.network_of),
+                    None => row.networks.contains(&filter.value),
+                },
+                "pod" => {
+                    !row.pod.is_empty()
+                        && (row.pod_name == filter.value || row.pod.starts_with(&filter.value))
+                }
+                "before" => row.created < created(filter)?,
+                "since" => row.created > created(filter)?,
+                "annotation" => has_label(&row.annotations, &filter.value),
+                "command" => row.command.first().is_some_and(|word| *word == filter.value),
+                "health" => match filter.value.as_str() {
+                    "none" => row.health.is_empty(),
+                    known if HEALTH.contains(&known) => row.health == known,
+                    _ => return Err(filter.wrong_value()),
+                },
+                "restart-policy" if POLICIES.contains(&filter.value.as_str()) => {
+                    row.restart_policy == filter.value
+                }
+                "restart-policy" => return Err(filter.wrong_value()),
+                "should-start-on-boot" => row.starts_on_boot == filter.flag()?,
+                "until" => row.created <= filter.moment()?,
+                _ => return Err(filter.unknown(FILTERS)),
+            })
+        })
+    })
+}

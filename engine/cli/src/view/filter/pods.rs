@@ -1,0 +1,59 @@
+//! Filters of `pod ps`.
+
+use super::{Filter, FilterError, check, has_label, keep, passes};
+use crate::view::pod;
+
+const FILTERS: &[&str] = &[
+    "ctr-ids",
+    "ctr-names",
+    "ctr-number",
+    "ctr-status",
+    "id",
+    "label",
+    "name",
+    "network",
+    "restart-policy",
+    "status",
+    "until",
+];
+/// Values of the filter `status`.
+const STATES: [&str; 6] = ["created", "degraded", "exited", "paused", "running", "stopped"];
+
+/// Keeps the pods that pass.
+pub fn pods(rows: Vec<pod::Row>, filters: &[Filter]) -> Result<Vec<pod::Row>, FilterError> {
+    check(filters, FILTERS)?;
+    keep(rows, |row| {
+        passes(filters, |filter| {
+            let mut containers = row.containers.iter();
+            Ok(match filter.key.as_str() {
+                "id" => row.id.starts_with(&filter.value),
+                "name" => filter.matches(&row.name)?,
+                "label" => has_label(&row.labels, &filter.value),
+                "label!" => !has_label(&row.labels, &filter.value),
+                "status" => {
+                    if !STATES.contains(&filter.value.as_str()) {
+                        return Err(filter.wrong_value());
+                    }
+                    row.status.to_lowercase() == filter.value
+                }
+                "network" => row.networks.contains(&filter.value),
+                "restart-policy" => row.restart_policy == filter.value,
+                "ctr-ids" => containers.any(|it| it.id.starts_with(&filter.value)),
+                "ctr-names" => {
+                    let mut any = false;
+                    for container in containers {
+                        any |= filter.matches(&container.name)?;
+                    }
+                    any
+                }
+                "ctr-status" => containers.any(|it| it.state == filter.value),
+                "ctr-number" => {
+                    let number: usize = filter.value.parse().map_err(|_| filter.wrong_value())?;
+                    row.containers.len() == number
+                }
+                "until" => row.created <= filter.moment()?,
+                _ => return Err(filter.unknown(FILTERS)),
+            })
+        })
+    })
+}

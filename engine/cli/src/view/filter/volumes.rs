@@ -1,0 +1,35 @@
+//! Filters of `volume ls`.
+
+use std::time::SystemTime;
+
+use super::{Filter, FilterError, check, has_label, keep, passes};
+use crate::view::volume;
+
+const FILTERS: &[&str] =
+    &["after", "anonymous", "dangling", "driver", "label", "name", "opt", "scope", "since", "until"];
+
+/// Keeps the volumes that pass.
+pub fn volumes(rows: Vec<volume::Row>, filters: &[Filter]) -> Result<Vec<volume::Row>, FilterError> {
+    let all: Vec<(String, SystemTime)> = rows.iter().map(|row| (row.name.clone(), row.created)).collect();
+    let created = |filter: &Filter| {
+        let found = all.iter().find(|(name, _)| *name == filter.value);
+        found.map(|(_, created)| *created).ok_or_else(|| filter.wrong_value())
+    };
+    check(filters, FILTERS)?;
+    keep(rows, |row| {
+        passes(filters, |filter| {
+            Ok(match filter.key.as_str() {
+                "name" => filter.matches(&row.name)?,
+                "driver" | "scope" => filter.value == "local",
+                "opt" => has_label(&row.options, &filter.value),
+                "after" | "since" => row.created > created(filter)?,
+                "until" => row.created <= filter.moment()?,
+                "dangling" => (row.containers == 0) == filter.flag()?,
+                "anonymous" => row.anonymous == filter.flag()?,
+                "label" => has_label(&row.labels, &filter.value),
+                "label!" => !has_label(&row.labels, &filter.value),
+                _ => return Err(filter.unknown(FILTERS)),
+            })
+        })
+    })
+}
