@@ -311,32 +311,40 @@ fn a_pod_on_a_network_is_found_there_by_its_names() {
     host.alice("pontoon network rm pods").ok();
 }
 
-/// None is left out for another that cannot start, and each supervisor has what is its own and nothing of those before it.
+/// The containers of a pod are started side by side: none is left out for another that cannot start, one that needs another finds
+/// it running, and each supervisor has what is its own and nothing of its neighbours'.
 #[test]
-fn containers_of_a_pod_start_by_themselves() {
+fn containers_of_a_pod_start_side_by_side() {
     let host = host_with_busybox();
     let _alone = alone();
-    let pod = Pod::create(host, "alone", "--network none");
-    let names = ["alone0", "alone1", "alone2", "alone3"];
-    pod.add("alone-broken", "", "/no/such/program");
-    names.iter().for_each(|name| drop(pod.add(name, "", "sleep 10000")));
-    let failed = host.alice("pontoon pod start alone");
+    let pod = Pod::create(host, "abreast", "--network none");
+    // More than are begun at once.
+    let names: Vec<String> = (0..20).map(|number| format!("abreast{number}")).collect();
+    host.alice(&format!(
+        "for name in {}; do pontoon create --pod abreast --name $name --stop-timeout 0 {B} sleep 10000; done",
+        names[1..].join(" ")
+    ))
+    .ok();
+    pod.add("abreast0", "--requires abreast7", "sleep 10000");
+    pod.add("abreast-broken", "", "/no/such/program");
+    let failed = host.alice("pontoon pod start abreast");
     assert_eq!(failed.code, 125, "{failed:?}");
-    assert!(failed.stderr.contains("cannot start container `alone-broken`"), "{failed:?}");
+    assert!(failed.stderr.contains("cannot start container `abreast-broken`"), "{failed:?}");
     let told = |template: &str| {
         let script = format!("pontoon inspect --format '{template}' {}", names.join(" "));
-        host.alice(&script).ok().text().replace('\n', " ")
+        host.alice(&script).ok().text().to_owned()
     };
-    assert_eq!(told("{{.State.Status}}"), "running running running running");
-    // A lock would make a neighbour seem to run for as long as this one does; a plan has its secrets.
-    let supervisors = told("{{.State.ConmonPid}}");
+    assert_eq!(told("{{.State.Status}}").lines().filter(|it| *it == "running").count(), names.len());
+    // Its lock would make a neighbour seem to run for as long as this one does.
+    let supervisors = told("{{.State.ConmonPid}}").replace('\n', " ");
     let held = host
         .root(&format!(
             "for pid in {supervisors}; do readlink /proc/$pid/fd/* | grep -c -e 'monitor[.]lock' -e pontoon-plan; done"
         ))
         .ok();
-    assert_eq!(held.text(), "1\n1\n1\n1");
-    // What runs stays.
-    assert_eq!(host.alice("pontoon pod start alone").code, 125);
-    assert_eq!(told("{{.State.ConmonPid}}"), supervisors);
+    assert!(held.text().lines().all(|it| it == "1"), "{held:?}");
+    // What was started in vain can be started anew, and what runs stays.
+    let again = host.alice("pontoon pod start abreast");
+    assert_eq!(again.code, 125, "{again:?}");
+    assert_eq!(told("{{.State.ConmonPid}}").replace('\n', " "), supervisors);
 }

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use pontoon_lifecycle::base;
 use pontoon_lifecycle::list::{self, Found};
 use pontoon_lifecycle::request::CreateRequest;
-use pontoon_lifecycle::start::{self, Attachment, Passed, Shown, Startable, Started};
+use pontoon_lifecycle::start::{self, Attachment, Begun, Passed, Shown, Startable, Started};
 use pontoon_lifecycle::status::{self, Status};
 use pontoon_lifecycle::stop;
 use pontoon_storage::{Store, Unsynced, replace_file};
@@ -78,6 +78,48 @@ pub fn start_detached(context: &Context, store: &Store, name: &str) -> Result<()
         detach_keys: None,
     };
     start_one(context, store, name, &args).map(drop)
+}
+
+/// A container of which there is only to be waited until it runs.
+pub struct Pending {
+    /// Its name, as it was asked for.
+    name: String,
+    begun: Begun,
+}
+
+/// Begins to start a container that is there, and goes on without it; `None` if it runs already. What it needs is started first.
+pub fn begin_detached(context: &Context, store: &Store, name: &str) -> Result<Option<Pending>, Failure> {
+    let found = list::find(store, name)?;
+    if found.status.is_alive() {
+        return start_detached(context, store, name).map(|()| None);
+    }
+    start_shared(context, store, &found.record.request)?;
+    let begun = startable(store, name, found).and_then(|it| {
+        let (attachment, passed) = (Attachment::Detached, Passed::default());
+        Ok(start::begin(&context.host, store, it, attachment, passed, &message::print_warning)?)
+    });
+    let begun = begun.map_err(|err| cannot_start(err, name))?;
+    Ok(Some(Pending { name: name.to_owned(), begun }))
+}
+
+/// Waits for all of these side by side, since most of a start is spent waiting for the service manager and the kernel. Gives what
+/// became of each, in their order.
+pub fn finish_all(context: &Context, store: &Store, pending: Vec<Pending>) -> Vec<Result<(), Failure>> {
+    let host = &context.host;
+    std::thread::scope(|threads| {
+        let finish = |it: Pending| {
+            let Pending { name, begun } = it;
+            let started = begun.finish(host, store).map(drop);
+            started.map_err(|err| cannot_start(err.into(), &name))
+        };
+        let running: Vec<_> = pending.into_iter().map(|it| threads.spawn(move || finish(it))).collect();
+        let died = |_| Err(Failure::new("a thread that started a container has died", None));
+        running.into_iter().map(|it| it.join().unwrap_or_else(died)).collect()
+    })
+}
+
+fn cannot_start(failure: Failure, name: &str) -> Failure {
+    failure.while_doing(format!("cannot start container `{name}`"))
 }
 
 /// A service that starts containers which are there (`generate systemd`) finds their supervisors by files with their pids:
@@ -174,8 +216,7 @@ fn start_one(context: &Context, store: &Store, name: &str, args: &StartArgs) -> 
         true => Attachment::Foreground { interactive: attached_input, shown: Shown::ALL },
         false => Attachment::Detached,
     };
-    let started = launch(context, store, name, found, attachment)
-        .map_err(|err| err.while_doing(format!("cannot start container `{name}`")))?;
+    let started = launch(context, store, name, found, attachment).map_err(|err| cannot_start(err, name))?;
     if args.attach {
         return foreground::attend(store, &id, started, attached_input, proxies, keys);
     }
@@ -190,6 +231,12 @@ fn launch(
     found: Found,
     attachment: Attachment,
 ) -> Result<Started, Failure> {
+    let (startable, passed) = (startable(store, name, found)?, Passed::default());
+    Ok(start::start(&context.host, store, startable, attachment, passed, &message::print_warning)?)
+}
+
+/// Claims a container that nobody has begun to start.
+fn startable(store: &Store, name: &str, found: Found) -> Result<Startable, Failure> {
     let config = base::config(store, base::image(store, &found.record)?.as_ref())?;
     let Some(lock) = status::claim(found.container.run_path()).or_else(|_| {
         found
@@ -202,9 +249,7 @@ fn launch(
         return Err(Failure::new(format!("container `{name}` is being started by another command"), None));
     };
     let (container, record) = (found.container, found.record);
-    let startable = Startable { container, record, config, lock, unsynced: Unsynced::default() };
-    let passed = Passed::default();
-    Ok(start::start(&context.host, store, startable, attachment, passed, &message::print_warning)?)
+    Ok(Startable { container, record, config, lock, unsynced: Unsynced::default() })
 }
 
 /// Starts the containers that are needed, as far as they do not run.

@@ -19,6 +19,7 @@ use pontoon_monitor::state::Report;
 use pontoon_rootless::cgroup;
 use pontoon_rootless::dbus::ManagerError;
 use pontoon_storage::{ContainerHandle, Store, Unsynced};
+use rustix::io::{FdFlags, fcntl_setfd};
 
 pub use self::error::StartError;
 pub(crate) use self::place::connect_to_manager;
@@ -164,11 +165,38 @@ pub fn become_supervisor(
 pub fn start(
     host: &Host,
     store: &Store,
-    mut startable: Startable,
+    startable: Startable,
     attachment: Attachment,
     passed: Passed,
     warn: &dyn Fn(&str),
 ) -> Result<Started, StartError> {
+    begin(host, store, startable, attachment, passed, warn)?.finish(host, store)
+}
+
+/// A container whose supervisor is at work, and has not been let go yet. Dropping it ends that.
+#[derive(Debug)]
+pub struct Begun {
+    record: ContainerRecord,
+    place: Place,
+    supervisor: Spawned,
+    unsynced: Unsynced,
+    /// Also ours, so that nobody else starts the container before all of this start is over.
+    _lock: OwnedFd,
+}
+
+/// The first half of a start: everything up to where there is only to be waited. What the user should know about the plan goes
+/// to `warn`.
+///
+/// # Errors
+/// See [`StartError`].
+pub fn begin(
+    host: &Host,
+    store: &Store,
+    mut startable: Startable,
+    attachment: Attachment,
+    passed: Passed,
+    warn: &dyn Fn(&str),
+) -> Result<Begun, StartError> {
     let unsynced = std::mem::take(&mut startable.unsynced);
     let record = &startable.record;
     let place = place::place(host, record.request.cgroups);
@@ -176,65 +204,83 @@ pub fn start(
     let own_cgroup = !matches!(place, Place::Nowhere);
     let (mut plan, filter) = prepare::plan_for(host, store, &startable, own_cgroup, streams, warn)?;
     plan.holds = attachment == Attachment::Held;
-    let (command, plan) = supervisor::command(host, &plan, &filter, &startable.lock)?;
-    let Spawned { pid: supervisor, reports, gate, terminal } =
-        supervisor::spawn(host, record, command, attachment)?;
-    drop(plan);
-    let reports = RefCell::new(reports);
-    let first = OnceCell::new();
-    // What the supervisor says first: which processes it has made, or why it has not.
-    let begun = || first.get_or_init(|| next_report(&mut reports.borrow_mut()));
-    // The disk, the service manager and the supervisor work side by side.
-    let placed = std::thread::scope(|threads| {
-        let syncing = (!unsynced.is_empty()).then(|| threads.spawn(|| unsynced.sync()));
-        if let Place::Scope(bus) = &place {
-            place::start_slice(host, store, bus, record)?;
-            let failed = |source| StartError::Supervisor { program: host.monitor_program(), source };
-            let turn = turn::take(&store.paths().run).map_err(failed)?;
-            // The bus may have given up on who connected long ago and said nothing.
-            let fresh = if turn.waited { connect_to_manager(host).ok() } else { None };
-            let pids = || match begun() {
-                Some(Report::Begun { pids }) => iter::once(supervisor).chain(pids.iter().copied()).collect(),
-                _ => Vec::new(),
-            };
-            place::scope(fresh.as_ref().unwrap_or(bus), record, supervisor, pids)?;
-        }
-        match syncing.map(std::thread::ScopedJoinHandle::join) {
-            Some(Ok(synced)) => synced.map_err(StartError::from),
-            Some(Err(_)) => Err(StartError::Vanished),
-            None => Ok(()),
-        }
-    });
-    let report = match begun() {
-        // If it is not where it belongs, the gate is dropped unopened, which ends it without a word; unless it ends by itself,
-        // which is why, and of which it has a word.
-        Some(Report::Begun { .. }) if placed.is_err() => {
-            drop(gate);
-            next_report(&mut reports.borrow_mut())
-        }
-        Some(Report::Begun { .. }) => {
-            // Where it has ended by itself, nobody reads this, and it has said why.
-            let _ = rustix::io::write(&gate, b"1");
-            next_report(&mut reports.borrow_mut())
-        }
-        other => other.clone(),
-    };
-    let mut reports = reports.into_inner();
-    if matches!(placed, Err(StartError::Scope(ManagerError::Job { .. }))) {
-        // When the supervisor has ended, too.
-        while next_report(&mut reports).is_some() {}
-        status::stop_scopes(&record.id);
-    }
-    match report {
-        Some(Report::Started { pid } | Report::Initialized { pid }) => Ok(Started { reports, pid, terminal }),
-        Some(Report::Failed(report)) => {
-            // Its last deeds are done when it closes the pipe.
+    let (command, _plan) = supervisor::command(host, &plan, &filter, &startable.lock)?;
+    let supervisor = supervisor::spawn(host, record, command, attachment)?;
+    let Startable { record, lock, .. } = startable;
+    // The next supervisor that we run has nothing to do with it.
+    fcntl_setfd(&lock, FdFlags::CLOEXEC).map_err(|err| supervisor::failed(host, err.into()))?;
+    Ok(Begun { record, place, supervisor, unsynced, _lock: lock })
+}
+
+impl Begun {
+    /// The second half: the supervisor is put where it belongs and let go, and says that the container runs. Several may be
+    /// finished at once.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn finish(self, host: &Host, store: &Store) -> Result<Started, StartError> {
+        let Self { record, place, supervisor, unsynced, _lock } = self;
+        let Spawned { pid: supervisor, reports, gate, terminal } = supervisor;
+        let reports = RefCell::new(reports);
+        let first = OnceCell::new();
+        // What the supervisor says first: which processes it has made, or why it has not.
+        let begun = || first.get_or_init(|| next_report(&mut reports.borrow_mut()));
+        // The disk, the service manager and the supervisor work side by side.
+        let placed = std::thread::scope(|threads| {
+            let syncing = (!unsynced.is_empty()).then(|| threads.spawn(|| unsynced.sync()));
+            if let Place::Scope(bus) = &place {
+                place::start_slice(host, store, bus, &record)?;
+                let failed = |source| supervisor::failed(host, source);
+                let turn = turn::take(&store.paths().run).map_err(failed)?;
+                // The bus may have given up on who connected long ago and said nothing.
+                let fresh = if turn.waited { connect_to_manager(host).ok() } else { None };
+                let pids = || match begun() {
+                    Some(Report::Begun { pids }) => {
+                        iter::once(supervisor).chain(pids.iter().copied()).collect()
+                    }
+                    _ => Vec::new(),
+                };
+                place::scope(fresh.as_ref().unwrap_or(bus), &record, supervisor, pids)?;
+            }
+            match syncing.map(std::thread::ScopedJoinHandle::join) {
+                Some(Ok(synced)) => synced.map_err(StartError::from),
+                Some(Err(_)) => Err(StartError::Vanished),
+                None => Ok(()),
+            }
+        });
+        let report = match begun() {
+            // If it is not where it belongs, the gate is dropped unopened, which ends it without a word; unless it ends by itself,
+            // which is why, and of which it has a word.
+            Some(Report::Begun { .. }) if placed.is_err() => {
+                drop(gate);
+                next_report(&mut reports.borrow_mut())
+            }
+            Some(Report::Begun { .. }) => {
+                // Where it has ended by itself, nobody reads this, and it has said why.
+                let _ = rustix::io::write(&gate, b"1");
+                next_report(&mut reports.borrow_mut())
+            }
+            other => other.clone(),
+        };
+        let mut reports = reports.into_inner();
+        if matches!(placed, Err(StartError::Scope(ManagerError::Job { .. }))) {
+            // When the supervisor has ended, too.
             while next_report(&mut reports).is_some() {}
-            let causes = Causes::of(report.chain.get(1..).unwrap_or_default());
-            Err(StartError::Failed(report, causes))
+            status::stop_scopes(&record.id);
         }
-        Some(Report::Begun { .. } | Report::Exited { .. }) | None => {
-            Err(placed.err().unwrap_or(StartError::Vanished))
+        match report {
+            Some(Report::Started { pid } | Report::Initialized { pid }) => {
+                Ok(Started { reports, pid, terminal })
+            }
+            Some(Report::Failed(report)) => {
+                // Its last deeds are done when it closes the pipe.
+                while next_report(&mut reports).is_some() {}
+                let causes = Causes::of(report.chain.get(1..).unwrap_or_default());
+                Err(StartError::Failed(report, causes))
+            }
+            Some(Report::Begun { .. } | Report::Exited { .. }) | None => {
+                Err(placed.err().unwrap_or(StartError::Vanished))
+            }
         }
     }
 }

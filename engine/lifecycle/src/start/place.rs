@@ -11,6 +11,7 @@ use crate::record::ContainerRecord;
 use crate::request::CgroupMode;
 
 /// Where the supervisor's processes are counted.
+#[derive(Debug)]
 pub(super) enum Place {
     /// Below the group that we are in.
     Here,

@@ -24,14 +24,18 @@ pub(super) fn command(
     filter: &[SockFilter],
     lock: &OwnedFd,
 ) -> Result<(Command, OwnedFd), StartError> {
-    let program = host.monitor_program();
-    let failed = |source| StartError::Supervisor { program: program.clone(), source };
+    let failed = |source| failed(host, source);
     let file = plan::send(plan, filter).map_err(failed)?;
-    let mut command = Command::new(&program);
+    let mut command = Command::new(host.monitor_program());
     command.arg0("pontoon-monitor");
     pass(&mut command, "--plan", &file).map_err(failed)?;
     pass(&mut command, "--lock", lock).map_err(failed)?;
     Ok((command, file))
+}
+
+/// That its program could not be run.
+pub(super) fn failed(host: &Host, source: io::Error) -> StartError {
+    StartError::Supervisor { program: host.monitor_program(), source }
 }
 
 fn pass(command: &mut Command, option: &str, fd: impl AsFd) -> io::Result<()> {
@@ -60,7 +64,7 @@ pub(super) fn spawn(
     mut command: Command,
     attachment: Attachment,
 ) -> Result<Spawned, StartError> {
-    let failed = |source| StartError::Supervisor { program: host.monitor_program(), source };
+    let failed = |source| failed(host, source);
     let (report_read, report_write) = pipe_with(PipeFlags::CLOEXEC).map_err(|err| failed(err.into()))?;
     let (gate_read, gate_write) = pipe_with(PipeFlags::CLOEXEC).map_err(|err| failed(err.into()))?;
     pass(&mut command, "--report", &report_write).map_err(failed)?;

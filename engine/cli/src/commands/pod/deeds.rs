@@ -13,12 +13,12 @@ use pontoon_lifecycle::stop::{self as ask, AskError, Stage};
 use pontoon_monitor::event::{Deed, Kind};
 use pontoon_storage::Store;
 
+use super::side_by_side::SideBySide;
 use super::{Context, Failure, all, chosen, for_each, seconds};
 use crate::commands::prune::confirm;
 use crate::commands::start::start_detached;
 use pontoon_cli::args::{PodKillArgs, PodPruneArgs, PodRmArgs, PodStartArgs, PodStopArgs, PodsArgs};
 use pontoon_cli::exit::ExitStatus;
-use pontoon_cli::message;
 use pontoon_cli::output;
 use pontoon_cli::run_options::parse_signal;
 
@@ -57,13 +57,16 @@ pub fn start_pod(context: &Context, store: &Store, pod: &PodSummary) -> Result<(
         }
     }
     let mut last: Option<Failure> = None;
-    for member in others.iter().filter(|it| waits(&it.status)) {
-        if let Err(failure) = start_member(context, store, member)
-            && let Some(earlier) = last.replace(cannot(failure))
-        {
+    let mut fail = |failure| {
+        if let Some(earlier) = last.replace(cannot(failure)) {
             earlier.print();
         }
+    };
+    let mut side = SideBySide::default();
+    for member in others.iter().filter(|it| waits(&it.status)) {
+        side.start(context, store, member, &mut fail);
     }
+    side.finish(context, store, &mut fail);
     context.host.tell_of_other(Kind::Pod, Deed::Start, &pod.record.id, &pod.record.name);
     // Whatever was wrong with a container is no code of a payload.
     last.map_or(Ok(()), |failure| Err(failure.with_code(125)))
@@ -71,26 +74,6 @@ pub fn start_pod(context: &Context, store: &Store, pod: &PodSummary) -> Result<(
 
 fn is_sidecar(member: &Summary) -> bool {
     annotated::is_sidecar(&member.record.request.annotations)
-}
-
-/// Starts one, and waits until what belongs to its start is done, as the next one does in Kubernetes. One that ends of that has
-/// its own policy.
-fn start_member(context: &Context, store: &Store, member: &Summary) -> Result<(), Failure> {
-    let record = &member.record;
-    start_detached(context, store, &record.name)?;
-    let handlers = annotated::handlers(&record.request.annotations).unwrap_or_default();
-    if handlers.post_start.is_some() {
-        let container = containers::find(store, &record.id)?.container;
-        match ask::await_stage(&container, Stage::Started) {
-            Ok(true) => {}
-            Ok(false) | Err(AskError::NotRunning | AskError::Refused(_)) => {
-                let text = format!("container `{}` has ended before its `postStart` was done", record.name);
-                message::print_warning(&text);
-            }
-            Err(err) => return Err(err.into()),
-        }
-    }
-    Ok(())
 }
 
 /// Starts one that is there for the others, and waits until it is up.

@@ -4,6 +4,7 @@ mod create;
 mod deeds;
 mod looks;
 mod show;
+mod side_by_side;
 
 use std::path::PathBuf;
 
