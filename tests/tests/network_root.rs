@@ -2,6 +2,9 @@
 #![cfg(feature = "e2e")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
+#[path = "network_root/sctp.rs"]
+mod sctp;
+
 use std::sync::OnceLock;
 
 use pontoon_tests::network::{HOST_V4, HOST_V6, OUTSIDE_V4};

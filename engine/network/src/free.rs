@@ -58,6 +58,9 @@ impl PortError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::Taken { protocol: Protocol::Sctp, .. } => {
+                "`pontoon ps` shows the container that has it; choose another host port".to_owned()
+            }
             Self::Taken { port, protocol } => {
                 let option = if *protocol == Protocol::Udp { 'u' } else { 't' };
                 format!("`ss -ln{option}p 'sport = {port}'` shows who has it; choose another host port")
@@ -92,6 +95,7 @@ pub fn resolve_random(ports: &mut [PortMapping]) -> Result<(), PortError> {
     Ok(())
 }
 
+/// The kernel may have no sockets of SCTP; a port of it is chosen as those of TCP are.
 fn choose(wanted: &PortMapping, others: &[PortMapping]) -> Result<u16, PortError> {
     for _ in 0..ATTEMPTS {
         // The kernel proposes the first one.
@@ -115,12 +119,21 @@ fn choose(wanted: &PortMapping, others: &[PortMapping]) -> Result<u16, PortError
 
 /// Tries every host port once, so that a taken or privileged one is told before anything is made.
 ///
-/// SCTP ports are not tried: no helper forwards them ([`crate::PlanError::Sctp`]).
+/// Of SCTP only the address is tried: nobody listens there, since the packet filter leads them (and where none does, they are refused:
+/// [`crate::PlanError::Sctp`]). The network unit knows which containers have them.
 ///
 /// # Errors
 /// [`PortError`] for the first port that cannot be had.
 pub fn check_free(ports: &[PortMapping]) -> Result<(), PortError> {
-    for mapping in ports.iter().filter(|it| it.protocol != Protocol::Sctp && it.host_port != 0) {
+    for mapping in ports.iter().filter(|it| it.host_port != 0) {
+        if mapping.protocol == Protocol::Sctp {
+            if let Some(address) = mapping.host_ip
+                && let Err(source) = UdpSocket::bind((address, 0))
+            {
+                fault(source, address, mapping.host_port, mapping).map_or(Ok(()), Err)?;
+            }
+            continue;
+        }
         for port in (mapping.host_port..=u16::MAX).take(usize::from(mapping.range.max(1))) {
             for address in addresses(mapping.host_ip) {
                 try_port(address, port, mapping)?;
@@ -209,8 +222,10 @@ mod tests {
 
     #[test]
     fn an_address_that_is_not_the_hosts_is_told() {
-        let error = check_free(&[mapping("203.0.113.77:8080:80")]).unwrap_err();
-        assert_eq!(error.to_string(), "the host has no address 203.0.113.77");
+        for word in ["203.0.113.77:8080:80", "203.0.113.77:8080:80/sctp"] {
+            let error = check_free(&[mapping(word)]).unwrap_err();
+            assert_eq!(error.to_string(), "the host has no address 203.0.113.77");
+        }
     }
 
     #[test]

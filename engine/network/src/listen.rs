@@ -25,7 +25,7 @@ pub struct Listener {
     pub socket: OwnedFd,
 }
 
-/// Listens on every port of the host that is published; on all of them or on none.
+/// Listens on every port of the host that is published; on all of them or on none. Those of SCTP need nobody who listens.
 ///
 /// # Errors
 /// [`PortError`] for the first port that cannot be had.

@@ -187,6 +187,14 @@ pub enum PlanError {
         /// The helper.
         program: &'static str,
     },
+    /// The packet filter leads nobody to the host's loopback, and nobody else could listen there.
+    #[error(
+        "cannot publish `{mapping}`: SCTP is led by the packet filter, which the host's loopback does not pass"
+    )]
+    SctpLoopback {
+        /// The mapping, as written.
+        mapping: String,
+    },
     /// slirp4netns forwards no IPv6.
     #[error("cannot publish `{mapping}`: slirp4netns listens on no IPv6 address")]
     SlirpIpv6 {
@@ -249,7 +257,8 @@ impl PlanError {
                     "install it (on Debian: apt-get install {package}), or run with --network none or host"
                 )
             }
-            Self::Sctp { .. } => "use --network host for SCTP".to_owned(),
+            Self::Sctp { .. } => "use --network host for SCTP, or as root a bridge".to_owned(),
+            Self::SctpLoopback { .. } => "publish it on another address of the host's, or on all".to_owned(),
             Self::SlirpIpv6 { .. } => "use --network pasta for IPv6".to_owned(),
             Self::UnknownSlirpOption { .. } => format!("there are: {}", slirp::OPTIONS.join(", ")),
             Self::SlirpValue { option, .. } if option == "port_handler" => {
@@ -291,7 +300,10 @@ pub fn plan(request: &NetworkRequest, facts: &HostFacts) -> Result<NetworkPlan, 
     };
     let own_namespace = mode != Mode::Host;
     if let Mode::Networks(_) = mode {
-        refuse_sctp(&ports, "the network unit")?;
+        match facts.root {
+            true => refuse_sctp_on_loopback(&ports)?,
+            false => refuse_sctp(&ports, "the network unit of an ordinary user")?,
+        }
     }
     let attachments = match &mode {
         Mode::Networks(attachments) => attachments.as_slice(),
@@ -380,6 +392,17 @@ fn remove_repeated(ports: &mut Vec<PortMapping>) {
 pub(crate) fn refuse_sctp(ports: &[PortMapping], program: &'static str) -> Result<(), PlanError> {
     match ports.iter().find(|it| it.protocol == Protocol::Sctp) {
         Some(mapping) => Err(PlanError::Sctp { mapping: mapping.to_string(), program }),
+        None => Ok(()),
+    }
+}
+
+/// As root the packet filter leads it to bridges.
+fn refuse_sctp_on_loopback(ports: &[PortMapping]) -> Result<(), PlanError> {
+    let is_lost = |it: &&PortMapping| {
+        it.protocol == Protocol::Sctp && it.host_ip.is_some_and(|address| address.is_loopback())
+    };
+    match ports.iter().find(is_lost) {
+        Some(mapping) => Err(PlanError::SctpLoopback { mapping: mapping.to_string() }),
         None => Ok(()),
     }
 }

@@ -221,7 +221,7 @@ pub fn check_conflicts(ports: &[PortMapping]) -> Result<(), PublishError> {
 
 impl PortMapping {
     /// The lowest host port that both would listen on; none if their addresses keep them apart.
-    fn common_host_port(&self, other: &Self) -> Option<u16> {
+    pub(crate) fn common_host_port(&self, other: &Self) -> Option<u16> {
         let apart = match (self.host_ip, other.host_ip) {
             (Some(left), Some(right)) => {
                 left != right

@@ -151,7 +151,7 @@ fn published(deciding: &mut Deciding<'_>, spot: &Spot<'_>, spec: &PodSpec) -> Ve
                 continue;
             }
             let Some(protocol) = protocol(port) else {
-                let text = format!("ports of `{}` cannot be published; TCP and UDP can", port.protocol);
+                let text = format!("ports of `{}` cannot be published; TCP, UDP and SCTP can", port.protocol);
                 deciding.fault(&spot.field("protocol"), text, None);
                 continue;
             };
@@ -174,6 +174,7 @@ fn protocol(port: &ContainerPort) -> Option<&'static str> {
     match port.protocol.to_ascii_uppercase().as_str() {
         "" | "TCP" => Some("tcp"),
         "UDP" => Some("udp"),
+        "SCTP" => Some("sctp"),
         _ => None,
     }
 }

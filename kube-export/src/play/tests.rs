@@ -229,7 +229,7 @@ fn volumes_are_the_group_s_and_paths_of_the_host_are_not() {
 #[test]
 fn ports_are_those_of_the_pod() {
     let text = pod(
-        "ports: [{containerPort: 80, hostPort: 8080, hostIP: 127.0.0.1}, {containerPort: 53, hostPort: 53, protocol: UDP}, {containerPort: 9}]",
+        "ports: [{containerPort: 80, hostPort: 8080, hostIP: 127.0.0.1}, {containerPort: 53, hostPort: 53, protocol: UDP}, {containerPort: 7, hostPort: 7, protocol: SCTP}, {containerPort: 9}]",
         "",
     );
     let published = |options: &Options| {
@@ -240,9 +240,9 @@ fn ports_are_those_of_the_pod() {
             .filter_map(|it| it.strip_prefix("--publish=").map(str::to_owned))
             .collect::<Vec<_>>()
     };
-    assert_eq!(published(&options()), ["127.0.0.1:8080:80/tcp", "53:53/udp"]);
+    assert_eq!(published(&options()), ["127.0.0.1:8080:80/tcp", "53:53/udp", "7:7/sctp"]);
     let all = Options { publish_all: true, publish: vec!["1:80".to_owned()], ..options() };
-    assert_eq!(published(&all), ["1:80", "53:53/udp", "9:9/tcp"]);
+    assert_eq!(published(&all), ["1:80", "53:53/udp", "7:7/sctp", "9:9/tcp"]);
 }
 
 #[test]

@@ -228,6 +228,21 @@ fn what_no_helper_can_do_is_refused_by_name() {
         "cannot publish `80:80/sctp`: pasta forwards no SCTP",
         Some("--network host"),
     );
+    let bridge = || Mode::Networks(vec![Attachment::default()]);
+    check_refused(
+        &request(bridge(), &["80:80/sctp"]),
+        &facts(),
+        "cannot publish `80:80/sctp`: the network unit of an ordinary user forwards no SCTP",
+        Some("or as root a bridge"),
+    );
+    let root = HostFacts { root: true, ..facts() };
+    assert_eq!(plan(&request(bridge(), &["80:80/sctp"]), &root).unwrap().ports.len(), 1);
+    check_refused(
+        &request(bridge(), &["127.0.0.1:80:80/sctp"]),
+        &root,
+        "cannot publish `127.0.0.1:80:80/sctp`: SCTP is led by the packet filter, which the host's loopback does not pass",
+        Some("another address"),
+    );
     let six = request(slirp(&[]), &["[::1]:80:80"]);
     check_refused(
         &six,

@@ -112,7 +112,9 @@ impl Inside {
                 None => Err(InsideError::Malformed),
             },
             Order::Unplug(port) => self.unplug(&port).map(done),
-            Order::Publish { owner, ports, target } => self.publish(&owner, &ports, &target, fds).map(done),
+            Order::Publish { owner, ports, led, target } => {
+                self.publish(&owner, &ports, led, &target, fds).map(done)
+            }
             Order::Redirect { owner, target } => {
                 self.forwarder.set_target(&owner, |former| target.target(former.port));
                 let text = self.ports.redirect(&owner, &target);

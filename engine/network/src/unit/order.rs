@@ -8,6 +8,8 @@ use pontoon_network::join::{JoinedAddress, JoinedNetwork, Link, MacAddress};
 use pontoon_network::lease::Refusal;
 use serde::{Deserialize, Serialize};
 
+use super::ports::Led;
+
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Order {
@@ -30,6 +32,8 @@ pub enum Order {
         owner: String,
         /// Of each socket, whether it is for datagrams, and the container's port.
         ports: Vec<(bool, u16)>,
+        /// Those for which no socket listens, since the packet filter alone leads them.
+        led: Vec<Led>,
         /// Where to.
         target: Reach,
     },

@@ -1,16 +1,19 @@
 //! Published ports of connections that the packet filter itself leads to their containers: where the bridges are on the host, what
 //! comes from elsewhere needs no relay and keeps its client's address.
 //!
-//! The sockets stay: they hold the port, and whoever connects from the host or from a container is carried on by the forwarder.
+//! The sockets of TCP stay: they hold the port, and whoever connects from the host or from a container is carried on by the forwarder.
 //! So is everybody while the rules are flushed. Datagrams always are, since the kernel goes on sending those of a client that it
-//! knows to where the container was (conntrack). Pure.
+//! knows to where the container was (conntrack). SCTP has no sockets: there the packet filter does it all. Pure.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
+use pontoon_network::Protocol;
+use serde::{Deserialize, Serialize};
+
 use super::order::Reach;
-use super::rules::{PORT_MAPS, TABLE};
+use super::rules::{PORT_MAPS, SCTP_MAPS, TABLE};
 
 /// The ports, by their container.
 #[derive(Debug, Default)]
@@ -18,16 +21,26 @@ pub struct Ports {
     owners: BTreeMap<String, Owner>,
 }
 
+/// A port that is led.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Led {
+    /// TCP or SCTP.
+    pub protocol: Protocol,
+    /// The host's address and port.
+    pub at: SocketAddr,
+    /// The container's port.
+    pub port: u16,
+}
+
 #[derive(Debug, Default)]
 struct Owner {
-    /// Where the host listens, and the container's port.
-    ports: Vec<(SocketAddr, u16)>,
+    ports: Vec<Led>,
     reach: Reach,
 }
 
 impl Ports {
     /// What is to be told the packet filter when these ports are published.
-    pub fn publish(&mut self, owner: &str, ports: Vec<(SocketAddr, u16)>, reach: &Reach) -> String {
+    pub fn publish(&mut self, owner: &str, ports: Vec<Led>, reach: &Reach) -> String {
         let known = self.owners.entry(owner.to_owned()).or_default();
         known.reach = reach.clone();
         let new = Owner { ports, reach: reach.clone() };
@@ -58,8 +71,8 @@ impl Ports {
 impl Owner {
     fn text(&self, deed: &str) -> String {
         let mut text = String::new();
-        for (at, port) in &self.ports {
-            let Some((map, key, to)) = self.element(*at, *port) else { continue };
+        for led in &self.ports {
+            let Some((map, key, to)) = self.element(led) else { continue };
             let _ = match deed {
                 "add" => writeln!(text, "add element {TABLE} {map} {{ {key} : {to} }}"),
                 _ => writeln!(text, "{deed} element {TABLE} {map} {{ {key} }}"),
@@ -70,8 +83,10 @@ impl Owner {
 
     /// Its map, its key, and where it leads; none if the packet filter does not lead there: nobody reaches the host's loopback
     /// from elsewhere, and a client of the other family has no address there.
-    fn element(&self, at: SocketAddr, port: u16) -> Option<(&'static str, String, String)> {
-        let [everywhere4, at4, everywhere6, at6] = PORT_MAPS;
+    fn element(&self, led: &Led) -> Option<(&'static str, String, String)> {
+        let Led { protocol, at, port } = led;
+        let [everywhere4, at4, everywhere6, at6] =
+            if *protocol == Protocol::Sctp { SCTP_MAPS } else { PORT_MAPS };
         let (everywhere, one, to) = match at.ip() {
             it if it.is_loopback() => return None,
             IpAddr::V4(_) => (everywhere4, at4, IpAddr::V4(self.reach.v4?)),
@@ -96,16 +111,22 @@ mod tests {
     #[test]
     fn ports_are_elements_that_come_and_go() {
         let mut ports = Ports::default();
-        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
-        let asked = vec![(at("0.0.0.0:8080"), 80), (at("[::]:8080"), 80), (at("127.0.0.1:81"), 81)];
+        let led = |protocol, at: &str, port| Led { protocol, at: at.parse().unwrap(), port };
+        let tcp = |at, port| led(Protocol::Tcp, at, port);
+        let asked = vec![tcp("0.0.0.0:8080", 80), tcp("[::]:8080", 80), tcp("127.0.0.1:81", 81)];
         assert_eq!(
             ports.publish("a", asked, &reach("10.88.0.2", "")),
             "add element inet pontoon ports4 { 8080 : 10.88.0.2 . 80 }\n"
         );
         assert_eq!(
-            ports.publish("a", vec![(at("192.0.2.1:443"), 443)], &reach("10.88.0.2", "")),
+            ports.publish("a", vec![tcp("192.0.2.1:443", 443)], &reach("10.88.0.2", "")),
             "add element inet pontoon ports4_at { 192.0.2.1 . 443 : 10.88.0.2 . 443 }\n"
         );
+        assert_eq!(
+            ports.publish("b", vec![led(Protocol::Sctp, "[::]:8080", 7)], &reach("", "fd00::3")),
+            "add element inet pontoon sctp6 { 8080 : fd00::3 . 7 }\n"
+        );
+        assert_eq!(ports.unpublish("b"), "delete element inet pontoon sctp6 { 8080 }\n");
         assert_eq!(
             ports.redirect("a", &reach("", "fd00::2")),
             "delete element inet pontoon ports4 { 8080 }\n\

@@ -6,6 +6,7 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 
+use pontoon_network::Protocol;
 use pontoon_network::join::{Isolation, Link};
 
 /// The table.
@@ -17,6 +18,8 @@ pub const MARK: u32 = 0x706e;
 pub const MARK_TABLE: u8 = 112;
 /// The maps of published ports: of all addresses and of one, for either family. Only where the bridges are on the host.
 pub const PORT_MAPS: [&str; 4] = ["ports4", "ports4_at", "ports6", "ports6_at"];
+/// The same of SCTP.
+pub const SCTP_MAPS: [&str; 4] = ["sctp4", "sctp4_at", "sctp6", "sctp6_at"];
 /// The host, as containers see it.
 const HOST: &str = "169.254.1.2";
 
@@ -31,7 +34,10 @@ pub fn base(is_own: bool) -> String {
         iifname @bridges ip6 daddr @subnets6 {elsewhere}"
         ),
     };
-    let ports = if is_own { String::new() } else { ports() };
+    let (ports, past, home) = match is_own {
+        true => (String::new(), "", ""),
+        false => (ports(), SCTP_PAST, SCTP_HOME),
+    };
     format!(
         "add table {TABLE}
 delete table {TABLE}
@@ -62,7 +68,7 @@ table {TABLE} {{
         iifname . oifname @same accept
         iifname @closed drop
         oifname @closed drop
-        iifname @strict oifname @bridges drop
+{past}        iifname @strict oifname @bridges drop
         iifname @bridges oifname @strict drop
         iifname @isolated oifname @isolated drop
     }}
@@ -70,37 +76,67 @@ table {TABLE} {{
         type nat hook postrouting priority srcnat; policy accept;
         ip saddr @subnets4 oifname != @bridges ip daddr != 224.0.0.0/4 masquerade
         ip6 saddr @subnets6 oifname != @bridges ip6 daddr != ff00::/8 masquerade
-    }}
+{home}    }}
 }}
 "
     )
 }
 
-/// What comes from elsewhere to published ports is led to the containers.
+/// Published ports are for everybody who reaches the host. Those of other protocols are carried on by the forwarder, past the rules.
+const SCTP_PAST: &str = "        meta l4proto sctp ct status dnat accept\n";
+/// On one bridge the answer would go straight to who asked, and not come from whom was asked.
+const SCTP_HOME: &str = "        meta l4proto sctp ct status dnat iifname . oifname @same masquerade\n";
+
+/// What comes from elsewhere to published ports is led to the containers. With SCTP, which the forwarder does not carry on, also what
+/// comes from containers and from the host.
 fn ports() -> String {
-    let [everywhere4, at4, everywhere6, at6] = PORT_MAPS;
+    let (tcp, sctp) = (Protocol::Tcp.name(), Protocol::Sctp.name());
+    format!(
+        "{}{}    chain sctp_ports {{
+{}    }}
+    chain ports_prerouting {{
+        type nat hook prerouting priority dstnat; policy accept;
+        meta l4proto != {{ {tcp}, {sctp} }} accept
+        fib daddr type != local accept
+        meta l4proto {sctp} jump sctp_ports
+        iifname @bridges accept
+{}    }}
+    chain ports_output {{
+        type nat hook output priority -100; policy accept;
+        meta l4proto {sctp} fib daddr type local jump sctp_ports
+    }}
+",
+        maps(PORT_MAPS),
+        maps(SCTP_MAPS),
+        lead(sctp, SCTP_MAPS),
+        lead(tcp, PORT_MAPS),
+    )
+}
+
+fn maps([everywhere4, at4, everywhere6, at6]: [&str; 4]) -> String {
     format!(
         "    map {everywhere4} {{ type inet_service : ipv4_addr . inet_service; }}
     map {at4} {{ type ipv4_addr . inet_service : ipv4_addr . inet_service; }}
     map {everywhere6} {{ type inet_service : ipv6_addr . inet_service; }}
     map {at6} {{ type ipv6_addr . inet_service : ipv6_addr . inet_service; }}
-    chain ports_prerouting {{
-        type nat hook prerouting priority dstnat; policy accept;
-        iifname @bridges accept
-        meta l4proto != tcp accept
-        fib daddr type != local accept
-        dnat ip to ip daddr . tcp dport map @{at4}
-        dnat ip to tcp dport map @{everywhere4}
-        dnat ip6 to ip6 daddr . tcp dport map @{at6}
-        dnat ip6 to tcp dport map @{everywhere6}
-    }}
+"
+    )
+}
+
+fn lead(protocol: &str, [everywhere4, at4, everywhere6, at6]: [&str; 4]) -> String {
+    format!(
+        "        dnat ip to ip daddr . {protocol} dport map @{at4}
+        dnat ip to {protocol} dport map @{everywhere4}
+        dnat ip6 to ip6 daddr . {protocol} dport map @{at6}
+        dnat ip6 to {protocol} dport map @{everywhere6}
 "
     )
 }
 
 /// Takes all published ports out of the rules, if there are rules.
 pub fn no_ports() -> String {
-    PORT_MAPS.map(|map| format!("flush map {TABLE} {map}\n")).concat()
+    let maps = PORT_MAPS.into_iter().chain(SCTP_MAPS);
+    maps.map(|map| format!("flush map {TABLE} {map}\n")).collect()
 }
 
 /// The elements that a network is.

@@ -4,11 +4,13 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
+use pontoon_network::Protocol;
 use pontoon_network::forwarder::{ANSWERS, Within};
 use rustix::net::getsockname;
 
 use super::super::netlink::Socket;
 use super::super::order::Reach;
+use super::super::ports::Led;
 use super::super::{links, rules};
 use super::{Inside, InsideError, set_kernel};
 
@@ -17,10 +19,12 @@ impl Inside {
         &mut self,
         owner: &str,
         ports: &[(bool, u16)],
+        mut led: Vec<Led>,
         target: &Reach,
         fds: Vec<OwnedFd>,
     ) -> Result<(), InsideError> {
-        let mut led = Vec::new();
+        // Nobody else carries on what is led here.
+        let is_needed = !led.is_empty();
         let mut sockets = fds.into_iter();
         let namespace = sockets.next().ok_or(InsideError::Malformed)?;
         let within = self.within(namespace);
@@ -29,7 +33,7 @@ impl Inside {
                 && !self.is_own
                 && let Ok(Some(at)) = getsockname(&socket).map(|it| SocketAddr::try_from(it).ok())
             {
-                led.push((at, *port));
+                led.push(Led { protocol: Protocol::Tcp, at, port: *port });
             }
             let target = target.target(*port);
             let added = if *is_datagram {
@@ -41,8 +45,7 @@ impl Inside {
         }
         let text = self.ports.publish(owner, led, target);
         // Where somebody has flushed the rules, the forwarder carries on everything until they are made again.
-        let _ = self.change(&text);
-        Ok(())
+        self.change(&text).or_else(|err| if is_needed { Err(err) } else { Ok(()) })
     }
 
     /// The short way to a container's ports. Where the bridges are on the host the packet filter leads there by itself, and where the

@@ -7,6 +7,7 @@ use pontoon_network::lease::Refusal;
 
 use super::{Client, Outside};
 use crate::unit::order::{Order, Reach};
+use crate::unit::ports::Led;
 use crate::unit::state::Lease;
 
 /// Most sockets in one order.
@@ -29,21 +30,40 @@ impl Outside {
         if lease.join.ports.is_empty() {
             return Ok(());
         }
+        let led = self.led(lease)?;
         let listeners =
             pontoon_network::listen(&lease.join.ports).map_err(|err| Refusal::of(&err, err.hint()))?;
         let owner = lease.join.id.clone();
         let target = reach(lease);
+        if !led.is_empty() {
+            let order =
+                Order::Publish { owner: owner.clone(), ports: Vec::new(), led, target: target.clone() };
+            if let Err(err) = self.order(&order, &[namespace]) {
+                self.unpublish(lease);
+                return Err(err.refusal());
+            }
+        }
         for some in listeners.chunks(AT_ONCE) {
             let ports = some.iter().map(|it| (it.protocol == Protocol::Udp, it.container_port)).collect();
             let fds: Vec<BorrowedFd<'_>> =
                 std::iter::once(namespace).chain(some.iter().map(|it| it.socket.as_fd())).collect();
-            let order = Order::Publish { owner: owner.clone(), ports, target: target.clone() };
+            let order =
+                Order::Publish { owner: owner.clone(), ports, led: Vec::new(), target: target.clone() };
             if let Err(err) = self.order(&order, &fds) {
                 self.unpublish(lease);
                 return Err(err.refusal());
             }
         }
         Ok(())
+    }
+
+    /// Ports for which no socket listens: so nobody but us knows whose they are.
+    fn led(&self, lease: &Lease) -> Result<Vec<Led>, Refusal> {
+        let others = self.clients.values().filter_map(|it| it.lease.as_ref());
+        let others = others.filter(|it| it.join.id != lease.join.id).flat_map(|it| &it.join.ports);
+        pontoon_network::led(&lease.join.ports, others)
+            .map(|led| led.into_iter().map(|(at, port)| Led { protocol: Protocol::Sctp, at, port }).collect())
+            .map_err(|err| Refusal::of(&err, err.hint()))
     }
 
     /// The container is on other networks than before.
