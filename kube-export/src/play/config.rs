@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Fault, Spot};
+use super::{Facts, Fault, Spot};
 use crate::document::{self, Document, Object};
 use crate::names::is_data_key;
 use crate::objects::{ConfigMap, Secret, Texts};
@@ -17,15 +17,12 @@ pub type Data = BTreeMap<String, Vec<u8>>;
 pub(super) struct Configs<'a> {
     maps: BTreeMap<&'a str, Data>,
     secrets: BTreeMap<&'a str, Data>,
-    kept: &'a dyn Fn(&str) -> Option<Vec<u8>>,
+    facts: &'a dyn Facts,
 }
 
 impl<'a> Configs<'a> {
-    pub(super) fn new(
-        documents: impl Iterator<Item = &'a Document>,
-        kept: &'a dyn Fn(&str) -> Option<Vec<u8>>,
-    ) -> Self {
-        let mut configs = Self { maps: BTreeMap::new(), secrets: BTreeMap::new(), kept };
+    pub(super) fn new(documents: impl Iterator<Item = &'a Document>, facts: &'a dyn Facts) -> Self {
+        let mut configs = Self { maps: BTreeMap::new(), secrets: BTreeMap::new(), facts };
         for document in documents {
             match &document.object {
                 Object::ConfigMap(map) => {
@@ -47,7 +44,7 @@ impl<'a> Configs<'a> {
     pub(super) fn secret(&self, name: &str) -> Option<Data> {
         match self.secrets.get(name) {
             Some(data) => Some(data.clone()),
-            None => read_secret(&(self.kept)(name)?),
+            None => read_secret(&self.facts.secret(name)?),
         }
     }
 

@@ -281,18 +281,30 @@ fn resources(deciding: &mut Deciding<'_>, spot: &Spot<'_>, container: &Container
                 deciding.fault(&spot, format_args!("`{amount}` is no amount"), hint);
                 continue;
             };
-            match (field, name.as_str()) {
-                _ if milli == 0 => {}
-                ("limits", "cpu") => words.push(format!("--cpus={}", decimal(milli))),
-                ("limits", "memory") => words.push(format!("--memory={}", milli.div_ceil(1000))),
+            let (controller, option, value) = match (field, name.as_str()) {
+                _ if milli == 0 => continue,
+                ("limits", "cpu") => ("cpu", "--cpus", decimal(milli)),
+                ("limits", "memory") => ("memory", "--memory", milli.div_ceil(1000).to_string()),
                 ("requests", "memory") => {
-                    words.push(format!("--memory-reservation={}", milli.div_ceil(1000)))
+                    ("memory", "--memory-reservation", milli.div_ceil(1000).to_string())
                 }
-                // As an option it would be an error where the controller is not to be had, and it is a wish.
+                // As a cluster does it: by it a machine is chosen, and there it is the weight among others.
                 ("requests", "cpu") => {
-                    deciding.note(&spot, "a cluster chooses a machine by it; here it has no effect");
+                    let shares = milli.saturating_mul(1024) / 1000;
+                    ("cpu", "--cpu-shares", shares.clamp(2, 262_144).to_string())
                 }
-                _ => deciding.note(&spot, "there is no such limit on one machine"),
+                _ => {
+                    deciding.note(&spot, "there is no such limit on one machine");
+                    continue;
+                }
+            };
+            match deciding.facts.lack(controller, option) {
+                None => words.push(format!("{option}={value}")),
+                // A request is a wish, by which a cluster chooses a machine.
+                Some(lack) if field == "requests" => {
+                    deciding.note(&spot, format_args!("{}; it has no effect", lack.text));
+                }
+                Some(lack) => deciding.fault(&spot, lack.text, lack.hint),
             }
         }
     }

@@ -189,9 +189,28 @@ pub struct Fault {
     pub hint: Option<String>,
 }
 
+/// What of the host must be known.
+pub trait Facts {
+    /// The data of a secret that is kept.
+    fn secret(&self, name: &str) -> Option<Vec<u8>>;
+
+    /// Why what `option` asks of a controller of control groups cannot be had, and what to do about it; none if it can.
+    fn lack(&self, controller: &'static str, option: &str) -> Option<Lack>;
+}
+
+/// Something that the host does not give.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lack {
+    /// What, and why not.
+    pub text: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
 /// What is being decided.
 struct Deciding<'a> {
     options: &'a Options,
+    facts: &'a dyn Facts,
     configs: Configs<'a>,
     play: Play,
     faults: Vec<Fault>,
@@ -246,7 +265,7 @@ impl Deciding<'_> {
     }
 }
 
-/// Decides what is to be made. `maps` are ConfigMaps from elsewhere; `secret` gives the data of a secret that is kept.
+/// Decides what is to be made. `maps` are ConfigMaps from elsewhere.
 ///
 /// # Errors
 /// All that is wrong.
@@ -254,10 +273,10 @@ pub fn decide(
     documents: &[Document],
     maps: &[Document],
     options: &Options,
-    secret: &dyn Fn(&str) -> Option<Vec<u8>>,
+    facts: &dyn Facts,
 ) -> Result<Play, Vec<Fault>> {
-    let configs = Configs::new(documents.iter().chain(maps), secret);
-    let mut deciding = Deciding { options, configs, play: Play::default(), faults: Vec::new() };
+    let configs = Configs::new(documents.iter().chain(maps), facts);
+    let mut deciding = Deciding { options, facts, configs, play: Play::default(), faults: Vec::new() };
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     for document in documents {
         decide_one(&mut deciding, document);

@@ -7,13 +7,24 @@ fn options() -> Options {
     Options { directory: "/here".to_owned(), seccomp_root: "/profiles".to_owned(), ..Options::default() }
 }
 
-fn decided(text: &str, options: &Options) -> Result<Play, Vec<Fault>> {
-    let contents = document::contents("f.yaml", text).unwrap();
-    let kept = |name: &str| {
+/// A host with one secret, and with these controllers.
+struct Host(&'static [&'static str]);
+
+impl Facts for Host {
+    fn secret(&self, name: &str) -> Option<Vec<u8>> {
         let text = "apiVersion: v1\nkind: Secret\nmetadata: {name: kept}\ndata: {pw: aHVudGVyMg==}\n";
         (name == "kept").then(|| text.as_bytes().to_vec())
-    };
-    decide(&contents.documents, &[], options, &kept)
+    }
+
+    fn lack(&self, controller: &'static str, option: &str) -> Option<Lack> {
+        let lack = || Lack { text: format!("no {controller} for {option}"), hint: Some("go on".to_owned()) };
+        (!self.0.contains(&controller)).then(lack)
+    }
+}
+
+fn decided(text: &str, options: &Options) -> Result<Play, Vec<Fault>> {
+    let contents = document::contents("f.yaml", text).unwrap();
+    decide(&contents.documents, &[], options, &Host(&["cpu", "memory"]))
 }
 
 #[track_caller]
@@ -96,8 +107,11 @@ fn fields_of_containers() {
         ("workingDir: /w\nstdin: true\ntty: true", vec!["--interactive", "--tty", "--workdir=/w"]),
         (
             "resources: {limits: {cpu: 500m, memory: 64Mi}, requests: {cpu: 100m, memory: 1Mi}}",
-            vec!["--cpus=0.5", "--memory=67108864", "--memory-reservation=1048576"],
+            vec!["--cpus=0.5", "--memory=67108864", "--cpu-shares=102", "--memory-reservation=1048576"],
         ),
+        ("resources: {requests: {cpu: 1m}}", vec!["--cpu-shares=2"]),
+        ("resources: {requests: {cpu: '1000'}}", vec!["--cpu-shares=262144"]),
+        ("resources: {limits: {cpu: '0'}, requests: {memory: '0'}}", vec![]),
         (
             "securityContext: {runAsUser: 5, runAsGroup: 6, allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {add: [X], drop: [ALL]}}",
             vec![
@@ -419,4 +433,31 @@ fn what_makes_pods_makes_one() {
                 && words.contains(&"--name=w-pod-c".to_owned())
         );
     }
+}
+
+#[test]
+fn a_request_is_a_wish_and_a_limit_is_not() {
+    let decided = |resources: &str, host: &Host| {
+        let text = pod(&format!("resources: {resources}"), "");
+        decide(&document::contents("f.yaml", &text).unwrap().documents, &[], &options(), host)
+    };
+    let play = decided("{requests: {cpu: 100m, memory: 1Mi}}", &Host(&["memory"])).unwrap();
+    let words = &play.pods[0].containers[0].words;
+    assert!(words.contains(&"--memory-reservation=1048576".to_owned()), "{words:?}");
+    assert!(!words.iter().any(|it| it.starts_with("--cpu-shares")), "{words:?}");
+    let told: Vec<_> = play.notes.iter().map(|it| it.text.as_str()).collect();
+    assert_eq!(
+        told,
+        ["`spec.containers[0].resources.requests.cpu`: no cpu for --cpu-shares; it has no effect"]
+    );
+    let faults = decided("{limits: {cpu: 100m, memory: 1Mi}}", &Host(&[])).unwrap_err();
+    let told: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "f.yaml:10:31: `spec.containers[0].resources.limits.cpu`: no cpu for --cpus",
+            "f.yaml:10:45: `spec.containers[0].resources.limits.memory`: no memory for --memory",
+        ]
+    );
+    assert_eq!(faults[0].hint.as_deref(), Some("go on"));
 }

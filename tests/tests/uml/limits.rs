@@ -126,6 +126,26 @@ pub fn pods(uml: &Uml) {
     uml.alice("pontoon pod rm refused").ok();
 }
 
+/// What Kubernetes says of a container's resources, and says again of what was played.
+pub fn played(uml: &Uml) {
+    let resources = "{limits: {cpu: 500m, memory: 64Mi}, requests: {cpu: 100m, memory: 32Mi}}";
+    let pod = format!(
+        "{{apiVersion: v1, kind: Pod, metadata: {{name: asked}}, spec: {{terminationGracePeriodSeconds: 0, containers: [
+         {{name: c, image: {B}, imagePullPolicy: Never, command: [sleep, '10000'], resources: {resources}}}]}}}}"
+    );
+    uml.alice(&format!("cat >asked.yaml <<'END'\n{pod}\nEND\npontoon kube play --network none asked.yaml"))
+        .ok();
+    let files = show("memory.max memory.low cpu.max cpu.weight");
+    uml.alice(&format!("pontoon exec asked-c sh -c '{files}'"))
+        .ok()
+        .prints("memory.max 67108864\nmemory.low 33554432\ncpu.max 50000 100000\ncpu.weight 4");
+    let again = uml.alice("pontoon kube generate --strict asked").ok();
+    for line in ["cpu: 500m", "memory: 64Mi", "cpu: 100m", "memory: 32Mi"] {
+        assert!(again.stdout.contains(line), "{line}\n{again:?}");
+    }
+    uml.alice("pontoon kube down asked.yaml").ok();
+}
+
 pub fn processes(uml: &Uml) {
     let forks = "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 100 & done; echo all";
     let run = |limit: u32| uml.alice(&run(&format!("--pids-limit {limit}"), forks));

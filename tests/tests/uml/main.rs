@@ -61,6 +61,7 @@ fn limits_hold_and_reboots_are_survived() {
     found.check("processes are few", || processes(&uml));
     found.check("limits change while it runs", || update(&uml));
     found.check("a pod has limits", || pods(&uml));
+    found.check("a pod of Kubernetes has limits", || played(&uml));
     found.check("a service has limits", || service(&uml));
     found.check("root's containers have limits", || limits_of_root(&uml));
     found.check("what the kernel does not have is refused", || not_offered(&uml));

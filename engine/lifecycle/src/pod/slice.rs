@@ -131,13 +131,18 @@ fn limits(resources: &Resources) -> Vec<SliceLimit> {
     limits
 }
 
-/// Every controller that is needed must be at work where the manager makes slices: it would pass over the others in silence.
-fn check(host: &Host, resources: &Resources) -> Result<(), SliceError> {
-    let manager = match host.is_rootless() {
+/// The group in which the service manager makes slices and scopes.
+pub(crate) fn manager_group(host: &Host) -> Cgroup {
+    let path = match host.is_rootless() {
         true => format!("{MOUNT}/user.slice/user-{0}.slice/user@{0}.service", host.uid),
         false => MOUNT.to_owned(),
     };
-    let group = Cgroup::at(manager.into());
+    Cgroup::at(path.into())
+}
+
+/// Every controller that is needed must be at work where the manager makes slices: it would pass over the others in silence.
+fn check(host: &Host, resources: &Resources) -> Result<(), SliceError> {
+    let group = manager_group(host);
     for limit in resources.limits(block_device)? {
         if let Some(option) = &limit.option {
             group.expect_controller(limit.controller.name(), option)?;

@@ -23,7 +23,7 @@ use rustix::io::{FdFlags, fcntl_setfd};
 
 pub use self::error::StartError;
 pub(crate) use self::place::connect_to_manager;
-pub use self::place::{is_main_process, is_watched};
+pub use self::place::{group_of_containers, is_main_process, is_watched};
 
 use self::place::Place;
 use self::supervisor::{Spawned, next_report};

@@ -47,6 +47,16 @@ pub(super) fn place(host: &Host, mode: CgroupMode) -> Place {
     }
 }
 
+/// The group below which containers have theirs that are started by hand; none if they have none.
+#[must_use]
+pub fn group_of_containers(host: &Host) -> Option<Cgroup> {
+    match place(host, CgroupMode::Enabled) {
+        Place::Scope(_) => Some(pod::slice::manager_group(host)),
+        Place::Here => Cgroup::of(None).ok(),
+        Place::Nowhere => None,
+    }
+}
+
 /// The user's service manager; for root the system's.
 pub(crate) fn connect_to_manager(host: &Host) -> Result<Bus, BusError> {
     match host.runtime_directory() {

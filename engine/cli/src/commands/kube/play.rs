@@ -1,8 +1,13 @@
 //! `kube play`: decided whole, then made whole, or not at all.
 
+use std::cell::OnceCell;
+
 use pontoon_kube::document::{Contents, Note};
-use pontoon_kube::play::{self, ContainerWanted, DIGEST, Options, Play, PodWanted};
+use pontoon_kube::play::{self, ContainerWanted, DIGEST, Facts, Lack, Options, Play, PodWanted};
+use pontoon_lifecycle::decide::DecideError;
 use pontoon_lifecycle::pod as pods;
+use pontoon_lifecycle::start;
+use pontoon_rootless::cgroup::Cgroup;
 use pontoon_storage::Store;
 
 use super::super::{Context, Failure};
@@ -131,8 +136,35 @@ fn decide(
             .map_or("/".to_owned(), |it| it.display().to_string()),
         container_words,
     };
-    let secret = |name: &str| store.secret_data(name).ok().map(|it| it.0);
-    play::decide(&contents.documents, &maps.documents, &options, &secret).map_err(input::failure)
+    let known = Known { context, store, group: OnceCell::new() };
+    play::decide(&contents.documents, &maps.documents, &options, &known).map_err(input::failure)
+}
+
+/// The host, as far as it is asked.
+struct Known<'a> {
+    context: &'a Context,
+    store: &'a Store,
+    /// What the containers' groups will be in.
+    group: OnceCell<Option<Cgroup>>,
+}
+
+impl Facts for Known<'_> {
+    fn secret(&self, name: &str) -> Option<Vec<u8>> {
+        self.store.secret_data(name).ok().map(|it| it.0)
+    }
+
+    fn lack(&self, controller: &'static str, option: &str) -> Option<Lack> {
+        match self.group.get_or_init(|| start::group_of_containers(&self.context.host)) {
+            Some(group) => {
+                let err = group.expect_controller(controller, option).err()?;
+                Some(Lack { text: err.to_string(), hint: err.hint() })
+            }
+            None => {
+                let err = DecideError::NoCgroup { option: option.to_owned() };
+                Some(Lack { text: err.to_string(), hint: err.hint() })
+            }
+        }
+    }
 }
 
 /// Says what is not as it is written; with `strict` that is an error.

@@ -12,7 +12,7 @@ use pontoon_lifecycle::annotated;
 use pontoon_lifecycle::request::{CreateRequest, PullPolicy, SeccompRequest, SecretPlace};
 use pontoon_network::Protocol;
 
-use super::{Group, Member, Writing, checks, config, mounts, pod, unsaid};
+use super::{Group, Member, Played, Writing, checks, config, mounts, pod, unsaid};
 
 /// The kernel's period of processor time, in microseconds.
 const PERIOD: u64 = 100_000;
@@ -31,7 +31,7 @@ pub(super) fn write(writing: &mut Writing<'_>, member: &Member<'_>, group: &Grou
         container.working_dir.clone_from(workdir);
     }
     (container.stdin, container.tty) = (request.interactive, request.tty);
-    resources(writing, member, &mut container);
+    resources(writing, member, &mut container, group.played != Played::Not);
     context(writing, member, &mut container);
     mounts::write(writing, member, &mut container);
     if request.init_container.is_none() {
@@ -159,7 +159,7 @@ fn environment(writing: &mut Writing<'_>, member: &Member<'_>, container: &mut C
     }
 }
 
-fn resources(writing: &mut Writing<'_>, member: &Member<'_>, container: &mut Container) {
+fn resources(writing: &mut Writing<'_>, member: &Member<'_>, container: &mut Container, is_played: bool) {
     let asked = &member.request.resources;
     let mut resources = Resources::default();
     if let Some(bytes) = asked.memory.filter(|it| *it > 0) {
@@ -174,7 +174,10 @@ fn resources(writing: &mut Writing<'_>, member: &Member<'_>, container: &mut Con
     }
     if let Some(shares) = asked.cpu_shares {
         resources.requests.insert("cpu".to_owned(), quantity::of_milli((shares * 1000).div_ceil(1024)));
-        writing.approximated(member.name, "--cpu-shares", "1024 shares are a request of one processor");
+        // Of a request it was made, and that is it again.
+        if !is_played {
+            writing.approximated(member.name, "--cpu-shares", "1024 shares are a request of one processor");
+        }
     }
     let others = [
         ("--memory-swap", asked.memory_swap.is_some()),

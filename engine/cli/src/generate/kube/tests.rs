@@ -28,6 +28,19 @@ impl Facts for Nothing {
     }
 }
 
+/// A host that keeps no secrets and has what is asked for.
+struct Empty;
+
+impl play::Facts for Empty {
+    fn secret(&self, _name: &str) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn lack(&self, _controller: &'static str, _option: &str) -> Option<play::Lack> {
+        None
+    }
+}
+
 /// The request of a command line.
 fn request(line: &[&str]) -> CreateRequest {
     let words =
@@ -207,7 +220,7 @@ fn files_of_variables_are_config_maps() {
     // Played again, the container has what it had.
     let text = yaml::write(&written.objects).unwrap();
     let contents = document::contents("f.yaml", &text).unwrap();
-    let play = play::decide(&contents.documents, &[], &play::Options::default(), &|_| None).unwrap();
+    let play = play::decide(&contents.documents, &[], &play::Options::default(), &Empty).unwrap();
     let mut env: Vec<&str> =
         play.pods[0].containers[0].words.iter().filter_map(|it| it.strip_prefix("--env=")).collect();
     env.sort_unstable();
@@ -287,7 +300,7 @@ fn what_is_written_is_played_as_it_was() {
         contents.documents.iter().map(|it| &it.object).collect::<Vec<_>>(),
         written.objects.iter().collect::<Vec<_>>()
     );
-    let play = play::decide(&contents.documents, &[], &play::Options::default(), &|_| None).unwrap();
+    let play = play::decide(&contents.documents, &[], &play::Options::default(), &Empty).unwrap();
     assert_eq!(play.volumes[0].name, "data");
     let container = &play.pods[0].containers[0];
     let words: Vec<&str> = container.words[1..].iter().map(String::as_str).collect();
