@@ -5,8 +5,8 @@
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 
 mod human;
 mod parse;
@@ -34,6 +34,20 @@ pub fn rfc3339(moment: SystemTime) -> String {
     timestamp(moment).to_string()
 }
 
+/// The time as RFC 3339 with the offset of the host's zone, as Podman's JSON has what it saw happen.
+pub fn rfc3339_local(moment: SystemTime) -> String {
+    rfc3339_in(timestamp(moment), host_zone())
+}
+
+/// The time as RFC 3339 with the offset of a zone; `Z` where that is none.
+pub(crate) fn rfc3339_in(stamp: Timestamp, zone: TimeZone) -> String {
+    let zoned = stamp.to_zoned(zone);
+    if zoned.offset().is_zero() {
+        return stamp.to_string();
+    }
+    zoned.strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string()
+}
+
 /// What Go prints for a time that was never set, as JSON.
 pub const NEVER_RFC3339: &str = "0001-01-01T00:00:00Z";
 
@@ -43,6 +57,11 @@ pub const NEVER_UNIX: i64 = -62_135_596_800;
 /// The time as RFC 3339; a time that never came is the year 1, as in Podman's JSON.
 pub fn rfc3339_or_never(moment: Option<SystemTime>) -> String {
     moment.map_or_else(|| NEVER_RFC3339.to_owned(), rfc3339)
+}
+
+/// The same with the offset of the host's zone.
+pub fn rfc3339_local_or_never(moment: Option<SystemTime>) -> String {
+    moment.map_or_else(|| NEVER_RFC3339.to_owned(), rfc3339_local)
 }
 
 /// A time in RFC 3339 without the fraction of its second, as some of Podman's lists have it.
@@ -65,27 +84,38 @@ pub fn unix_or_never(moment: Option<SystemTime>) -> i64 {
 
 /// The time as Go's `time.Time` prints itself, in the zone of the host: `2026-11-21 02:33:40.833988111 +0000 UTC`.
 pub fn go_words(moment: SystemTime) -> String {
-    in_go_words(timestamp(moment), zone())
+    in_go_words(timestamp(moment), host_zone())
 }
 
 /// The time as C's `asctime` prints it, in the zone of the host: `Sun Dec 21 16:42:01 2025`.
 pub fn calendar_words(moment: SystemTime) -> String {
-    timestamp(moment).to_zoned(zone()).strftime("%a %b %e %H:%M:%S %Y").to_string()
+    timestamp(moment).to_zoned(host_zone()).strftime("%a %b %e %H:%M:%S %Y").to_string()
 }
 
-/// The same for a time written in RFC 3339, in UTC; the text itself where it is no time.
+/// The same for a time written in RFC 3339, in the zone it is written in; the text itself where it is no time.
 pub(crate) fn go_words_of_rfc3339(text: &str) -> String {
     if text == NEVER_RFC3339 {
         return "0001-01-01 00:00:00 +0000 UTC".to_owned();
     }
-    text.parse().map_or_else(|_| text.to_owned(), |stamp| in_go_words(stamp, TimeZone::UTC))
+    zoned_of_rfc3339(text).map_or_else(|| text.to_owned(), |it| zoned_in_go_words(&it))
+}
+
+/// A time written in RFC 3339, in the zone of the host if it has that one's offset, else in UTC.
+pub(crate) fn zoned_of_rfc3339(text: &str) -> Option<Zoned> {
+    let stamp: Timestamp = text.parse().ok()?;
+    if text.ends_with(['Z', 'z']) {
+        return Some(stamp.to_zoned(TimeZone::UTC));
+    }
+    let here = stamp.to_zoned(host_zone());
+    let is_ours = text.ends_with(&here.strftime("%:z").to_string());
+    Some(if is_ours { here } else { stamp.to_zoned(TimeZone::UTC) })
 }
 
 /// The zone of the host, read once.
 ///
 /// To tell it with its name, jiff lists all zones that there are, which takes longer than everything else that `ps` does; the
 /// name is asked by nobody.
-fn zone() -> TimeZone {
+pub(crate) fn host_zone() -> TimeZone {
     static ZONE: OnceLock<TimeZone> = OnceLock::new();
     let local = || TimeZone::tzif("local", &std::fs::read("/etc/localtime").ok()?).ok();
     let read = || match std::env::var_os("TZ") {
@@ -96,7 +126,11 @@ fn zone() -> TimeZone {
 }
 
 fn in_go_words(stamp: Timestamp, zone: TimeZone) -> String {
-    stamp.to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S%.f %z %Z").to_string()
+    zoned_in_go_words(&stamp.to_zoned(zone))
+}
+
+fn zoned_in_go_words(time: &Zoned) -> String {
+    time.strftime("%Y-%m-%d %H:%M:%S%.f %z %Z").to_string()
 }
 
 #[cfg(test)]
@@ -115,6 +149,17 @@ mod tests {
         assert_eq!(rfc3339(moment("2026-11-21T02:33:40Z")), "2026-11-21T02:33:40Z");
         assert_eq!(in_go_words(timestamp(time), TimeZone::UTC), "2026-11-21 02:33:40.833988111 +0000 UTC");
         assert_eq!(go_words_of_rfc3339("2026-11-21T02:33:34Z"), "2026-11-21 02:33:34 +0000 UTC");
+    }
+
+    #[test]
+    fn a_time_is_told_in_its_zone() {
+        let zone = || TimeZone::fixed(jiff::tz::offset(2));
+        let stamp = timestamp(moment("2026-11-21T22:33:40.5Z"));
+        assert_eq!(rfc3339_in(stamp, zone()), "2026-11-22T00:33:40.5+02:00");
+        assert_eq!(rfc3339_in(stamp, TimeZone::UTC), "2026-11-21T22:33:40.5Z");
+        assert_eq!(moment_of("2026-11-22T00:33:40.5+02:00"), Some(SystemTime::from(stamp)));
+        let elsewhere = zoned_of_rfc3339("2026-11-22T00:33:40.5+02:07").map(|it| it.timestamp());
+        assert_eq!(elsewhere, Some("2026-11-21T22:26:40.5Z".parse().unwrap()));
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub struct InspectArgs {
     #[arg(short, long, value_name = "FORMAT")]
     pub format: Option<String>,
     /// Take the container created last
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "names")]
     pub latest: bool,
     /// Show sizes
     #[arg(short, long)]
@@ -49,7 +49,7 @@ pub struct InspectContainersArgs {
     #[arg(short, long, value_name = "FORMAT")]
     pub format: Option<String>,
     /// Take the container created last
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "containers")]
     pub latest: bool,
     /// Show sizes
     #[arg(short, long)]

@@ -26,7 +26,7 @@ use pontoon_storage::{
     FindContainerError, FindImageError, FindPodError, FindVolumeError, ImageRecord, Store,
 };
 
-use super::{Context, Failure, list as rows, pod, volume};
+use super::{Context, Failure, found, list as rows, pod, volume};
 use pontoon_cli::args::{InspectArgs, InspectContainersArgs, InspectImagesArgs, InspectType};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
@@ -53,75 +53,61 @@ pub fn inspect(context: &Context, args: &InspectArgs) -> Result<ExitStatus, Fail
             None,
         ));
     }
+    let (parts, missing) = found::each(&names, |name| of_any_kind(context, &store, name, args))?;
+    output::out(&joined(&parts, args.format.as_deref()))?;
+    missing.told()
+}
+
+/// What `inspect` shows of one name.
+fn of_any_kind(context: &Context, store: &Store, name: &str, args: &InspectArgs) -> Result<String, Failure> {
     let format = args.format.as_deref();
-    let mut parts = Vec::new();
-    for name in &names {
-        let kind = args.kind;
-        let is = |it| kind == it || kind == InspectType::All;
-        if is(InspectType::Container) {
-            match list::find(&store, name) {
-                Err(LookError::Find(FindContainerError::NotFound { .. })) if kind == InspectType::All => {}
-                other => {
-                    parts.push(show_containers(context, &store, &[other?], format, args.size)?);
-                    continue;
-                }
-            }
-        }
-        if is(InspectType::Image) {
-            match store.find_image(name) {
-                Err(FindImageError::NotFound { .. }) if kind == InspectType::All => {}
-                other => {
-                    parts.push(image::text(&[image_facts(&store, &other?)?], format)?);
-                    continue;
-                }
-            }
-        }
-        if is(InspectType::Volume) {
-            match volume::named(&store, std::slice::from_ref(name), false) {
-                Err(failure)
-                    if kind == InspectType::All
-                        && failure.error.downcast_ref::<FindVolumeError>().is_some() => {}
-                other => {
-                    parts.push(volume_text(&other?, format)?);
-                    continue;
-                }
-            }
-        }
-        if is(InspectType::Network) {
-            match super::network::named(context, &store, name) {
-                Err(failure)
-                    if kind == InspectType::All
-                        && matches!(
-                            failure.error.downcast_ref::<NetworkDeedError>(),
-                            Some(NetworkDeedError::NotFound { .. })
-                        ) => {}
-                other => {
-                    parts.push(network_text(&[other?], format)?);
-                    continue;
-                }
-            }
-        }
-        match pod::inspected(context, &store, name, format)? {
-            Some(text) => parts.push(text),
-            None if kind == InspectType::Pod => {
-                return Err(FindPodError::NotFound { query: name.clone() }.into());
-            }
-            None => {
-                return Err(Failure::new(
-                    format!("there is no container, image, volume, network or pod `{name}`"),
-                    None,
-                ));
-            }
+    let kind = args.kind;
+    let is = |it| kind == it || kind == InspectType::All;
+    if is(InspectType::Container) {
+        match list::find(store, name) {
+            Err(LookError::Find(FindContainerError::NotFound { .. })) if kind == InspectType::All => {}
+            other => return show_containers(context, store, &[other?], format, args.size),
         }
     }
-    output::out(&joined(&parts, format))?;
-    Ok(ExitStatus::Success)
+    if is(InspectType::Image) {
+        match store.find_image(name) {
+            Err(FindImageError::NotFound { .. }) if kind == InspectType::All => {}
+            other => return Ok(image::text(&[image_facts(store, &other?)?], format)?),
+        }
+    }
+    if is(InspectType::Volume) {
+        match volume::named(store, name) {
+            Err(failure) if kind == InspectType::All && failure.error.is::<FindVolumeError>() => {}
+            other => return Ok(volume_text(&[other?], format)?),
+        }
+    }
+    if is(InspectType::Network) {
+        match super::network::named(context, store, name) {
+            Err(failure)
+                if kind == InspectType::All
+                    && matches!(
+                        failure.error.downcast_ref::<NetworkDeedError>(),
+                        Some(NetworkDeedError::NotFound { .. })
+                    ) => {}
+            other => return Ok(network_text(&[other?], format)?),
+        }
+    }
+    match pod::inspected(context, store, name, format)? {
+        Some(text) => Ok(text),
+        None if kind == InspectType::Pod => Err(FindPodError::NotFound { query: name.to_owned() }.into()),
+        None => {
+            Err(Failure::new(format!("there is no container, image, volume, network or pod `{name}`"), None))
+        }
+    }
 }
 
 /// Several JSON lists become one.
 fn joined(parts: &[String], format: Option<&str>) -> String {
     if parts.len() == 1 || format.is_some_and(|it| it != "json" && !it.is_empty()) {
         return parts.concat();
+    }
+    if parts.is_empty() {
+        return "[]\n".to_owned();
     }
     let inner: Vec<&str> =
         parts.iter().map(|it| it.trim_end().trim_start_matches("[\n").trim_end_matches("\n]")).collect();
@@ -135,9 +121,9 @@ pub fn containers(context: &Context, args: &InspectContainersArgs) -> Result<Exi
     if args.latest {
         names.extend(list::list(&store)?.containers.pop().map(|it| it.record.id));
     }
-    let found = names.iter().map(|it| list::find(&store, it)).collect::<Result<Vec<_>, _>>()?;
+    let (found, missing) = found::each(&names, |it| Ok(list::find(&store, it)?))?;
     output::out(&show_containers(context, &store, &found, args.format.as_deref(), args.size)?)?;
-    Ok(ExitStatus::Success)
+    missing.told()
 }
 
 /// `pontoon container exists`
@@ -412,12 +398,9 @@ fn graph(context: &Context, store: &Store, found: &Found, image: Option<&ImageRe
 /// `pontoon image inspect`
 pub fn images(context: &Context, args: &InspectImagesArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
-    let mut facts = Vec::new();
-    for name in &args.images {
-        facts.push(image_facts(&store, &store.find_image(name)?)?);
-    }
+    let (facts, missing) = found::each(&args.images, |name| image_facts(&store, &store.find_image(name)?))?;
     output::out(&image::text(&facts, args.format.as_deref())?)?;
-    Ok(ExitStatus::Success)
+    missing.told()
 }
 
 fn image_facts(store: &Store, record: &ImageRecord) -> Result<image::Facts, Failure> {

@@ -16,6 +16,7 @@ mod events;
 mod exec;
 mod failure;
 mod foreground;
+mod found;
 mod generate;
 mod healthcheck;
 mod history;

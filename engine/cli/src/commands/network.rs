@@ -11,7 +11,7 @@ use pontoon_network::join::JoinedAddress;
 use pontoon_storage::Store;
 
 use super::prune::{Pruned, confirm, filters};
-use super::{Context, Failure, control};
+use super::{Context, Failure, control, found};
 use pontoon_cli::args::{
     NetworkConnectArgs, NetworkCreateArgs, NetworkDisconnectArgs, NetworkInspectArgs, NetworkLsArgs,
     NetworkReloadArgs, NetworkRmArgs, NetworkUpdateArgs, PruneArgs,
@@ -64,17 +64,9 @@ pub fn list(context: &Context, args: &NetworkLsArgs) -> Result<ExitStatus, Failu
 /// `pontoon network inspect`: what is there is shown, and what is not is an error then.
 pub fn inspect(context: &Context, args: &NetworkInspectArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
-    let (mut rows, mut missing) = (Vec::new(), Vec::new());
-    for name in &args.networks {
-        match named(context, &store, name) {
-            Ok(row) => rows.push(row),
-            Err(failure) => missing.push(failure),
-        }
-    }
+    let (rows, missing) = found::each(&args.networks, |name| named(context, &store, name))?;
     output::out(&view::inspect_text(&rows, args.format.as_deref())?)?;
-    let last = missing.pop();
-    missing.iter().for_each(Failure::print);
-    last.map_or(Ok(ExitStatus::Success), Err)
+    missing.told()
 }
 
 /// The row of a network by name or id.

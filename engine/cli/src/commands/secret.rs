@@ -5,7 +5,7 @@ use pontoon_monitor::event::{Deed, Kind};
 use pontoon_storage::{MAX_SECRET, SecretData, SecretError, SecretRecord, Store};
 use std::io::Read;
 
-use super::{Context, Failure};
+use super::{Context, Failure, found};
 use pontoon_cli::args::{LsArgs, SecretCreateArgs, SecretInspectArgs, SecretRmArgs};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
@@ -104,8 +104,7 @@ pub fn list(context: &Context, args: &LsArgs) -> Result<ExitStatus, Failure> {
 /// `pontoon secret inspect`
 pub fn inspect(context: &Context, args: &SecretInspectArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
-    let mut rows = Vec::new();
-    for name in &args.secrets {
+    let (rows, missing) = found::each(&args.secrets, |name| {
         let secret = store.find_secret(name)?;
         let is_here = secret.driver == FILE_DRIVER;
         let mut row = row(secret);
@@ -113,14 +112,14 @@ pub fn inspect(context: &Context, args: &SecretInspectArgs) -> Result<ExitStatus
             let data = store.secret_data(&row.name)?;
             row.data = Some(String::from_utf8_lossy(&data.0).into_owned());
         }
-        rows.push(row);
-    }
+        Ok(row)
+    })?;
     if args.pretty {
         output::out(&view::pretty_text(&rows))?;
     } else {
         output::out(&view::inspect_text(&rows, args.format.as_deref())?)?;
     }
-    Ok(ExitStatus::Success)
+    missing.told()
 }
 
 /// `pontoon secret rm`

@@ -5,7 +5,7 @@ use pontoon_lifecycle::volume::{self, VolumeDeedError};
 use pontoon_lifecycle::{mounted, status, volume_options};
 use pontoon_storage::{FindVolumeError, Store, VolumeEntry, VolumeError};
 
-use super::{Context, Failure};
+use super::{Context, Failure, found};
 use pontoon_cli::args::{LsArgs, VolumeCreateArgs, VolumeInspectArgs, VolumeRmArgs};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::run_options::parse_label;
@@ -98,24 +98,22 @@ pub fn inspect(context: &Context, args: &VolumeInspectArgs) -> Result<ExitStatus
     if args.volumes.is_empty() && !args.all {
         return Err(Failure::new("`volume inspect` needs the name of a volume, or --all", None));
     }
-    let rows = named(&context.store()?, &args.volumes, args.all)?;
+    let every = rows(&context.store()?)?;
+    let names: Vec<String> =
+        if args.all { every.iter().map(|it| it.name.clone()).collect() } else { args.volumes.clone() };
+    let (rows, missing) = found::each(&names, |name| of_name(&every, name))?;
     output::out(&view::inspect_text(&rows, args.format.as_deref())?)?;
-    Ok(ExitStatus::Success)
+    missing.told()
 }
 
-/// Rows of volumes by name, or of all.
-pub fn named(store: &Store, names: &[String], all: bool) -> Result<Vec<view::Row>, Failure> {
-    let every = rows(store)?;
-    if all {
-        return Ok(every);
-    }
-    names
-        .iter()
-        .map(|name| {
-            let found = every.iter().find(|it| it.name == *name).cloned();
-            found.ok_or_else(|| FindVolumeError::NotFound { name: name.clone() }.into())
-        })
-        .collect()
+/// The row of a volume.
+pub fn named(store: &Store, name: &str) -> Result<view::Row, Failure> {
+    of_name(&rows(store)?, name)
+}
+
+fn of_name(rows: &[view::Row], name: &str) -> Result<view::Row, Failure> {
+    let found = rows.iter().find(|it| it.name == name).cloned();
+    found.ok_or_else(|| FindVolumeError::NotFound { name: name.to_owned() }.into())
 }
 
 /// `pontoon volume rm`

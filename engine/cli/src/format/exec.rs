@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::error::Fault;
 use super::functions;
 use super::go_text;
+use super::go_time;
 use super::tree::{Branch, Command, Node, Operand, Pipeline, Root};
 use super::value::Value;
 
@@ -139,14 +140,14 @@ impl State {
         if let [key] = rest
             && let Some(((_, at), fields)) = first.fields.split_last()
         {
-            return self.label(first, fields, *at, key, dot);
+            return self.method(first, fields, *at, key, dot);
         }
         let Root::Function(name) = &first.root else { return self.operand(first, dot) };
         self.call(name, first.at, rest, piped, dot)
     }
 
-    /// `.Label "key"`: the label's value; nothing where there is none.
-    fn label(
+    /// `.Label "key"`: the label's value, nothing where there is none; of a time, `.Format "layout"`.
+    fn method(
         &mut self,
         receiver: &Operand,
         fields: &[(String, usize)],
@@ -156,6 +157,14 @@ impl State {
     ) -> Result<Value, Fault> {
         let receiver = Operand { fields: fields.to_vec(), ..receiver.clone() };
         let value = self.operand(&receiver, dot)?;
+        if let Value::Time(stamp) = &value {
+            return match self.operand(key, dot)? {
+                Value::Text(layout) => {
+                    Ok(Value::text(go_time::format(stamp, &layout).unwrap_or_else(|| stamp.to_string())))
+                }
+                other => Err(Fault::new(key.at, format!("a layout is text, not {}", other.kind()))),
+            };
+        }
         let Some(labels) = value.entry("Labels") else {
             return Err(Fault::new(at, "there are no labels here"));
         };
@@ -237,6 +246,11 @@ fn field(value: &Value, name: &str, at: usize) -> Result<Value, Fault> {
             let hint = hint_for(fields, name);
             Err(Fault::new(at, format!("there is no field `{name}` here")).with_hint(Some(hint)))
         }
+        Value::Time(stamp) => go_time::ask(stamp, name).ok_or_else(|| {
+            let known = go_time::METHODS.join(", ");
+            let hint = format!("a time has {known} and Format \"2006-01-02 15:04:05\"");
+            Fault::new(at, format!("a time has no `{name}`")).with_hint(Some(hint))
+        }),
         other => Err(Fault::new(at, format!("there is no field `{name}`: {} has no fields", other.kind()))),
     }
 }

@@ -9,6 +9,7 @@ mod error;
 mod exec;
 mod functions;
 mod go_text;
+mod go_time;
 pub mod json;
 mod lex;
 mod list;

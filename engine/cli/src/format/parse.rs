@@ -239,11 +239,13 @@ impl Parser {
         }
         let callable =
             |operand: &Operand| matches!(operand.root, Root::Function(_)) && operand.fields.is_empty();
-        // The one method of the original's rows that takes a value: `.Label "key"`.
-        let asks_label = |operand: &Operand| operand.fields.last().is_some_and(|(name, _)| name == "Label");
+        // The methods that take a value: `.Label "key"` of the original's rows, `.Format "layout"` of times.
+        let asks = |operand: &Operand| {
+            operand.fields.last().is_some_and(|(name, _)| matches!(name.as_str(), "Label" | "Format"))
+        };
         match operands.as_slice() {
             [] => Err(Fault::new(at, "a value is missing here")),
-            [first, _] if asks_label(first) => Ok(Command { operands, at }),
+            [first, _] if asks(first) => Ok(Command { operands, at }),
             [first, second, ..] if !callable(first) => {
                 Err(Fault::new(second.at, "only a function can be followed by values"))
             }

@@ -103,6 +103,14 @@ fn values_print_as_go_prints_them() {
 }
 
 #[test]
+fn a_time_has_methods() {
+    check("{{.Created.Unix}} {{.Created.Year}} {{.Created.UTC.Month}}", "1795228420 2026 November");
+    check("{{.Created.Format \"2006-01-02 15:04\"}}", "2026-11-21 02:33");
+    check("{{with .Created}}{{.Format \"Jan 2\"}}{{end}}", "Nov 21");
+    check("{{(.Created.Format \"2006\") | printf \"<%s>\"}}", "<2026>");
+}
+
+#[test]
 fn a_field_that_json_leaves_out_is_there_and_nothing() {
     check("{{.LeftOut}} {{if .LeftOut}}yes{{else}}no{{end}} {{eq .LeftOut nil}}", "<nil> no true");
     check_error(

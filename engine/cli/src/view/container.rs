@@ -16,7 +16,7 @@ use super::inspection;
 use super::network_settings;
 pub use super::network_settings::NetworkFacts;
 use crate::format::{NullIfEmpty, OmitEmpty, TemplateError, WireTime};
-use crate::time::rfc3339;
+use crate::time::rfc3339_local;
 
 /// The text of `inspect` for containers.
 pub fn text(containers: &[Facts<'_>], format: Option<&str>) -> Result<String, TemplateError> {
@@ -89,7 +89,7 @@ fn shown<'a>(facts: &'a Facts<'a>) -> Shown<'a> {
         |file: Option<&std::path::PathBuf>| file.map(|path| path.display().to_string()).unwrap_or_default();
     Shown {
         id: facts.id,
-        created: WireTime(rfc3339(facts.created)),
+        created: WireTime(rfc3339_local(facts.created)),
         path,
         args,
         state: state(&facts.state),

@@ -60,12 +60,24 @@ pub enum FilterError {
         known: &'static [&'static str],
     },
     /// The filter does not take that value.
-    #[error("invalid value `{value}` for the filter `{key}`")]
+    #[error("invalid value `{value}` for the filter `{key}`: it must be {expected}")]
     Value {
         /// The key.
         key: String,
         /// The value.
         value: String,
+        /// What it takes.
+        expected: &'static str,
+    },
+    /// It compares with something that is not there.
+    #[error("the filter `{key}` names `{value}`, and there is no such {kind}")]
+    NoSuch {
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+        /// What it names: `container`, `image` or `volume`.
+        kind: &'static str,
     },
 }
 
@@ -75,7 +87,7 @@ impl FilterError {
         match self {
             Self::Unknown { known, .. } => Some(format!("the filters are {}", known.join(", "))),
             Self::Word { known, .. } => Some(format!("it is one of {}", known.join(", "))),
-            Self::NoValue { .. } | Self::Value { .. } => None,
+            Self::NoValue { .. } | Self::Value { .. } | Self::NoSuch { .. } => None,
         }
     }
 }
@@ -105,8 +117,25 @@ impl Filter {
         }
     }
 
-    fn wrong_value(&self) -> FilterError {
-        FilterError::Value { key: self.key.clone(), value: self.value.clone() }
+    fn wrong_value(&self, expected: &'static str) -> FilterError {
+        FilterError::Value { key: self.key.clone(), value: self.value.clone(), expected }
+    }
+
+    fn no_such(&self, kind: &'static str) -> FilterError {
+        FilterError::NoSuch { key: self.key.clone(), value: self.value.clone(), kind }
+    }
+
+    /// The value, which must be one of the words.
+    fn word(&self, known: &'static [&'static str]) -> Result<&str, FilterError> {
+        match self.value.as_str() {
+            value if known.contains(&value) => Ok(value),
+            value => Err(FilterError::Word { key: self.key.clone(), value: value.to_owned(), known }),
+        }
+    }
+
+    /// The value as a number.
+    fn number<T: std::str::FromStr>(&self) -> Result<T, FilterError> {
+        self.value.parse().map_err(|_| self.wrong_value("a number"))
     }
 
     fn unknown(&self, known: &'static [&'static str]) -> FilterError {
@@ -115,19 +144,31 @@ impl Filter {
 
     /// Whether the value, a regular expression, is found in a text.
     fn matches(&self, text: &str) -> Result<bool, FilterError> {
-        Ok(regex_lite::Regex::new(&self.value).map_err(|_| self.wrong_value())?.is_match(text))
+        Ok(self.pattern()?.is_match(text))
+    }
+
+    fn pattern(&self) -> Result<regex_lite::Regex, FilterError> {
+        regex_lite::Regex::new(&self.value).map_err(|_| self.wrong_value("a regular expression"))
     }
 
     /// The moment that the value names, absolute or before now.
     fn moment(&self) -> Result<SystemTime, FilterError> {
-        parse_since(&self.value, SystemTime::now()).map_err(|_| self.wrong_value())
+        self.moment_before(SystemTime::now())
+    }
+
+    fn moment_before(&self, now: SystemTime) -> Result<SystemTime, FilterError> {
+        parse_since(&self.value, now).map_err(|_| {
+            self.wrong_value(
+                "a time as 2026-11-21T08:30:00Z, seconds since 1970, or a duration before now as 1h30m",
+            )
+        })
     }
 
     fn flag(&self) -> Result<bool, FilterError> {
         match self.value.as_str() {
             "true" | "1" => Ok(true),
             "false" | "0" => Ok(false),
-            _ => Err(self.wrong_value()),
+            _ => Err(self.wrong_value("`true` or `false`")),
         }
     }
 }
@@ -139,6 +180,17 @@ fn check(filters: &[Filter], known: &'static [&'static str]) -> Result<(), Filte
         Some(filter) => Err(filter.unknown(known)),
         None => Ok(()),
     }
+}
+
+/// The same for the values: `test` reads the one of a filter whose value is not just any text.
+fn check_values(
+    filters: &[Filter],
+    mut test: impl FnMut(&Filter) -> Result<(), FilterError>,
+) -> Result<(), FilterError> {
+    filters.iter().try_for_each(|filter| match filter.key.as_str() {
+        "until" => filter.moment().map(drop),
+        _ => test(filter),
+    })
 }
 
 /// Whether a row passes: filters of the same key are alternatives, different keys must all hold; all labels must hold.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{ListOptions, is_json, is_json_lines, json_lines, shown_id};
 use crate::args::PodSort;
 use crate::format::{Headings, TemplateError, WireTime, json, render_list, to_value};
-use crate::time::{ago, rfc3339};
+use crate::time::{ago, rfc3339_local};
 
 /// One pod.
 #[derive(Debug, Clone)]
@@ -183,7 +183,7 @@ impl<'a> Wire<'a> {
         Self {
             cgroup: &row.parent,
             containers: row.containers.iter().map(container).collect(),
-            created: WireTime(rfc3339(row.created)),
+            created: WireTime(rfc3339_local(row.created)),
             id: &row.id,
             infra_id: &row.infra,
             name: &row.name,

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{ListOptions, inspection, is_json, is_json_lines, json_lines};
 use crate::format::{Headings, TemplateError, WireTime, json, render_list};
-use crate::time::{ago, rfc3339};
+use crate::time::{ago, rfc3339, rfc3339_local};
 
 /// One secret.
 #[derive(Debug, Clone)]
@@ -107,8 +107,8 @@ struct Driver<'a> {
 fn shown(row: &Row) -> Shown<'_> {
     Shown {
         id: &row.id,
-        created_at: WireTime(rfc3339(row.created)),
-        updated_at: WireTime(rfc3339(row.updated)),
+        created_at: WireTime(rfc3339_local(row.created)),
+        updated_at: WireTime(rfc3339_local(row.updated)),
         spec: Spec {
             name: &row.name,
             driver: Driver { name: &row.driver, options: &row.options },

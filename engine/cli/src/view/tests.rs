@@ -287,6 +287,27 @@ fn check_filter(filters: &[&str], expected: &str) {
 }
 
 #[test]
+fn a_wrong_value_of_a_filter_says_what_is_taken_also_where_there_is_no_row() {
+    let refusal = |filter: &str, rows: Vec<ps::Row>| {
+        let filters = Filter::parse_all(&[filter.to_owned()]).unwrap();
+        let error = filter::containers(rows, &filters).unwrap_err();
+        (error.to_string(), error.hint().unwrap_or_default())
+    };
+    for rows in [vec![], vec![web()]] {
+        let (text, hint) = refusal("status=odd", rows.clone());
+        assert_eq!(text, "invalid value `odd` for the filter `status`");
+        assert!(hint.starts_with("it is one of created, initialized, running,"), "{hint}");
+        assert!(refusal("health=odd", rows.clone()).1.contains("unhealthy"));
+        let (text, _) = refusal("exited=x", rows.clone());
+        assert_eq!(text, "invalid value `x` for the filter `exited`: it must be a number");
+        assert!(refusal("until=x", rows.clone()).0.contains("a duration before now"));
+        assert!(refusal("name=(", rows.clone()).0.contains("a regular expression"));
+        let (text, _) = refusal("since=nothere", rows);
+        assert_eq!(text, "the filter `since` names `nothere`, and there is no such container");
+    }
+}
+
+#[test]
 fn containers_are_filtered() {
     check_filter(&[], "web r1");
     check_filter(&["name=we"], "web");

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{ListOptions, inspection, is_json, is_json_lines, json_lines};
 use crate::format::{Headings, OmitEmpty, TemplateError, WireTime, json, render_list, to_value};
-use crate::time::rfc3339;
+use crate::time::rfc3339_local;
 
 /// One volume.
 #[derive(Debug, Clone)]
@@ -65,7 +65,7 @@ fn shown(row: &Row) -> Shown<'_> {
         name: &row.name,
         driver: "local",
         mountpoint: &row.mountpoint,
-        created_at: WireTime(rfc3339(row.created)),
+        created_at: WireTime(rfc3339_local(row.created)),
         labels: &row.labels,
         scope: "local",
         options: &row.options,

@@ -8,6 +8,7 @@ use pontoon_lifecycle::request::{HostsFile, NamespaceMode, NetworkMode, NetworkU
 use pontoon_lifecycle::resources::DeviceRate;
 use pontoon_storage::{FindPodError, Store};
 
+use super::super::found;
 use super::{Context, Failure, all, latest};
 use crate::commands::list as containers;
 use pontoon_cli::args::{PodInspectArgs, PodPsArgs};
@@ -66,20 +67,15 @@ fn row(context: &Context, pod: &PodSummary) -> Row {
 /// `pontoon pod inspect`
 pub fn inspect(context: &Context, args: &PodInspectArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
-    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    let (mut rows, missing) = found::each(&args.pods, |name| {
+        let (_, pod) = pod::find(&store, name)?;
+        Ok(facts(context, &pod))
+    })?;
     if args.latest {
-        found.push(facts(context, &latest(context, &store)?));
+        rows.push(facts(context, &latest(context, &store)?));
     }
-    for name in &args.pods {
-        match pod::find(&store, name) {
-            Ok((_, pod)) => found.push(facts(context, &pod)),
-            Err(err) => missing.push(Failure::from(err)),
-        }
-    }
-    output::out(&inspect_text(&found, args.format.as_deref())?)?;
-    let last = missing.pop();
-    missing.iter().for_each(Failure::print);
-    last.map_or(Ok(ExitStatus::Success), Err)
+    output::out(&inspect_text(&rows, args.format.as_deref())?)?;
+    missing.told()
 }
 
 /// The inspection of one pod; `None` if there is none of that name.

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::StateFacts;
 use crate::format::{NullIfEmpty, OmitEmpty, WireTime};
-use crate::time::rfc3339_or_never;
+use crate::time::rfc3339_local_or_never;
 use crate::view::ps;
 
 #[derive(Serialize)]
@@ -44,7 +44,7 @@ struct Health {
 
 /// The state, with its times and codes.
 pub(super) fn state(facts: &StateFacts) -> State {
-    let never = || WireTime(rfc3339_or_never(None));
+    let never = || WireTime(rfc3339_local_or_never(None));
     State {
         oci_version: "1.2.0",
         status: facts.state.word(),
@@ -57,8 +57,8 @@ pub(super) fn state(facts: &StateFacts) -> State {
         conmon_pid: OmitEmpty(facts.monitor_pid),
         exit_code: facts.exit_code,
         error: facts.error.clone(),
-        started_at: WireTime(rfc3339_or_never(facts.started_at)),
-        finished_at: WireTime(rfc3339_or_never(facts.finished_at)),
+        started_at: WireTime(rfc3339_local_or_never(facts.started_at)),
+        finished_at: WireTime(rfc3339_local_or_never(facts.finished_at)),
         health: facts.health.clone().map(|it| Health {
             status: it.status,
             failing_streak: it.failing_streak,

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use super::images::is_reference;
-use super::{Filter, FilterError, check, has_label, keep, passes};
+use super::{Filter, FilterError, check, check_values, has_label, keep, passes};
 use crate::view::ps;
 
 const FILTERS: &[&str] = &[
@@ -26,19 +26,21 @@ const FILTERS: &[&str] = &[
     "volume",
 ];
 /// Values of the filter `health`.
-const HEALTH: [&str; 4] = ["starting", "healthy", "unhealthy", "none"];
+const HEALTH: &[&str] = &["starting", "healthy", "unhealthy", "none"];
 /// Values of the filter `restart-policy`.
-const POLICIES: [&str; 4] = ["no", "always", "on-failure", "unless-stopped"];
-/// Values of the filter `status`.
-const STATES: [&str; 9] = [
+const POLICIES: &[&str] = &["no", "always", "on-failure", "unless-stopped"];
+/// Values of the filter `status`; `stopped` and `configured` are other words for `exited` and `created`.
+const STATES: &[&str] = &[
     "created",
     "initialized",
     "running",
     "stopping",
+    "stopped",
     "restarting",
     "exited",
     "removing",
     "paused",
+    "configured",
     "unknown",
 ];
 
@@ -50,7 +52,7 @@ pub fn containers(rows: Vec<ps::Row>, filters: &[Filter]) -> Result<Vec<ps::Row>
         let named = |(id, names, _): &&(String, Vec<String>, _)| {
             id.starts_with(&filter.value) || names.contains(&filter.value)
         };
-        all.iter().find(named).map(|(_, _, created)| *created).ok_or_else(|| filter.wrong_value())
+        all.iter().find(named).map(|(_, _, created)| *created).ok_or_else(|| filter.no_such("container"))
     };
     // The id and the names of a container.
     let aliases = |word: &str| -> Vec<String> {
@@ -61,6 +63,16 @@ pub fn containers(rows: Vec<ps::Row>, filters: &[Filter]) -> Result<Vec<ps::Row>
         found.map(|(id, names, _)| names.iter().chain([id]).cloned().collect()).unwrap_or_default()
     };
     check(filters, FILTERS)?;
+    check_values(filters, |filter| match filter.key.as_str() {
+        "name" => filter.pattern().map(drop),
+        "status" => filter.word(STATES).map(drop),
+        "exited" => filter.number::<i32>().map(drop),
+        "health" => filter.word(HEALTH).map(drop),
+        "restart-policy" => filter.word(POLICIES).map(drop),
+        "should-start-on-boot" => filter.flag().map(drop),
+        "before" | "since" => created(filter).map(drop),
+        _ => Ok(()),
+    })?;
     keep(rows, |row| {
         passes(filters, |filter| {
             Ok(match filter.key.as_str() {
@@ -74,16 +86,12 @@ pub fn containers(rows: Vec<ps::Row>, filters: &[Filter]) -> Result<Vec<ps::Row>
                 }
                 "label" => has_label(&row.labels, &filter.value),
                 "label!" => !has_label(&row.labels, &filter.value),
-                "status" => match filter.value.as_str() {
+                "status" => match filter.word(STATES)? {
                     "stopped" => row.state == ps::State::Exited,
                     "configured" => row.state == ps::State::Created,
-                    known if STATES.contains(&known) => row.state.word() == known,
-                    _ => return Err(filter.wrong_value()),
+                    word => row.state.word() == word,
                 },
-                "exited" => {
-                    let code: i32 = filter.value.parse().map_err(|_| filter.wrong_value())?;
-                    row.state == ps::State::Exited && row.exit_code == code
-                }
+                "exited" => row.state == ps::State::Exited && row.exit_code == filter.number::<i32>()?,
                 "ancestor" => {
                     is_reference(&row.image, &filter.value)
                         || row.image_id.starts_with(filter.value.trim_start_matches("sha256:"))
@@ -101,15 +109,11 @@ pub fn containers(rows: Vec<ps::Row>, filters: &[Filter]) -> Result<Vec<ps::Row>
                 "since" => row.created > created(filter)?,
                 "annotation" => has_label(&row.annotations, &filter.value),
                 "command" => row.command.first().is_some_and(|word| *word == filter.value),
-                "health" => match filter.value.as_str() {
+                "health" => match filter.word(HEALTH)? {
                     "none" => row.health.is_empty(),
-                    known if HEALTH.contains(&known) => row.health == known,
-                    _ => return Err(filter.wrong_value()),
+                    word => row.health == word,
                 },
-                "restart-policy" if POLICIES.contains(&filter.value.as_str()) => {
-                    row.restart_policy == filter.value
-                }
-                "restart-policy" => return Err(filter.wrong_value()),
+                "restart-policy" => row.restart_policy == filter.word(POLICIES)?,
                 "should-start-on-boot" => row.starts_on_boot == filter.flag()?,
                 "until" => row.created <= filter.moment()?,
                 _ => return Err(filter.unknown(FILTERS)),

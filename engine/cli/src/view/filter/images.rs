@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::{Filter, FilterError, check, has_label, keep, passes};
+use super::{Filter, FilterError, check, check_values, has_label, keep, passes};
 use crate::view::images;
 
 const FILTERS: &[&str] = &[
@@ -29,9 +29,14 @@ pub fn images(rows: Vec<images::Row>, filters: &[Filter]) -> Result<Vec<images::
         let named = |(id, names, _): &&(String, Vec<String>, _)| {
             id.starts_with(&filter.value) || names.iter().any(|name| is_reference(name, &filter.value))
         };
-        all.iter().find(named).map(|(_, _, created)| *created).ok_or_else(|| filter.wrong_value())
+        all.iter().find(named).map(|(_, _, created)| *created).ok_or_else(|| filter.no_such("image"))
     };
     check(filters, FILTERS)?;
+    check_values(filters, |filter| match filter.key.as_str() {
+        "dangling" | "containers" | "intermediate" | "manifest" | "readonly" => filter.flag().map(drop),
+        "before" | "since" | "after" => created(filter).map(drop),
+        _ => Ok(()),
+    })?;
     keep(rows, |row| {
         passes(filters, |filter| {
             Ok(match filter.key.as_str() {

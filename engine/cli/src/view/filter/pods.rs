@@ -1,6 +1,6 @@
 //! Filters of `pod ps`.
 
-use super::{Filter, FilterError, check, has_label, keep, passes};
+use super::{Filter, FilterError, check, check_values, has_label, keep, passes};
 use crate::view::pod;
 
 const FILTERS: &[&str] = &[
@@ -17,11 +17,17 @@ const FILTERS: &[&str] = &[
     "until",
 ];
 /// Values of the filter `status`.
-const STATES: [&str; 6] = ["created", "degraded", "exited", "paused", "running", "stopped"];
+const STATES: &[&str] = &["created", "degraded", "exited", "paused", "running", "stopped"];
 
 /// Keeps the pods that pass.
 pub fn pods(rows: Vec<pod::Row>, filters: &[Filter]) -> Result<Vec<pod::Row>, FilterError> {
     check(filters, FILTERS)?;
+    check_values(filters, |filter| match filter.key.as_str() {
+        "name" | "ctr-names" => filter.pattern().map(drop),
+        "status" => filter.word(STATES).map(drop),
+        "ctr-number" => filter.number::<usize>().map(drop),
+        _ => Ok(()),
+    })?;
     keep(rows, |row| {
         passes(filters, |filter| {
             let mut containers = row.containers.iter();
@@ -30,12 +36,7 @@ pub fn pods(rows: Vec<pod::Row>, filters: &[Filter]) -> Result<Vec<pod::Row>, Fi
                 "name" => filter.matches(&row.name)?,
                 "label" => has_label(&row.labels, &filter.value),
                 "label!" => !has_label(&row.labels, &filter.value),
-                "status" => {
-                    if !STATES.contains(&filter.value.as_str()) {
-                        return Err(filter.wrong_value());
-                    }
-                    row.status.to_lowercase() == filter.value
-                }
+                "status" => row.status.to_lowercase() == filter.word(STATES)?,
                 "network" => row.networks.contains(&filter.value),
                 "restart-policy" => row.restart_policy == filter.value,
                 "ctr-ids" => containers.any(|it| it.id.starts_with(&filter.value)),
@@ -47,10 +48,7 @@ pub fn pods(rows: Vec<pod::Row>, filters: &[Filter]) -> Result<Vec<pod::Row>, Fi
                     any
                 }
                 "ctr-status" => containers.any(|it| it.state == filter.value),
-                "ctr-number" => {
-                    let number: usize = filter.value.parse().map_err(|_| filter.wrong_value())?;
-                    row.containers.len() == number
-                }
+                "ctr-number" => row.containers.len() == filter.number::<usize>()?,
                 "until" => row.created <= filter.moment()?,
                 _ => return Err(filter.unknown(FILTERS)),
             })

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use super::{Filter, FilterError, check, has_label, passes};
-use crate::time::parse_since;
+use super::{Filter, FilterError, check, check_values, has_label, passes};
 
 const FILTERS: &[&str] = &["label", "label!", "until"];
 
 /// Checks the filters of what prunes, even where there is nothing to prune.
 pub fn check_prune(filters: &[Filter]) -> Result<(), FilterError> {
-    check(filters, FILTERS)
+    check(filters, FILTERS)?;
+    check_values(filters, |_| Ok(()))
 }
 
 /// Whether something of such labels and age may be removed.
@@ -23,6 +23,6 @@ pub fn may_be_pruned(
     passes(filters, |filter| match filter.key.as_str() {
         "label" => Ok(has_label(labels, &filter.value)),
         "label!" => Ok(!has_label(labels, &filter.value)),
-        _ => Ok(created < parse_since(&filter.value, now).map_err(|_| filter.wrong_value())?),
+        _ => Ok(created < filter.moment_before(now)?),
     })
 }

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::{Filter, FilterError, check, has_label, keep, passes};
+use super::{Filter, FilterError, check, check_values, has_label, keep, passes};
 use crate::view::volume;
 
 const FILTERS: &[&str] =
@@ -13,9 +13,15 @@ pub fn volumes(rows: Vec<volume::Row>, filters: &[Filter]) -> Result<Vec<volume:
     let all: Vec<(String, SystemTime)> = rows.iter().map(|row| (row.name.clone(), row.created)).collect();
     let created = |filter: &Filter| {
         let found = all.iter().find(|(name, _)| *name == filter.value);
-        found.map(|(_, created)| *created).ok_or_else(|| filter.wrong_value())
+        found.map(|(_, created)| *created).ok_or_else(|| filter.no_such("volume"))
     };
     check(filters, FILTERS)?;
+    check_values(filters, |filter| match filter.key.as_str() {
+        "name" => filter.pattern().map(drop),
+        "after" | "since" => created(filter).map(drop),
+        "dangling" | "anonymous" => filter.flag().map(drop),
+        _ => Ok(()),
+    })?;
     keep(rows, |row| {
         passes(filters, |filter| {
             Ok(match filter.key.as_str() {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Container, Row};
 use crate::format::{NullIfEmpty, OmitEmpty, TemplateError, WireTime};
-use crate::time::rfc3339;
+use crate::time::rfc3339_local;
 use crate::view::{inspection, port};
 
 /// All that `pod inspect` tells of a pod.
@@ -246,7 +246,7 @@ fn inspected(facts: &Facts) -> Inspected<'_> {
     Inspected {
         id: &row.id,
         name: &row.name,
-        created: WireTime(rfc3339(row.created)),
+        created: WireTime(rfc3339_local(row.created)),
         create_command: &facts.create_command,
         exit_policy: facts.exit_policy,
         state: row.status,
