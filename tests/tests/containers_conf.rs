@@ -57,6 +57,26 @@ fn what_the_command_line_leaves_open_the_file_says() {
 }
 
 #[test]
+fn what_a_pod_shares_is_the_pods_whatever_the_file_says() {
+    let _alone = alone();
+    // Of these, each by itself would give the member a namespace of its own, or options that it may not have.
+    let conf = "[containers]\nnetns='pasta'\nutsns='host'\nipcns='private'\nuserns='keep-id'\nshm_size='1m'\n\
+                dns_servers=['10.9.8.7']\ndns_searches=['pod.example']\n[network]\npasta_options=['--mtu','1400']\n";
+    let script = "pontoon pod create --name conf-pod --userns '' --uts private >/dev/null
+        pontoon run -d --name conf-member --pod conf-pod --stop-timeout 0 $B sleep 10000 >/dev/null
+        infra=$(pontoon pod inspect --format '{{.InfraContainerID}}' conf-pod)
+        for it in net uts ipc user; do
+            for one in $infra conf-member; do
+                readlink /proc/$(pontoon inspect --format '{{.State.Pid}}' $one)/ns/$it
+            done | uniq -c | tr -s ' ' | cut -d' ' -f2
+        done
+        pontoon exec conf-member cat /etc/resolv.conf
+        pontoon run --rm --network container:$infra $B true; pontoon run --rm --network none --ipc host $B true
+        pontoon pod rm -f -t 0 conf-pod >/dev/null";
+    with(conf, script).ok().prints("2\n2\n2\n2\nsearch pod.example\nnameserver 10.9.8.7");
+}
+
+#[test]
 fn files_and_modules_override_each_other() {
     let _alone = alone();
     let script = "mkdir -p .config/containers/containers.conf.d .config/containers/containers.conf.modules

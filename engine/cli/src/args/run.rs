@@ -437,6 +437,8 @@ pub struct Defaults {
     pub hooks_dirs: Option<Vec<PathBuf>>,
     /// Capabilities in place of the usual ones.
     pub capabilities: Option<Vec<String>>,
+    /// Options of namespaces that the command line leaves open: `--network`, `--dns`, ….
+    pub usual: Vec<&'static str>,
 }
 
 /// Options of which only the value that describes what we do anyway is taken.

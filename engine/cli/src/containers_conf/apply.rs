@@ -10,6 +10,7 @@ impl ContainersConf {
     /// Fills in what the command line leaves open. What is for users alone is left out for root.
     pub fn apply(&self, options: &mut ContainerOptions, rootless: bool) {
         self.words(options);
+        self.namespaces(options);
         self.switches(options);
         self.lists(options);
         self.network(options, rootless);
@@ -38,16 +39,11 @@ impl ContainersConf {
         if options.init_path.is_none() {
             options.init_path = self.text("containers.init_path").map(Into::into);
         }
-        fill(&mut options.cgroupns, "containers.cgroupns");
         fill(&mut options.cgroups, "containers.cgroups");
-        fill(&mut options.ipc, "containers.ipcns");
         fill(&mut options.log_driver, "containers.log_driver");
         fill(&mut options.oom_score_adj, "containers.oom_score_adj");
-        fill(&mut options.pid, "containers.pidns");
-        fill(&mut options.joint.shm_size, "containers.shm_size");
         fill(&mut options.tz, "containers.tz");
         fill(&mut options.umask, "containers.umask");
-        fill(&mut options.uts, "containers.utsns");
         fill(&mut options.detach_keys, "engine.detach_keys");
         fill(&mut options.image_volume, "engine.image_volume_mode");
         fill(&mut options.pull, "engine.pull_policy");
@@ -55,14 +51,30 @@ impl ContainersConf {
         fill(&mut options.registry.retry_delay, "engine.retry_delay");
         let retry = self.text("engine.retry").and_then(|it| it.parse().ok());
         options.registry.retry = options.registry.retry.or(retry);
+        options.defaults.pids_limit = self.text("containers.pids_limit").and_then(|it| it.parse().ok());
+    }
+
+    /// Options of namespaces, which give way where a container shares somebody's.
+    fn namespaces(&self, options: &mut ContainerOptions) {
+        let usual = &mut options.defaults.usual;
+        let mut fill = |place: &mut Option<String>, key: &str, option: &'static str| {
+            if let (None, Some(text)) = (&place, self.text(key)) {
+                *place = Some(text.to_owned());
+                usual.push(option);
+            }
+        };
+        fill(&mut options.cgroupns, "containers.cgroupns", "--cgroupns");
+        fill(&mut options.ipc, "containers.ipcns", "--ipc");
+        fill(&mut options.pid, "containers.pidns", "--pid");
+        fill(&mut options.joint.shm_size, "containers.shm_size", "--shm-size");
+        fill(&mut options.uts, "containers.utsns", "--uts");
         let has_maps = !options.joint.uidmap.is_empty()
             || !options.joint.gidmap.is_empty()
             || options.joint.subuidname.is_some()
             || options.joint.subgidname.is_some();
         if !has_maps {
-            fill(&mut options.userns, "containers.userns");
+            fill(&mut options.userns, "containers.userns", "--userns");
         }
-        options.defaults.pids_limit = self.text("containers.pids_limit").and_then(|it| it.parse().ok());
     }
 
     fn switches(&self, options: &mut ContainerOptions) {
@@ -81,13 +93,14 @@ impl ContainersConf {
         };
         front(&mut options.annotation, "containers.annotations");
         front(&mut options.joint.device, "containers.devices");
-        for (place, key) in [
-            (&mut options.joint.dns, "containers.dns_servers"),
-            (&mut options.joint.dns_search, "containers.dns_searches"),
-            (&mut options.joint.dns_option, "containers.dns_options"),
+        for (place, key, option) in [
+            (&mut options.joint.dns, "containers.dns_servers", "--dns"),
+            (&mut options.joint.dns_search, "containers.dns_searches", "--dns-search"),
+            (&mut options.joint.dns_option, "containers.dns_options", "--dns-option"),
         ] {
             if place.is_empty() {
                 *place = self.list(key).to_vec();
+                options.defaults.usual.push(option);
             }
         }
         // Settings with names: those of the command line win.
@@ -146,5 +159,6 @@ impl ContainersConf {
             }
             (Some(mode), _) => options.network.push(mode.to_owned()),
         }
+        options.defaults.usual.push("--network");
     }
 }

@@ -124,3 +124,15 @@ fn what_is_for_users_alone_is_nothing_to_root() {
     }
     assert_eq!(networks("[containers]\nnetns='host'\n", false), ["host"]);
 }
+
+#[test]
+fn what_gives_way_is_told_from_what_is_asked_for() {
+    let text = "[containers]\nutsns='host'\nipcns='host'\ndns_servers=['192.0.2.1']\nnetns='none'\n";
+    let mut options = ContainerOptions { uts: Some("private".to_owned()), ..ContainerOptions::default() };
+    conf(&[text]).apply(&mut options, true);
+    let usual = |option| options.defaults.usual.contains(&option);
+    assert!(usual("--ipc") && usual("--dns") && usual("--network") && !usual("--uts"));
+    let mut options = ContainerOptions { network: vec!["host".to_owned()], ..ContainerOptions::default() };
+    conf(&[text]).apply(&mut options, true);
+    assert!(!options.defaults.usual.contains(&"--network"));
+}

@@ -47,6 +47,7 @@ pub(super) fn lower(
     usage(&mut request, options, host)?;
     surroundings(&mut request, options, host)?;
     supervision(&mut request, options, host)?;
+    give_way(&mut request, &options.defaults.usual);
     if request.shm_size.is_some() && request.ipc != NamespaceMode::Private {
         let other = format!("--ipc {}", options.ipc.as_deref().unwrap_or_default());
         return Err(OptionError::Conflict { one: "--shm-size".to_owned(), other });
@@ -251,10 +252,21 @@ fn default_sysctls(request: &mut CreateRequest, options: &ContainerOptions) -> R
     defaults.retain(|(name, _)| !(shares_network && name.starts_with("net.")));
     defaults.retain(|(name, _)| !request.sysctls.iter().any(|it| it.0 == *name));
     if let Some(pod) = &mut request.pod {
+        pod.usual.clone_from(&options.defaults.usual);
         pod.usual_sysctls = defaults.iter().map(|(name, _)| name.clone()).collect();
     }
     request.sysctls.splice(0..0, defaults);
     Ok(())
+}
+
+/// What nobody said of a namespace is left to the one who has it.
+fn give_way(request: &mut CreateRequest, usual: &[&'static str]) {
+    if request.ipc != NamespaceMode::Private && usual.contains(&"--shm-size") {
+        request.shm_size = None;
+    }
+    if matches!(request.network, Some(NetworkMode::Container(_))) {
+        request.forget_name_servers(usual);
+    }
 }
 
 /// What belongs to a namespace is said to the container that has it.

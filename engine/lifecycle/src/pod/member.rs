@@ -51,7 +51,7 @@ pub fn enter(
     slice: &str,
     caller: (u32, u32),
 ) -> Result<(), MemberError> {
-    let usual_sysctls = request.pod.take().map(|it| it.usual_sysctls).unwrap_or_default();
+    let PodMember { usual_sysctls, usual, .. } = request.pod.take().unwrap_or_default();
     request.pod = Some(PodMember { id: pod.id.clone(), infra: pod.infra.clone(), ..PodMember::default() });
     if request.restart == RestartPolicy::No && !request.rm && request.init_container.is_none() {
         request.restart = pod.restart;
@@ -60,6 +60,7 @@ pub fn enter(
         request.cgroup_parent = Some(slice.to_owned());
     }
     let Some(infra) = infra else { return Ok(()) };
+    give_way(request, pod, &usual);
     share(request, pod, infra)?;
     // Whoever keeps the id is who runs the payload, as in a container by itself.
     if let (UserNsMode::KeepId { uid, gid, .. }, None) = (&infra.request.userns, &request.user) {
@@ -70,6 +71,40 @@ pub fn enter(
     }
     inherit(request, infra);
     Ok(())
+}
+
+/// Of what the pod shares, nothing is had by these options, which nobody gave: as in Podman, the user's settings
+/// (`containers.conf`) are for what a container has by itself.
+fn give_way(request: &mut CreateRequest, pod: &PodRecord, usual: &[&'static str]) {
+    let gives_way = |option, shared| usual.contains(&option) && pod.shares(shared);
+    if gives_way("--network", Shared::Net) {
+        request.network = None;
+    }
+    if request.network.is_none() && pod.shares(Shared::Net) {
+        request.forget_name_servers(usual);
+    }
+    if gives_way("--uts", Shared::Uts) {
+        request.uts = NamespaceMode::Private;
+    }
+    if gives_way("--ipc", Shared::Ipc) {
+        request.ipc = NamespaceMode::Private;
+        (request.private_ipc, request.no_shm) = (false, false);
+    }
+    let has_own_ipc = request.private_ipc || request.ipc != NamespaceMode::Private;
+    if gives_way("--shm-size", Shared::Ipc) && !has_own_ipc {
+        request.shm_size = None;
+    }
+    if gives_way("--pid", Shared::Pid) {
+        request.pid = NamespaceMode::Private;
+    }
+    if gives_way("--cgroupns", Shared::Cgroup) {
+        request.cgroup_namespace = NamespaceMode::Private;
+        request.host_cgroup_namespace = false;
+    }
+    // The ids are the infra container's in any case.
+    if usual.contains(&"--userns") {
+        request.userns = UserNsMode::Host;
+    }
 }
 
 /// The namespaces. One that is asked for by name is had instead of the pod's, as in Podman.
@@ -265,6 +300,40 @@ mod tests {
         });
         let host = host.unwrap();
         assert_eq!((host.network, host.pid), (Some(NetworkMode::Host), NamespaceMode::Host));
+    }
+
+    #[test]
+    fn what_nobody_asked_for_gives_way() {
+        let usual = ["--network", "--dns", "--uts", "--ipc", "--shm-size", "--pid", "--cgroupns", "--userns"];
+        let request = CreateRequest {
+            network: Some(NetworkMode::None),
+            dns: vec!["192.0.2.1".to_owned()],
+            dns_search: vec!["asked.example".to_owned()],
+            uts: NamespaceMode::Host,
+            private_ipc: true,
+            shm_size: Some(1),
+            pid: NamespaceMode::Host,
+            cgroup_namespace: NamespaceMode::Host,
+            host_cgroup_namespace: true,
+            userns: UserNsMode::NoMap,
+            pod: Some(PodMember { usual: usual.to_vec(), ..PodMember::default() }),
+            ..CreateRequest::default()
+        };
+        let refused = entered(request.clone(), &Shared::ALL[..], |_| {}).unwrap_err();
+        assert!(refused.to_string().starts_with("--dns-search"), "{refused}");
+        let request = CreateRequest { dns_search: Vec::new(), ..request };
+        let theirs = entered(request.clone(), &Shared::ALL[..], |_| {}).unwrap();
+        let infra = "f".repeat(64);
+        assert_eq!(theirs.network, Some(NetworkMode::Container(infra.clone())));
+        for mode in [theirs.uts, theirs.ipc, theirs.pid, theirs.cgroup_namespace] {
+            assert_eq!(mode, NamespaceMode::Container(infra.clone()));
+        }
+        assert!(theirs.dns.is_empty() && theirs.shm_size.is_none() && !theirs.private_ipc);
+        assert!(!theirs.host_cgroup_namespace && theirs.userns == UserNsMode::Host);
+        // What the pod does not share is as the settings have it.
+        let own = entered(request, &[], |_| {}).unwrap();
+        assert_eq!((own.network, own.shm_size), (Some(NetworkMode::None), Some(1)));
+        assert_eq!((own.uts, own.pid), (NamespaceMode::Host, NamespaceMode::Host));
     }
 
     #[test]

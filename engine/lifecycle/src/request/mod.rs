@@ -269,6 +269,19 @@ impl CreateRequest {
         .find_map(|(option, is_set)| is_set.then_some(option))
     }
 
+    /// Takes back what is said of name servers by these options.
+    pub fn forget_name_servers(&mut self, options: &[&str]) {
+        for (option, words) in [
+            ("--dns", &mut self.dns),
+            ("--dns-search", &mut self.dns_search),
+            ("--dns-option", &mut self.dns_option),
+        ] {
+            if options.contains(&option) {
+                words.clear();
+            }
+        }
+    }
+
     /// The networks with names that it is on, in order.
     pub fn networks(&self) -> impl Iterator<Item = &str> {
         let uses = match &self.network {

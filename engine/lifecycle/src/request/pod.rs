@@ -13,6 +13,9 @@ pub struct PodMember {
     /// Kernel settings that nobody asked for: they are left to the pod where the namespace is the pod's.
     #[serde(skip)]
     pub usual_sysctls: Vec<String>,
+    /// Options of namespaces that nobody gave, but the user's settings: they give way to what the pod shares.
+    #[serde(skip)]
+    pub usual: Vec<&'static str>,
 }
 
 /// `--init-ctr`.
