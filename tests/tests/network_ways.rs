@@ -4,7 +4,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
 use pontoon_tests::network::{HOST_V4, HOST_V6, OUTSIDE_V4, OUTSIDE_V6};
-use pontoon_tests::{B, Output, host_with_busybox as host, wait};
+use pontoon_tests::{B, Output, alone, host_with_busybox as host, wait};
 
 fn pontoon(words: &str) -> Output {
     host().entry("alice").env("B", B).sh(&format!("pontoon {words}"))
@@ -129,6 +129,7 @@ while True:
 
 #[test]
 fn a_network_asks_its_own_servers() {
+    let _alone = alone();
     let host = host();
     let _gone = Gone { containers: "asksown", networks: "asksown" };
     host.write("root", "/srv/own_resolver.py", RESOLVER);
@@ -149,8 +150,96 @@ fn a_network_asks_its_own_servers() {
     let resolver = "ip netns exec outside python3 /srv/own_resolver.py 192.0.2.4 10.99.4.4";
     host.root(&format!("systemd-run -q --unit=other-resolver {resolver}")).ok();
     pontoon("network update asksown --dns-add 192.0.2.4 --dns-drop 192.0.2.3").ok();
-    wait::until("the other server's answer", || {
-        let answer = pontoon("exec asksown nslookup there.example");
-        if answer.stdout.contains("10.99.4.4") { Ok(()) } else { Err(format!("{answer:?}")) }
-    });
+    let is_asked = || {
+        wait::until("the other server's answer", || {
+            let answer = pontoon("exec asksown nslookup there.example");
+            if answer.stdout.contains("10.99.4.4") { Ok(()) } else { Err(format!("{answer:?}")) }
+        });
+    };
+    is_asked();
+    // So does the unit when it is started anew.
+    host.alice("systemctl --user kill -s KILL pontoon-network.service").ok();
+    is_asked();
+    pontoon("network inspect --format '{{.NetworkDNSServers}}' asksown").ok().says("192.0.2.4");
+}
+
+/// The host has no pasta, and another resolver.
+struct Without;
+
+impl Without {
+    fn begin() -> Self {
+        host().root("mv /usr/bin/pasta /usr/bin/pasta.away; cp /etc/resolv.conf /run/resolv.other").ok();
+        Self
+    }
+}
+
+impl Drop for Without {
+    fn drop(&mut self) {
+        let _ = host().root(
+            "[ ! -e /usr/bin/pasta.away ] || mv /usr/bin/pasta.away /usr/bin/pasta; cp /run/resolv.other /etc/resolv.conf",
+        );
+    }
+}
+
+#[test]
+fn slirp4netns_leads_outside_where_pasta_does_not() {
+    let _alone = alone();
+    let host = host();
+    let _gone = Gone { containers: "slirped", networks: "slirped" };
+    host.write("root", "/srv/own_resolver.py", RESOLVER);
+    host.root(
+        "ip -n outside address add 192.0.2.5/32 dev lo; ip route add 192.0.2.5/32 via 192.0.2.1
+         systemd-run -q --unit=host-resolver ip netns exec outside python3 /srv/own_resolver.py 192.0.2.5 10.99.5.5
+         systemd-run -q --unit=outsider ip netns exec outside /srv/payload peer 8525
+         systemd-run -q --unit=insider /srv/payload peer 8526",
+    )
+    .ok();
+    let without = Without::begin();
+    host.root("echo nameserver 192.0.2.5 >/etc/resolv.conf").ok();
+    host.alice("systemctl --user stop pontoon-network.service").ok();
+    pontoon("network create --ipv6 --disable-dns slirped").ok();
+    run("slirped", "--network slirped -p 8527:80", "/payload peer 80");
+    let leads = |program: &str| host.alice(&format!("pgrep -u alice {program} >/dev/null")).code == 0;
+    assert!(leads("slirp4netns"));
+    let told = |address: &str, port: u16| {
+        pontoon(&format!("exec slirped sh -c 'nc -w 2 {address} {port} </dev/null'")).text().to_owned()
+    };
+    let outside_is_reached = || {
+        for (address, port, client) in [
+            (OUTSIDE_V4, 8525, HOST_V4),
+            (OUTSIDE_V6, 8525, HOST_V6),
+            ("host.containers.internal", 8526, HOST_V4),
+        ] {
+            wait::until(&format!("an answer of {address}"), || {
+                let told = told(address, port);
+                if told == client { Ok(()) } else { Err(told) }
+            });
+        }
+    };
+    outside_is_reached();
+    pontoon("exec slirped cat /etc/resolv.conf").ok().says("nameserver 169.254.1.1");
+    let is_asked = || pontoon("exec slirped nslookup where.example 169.254.1.1").stdout.contains("10.99.5.5");
+    wait::until_true("the host's resolver", is_asked);
+    let client = || host.root(&format!("ip netns exec outside nc -N -w 2 {HOST_V4} 8527 </dev/null"));
+    wait::until_true("the client's address", || client().text() == OUTSIDE_V4);
+    // Killed, it comes back.
+    host.alice("pkill -KILL -u alice slirp4netns").ok();
+    outside_is_reached();
+    wait::until_true("the host's resolver", is_asked);
+    // Whoever comes first says which one it is to be.
+    drop(without);
+    pontoon("rm -f -t 0 slirped").ok();
+    host.alice("systemctl --user stop pontoon-network.service").ok();
+    run("slirped", "--network slirped", "/payload peer 80");
+    outside_is_reached();
+    assert!(leads("pasta") && !leads("slirp4netns"));
+    pontoon("rm -f -t 0 slirped").ok();
+    host.write("alice", "/home/alice/slirp.conf", "[network]\ndefault_rootless_network_cmd='slirp4netns'\n");
+    let conf = "CONTAINERS_CONF=/home/alice/slirp.conf";
+    host.alice(&format!(
+        "{conf} pontoon run -d --name slirped --stop-timeout 0 --network slirped -v /srv/payload:/payload:ro {B} /payload peer 80"
+    ))
+    .ok();
+    outside_is_reached();
+    assert!(leads("slirp4netns") && !leads("pasta"));
 }

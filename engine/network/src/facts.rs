@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::HelperKind;
 use crate::files::{Resolver, names_only_the_stub};
 
 /// Facts about the host, read once by [`HostFacts::read`] or made by a test.
@@ -31,6 +32,9 @@ pub struct HostFacts {
     /// Whether AppArmor holds pasta to the places that the passt package's profile names, and the container's runtime directory is
     /// none of them.
     pub pasta_confined: bool,
+    /// The program that is to lead a user's networks outside, if containers.conf names one other than pasta; not read here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uplink: Option<HelperKind>,
 }
 
 /// Why the facts cannot be read.
@@ -77,6 +81,7 @@ impl HostFacts {
             address_v6: source_address(IpAddr::V6(Ipv6Addr::UNSPECIFIED), IpAddr::V6(ELSEWHERE_V6)),
             root,
             pasta_confined: pasta_is_confined(directory),
+            uplink: None,
         })
     }
 }

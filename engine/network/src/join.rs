@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::PortMapping;
+use crate::{HelperKind, PortMapping};
 
 /// A container that wants to be on networks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +30,10 @@ pub struct Join {
     /// `--dns`: the servers that are asked for names of this container's which no network knows; none are the network's own,
     /// else the host's.
     pub dns_servers: Vec<IpAddr>,
+    /// The program that is to lead a user's networks outside, if the first container on them has a wish: else pasta where it is
+    /// installed, and slirp4netns where it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uplink: Option<HelperKind>,
 }
 
 /// One network of a container.

@@ -36,6 +36,7 @@ pub use interfaces::HostInterfaces;
 pub use ipnet::IpNet as Subnet;
 pub use led::led;
 pub use listen::{Listener, listen};
+pub use networks::{HOST, RESOLVER};
 pub use plan::{HelperKind, HelperPlan, Mode, NetworkPlan, NetworkRequest, PlanError, Word, plan};
 pub use port::{PortMapping, Protocol};
 pub use publish::{PublishError, check_conflicts, parse_publish};

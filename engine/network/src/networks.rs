@@ -6,9 +6,9 @@ use crate::join::{Attachment, Driver, Join, Link};
 use crate::{HostFacts, NetworkRequest, PortMapping};
 
 /// The host, seen from a bridge: the unit keeps it leading to whatever address the host has.
-pub(crate) const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 1, 2));
+pub const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 1, 2));
 /// Queries sent there are answered by the host's resolver, as with pasta.
-pub(crate) const RESOLVER: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 1, 1));
+pub const RESOLVER: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 1, 1));
 /// The domain of containers' names.
 pub(crate) const DOMAIN: &str = "dns.podman";
 
@@ -58,7 +58,12 @@ pub(crate) fn forwarder(is_root: bool) -> Option<String> {
 }
 
 /// What the unit is asked for.
-pub(crate) fn join(attachments: &[Attachment], ports: &[PortMapping], request: &NetworkRequest) -> Join {
+pub(crate) fn join(
+    attachments: &[Attachment],
+    ports: &[PortMapping],
+    request: &NetworkRequest,
+    facts: &HostFacts,
+) -> Join {
     let mut names: Vec<String> = Vec::new();
     let id = request.container_id.get(..12).unwrap_or(&request.container_id);
     for name in [request.container_name.as_str(), id, request.hostname.as_str()] {
@@ -74,5 +79,6 @@ pub(crate) fn join(attachments: &[Attachment], ports: &[PortMapping], request: &
         attachments: attachments.to_vec(),
         ports: ports.to_vec(),
         dns_servers: request.dns.iter().filter_map(|it| it.parse().ok()).collect(),
+        uplink: facts.uplink.filter(|_| !facts.root),
     }
 }

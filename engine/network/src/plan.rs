@@ -317,7 +317,7 @@ pub fn plan(request: &NetworkRequest, facts: &HostFacts) -> Result<NetworkPlan, 
         }
         None => (None, None, facts.address_v4.or(facts.address_v6), Vec::new()),
     };
-    let join = (!attachments.is_empty()).then(|| networks::join(attachments, &ports, request));
+    let join = (!attachments.is_empty()).then(|| networks::join(attachments, &ports, request, facts));
     // Without a network there is nothing to resolve with, and what the image says is as good.
     let resolves = helper.is_some() || join.is_some() || !own_namespace;
     let on_networks = join.as_ref().map(|it| it.attachments.as_slice());

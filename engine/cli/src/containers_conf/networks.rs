@@ -1,11 +1,11 @@
 //! What containers.conf says of networks with names: `default_network`, `default_subnet`, `default_subnet_pools`,
-//! `network_config_dir`.
+//! `network_config_dir`, `default_rootless_network_cmd`.
 
 use std::path::PathBuf;
 
 use pontoon_lifecycle::network::NetworkConf;
-use pontoon_network::Subnet;
 use pontoon_network::config::{Pool, is_name};
+use pontoon_network::{HelperKind, Subnet};
 
 use super::ContainersConf;
 
@@ -50,6 +50,9 @@ impl ContainersConf {
                 })
             };
             conf.pools = pools.iter().map(pool).collect::<Result<_, _>>()?;
+        }
+        if self.text("network.default_rootless_network_cmd") == Some("slirp4netns") {
+            conf.uplink = Some(HelperKind::Slirp4netns);
         }
         Ok(conf)
     }

@@ -62,6 +62,7 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
     let (rootfs, ids) = rootfs::root(host, store, known)?;
     let shared = sharing::find(host, store, request, ids.maps.as_ref())?;
     let mut network = HostFacts::read(known.run_directory)?;
+    network.uplink = host.networks.uplink;
     if let Some(file) = &request.hosts_file {
         network.hosts = host_facts::hosts_file(file, rootfs.lower())?;
     }

@@ -8,12 +8,12 @@ use std::path::PathBuf;
 
 use pontoon_monitor::event::{Deed, Kind};
 use pontoon_monitor::time;
-use pontoon_network::HostInterfaces;
 use pontoon_network::config::{
     ConfigError, CreateError, DEFAULT_NETWORK, DEFAULT_SUBNET, LinkError, NetworkConfig, NewNetwork, Pool,
     Surroundings, UpdateError, create as decide, default_pools,
 };
 use pontoon_network::lease::{self, LeaseError};
+use pontoon_network::{HelperKind, HostInterfaces};
 use pontoon_storage::{FileError, NetworkFiles, RecordError, Store};
 
 use crate::host::Host;
@@ -36,6 +36,8 @@ pub struct NetworkConf {
     pub default_subnet: pontoon_network::Subnet,
     /// Where subnets of new ones come from.
     pub pools: Vec<Pool>,
+    /// The program that leads a user's networks outside, where it is not to be pasta.
+    pub uplink: Option<HelperKind>,
 }
 
 impl Default for NetworkConf {
@@ -45,6 +47,7 @@ impl Default for NetworkConf {
             default_name: DEFAULT_NETWORK.to_owned(),
             default_subnet: DEFAULT_SUBNET,
             pools: default_pools(),
+            uplink: None,
         }
     }
 }

@@ -12,6 +12,7 @@ fn facts() -> HostFacts {
         address_v6: None,
         root: false,
         pasta_confined: false,
+        uplink: None,
     }
 }
 

@@ -31,7 +31,7 @@ use self::bridges::is_ours;
 use super::links;
 use super::netlink::Socket;
 use super::nft::Nft;
-use super::order::{Answer, Order};
+use super::order::{Answer, Order, Ways};
 use super::ports::Ports;
 use super::rules;
 
@@ -125,8 +125,11 @@ impl Inside {
                 let text = self.ports.unpublish(&owner);
                 self.change(&text).map(done)
             }
-            Order::Host(address) => self.nft(&rules::host(address)).map(done),
-            Order::Reload { networks, host } => self.reload(&networks, host).map(done),
+            Order::Ways(ways) => self.nft(&rules::ways(&ways)).map(done),
+            Order::Uplink { interface, address, router } => {
+                self.address_uplink(&interface, address, router).map(done)
+            }
+            Order::Reload { networks, ways } => self.reload(&networks, &ways).map(done),
             Order::Leave(links) => self.leave(&links).map(done),
         };
         outcome.unwrap_or_else(|err| {
@@ -149,10 +152,10 @@ impl Inside {
     }
 
     /// Makes all rules again, whatever has become of them.
-    fn reload(&mut self, networks: &[Link], host: Option<IpAddr>) -> Result<(), InsideError> {
+    fn reload(&mut self, networks: &[Link], ways: &Ways) -> Result<(), InsideError> {
         self.become_router()?;
         let networks = networks.iter().filter(|it| is_ours(it)).map(rules::add);
-        let rest = [rules::host(host), self.ports.all()];
+        let rest = [rules::ways(ways), self.ports.all()];
         let text: String = [rules::base(self.is_own)].into_iter().chain(networks).chain(rest).collect();
         self.nft(&text)
     }
@@ -177,6 +180,18 @@ impl Inside {
         let _ = set_kernel("net/ipv6/conf/all/forwarding", "1");
         links::take_in_marked(&mut self.socket, rules::MARK, rules::MARK_TABLE)
             .map_err(InsideError::kernel("set up the route of published ports"))
+    }
+
+    /// Gives the interface that leads outside an address that whoever made it did not give it. Nothing else is behind it, whatever
+    /// the length of the address's subnet is.
+    fn address_uplink(&mut self, name: &str, address: IpAddr, router: IpAddr) -> Result<(), InsideError> {
+        let mut give = || {
+            let uplink = links::find(&mut self.socket, name)?.ok_or(io::ErrorKind::NotFound)?;
+            let prefix = if address.is_ipv4() { 32 } else { 128 };
+            links::add_address(&mut self.socket, uplink.index, address, prefix)?;
+            links::add_default_route(&mut self.socket, uplink.index, router, links::DEFAULT_METRIC)
+        };
+        give().map_err(InsideError::kernel(format!("give the interface `{name}` the address {address}")))
     }
 
     /// Leaves the host as it was.

@@ -2,7 +2,8 @@
 //!
 //! Two processes. The one [outside] is in the host's namespaces: it listens to the containers' supervisors, whose connections
 //! are their leases, and holds what is the host's. The one [inside] is in a namespace of the user's networks (as root: in the
-//! host's) and does what it is told there. Nothing is written to disk: the namespaces and sockets are kept by the service
+//! host's) and does what it is told there. Nothing is written to disk (but [what has become of a network's servers](resolvers), to the
+//! runtime directory): the namespaces and sockets are kept by the service
 //! manager while the unit is started anew, the bridges by the namespaces, and who has which address by the supervisors.
 
 mod activated;
@@ -16,6 +17,7 @@ mod order;
 mod outside;
 mod ports;
 mod probe;
+mod resolvers;
 mod rules;
 mod service;
 mod state;

@@ -46,17 +46,35 @@ pub enum Order {
     },
     /// Its ports are to be closed.
     Unpublish(String),
-    /// The host has this address.
-    Host(Option<IpAddr>),
+    /// What containers know by addresses of ours is here from now on.
+    Ways(Ways),
+    /// The interface that leads outside has this address and router as well.
+    Uplink {
+        /// The interface.
+        interface: String,
+        /// The address.
+        address: IpAddr,
+        /// The router.
+        router: IpAddr,
+    },
     /// Make all rules again: others have flushed them.
     Reload {
         /// The networks that are set up.
         networks: Vec<Link>,
-        /// The host's address.
-        host: Option<IpAddr>,
+        /// Where what they lead to is.
+        ways: Ways,
     },
     /// Take everything away: only where the namespace is not ours alone.
     Leave(Vec<Link>),
+}
+
+/// Where addresses lead to that mean something to containers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ways {
+    /// The host.
+    pub host: Option<IpAddr>,
+    /// The host's resolver, if whoever leads outside has it elsewhere.
+    pub resolver: Option<Ipv4Addr>,
 }
 
 /// How a container is reached.

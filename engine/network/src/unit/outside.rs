@@ -5,14 +5,13 @@ mod publish;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use pontoon_network::dns::DnsServer;
-use pontoon_network::host_address;
 use pontoon_network::lease::{Refusal, Reply, Request, SOCKET};
+use pontoon_network::{HelperKind, host_address};
 use pontoon_rootless::packet;
 use pontoon_rootless::userns::UserNamespaceError;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
@@ -27,10 +26,11 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
 
-use super::order::{Answer, Order};
+use super::order::{Answer, Order, Ways};
+use super::resolvers::Resolvers;
 use super::service::{self, Manager};
 use super::state::{Lease, State};
-use super::uplink::Uplink;
+use super::uplink::{self, Uplink};
 use super::worker::{UserNamespace, Worker, WorkerError};
 
 const CONTROL: u64 = 0;
@@ -117,8 +117,11 @@ struct Outside {
     uplink_delay: OwnedFd,
     /// Tells of changes of the host's addresses.
     host: OwnedFd,
-    host_address: Option<IpAddr>,
+    /// What the rules lead to.
+    ways: Ways,
     state: State,
+    /// Servers of networks that are others now than containers know.
+    resolvers: Resolvers,
     /// The name server.
     names: DnsServer,
     clients: BTreeMap<u64, Client>,
@@ -193,8 +196,9 @@ impl Outside {
             uplink,
             uplink_delay: timer()?,
             host: watch_host().map_err(failed("watch the host's addresses"))?,
-            host_address: None,
+            ways: Ways::default(),
             state: State::default(),
+            resolvers: Resolvers::read(runtime.join("pontoon/network/resolvers.json")),
             names: DnsServer::new(Path::new(RESOLV_CONF)).map_err(failed("make the name server"))?,
             clients: BTreeMap::new(),
             next_client: CLIENTS,
@@ -295,7 +299,7 @@ impl Outside {
 
     /// Makes the rules again. They are nobody's in particular: they are all made.
     fn reload(&mut self) -> Result<(), Refusal> {
-        let order = Order::Reload { networks: self.state.all(), host: self.host_address };
+        let order = Order::Reload { networks: self.state.all(), ways: self.ways };
         self.order(&order, &[]).map(drop).map_err(|err| err.refusal())
     }
 
@@ -420,7 +424,7 @@ impl Outside {
             plugs.iter().for_each(|it| self.state.learn(it));
         }
         self.is_prepared = true;
-        self.host_address = None;
+        self.ways = Ways::default();
         self.host_changed();
         Ok(())
     }
@@ -429,11 +433,27 @@ impl Outside {
         let pid = self.worker.pid();
         let Some(uplink) = &mut self.uplink else { return };
         uplink.start(pid);
-        match uplink.fd() {
-            Some(fd) => {
-                let _ = epoll::add(&self.epoll, fd, EventData::new_u64(UPLINK), EventFlags::IN);
+        let Some(fd) = uplink.fd() else { return self.uplink_ended() };
+        let _ = epoll::add(&self.epoll, fd, EventData::new_u64(UPLINK), EventFlags::IN);
+        if let Some((address, router)) = uplink.address_to_give() {
+            let order = Order::Uplink { interface: uplink::INTERFACE.to_owned(), address, router };
+            if let Err(err) = self.order(&order, &[]) {
+                super::warn(&format!("{}", err.refusal()));
             }
-            None => self.uplink_ended(),
+        }
+        self.host_changed();
+    }
+
+    /// The first container says by what the networks are led outside.
+    fn choose_uplink(&mut self, asked: Option<HelperKind>) {
+        let is_first = self.clients.values().all(|it| it.lease.is_none());
+        let Some(uplink) = self.uplink.as_mut().filter(|_| is_first) else { return };
+        if uplink.choose(asked) {
+            if let Some(fd) = uplink.fd() {
+                let _ = epoll::delete(&self.epoll, fd);
+            }
+            set_timer(&self.uplink_delay, None);
+            self.start_uplink();
         }
     }
 
@@ -449,9 +469,10 @@ impl Outside {
     fn host_changed(&mut self) {
         let mut buffer = [0u8; 8192];
         while recv(&self.host, &mut buffer[..], RecvFlags::DONTWAIT).is_ok() {}
-        let address = host_address();
-        if address != self.host_address && self.order(&Order::Host(address), &[]).is_ok() {
-            self.host_address = address;
+        let resolver = self.uplink.as_ref().and_then(Uplink::resolver);
+        let ways = Ways { host: host_address(), resolver };
+        if ways != self.ways && self.order(&Order::Ways(ways), &[]).is_ok() {
+            self.ways = ways;
         }
     }
 

@@ -4,10 +4,12 @@
 //! same however many networks there are, and containers come and go without any change.
 
 use std::fmt::Write;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use pontoon_network::Protocol;
 use pontoon_network::join::{Isolation, Link};
+use pontoon_network::{HOST, Protocol, RESOLVER};
+
+use super::order::Ways;
 
 /// The table.
 pub const TABLE: &str = "inet pontoon";
@@ -20,8 +22,6 @@ pub const MARK_TABLE: u8 = 112;
 pub const PORT_MAPS: [&str; 4] = ["ports4", "ports4_at", "ports6", "ports6_at"];
 /// The same of SCTP.
 pub const SCTP_MAPS: [&str; 4] = ["sctp4", "sctp4_at", "sctp6", "sctp6_at"];
-/// The host, as containers see it.
-const HOST: &str = "169.254.1.2";
 
 /// The table, with no network yet. One that is there is replaced. `is_own` says whether nothing is in the namespace but what is
 /// ours: else containers reach what listens at the host's own addresses, as others next to the host do.
@@ -176,18 +176,22 @@ fn change(deed: &str, link: &Link) -> String {
     text
 }
 
-/// Lets the host be reached by the address that containers know it by: it leads to one of the host's own, if it has any.
-pub fn host(address: Option<IpAddr>) -> String {
+/// Lets the host and its resolver be reached by the addresses that containers know them by: the host's leads to one of its own, if
+/// it has any.
+pub fn ways(ways: &Ways) -> String {
     let mut text = format!("flush chain {TABLE} host_prerouting\n");
-    let _ = match address {
-        Some(IpAddr::V4(address)) => {
-            writeln!(
-                text,
-                "add rule {TABLE} host_prerouting iifname @bridges ip daddr {HOST} dnat ip to {address}"
-            )
-        }
-        _ => Ok(()),
+    let mut lead = |from: IpAddr, to: Ipv4Addr| {
+        let _ = writeln!(
+            text,
+            "add rule {TABLE} host_prerouting iifname @bridges ip daddr {from} dnat ip to {to}"
+        );
     };
+    if let Some(IpAddr::V4(address)) = ways.host {
+        lead(HOST, address);
+    }
+    if let Some(address) = ways.resolver {
+        lead(RESOLVER, address);
+    }
     text
 }
 
@@ -232,10 +236,14 @@ mod tests {
     }
 
     #[test]
-    fn the_host_has_an_address_or_none() {
-        assert!(
-            host(Some("192.0.2.7".parse().unwrap())).ends_with("ip daddr 169.254.1.2 dnat ip to 192.0.2.7\n")
+    fn what_containers_know_leads_somewhere_or_nowhere() {
+        let known = Ways { host: "192.0.2.7".parse().ok(), resolver: "169.254.2.3".parse().ok() };
+        assert_eq!(
+            ways(&known),
+            "flush chain inet pontoon host_prerouting\n\
+             add rule inet pontoon host_prerouting iifname @bridges ip daddr 169.254.1.2 dnat ip to 192.0.2.7\n\
+             add rule inet pontoon host_prerouting iifname @bridges ip daddr 169.254.1.1 dnat ip to 169.254.2.3\n"
         );
-        assert_eq!(host(None).lines().count(), 1);
+        assert_eq!(ways(&Ways::default()).lines().count(), 1);
     }
 }

@@ -22,11 +22,13 @@ fn broken(err: &WorkerError) -> Refusal {
 
 impl Outside {
     /// Connects a container to its networks.
-    pub(super) fn join(&mut self, token: u64, join: Join, namespace: OwnedFd) -> Result<Joined, Refusal> {
+    pub(super) fn join(&mut self, token: u64, mut join: Join, namespace: OwnedFd) -> Result<Joined, Refusal> {
         if self.clients.get(&token).is_none_or(|it| it.lease.is_some()) {
             return Err(malformed());
         }
         self.prepare(false).map_err(|err| broken(&err))?;
+        self.choose_uplink(join.uplink);
+        join.attachments.iter_mut().for_each(|it| self.resolvers.apply(&mut it.network));
         let mut networks: Vec<JoinedNetwork> = Vec::new();
         for (place, attachment) in join.attachments.iter().enumerate() {
             match self.attach(&join.id, attachment, place, &namespace) {
@@ -177,7 +179,11 @@ impl Outside {
     pub(super) fn change_resolvers(&mut self, network: &str, servers: &[IpAddr]) {
         for lease in self.clients.values_mut().filter_map(|it| it.lease.as_mut()) {
             for asked in lease.join.attachments.iter_mut().filter(|it| it.network.name == network) {
-                asked.network.dns_servers = servers.to_owned();
+                let told = std::mem::replace(&mut asked.network.dns_servers, servers.to_owned());
+                if let Err(err) = self.resolvers.change(&asked.network.id, told, servers) {
+                    let lost = "would not be known if this unit were started anew";
+                    crate::unit::warn(&format!("the servers of network `{network}` {lost}: {err}"));
+                }
             }
         }
         self.tell_names(network);
@@ -187,6 +193,7 @@ impl Outside {
     pub(super) fn take_away(&mut self, link: &Link) -> Result<(), Refusal> {
         self.order(&Order::RemoveNetwork(Box::new(link.clone())), &[]).map_err(|err| broken(&err))?;
         self.names.remove_network(&link.name);
+        self.resolvers.forget(&link.id);
         self.state.remove(&link.name);
         Ok(())
     }
