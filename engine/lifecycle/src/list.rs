@@ -1,8 +1,10 @@
 //! What containers there are, and what they are doing.
 
+use pontoon_monitor::state::RunState;
 use pontoon_storage::{ContainerEntry, ContainerHandle, FileError, FindContainerError, RecordError, Store};
 
 use crate::record::ContainerRecord;
+use crate::start::run_directory;
 use crate::status::{self, Status};
 
 /// A container in a list.
@@ -36,22 +38,52 @@ pub fn list(store: &Store) -> Result<Listing, FileError> {
         listing.broken.push((id.to_string(), err.to_string()));
     }
     for entry in all.containers {
-        let record = match record_of(&entry) {
-            Ok(record) => record,
-            Err(err) => {
-                listing.broken.push((entry.id.to_string(), err.to_string()));
-                continue;
-            }
-        };
-        // Removed meanwhile.
-        let Ok(container) = store.container(&entry.id) else { continue };
-        if let Some((container, status)) = status::tidy(store, container, &record) {
-            let health = status.run().and_then(|_| status::health(container.run_path()));
-            let health = health.map(|it| it.status).unwrap_or_default();
-            listing.containers.push(Summary { record, status, health });
+        match summary(store, &entry) {
+            Ok(summary) => listing.containers.extend(summary),
+            Err(err) => listing.broken.push((entry.id.to_string(), err.to_string())),
         }
     }
     Ok(listing)
+}
+
+/// One of the list; `None` if it was removed meanwhile.
+fn summary(store: &Store, entry: &ContainerEntry) -> Result<Option<Summary>, RecordError> {
+    let record = record_of(entry)?;
+    let Ok(container) = store.container(&entry.id) else { return Ok(None) };
+    Ok(status::tidy(store, container, &record).map(|(container, status)| {
+        let health = status.run().and_then(|_| status::health(container.run_path()));
+        Summary { record, status, health: health.map(|it| it.status).unwrap_or_default() }
+    }))
+}
+
+/// A container that runs.
+#[derive(Debug)]
+pub struct Running {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its run.
+    pub run: RunState,
+}
+
+/// Lists the containers that run, oldest first, and cleans up as [`list`] does. Of those that do it looks at nothing else, which
+/// is half of the work for whoever looks again and again.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn running(store: &Store) -> Result<Vec<Running>, FileError> {
+    let found = store.list_containers()?.containers.into_iter().filter_map(|entry| {
+        let id = entry.id.to_string();
+        if let Some(name) = &entry.name
+            && let Some(run) = status::run(&run_directory(store, &id))
+        {
+            return Some(Running { id, name: name.clone(), run });
+        }
+        let Summary { record, status, .. } = summary(store, &entry).ok()??;
+        Some(Running { id, name: record.name, run: status.run()?.clone() })
+    });
+    Ok(found.collect())
 }
 
 /// A container's record. The store's own entry has the name that it is found by; the record repeats it, and a rename that

@@ -122,16 +122,21 @@ fn is_locked(run_directory: &Path) -> bool {
         .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK))
 }
 
+fn state(run_directory: &Path) -> Option<RunState> {
+    serde_json::from_str(&small::read(run_directory.join(STATE_FILE))?).ok()
+}
+
+/// The run that goes on, frozen or not, for whoever wants to know no more. Of `None` only [`of`] tells what it is instead.
+pub(crate) fn run(run_directory: &Path) -> Option<RunState> {
+    is_locked(run_directory).then(|| state(run_directory)).flatten().filter(|it| !it.initialized)
+}
+
 /// Tells what a container is doing.
 #[must_use]
 pub fn of(container: &ContainerHandle) -> Status {
     let run_directory = container.run_path();
-    let state = || {
-        let text = small::read(run_directory.join(STATE_FILE))?;
-        serde_json::from_str::<RunState>(&text).ok()
-    };
     if is_locked(run_directory) {
-        return match state() {
+        return match state(run_directory) {
             None => match container.read_exit::<ExitRecord>() {
                 Ok(Some(exit)) if exit.another_follows => Status::Restarting(exit),
                 // The supervisor's last deeds are done; it has only to go.
@@ -145,7 +150,7 @@ pub fn of(container: &ContainerHandle) -> Status {
             Some(state) => Status::Running(state),
         };
     }
-    match state() {
+    match state(run_directory) {
         // Between the two looks the supervisor may have ended in good order, which takes the file away.
         Some(state) if run_directory.join(STATE_FILE).exists() => match container.read_exit::<ExitRecord>() {
             // It was killed between its last two deeds: how the run ended is noted.

@@ -2,10 +2,11 @@
 
 use std::cell::OnceCell;
 use std::fs;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 
 use pontoon_monitor::state::RunState;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use crate::{small, top};
 
@@ -26,13 +27,36 @@ pub struct Usage {
     pub block: (u64, u64),
 }
 
+/// Opens the cgroups of many runs. Most of them lie side by side, and the way there is the longer part of opening one.
+#[derive(Debug, Default)]
+pub struct Cgroups {
+    /// Where the last one was, two levels above it: the container's unit is between.
+    base: Option<(String, OwnedFd)>,
+}
+
+impl Cgroups {
+    fn open(&mut self, path: &str) -> Option<OwnedFd> {
+        let open = |directory: BorrowedFd<'_>, path: &str| {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            openat(directory, path, flags, Mode::empty()).ok()
+        };
+        let (at, _) = path.rmatch_indices('/').nth(1)?;
+        let (base, below) = path.split_at_checked(at)?;
+        let below = below.strip_prefix('/')?;
+        let known = self.base.as_ref().filter(|(known, _)| known == base);
+        known.and_then(|(_, directory)| open(directory.as_fd(), below)).or_else(|| {
+            // Or it was removed meanwhile, and is there anew.
+            let (_, directory) = self.base.insert((base.to_owned(), open(CWD, base)?));
+            open(directory.as_fd(), below)
+        })
+    }
+}
+
 /// Reads what a run has used. Where a controller is not delegated, memory is that of the processes, and what nobody
 /// counts is 0.
 #[must_use]
-pub fn of(state: &RunState) -> Usage {
-    let cgroup = state.cgroup.as_deref().and_then(|path| {
-        rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()
-    });
+pub fn of(state: &RunState, cgroups: &mut Cgroups) -> Usage {
+    let cgroup = state.cgroup.as_deref().and_then(|path| cgroups.open(path));
     let read = |file: &str| small::read_at(cgroup.as_ref()?, file);
     // Which files there are: to be told that one is missing takes as long as to open it.
     let controllers = read("cgroup.controllers").unwrap_or_default();
@@ -89,7 +113,27 @@ fn block(text: &str) -> (u64, u64) {
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::{fstat, stat};
+
     use super::*;
+
+    #[test]
+    fn groups_are_opened_wherever_they_are() {
+        let root = std::env::temp_dir().join(format!("pontoon-usage-{}", std::process::id()));
+        let path = |below: &str| root.join(below).to_str().unwrap().to_owned();
+        let mut groups = Cgroups::default();
+        for below in ["a/one/payload", "a/two/payload", "b/one/payload"] {
+            std::fs::create_dir_all(path(below)).unwrap();
+            let same = fstat(groups.open(&path(below)).unwrap()).unwrap();
+            assert_eq!(same.st_ino, stat(path(below)).unwrap().st_ino, "{below}");
+        }
+        assert!(groups.open(&path("b/two/payload")).is_none() && groups.open("/").is_none());
+        std::fs::remove_dir_all(&root).unwrap();
+        assert!(groups.open(&path("b/one/payload")).is_none());
+        std::fs::create_dir_all(path("b/one/payload")).unwrap();
+        assert!(groups.open(&path("b/one/payload")).is_some());
+        std::fs::remove_dir_all(root).unwrap();
+    }
 
     #[test]
     fn counters_are_summed_up() {

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::time::{Instant, SystemTime};
 
-use pontoon_lifecycle::list::{self, Summary};
-use pontoon_lifecycle::usage::{self, Usage};
+use pontoon_lifecycle::list::{self, Running, Summary};
+use pontoon_lifecycle::usage::{self, Cgroups, Usage};
+use pontoon_monitor::state::RunState;
 use pontoon_storage::Store;
 use rustix::event::{Timespec, poll};
 
@@ -18,8 +19,13 @@ use pontoon_cli::view::stats::{self as view, Row};
 /// Clears a terminal and goes to its beginning, console_codes(4).
 const CLEAR: &str = "\x1b[2J\x1b[H";
 
-/// What was used at the last look, by id.
-type Looks = HashMap<String, (Usage, Instant)>;
+/// What was seen so far.
+#[derive(Default)]
+struct Looks {
+    /// What was used at the last look, by id.
+    last: HashMap<String, (Usage, Instant)>,
+    cgroups: Cgroups,
+}
 
 /// `pontoon stats`
 pub fn stats(context: &Context, args: &StatsArgs) -> Result<ExitStatus, Failure> {
@@ -31,7 +37,7 @@ pub fn stats(context: &Context, args: &StatsArgs) -> Result<ExitStatus, Failure>
     }
     let store = context.store()?;
     let clears = !args.no_stream && !args.no_reset && rustix::termios::isatty(rustix::stdio::stdout());
-    let mut looks = Looks::new();
+    let mut looks = Looks::default();
     loop {
         let rows = look(&store, args, &mut looks)?;
         let text = view::text(&rows, args.format.as_deref(), args.no_trunc)?;
@@ -48,7 +54,7 @@ pub fn stats(context: &Context, args: &StatsArgs) -> Result<ExitStatus, Failure>
 /// `pontoon pod stats`: of the containers of these pods.
 pub fn pods(store: &Store, chosen: &[String], args: &PodStatsArgs) -> Result<ExitStatus, Failure> {
     let clears = !args.no_stream && !args.no_reset && rustix::termios::isatty(rustix::stdio::stdout());
-    let mut looks = Looks::new();
+    let mut looks = Looks::default();
     loop {
         let mut rows = Vec::new();
         for summary in list::list(store)?.containers {
@@ -68,6 +74,10 @@ pub fn pods(store: &Store, chosen: &[String], args: &PodStatsArgs) -> Result<Exi
 }
 
 fn look(store: &Store, args: &StatsArgs, looks: &mut Looks) -> Result<Vec<Row>, Failure> {
+    if !args.all && !args.latest && args.containers.is_empty() {
+        let running = list::running(store)?.into_iter();
+        return Ok(running.map(|Running { id, name, run }| of_run(id, name, &run, looks)).collect());
+    }
     let mut listing = list::list(store)?.containers;
     if args.latest {
         listing = listing.pop().into_iter().collect();
@@ -86,16 +96,20 @@ fn look(store: &Store, args: &StatsArgs, looks: &mut Looks) -> Result<Vec<Row>, 
 /// What a container uses. One that does not run uses nothing, and is shown only if all are, or if it is meant.
 fn measured(summary: &Summary, is_shown: bool, looks: &mut Looks) -> Option<Row> {
     let (id, name) = (summary.record.id.clone(), summary.record.name.clone());
-    let Some(state) = summary.status.run() else {
-        return is_shown.then(|| row(id, name, Usage::default(), 0.0, 0.0));
-    };
-    let (now, used) = (Instant::now(), usage::of(state));
+    match summary.status.run() {
+        Some(run) => Some(of_run(id, name, run, looks)),
+        None => is_shown.then(|| row(id, name, Usage::default(), 0.0, 0.0)),
+    }
+}
+
+fn of_run(id: String, name: String, state: &RunState, looks: &mut Looks) -> Row {
+    let (now, used) = (Instant::now(), usage::of(state, &mut looks.cgroups));
     let age = SystemTime::now().duration_since(from_nanos(state.started_at)).unwrap_or_default();
     let average = share(used.cpu, age.as_secs_f64());
-    let current = looks.insert(id.clone(), (used, now)).map_or(average, |(before, then)| {
+    let current = looks.last.insert(id.clone(), (used, now)).map_or(average, |(before, then)| {
         share(used.cpu.saturating_sub(before.cpu), now.duration_since(then).as_secs_f64())
     });
-    Some(row(id, name, used, current, average))
+    row(id, name, used, current, average)
 }
 
 /// Percent of one processor.
