@@ -233,8 +233,23 @@ fn what_a_container_uses_is_told() {
         .alice("timeout 60 pontoon stats -i 1 --format '{{.Name}} {{.CPUPerc}}' eater | grep -m 2 '^eater '")
         .ok();
     assert_eq!(twice.stdout.lines().count(), 2, "{twice:?}");
+    // What goes on and on ends when nobody reads any more.
+    for follows in ["stats -i 1", "ps -w 1", "logs -f idle", "events"] {
+        let unread = format!("set -o pipefail; timeout 60 pontoon {follows} | true; echo $?");
+        assert_ne!(host.alice(&unread).ok().text(), "124", "{follows}");
+    }
     host.alice("pontoon stats --no-stream nobody").fails(125);
-    host.alice("pontoon stop idle").ok();
+    // Of all, those that run are shown, frozen or not.
+    host.alice(&format!("pontoon create --name set-up --network none {B} true && pontoon init set-up")).ok();
+    let shown = || {
+        let all = host.alice("pontoon stats --no-stream --format '{{.Name}} {{.PIDS}}'").ok().stdout;
+        ["eater 1", "idle 1", "set-up"].map(|it| all.lines().any(|line| line.starts_with(it)))
+    };
+    assert_eq!(shown(), [true, true, false]);
+    host.alice("pontoon pause idle").ok();
+    assert_eq!(shown(), [true, true, false]);
+    host.alice("pontoon unpause idle && pontoon rm -f -t 0 set-up && pontoon stop idle").ok();
+    assert_eq!(shown(), [true, false, false]);
     assert_eq!(field("idle", "Name"), "idle");
     assert!(host.alice("pontoon stats --all --no-stream").ok().stdout.contains("idle"));
     drop(idle);

@@ -4,6 +4,10 @@
 
 use std::io::{self, Write};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::exit::ExitStatus;
+
 /// Writes text to standard output and flushes it.
 ///
 /// A closed pipe is no error: whoever read has seen enough (`pontoon ps | head -1`).
@@ -22,6 +26,20 @@ pub fn line(text: &str) -> io::Result<()> {
 /// Writes text to standard error; there is nobody left to tell if that fails.
 pub fn err(text: &str) {
     let _ = forgiving(io::stderr().lock(), text.as_bytes());
+}
+
+/// Waits for a while; whether there still is somebody to write for. A signal ends the wait, too.
+#[must_use]
+pub fn is_read_after(span: &Timespec) -> bool {
+    // Asks for nothing, and is told when the reading end of a pipe is closed.
+    let mut fds = [PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::empty())];
+    !(poll(&mut fds, Some(span)).is_ok_and(|ready| ready > 0))
+}
+
+/// How we end when nobody reads any more: as a program that writes itself would.
+#[must_use]
+pub fn reader_gone() -> ExitStatus {
+    ExitStatus::from_signal(nix::sys::signal::Signal::SIGPIPE as i32)
 }
 
 /// Writes bytes; a reader that has gone away is no error.

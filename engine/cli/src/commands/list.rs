@@ -30,8 +30,9 @@ pub fn ps(context: &Context, args: &PsArgs) -> Result<ExitStatus, Failure> {
         // From the top of an empty screen, as Podman does it.
         output::out("\x1b[2J\x1b[H")?;
         ps_once(context, &store, args)?;
-        // No descriptor, so only the time, or a signal, ends it.
-        let _ = rustix::event::poll(&mut [], Some(&span));
+        if !output::is_read_after(&span) {
+            return Ok(output::reader_gone());
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use pontoon_lifecycle::list::{self, Running, Summary};
 use pontoon_lifecycle::usage::{self, Cgroups, Usage};
 use pontoon_monitor::state::RunState;
 use pontoon_storage::Store;
-use rustix::event::{Timespec, poll};
+use rustix::event::Timespec;
 
 use super::{Context, Failure};
 use pontoon_cli::args::{PodStatsArgs, StatsArgs};
@@ -46,8 +46,9 @@ pub fn stats(context: &Context, args: &StatsArgs) -> Result<ExitStatus, Failure>
             return Ok(ExitStatus::Success);
         }
         let span = Timespec { tv_sec: i64::from(args.interval), tv_nsec: 0 };
-        // No descriptor, so only the time, or a signal, ends it.
-        let _ = poll(&mut [], Some(&span));
+        if !output::is_read_after(&span) {
+            return Ok(output::reader_gone());
+        }
     }
 }
 
@@ -69,7 +70,9 @@ pub fn pods(store: &Store, chosen: &[String], args: &PodStatsArgs) -> Result<Exi
             return Ok(ExitStatus::Success);
         }
         let span = Timespec { tv_sec: 5, tv_nsec: 0 };
-        let _ = poll(&mut [], Some(&span));
+        if !output::is_read_after(&span) {
+            return Ok(output::reader_gone());
+        }
     }
 }
 

@@ -9,9 +9,10 @@ use std::path::Path;
 use pontoon_monitor::event::{FILE_BEFORE, from_line};
 use rustix::fs::{Mode, OFlags, inotify};
 
-use super::{Lines, Wanted, Woken, reader_gone};
+use super::{Lines, Wanted, Woken};
 use crate::commands::Failure;
 use pontoon_cli::exit::ExitStatus;
+use pontoon_cli::output;
 
 /// A file that is read to its end, and again when it has grown.
 struct Tail {
@@ -67,7 +68,7 @@ pub fn read(wanted: &Wanted<'_>, path: &Path) -> Result<ExitStatus, Failure> {
         catch_up(wanted, path, &mut tails)?;
         match wanted.wait(watch.as_fd())? {
             Woken::TimeIsUp => return Ok(ExitStatus::Success),
-            Woken::ReaderGone => return Ok(reader_gone()),
+            Woken::ReaderGone => return Ok(output::reader_gone()),
             Woken::Ready => {
                 let mut events = [0u8; 4096];
                 let _ = rustix::io::read(&watch, &mut events);

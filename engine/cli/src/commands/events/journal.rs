@@ -7,10 +7,11 @@ use std::time::{Duration, SystemTime};
 
 use pontoon_monitor::event::{IDENTIFIER, from_journal};
 
-use super::{Lines, Wanted, Woken, reader_gone};
+use super::{Lines, Wanted, Woken};
 use crate::commands::Failure;
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::journal::catch_up;
+use pontoon_cli::output;
 
 /// The fields that events are made of.
 const FIELDS: &str = "--output-fields=PODMAN_EVENT,PODMAN_TYPE,PODMAN_TIME,PODMAN_NAME,PODMAN_NETWORK_NAME,PODMAN_ID,PODMAN_IMAGE,\
@@ -56,7 +57,7 @@ fn follow(
     loop {
         match wanted.wait(stdout.as_fd())? {
             Woken::TimeIsUp => return Ok(ExitStatus::Success),
-            Woken::ReaderGone => return Ok(reader_gone()),
+            Woken::ReaderGone => return Ok(output::reader_gone()),
             Woken::Ready => {
                 if !lines.read(stdout, |line| show(wanted, line))? {
                     return Err(cannot_read("journalctl has ended"));

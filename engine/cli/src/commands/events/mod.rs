@@ -113,11 +113,6 @@ impl Wanted<'_> {
     }
 }
 
-/// How we end when nobody reads any more: as a program that writes itself would.
-fn reader_gone() -> ExitStatus {
-    ExitStatus::from_signal(nix::sys::signal::Signal::SIGPIPE as i32)
-}
-
 /// Bytes that become lines.
 #[derive(Debug, Default)]
 struct Lines {

@@ -70,12 +70,16 @@ pub(super) fn show(found: &Found, wanted: &Wanted<'_>) -> Result<(), Failure> {
     shown.flush()?;
     let Some(ended) = ended else { return Ok(()) };
     loop {
-        let mut fds = vec![PollFd::from_borrowed_fd(ended.as_fd(), PollFlags::IN)];
+        let mut fds = vec![
+            PollFd::from_borrowed_fd(ended.as_fd(), PollFlags::IN),
+            // Asks for nothing, and is told when the reading end of a pipe is closed.
+            PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::empty()),
+        ];
         fds.extend(watch.iter().map(|it| PollFd::from_borrowed_fd(it.as_fd(), PollFlags::IN)));
         if poll(&mut fds, watch.is_none().then_some(&A_WHILE)).is_err() {
             continue;
         }
-        let over = fds.first().is_some_and(|it| !it.revents().is_empty());
+        let over = fds.iter().take(2).any(|it| !it.revents().is_empty());
         if let Some(watch) = &watch {
             let _ = rustix::io::read(watch, &mut [0u8; 4096]);
         }

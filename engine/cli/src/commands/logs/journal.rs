@@ -115,11 +115,16 @@ fn follow_journal(found: &Found, wanted: &Wanted<'_>) -> Result<Option<String>, 
             let mut fds = [
                 PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::IN),
                 PollFd::from_borrowed_fd(ended.as_fd(), PollFlags::IN),
+                // Asks for nothing, and is told when the reading end of a pipe is closed.
+                PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::empty()),
             ];
             if poll(&mut fds, None).is_err() {
                 continue;
             }
-            let [text, end] = fds.map(|it| !it.revents().is_empty());
+            let [text, end, unread] = fds.map(|it| !it.revents().is_empty());
+            if unread {
+                break;
+            }
             if text {
                 let mut buffer = [0u8; 16 << 10];
                 let count = stdout.read(&mut buffer)?;
