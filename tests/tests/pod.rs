@@ -57,9 +57,9 @@ fn a_pod_is_made_shown_and_removed() {
         .ok()
         .says(&format!("{short} made Created 1"));
     let told = pod.inspect(
-        "{{.Hostname}} {{.Labels.a}} {{.ExitPolicy}} {{.CreateCgroup}} {{.NumContainers}} {{.SharedNamespaces}}",
+        "{{.Hostname}} {{.Labels.a}} {{.ExitPolicy}} {{.CreateCgroup}} {{.NumContainers}} {{.SharedNamespaces}} {{.CPUQuota}} {{.Mounts}}{{.RestartPolicy}}|",
     );
-    assert_eq!(told, "hh b continue true 1 [uts ipc net]");
+    assert_eq!(told, "hh b continue true 1 [uts ipc net] 0 []|");
     let json = host.alice("pontoon pod inspect made").ok().json();
     let json = json.get(0).unwrap();
     assert_eq!(json["InfraConfig"]["PortBindings"]["80/tcp"][0]["HostPort"], "8091");
@@ -221,6 +221,9 @@ fn run_makes_a_pod_and_pods_do_without_an_infra_container() {
     let fresh = Pod { host, name: "fresh" };
     assert_eq!(fresh.state(), "Running");
     host.alice("pontoon port -a").ok().says("8093");
+    // Of a member it tells those of its pod.
+    host.alice("pontoon port one").ok().prints("80/tcp -> 0.0.0.0:8093\n");
+    host.alice("pontoon port one 80/tcp").ok().prints("0.0.0.0:8093\n");
     host.alice("pontoon inspect --format '{{.Pod}} {{.HostConfig.NetworkMode}}' one").ok().says(&format!(
         "{} container:{}",
         fresh.inspect("{{.Id}}"),
@@ -235,6 +238,8 @@ fn run_makes_a_pod_and_pods_do_without_an_infra_container() {
     assert_eq!((bare.state().as_str(), bare.inspect("{{.NumContainers}}").as_str()), ("Running", "1"));
     assert_ne!(namespace(host, "alone", "net"), namespace(host, "one", "net"));
     host.alice("pontoon pod create --infra=false -p 80").fails(125).lacks("panicked");
+    host.alice("pontoon pod create --infra=false --share net").fails(125).warns("--share");
+    host.alice("pontoon pod create --network host -p 80").fails(125).warns("--network=host");
     host.alice("pontoon pod create --share foo").fails(125).lacks("panicked");
 }
 

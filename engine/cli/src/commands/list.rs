@@ -10,6 +10,7 @@ use pontoon_lifecycle::list::{self, Summary};
 use pontoon_lifecycle::record::ContainerRecord;
 use pontoon_lifecycle::request::{MountSource, NetworkMode};
 use pontoon_lifecycle::status::Status;
+use pontoon_network::PortMapping;
 use pontoon_storage::Store;
 
 use super::{Context, Failure, tree};
@@ -321,7 +322,8 @@ pub fn port(context: &Context, args: &PortArgs) -> Result<ExitStatus, Failure> {
         for summary in list::list(&store)?.containers {
             if summary.status.is_alive() {
                 let id = summary.record.id.get(..12).unwrap_or_default().to_owned();
-                output::out(&port::text(&summary.record.request.publish, None, Some(&id)).map_err(plain)?)?;
+                let ports = ports_of(&store, &summary.record);
+                output::out(&port::text(&ports, None, Some(&id)).map_err(plain)?)?;
             }
         }
         return Ok(ExitStatus::Success);
@@ -335,9 +337,20 @@ pub fn port(context: &Context, args: &PortArgs) -> Result<ExitStatus, Failure> {
     let name =
         name.ok_or_else(|| Failure::new("`port` needs the name or id of a container, or --all", None))?;
     let found = list::find(&store, &name)?;
-    let text = port::text(&found.record.request.publish, wanted.map(String::as_str), None).map_err(plain)?;
+    let ports = ports_of(&store, &found.record);
+    let text = port::text(&ports, wanted.map(String::as_str), None).map_err(plain)?;
     output::out(&text)?;
     Ok(ExitStatus::Success)
+}
+
+/// The published ports that lead to a container: those of the one whose network it is in, such as its pod's.
+fn ports_of(store: &Store, record: &ContainerRecord) -> Vec<PortMapping> {
+    match &record.request.network {
+        Some(NetworkMode::Container(owner)) => {
+            list::find(store, owner).map(|it| it.record.request.publish).unwrap_or_default()
+        }
+        _ => record.request.publish.clone(),
+    }
 }
 
 fn plain(err: port::PortError) -> Failure {

@@ -125,6 +125,21 @@ fn capital(name: &str) -> String {
         "capabilities" => return "DefaultCapabilities".to_owned(),
         "cgroupVersion" => return "CgroupsVersion".to_owned(),
         "slirp4netns" => return "Slirp4NetNS".to_owned(),
+        "cpu_period" => return "CPUPeriod".to_owned(),
+        "cpu_quota" => return "CPUQuota".to_owned(),
+        "cpu_shares" => return "CPUShares".to_owned(),
+        "cpuset_cpus" => return "CPUSetCPUs".to_owned(),
+        "cpuset_mems" => return "CPUSetMems".to_owned(),
+        "memory_limit" => return "MemoryLimit".to_owned(),
+        "memory_swap" => return "MemorySwap".to_owned(),
+        "blkio_weight" => return "BlkioWeight".to_owned(),
+        "blkio_weight_device" => return "BlkioWeightDevice".to_owned(),
+        "device_read_bps" => return "BlkioDeviceReadBps".to_owned(),
+        "device_write_bps" => return "BlkioDeviceWriteBps".to_owned(),
+        "security_opt" => return "SecurityOpts".to_owned(),
+        "pid_ns" => return "PidNS".to_owned(),
+        "userns" => return "UserNS".to_owned(),
+        "uts_ns" => return "UtsNS".to_owned(),
         _ => {}
     }
     let mut letters = name.chars();

@@ -1,7 +1,7 @@
 //! What `pod create` means by its options, and what those of `run` that are about pods mean.
 
 use pontoon_lifecycle::pod::{ExitPolicy, PodRequest, Shared};
-use pontoon_lifecycle::request::{CreateRequest, InitContainer, PodMember};
+use pontoon_lifecycle::request::{CreateRequest, InitContainer, NetworkMode, PodMember};
 
 use super::error::Fault;
 use super::{Host, Lowered, OptionError, labels, lower, modes, names, resources};
@@ -132,6 +132,18 @@ pub fn read(
         _ => {
             let Lowered { request, warnings } =
                 lower::lower(&infra_options(args, defaults), &[], create_command.clone(), host)?;
+            if !args.joint.publish.is_empty()
+                && let Some(network) = match request.network {
+                    Some(NetworkMode::Host) => Some("host"),
+                    Some(NetworkMode::None) => Some("none"),
+                    _ => None,
+                }
+            {
+                return Err(OptionError::Conflict {
+                    one: "--publish".to_owned(),
+                    other: format!("--network={network}"),
+                });
+            }
             (Some(Box::new(CreateRequest { image: String::new(), ..request })), warnings)
         }
     };
@@ -229,6 +241,7 @@ fn of_infra(args: &PodCreateArgs) -> Option<&'static str> {
         ("--no-hosts", joint.no_hosts),
         ("--pid", args.pid.is_some()),
         ("--publish", !joint.publish.is_empty()),
+        ("--share", args.share.as_deref().is_some_and(|it| !it.is_empty() && it != "none")),
         ("--security-opt", !joint.security_opt.is_empty()),
         ("--shm-size", joint.shm_size.is_some()),
         ("--shm-size-systemd", joint.shm_size_systemd.is_some()),

@@ -6,7 +6,7 @@ use pontoon_network::PortMapping;
 use serde::Serialize;
 
 use super::{Container, Row};
-use crate::format::{NullIfEmpty, OmitEmpty, TemplateError, WireTime};
+use crate::format::{NullIfEmpty, OmitEmpty, TemplateError, WireTime, render_values, to_value};
 use crate::time::rfc3339_local;
 use crate::view::{inspection, port};
 
@@ -128,12 +128,10 @@ struct Inspected<'a> {
     #[serde(rename = "security_opt")]
     security_options: OmitEmpty<Vec<String>>,
     #[serde(rename = "mounts")]
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    mounts: &'a [crate::view::container::Mount],
+    mounts: OmitEmpty<&'a [crate::view::container::Mount]>,
     #[serde(rename = "devices")]
     devices: OmitEmpty<Vec<Device<'a>>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    restart_policy: Option<&'static str>,
+    restart_policy: OmitEmpty<&'static str>,
     lock_number: u32,
 }
 
@@ -273,9 +271,9 @@ fn inspected(facts: &Facts) -> Inspected<'_> {
         device_read_bps: rates(1),
         device_write_bps: rates(2),
         security_options: OmitEmpty(facts.security_options.clone()),
-        mounts: &facts.mounts,
+        mounts: OmitEmpty(&facts.mounts),
         devices: OmitEmpty(devices.collect()),
-        restart_policy: facts.restart,
+        restart_policy: OmitEmpty(facts.restart.unwrap_or_default()),
         lock_number: 0,
     }
 }
@@ -285,6 +283,11 @@ fn inspected(facts: &Facts) -> Inspected<'_> {
 /// # Errors
 /// If the template cannot be used.
 pub fn inspect_text(pods: &[Facts], format: Option<&str>) -> Result<String, TemplateError> {
-    let shown: Vec<Inspected<'_>> = pods.iter().map(inspected).collect();
-    inspection(&shown, format)
+    let shown = pods.iter().map(inspected);
+    match format {
+        None | Some("" | "json") => inspection(&shown.collect::<Vec<_>>(), format),
+        Some(template) => {
+            render_values(template, shown.map(|it| to_value(&it).with_go_names()).collect(), &[], true)
+        }
+    }
 }
