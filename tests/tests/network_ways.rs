@@ -163,6 +163,11 @@ fn a_network_asks_its_own_servers() {
     pontoon("network inspect --format '{{.NetworkDNSServers}}' asksown").ok().says("192.0.2.4");
 }
 
+/// An address as it stands in a URL.
+fn bracketed(address: &str) -> String {
+    if address.contains(':') { format!("[{address}]") } else { address.to_owned() }
+}
+
 /// The host has no pasta, and another resolver.
 struct Without;
 
@@ -218,6 +223,19 @@ fn slirp4netns_leads_outside_where_pasta_does_not() {
     };
     outside_is_reached();
     pontoon("exec slirped cat /etc/resolv.conf").ok().says("nameserver 169.254.1.1");
+    // The host's loopback is behind none of its addresses.
+    for (unit, address) in [("lonely4", "127.0.0.1"), ("lonely6", "::1")] {
+        host.root(&format!(
+            "systemd-run -q --unit={unit} python3 -m http.server --bind {address} 8528 -d /srv"
+        ))
+        .ok();
+        let page = || host.root(&format!("curl -s http://{}:8528/", bracketed(address)));
+        wait::until_true("the host's own server", || page().stdout.contains("<html"));
+    }
+    for address in ["169.254.2.2", "fd00::2", "host.containers.internal"] {
+        let page = pontoon(&format!("exec slirped wget -q -T 1 -O - http://{}:8528/", bracketed(address)));
+        assert!(page.code != 0 && page.text().is_empty(), "{address} {page:?}");
+    }
     let is_asked = || pontoon("exec slirped nslookup where.example 169.254.1.1").stdout.contains("10.99.5.5");
     wait::until_true("the host's resolver", is_asked);
     let client = || host.root(&format!("ip netns exec outside nc -N -w 2 {HOST_V4} 8527 </dev/null"));

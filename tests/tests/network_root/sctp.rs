@@ -5,7 +5,7 @@ use pontoon_tests::{B, Output, alone, wait};
 
 use super::{Gone, address, host, root};
 
-/// `serve`: answers each INIT (RFC 9260) with an INIT ACK whose cookie says who asked, and for which port. `ask ADDRESS PORT SECONDS`: says
+/// `serve`: answers each INIT (RFC 9260) with an INIT ACK whose cookie says who asked, and for which port. `ask ADDRESS PORT SECONDS [OWN_PORT]`: says
 /// what that cookie tells, if it comes from where it was asked for within `SECONDS`.
 const ASSOCIATION: &str = r#"
 import random, select, socket, struct, sys, time
@@ -47,10 +47,10 @@ def serve():
                 cookie = f'{peer[0]} {destination}'.encode()
                 it.sendto(packet(destination, source, tag, 2, 77, cookie), (peer[0], 0))
 
-def ask(address, port, seconds):
+def ask(address, port, seconds, own=0):
     family = socket.AF_INET6 if ':' in address else socket.AF_INET
     it = socket.socket(family, socket.SOCK_RAW, 132)
-    own = random.randrange(20000, 60000)
+    own = own or random.randrange(20000, 60000)
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         it.sendto(packet(own, port, 0, 1, 55), (address, 0))
@@ -62,7 +62,7 @@ def ask(address, port, seconds):
                 return print(cookie.decode())
     sys.exit(1)
 
-serve() if sys.argv[1] == 'serve' else ask(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+serve() if sys.argv[1] == 'serve' else ask(sys.argv[2], *map(int, sys.argv[3:]))
 "#;
 
 /// Somebody who answers in a container's network.
@@ -145,12 +145,20 @@ fn associations_reach_containers_and_show_them_their_clients() {
     // It follows the container from network to network, and ends with it.
     root("pontoon network connect apart assoc && pontoon network disconnect assoc assoc").ok();
     from_outside().ok().prints(&format!("{OUTSIDE_V4} 36412"));
+    // Who begins again from the same port is not led to where the container was.
+    let again = || {
+        let own = "10 5555";
+        root(&format!("{OUTSIDE} python3 /srv/association.py ask {HOST_V4} 8720 {own}")).ok();
+    };
+    again();
+    let former = address("assoc");
     root("pontoon stop assoc").ok();
     is_silent(OUTSIDE, HOST_V4, 8720);
     root("nft list table inet pontoon").ok().lacks("8720");
     root("pontoon start assoc").ok();
     answer_in("assoc");
-    from_outside().ok();
+    assert_ne!(address("assoc"), former);
+    again();
     root("pontoon rm -f assoc").ok();
     is_silent(OUTSIDE, HOST_V4, 8720);
 }

@@ -115,16 +115,8 @@ impl Inside {
             Order::Publish { owner, ports, led, target } => {
                 self.publish(&owner, &ports, led, &target, fds).map(done)
             }
-            Order::Redirect { owner, target } => {
-                self.forwarder.set_target(&owner, |former| target.target(former.port));
-                let text = self.ports.redirect(&owner, &target);
-                self.change(&text).map(done)
-            }
-            Order::Unpublish(owner) => {
-                self.forwarder.remove(&owner);
-                let text = self.ports.unpublish(&owner);
-                self.change(&text).map(done)
-            }
+            Order::Redirect { owner, target } => self.redirect(&owner, &target).map(done),
+            Order::Unpublish(owner) => self.unpublish(&owner).map(done),
             Order::Ways(ways) => self.nft(&rules::ways(&ways)).map(done),
             Order::Uplink { interface, address, router } => {
                 self.address_uplink(&interface, address, router).map(done)

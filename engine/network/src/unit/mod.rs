@@ -8,6 +8,7 @@
 
 mod activated;
 mod addresses;
+mod conntrack;
 mod inside;
 mod links;
 mod namespace;

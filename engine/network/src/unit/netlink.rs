@@ -78,6 +78,12 @@ impl Message {
         self
     }
 
+    /// What stands behind the header.
+    #[cfg(test)]
+    pub fn body(&self) -> &[u8] {
+        self.bytes.get(HEADER..).unwrap_or_default()
+    }
+
     fn push(&mut self, kind: u16, value: &[u8]) {
         let length = u16::try_from(4 + value.len()).unwrap_or(u16::MAX);
         self.bytes.extend(length.to_ne_bytes());

@@ -62,6 +62,16 @@ impl Ports {
         self.owners.remove(owner).map(|it| it.text("delete")).unwrap_or_default()
     }
 
+    /// Where a container's ports of SCTP lead to.
+    pub fn sctp_targets(&self, owner: &str) -> Vec<IpAddr> {
+        let Some(owner) = self.owners.get(owner) else { return Vec::new() };
+        if owner.ports.iter().all(|it| it.protocol != Protocol::Sctp) {
+            return Vec::new();
+        }
+        let Reach { v4, v6, .. } = owner.reach;
+        v4.map(IpAddr::from).into_iter().chain(v6.map(IpAddr::from)).collect()
+    }
+
     /// All that are published.
     pub fn all(&self) -> String {
         self.owners.values().map(|it| it.text("add")).collect()
@@ -126,6 +136,8 @@ mod tests {
             ports.publish("b", vec![led(Protocol::Sctp, "[::]:8080", 7)], &reach("", "fd00::3")),
             "add element inet pontoon sctp6 { 8080 : fd00::3 . 7 }\n"
         );
+        assert_eq!(ports.sctp_targets("b"), ["fd00::3".parse::<IpAddr>().unwrap()]);
+        assert!(ports.sctp_targets("a").is_empty() && ports.sctp_targets("c").is_empty());
         assert_eq!(ports.unpublish("b"), "delete element inet pontoon sctp6 { 8080 }\n");
         assert_eq!(
             ports.redirect("a", &reach("", "fd00::2")),

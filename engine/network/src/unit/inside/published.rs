@@ -1,6 +1,6 @@
 //! Published ports: who leads to which container.
 
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
@@ -11,7 +11,7 @@ use rustix::net::getsockname;
 use super::super::netlink::Socket;
 use super::super::order::Reach;
 use super::super::ports::Led;
-use super::super::{links, rules};
+use super::super::{conntrack, links, rules};
 use super::{Inside, InsideError, set_kernel};
 
 impl Inside {
@@ -46,6 +46,30 @@ impl Inside {
         let text = self.ports.publish(owner, led, target);
         // Where somebody has flushed the rules, the forwarder carries on everything until they are made again.
         self.change(&text).or_else(|err| if is_needed { Err(err) } else { Ok(()) })
+    }
+
+    pub(super) fn redirect(&mut self, owner: &str, target: &Reach) -> Result<(), InsideError> {
+        self.forwarder.set_target(owner, |former| target.target(former.port));
+        let former = self.ports.sctp_targets(owner);
+        let text = self.ports.redirect(owner, target);
+        self.lead_elsewhere(&text, &former)
+    }
+
+    pub(super) fn unpublish(&mut self, owner: &str) -> Result<(), InsideError> {
+        self.forwarder.remove(owner);
+        let former = self.ports.sctp_targets(owner);
+        let text = self.ports.unpublish(owner);
+        self.lead_elsewhere(&text, &former)
+    }
+
+    /// Changes the rules, and what the kernel remembers of them.
+    fn lead_elsewhere(&mut self, text: &str, former: &[IpAddr]) -> Result<(), InsideError> {
+        let changed = self.change(text);
+        for address in former {
+            // Where it cannot, clients that begin again from the same port have to wait.
+            let _ = conntrack::forget_sctp(*address);
+        }
+        changed
     }
 
     /// The short way to a container's ports. Where the bridges are on the host the packet filter leads there by itself, and where the
