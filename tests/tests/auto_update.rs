@@ -261,7 +261,9 @@ fn a_service_that_somebody_stops_or_restarts_during_its_update_gets_no_verdict()
     // The second version says nothing of its health until somebody lets it.
     let check =
         "HealthCmd=test \"$VERSION\" != two -o -e /tmp/well\nHealthInterval=200ms\nHealthStartPeriod=1h\n";
-    alice.add("moot.container", &unit("moot", check));
+    // Between the service's start and the first look at it the update may be held.
+    let hold = "ExecStartPost=-/bin/sh -c 'rm /tmp/moot.hold && systemctl --user kill --signal=STOP mooting'";
+    alice.add("moot.container", &format!("{}{hold}\n", unit("moot", check)));
     alice.start("moot");
     updates.becomes("moot false").ok();
     publish(host, "moot", "two", STAYS);
@@ -272,12 +274,25 @@ fn a_service_that_somebody_stops_or_restarts_during_its_update_gets_no_verdict()
             if state == expected { Ok(()) } else { Err(state) }
         });
     };
-    for (deed, becomes, state_then, told) in [
-        ("systemctl --user stop moot", "moot false", "inactive", "is left as it is"),
-        ("pontoon stop moot", "moot false", "inactive", "is left as it is"),
-        ("systemctl --user restart moot", "moot rolled back", "active", "runs again what it ran before"),
-        ("pontoon restart moot", "moot rolled back", "active", "runs again what it ran before"),
+    for (held, deed, becomes, state_then, told) in [
+        (false, "systemctl --user stop moot", "moot false", "inactive", "is left as it is"),
+        (false, "pontoon stop moot", "moot false", "inactive", "is left as it is"),
+        (true, "systemctl --user stop moot", "moot false", "inactive", "is left as it is"),
+        (true, "pontoon stop moot", "moot false", "inactive", "is left as it is"),
+        (
+            false,
+            "systemctl --user restart moot",
+            "moot rolled back",
+            "active",
+            "runs again what it ran before",
+        ),
+        (false, "pontoon restart moot", "moot rolled back", "active", "runs again what it ran before"),
     ] {
+        let deed = &match held {
+            true => format!("{deed} && systemctl --user kill --signal=CONT mooting"),
+            false => deed.to_owned(),
+        };
+        host.alice(if held { "touch /tmp/moot.hold" } else { "true" }).ok();
         let output = "-p StandardOutput=file:/tmp/moot.out -p StandardError=file:/tmp/moot.err";
         host.alice("rm -f /tmp/moot.out /tmp/moot.err").ok();
         host.alice(&format!(

@@ -33,8 +33,6 @@ pub const VARIABLE: &str = "PONTOON_BEHALF";
 /// What is to be done with units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Deed {
-    /// Start those that do not run.
-    Start,
     /// Stop them, and start them again.
     Restart,
     /// Restart those that run. Nobody waits for it.

@@ -46,13 +46,6 @@ impl Ending {
         exit_code(self.reply())
     }
 
-    /// Waits for the end of a container and tells whether somebody else than itself, or its health check, wanted it: a command,
-    /// or a service manager.
-    #[must_use]
-    pub fn was_by_others(&self) -> bool {
-        matches!(self.reply(), Some(Reply::Exited { by_others: true, .. }))
-    }
-
     fn reply(&self) -> Option<Reply> {
         control::receive::<Reply>(&self.0).ok().flatten().map(|(reply, _)| reply)
     }
@@ -176,7 +169,7 @@ pub fn await_stage(container: &ContainerHandle, stage: Stage) -> Result<bool, As
 
 fn exit_code(reply: Option<Reply>) -> Option<i32> {
     match reply {
-        Some(Reply::Exited { code, .. }) => Some(code),
+        Some(Reply::Exited { code }) => Some(code),
         _ => None,
     }
 }

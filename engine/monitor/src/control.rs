@@ -116,9 +116,6 @@ pub enum Reply {
     Exited {
         /// Exit code.
         code: i32,
-        /// Of a container: somebody else wanted it to end (a command, a service manager), so that its end says nothing of it.
-        #[serde(default)]
-        by_others: bool,
     },
     /// It could not be done.
     Failed(FailureReport),

@@ -4,6 +4,7 @@
 //! registry.
 
 pub mod control;
+pub mod ends;
 pub mod event;
 pub mod health;
 pub mod id_file;

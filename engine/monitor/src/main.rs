@@ -285,7 +285,7 @@ fn supervise(
             ended.tell();
         }
         if let Some(stopper) = &stopper {
-            let _ = control::send(stopper, &Reply::Exited { code, by_others: true }, &[]);
+            let _ = control::send(stopper, &Reply::Exited { code }, &[]);
         }
         reporter.tell(&Report::Exited { code });
         drop(reporter);

@@ -91,7 +91,7 @@ fn answer(client: &OwnedFd, request: Request, code: i32, teller: &Teller<'_>, co
         Request::Renamed(name) => teller.renamed(name),
         // It has ended, and that is what is waited for.
         Request::Wait => {
-            let _ = control::send(client, &Reply::Exited { code, by_others: false }, &[]);
+            let _ = control::send(client, &Reply::Exited { code }, &[]);
             return;
         }
         // Nothing is said before the next run, and at its beginning the connection ends, so that it is asked.

@@ -86,6 +86,9 @@ pub struct MonitorPlan {
     pub pidfile: Option<PathBuf>,
     /// Where the supervisor's own pid is written.
     pub monitor_pidfile: Option<PathBuf>,
+    /// An update of its unit is tried with it: who wants it to end is told in this file ([`crate::ends`]).
+    #[serde(default)]
+    pub trial: Option<PathBuf>,
     /// The file with its id, which goes with it.
     #[serde(default)]
     pub id_file: Option<PathBuf>,

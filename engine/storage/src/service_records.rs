@@ -3,6 +3,7 @@
 //! What such a record says is the caller's business.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
@@ -105,6 +106,50 @@ impl Store {
             Err(Errno::WOULDBLOCK) => Ok(true),
             other => Ok(other.map(|()| false).at("look at the lock of", locks.path.join(&name))?),
         }
+    }
+}
+
+impl Store {
+    /// The file in which supervisors note how the containers of a unit ended ([`Store::watch_ends`]); `None` for what is no name
+    /// of a unit.
+    #[must_use]
+    pub fn ends_of_unit(&self, unit: &str) -> Option<PathBuf> {
+        file_name(unit)?;
+        Some(self.paths().run.join(UNITS).join(format!("{unit}.ends")))
+    }
+
+    /// Wants to hear how the containers of a unit end, until the value is dropped: whoever holds the unit's lock does. Before
+    /// that nothing is noted.
+    ///
+    /// # Errors
+    /// If the file cannot be made.
+    pub fn watch_ends(&self, unit: &str) -> Result<Ends, OpenError> {
+        let place = self.run()?.open_or_make(UNITS)?;
+        named(&place, unit)?;
+        let name = format!("{unit}.ends");
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let path = place.path.join(&name);
+        rustix::fs::openat(&place.fd, &name, flags, mode).at("make", path.clone())?;
+        Ok(Ends(path))
+    }
+}
+
+/// A file in which supervisors note how containers ended.
+#[derive(Debug)]
+pub struct Ends(PathBuf);
+
+impl Ends {
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 

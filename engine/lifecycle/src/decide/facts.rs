@@ -94,6 +94,8 @@ pub struct Facts<'a> {
     pub streams: StreamPlan,
     /// Where events go.
     pub events: EventLog,
+    /// Where whoever tries an update with it wants to hear of its end.
+    pub trial: Option<PathBuf>,
     /// The program that probes.
     pub prober: PathBuf,
 }

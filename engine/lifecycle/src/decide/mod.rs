@@ -141,6 +141,7 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
         first_used_volumes: first_uses(facts.record, &facts.fresh_volumes),
         pidfile: request.pidfile.clone(),
         monitor_pidfile: request.conmon_pidfile.clone(),
+        trial: facts.trial,
         id_file: request.cidfile.clone().filter(|_| request.rm),
     };
     let warnings = plan.network.warnings.iter().chain(&facts.cdi.warnings).cloned().collect();

@@ -113,6 +113,7 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
         thermal: host_facts::thermal_directories(),
         streams: known.streams.clone(),
         events: host.events.clone(),
+        trial: crate::unit::trial(store, request),
         prober: host.network_program(),
     };
     let mut decided = decide::decide(facts)?;

@@ -1,5 +1,7 @@
 //! What a container that is being made has to know of its unit.
 
+use std::path::PathBuf;
+
 use pontoon_storage::{OpenError, RecordError, Store};
 
 use super::{Other, UnitRecord};
@@ -51,6 +53,14 @@ pub fn memory(store: &Store, request: &CreateRequest) -> Result<Option<Memory>, 
     // Who else holds the lock (a `pin`) tries nothing, so there is nothing to be watched.
     let watched = record.trying.is_some() && store.is_unit_locked(&unit)?;
     Ok(Some(Memory { unit, record, watched }))
+}
+
+/// Where the supervisor of a container notes its end, if an update of its unit is being tried with it ([`Store::watch_ends`]).
+#[must_use]
+pub fn trial(store: &Store, request: &CreateRequest) -> Option<PathBuf> {
+    // Services start, whatever has become of the unit's record.
+    let memory = memory(store, request).ok().flatten().filter(|it| it.watched)?;
+    store.ends_of_unit(&memory.unit)
 }
 
 /// The unit of the pod that a container is to be in.

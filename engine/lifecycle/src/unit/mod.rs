@@ -9,5 +9,5 @@ mod memory;
 mod record;
 
 pub use members::{Member, members};
-pub use memory::{Memory, MemoryError, memory};
+pub use memory::{Memory, MemoryError, memory, trial};
 pub use record::{Change, Known, Other, Track, Trying, UnitRecord, Version};

@@ -109,7 +109,7 @@ impl Supervisor<'_> {
         self.note_health();
         self.tell_manager_of_check(code == 0);
         for asker in std::mem::take(&mut self.askers) {
-            self.reply(asker, &Reply::Exited { code, by_others: false }, &[]);
+            self.reply(asker, &Reply::Exited { code }, &[]);
         }
         if interval > 0 {
             self.timers.set(Alarm::Check, Duration::from_nanos(interval));

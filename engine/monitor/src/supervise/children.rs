@@ -56,7 +56,7 @@ impl Supervisor<'_> {
             self.stop(None);
         } else if let Some(joined) = self.joined.remove(&pid.as_raw_nonzero().get()) {
             self.teller.ended(Deed::ExecDied, code);
-            self.reply(joined.client, &Reply::Exited { code, by_others: false }, &[]);
+            self.reply(joined.client, &Reply::Exited { code }, &[]);
         }
     }
 }

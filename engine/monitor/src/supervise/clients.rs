@@ -76,7 +76,7 @@ impl Supervisor<'_> {
         };
         sidecar.membership = Some(Membership::Dismissed);
         let token = *token;
-        self.reply(token, &Reply::Exited { code: 0, by_others: false }, &[]);
+        self.reply(token, &Reply::Exited { code: 0 }, &[]);
     }
 
     /// We are there for the others of the pod, and its supervisor says something about them.

@@ -49,7 +49,7 @@ impl Ended {
 
     /// Tells everybody who waits.
     pub fn tell(&mut self) {
-        let exited = Reply::Exited { code: self.code, by_others: self.halt.by_others };
+        let exited = Reply::Exited { code: self.code };
         for client in std::mem::take(&mut self.waiting) {
             let _ = control::send(&client, &exited, &[]);
         }
@@ -62,6 +62,9 @@ impl Supervisor<'_> {
         self.pending.clear();
         self.end_jobs();
         drop(self.leading.take());
+        if !self.halt.by_others {
+            self.note_end(false);
+        }
         let mut rests = Vec::new();
         for output in self.outputs.iter_mut().flatten() {
             let bytes = output.rest(&mut self.launched.log, &mut self.taps);

@@ -3,6 +3,7 @@
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use pontoon_monitor::ends::{self, EndNote};
 use pontoon_monitor::state;
 use rustix::io::Errno;
 use rustix::process::{Signal, pidfd_send_signal};
@@ -37,7 +38,25 @@ impl Supervisor<'_> {
 
     /// Notes that it is to end for others' reasons; not if it has done so by itself before.
     pub(super) fn told_by_others(&mut self) {
-        self.halt.by_others |= self.ended.is_none();
+        if self.ended.is_none() && !self.halt.by_others {
+            self.halt.by_others = true;
+            self.note_end(true);
+        }
+    }
+
+    /// Tells whoever tries an update with the container that this run ends.
+    pub(super) fn note_end(&self, by_others: bool) {
+        let Some(path) = &self.plan.trial else { return };
+        let note = EndNote {
+            id: self.plan.id.clone(),
+            name: self.plan.name.clone(),
+            supervisor: self.state.monitor_pid,
+            started_at: self.state.started_at,
+            by_others,
+        };
+        if let Err(err) = ends::add(path, &note) {
+            finish::warn(&err);
+        }
     }
 
     /// Asks the payload to end, and sets the time after which it is made to.

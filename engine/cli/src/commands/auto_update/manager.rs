@@ -101,7 +101,6 @@ fn is_up(state: &str) -> bool {
 /// Does something with units of a manager, and waits until it is done with it.
 pub fn change(bus: &Bus, deed: Deed, units: &[&str]) -> Result<(), Trouble> {
     let deed = match deed {
-        Deed::Start => UnitDeed::Start,
         Deed::Restart => UnitDeed::Restart,
         Deed::RestartLater => {
             return dbus::queue_restarts(bus, units).map_err(|err| (&err).into());
@@ -113,7 +112,14 @@ pub fn change(bus: &Bus, deed: Deed, units: &[&str]) -> Result<(), Trouble> {
         }
     };
     match dbus::change_units(bus, units, deed) {
-        Ok(errors) => errors.first().map_or(Ok(()), |err| Err(err.into())),
+        Ok(errors) => first(errors.iter().map(Trouble::from)),
         Err(err) => Err((&err).into()),
     }
+}
+
+/// What went wrong, of several: what is canceled may be so because another failed.
+fn first(troubles: impl Iterator<Item = Trouble>) -> Result<(), Trouble> {
+    let mut troubles: Vec<Trouble> = troubles.collect();
+    troubles.sort_by_key(|it| it.is_canceled);
+    troubles.into_iter().next().map_or(Ok(()), Err)
 }

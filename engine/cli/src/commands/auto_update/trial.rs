@@ -11,11 +11,13 @@ use pontoon_lifecycle::record::ContainerRecord;
 use pontoon_lifecycle::status;
 use pontoon_lifecycle::stop::{self, Ending};
 use pontoon_lifecycle::unit::{self, Change, Member, Trying, UnitRecord, Version};
+use pontoon_monitor::ends::{self, EndNote};
 use pontoon_monitor::health::HealthPlan;
 use pontoon_monitor::state::FailureReport;
-use pontoon_storage::{RecordError, Store};
+use pontoon_storage::Store;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::super::Failure;
 use super::manager::{Manager, Trouble};
 use crate::behalf::Deed;
 
@@ -48,19 +50,12 @@ pub(in super::super) enum Verdict {
 }
 
 /// Why a trial did not end well.
+#[derive(Debug, PartialEq, Eq)]
 enum Ill {
     /// The unit is not well.
     Bad(String),
     /// Somebody else has had a hand in it, and perhaps has ended this run of a container.
-    Disturbed(String, Option<Run>),
-}
-
-/// A run of a container.
-#[derive(Debug, Clone)]
-struct Run {
-    id: String,
-    supervisor: u32,
-    started_at: u64,
+    Disturbed(String, Option<EndNote>),
 }
 
 impl From<Trouble> for Ill {
@@ -98,16 +93,21 @@ impl<'a> Ground<'a> {
     /// to the caller.
     ///
     /// # Errors
-    /// If the record cannot be written.
+    /// If the record cannot be written, or the store not be read.
     pub fn trial(
         &self,
         record: &mut UnitRecord,
         changes: &BTreeMap<String, Change>,
         undoes: bool,
-    ) -> Result<Verdict, RecordError> {
+    ) -> Result<Verdict, Failure> {
+        // From before the restart on, so that no end is missed. What ends for the restart is no news.
+        let ends = self.store.watch_ends(self.unit)?;
+        let before: BTreeSet<String> =
+            unit::members(self.store)?.into_iter().map(|it| it.container.record.id).collect();
         record.trying = Some(Trying { since: now(), images: changes.clone() });
         self.store.write_unit_record(self.unit, record)?;
-        let tried = self.restart().map_err(Ill::from).and_then(|()| self.watch(changes));
+        let watched = || self.watch(changes).map_err(|why| ill(why, ends::read(ends.path()), &before));
+        let tried = self.restart().map_err(Ill::from).and_then(|()| watched());
         let why = match tried {
             Ok(()) => return Ok(Verdict::Well),
             Err(Ill::Disturbed(why, run)) => return self.leave(record, why, run.as_ref()),
@@ -131,7 +131,7 @@ impl<'a> Ground<'a> {
     }
 
     /// Ends a trial without a verdict. Who stopped the unit wants it to stay so; if it was restarted, it is with what ran before.
-    fn leave(&self, record: &mut UnitRecord, why: String, run: Option<&Run>) -> Result<Verdict, RecordError> {
+    fn leave(&self, record: &mut UnitRecord, why: String, run: Option<&EndNote>) -> Result<Verdict, Failure> {
         record.trying = None;
         self.store.write_unit_record(self.unit, record)?;
         let until = Instant::now() + PATIENCE;
@@ -151,8 +151,9 @@ impl<'a> Ground<'a> {
     }
 
     /// Whether the manager has yet to see that a run has ended, which the unit had for its main process.
-    fn still_ends(&self, run: &Run) -> bool {
-        if !self.manager.main_pid(self.unit).is_ok_and(|it| it == run.supervisor) {
+    fn still_ends(&self, run: &EndNote) -> bool {
+        let main = self.manager.main_pid(self.unit).ok().and_then(|it| i32::try_from(it).ok());
+        if main != Some(run.supervisor) {
             return false;
         }
         // Its supervisor may have started it anew.
@@ -163,26 +164,20 @@ impl<'a> Ground<'a> {
 
     /// Restarts the unit and waits until the manager is done with it, and with the units of all its containers.
     pub fn restart(&self) -> Result<(), Trouble> {
-        // One that has failed often is started all the same.
-        let all: BTreeSet<&str> = self.parts.iter().map(|(own, _)| own.as_str()).chain([self.unit]).collect();
-        self.manager.change(Deed::Forget, &all.into_iter().collect::<Vec<_>>())?;
-        self.manager.change(Deed::Restart, &[self.unit])?;
-        // A pod's unit does not wait for those of its members, which come up behind it.
+        // A pod's unit does not wait for those of its members, which come up behind it. They are asked for with it rather than
+        // when it is up: nothing is started that somebody has stopped in between.
         let members: BTreeSet<&str> =
             self.parts.iter().map(|(own, _)| own.as_str()).filter(|own| *own != self.unit).collect();
-        match members.is_empty() {
-            true => Ok(()),
-            false => {
-                let members: Vec<&str> = members.into_iter().collect();
-                self.manager.change(Deed::Start, &members)
-            }
-        }
+        let all: Vec<&str> = [self.unit].into_iter().chain(members).collect();
+        // One that has failed often is started all the same.
+        self.manager.change(Deed::Forget, &all)?;
+        self.manager.change(Deed::Restart, &all)
     }
 
     /// Waits until all containers run the images they are to run and are well; or tells why not.
-    fn watch(&self, changes: &BTreeMap<String, Change>) -> Result<(), Ill> {
+    fn watch(&self, changes: &BTreeMap<String, Change>) -> Result<(), String> {
         let until = Instant::now() + PROBATION;
-        let members = unit::members(self.store).map_err(|err| Ill::Bad(words(&err)))?;
+        let members = unit::members(self.store).map_err(|err| words(&err))?;
         let mut parts = self.parts.clone();
         if parts.is_empty() {
             // Nothing ran before.
@@ -198,52 +193,44 @@ impl<'a> Ground<'a> {
             };
             let all: Vec<&Member> = members.iter().filter(is_it).collect();
             if all.is_empty() || all.iter().any(|it| it.container.status.run().is_none()) {
-                return Err(Ill::Bad(format!("`{own}` runs no container of `{image}`")));
+                return Err(format!("`{own}` runs no container of `{image}`"));
             }
             for record in all.iter().map(|it| &it.container.record) {
                 if let Some(change) = changes.get(image)
                     && change.to.image != record.image_id
                 {
-                    return Err(Ill::Bad(format!(
+                    return Err(format!(
                         "`{own}` did not make its container anew: `{}` still runs the image {}",
                         record.name,
                         record.image_id.get(..12).unwrap_or(&record.image_id)
-                    )));
+                    ));
                 }
                 // All of them from now on, whichever is looked at first.
                 found.push((record, self.follow(&record.id)));
             }
         }
-        found.into_iter().try_for_each(|(record, run)| self.watch_one(record, run.as_ref(), until))
+        found.into_iter().try_for_each(|(record, ending)| self.watch_one(record, ending.as_ref(), until))
     }
 
-    /// A container's run, and its end when that comes.
-    fn follow(&self, id: &str) -> Option<(Ending, Run)> {
-        let found = list::find(self.store, id).ok()?;
-        let state = found.status.run()?;
-        let supervisor = u32::try_from(state.monitor_pid).ok()?;
-        let run = Run { id: id.to_owned(), supervisor, started_at: state.started_at };
-        Some((stop::follow(&found.container).ok()?, run))
+    /// The end of a container's run, when that comes.
+    fn follow(&self, id: &str) -> Option<Ending> {
+        stop::follow(&list::find(self.store, id).ok()?.container).ok()
     }
 
     /// Waits until a container is healthy, or has lived long enough where there is no check.
     fn watch_one(
         &self,
         record: &ContainerRecord,
-        followed: Option<&(Ending, Run)>,
+        ending: Option<&Ending>,
         until: Instant,
-    ) -> Result<(), Ill> {
+    ) -> Result<(), String> {
         let plan = plan(self.store, record);
         let deadline = plan.as_ref().map_or(until, |it| Instant::now() + longest(it));
-        let gone = || Ill::Bad(format!("container `{}` has ended", record.name));
+        let gone = || format!("container `{}` has ended", record.name);
         let mut restarts = None;
         loop {
-            if let Some((ending, run)) = followed.filter(|(ending, _)| has_come(ending)) {
-                let why = || format!("container `{}` was stopped from outside", record.name);
-                return Err(match ending.was_by_others() {
-                    true => Ill::Disturbed(why(), Some(run.clone())),
-                    false => gone(),
-                });
+            if ending.is_some_and(has_come) {
+                return Err(gone());
             }
             let found = list::find(self.store, &record.id).map_err(|_| gone())?;
             let run = found.status.run().ok_or_else(gone)?;
@@ -257,12 +244,9 @@ impl<'a> Ground<'a> {
                 let said = last.map(|it| format!(": {it}")).unwrap_or_default();
                 match health.status.as_str() {
                     "healthy" => return Ok(()),
-                    "unhealthy" => {
-                        return Err(Ill::Bad(format!("container `{}` is unhealthy{said}", record.name)));
-                    }
+                    "unhealthy" => return Err(format!("container `{}` is unhealthy{said}", record.name)),
                     _ if is_over => {
-                        let text = format!("container `{}` does not get healthy{said}", record.name);
-                        return Err(Ill::Bad(text));
+                        return Err(format!("container `{}` does not get healthy{said}", record.name));
                     }
                     _ => {}
                 }
@@ -270,9 +254,19 @@ impl<'a> Ground<'a> {
                 return Ok(());
             }
             let mut end: Vec<PollFd<'_>> =
-                followed.iter().map(|(it, _)| PollFd::from_borrowed_fd(it.fd(), PollFlags::IN)).collect();
+                ending.iter().map(|it| PollFd::from_borrowed_fd(it.fd(), PollFlags::IN)).collect();
             let _ = poll(&mut end, Some(&INTERVAL));
         }
+    }
+}
+
+/// What it means that a unit is not well, by what its supervisors have noted of ends: what ended first is why the others did.
+/// `before` are the containers that were there before the restart.
+fn ill(why: String, ends: Vec<EndNote>, before: &BTreeSet<String>) -> Ill {
+    let first = ends.into_iter().find(|it| !before.contains(&it.id));
+    match first.filter(|it| it.by_others) {
+        Some(run) => Ill::Disturbed(format!("container `{}` was stopped from outside", run.name), Some(run)),
+        None => Ill::Bad(why),
     }
 }
 
@@ -322,4 +316,42 @@ fn longest(plan: &HealthPlan) -> Duration {
 /// An error with its causes, in one line.
 pub(in super::super) fn words(err: &dyn Error) -> String {
     FailureReport::new(err, None, 125).chain.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is made of ends, each of them `+` and a container's id if it was by others, else `-` and the id.
+    #[track_caller]
+    fn check(ends: &[&str], disturbed_by: Option<&str>) {
+        let note = |text: &&str| EndNote {
+            id: text[1..].to_owned(),
+            name: text[1..].to_owned(),
+            by_others: text.starts_with('+'),
+            ..EndNote::default()
+        };
+        let notes: Vec<EndNote> = ends.iter().map(note).collect();
+        let becomes = ill("why".to_owned(), notes, &BTreeSet::from(["old".to_owned()]));
+        match (becomes, disturbed_by) {
+            (Ill::Bad(why), None) => assert_eq!(why, "why", "{ends:?}"),
+            (Ill::Disturbed(why, Some(run)), Some(id)) => {
+                assert_eq!(run.id, id, "{ends:?}");
+                assert_eq!(why, format!("container `{id}` was stopped from outside"));
+            }
+            (other, _) => panic!("{ends:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_somebody_stops_is_no_verdict_whatever_ends_with_it() {
+        check(&[], None);
+        check(&["-web"], None);
+        check(&["+web"], Some("web"));
+        check(&["+old", "+web"], Some("web"));
+        check(&["+old", "-web"], None);
+        // A member that fails has the others stopped; one that is stopped may have them fail.
+        check(&["-web", "+db"], None);
+        check(&["+db", "-web"], Some("db"));
+    }
 }
