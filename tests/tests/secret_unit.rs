@@ -114,3 +114,41 @@ fn secrets_of_services_that_run_as_a_user_come_from_credentials_and_commands() {
         system.remove(file);
     }
 }
+
+/// `Renew=` takes what systemd takes, and nothing else.
+#[test]
+fn a_secret_is_renewed_by_the_calendar() {
+    let host = host_with_busybox();
+    let alice = Manager::of(host, "alice");
+    let directory = "/home/alice/calendar";
+    for (kind, lines) in [
+        ("right", include_str!("../../units/tests/calendar/right")),
+        ("wrong", include_str!("../../units/tests/calendar/wrong")),
+    ] {
+        host.write("alice", &format!("{directory}/{kind}"), lines);
+        // Their names are in the order of the lines. `refused` has those that systemd refuses.
+        host.alice(&format!(
+            "cd {directory}; number=100; while IFS= read -r line; do number=$((number + 1))\n             printf '[Secret]\\nCommand=/bin/true\\nRenew=%s\\n' \"$line\" >{kind}-$number.secret\n             systemd-analyze calendar -- \"$line\" >/dev/null 2>&1 || echo {kind}-$number.secret >>refused\n             done <{kind}"
+        ))
+        .ok();
+    }
+    let checked = host.alice(&format!("cd {directory}; pontoon quadlet check --format json *.secret"));
+    assert_eq!(checked.code, 1, "{checked:?}");
+    let faults = checked.json();
+    let is_error = |it: &&serde_json::Value| it["Severity"] == "error";
+    let file = |it: &serde_json::Value| it["File"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    let refused: Vec<String> = faults.as_array().unwrap().iter().filter(is_error).map(file).collect();
+    let by_systemd = host.alice(&format!("sort {directory}/refused; rm -r {directory}")).ok();
+    assert_eq!(refused.join("\n"), by_systemd.text());
+    let wrong = include_str!("../../units/tests/calendar/wrong").lines().count();
+    assert!(refused.len() == wrong && refused.iter().all(|it| it.starts_with("wrong")), "{refused:?}");
+
+    alice.add("nightly.secret", "[Secret]\nCommand=/bin/echo it\nRenew=Mon..Fri 03:00 UTC\n");
+    alice.start("nightly-secret");
+    assert_eq!(alice.property("nightly-secret.timer", "ActiveState"), "active");
+    let timer = alice.property("nightly-secret.timer", "TimersCalendar");
+    assert!(timer.contains("OnCalendar=Mon..Fri *-*-* 03:00:00 UTC ;"), "{timer}");
+    alice.systemctl("stop nightly-secret.timer").ok();
+    alice.remove("nightly.secret");
+    host.alice("pontoon secret rm systemd-nightly").ok();
+}

@@ -9,6 +9,7 @@
 //! where the file has a fault.
 
 pub mod accounts;
+pub mod calendar;
 pub mod convert;
 pub mod csv;
 pub mod diagnostic;

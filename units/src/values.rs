@@ -24,7 +24,12 @@ pub struct Value<'u> {
 impl Value<'_> {
     /// Where the value begins.
     pub fn place(&self) -> Place {
-        self.entry.place_at(self.offset)
+        self.place_at(0)
+    }
+
+    /// The place of a byte of the value; exact where nothing in it is quoted or escaped.
+    pub fn place_at(&self, offset: usize) -> Place {
+        self.entry.place_at(self.offset + offset)
     }
 }
 

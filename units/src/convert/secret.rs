@@ -7,6 +7,7 @@ use super::command::CommandLine;
 use super::draft::Draft;
 use super::work::{self, Work};
 use super::{UNIT, activation, paths};
+use crate::calendar;
 use crate::parse::brief;
 use crate::values::Value;
 use crate::vocabulary::Key;
@@ -95,13 +96,26 @@ fn one_source(work: &mut Work<'_>) {
     }
 }
 
-/// `Renew=`: the service runs again so long after it has run.
+/// What `Renew=` may be.
+const WHEN: &str = "write a time such as `30min`, `1h` or `1d` from run to run, or when it is as in systemd.time(7), such as `daily`, \
+                    `Mon..Fri 03:00`, `*-*-01 04:30:00 Europe/Berlin`";
+
+/// `Renew=`: the service runs again so long after it has run, or when the calendar says so.
 fn timer(work: &mut Work<'_>) {
     let Some(renew) = work.scalar("Renew") else { return };
-    let Some(seconds) = activation::seconds(&renew.text) else {
-        let text = format!("`{}` is no time of at least a second", brief(&renew.text));
-        work.error(&renew, text, "write a time such as `30min`, `1h` or `1d`");
-        return;
+    let (key, when) = match (activation::seconds(&renew.text), calendar::check(&renew.text)) {
+        (Some(seconds), _) => ("OnUnitInactiveSec", format!("{seconds}s")),
+        (None, Ok(())) => ("OnCalendar", renew.text.trim().to_owned()),
+        (None, Err(wrong)) => {
+            let text = format!(
+                "`{}` is neither a time of at least a second nor in the calendar: `{}` {}",
+                brief(&renew.text),
+                brief(renew.text.get(wrong.offset..).unwrap_or_default()),
+                wrong.reason
+            );
+            work.error_in(&renew, wrong.offset, text, WHEN);
+            return;
+        }
     };
     let Some(service) = work.file.service.as_deref() else { return };
     let mut draft = Draft::empty();
@@ -109,7 +123,7 @@ fn timer(work: &mut Work<'_>) {
     if let Some(path) = work::source_path(&work.file.path) {
         draft.add(UNIT, "SourcePath", path);
     }
-    draft.add("Timer", "OnUnitInactiveSec", format!("{seconds}s"));
+    draft.add("Timer", key, when);
     // It begins with the first run, which somebody starts.
     work.tie(&["Wants"], timer_name(service));
     work.beside = Some(draft.to_text());

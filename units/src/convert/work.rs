@@ -217,6 +217,11 @@ impl<'a> Work<'a> {
         self.faults.push(Diagnostic::error(at.place(), text).with_hint(hint));
     }
 
+    /// The same of what begins at a byte of the value.
+    pub(super) fn error_in(&mut self, at: &Value<'_>, offset: usize, text: String, hint: &str) {
+        self.faults.push(Diagnostic::error(at.place_at(offset), text).with_hint(hint));
+    }
+
     /// Notes something that likely means not what was meant.
     pub(super) fn warning(&mut self, at: &Value<'_>, text: impl Into<String>, hint: impl Into<String>) {
         self.faults.push(Diagnostic::warning(at.place(), text).with_hint(hint));

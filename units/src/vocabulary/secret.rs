@@ -23,7 +23,8 @@ pub(super) static KEYS: [Key; 9] = [
         Scalar,
         Own("a .timer unit beside the service"),
         OURS,
-        "after what time the data is looked at again; services whose containers use it are restarted if it is other data",
+        "after what time the data is looked at again, or when in the calendar (as in OnCalendar=); services whose containers use it \
+         are restarted if it is other data",
         "1h",
     ),
     key(
