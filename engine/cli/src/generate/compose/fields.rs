@@ -63,7 +63,9 @@ pub(super) fn env_files(service: &mut Service, node: &Node) -> Outcome {
         _ => texts(node),
     };
     let Some(paths) = paths else {
-        return Outcome::Refused("it should be paths of files that are there".to_owned());
+        let why =
+            "it should be paths of files; one with `required: false` is written without that, or left out";
+        return Outcome::Refused(why.to_owned());
     };
     paths.iter().for_each(|it| service.add("env-file", it));
     Outcome::Approximated(

@@ -1,12 +1,12 @@
 //! What a service of a compose file says in groups of its own: `healthcheck`, `deploy`.
 
-use pontoon_kube::tree::Node;
+use pontoon_kube::tree::{Node, Value};
 
 use super::Reader;
 use super::fields::health_test;
 use super::report::Verdict as Outcome;
 use super::service::Service;
-use super::values::{text, truth};
+use super::values::{text, texts, truth};
 
 impl Reader<'_> {
     /// `healthcheck`
@@ -82,6 +82,16 @@ impl Reader<'_> {
                     ("limits", "memory") => "memory",
                     ("limits", "pids") => "pids-limit",
                     ("reservations", "memory") => "memory-reservation",
+                    ("reservations", "cpus") => {
+                        let why = "it is for who chooses a machine, and is left out";
+                        self.report.approximate(part.place, &field, why);
+                        continue;
+                    }
+                    ("reservations", "devices") => {
+                        let verdict = reserved_devices(service, &part.node);
+                        self.report.add(part.place, &field, verdict);
+                        continue;
+                    }
                     _ => {
                         self.report.refuse(part.place, &field, "no unit file says this");
                         continue;
@@ -92,4 +102,39 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// `deploy.resources.reservations.devices`: GPUs of NVIDIA's, as the Container Device Interface names them.
+fn reserved_devices(service: &mut Service, node: &Node) -> Outcome {
+    let Value::List(list) = &node.value else {
+        return Outcome::Refused(format!("it is {}, and should be a list", node.kind()));
+    };
+    let mut verdict = Outcome::Exact;
+    for one in list {
+        let said = |name: &str| one.get(name).and_then(text);
+        let driver = said("driver");
+        let wanted = one.get("capabilities").and_then(texts).unwrap_or_default();
+        if driver.as_deref().unwrap_or("nvidia") != "nvidia" || !wanted.iter().any(|it| it == "gpu") {
+            return Outcome::Refused(
+                "of such devices there are NVIDIA's of capability `gpu`; see `devices`".to_owned(),
+            );
+        }
+        let names: Vec<String> = match (one.get("device_ids").and_then(texts), said("count").as_deref()) {
+            (Some(names), None) => names,
+            (None, None | Some("all")) => vec!["all".to_owned()],
+            (None, Some(count)) => {
+                let Ok(count @ 1..=64) = count.parse::<u32>() else {
+                    return Outcome::Refused(format!("`{count}` is no count of devices"));
+                };
+                verdict =
+                    Outcome::Approximated("the first ones are taken, whatever else has them".to_owned());
+                (0..count).map(|it| it.to_string()).collect()
+            }
+            (Some(_), Some(_)) => {
+                return Outcome::Refused("`count` and `device_ids` exclude each other".to_owned());
+            }
+        };
+        names.iter().for_each(|it| service.add("device", &format!("nvidia.com/gpu={it}")));
+    }
+    verdict
 }

@@ -92,6 +92,8 @@ struct Names {
     files: BTreeMap<String, Held>,
     /// Services that others wait for until they are well.
     healthy: BTreeSet<String>,
+    /// Those that others wait for until they have ended well.
+    completed: BTreeSet<String>,
 }
 
 /// Where a secret or a configuration is.
@@ -153,6 +155,13 @@ impl Reader<'_> {
                     }
                 }
                 other if other.starts_with("x-") => {}
+                "include" => {
+                    self.report.refuse(
+                        entry.place,
+                        "include",
+                        "write what the other file holds into this one",
+                    );
+                }
                 other => self.report.refuse(entry.place, other, "no unit file says this"),
             }
         }
@@ -196,9 +205,14 @@ impl Reader<'_> {
             let name = entry.node.get("container_name").and_then(values::text);
             self.names.containers.insert(entry.key.clone(), name.unwrap_or_else(|| entry.key.clone()));
             let needed = entry.node.get("depends_on").and_then(values::entries).unwrap_or_default();
-            let is_healthy =
-                |it: &&Entry| it.node.get("condition").and_then(Node::text) == Some("service_healthy");
-            self.names.healthy.extend(needed.iter().filter(is_healthy).map(|it| it.key.clone()));
+            for other in needed {
+                let awaited = match other.node.get("condition").and_then(Node::text) {
+                    Some("service_healthy") => &mut self.names.healthy,
+                    Some("service_completed_successfully") => &mut self.names.completed,
+                    _ => continue,
+                };
+                awaited.insert(other.key.clone());
+            }
         }
         for (section, is_network) in [("networks", true), ("volumes", false)] {
             for entry in entries(section) {

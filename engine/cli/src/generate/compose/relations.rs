@@ -93,6 +93,26 @@ impl Reader<'_> {
         self.used.insert(name);
     }
 
+    /// `links`: names that are there anyhow, and what is begun before.
+    pub(super) fn links(&mut self, service: &mut Service, part: &Entry, field: &str) {
+        for link in texts(&part.node).unwrap_or_default() {
+            let (other, alias) = link.split_once(':').unwrap_or((&link, &link));
+            let verdict = match self.names.containers.get(other) {
+                None => Outcome::Refused(format!("there is no service `{other}`")),
+                Some(_) if alias != other => Outcome::Refused(format!(
+                    "services of one network reach each other by their names: give `{other}` the alias `{alias}` in its `networks`"
+                )),
+                Some(name) => {
+                    for key in ["Requires", "After"] {
+                        service.settings.push(("Unit", key, format!("{name}.service")));
+                    }
+                    Outcome::Approximated(format!("stopping or restarting `{name}` does so with this one"))
+                }
+            };
+            self.report.add(part.place, field, verdict);
+        }
+    }
+
     /// `depends_on`
     pub(super) fn depends(&mut self, service: &mut Service, part: &Entry, field: &str) {
         let wanted: Vec<(String, Place, &[Entry])> = match &part.node.value {
@@ -122,14 +142,21 @@ impl Reader<'_> {
             };
             for option in options {
                 match (option.key.as_str(), text(&option.node).as_deref()) {
-                    ("condition", Some("service_started" | "service_healthy")) => {}
+                    (
+                        "condition",
+                        Some("service_started" | "service_healthy" | "service_completed_successfully"),
+                    ) => {}
                     ("condition", _) => self.report.refuse(
                         option.place,
                         &format!("{field}.condition"),
-                        "a unit waits until a service has started, or is healthy; for one that ends write `Type=oneshot` into its file",
+                        "it is service_started, service_healthy or service_completed_successfully",
                     ),
                     ("required" | "restart", _) if truth(&option.node).is_some() => {}
-                    _ => self.report.refuse(option.place, &format!("{field}.{}", option.key), "no unit file says this"),
+                    _ => self.report.refuse(
+                        option.place,
+                        &format!("{field}.{}", option.key),
+                        "no unit file says this",
+                    ),
                 }
             }
             let key = if is_required { "Requires" } else { "Wants" };

@@ -80,6 +80,8 @@ type Span = (Place, String, Range<usize>);
 pub(super) struct Service {
     pub(super) options: Vec<String>,
     image: Option<String>,
+    /// Whether the file names its image.
+    is_named: bool,
     pub(super) command: Vec<String>,
     pub(super) settings: Vec<(&'static str, &'static str, String)>,
     /// Whether its network was said.
@@ -111,7 +113,7 @@ impl Reader<'_> {
             self.report.add(entry.place, &format!("{prefix}.profiles"), Outcome::Exact);
             return None;
         }
-        let mut service = Service::default();
+        let mut service = Service { is_named: entry.node.get("image").is_some(), ..Service::default() };
         let mut spans = Vec::new();
         for part in fields {
             let field = format!("{prefix}.{}", part.key);
@@ -125,6 +127,9 @@ impl Reader<'_> {
         }
         if self.names.healthy.contains(&entry.key) {
             service.add("sdnotify", "healthy");
+        }
+        if self.names.completed.contains(&entry.key) {
+            self.ends(&mut service, entry, &prefix);
         }
         let Some(image) = service.image.take() else {
             self.report.refuse(entry.place, &prefix, "it has no image");
@@ -140,6 +145,19 @@ impl Reader<'_> {
         words.push(image);
         words.append(&mut service.command);
         Some(Subject { settings: service.settings, ..Subject::new(UnitKind::Container, name, words) })
+    }
+
+    /// Others wait until it has ended: its service is done then, and stays so until somebody stops it.
+    fn ends(&mut self, service: &mut Service, entry: &Entry, prefix: &str) {
+        let is_endless = |it: &String| matches!(it.as_str(), "--restart=always" | "--restart=unless-stopped");
+        if service.options.iter().any(is_endless) {
+            let why = "others wait until it has ended, so it is not started again: `no` or `on-failure`";
+            let place = entry.node.get("restart").map_or(entry.place, |it| it.place);
+            self.report.refuse(place, &format!("{prefix}.restart"), why);
+        }
+        for (key, value) in [("Type", "oneshot"), ("RemainAfterExit", "yes")] {
+            service.settings.push(("Service", key, value.to_owned()));
+        }
     }
 
     /// Refuses what the engine would not take. `spans` are the fields, and which of the options are theirs.
@@ -231,10 +249,6 @@ impl Reader<'_> {
             "command" | "entrypoint" => commands(service, &part.key, node),
             "environment" => self.environment(service, node),
             "restart" => restart(service, &text(node).unwrap_or_default()),
-            "links" => Outcome::Refused(
-                "services of one network reach each other by their names: leave it out, or give an alias in `networks`"
-                    .to_owned(),
-            ),
             "extra_hosts" => extra_hosts(service, node),
             "ulimits" => ulimits(service, node),
             "logging" => logging(service, node),
@@ -259,12 +273,16 @@ impl Reader<'_> {
             "healthcheck" => return self.health(service, node, field),
             "deploy" => return self.deploy(service, node, field),
             "depends_on" => return self.depends(service, part, field),
+            "links" => return self.links(service, part, field),
             "networks" => return self.join_all(service, part, field, own),
             "volumes" => return self.mounts(service, part, field),
             "ports" => return self.ports(service, part, field),
             "secrets" | "configs" => return self.uses(service, part, field, &part.key),
             "scale" if text(node).as_deref() == Some("1") => Outcome::Exact,
             "attach" | "develop" => Outcome::Approximated("a service has nobody who looks on".to_owned()),
+            "build" if service.is_named => Outcome::Approximated(
+                "the image is not built: it must be there, or in its registry".to_owned(),
+            ),
             "build" => Outcome::Refused("images are not built: name one that is there (`image`)".to_owned()),
             "extends" => Outcome::Refused("write out what the service takes from the other one".to_owned()),
             _ => Outcome::Refused("no unit file says this".to_owned()),
