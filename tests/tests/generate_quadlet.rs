@@ -131,8 +131,9 @@ services:
   cweb:
     image: localhost:5000/nginx:latest
     restart: always
-    depends_on: {cdb: {condition: service_healthy}}
+    depends_on: {cdb: {condition: service_healthy}, cseed: {condition: service_completed_successfully}}
     ports: ['8097:80']
+  cseed: {image: localhost:5000/busybox:latest, command: [touch, /data/seeded], volumes: ['data:/data']}
 volumes:
   data:
 "#;
@@ -154,7 +155,7 @@ fn a_compose_file_becomes_services() {
         .ok()
         .warns(nearly)
         .prints(&format!(
-            "{directory}/shop_default.network\n{directory}/shop_data.volume\n{directory}/cdb.container\n{directory}/cweb.container"
+            "{directory}/shop_default.network\n{directory}/shop_data.volume\n{directory}/cdb.container\n{directory}/cweb.container\n{directory}/cseed.container"
         ));
     host.alice("pontoon quadlet check").ok();
     alice.reload();
@@ -162,6 +163,9 @@ fn a_compose_file_becomes_services() {
     // The one that it depends on was healthy first.
     assert_eq!(alice.property("cdb", "ActiveState"), "active");
     assert_eq!(show(host, "cdb", ".State.Health.Status"), "healthy");
+    // And the other had done its work.
+    assert_eq!(alice.property("cseed", "SubState"), "exited");
+    host.alice("pontoon exec cdb test -e /data/seeded").ok();
     assert_eq!(show(host, "cdb", ".Config.StopTimeout"), "67");
     host.alice("pontoon exec cdb sh -c 'cat /data/ready; echo \"$ODD\"'")
         .ok()
@@ -176,7 +180,10 @@ fn a_compose_file_becomes_services() {
     assert!(answer.stdout.contains("Hello from nginx"), "{answer:?}");
     alice.stop("cweb");
     alice.stop("cdb");
-    for file in ["cweb.container", "cdb.container", "shop_data.volume", "shop_default.network"] {
+    alice.stop("cseed");
+    for file in
+        ["cweb.container", "cdb.container", "cseed.container", "shop_data.volume", "shop_default.network"]
+    {
         alice.remove(file);
     }
     host.alice("pontoon volume rm shop_data; pontoon network rm shop_default").ok();
@@ -190,7 +197,7 @@ fn what_a_compose_file_says_in_vain_is_told_with_its_place() {
     host.alice(&format!("mkdir -p vain && cat >vain/c.yml <<'END'\n{text}END")).ok();
     let made = host.alice("pontoon generate quadlet --format json -o vain/units vain/c.yml").fails(125);
     for line in [
-        "vain/c.yml:4:5: refused: services.a.build: ",
+        "vain/c.yml:4:5: approximated: services.a.build: ",
         "vain/c.yml:5:5: refused: services.a.mem_limit: ",
         "vain/c.yml:6:13: refused: services.a.ports: `$NOSUCH` must be set: why",
     ] {
