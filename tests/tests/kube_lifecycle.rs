@@ -173,6 +173,41 @@ fn probes_need_nothing_of_the_image_and_make_a_unit_ready() {
 }
 
 #[test]
+fn probes_have_their_own_time_to_end_in_and_may_have_to_pass_twice() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _played = Played(host, "/home/alice/graced.yaml");
+    // It does not end when it is asked to, and the pod would give it longer than anybody waits.
+    let text = format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: graced}}\nspec:\n  terminationGracePeriodSeconds: 86400\n  containers:\n  - name: deaf\n    image: {B}\n    command: [sh, -c, 'trap \"\" TERM; touch /tmp/live; while :; do sleep 1; done']\n    startupProbe: {{exec: {{command: [test, -e, /tmp/live]}}, periodSeconds: 1, timeoutSeconds: 60, failureThreshold: 600, initialDelaySeconds: 1}}\n    livenessProbe: {{exec: {{command: [test, -e, /tmp/live]}}, periodSeconds: 1, timeoutSeconds: 60, failureThreshold: 1, terminationGracePeriodSeconds: 1}}\n  - name: twice\n    image: {B}\n    command: [sh, -c, 'trap \"exit 0\" TERM; while :; do sleep 0.1; done']\n    readinessProbe: {{exec: {{command: [sh, -c, 'echo >>/tmp/asked']}}, periodSeconds: 1, timeoutSeconds: 60, successThreshold: 3}}\n"
+    );
+    host.write("alice", "/home/alice/graced.yaml", &text);
+    let told = host.alice("pontoon kube play --network none /home/alice/graced.yaml").ok();
+    assert!(!told.stderr.contains("warning"), "{}", told.stderr);
+    let becomes = |container: &str, field: &str, expected: &str| {
+        wait::until(field, || {
+            let told = host.alice(&format!("pontoon inspect --format '{{{{{field}}}}}' graced-{container}"));
+            if told.text().trim_end() == expected { Ok(()) } else { Err(format!("{told:?}")) }
+        });
+    };
+    becomes("twice", ".State.Health.Status", "healthy");
+    let asked = host.alice("pontoon exec graced-twice sh -c 'wc -l </tmp/asked'").ok();
+    assert!(asked.text().trim().parse::<u32>().unwrap() >= 3, "{asked:?}");
+    becomes("deaf", ".State.Health.Status", "healthy");
+    host.alice("pontoon exec graced-deaf rm /tmp/live").ok();
+    becomes("deaf", ".RestartCount", "1");
+    let written = host.alice("pontoon kube generate graced").ok();
+    for line in [
+        "      initialDelaySeconds: 1\n",
+        "      terminationGracePeriodSeconds: 1\n",
+        "      successThreshold: 3\n",
+    ] {
+        assert_eq!(written.stdout.matches(line).count(), 1, "{line}: {}", written.stdout);
+    }
+    host.alice("pontoon kill graced-deaf").ok();
+}
+
+#[test]
 fn a_reload_changes_what_changed_and_the_unit_goes_on() {
     let host = host_with_busybox();
     let _alone = alone();

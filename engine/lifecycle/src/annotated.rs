@@ -20,6 +20,27 @@ pub const READINESS: &str = "io.pontoon.readiness";
 /// startup check has passed, and ends when the others have.
 pub const SIDECAR: &str = "io.pontoon.sidecar";
 
+/// What else is to be said of the health check and the startup check: a [`ProbesRequest`].
+pub const PROBES: &str = "io.pontoon.probes";
+
+/// What Kubernetes says of probes and `--health-*` cannot; times are seconds, and what is not said is as always.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct ProbesRequest {
+    /// Successes of the check in a row that make the container healthy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub successes: Option<u32>,
+    /// What a container has to end in that is unhealthy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grace: Option<u32>,
+    /// Before the first startup check.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub startup_delay: Option<u32>,
+    /// What a container has to end in that does not come up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub startup_grace: Option<u32>,
+}
+
 /// A readiness check, as it is asked for; times are seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -88,6 +109,16 @@ pub fn readiness(annotations: &[(String, String)]) -> Result<Option<Readiness>, 
     }))
 }
 
+/// What else is said of its checks.
+///
+/// # Errors
+/// [`HealthError::Annotation`].
+pub fn probes(annotations: &[(String, String)]) -> Result<Option<ProbesRequest>, HealthError> {
+    let Some(text) = value(annotations, PROBES) else { return Ok(None) };
+    let wrong = |_| HealthError::Annotation { name: PROBES, value: text.to_owned() };
+    serde_json::from_str(text).map(Some).map_err(wrong)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,6 +161,17 @@ mod tests {
         );
         assert!(readiness(&annotations(READINESS, "{}")).is_err());
         assert_eq!(readiness(&[]), Ok(None));
+    }
+
+    #[test]
+    fn probes_are_read_whole_or_not() {
+        let asked = r#"{"successes":2,"startup-grace":0}"#;
+        let read = probes(&annotations(PROBES, asked)).unwrap().unwrap();
+        assert_eq!((read.successes, read.grace, read.startup_grace), (Some(2), None, Some(0)));
+        for wrong in ["", r#"{"successes":-1}"#, r#"{"other":1}"#] {
+            assert!(probes(&annotations(PROBES, wrong)).is_err(), "{wrong}");
+        }
+        assert_eq!(probes(&[]), Ok(None));
     }
 
     #[test]

@@ -172,9 +172,12 @@ pub fn plan(
     image: &ImageConfig,
 ) -> Result<Option<HealthPlan>, HealthError> {
     let readiness = annotated::readiness(annotations)?;
+    let probes = annotated::probes(annotations)?;
     let Some(config) = effective(request, image) else {
         let is_off = request.test.is_some();
-        let idle = idle_option(request).or(readiness.map(|_| annotated::READINESS));
+        let idle = idle_option(request)
+            .or(readiness.map(|_| annotated::READINESS))
+            .or(probes.map(|_| annotated::PROBES));
         return match idle.filter(|_| !is_off) {
             Some(option) => Err(HealthError::NoCheck { option }),
             None => Ok(None),
@@ -185,6 +188,7 @@ pub fn plan(
         let (args, is_probe) = arguments(test).ok_or(HealthError::NoCommand)?;
         Ok(Check { args, is_probe, interval, timeout })
     };
+    let probes = probes.unwrap_or_default();
     let startup = match &request.startup_test {
         Some(test) => Some(Startup {
             check: check(
@@ -194,6 +198,8 @@ pub fn plan(
             )?,
             retries: request.startup_retries.unwrap_or(0),
             successes: request.startup_successes.unwrap_or(0),
+            delay: u64::from(probes.startup_delay.unwrap_or(0)) * 1_000_000_000,
+            grace: probes.startup_grace,
         }),
         None => None,
     };
@@ -209,6 +215,8 @@ pub fn plan(
         max_log_count: request.max_log_count.unwrap_or(count),
         max_log_size: request.max_log_size.unwrap_or(size),
         readiness,
+        successes: probes.successes.unwrap_or(0),
+        grace: probes.grace,
     }))
 }
 

@@ -34,6 +34,12 @@ pub struct HealthPlan {
     /// What tells, beside the check, whether it serves.
     #[serde(default)]
     pub readiness: Option<Readiness>,
+    /// Successes in a row that make it healthy; 0 is 1.
+    #[serde(default)]
+    pub successes: u32,
+    /// Seconds that it has to end in when it is to end for being unhealthy, in place of its usual time.
+    #[serde(default)]
+    pub grace: Option<u32>,
 }
 
 /// Something that tells whether a container is well.
@@ -60,6 +66,12 @@ pub struct Startup {
     pub retries: u32,
     /// Successes until the container counts as up.
     pub successes: u32,
+    /// Time before the first check, in nanoseconds.
+    #[serde(default)]
+    pub delay: u64,
+    /// Seconds that the container has to end in if it does not come up, in place of its usual time.
+    #[serde(default)]
+    pub grace: Option<u32>,
 }
 
 /// A check that says whether a container serves, and has no other consequence (Kubernetes' readiness probe).
@@ -145,6 +157,8 @@ pub struct Health {
     starting_up: Option<(u32, u32)>,
     /// Outcomes of the readiness check in a row that are not what was said last.
     readiness_streak: u32,
+    /// Successes in a row, as long as they do not make it healthy.
+    passing_streak: u32,
 }
 
 impl Health {
@@ -159,6 +173,7 @@ impl Health {
             },
             starting_up: plan.startup.as_ref().map(|_| (0, 0)),
             readiness_streak: 0,
+            passing_streak: 0,
             plan,
         }
     }
@@ -192,6 +207,21 @@ impl Health {
         let is_on_demand = self.plan.check.interval == 0;
         let is_well = is_on_demand || self.record.status == "healthy";
         !self.is_starting_up() && self.record.ready.unwrap_or(is_well)
+    }
+
+    /// Time before the first check, in nanoseconds.
+    #[must_use]
+    pub fn delay(&self) -> u64 {
+        self.plan.startup.as_ref().filter(|_| self.is_starting_up()).map_or(0, |it| it.delay)
+    }
+
+    /// Seconds that it has to end in, if the check that is due says so.
+    #[must_use]
+    pub fn grace(&self) -> Option<u32> {
+        match (&self.plan.startup, self.starting_up) {
+            (Some(startup), Some(_)) => startup.grace,
+            _ => self.plan.grace,
+        }
     }
 
     /// Takes an outcome of the readiness check.
@@ -251,9 +281,14 @@ impl Health {
         }
         if passed {
             self.record.failing_streak = 0;
+            self.passing_streak = self.passing_streak.saturating_add(1);
+            if self.passing_streak < self.plan.successes {
+                return Verdict::Nothing;
+            }
             let before = std::mem::replace(&mut self.record.status, "healthy".to_owned());
             return if before == "healthy" { Verdict::Nothing } else { Verdict::Healthy };
         }
+        self.passing_streak = 0;
         let excused =
             self.record.status == "starting" && running_for < Duration::from_nanos(self.plan.start_period);
         if excused {
@@ -284,6 +319,8 @@ mod tests {
             max_log_count: 2,
             max_log_size: 3,
             readiness: None,
+            successes: 0,
+            grace: None,
         }
     }
 
@@ -332,12 +369,14 @@ mod tests {
     fn a_startup_check_comes_first() {
         let startup = Check { args: vec!["startup".to_owned()], is_probe: false, interval: 1, timeout: 1 };
         let plan = HealthPlan {
-            startup: Some(Startup { check: startup, retries: 2, successes: 2 }),
+            startup: Some(Startup { check: startup, retries: 2, successes: 2, delay: 5, grace: Some(3) }),
             start_period: 0,
+            grace: Some(4),
             ..plan()
         };
         let mut health = Health::new(plan.clone());
         let take = |health: &mut Health, code| health.take(outcome(code), Duration::ZERO);
+        assert_eq!((health.delay(), health.grace()), (5, Some(3)));
         for code in [0, 1, 0] {
             assert_eq!(take(&mut health, code), Verdict::Nothing);
             assert_eq!(health.check().args, ["startup"]);
@@ -347,10 +386,28 @@ mod tests {
             (health.check().args[0].as_str(), health.record().status.as_str()),
             ("regular", "starting")
         );
+        assert_eq!((health.delay(), health.grace()), (0, Some(4)));
         let mut health = Health::new(plan.clone());
         assert_eq!(take(&mut health, 1), Verdict::Nothing);
         assert_eq!(take(&mut health, 1), Verdict::Unhealthy(OnFailure::Restart));
     }
+
+    #[test]
+    fn several_successes_in_a_row_make_it_healthy() {
+        let mut health = Health::new(HealthPlan { successes: 2, retries: 1, start_period: 0, ..plan() });
+        let said: Vec<String> = [0, 1, 0, 0, 0, 1, 0, 0]
+            .into_iter()
+            .map(|code| {
+                health.take(outcome(code), Duration::ZERO);
+                health.record().status.clone()
+            })
+            .collect();
+        assert_eq!(
+            said,
+            ["starting", "unhealthy", "unhealthy", "healthy", "healthy", "unhealthy", "unhealthy", "healthy"]
+        );
+    }
+
     #[test]
     fn readiness_goes_with_what_is_said_in_a_row() {
         let plain = plan();

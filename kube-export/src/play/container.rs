@@ -1,7 +1,9 @@
 //! A container: the words of `create`.
 
 use super::pod::Around;
-use super::{ContainerWanted, Deciding, POST_START, PRE_STOP, READINESS, SIDECAR, Spot, env, mounts, probes};
+use super::{
+    ContainerWanted, Deciding, POST_START, PRE_STOP, PROBES, READINESS, SIDECAR, Spot, env, mounts, probes,
+};
 use crate::names::moves;
 use crate::objects::{Container, PodSecurityContext, SeLinuxOptions, SeccompProfile, SecurityContext};
 use crate::quantity;
@@ -156,7 +158,7 @@ fn labels(deciding: &Deciding<'_>, around: &Around<'_>, container: &Container, w
     let all: std::collections::BTreeMap<_, _> = said.iter().chain(given).collect();
     for (key, value) in &all {
         // What we say by these is a container's own.
-        if [POST_START, PRE_STOP, READINESS, SIDECAR].contains(&key.as_str()) {
+        if [POST_START, PRE_STOP, READINESS, PROBES, SIDECAR].contains(&key.as_str()) {
             continue;
         }
         words.push(format!("--annotation={key}={value}"));

@@ -39,6 +39,8 @@ pub const POST_START: &str = "io.pontoon.post-start";
 pub const PRE_STOP: &str = "io.pontoon.pre-stop";
 /// The readiness probe, beside a liveness probe.
 pub const READINESS: &str = "io.pontoon.readiness";
+/// What else is said of probes.
+pub const PROBES: &str = "io.pontoon.probes";
 /// A container that is there for the others.
 pub const SIDECAR: &str = "io.pontoon.sidecar";
 

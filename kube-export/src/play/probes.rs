@@ -1,10 +1,11 @@
 //! Probes are health checks, and handlers of the same kind.
 //!
 //! A container has one check, and one for its start: a liveness probe is the first, a readiness probe if there is no other; the
-//! startup probe is the second. A readiness probe beside a liveness probe is told in an annotation, as are handlers. What is
+//! startup probe is the second. A readiness probe beside a liveness probe is told in an annotation, as are handlers, and what
+//! options have no words for. What is
 //! asked by network is asked by our own program, from inside: no program of the image is needed, except for HTTPS.
 
-use super::{Deciding, READINESS, Spot};
+use super::{Deciding, PROBES, READINESS, Spot};
 use crate::objects::{
     Container, ExecAction, Handler, HttpGetAction, IntOrText, PodSpec, Probe, TcpSocketAction,
 };
@@ -18,11 +19,15 @@ pub(super) fn decide(
 ) {
     let liveness = container.liveness_probe.as_ref();
     let readiness = container.readiness_probe.as_ref();
+    let mut more = serde_json::Map::new();
     if let Some(probe) = liveness {
         let Some(check) = test(deciding, &spot.field("livenessProbe"), container, probe) else { return };
         check_words(words, &list(&check), probe);
-        let action = if spec.restart_policy == "Never" { "kill" } else { "restart" };
+        let action = if spec.restart_policy == "Never" { "stop" } else { "restart" };
         words.push(format!("--health-on-failure={action}"));
+        let spot = spot.field("livenessProbe");
+        say(&mut more, "grace", grace(deciding, &spot, probe));
+        tell_of_successes(deciding, &spot, probe, ", and one success is enough");
         if let Some(probe) = readiness.filter(|it| *it != probe)
             && let Some(check) = test(deciding, &spot.field("readinessProbe"), container, probe)
         {
@@ -40,14 +45,51 @@ pub(super) fn decide(
         let spot = spot.field("readinessProbe");
         let Some(check) = test(deciding, &spot, container, probe) else { return };
         check_words(words, &list(&check), probe);
-        if at_least(probe.success_threshold, 1) > 1 {
-            deciding.note(&spot.field("successThreshold"), "one success is enough");
-        }
+        say(&mut more, "successes", probe.success_threshold.filter(|it| *it > 1));
     }
-    let Some(probe) = &container.startup_probe else { return };
-    let Some(check) = test(deciding, &spot.field("startupProbe"), container, probe) else { return };
-    let check = list(&check);
-    if liveness.is_none() && readiness.is_none() {
+    if let Some(probe) = readiness
+        && probe.termination_grace_period_seconds.is_some()
+    {
+        let spot = spot.field("readinessProbe.terminationGracePeriodSeconds");
+        deciding.fault(&spot, "a readiness probe ends nothing", None);
+    }
+    if let Some(probe) = &container.startup_probe {
+        let spot = spot.field("startupProbe");
+        let Some(check) = test(deciding, &spot, container, probe) else { return };
+        startup_words(words, &list(&check), probe, liveness.is_some() || readiness.is_some());
+        say(&mut more, "startup-delay", probe.initial_delay_seconds.filter(|it| *it > 0));
+        say(&mut more, "startup-grace", grace(deciding, &spot, probe));
+        tell_of_successes(deciding, &spot, probe, "");
+    }
+    if !more.is_empty() {
+        words.push(format!("--annotation={PROBES}={}", serde_json::Value::Object(more)));
+    }
+}
+
+fn say(more: &mut serde_json::Map<String, serde_json::Value>, name: &str, value: Option<i64>) {
+    more.extend(value.map(|it| (name.to_owned(), it.into())));
+}
+
+/// What a container has to end in that a probe ends.
+fn grace(deciding: &mut Deciding<'_>, spot: &Spot<'_>, probe: &Probe) -> Option<i64> {
+    let seconds = probe.termination_grace_period_seconds?;
+    if (1..=i64::from(u32::MAX)).contains(&seconds) {
+        return Some(seconds);
+    }
+    let text = format!("`{seconds}` is no number of seconds from 1 on");
+    deciding.fault(&spot.field("terminationGracePeriodSeconds"), text, None);
+    None
+}
+
+/// Successes of a probe that in a cluster has to pass once.
+fn tell_of_successes(deciding: &mut Deciding<'_>, spot: &Spot<'_>, probe: &Probe, then: &str) {
+    if probe.success_threshold.is_some_and(|it| it > 1) {
+        deciding.note(&spot.field("successThreshold"), format_args!("a cluster takes `1` only{then}"));
+    }
+}
+
+fn startup_words(words: &mut Vec<String>, check: &str, probe: &Probe, has_other: bool) {
+    if !has_other {
         // There is no check of the start without another one; this is asked for only.
         words.push(format!("--health-cmd={check}"));
         words.push("--health-interval=disable".to_owned());
@@ -57,9 +99,6 @@ pub(super) fn decide(
     words.push(format!("--health-startup-timeout={}s", at_least(probe.timeout_seconds, 1)));
     words.push(format!("--health-startup-retries={}", at_least(probe.failure_threshold, 3)));
     words.push(format!("--health-startup-success={}", at_least(probe.success_threshold, 1)));
-    if probe.initial_delay_seconds.is_some_and(|it| it > 0) {
-        deciding.note(&spot.field("startupProbe.initialDelaySeconds"), "the first check is made at once");
-    }
 }
 
 /// What runs to its end and is not waited for before that is not probed, as in Kubernetes.
@@ -128,10 +167,6 @@ fn test(
         let hint = Some("`tcpSocket` with the same port tells whether it listens".to_owned());
         deciding.fault(&spot.field("grpc"), "probes by gRPC are not made here", hint);
         return None;
-    }
-    if probe.termination_grace_period_seconds.is_some() {
-        let text = "the time that the pod has is kept to";
-        deciding.note(&spot.field("terminationGracePeriodSeconds"), text);
     }
     if probe.exec.is_none() && probe.http_get.is_none() && probe.tcp_socket.is_none() {
         deciding.note(spot, "none of the probes that are known here is named; nothing is checked");

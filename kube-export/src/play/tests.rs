@@ -172,6 +172,22 @@ fn fields_of_containers() {
                 "--stop-signal=SIGINT",
             ],
         ),
+        (
+            "readinessProbe: {exec: {command: [a]}, successThreshold: 2}\nstartupProbe: {exec: {command: [b]}, initialDelaySeconds: 3, terminationGracePeriodSeconds: 4}",
+            vec![
+                "--health-cmd=[\"CMD\",\"a\"]",
+                "--health-interval=10s",
+                "--health-timeout=1s",
+                "--health-retries=3",
+                "--health-start-period=0s",
+                "--health-startup-cmd=[\"CMD\",\"b\"]",
+                "--health-startup-interval=10s",
+                "--health-startup-timeout=1s",
+                "--health-startup-retries=3",
+                "--health-startup-success=1",
+                "--annotation=io.pontoon.probes={\"startup-delay\":3,\"startup-grace\":4,\"successes\":2}",
+            ],
+        ),
         ("imagePullPolicy: Always", vec!["--pull=always"]),
     ] {
         assert_eq!(words(lines, ""), expected, "{lines}");
@@ -460,4 +476,23 @@ fn a_request_is_a_wish_and_a_limit_is_not() {
         ]
     );
     assert_eq!(faults[0].hint.as_deref(), Some("go on"));
+}
+
+#[test]
+fn what_a_probe_cannot_say_is_an_error_or_told() {
+    let exec = "exec: {command: [a]}";
+    for (probe, said) in [
+        ("readinessProbe", "terminationGracePeriodSeconds: 5"),
+        ("livenessProbe", "terminationGracePeriodSeconds: 0"),
+        ("startupProbe", "terminationGracePeriodSeconds: -1"),
+    ] {
+        let told = faults(&pod(&format!("{probe}: {{{exec}, {said}}}"), ""));
+        let field = format!("`spec.containers[0].{probe}.terminationGracePeriodSeconds`");
+        assert!(told.len() == 1 && told[0].contains(&field), "{told:?}");
+    }
+    let text = pod(&format!("livenessProbe: {{{exec}, successThreshold: 2}}"), "restartPolicy: Never");
+    let play = play(&text);
+    assert_eq!(play.notes.len(), 1, "{:?}", play.notes);
+    // As in a cluster, it has its time to end in.
+    assert!(play.pods[0].containers[0].words.contains(&"--health-on-failure=stop".to_owned()));
 }

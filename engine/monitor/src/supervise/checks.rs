@@ -94,6 +94,7 @@ impl Supervisor<'_> {
         let Some(health) = &mut self.health else { return };
         let before = health.record().status.clone();
         let was_starting_up = health.is_starting_up();
+        let grace = health.grace();
         let mut verdict = health.take(outcome, self.started.elapsed());
         if self.halt.is_asked && matches!(verdict, Verdict::Unhealthy(_)) {
             // It is on its way already; a check that fails meanwhile must not give it more time.
@@ -137,11 +138,11 @@ impl Supervisor<'_> {
             }
             Verdict::Unhealthy(OnFailure::Stop) => {
                 self.halt.by_signal = true;
-                self.stop(None);
+                self.stop(grace);
             }
             Verdict::Unhealthy(OnFailure::Restart) => {
                 self.halt.for_restart = true;
-                self.stop(None);
+                self.stop(grace);
             }
         }
     }

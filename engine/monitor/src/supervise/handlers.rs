@@ -51,8 +51,8 @@ impl Supervisor<'_> {
         if self.moment == Moment::Starting {
             self.moment = Moment::Running;
         }
-        if self.health.as_ref().is_some_and(|it| it.check().interval > 0) {
-            self.timers.set(Alarm::Check, Duration::ZERO);
+        if let Some(health) = self.health.as_ref().filter(|it| it.check().interval > 0) {
+            self.timers.set(Alarm::Check, Duration::from_nanos(health.delay()));
         }
         self.await_readiness();
         self.tell_stages();

@@ -4,14 +4,16 @@ use pontoon_kube::objects::{
     Container, ExecAction, Handler, HttpGetAction, HttpHeader, IntOrText, Lifecycle, Probe, SleepAction,
     TcpSocketAction,
 };
-use pontoon_lifecycle::annotated::{POST_START, PRE_STOP, READINESS, ReadinessRequest, SIDECAR};
+use pontoon_lifecycle::annotated::{
+    POST_START, PRE_STOP, PROBES, ProbesRequest, READINESS, ReadinessRequest, SIDECAR,
+};
 use pontoon_lifecycle::health::HealthRequest;
-use pontoon_lifecycle::request::OnFailure;
+use pontoon_lifecycle::request::{OnFailure, RestartPolicy};
 
 use super::{Member, Writing};
 
 /// Annotations that become fields.
-pub(super) const OURS: [&str; 4] = [POST_START, PRE_STOP, READINESS, SIDECAR];
+pub(super) const OURS: [&str; 5] = [POST_START, PRE_STOP, READINESS, PROBES, SIDECAR];
 
 pub(super) fn write(writing: &mut Writing<'_>, member: &Member<'_>, container: &mut Container) {
     checks(writing, member, container);
@@ -28,6 +30,17 @@ pub(super) fn write(writing: &mut Writing<'_>, member: &Member<'_>, container: &
             initial_delay_seconds: Some(i64::from(asked.delay)).filter(|it| *it > 0),
             ..of_action(action)
         });
+    }
+    if let Some(asked) = said(PROBES).and_then(|it| serde_json::from_str::<ProbesRequest>(it).ok()) {
+        if let Some(probe) = &mut container.startup_probe {
+            probe.initial_delay_seconds = asked.startup_delay.map(i64::from);
+            probe.termination_grace_period_seconds = asked.startup_grace.map(i64::from);
+        }
+        match (&mut container.liveness_probe, &mut container.readiness_probe) {
+            (Some(probe), _) => probe.termination_grace_period_seconds = asked.grace.map(i64::from),
+            (None, Some(probe)) => probe.success_threshold = asked.successes.map(i64::from),
+            (None, None) => {}
+        }
     }
     let handler = |name: &str| action(&serde_json::from_str::<Vec<String>>(said(name)?).ok()?);
     let (post_start, pre_stop) = (handler(POST_START), handler(PRE_STOP));
@@ -54,6 +67,10 @@ fn checks(writing: &mut Writing<'_>, member: &Member<'_>, container: &mut Contai
     let probe = probe(action, health.interval, health.timeout, health.retries, health.start_period);
     match health.on_failure {
         Some(OnFailure::Restart) => container.liveness_probe = Some(probe),
+        // In a pod that starts nothing anew it is that.
+        Some(OnFailure::Stop) if member.request.restart == RestartPolicy::No => {
+            container.liveness_probe = Some(probe);
+        }
         Some(OnFailure::Kill | OnFailure::Stop) => {
             writing.approximated(
                 member.name,

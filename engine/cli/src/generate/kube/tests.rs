@@ -122,6 +122,19 @@ fn options_are_said_as_a_cluster_says_them() {
             "      tcpSocket:\n        host: ::1\n        port: 1\n",
         ),
         (
+            vec![
+                "--health-cmd",
+                "[\"CMD\",\"a\"]",
+                "--health-on-failure",
+                "restart",
+                "--health-startup-cmd",
+                "[\"CMD\",\"b\"]",
+                "--annotation",
+                "io.pontoon.probes={\"grace\":2,\"startup-delay\":3,\"startup-grace\":4}",
+            ],
+            "      periodSeconds: 30\n      terminationGracePeriodSeconds: 2\n",
+        ),
+        (
             vec!["--annotation", "io.pontoon.pre-stop=[\"SLEEP\",\"5\"]"],
             "    lifecycle:\n      preStop:\n        sleep:\n          seconds: 5\n",
         ),
