@@ -139,7 +139,7 @@ fn objects_run_change_and_go() {
     });
 
     // The same again changes nothing; a change makes its own pod anew and leaves the other.
-    host.alice("pontoon kube play --network pasta /home/alice/shop.yaml").ok().prints("");
+    host.alice("pontoon kube play --network pasta /home/alice/shop.yaml").ok().prints(&told.stdout);
     assert_eq!((id(host, "shop"), id(host, "other-pod")), (shop_id.clone(), other_id.clone()));
     host.write("alice", "/home/alice/shop.yaml", shop("second"));
     let refused = host.alice("pontoon kube play --network pasta /home/alice/shop.yaml").fails(125);
@@ -200,8 +200,9 @@ spec:
     ))
     .ok();
     let _gone = Played(host, "shared.yaml");
-    host.alice("pontoon kube play --strict shared.yaml").ok();
+    host.alice("pontoon kube play --strict --no-hostname shared.yaml").ok();
     let inside = |script: &str| host.alice(&format!("pontoon exec shared-c sh -c '{script}'"));
+    inside("hostname; grep -q shared /etc/hostname || echo the image").prints("shared\nthe image\n");
     inside("id -G").ok().prints("1000 2345");
     for place in ["/empty", "/memory", "/claim/in"] {
         inside(&format!("echo x >{place}/new && stat -c %g {place}/new")).ok().prints("2345");
@@ -373,9 +374,10 @@ fn what_was_played_is_written_as_it_was() {
             "spec: {{restartPolicy: {policy}, terminationGracePeriodSeconds: 0, containers: [{{name: c, image: {B}, command: [sleep, '10000']{more}}}]"
         )
     };
-    let mounts = ", env: [{name: WORD, valueFrom: {configMapKeyRef: {name: words, key: one}}}], volumeMounts: [{name: v, mountPath: /v}]";
+    let mounts = ", env: [{name: WORD, valueFrom: {configMapKeyRef: {name: words, key: one}}}, {name: PW, valueFrom: {secretKeyRef: {name: back-secret, key: pw}}}], envFrom: [{prefix: ALL_, configMapRef: {name: words}}], volumeMounts: [{name: v, mountPath: /v}]";
     let text = format!(
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: words}}\ndata: {{one: said-elsewhere}}\n---\n\
+         apiVersion: v1\nkind: Secret\nmetadata: {{name: back-secret}}\nstringData: {{pw: hunter2}}\n---\n\
          apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {{name: back-data}}\nspec: {{accessModes: [ReadWriteOnce], resources: {{requests: {{storage: 1Gi}}}}}}\n---\n\
          apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: back, labels: {{tier: front}}}}\nspec:\n  replicas: 3\n  selector: {{matchLabels: {{app: other-word}}}}\n  template:\n    metadata: {{labels: {{app: other-word, a: b}}}}\n    {}, volumes: [{{name: v, persistentVolumeClaim: {{claimName: back-data}}}}]}}\n---\n\
          apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {{name: each}}\nspec:\n  selector: {{matchLabels: {{app: each}}}}\n  template:\n    metadata: {{labels: {{app: each}}}}\n    {}}}\n---\n\
@@ -386,16 +388,31 @@ fn what_was_played_is_written_as_it_was() {
         pod("OnFailure", ""),
         pod("Never", ""),
     );
-    host.write("alice", "/home/alice/back.yaml", text);
+    host.write("alice", "/home/alice/back.yaml", &text);
     let _played = Played(host, "/home/alice/back.yaml");
     host.alice("pontoon kube play --network pasta /home/alice/back.yaml").ok();
-    let generate = "pontoon kube generate back-pod each-pod once-pod plain";
+    host.alice("pontoon exec back-pod-c sh -c 'echo $WORD $PW $ALL_one'")
+        .ok()
+        .prints("said-elsewhere hunter2 said-elsewhere\n");
+    let needs = host.alice("pontoon kube generate back-pod").ok();
+    assert_eq!(
+        needs.stderr.matches("the cluster must have the Secret `back-secret`").count(),
+        1,
+        "{needs:?}"
+    );
+    assert!(!needs.stdout.contains("kind: Secret"), "{needs:?}");
+    let generate = "pontoon kube generate --secrets back-pod each-pod once-pod plain";
     let told = host.alice(generate).ok();
-    assert_eq!(told.stderr, "");
+    assert_eq!(told.stderr.lines().count(), 1, "{}", told.stderr);
+    assert!(told.stderr.contains("the values of secrets are in what is written"), "{}", told.stderr);
     for expected in [
         "kind: PersistentVolumeClaim\nmetadata:\n  name: back-data\n",
         "kind: Deployment\nmetadata:\n  labels:\n    tier: front\n  name: back\nspec:\n  replicas: 3\n  selector:\n    matchLabels:\n      app: other-word\n  template:\n    metadata:\n      labels:\n        a: b\n        app: other-word\n    spec:\n",
-        "          value: said-elsewhere\n",
+        "kind: ConfigMap\nmetadata:\n  name: words\ndata:\n  one: said-elsewhere\n",
+        "kind: Secret\nmetadata:\n  name: back-secret\nstringData:\n  pw: hunter2\n",
+        "        envFrom:\n        - configMapRef:\n            name: words\n          prefix: ALL_\n",
+        "            configMapKeyRef:\n              key: one\n              name: words\n",
+        "            secretKeyRef:\n              key: pw\n              name: back-secret\n",
         "          claimName: back-data\n",
         "kind: DaemonSet\nmetadata:\n  name: each\n",
         "kind: Job\nmetadata:\n  name: once\nspec:\n  activeDeadlineSeconds: 9000\n  backoffLimit: 2\n  template:\n    spec:\n",
@@ -404,6 +421,25 @@ fn what_was_played_is_written_as_it_was() {
         assert!(told.stdout.contains(expected), "{expected}\n{}", told.stdout);
     }
     assert!(!told.stdout.contains("io.pontoon"), "{}", told.stdout);
+    // Where the file says another kind, its pod goes on, and it is that kind's; what is there is told, as if it were made.
+    let ids = "pontoon pod inspect --format '{{.ID}}' back-pod each-pod once-pod plain";
+    let before = host.alice(ids).ok().stdout;
+    let as_deployment = text.replace("kind: DaemonSet", "kind: Deployment");
+    host.write("alice", "/home/alice/back.yaml", &as_deployment);
+    let again = host.alice("pontoon kube play --network pasta /home/alice/back.yaml").ok();
+    let of_pods: Vec<&str> =
+        again.stdout.split("Pod:\n").skip(1).filter_map(|it| it.lines().next()).collect();
+    assert_eq!(of_pods.join("\n"), before.trim_end(), "{}", again.stdout);
+    assert!(again.stdout.starts_with("Volumes:\nback-data\nSecrets:\n"), "{}", again.stdout);
+    let each = host.alice("pontoon kube generate each-pod").ok();
+    each.says("kind: Deployment").lacks("kind: DaemonSet");
+    host.write("alice", "/home/alice/back.yaml", &text);
+    host.alice("pontoon kube play --network pasta /home/alice/back.yaml").ok();
+    assert_eq!(host.alice(ids).ok().stdout, before);
+    // A container that has other variables by now says them as they are.
+    host.alice("pontoon update --env WORD=other back-pod-c").ok();
+    host.alice("pontoon kube generate back-pod").ok().says("value: other").lacks("configMapKeyRef");
+    host.alice("pontoon update --env WORD=said-elsewhere back-pod-c").ok();
     // Another kind, where that is asked for.
     host.alice("pontoon kube generate --type daemonset back-pod").ok().says("kind: DaemonSet");
     host.alice("pontoon kube generate --type pod back-pod").ok().says("kind: Pod").lacks("kind: Deployment");

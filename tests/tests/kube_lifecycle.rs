@@ -2,7 +2,7 @@
 #![cfg(feature = "e2e")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
-use pontoon_tests::{B, Manager, TestHost, alone, host_with_busybox, wait};
+use pontoon_tests::{B, Gone, Manager, TestHost, alone, host_with_busybox, wait};
 
 /// Where containers write what they do.
 const OUT: &str = "/home/alice/kube-out";
@@ -178,6 +178,7 @@ fn probes_have_their_own_time_to_end_in_and_may_have_to_pass_twice() {
     let _alone = alone();
     let _played = Played(host, "/home/alice/graced.yaml");
     // It does not end when it is asked to, and the pod would give it longer than anybody waits.
+    let _gone = Gone(host, "graced-deaf");
     let text = format!(
         "apiVersion: v1\nkind: Pod\nmetadata: {{name: graced}}\nspec:\n  terminationGracePeriodSeconds: 86400\n  containers:\n  - name: deaf\n    image: {B}\n    command: [sh, -c, 'trap \"\" TERM; touch /tmp/live; while :; do sleep 1; done']\n    startupProbe: {{exec: {{command: [test, -e, /tmp/live]}}, periodSeconds: 1, timeoutSeconds: 60, failureThreshold: 600, initialDelaySeconds: 1}}\n    livenessProbe: {{exec: {{command: [test, -e, /tmp/live]}}, periodSeconds: 1, timeoutSeconds: 60, failureThreshold: 1, terminationGracePeriodSeconds: 1}}\n  - name: twice\n    image: {B}\n    command: [sh, -c, 'trap \"exit 0\" TERM; while :; do sleep 0.1; done']\n    readinessProbe: {{exec: {{command: [sh, -c, 'echo >>/tmp/asked']}}, periodSeconds: 1, timeoutSeconds: 60, successThreshold: 3}}\n"
     );
@@ -204,7 +205,6 @@ fn probes_have_their_own_time_to_end_in_and_may_have_to_pass_twice() {
     ] {
         assert_eq!(written.stdout.matches(line).count(), 1, "{line}: {}", written.stdout);
     }
-    host.alice("pontoon kill graced-deaf").ok();
 }
 
 #[test]

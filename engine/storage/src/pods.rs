@@ -27,6 +27,8 @@ use crate::store::Store;
 const RECORD: &str = "record.json";
 /// An empty directory: the root file system of a container that holds the pod's namespaces.
 const ROOTFS: &str = "rootfs";
+/// What it was made of.
+const SOURCE: &str = "source";
 
 /// A pod as lists need it: one small read each.
 #[derive(Debug, Deserialize)]
@@ -185,6 +187,20 @@ impl PodHandle {
         let text = EntryText { id: &entry.id, name: &entry.name, created: entry.created, record };
         let bytes = to_bytes(&text, &self.path.join(RECORD))?;
         Ok(write_record_atomically(self.dir.as_fd(), RECORD, &bytes, Durability::Durable)?)
+    }
+
+    /// Keeps a text beside the record: what the pod was made of, where that is more than a record should hold.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn keep_source(&self, text: &[u8]) -> Result<(), FileError> {
+        write_record_atomically(self.dir.as_fd(), SOURCE, text, Durability::Volatile)
+    }
+
+    /// That text; none if there is none.
+    #[must_use]
+    pub fn source(&self) -> Option<String> {
+        std::fs::read_to_string(self.path.join(SOURCE)).ok()
     }
 
     /// Waits for the pod's lock: as long as it is held nobody adds a container to it or removes it. An error with "not

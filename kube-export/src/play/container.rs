@@ -2,7 +2,8 @@
 
 use super::pod::Around;
 use super::{
-    ContainerWanted, Deciding, POST_START, PRE_STOP, PROBES, READINESS, SIDECAR, Spot, env, mounts, probes,
+    ContainerWanted, Deciding, POST_START, PRE_STOP, PROBES, READINESS, SAID_OF_CONTAINER, SIDECAR, Said,
+    Spot, env, mounts, probes,
 };
 use crate::names::moves;
 use crate::objects::{Container, PodSecurityContext, SeLinuxOptions, SeccompProfile, SecurityContext};
@@ -100,6 +101,10 @@ pub(super) fn decide(
     }
     let variables = env::decide(deciding, spot, around, container);
     words.extend(variables.iter().map(|(name, value)| format!("--env={name}={value}")));
+    if let Some(said) = Said::of(container, &variables) {
+        let said = serde_json::to_string(&said).unwrap_or_default();
+        words.push(format!("--annotation={SAID_OF_CONTAINER}={said}"));
+    }
     let expand = |words: &[String]| words.iter().map(|it| env::expand(it, &variables)).collect::<Vec<_>>();
     if !container.command.is_empty() {
         let list = serde_json::to_string(&expand(&container.command)).unwrap_or_default();
@@ -158,7 +163,7 @@ fn labels(deciding: &Deciding<'_>, around: &Around<'_>, container: &Container, w
     let all: std::collections::BTreeMap<_, _> = said.iter().chain(given).collect();
     for (key, value) in &all {
         // What we say by these is a container's own.
-        if [POST_START, PRE_STOP, READINESS, PROBES, SIDECAR].contains(&key.as_str()) {
+        if [POST_START, PRE_STOP, READINESS, PROBES, SIDECAR, SAID_OF_CONTAINER].contains(&key.as_str()) {
             continue;
         }
         words.push(format!("--annotation={key}={value}"));

@@ -71,7 +71,8 @@ fn set(variables: &mut Variables, name: String, value: String) {
     }
 }
 
-fn missing(deciding: &mut Deciding<'_>, spot: &Spot<'_>, is_map: bool, name: &str) {
+/// An object that is referred to is not there.
+pub(super) fn missing(deciding: &mut Deciding<'_>, spot: &Spot<'_>, is_map: bool, name: &str) {
     let (text, hint) = match is_map {
         true => (
             format!("there is no ConfigMap `{name}`"),

@@ -2,7 +2,7 @@
 
 use super::config::Data;
 use super::pod::Around;
-use super::{Deciding, Spot, selected};
+use super::{Deciding, Spot, env, selected};
 use crate::names::is_data_key;
 use crate::objects::{DownwardFile, KeyToPath, Projection, Volume};
 
@@ -106,12 +106,12 @@ fn of_data(
     wanted: &Wanted<'_>,
     usual: u32,
 ) -> Option<Vec<File>> {
-    let (data, what) = match wanted.kind {
-        Kind::ConfigMap => (deciding.configs.map(wanted.name), "ConfigMap"),
-        Kind::Secret => (deciding.configs.secret(wanted.name), "Secret"),
+    let data = match wanted.kind {
+        Kind::ConfigMap => deciding.configs.map(wanted.name),
+        Kind::Secret => deciding.configs.secret(wanted.name),
     };
     if data.is_none() && !wanted.is_optional {
-        deciding.fault(spot, format_args!("there is no {what} `{}`", wanted.name), None);
+        env::missing(deciding, spot, wanted.kind == Kind::ConfigMap, wanted.name);
     }
     let mut data: Data = data?;
     if wanted.items.is_empty() {

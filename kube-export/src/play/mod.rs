@@ -11,6 +11,7 @@ mod mounts;
 mod owner;
 mod pod;
 mod probes;
+mod said;
 mod selected;
 
 use std::collections::BTreeMap;
@@ -19,11 +20,15 @@ use sha2::{Digest, Sha256};
 
 use crate::document::{Document, Note, Object};
 use crate::names::NameRule;
-use crate::objects::{Metadata, PodSpec};
+use crate::objects::{ConfigMap, Metadata, PodSpec};
 use config::Configs;
 
-pub use config::read_secret;
+pub use config::{read_secret, secret_object};
 pub use owner::{OWNER, Owner};
+pub use said::{Needed, Said, needed_by_container, needed_by_volume};
+
+/// The annotation of a container whose words were made of ConfigMaps, Secrets or the pod: what was said, a [`Said`].
+pub const SAID_OF_CONTAINER: &str = "io.pontoon.kube.container";
 
 /// The label of everything that was made for a pod: the pod.
 pub const OF_POD: &str = "io.pontoon.kube.pod";
@@ -61,6 +66,8 @@ pub struct Options {
     pub userns: Option<String>,
     /// `--annotation`.
     pub annotations: Vec<(String, String)>,
+    /// `--no-hostname`.
+    pub no_hostname: bool,
     /// `--no-hosts`.
     pub no_hosts: bool,
     /// `--no-pod-prefix`: containers are called as in the file.
@@ -74,7 +81,7 @@ pub struct Options {
 }
 
 /// What is to be made.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq)]
 pub struct Play {
     /// Secrets that are kept.
     pub secrets: Vec<SecretWanted>,
@@ -105,7 +112,7 @@ pub struct VolumeWanted {
 }
 
 /// A pod.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct PodWanted {
     /// Its name.
     pub name: String,
@@ -117,7 +124,11 @@ pub struct PodWanted {
     pub volumes: Vec<OwnVolume>,
     /// What must be on the host.
     pub host_paths: Vec<HostPath>,
-    /// Of all this.
+    /// What makes it, if it is not made for itself: the value of the label [`OWNER`].
+    pub owner: Option<String>,
+    /// ConfigMaps that it was made of.
+    pub maps: Vec<ConfigMap>,
+    /// Of all this, but for what makes it.
     pub digest: String,
 }
 
@@ -412,9 +423,11 @@ fn add_pod(
     wanted.digest = digest(&wanted);
     // The digest is of what was said before it: a pod is what it is, whatever makes it.
     wanted.words.insert(2, format!("--label={DIGEST}={}", wanted.digest));
-    if let Some(owner) = owner::label(object) {
+    wanted.owner = owner::label(object);
+    if let Some(owner) = &wanted.owner {
         wanted.words.insert(3, format!("--label={OWNER}={owner}"));
     }
+    wanted.maps = deciding.configs.maps_of(spec);
     deciding.play.pods.push(wanted);
 }
 

@@ -98,6 +98,9 @@ fn words(deciding: &mut Deciding<'_>, spot: &Spot<'_>, metadata: &Metadata, spec
             say("mac-address", mac);
         }
     }
+    if deciding.options.no_hostname {
+        words.push("--no-hostname".to_owned());
+    }
     if deciding.options.no_hosts {
         words.push("--no-hosts".to_owned());
     } else {

@@ -271,6 +271,8 @@ fn ports_are_those_of_the_pod() {
             .collect::<Vec<_>>()
     };
     assert_eq!(published(&options()), ["127.0.0.1:8080:80/tcp", "53:53/udp", "7:7/sctp"]);
+    let named = Options { no_hostname: true, ..options() };
+    assert!(decided(&text, &named).unwrap().pods[0].words.contains(&"--no-hostname".to_owned()));
     let all = Options { publish_all: true, publish: vec!["1:80".to_owned()], ..options() };
     assert_eq!(published(&all), ["1:80", "53:53/udp", "7:7/sctp", "9:9/tcp"]);
 }

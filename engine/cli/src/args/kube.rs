@@ -46,6 +46,9 @@ pub struct KubePlayArgs {
     /// Network of the pods
     #[arg(long, value_name = "MODE[:OPTION,...]", alias = "net")]
     pub network: Vec<String>,
+    /// Keep the images' /etc/hostname
+    #[arg(long)]
+    pub no_hostname: bool,
     /// Keep the images' /etc/hosts
     #[arg(long)]
     pub no_hosts: bool,

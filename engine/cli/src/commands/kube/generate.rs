@@ -129,7 +129,9 @@ fn write(subjects: &[Subject], wishes: &Wishes, facts: &dyn Facts) -> Written {
         let prefix = (played != Played::Not).then(|| format!("{}-", pod.name));
         let members = pod.members.iter().map(|it| it.member(prefix.as_deref())).collect();
         let (name, infra, shares_processes) = (pod.name.clone(), pod.infra.as_ref(), pod.shares_processes);
-        add(kube::group(&Group { name, labels, played, infra, shares_processes, members }, wishes, facts));
+        let maps = pod.maps.as_slice();
+        let group = Group { name, labels, played, maps, infra, shares_processes, members };
+        add(kube::group(&group, wishes, facts));
         let remarks = pod.members.iter().flat_map(|it| it.remarks.clone()).collect();
         add(Written { objects: Vec::new(), remarks });
     }
@@ -141,8 +143,8 @@ fn write(subjects: &[Subject], wishes: &Wishes, facts: &dyn Facts) -> Written {
     let members: Vec<Member<'_>> = alone.iter().map(|it| it.member(None)).collect();
     if let Some(first) = members.first() {
         let name = format!("{}-pod", first.name);
-        let (labels, played, infra) = (&[][..], Played::Not, None);
-        let group = Group { name, labels, played, infra, shares_processes: false, members };
+        let (labels, maps, played, infra) = (&[][..], &[][..], Played::Not, None);
+        let group = Group { name, labels, played, maps, infra, shares_processes: false, members };
         add(kube::group(&group, wishes, facts));
         let remarks = alone.iter().flat_map(|it| it.remarks.clone()).collect();
         add(Written { objects: Vec::new(), remarks });

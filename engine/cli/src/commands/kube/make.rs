@@ -6,9 +6,11 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
 use pontoon_image::ImageConfig;
-use pontoon_kube::play::{HostPath, HostPathKind, OwnVolume, Play, PodWanted};
+use pontoon_kube::objects::ConfigMap;
+use pontoon_kube::play::{HostPath, HostPathKind, OWNER, OwnVolume, Play, PodWanted};
+use pontoon_kube::yaml;
 use pontoon_lifecycle::create::image_config;
-use pontoon_lifecycle::pod::{self as pods, PodRequest};
+use pontoon_lifecycle::pod::{self as pods, PodRecord, PodRequest};
 use pontoon_lifecycle::request::CreateRequest;
 use pontoon_lifecycle::secret::FILE_DRIVER;
 use pontoon_lifecycle::{create, volume, volume_options};
@@ -58,6 +60,7 @@ pub(super) struct ReadyPod {
     name: String,
     request: PodRequest,
     volumes: Vec<OwnVolume>,
+    maps: Vec<ConfigMap>,
     containers: Vec<(CreateRequest, Option<ImageRecord>)>,
 }
 
@@ -89,7 +92,8 @@ fn prepare_pod(context: &Context, store: &Store, pod: &PodWanted) -> Result<Read
         }
         containers.push((request, image));
     }
-    Ok(ReadyPod { name: pod.name.clone(), request, volumes: pod.volumes.clone(), containers })
+    let (name, volumes, maps) = (pod.name.clone(), pod.volumes.clone(), pod.maps.clone());
+    Ok(ReadyPod { name, request, volumes, maps, containers })
 }
 
 /// Whether an image runs as root, as far as can be seen without looking into it.
@@ -151,38 +155,17 @@ fn word(kind: HostPathKind) -> &'static str {
 
 /// What was made.
 #[derive(Debug, Default)]
-pub(super) struct Made {
+struct Made {
     volumes: Vec<String>,
     own_volumes: Vec<String>,
     secrets: Vec<SecretRecord>,
-    pods: Vec<(String, Vec<String>)>,
+    pods: Vec<String>,
 }
 
 impl Made {
-    /// Tells it as Podman does.
-    pub(super) fn print(&self) -> Result<(), Failure> {
-        let list = |title: &str, lines: &mut dyn Iterator<Item = &str>| {
-            let lines: Vec<&str> = lines.collect();
-            if lines.is_empty() {
-                return Ok(());
-            }
-            output::line(title)?;
-            lines.iter().try_for_each(|line| output::line(line))
-        };
-        list("Volumes:", &mut self.volumes.iter().map(String::as_str))?;
-        list("Secrets:", &mut self.secrets.iter().map(|it| it.id.as_str()))?;
-        for (id, containers) in &self.pods {
-            list("Pod:", &mut std::iter::once(id.as_str()))?;
-            let title = if containers.len() == 1 { "Container:" } else { "Containers:" };
-            list(title, &mut containers.iter().map(String::as_str))?;
-            output::line("")?;
-        }
-        Ok(())
-    }
-
     /// Takes it all back.
     fn undo(self, context: &Context, store: &Store) {
-        for (id, _) in self.pods {
+        for id in self.pods {
             if let Err(err) = pods::remove(&context.host, store, &id, true, Some(0)) {
                 Failure::from(err).while_doing("cannot take back what was made".to_owned()).print();
             }
@@ -196,6 +179,43 @@ impl Made {
     }
 }
 
+/// Notes what makes a pod now; the pod itself is as it was.
+pub(super) fn note_owner(store: &Store, wanted: &PodWanted) -> Result<(), Failure> {
+    let pod = store.find_pod(&wanted.name)?;
+    let _lock = pod.lock()?;
+    let mut record: PodRecord = pod.read_entry()?.record()?;
+    record.labels.retain(|(key, _)| key != OWNER);
+    record.labels.extend(wanted.owner.iter().map(|it| (OWNER.to_owned(), it.clone())));
+    Ok(pod.replace_record(&record)?)
+}
+
+/// Tells what there is of what was said, as Podman tells what it has made: whoever reads that finds it also where nothing had to be
+/// made. Of containers that prepare a pod nothing is told; most are gone by then.
+pub(super) fn tell(store: &Store, play: &Play) -> Result<(), Failure> {
+    let list = |title: &str, lines: &[&str]| {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        output::line(title)?;
+        lines.iter().try_for_each(|line| output::line(line))
+    };
+    let volumes: Vec<&str> = play.volumes.iter().map(|it| it.name.as_str()).collect();
+    list("Volumes:", &volumes)?;
+    let secrets: Vec<SecretRecord> =
+        play.secrets.iter().filter_map(|it| store.find_secret(&it.name).ok()).collect();
+    list("Secrets:", &secrets.iter().map(|it| it.id.as_str()).collect::<Vec<_>>())?;
+    for wanted in &play.pods {
+        // It may have ended, and be gone with that.
+        let Ok((_, pod)) = pods::find(store, &wanted.name) else { continue };
+        list("Pod:", &[pod.record.id.as_str()])?;
+        let members = pod.own_members().filter(|it| it.record.request.init_container.is_none());
+        let ids: Vec<&str> = members.map(|it| it.record.id.as_str()).collect();
+        list(if ids.len() == 1 { "Container:" } else { "Containers:" }, &ids)?;
+        output::line("")?;
+    }
+    Ok(())
+}
+
 /// Makes everything, and starts it.
 pub(super) fn make(
     context: &Context,
@@ -203,15 +223,9 @@ pub(super) fn make(
     play: &Play,
     ready: Vec<ReadyPod>,
     args: &KubePlayArgs,
-) -> Result<Made, Failure> {
+) -> Result<(), Failure> {
     let mut made = Made::default();
-    match make_all(context, store, play, ready, args, &mut made) {
-        Ok(()) => Ok(made),
-        Err(failure) => {
-            made.undo(context, store);
-            Err(failure)
-        }
-    }
+    make_all(context, store, play, ready, args, &mut made).inspect_err(|_| made.undo(context, store))
 }
 
 fn make_all(
@@ -276,13 +290,14 @@ fn make_pod(
         fill(store, own).map_err(|err| err.while_doing(format!("cannot fill volume `{}`", own.name)))?;
     }
     let record = pods::create(&context.host, store, pod.request)?;
-    made.pods.push((record.id.clone(), Vec::new()));
+    made.pods.push(record.id.clone());
+    if !pod.maps.is_empty() {
+        let text = yaml::write(&pod.maps).map_err(|err| Failure::new(err, None))?;
+        store.find_pod(&record.id)?.keep_source(text.as_bytes())?;
+    }
     for (request, image) in pod.containers {
         let created = create::create(&context.host, store, request, image.as_ref(), false)?;
         created.unsynced.sync()?;
-        if let Some((_, containers)) = made.pods.last_mut() {
-            containers.push(created.record.id.clone());
-        }
     }
     if args.start != Some(false) {
         start_pod(context, store, &pods::find(store, &record.id)?.1)

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use pontoon_kube::document::{Contents, Note};
-use pontoon_kube::play::{self, ContainerWanted, DIGEST, Facts, Lack, Options, Play, PodWanted};
+use pontoon_kube::play::{self, ContainerWanted, DIGEST, Facts, Lack, OWNER, Options, Play, PodWanted};
 use pontoon_lifecycle::decide::DecideError;
 use pontoon_lifecycle::pod as pods;
 use pontoon_lifecycle::start;
@@ -61,8 +61,11 @@ pub fn play(context: &Context, args: &KubePlayArgs) -> Result<ExitStatus, Failur
     for name in left.chain(changes.made.iter().map(|it| it.name.clone())) {
         down::remove_pod(context, &store, &name, &mut gone)?;
     }
-    let made = make::make(context, &store, &play, ready, args)?;
-    made.print()?;
+    make::make(context, &store, &play, ready, args)?;
+    for wanted in changes.moved {
+        make::note_owner(&store, wanted)?;
+    }
+    make::tell(&store, &play)?;
     let stays = args.wait || unit.as_ref().is_some_and(|it| it.is_main);
     if !stays {
         return Ok(ExitStatus::Success);
@@ -126,6 +129,7 @@ fn decide(
         publish_all: args.publish_all == Some(true),
         userns: args.userns.clone(),
         annotations,
+        no_hostname: args.no_hostname,
         no_hosts: args.no_hosts,
         no_pod_prefix: args.no_pod_prefix,
         seccomp_root: root,
@@ -224,6 +228,8 @@ fn uses_default_network(args: &KubePlayArgs, play: &Play) -> bool {
 /// What must be made, because it is not there as it is to be.
 struct Changes<'a> {
     made: Vec<&'a PodWanted>,
+    /// Pods that are as they are to be, and are made by something else than before.
+    moved: Vec<&'a PodWanted>,
 }
 
 /// A reload changes what is said otherwise, and lets rest what has ended.
@@ -233,7 +239,7 @@ fn changes<'a>(
     args: &KubePlayArgs,
     is_reload: bool,
 ) -> Result<Changes<'a>, Failure> {
-    let mut made = Vec::new();
+    let (mut made, mut moved) = (Vec::new(), Vec::new());
     for wanted in &play.pods {
         let pod = match pods::find(store, &wanted.name) {
             Ok((_, pod)) => pod,
@@ -254,7 +260,12 @@ fn changes<'a>(
             runs.fold((0, 0), |(alive, all), it| (alive + usize::from(it.status.is_alive()), all + 1));
         let is_complete = all > 0 && (alive == all || args.start == Some(false));
         match (is_same && (is_complete || is_reload), args.replace) {
-            (true, _) => {}
+            (true, _) => {
+                let owner = pod.record.labels.iter().find(|it| it.0 == OWNER).map(|it| &it.1);
+                if owner != wanted.owner.as_ref() {
+                    moved.push(wanted);
+                }
+            }
             (false, true) => made.push(wanted),
             (false, false) => {
                 let text = match is_same {
@@ -266,5 +277,5 @@ fn changes<'a>(
             }
         }
     }
-    Ok(Changes { made })
+    Ok(Changes { made, moved })
 }

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use pontoon_cli::generate::kube::{EnvFile, Facts, Member, Remark, Wishes};
 use pontoon_cli::generate::line::Line;
 use pontoon_cli::run_options;
-use pontoon_kube::objects::Volume;
+use pontoon_kube::document::{self, Object};
+use pontoon_kube::objects::{ConfigMap, Volume};
 use pontoon_kube::play::SAID;
 use pontoon_lifecycle::list;
 use pontoon_lifecycle::pod::{self as pods, PodSummary, Shared};
@@ -45,6 +46,8 @@ pub(super) struct Pod {
     /// What holds its namespaces.
     pub(super) infra: Option<CreateRequest>,
     pub(super) shares_processes: bool,
+    /// ConfigMaps that it was made of.
+    pub(super) maps: Vec<ConfigMap>,
     pub(super) members: Vec<Container>,
 }
 
@@ -139,7 +142,19 @@ impl<'a> Finder<'a> {
             self.drop_usual(infra, || Line::of("pod create", &record.create_command).ok());
         }
         let members = members.into_iter().map(|it| self.container(it)).collect();
-        Pod { name: record.name, labels: record.labels, infra, shares_processes, members }
+        let maps = self.maps(&record.id);
+        Pod { name: record.name, labels: record.labels, infra, shares_processes, maps, members }
+    }
+
+    /// The ConfigMaps that a pod was played of.
+    fn maps(&self, id: &str) -> Vec<ConfigMap> {
+        let text = self.store.find_pod(id).ok().and_then(|it| it.source()).unwrap_or_default();
+        let documents = document::contents(id, &text).map(|it| it.documents).unwrap_or_default();
+        let maps = documents.into_iter().filter_map(|it| match it.object {
+            Object::ConfigMap(map) => Some(map),
+            _ => None,
+        });
+        maps.collect()
     }
 
     fn container(&self, record: ContainerRecord) -> Container {

@@ -168,6 +168,7 @@ impl Reading<'_> {
             return Err(Failure::new(format!("`{}` has no containers", self.unit.name), Some(hint)));
         }
         Ok(Pod {
+            maps: Vec::new(),
             name,
             labels: request.labels,
             infra: request.infra.map(|it| *it),

@@ -4,6 +4,7 @@ use pontoon_kube::objects::{
     Container, ExecAction, Handler, HttpGetAction, HttpHeader, IntOrText, Lifecycle, Probe, SleepAction,
     TcpSocketAction,
 };
+use pontoon_kube::play::SAID_OF_CONTAINER;
 use pontoon_lifecycle::annotated::{
     POST_START, PRE_STOP, PROBES, ProbesRequest, READINESS, ReadinessRequest, SIDECAR,
 };
@@ -13,7 +14,7 @@ use pontoon_lifecycle::request::{OnFailure, RestartPolicy};
 use super::{Member, Writing};
 
 /// Annotations that become fields.
-pub(super) const OURS: [&str; 5] = [POST_START, PRE_STOP, READINESS, PROBES, SIDECAR];
+pub(super) const OURS: [&str; 6] = [POST_START, PRE_STOP, READINESS, PROBES, SIDECAR, SAID_OF_CONTAINER];
 
 pub(super) fn write(writing: &mut Writing<'_>, member: &Member<'_>, container: &mut Container) {
     checks(writing, member, container);

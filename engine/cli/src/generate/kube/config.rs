@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use pontoon_kube::document::Object;
 use pontoon_kube::names::{NameRule, is_data_key};
 use pontoon_kube::objects::{ConfigMap, Container, EnvFrom, Metadata, ObjectReference, Secret, Texts};
+use pontoon_kube::play::{Needed, secret_object};
 
 use super::{EnvFile, Member, Writing};
 
@@ -48,6 +49,41 @@ pub(super) fn files(
         writing.configs.push(Object::ConfigMap(map(&name)));
         let reference = ObjectReference { name, optional: None };
         container.env_from.push(EnvFrom { config_map_ref: Some(reference), ..EnvFrom::default() });
+    }
+}
+
+/// Objects that something of a pod refers to: ConfigMaps are written as the pod was played of them, Secrets if that is wanted; what is
+/// not written the cluster must have.
+pub(super) fn needed(writing: &mut Writing<'_>, member: &str, option: &str, all: &[Needed<'_>]) {
+    for needed in all {
+        let (kind, name) = (if needed.is_secret { "Secret" } else { "ConfigMap" }, needed.name);
+        if writing.configs.iter().any(|it| it.kind() == kind && it.name() == name) {
+            continue;
+        }
+        let is_missing = needed.is_secret && writing.facts.secret(name).is_err();
+        let found = match needed.is_secret {
+            false => writing.maps.iter().find(|it| it.metadata.name == name).cloned().map(Object::ConfigMap),
+            true if !writing.wishes.secrets => None,
+            true => {
+                let data = writing.facts.secret(name).ok();
+                data.and_then(|it| secret_object(&it)).map(Object::Secret)
+            }
+        };
+        match found {
+            Some(object) => writing.configs.push(object),
+            None if needed.is_optional && (is_missing || !needed.is_secret) => {}
+            None => {
+                let more = match needed.is_secret && !writing.wishes.secrets && !is_missing {
+                    true => "; --secrets writes it, with its values",
+                    false => "",
+                };
+                writing.approximated(
+                    member,
+                    option,
+                    format!("the cluster must have the {kind} `{name}`{more}"),
+                );
+            }
+        }
     }
 }
 

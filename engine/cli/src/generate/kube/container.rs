@@ -7,6 +7,7 @@ use pontoon_kube::objects::{
     Capabilities, Container, ContainerPort, EnvSource, EnvVar, KeySelector, PodSecurityContext, Resources,
     SeLinuxOptions, SeccompProfile, SecurityContext,
 };
+use pontoon_kube::play::{SAID_OF_CONTAINER, Said, needed_by_container};
 use pontoon_kube::quantity;
 use pontoon_lifecycle::annotated;
 use pontoon_lifecycle::request::{CreateRequest, PullPolicy, SeccompRequest, SecretPlace};
@@ -26,7 +27,14 @@ pub(super) fn write(writing: &mut Writing<'_>, member: &Member<'_>, group: &Grou
     }
     command(&mut container, request);
     policy(writing, member, &mut container);
-    environment(writing, member, &mut container);
+    match said(request) {
+        Some(said) => {
+            said.restore(&mut container);
+            config::needed(writing, member.name, "--env", &needed_by_container(&container));
+        }
+        None => environment(writing, member, &mut container),
+    }
+    secrets(writing, member, &mut container);
     if let Some(workdir) = &request.workdir {
         container.working_dir.clone_from(workdir);
     }
@@ -125,6 +133,12 @@ fn policy(writing: &mut Writing<'_>, member: &Member<'_>, container: &mut Contai
     policy.clone_into(&mut container.image_pull_policy);
 }
 
+/// What was said of the variables of a container that was played, if it has them still.
+fn said(request: &CreateRequest) -> Option<Said> {
+    let (_, said) = request.annotations.iter().rev().find(|it| it.0 == SAID_OF_CONTAINER)?;
+    Said::read(said, &request.env)
+}
+
 fn environment(writing: &mut Writing<'_>, member: &Member<'_>, container: &mut Container) {
     let request = member.request;
     let mut order: Vec<&str> = Vec::new();
@@ -142,6 +156,11 @@ fn environment(writing: &mut Writing<'_>, member: &Member<'_>, container: &mut C
         let Some(value) = last.get(name) else { continue };
         container.env.push(EnvVar { name: name.to_owned(), value: Some(escaped(value)), value_from: None });
     }
+}
+
+/// Variables that are said by other options.
+fn secrets(writing: &mut Writing<'_>, member: &Member<'_>, container: &mut Container) {
+    let request = member.request;
     for secret in &request.secrets {
         let SecretPlace::Env { name } = &secret.place else { continue };
         let (object, key) = config::secret(writing, member.name, &secret.name);

@@ -17,8 +17,8 @@ use pontoon_kube::document::Object;
 use pontoon_kube::names::{NameRule, is_label_value};
 use pontoon_kube::objects::IntOrText;
 use pontoon_kube::objects::{
-    DaemonSet, DaemonSetSpec, Deployment, DeploymentSpec, Job, JobSpec, LabelSelector, Metadata, Pod,
-    PodSpec, PodTemplate, Service, ServicePort, ServiceSpec, Texts, Volume,
+    ConfigMap, DaemonSet, DaemonSetSpec, Deployment, DeploymentSpec, Job, JobSpec, LabelSelector, Metadata,
+    Pod, PodSpec, PodTemplate, Service, ServicePort, ServiceSpec, Texts, Volume,
 };
 use pontoon_kube::play::Owner;
 use pontoon_lifecycle::request::CreateRequest;
@@ -88,6 +88,8 @@ pub struct Group<'a> {
     pub labels: &'a [(String, String)],
     /// What the pod was played of.
     pub played: Played,
+    /// ConfigMaps that it was played of.
+    pub maps: &'a [ConfigMap],
     /// What holds the pod's namespaces; none if the containers are in no pod.
     pub infra: Option<&'a CreateRequest>,
     /// The containers see each other's processes.
@@ -147,6 +149,7 @@ pub struct Written {
 struct Writing<'a> {
     wishes: &'a Wishes,
     facts: &'a dyn Facts,
+    maps: &'a [ConfigMap],
     spec: PodSpec,
     metadata: Metadata,
     claims: Vec<String>,
@@ -187,6 +190,7 @@ pub fn group(group: &Group<'_>, wishes: &Wishes, facts: &dyn Facts) -> Written {
     let mut writing = Writing {
         wishes,
         facts,
+        maps: group.maps,
         spec: PodSpec::default(),
         metadata: Metadata::default(),
         claims: Vec::new(),

@@ -5,6 +5,7 @@ use pontoon_kube::objects::{
     ClaimSource, Container, EmptyDirSource, HostPathSource, ImageSource, KeyToPath, SecretSource, Volume,
     VolumeMount,
 };
+use pontoon_kube::play::needed_by_volume;
 use pontoon_kube::quantity;
 use pontoon_lifecycle::request::{MountRequest, MountSource, SecretPlace};
 
@@ -195,14 +196,9 @@ fn of_pod(
     mut mount: VolumeMount,
     container: &mut Container,
 ) {
-    let needed = [
-        ("ConfigMap", volume.config_map.as_ref().map(|it| &it.name)),
-        ("Secret", volume.secret.as_ref().map(|it| &it.secret_name)),
-    ];
-    for (kind, name) in needed {
-        let Some(name) = name else { continue };
-        writing.approximated(member.name, option, format!("the cluster must have the {kind} `{name}`"));
-        // They cannot be changed anyhow.
+    config::needed(writing, member.name, option, &needed_by_volume(&volume));
+    // Files that were made of something else cannot be changed anyhow.
+    if volume.empty_dir.is_none() {
         mount.read_only = false;
     }
     mount.name.clone_from(&volume.name);

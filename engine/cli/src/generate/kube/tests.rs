@@ -55,6 +55,7 @@ fn group_of(name: &str) -> Group<'static> {
         name: name.to_owned(),
         labels: &[],
         played: Played::Not,
+        maps: &[],
         infra: None,
         shares_processes: false,
         members: Vec::new(),
