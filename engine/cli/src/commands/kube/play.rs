@@ -140,7 +140,8 @@ fn decide(
             .map_or("/".to_owned(), |it| it.display().to_string()),
         container_words,
     };
-    let known = Known { context, store, group: OnceCell::new() };
+    let starts = args.start != Some(false);
+    let known = Known { context, store, starts, group: OnceCell::new() };
     play::decide(&contents.documents, &maps.documents, &options, &known).map_err(input::failure)
 }
 
@@ -148,6 +149,8 @@ fn decide(
 struct Known<'a> {
     context: &'a Context,
     store: &'a Store,
+    /// What is made is started; else whoever starts it is told what it cannot have.
+    starts: bool,
     /// What the containers' groups will be in.
     group: OnceCell<Option<Cgroup>>,
 }
@@ -158,6 +161,9 @@ impl Facts for Known<'_> {
     }
 
     fn lack(&self, controller: &'static str, option: &str) -> Option<Lack> {
+        if !self.starts {
+            return None;
+        }
         match self.group.get_or_init(|| start::group_of_containers(&self.context.host)) {
             Some(group) => {
                 let err = group.expect_controller(controller, option).err()?;
