@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::image::Image;
 use crate::output::Output;
 use crate::root::Kind;
 use crate::{host, machine, root, stage, wait};
@@ -25,6 +26,9 @@ const MEMORY: &str = "2G";
 
 /// How long a command may take there.
 const LIMIT: Duration = Duration::from_secs(120);
+
+/// How long a shutdown may take: what runs is given two minutes by user managers (`man user@.service`).
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(240);
 
 /// Debian's kernel of this kind has nf_tables without the family `inet`, so that bridges have no rules: root's containers, too, are
 /// connected by pasta.
@@ -52,6 +56,11 @@ static SERIAL: AtomicU32 = AtomicU32::new(0);
 impl Uml {
     /// Boots a fresh machine with the product installed and waits until its systemd is up.
     pub fn boot() -> Self {
+        Self::boot_with(&[])
+    }
+
+    /// The same, with further images, as OCI layouts whose only image is called `work`, in `/srv/NAME`.
+    pub fn boot_with(images: &[Image]) -> Self {
         machine::require_root();
         machine::require_programs(&[("unshare", "util-linux"), ("tar", "tar")]);
         let kind = if stage::is_original() { Kind::WithPodman } else { Kind::Product };
@@ -59,7 +68,7 @@ impl Uml {
         let disk = disk::provide(kind, &kernel);
         let run = host::fresh_run(&format!("uml{}", SERIAL.fetch_add(1, Ordering::Relaxed)));
         fs::create_dir(run.join("kernel")).expect("a fresh directory");
-        disk::furnish(&run.join("furniture"));
+        disk::furnish(&run.join("furniture"), images);
         let mut uml = Self { run, kernel, disk, power: None };
         uml.start();
         if !stage::is_original() {
@@ -106,24 +115,27 @@ impl Uml {
         output
     }
 
-    /// Shuts the machine down as systemd does it and starts it anew from the same disk.
-    pub fn reboot(&mut self) {
+    /// Shuts the machine down as systemd does it and starts it anew from the same disk; tells whether it went down to the end.
+    pub fn reboot(&mut self) -> bool {
         let power = self.power.as_ref().expect("the machine is on");
         let mut line = power.line.lock().expect("an earlier command had its answer");
         line.send("root", "systemctl poweroff", LIMIT);
-        let is_off = line.ended_within(LIMIT);
+        let end = Instant::now() + SHUTDOWN_LIMIT;
+        let (is_off, has_fallen) = loop {
+            let is_off = line.ended_within(Duration::from_secs(1));
+            let has_fallen = self.has_fallen();
+            if is_off || has_fallen || Instant::now() > end {
+                break (is_off, has_fallen);
+            }
+        };
         drop(line);
-        let console = self.console();
-        // The machine's own kernel (6.12) falls over where a fork is cut off by SIGKILL at its very end. What ran on it has
-        // to come back from that as from a power cut.
-        let fell = ["Kernel panic - not syncing: Kernel mode fault", "copy_process", "exit_mmap"];
-        let has_fallen = fell.iter().all(|word| console.contains(word));
-        assert!(is_off || has_fallen, "the UML host does not power off; its console:\n{console}");
+        assert!(is_off || has_fallen, "the UML host does not power off; its console:\n{}", self.console());
         if has_fallen {
             println!("the UML host's kernel has fallen over while it went down: taken for a power cut");
         }
         self.cut_power();
         self.start();
+        !has_fallen
     }
 
     /// Stops the machine as an unplugged cable would. What had not reached the disk is lost.
@@ -138,6 +150,8 @@ impl Uml {
     pub fn start(&mut self) {
         assert!(self.power.is_none(), "the machine is on");
         let console = File::options().create(true).append(true).open(self.run.join("console"));
+        let console = console.expect("the cache is writable");
+        console.set_len(0).expect("the cache is writable");
         let input = self.run.join("in");
         root::remove(&input);
         let status = Command::new("mkfifo").arg(&input).status().expect("mkfifo runs");
@@ -150,7 +164,7 @@ impl Uml {
             .arg(MEMORY)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(console.expect("the cache is writable"))
+            .stderr(console)
             // A group of its own: Ctrl-C reaches us, and our end reaches it.
             .process_group(0)
             .spawn()
@@ -183,7 +197,15 @@ impl Uml {
         }
     }
 
-    /// The last that kernel and systemd said.
+    /// The machine's own kernel (6.12) falls over where a fork is cut off by SIGKILL at its very end, and stays so. What ran on it
+    /// has to come back from that as from a power cut.
+    fn has_fallen(&self) -> bool {
+        let console = self.console();
+        let words = ["Kernel panic - not syncing: Kernel mode fault", "copy_process", "exit_mmap"];
+        words.iter().all(|word| console.contains(word))
+    }
+
+    /// The last that kernel and systemd said since the machine is on.
     fn console(&self) -> String {
         let console = fs::read(self.run.join("console")).unwrap_or_default();
         let console = String::from_utf8_lossy(&console);

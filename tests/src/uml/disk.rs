@@ -5,15 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{files, kernel};
-use crate::image;
+use crate::image::{self, Image};
 use crate::root::{self, Kind};
 use crate::{machine, stage};
 
 /// As the guest sees it. The file has holes where nothing was written.
 const SIZE: &str = "4G";
-
-/// Where the guest has the busybox image, as an OCI layout whose only image is called `work`.
-pub const BUSYBOX: &str = "srv/busybox";
 
 /// The disk with a root of that kind and with the modules of that kernel.
 pub fn provide(kind: Kind, kernel: &Path) -> PathBuf {
@@ -56,9 +53,10 @@ pub fn prepare_furniture() {
     image::provide(&[image::BUSYBOX]);
 }
 
-/// Writes the archive that the guest unpacks at its first boot: the product, and the image that containers are made of.
-pub fn furnish(archive: &Path) {
+/// Writes the archive that the guest unpacks at its first boot: the product, and the images that containers are made of.
+pub fn furnish(archive: &Path, images: &[Image]) {
     prepare_furniture();
+    image::provide(images);
     let tar = |mode: &str, dir: &Path| {
         let mut tar = Command::new("tar");
         tar.args(["--owner=0", "--group=0", mode]).arg(archive).arg("-C").arg(dir);
@@ -69,7 +67,11 @@ pub fn furnish(archive: &Path) {
     } else {
         must(tar("-cf", &stage::provide()).arg("usr"));
     }
-    must(tar("-rf", &image::BUSYBOX.layout_here()).arg(format!("--transform=s|^[.]|{BUSYBOX}|")).arg("."));
+    for image in [image::BUSYBOX].iter().chain(images) {
+        must(
+            tar("-rf", &image.layout_here()).arg(format!("--transform=s|^[.]|srv/{}|", image.name)).arg("."),
+        );
+    }
 }
 
 #[track_caller]

@@ -69,6 +69,8 @@ impl Line {
     pub fn send(&mut self, user: &str, script: &str, limit: Duration) {
         let script = script.replace('\\', r"\\").replace('\n', r"\n");
         let request = format!("{user} {} {script}\n", limit.as_secs());
+        // What does not fit into the guest's terminal at once (N_TTY_BUF_SIZE) may never arrive there.
+        assert!(request.len() < 4096, "too long for the line to the UML host:\n{request}");
         self.input.write_all(request.as_bytes()).expect("a fifo that we read ourselves");
     }
 }

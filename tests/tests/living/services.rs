@@ -1,14 +1,10 @@
-//! Services that live with systemd: a machine of its own boots unattended, again and again, also after its power was cut, and each
-//! time all services are back, healthy, in their order, with their data.
-#![cfg(feature = "e2e")]
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+//! The services of the machine: their files, what runs in their containers, and how all of it comes there.
 
 use std::fmt::Write as _;
-use std::time::Instant;
 
-use pontoon_tests::{Uml, wait};
+use pontoon_tests::Uml;
 
-/// The image that all of them are made of.
+/// The image that most of them are made of.
 const PULL: &str = "PONTOON tag \"$(PONTOON pull -q oci:/srv/busybox:work)\" localhost/busybox";
 
 /// What runs in the containers; each finds its data in `/data`.
@@ -22,33 +18,52 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("once", "sh /s/count"),
     ("stay", "sh /s/count; exec sleep 100000"),
     ("web", "sh /s/count; exec httpd -f -p 80 -h /data"),
-    // Ready a while after it was started, which is what its check tells; one that is started before that fails.
-    (
-        "db",
-        "sh /s/count; sleep 1; cat /proc/sys/kernel/random/boot_id >/data/ready; touch /tmp/up; exec sleep 100000",
-    ),
+    ("db", "sh /s/count; exec mariadbd --user=mysql"),
+    // By default it maps 8 GiB to have room for more memory, which is more than a process of this kernel has.
+    ("small.cnf", "[mariadbd]\ninnodb_buffer_pool_size = 16M\ninnodb_buffer_pool_size_max = 16M"),
+    // It fails unless the database, which is on the pod's loopback, answers already: that is what the database's check tells.
     (
         "app",
-        "cmp /db/ready /proc/sys/kernel/random/boot_id || exit 1; touch /data/seen; sh /s/count; exec sleep 100000",
+        "nc 127.0.0.1 3306 </dev/null | grep -q MariaDB || exit 1; touch /data/seen; sh /s/count; exec sleep 100000",
     ),
+    // Ready a while after it was started, which is what its check tells; one that is started before that fails.
     (
         "gate",
         "sh /s/count; sleep 1; cat /proc/sys/kernel/random/boot_id >/data/ready; touch /tmp/up; exec sleep 100000",
     ),
     ("after", "cmp /gate/ready /proc/sys/kernel/random/boot_id || exit 1; sh /s/count; exec sleep 100000"),
+    // A machine that goes down has to wait for it.
+    (
+        "slow",
+        "end() {
+             sleep 5
+             until [ $1 != 1 ] || [ $(wc -l </ends/ended) = $2 ]; do sleep 1; done
+             echo $1 >>/ends/ended
+             exit 0
+         }
+         trap 'end $1 $2' TERM
+         sleep 100000 & wait",
+    ),
     // Its socket is the first descriptor after the three usual ones.
     ("sock", "[ $LISTEN_FDS = 1 ] && [ -S /proc/self/fd/3 ] || exit 1; sh /s/count; exec sleep 100000"),
 ];
 
 /// A service: its name, what its file says besides, and whether it starts by itself.
-type Service = (&'static str, &'static str, bool);
+pub type Service = (&'static str, &'static str, bool);
 
 /// alice's; with the pod they are ten.
-const USERS: &[Service] = &[
-    ("db", "Pod=shop.pod\nHealthCmd=test -e /tmp/up\nHealthInterval=1s\nNotify=healthy", true),
+pub const USERS: &[Service] = &[
+    (
+        "db",
+        "Pod=shop.pod\nImage=localhost/mariadb\nVolume=shop:/var/lib/mysql\n\
+         Volume=/srv/s/small.cnf:/etc/mysql/conf.d/small.cnf:ro\nStopSignal=SIGTERM\nStopTimeout=60\n\
+         HealthCmd=mariadb -uroot -e 'select 1'\nHealthInterval=2s\nHealthTimeout=60s\nHealthStartPeriod=5m\nNotify=healthy\n\
+         [Service]\nTimeoutStopSec=75",
+        true,
+    ),
     (
         "app",
-        "Pod=shop.pod\nVolume=db:/db:ro\nHealthCmd=test -e /data/seen\nHealthInterval=1s\nNotify=healthy\n[Unit]\nRequires=db.service\n\
+        "Pod=shop.pod\nHealthCmd=test -e /data/seen\nHealthInterval=1s\nNotify=healthy\n[Unit]\nRequires=db.service\n\
          After=db.service",
         true,
     ),
@@ -62,14 +77,14 @@ const USERS: &[Service] = &[
 ];
 
 /// The system's.
-const SYSTEMS: &[Service] = &[
+pub const SYSTEMS: &[Service] = &[
     ("plain", "Network=none", true),
     ("first", "Network=none\nHealthCmd=test -e /data/count\nHealthInterval=1s\nNotify=healthy", true),
     ("second", "Network=none\n[Unit]\nRequires=first.service\nAfter=first.service", true),
 ];
 
 /// The system's as well, but of a user who never logs in.
-const CAROLS: &[Service] = &[
+pub const CAROLS: &[Service] = &[
     ("own", "PublishPort=8090:80\n[Service]\nUser=carol", true),
     (
         "hers",
@@ -77,6 +92,13 @@ const CAROLS: &[Service] = &[
         true,
     ),
 ];
+
+/// Containers that somebody tried by hand and then had written to unit files.
+pub const GENERATED: &[&str] = &["gnew", "gold", "gmember", "gfile"];
+
+/// The services that these files make.
+pub const GENERATED_UNITS: &str =
+    "container-gnew.service container-gold.service pod-gpod.service container-gmember.service gfile.service";
 
 fn script_of(name: &str) -> &str {
     match name {
@@ -88,24 +110,28 @@ fn script_of(name: &str) -> &str {
 }
 
 /// The program as that user calls it, or root for her.
-fn program_of(user: &str) -> &str {
+pub fn program_of(user: &str) -> &str {
     if user == "carol" { "pontoon --user carol" } else { "pontoon" }
 }
 
-/// A shell script that writes files.
-fn writing(files: &[(String, String)]) -> String {
-    let mut script = "set -e\n".to_owned();
+/// Writes files, by several requests: the line to the machine takes no long ones.
+fn write(uml: &Uml, user: &str, files: &[(String, String)]) {
+    let mut script = String::new();
     for (path, text) in files {
+        if script.len() + text.len() > 3000 {
+            uml.sh_as(user, &format!("set -e\n{script}")).ok();
+            script.clear();
+        }
         let _ = writeln!(script, "mkdir -p $(dirname {path})\ncat >{path} <<'END'\n{text}\nEND");
     }
-    script
+    uml.sh_as(user, &format!("set -e\n{script}")).ok();
 }
 
-fn units(services: &[Service], dir: &str, scripts: &str, wanted_by: &str) -> Vec<(String, String)> {
+fn units(services: &[Service], dir: &str, wanted_by: &str) -> Vec<(String, String)> {
     let file = |(name, more, starts): &Service| {
         let install = if *starts { format!("[Install]\nWantedBy={wanted_by}\n") } else { String::new() };
         let text = format!(
-            "[Container]\nImage=localhost/busybox\nVolume={scripts}:/s:ro\nVolume={name}:/data\nExec=sh /s/{}\n\
+            "[Container]\nImage=localhost/busybox\nVolume=/srv/s:/s:ro\nVolume={name}:/data\nExec=sh /s/{}\n\
              StopSignal=SIGKILL\n{more}\n{install}",
             script_of(name)
         );
@@ -114,16 +140,24 @@ fn units(services: &[Service], dir: &str, scripts: &str, wanted_by: &str) -> Vec
     services.iter().map(file).collect()
 }
 
-fn furnish(uml: &Uml) {
+/// Everything that is to be there at the first boot that counts.
+pub fn furnish(uml: &Uml) {
     for (caller, user) in [("alice", "alice"), ("root", "root"), ("root", "carol")] {
         uml.sh_as(caller, &PULL.replace("PONTOON", program_of(user))).ok();
     }
     let scripts: Vec<_> =
         SCRIPTS.iter().map(|(name, text)| (format!("/srv/s/{name}"), (*text).to_owned())).collect();
-    uml.root(&writing(&scripts)).ok();
+    write(uml, "root", &scripts);
+    // With any other command than the server's, the image's entry point fills the volume and ends.
+    uml.alice("pontoon tag $(pontoon pull -q oci:/srv/mariadb:work) localhost/mariadb").ok();
+    uml.alice(
+        "pontoon run --rm --network none -e MARIADB_ROOT_PASSWORD=secret -v shop:/var/lib/mysql \
+             -v /srv/s/small.cnf:/etc/mysql/conf.d/small.cnf:ro localhost/mariadb true",
+    )
+    .ok();
 
     let dir = "/home/alice/.config/containers/systemd";
-    let mut files = units(USERS, dir, "/srv/s", "default.target");
+    let mut files = units(USERS, dir, "default.target");
     files.push((format!("{dir}/shop.pod"), "[Pod]\nPodName=shop\n[Install]\nWantedBy=default.target".into()));
     let own = "/home/alice/.config/systemd/user";
     let wanted = |by: &str| format!("[Install]\nWantedBy={by}");
@@ -137,10 +171,11 @@ fn furnish(uml: &Uml) {
         format!("{own}/late.timer"),
         format!("[Timer]\nOnStartupSec=5s\n{}", wanted("timers.target")),
     ));
-    uml.alice(&writing(&files)).ok();
+    write(uml, "alice", &files);
     for services in [SYSTEMS, CAROLS] {
-        uml.root(&writing(&units(services, "/etc/containers/systemd", "/srv/s", "multi-user.target"))).ok();
+        write(uml, "root", &units(services, "/etc/containers/systemd", "multi-user.target"));
     }
+    generate(uml, dir, own);
     // What else may lie in such directories when a machine boots.
     let odd = "cd DIR; mkfifo fifo.container; mkdir dir.container; ln -s loop.container loop.container; ln -s .. up
                ln -s /nowhere dangling.container; ln -s /dev/zero zero.container; truncate -s 1G huge.container
@@ -157,68 +192,30 @@ fn furnish(uml: &Uml) {
     uml.root("systemctl daemon-reload && sync").ok();
 }
 
-/// All is back, for the `boot`th time.
-fn all_is_well(uml: &Uml, boot: u32) {
-    let names = |services: &[Service], starts: bool| -> String {
-        let names = services.iter().filter(|it| it.2 || !starts).map(|it| it.0);
-        names.collect::<Vec<_>>().join(" ")
+/// Makes containers by hand and unit files of them: services that make them anew, one that starts what is there, a pod's, and a
+/// `.container` file.
+fn generate(uml: &Uml, files: &str, units: &str) {
+    let create = |name: &str, more: &str| {
+        format!(
+            "pontoon create --name {name} --stop-signal KILL {more} -v /srv/s:/s:ro -v {name}:/data localhost/busybox sh /s/stay"
+        )
     };
-    uml.alice(&format!("systemctl --user is-active shop-pod {}", names(USERS, true))).ok();
-    uml.root(&format!("systemctl is-active {} {}", names(SYSTEMS, true), names(CAROLS, true))).ok();
-    // Started by whoever comes first, and by the clock.
-    uml.root("exec 9<>/dev/tcp/127.0.0.1/7000").ok();
-    let counts = |uml: &Uml, user: &str, services: &str| {
-        let script = format!(
-            "for v in {services}; do echo $v $(cat $({} volume inspect --format '{{{{.Mountpoint}}}}' $v)/count); done",
-            program_of(user)
-        );
-        let caller = if user == "carol" { "root" } else { user };
-        let all: String = services.split(' ').map(|name| format!("{name} {boot}\n")).collect();
-        wait::until(&format!("all of {user}'s to have started {boot} times"), || {
-            let now = uml.sh_as(caller, &script);
-            if now.stdout == all { Ok(()) } else { Err(format!("{now:?}")) }
-        });
-    };
-    counts(uml, "alice", &names(USERS, false));
-    counts(uml, "root", &names(SYSTEMS, true));
-    counts(uml, "carol", &names(CAROLS, true));
-    let healthy = uml.alice("pontoon ps --units --format '{{.Names}} {{.Status}} {{.UnitState}}'").ok();
-    for name in ["db", "app", "gate"] {
-        let line = healthy.stdout.lines().find(|it| it.starts_with(&format!("systemd-{name} ")));
-        assert!(line.is_some_and(|it| it.ends_with("(healthy) active/running")), "{healthy:?}");
-    }
-    uml.alice("curl -sSf --retry 5 --retry-connrefused http://localhost:8080/count")
-        .ok()
-        .prints(&boot.to_string());
-    uml.root("curl -sSf --retry 5 --retry-connrefused http://localhost:8090/count")
-        .ok()
-        .prints(&boot.to_string());
-    uml.root("pontoon --user carol exec systemd-hers id -u").ok().prints("0");
-    uml.alice("pontoon exec systemd-keep cat /sys/fs/cgroup/memory.max").ok().prints("67108864");
-    uml.alice("pontoon doctor").ok().says("good     linger");
-    uml.root("! command -v podman conmon crun runc && ! systemctl --failed --no-legend | grep .").ok();
-}
-
-#[test]
-fn services_are_back_after_reboots_and_power_cuts() {
-    let mut uml = Uml::boot();
-    furnish(&uml);
-    let ways = [Uml::reboot, cut, Uml::reboot, cut, Uml::reboot, cut];
-    for (way, boot) in ways.into_iter().zip(1..) {
-        let started = Instant::now();
-        way(&mut uml);
-        all_is_well(&uml, boot);
-        eprintln!("boot {boot}: all is well after {:.1} s", started.elapsed().as_secs_f64());
-    }
-}
-
-/// At any moment, whatever is being written.
-fn cut(uml: &mut Uml) {
-    uml.alice(
-        "systemd-run --user --quiet --unit noise sh -c 'while :; do pontoon run --rm --network none localhost/busybox true; done'",
-    )
-    .ok();
-    wait::rest(std::time::Duration::from_secs(1));
-    uml.cut_power();
-    uml.start();
+    let script = format!(
+        "set -e
+         {}; {}; pontoon pod create --name gpod; {}; {}
+         cd {units}
+         pontoon generate systemd --new --files --name gnew
+         pontoon generate systemd --files --name gold
+         pontoon generate systemd --new --files --name gpod
+         pontoon generate quadlet -o {files} gfile
+         echo '[Install]\nWantedBy=default.target' >>{files}/gfile.container
+         pontoon rm gnew gfile; pontoon pod rm -f -t 0 gpod
+         systemctl --user enable -q {}",
+        create("gnew", "--network none"),
+        create("gold", "--network none"),
+        create("gmember", "--pod gpod"),
+        create("gfile", "--network none"),
+        "container-gnew container-gold pod-gpod container-gmember"
+    );
+    uml.alice(&script).ok();
 }
