@@ -217,6 +217,20 @@ fn rules_that_somebody_flushed_are_made_again() {
 }
 
 #[test]
+fn a_bridge_that_somebody_removed_is_made_again() {
+    let _alone = alone();
+    let _gone = Gone("regained");
+    root("pontoon network create --interface-name regained0 regained").ok();
+    peer("first", "--network regained");
+    // It may be gone already, as nobody is on it.
+    root("pontoon rm -f -t 0 first; ip link del regained0 2>/dev/null; true").ok();
+    peer("second", "--network regained -p 8706:80");
+    ask_from_outside(HOST_V4, 8706).ok().prints(OUTSIDE_V4);
+    ask("second", OUTSIDE_V4, 8085).ok().prints(HOST_V4);
+    ask("second", "second", 80).ok();
+}
+
+#[test]
 fn bridges_are_as_their_options_say() {
     let _alone = alone();
     let _gone = Gone("routed tight closed apart1 apart2 both");

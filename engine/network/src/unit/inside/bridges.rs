@@ -21,6 +21,27 @@ impl Inside {
         if !is_ours(link) {
             return Ok(others_names(link));
         }
+        self.make_bridge(link)?;
+        let (mut addresses, mut sockets) = (Vec::new(), Vec::new());
+        let relays = !self.is_own && !link.internal && resolver_is_local();
+        let gateways = link.subnets.iter().filter_map(|it| it.gateway);
+        for gateway in gateways.filter(|_| link.dns || relays) {
+            let pair = match name_sockets(gateway, link.vrf.as_deref()) {
+                Ok(pair) => pair,
+                // It may be the host's own resolver that listens there as well.
+                Err(_) if !link.dns => continue,
+                Err(err) => {
+                    return Err(InsideError::kernel(format!("listen for names at {gateway}"))(err));
+                }
+            };
+            addresses.push(gateway);
+            sockets.extend(pair);
+        }
+        Ok((addresses, sockets))
+    }
+
+    /// The bridge with its addresses and rules. What stands of it already stays.
+    pub(super) fn make_bridge(&mut self, link: &Link) -> Result<(), InsideError> {
         let deed = || format!("make the bridge `{}`", link.interface);
         let made = links::add_bridge(&mut self.socket, &link.interface, None, link.mtu, link.vlan.is_some());
         match made {
@@ -57,27 +78,12 @@ impl Inside {
         let _ = set_kernel(&format!("net/ipv6/conf/{}/accept_ra", link.interface), "0");
         let _ = set_kernel(&format!("net/ipv6/conf/{}/accept_dad", link.interface), "0");
         let gateways = link.subnets.iter().filter_map(|it| Some((it.gateway?, it.prefix)));
-        for (gateway, prefix) in gateways.clone() {
+        for (gateway, prefix) in gateways {
             links::add_address(&mut self.socket, bridge.index, gateway, prefix).map_err(
                 InsideError::kernel(format!("give the bridge `{}` the address {gateway}", link.interface)),
             )?;
         }
-        self.nft(&rules::add(link))?;
-        let (mut addresses, mut sockets) = (Vec::new(), Vec::new());
-        let relays = !self.is_own && !link.internal && resolver_is_local();
-        for (gateway, _) in gateways.filter(|_| link.dns || relays) {
-            let pair = match name_sockets(gateway, link.vrf.as_deref()) {
-                Ok(pair) => pair,
-                // It may be the host's own resolver that listens there as well.
-                Err(_) if !link.dns => continue,
-                Err(err) => {
-                    return Err(InsideError::kernel(format!("listen for names at {gateway}"))(err));
-                }
-            };
-            addresses.push(gateway);
-            sockets.extend(pair);
-        }
-        Ok((addresses, sockets))
+        self.nft(&rules::add(link))
     }
 
     pub(super) fn remove_network(&mut self, link: &Link) -> Result<(), InsideError> {

@@ -8,6 +8,7 @@ use pontoon_network::join::Driver;
 use super::super::links::{self, Pair, Upper};
 use super::super::order::Plug;
 use super::Inside;
+use super::bridges::is_ours;
 use super::error::{InsideError, is_unsupported, unsupported};
 
 impl Inside {
@@ -52,7 +53,12 @@ impl Inside {
             |err| InsideError::kernel(format!("connect the container to network `{}`", network.name))(err);
         let missing =
             || InsideError::NoBridge { interface: network.interface.clone(), network: network.name.clone() };
-        let bridge = links::find(&mut self.socket, &network.interface).map_err(kernel)?;
+        let mut bridge = links::find(&mut self.socket, &network.interface).map_err(kernel)?;
+        if bridge.is_none() && is_ours(network) {
+            // On a host others may have removed it; what listens at its addresses is there still.
+            self.make_bridge(network)?;
+            bridge = links::find(&mut self.socket, &network.interface).map_err(kernel)?;
+        }
         let bridge = bridge.ok_or_else(missing)?.index;
         let pair = Pair {
             name: &plug.port,
