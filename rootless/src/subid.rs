@@ -10,7 +10,7 @@ use crate::idmap::OwnedRange;
 
 mod allot;
 
-pub use allot::{AllotError, Allotted, Rules, allot, free_range};
+pub use allot::{AllotError, Allotted, Rules, allot, free_range, next_range};
 
 /// Files that hold the grants.
 pub const SUBUID: &str = "/etc/subuid";

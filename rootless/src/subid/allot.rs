@@ -129,6 +129,15 @@ pub fn allot(name: &str, uid: u32) -> Result<Vec<Allotted>, AllotError> {
     Ok(allotted)
 }
 
+/// The range that somebody could be given next, in [`SUBUID`] or [`SUBGID`]; `None` if there is no room, or it cannot be told.
+#[must_use]
+pub fn next_range(path: &str) -> Option<OwnedRange> {
+    let (kind, accounts) = if path == SUBUID { ("UID", PASSWD) } else { ("GID", GROUP) };
+    let mut taken: Vec<OwnedRange> = grants(&read(path).ok()?).iter().map(|it| it.range).collect();
+    taken.extend(ids(&read(accounts).ok()?));
+    free_range(Rules::read(&read(LOGIN_DEFS).ok()?, kind), &taken)
+}
+
 /// The ids of accounts: the third field of passwd(5) and group(5) alike.
 fn ids(text: &str) -> impl Iterator<Item = OwnedRange> {
     text.lines().filter_map(|line| Some((line.split(':').nth(2)?.parse().ok()?, 1)))

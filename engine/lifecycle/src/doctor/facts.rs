@@ -52,6 +52,8 @@ pub struct Grants {
     pub own: Vec<OwnedRange>,
     /// Ranges of others that meet one of them.
     pub shared: Vec<(OwnedRange, Grant)>,
+    /// A range that nobody has.
+    pub free: Option<OwnedRange>,
 }
 
 /// `newuidmap` or `newgidmap`.
@@ -70,6 +72,8 @@ pub struct IdHelper {
 pub struct Session {
     /// Why there is no runtime directory; `None` if there is one.
     pub no_runtime_dir: Option<String>,
+    /// Whether it is the one that the user's manager has (pam_systemd(8)).
+    pub is_usual: bool,
     /// Why the manager (as root: the system's) cannot be asked; `None` if it can.
     pub no_bus: Option<String>,
     /// Whether services run without a session.
@@ -199,6 +203,7 @@ pub fn gather(subject: Subject, host: Result<&Host, &HostError>, podmans: Option
         Ok(text) => Ok(Grants {
             own: subid::ranges_of(&text, name, subject.uid),
             shared: subid::shared(&subid::grants(&text), name, subject.uid),
+            free: subid::next_range(path),
         }),
         Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(Grants::default()),
         Err(err) => Err(format!("cannot read {path}: {err}")),
@@ -280,9 +285,10 @@ fn session(subject: &Subject, host: Result<&Host, &HostError>) -> Session {
         _ if subject.uid == 0 => (None, None),
         Ok(host) if subject.asks => (host.runtime_directory().map(Path::to_owned), None),
         Err(err) if subject.asks => (None, Some(err.to_string())),
-        _ if usual.is_dir() => (Some(usual), None),
+        _ if usual.is_dir() => (Some(usual.clone()), None),
         _ => (None, Some(format!("{} is not there", usual.display()))),
     };
+    let is_usual = runtime_dir.as_ref() == Some(&usual);
     let bus = match runtime_dir {
         Some(directory) => Bus::user(&directory),
         None => Bus::system(),
@@ -296,6 +302,7 @@ fn session(subject: &Subject, host: Result<&Host, &HostError>) -> Session {
     };
     Session {
         no_runtime_dir,
+        is_usual,
         no_bus: bus.err().map(told),
         lingers: subject.name.as_deref().is_some_and(dbus::lingers),
     }

@@ -239,12 +239,20 @@ fn subordinate_ids(facts: &Facts) -> Finding {
             let says = format!(
                 "{who} has {uids} user ids and {gids} group ids; images with files of higher ids do not unpack"
             );
+            let lacking = [("uids", uids, &facts.subuids), ("gids", gids, &facts.subgids)]
+                .into_iter()
+                .filter(|(_, count, _)| *count < USUAL_IDS)
+                .map(|(word, _, grants)| format!(" --add-sub{word} {}", free(grants.as_ref().ok())));
             let name = facts.subject.name.as_deref().unwrap_or("USER");
-            limited(check, says)
-                .by_root(format!("usermod --add-subuids FIRST-LAST --add-subgids FIRST-LAST {name}"))
+            limited(check, says).by_root(format!("usermod{} {name}", lacking.collect::<String>()))
         }
         _ => good(check, format!("user ids {}; group ids {}", ranges(&uids.own), ranges(&gids.own))),
     }
+}
+
+/// A range that nobody has, as usermod(8) takes it.
+fn free(grants: Option<&Grants>) -> String {
+    grants.and_then(|it| it.free).map_or_else(|| "FIRST-LAST".to_owned(), |it| ranges(&[it]))
 }
 
 fn ranges(all: &[OwnedRange]) -> String {
@@ -260,10 +268,10 @@ fn id_overlaps(facts: &Facts) -> Option<Finding> {
     }
     let name = facts.subject.name.as_deref().unwrap_or("USER");
     let all = [("/etc/subuid", "subuids", uids), ("/etc/subgid", "subgids", gids)];
-    let met = all.iter().find_map(|(file, word, it)| Some((file, word, it.shared.first()?)));
+    let met = all.iter().find_map(|(file, word, it)| Some((file, word, it, it.shared.first()?)));
     Some(match met {
         None => good(check, "nobody else has these ids"),
-        Some((file, word, (own, other))) => {
+        Some((file, word, grants, (own, other))) => {
             let says = format!(
                 "{} in {file} is also in {} of {}: each can change files and end processes of the other's containers",
                 ranges(&[*own]),
@@ -271,7 +279,8 @@ fn id_overlaps(facts: &Facts) -> Option<Finding> {
                 other.owner
             );
             // Files of containers and volumes have these ids; that is not done in passing.
-            let command = format!("usermod --del-{word} {} --add-{word} FIRST-LAST {name}", ranges(&[*own]));
+            let instead = free(Some(grants));
+            let command = format!("usermod --del-{word} {} --add-{word} {instead} {name}", ranges(&[*own]));
             broken(check, says).by_root(command)
         }
     })
@@ -395,8 +404,10 @@ fn manager(facts: &Facts) -> Finding {
     match (session.lingers, facts.subject.asks) {
         (false, _) => finding.by_root(fix_for(facts)).with(Deed::EnableLinger { uid }),
         // It runs, and who asks came by su or sudo.
-        (true, true) => finding.by_user(format!("export XDG_RUNTIME_DIR=/run/user/{uid}")),
-        (true, false) => finding.by_root(format!("systemctl start user@{uid}.service")),
+        (true, true) if !session.is_usual => {
+            finding.by_user(format!("export XDG_RUNTIME_DIR=/run/user/{uid}"))
+        }
+        (true, _) => finding.by_root(format!("systemctl start user@{uid}.service")),
     }
 }
 

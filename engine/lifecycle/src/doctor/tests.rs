@@ -10,7 +10,8 @@ use super::*;
 
 /// A host where all is well for alice, who asks.
 fn sound() -> Facts {
-    let grants = || Ok(Grants { own: vec![(100_000, 65_536)], shared: Vec::new() });
+    let grants =
+        || Ok(Grants { own: vec![(100_000, 65_536)], shared: Vec::new(), free: Some((300_000, 65_536)) });
     let helper = |program| IdHelper {
         program,
         path: Some(PathBuf::from("/usr/bin").join(program)),
@@ -32,7 +33,7 @@ fn sound() -> Facts {
         controllers: Some(all()),
         delegated: Some(all()),
         delegation: false,
-        session: Session { no_runtime_dir: None, no_bus: None, lingers: true },
+        session: Session { no_runtime_dir: None, is_usual: true, no_bus: None, lingers: true },
         network: Network {
             pasta: Some("/usr/bin/pasta".into()),
             slirp4netns: None,
@@ -88,11 +89,11 @@ fn what_is_amiss_is_told_with_what_mends_it() {
             "pontoon doctor --fix --user alice",
         ),
         (
-            |it| it.subgids = Ok(Grants { own: vec![(1, 5)], ..Grants::default() }),
+            |it| it.subgids = Ok(Grants { own: vec![(1, 5)], free: Some((9, 3)), ..Grants::default() }),
             Check::SubordinateIds,
             Level::Limited,
             "5 group ids",
-            "usermod",
+            "usermod --add-subgids 9-11 alice",
         ),
         (
             |it| it.subuids = Err("cannot read /etc/subuid: no".to_owned()),
@@ -109,7 +110,7 @@ fn what_is_amiss_is_told_with_what_mends_it() {
             Check::IdOverlaps,
             Level::Broken,
             "165535-165544 of bob",
-            "usermod --del-subgids 100000-165535",
+            "usermod --del-subgids 100000-165535 --add-subgids 300000-365535 alice",
         ),
         (|it| it.id_helpers[0].path = None, Check::IdHelpers, Level::Broken, "not installed", "uidmap"),
         (
@@ -197,12 +198,26 @@ fn what_is_amiss_is_told_with_what_mends_it() {
             Check::Manager,
             Level::Broken,
             "cannot reach",
+            "systemctl start user@1000.service",
+        ),
+        (
+            |it| {
+                let no_bus = Some("cannot reach".to_owned());
+                it.session = Session { no_bus, is_usual: false, ..it.session.clone() };
+            },
+            Check::Manager,
+            Level::Broken,
+            "cannot reach",
             "export XDG_RUNTIME_DIR=/run/user/1000",
         ),
         (
             |it| {
-                it.session =
-                    Session { no_runtime_dir: Some("not there".to_owned()), no_bus: None, lingers: false };
+                it.session = Session {
+                    no_runtime_dir: Some("not there".to_owned()),
+                    is_usual: false,
+                    no_bus: None,
+                    lingers: false,
+                };
             },
             Check::Manager,
             Level::Broken,
