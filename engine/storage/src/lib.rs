@@ -25,6 +25,7 @@
 //! ROOT/trash/*                             being deleted
 //! RUN/containers/HEX/                      what a reboot may forget
 //! RUN/units/UNIT.json                      locked while a unit's record is changed
+//! RUN/units/UNIT.ends                      how containers end with which an update of the unit is tried
 //! ```
 //!
 //! # Locks
