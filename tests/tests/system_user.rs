@@ -83,6 +83,11 @@ fn a_system_unit_runs_as_a_user_without_a_login_and_beside_one() {
     host.root("pontoon --user till ps --format {{.Names}}").ok().prints("shop\n");
     host.root("pontoon --user=web exec shop sh -c 'id -u; echo kept >/goods/file'").ok().prints("0\n");
     host.root("pontoon --user web logs shop").ok().says("shop has begun");
+    // The services are the system's, and nobody misses a manager of the user's.
+    for words in ["ps --units", "tree"] {
+        let shown = host.root(&format!("pontoon --user web {words}")).ok().says("shop.service");
+        assert_eq!(shown.stderr, "", "{words}");
+    }
     system.until_logged("shop", "shop has begun");
     host.root("pontoon --user web volume ls -q; pontoon --user web network ls --format {{.Name}}")
         .ok()

@@ -96,6 +96,7 @@ fn networks_of(request: &pontoon_lifecycle::request::CreateRequest) -> Vec<Name>
 /// Units by name, as the caller's manager knows them, or else the system's, which may run services for users (`User=`).
 pub fn units(context: &Context, names: &BTreeSet<String>) -> BTreeMap<String, UnitDetails> {
     let mut known = BTreeMap::new();
+    let mut failures = Vec::new();
     let mut ask = |bus: &dyn Fn() -> Result<Bus, dbus::BusError>| {
         let missing: Vec<&str> =
             names.iter().filter(|it| !known.contains_key(*it)).map(String::as_str).collect();
@@ -108,7 +109,7 @@ pub fn units(context: &Context, names: &BTreeSet<String>) -> BTreeMap<String, Un
             Ok(units) => known.extend(units.into_iter().map(|it| (it.name.clone(), it))),
             Err(error) => {
                 let cause = std::error::Error::source(&error).map(|it| format!(": {it}")).unwrap_or_default();
-                message::print_warning(&format!("the states of units are not known: {error}{cause}"));
+                failures.push(format!("the states of units are not known: {error}{cause}"));
             }
         }
     };
@@ -118,5 +119,9 @@ pub fn units(context: &Context, names: &BTreeSet<String>) -> BTreeMap<String, Un
         ask(&|| Bus::user(directory));
     }
     ask(&Bus::system);
+    // A user whose services are the system's needs no manager.
+    if names.iter().any(|it| !known.contains_key(it)) {
+        failures.iter().for_each(|it| message::print_warning(it));
+    }
     known
 }
