@@ -159,7 +159,7 @@ impl Failure {
     pub fn exit_code(&self) -> i32 {
         match self.step {
             Step::CommandNotFound => 127,
-            Step::Exec | Step::WorkingDirectory | Step::Hook => 126,
+            Step::Exec | Step::WorkingDirectory | Step::Hook | Step::UnknownUser | Step::UnknownGroup => 126,
             _ => 125,
         }
     }

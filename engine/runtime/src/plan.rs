@@ -314,6 +314,11 @@ pub enum Propagation {
 pub enum MountSource {
     /// A new `proc`.
     Proc,
+    /// A new `proc` with options that somebody asked for.
+    AskedProc {
+        /// Options for the file system: `hidepid`, `gid`, `subset`.
+        options: Vec<(String, String)>,
+    },
     /// A new `sysfs`; needs a network namespace of its own.
     Sysfs,
     /// A new `cgroup2`; needs a cgroup namespace of its own.

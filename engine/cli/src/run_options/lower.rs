@@ -55,8 +55,13 @@ pub(super) fn lower(
     pod::member(&mut request, options)?;
     default_sysctls(&mut request, options)?;
     check_sharing(&request)?;
-    let warnings = warnings(&request);
+    let warnings = without_effect(&mut request);
     Ok(Lowered { request, warnings })
+}
+
+/// A name, which said empty is not said, as in Podman: scripts write `--name "$NAME"`.
+fn said(name: &Option<String>) -> Option<&String> {
+    name.as_ref().filter(|it| !it.is_empty())
 }
 
 /// Name, labels, files that tell ids.
@@ -64,7 +69,7 @@ fn identity(request: &mut CreateRequest, options: &ContainerOptions, host: &Host
     if options.replace && options.name.is_none() {
         return Err(OptionError::Needs { option: "--replace", other: "--name" });
     }
-    request.name = optional("--name", options.name.as_ref(), names::read)?;
+    request.name = optional("--name", said(&options.name), names::read)?;
     request.replace = options.replace;
     request.rm = options.rm || options.rmi;
     request.rmi = options.rmi;
@@ -206,7 +211,7 @@ fn surroundings(
     request.publish_all = options.publish_all;
     request.publish = ports::publish(&options.joint.publish)?;
     request.expose = each_listed("--expose", &options.expose, ports::expose)?.concat();
-    request.hostname = optional("--hostname", options.joint.hostname.as_ref(), names::hostname)?;
+    request.hostname = optional("--hostname", said(&options.joint.hostname), names::hostname)?;
     request.add_host = each_listed("--add-host", &options.joint.add_host, network::added_host)?;
     request.hosts_file = options.joint.hosts_file.as_ref().map(|it| names::hosts_file(it, host));
     request.no_hosts = options.joint.no_hosts;
@@ -283,6 +288,9 @@ fn check_sharing(request: &CreateRequest) -> Result<(), OptionError> {
     if let (Some(mode), Some(option)) = (mode, request.own_network_option()) {
         return Err(conflict(option, &mode));
     }
+    if request.pid == NamespaceMode::Host && !request.proc_options.is_default() {
+        return Err(conflict("--security-opt proc-opts", "--pid host"));
+    }
     match (&request.uts, &request.hostname) {
         (NamespaceMode::Private, _) | (_, None) => Ok(()),
         (NamespaceMode::Path(path), Some(_)) => {
@@ -295,16 +303,16 @@ fn check_sharing(request: &CreateRequest) -> Result<(), OptionError> {
     }
 }
 
-/// What was asked for and has no effect.
-fn warnings(request: &CreateRequest) -> Vec<String> {
-    let mut warnings = Vec::new();
+/// Takes out what was asked for and has no effect, and says so.
+fn without_effect(request: &mut CreateRequest) -> Vec<String> {
     let network = match request.network {
-        Some(NetworkMode::Host) => Some("host"),
-        Some(NetworkMode::None) => Some("none"),
-        _ => None,
+        Some(NetworkMode::Host) => "host",
+        Some(NetworkMode::None) => "none",
+        _ => return Vec::new(),
     };
-    if let Some(network) = network.filter(|_| !request.publish.is_empty()) {
-        warnings.push(format!("`--publish` has no effect with `--network={network}`"));
+    if request.publish.is_empty() {
+        return Vec::new();
     }
-    warnings
+    request.publish.clear();
+    vec![format!("`--publish` has no effect with `--network={network}`")]
 }

@@ -23,11 +23,18 @@ pub(super) fn volumes_from(text: &str) -> Result<(String, Vec<String>), Fault> {
     Ok((name.to_owned(), options))
 }
 
-/// Reads all mounts, in the order volumes, mounts, tmpfs; no two may want the same place.
+/// Reads all mounts, in the order volumes, mounts, tmpfs; no two different ones may want the same place.
 pub(super) fn read_all(options: &ContainerOptions, host: &Host) -> Result<Vec<MountRequest>, OptionError> {
-    let mut mounts = each("--volume", &options.joint.volume, |text| volume(text, host))?;
-    mounts.extend(each("--mount", &options.mount, |text| mount(text, host))?);
-    mounts.extend(each("--tmpfs", &options.tmpfs, tmpfs)?);
+    let mut asked = each("--volume", &options.joint.volume, |text| volume(text, host))?;
+    asked.extend(each("--mount", &options.mount, |text| mount(text, host))?);
+    asked.extend(each("--tmpfs", &options.tmpfs, tmpfs)?);
+    // Said twice, word for word alike, it is one, as in Podman.
+    let mut mounts: Vec<MountRequest> = Vec::with_capacity(asked.len());
+    for mount in asked {
+        if !mounts.contains(&mount) {
+            mounts.push(mount);
+        }
+    }
     let mut taken = HashSet::new();
     for mount in mounts.iter().filter(|it| !matches!(it.source, MountSource::Glob(_))) {
         if !taken.insert(&mount.target) {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use pontoon_lifecycle::request::{CreateRequest, SeccompRequest};
+use pontoon_lifecycle::request::{CreateRequest, ProcOptions, SeccompRequest};
 use pontoon_runtime::capabilities::Capability;
 
 use super::OptionError;
@@ -46,17 +46,46 @@ pub(super) fn apply(request: &mut CreateRequest, text: &str) -> Result<(), Fault
         ("apparmor", Some(profile)) if !profile.is_empty() => request.apparmor = Some(profile.to_owned()),
         // Docker's word for it.
         ("systempaths", Some("unconfined")) => request.unmask.push("ALL".to_owned()),
-        ("proc-opts" | "nested" | "systempaths", _) => {
+        ("proc-opts", Some(words)) => request.proc_options = proc_options(words)?,
+        ("nested" | "systempaths", _) => {
             return Err(Fault::not_supported().hint("unmask=PATH:… or unmask=ALL uncovers what is hidden"));
         }
         _ => {
             return Err(Fault::invalid("there is no such option").hint(
                 "there are no-new-privileges, seccomp=FILE, seccomp=unconfined, mask=PATH:…, unmask=PATH:…, unmask=ALL, \
-                 label=…, apparmor=PROFILE and apparmor=unconfined",
+                 label=…, apparmor=PROFILE, apparmor=unconfined and proc-opts=…",
             ));
         }
     }
     Ok(())
+}
+
+/// `proc-opts`: options of `/proc`, of the file system (proc(5)) and of the mount, with commas between.
+fn proc_options(words: &str) -> Result<ProcOptions, Fault> {
+    let mut options = ProcOptions::default();
+    for word in words.split(',').filter(|it| !it.is_empty()) {
+        let is_number = |it: &str| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit());
+        let (name, value) = word.split_once('=').unwrap_or((word, ""));
+        match (name, value) {
+            ("ro", "") => options.read_only = true,
+            ("rw", "") => options.read_only = false,
+            // As it is anyhow.
+            ("nosuid" | "nodev" | "noexec" | "relatime", "") => {}
+            ("hidepid", "0" | "1" | "2" | "4" | "off" | "noaccess" | "invisible" | "ptraceable")
+            | ("subset", "pid") => {
+                options.of_filesystem.push((name.to_owned(), value.to_owned()));
+            }
+            ("gid", gid) if is_number(gid) => {
+                options.of_filesystem.push((name.to_owned(), value.to_owned()));
+            }
+            _ => {
+                return Err(Fault::invalid(format!("`/proc` has no option `{word}`")).hint(
+                    "there are hidepid=off|noaccess|invisible|ptraceable, gid=GID, subset=pid, ro and rw",
+                ));
+            }
+        }
+    }
+    Ok(options)
 }
 
 fn path_list(text: &str) -> Result<Vec<String>, Fault> {

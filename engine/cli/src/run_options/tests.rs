@@ -232,6 +232,8 @@ fn wrong_volumes_are_told() {
         check_refused("--volume", value, expected);
     }
     assert_eq!(refusal(&["-v", "/tmp:/x", "--tmpfs", "/x/"]), "two mounts want `/x`");
+    assert_eq!(request(&["-v", "data:/x", "-v", "data:/x"]).mounts.len(), 1);
+    assert_eq!(refusal(&["-v", "data:/x", "-v", "data:/x:ro"]), "two mounts want `/x`");
 }
 
 #[test]
@@ -660,6 +662,17 @@ fn security_options_are_known_or_refused() {
     assert_eq!(read.seccomp, SeccompRequest::Unconfined);
     assert_eq!((read.mask, read.unmask), (words(&["/a", "/b"]), words(&["ALL"])));
     assert!(!request(&["--security-opt", "no-new-privileges:false"]).no_new_privileges);
+    let read =
+        request(&["--security-opt", "proc-opts=hidepid=invisible,gid=7,subset=pid,ro,nosuid"]).proc_options;
+    let options = [("hidepid", "invisible"), ("gid", "7"), ("subset", "pid")];
+    assert_eq!(read.of_filesystem, options.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    assert!(read.read_only && !read.is_default());
+    assert!(
+        refusal(&["--security-opt", "proc-opts=hidepid=9"]).contains("`/proc` has no option `hidepid=9`")
+    );
+    assert!(
+        refusal(&["--pid", "host", "--security-opt", "proc-opts=ro"]).contains("cannot be used together")
+    );
     let profile = request(&["--security-opt", "seccomp=/p.json"]).seccomp;
     assert_eq!(profile, SeccompRequest::Profile(PathBuf::from("/p.json")));
     for (value, expected) in [
@@ -718,6 +731,7 @@ fn ports_are_published_and_exposed() {
     assert!(told.starts_with("the published ports exclude each other: "), "{told}");
     let lowered = lowered_on(&["-p", "80:80", "--network", "host"], &host()).unwrap();
     assert_eq!(lowered.warnings, ["`--publish` has no effect with `--network=host`"]);
+    assert!(lowered.request.publish.is_empty());
 }
 
 #[test]
@@ -864,6 +878,8 @@ fn names_and_places_are_checked() {
     assert_eq!((read.timezone.as_deref(), read.umask), (Some("Europe/Berlin"), Some(0o077)));
     assert_eq!((read.user.as_deref(), read.group_add), (Some("dave:www"), words(&["extra", "3000"])));
     assert_eq!(read.stop_timeout, Some(5));
+    let unsaid = request(&["--name", "", "--hostname="]);
+    assert_eq!((unsaid.name, unsaid.hostname), (None, None));
     assert_eq!(read.unset_env, ["A"]);
     assert_eq!(
         (read.dns, read.dns_search, read.dns_option),
@@ -872,10 +888,8 @@ fn names_and_places_are_checked() {
     assert_eq!(read.add_host, pairs(&[("foo", "10.1.2.3"), ("a;b", "::1"), ("gw", "host-gateway")]));
     for (option, value, expected) in [
         ("--name", "bad name", "a name has letters"),
-        ("--name", "", "a name has letters"),
         ("--name", "-x", "a name has letters"),
         ("--name", "é", "a name has letters"),
-        ("--hostname", "", "it is no host name"),
         ("--hostname", &"a".repeat(65), "at most 64"),
         ("--workdir", "relative", "it must be an absolute path"),
         ("--tz", "../../etc/passwd", "name of a time zone"),

@@ -12,6 +12,10 @@ impl Settings {
         }
     }
 
+    pub(super) fn unset(&mut self, name: &str) {
+        self.0.retain(|it| it.0 != name);
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|it| it.0 == name).map(|it| it.1.as_str())
     }

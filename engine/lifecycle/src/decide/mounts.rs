@@ -203,7 +203,12 @@ fn kernel_mounts(
     let shared_ipc = facts.shared.as_ref().and_then(|it| it.ipc);
     let no_shm = request.no_shm || shared_ipc.is_some_and(|it| it.no_shm);
     // A new instance shows a namespace, and is given only to whoever owns that.
-    let proc = if request.pid == NamespaceMode::Host { of_host("/proc") } else { Source::Proc };
+    let options = &request.proc_options;
+    let proc = match request.pid {
+        NamespaceMode::Host => of_host("/proc"),
+        _ if options.is_default() => Source::Proc,
+        _ => Source::AskedProc { options: options.of_filesystem.clone() },
+    };
     let mqueue = if host_ipc { of_host("/dev/mqueue") } else { Source::Mqueue };
     let shm = match shared_ipc {
         _ if host_ipc => of_host("/dev/shm"),
@@ -217,7 +222,7 @@ fn kernel_mounts(
         Mount { read_only: read_only_sys && !is_systemd, ..hardened(Source::Cgroup, "/sys/fs/cgroup") }
     };
     let mut mounts = vec![
-        hardened(proc, "/proc"),
+        Mount { read_only: options.read_only, ..hardened(proc, "/proc") },
         // The devices are mounts of their own: what somebody makes beside them is none (in a user namespace it never is),
         // unless the kernel asks rules about it.
         Mount {

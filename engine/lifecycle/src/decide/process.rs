@@ -172,6 +172,9 @@ fn first_settings(
             settings.set("container_uuid", uuid);
         }
     }
+    for name in &request.unset_env {
+        settings.unset(name);
+    }
     if let Some(hostname) = hostname {
         settings.set("HOSTNAME", hostname);
     }

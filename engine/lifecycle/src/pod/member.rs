@@ -192,6 +192,9 @@ fn inherit(request: &mut CreateRequest, infra: &ContainerRecord) {
     if request.label_options.is_empty() {
         request.label_options.clone_from(&theirs.label_options);
     }
+    if request.proc_options.is_default() {
+        request.proc_options.clone_from(&theirs.proc_options);
+    }
     for (own, theirs) in [(&mut request.mask, &theirs.mask), (&mut request.unmask, &theirs.unmask)] {
         if own.is_empty() {
             own.clone_from(theirs);

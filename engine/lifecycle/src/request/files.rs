@@ -111,6 +111,24 @@ pub struct DeviceRequest {
     pub optional: bool,
 }
 
+/// `--security-opt proc-opts=`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProcOptions {
+    /// Options of the file system, each a name with a value: `hidepid`, `gid`, `subset` (proc(5)).
+    pub of_filesystem: Vec<(String, String)>,
+    /// `ro`.
+    pub read_only: bool,
+}
+
+impl ProcOptions {
+    /// Whether nothing was asked for.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// `--security-opt seccomp=`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -19,8 +19,8 @@ pub use pontoon_runtime::devices::DeviceRule;
 use serde::{Deserialize, Serialize};
 
 pub use self::files::{
-    DeviceRequest, ImageVolumeMode, MountRequest, MountSource, RootfsRequest, SeccompRequest, SecretPlace,
-    SecretUse,
+    DeviceRequest, ImageVolumeMode, MountRequest, MountSource, ProcOptions, RootfsRequest, SeccompRequest,
+    SecretPlace, SecretUse,
 };
 pub use self::namespaces::{AutoUserNs, HostsFile, NamespaceMode, NetworkMode, NetworkUse, UserNsMode};
 pub use self::pod::{Infra, InitContainer, PodMember};
@@ -156,6 +156,8 @@ pub struct CreateRequest {
     pub mask: Vec<String>,
     /// `--security-opt unmask=`, paths or `ALL`.
     pub unmask: Vec<String>,
+    /// `--security-opt proc-opts=`: of the container's `/proc`.
+    pub proc_options: ProcOptions,
     /// `--read-only`.
     pub read_only: bool,
     /// `--read-only-tmpfs`; Podman's default is true.

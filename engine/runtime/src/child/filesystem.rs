@@ -101,6 +101,7 @@ pub(super) fn part_of(whole: &OwnedFd, subpath: &str, place: &Path) -> Result<Ow
 pub(crate) fn mount_layers_here(layers: &[PathBuf], userxattr: bool, place: &Path) -> Result<(), Failure> {
     let mount = || {
         let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
+        fsconfig_set_string(&context, "source", "overlay")?;
         for layer in layers {
             fsconfig_set_string(&context, "lowerdir+", layer)?;
         }

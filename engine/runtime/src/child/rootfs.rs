@@ -234,6 +234,7 @@ impl Overlay<'_> {
             let _ = rustix::fs::rmdir(mark);
         }
         let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
+        fsconfig_set_string(&context, "source", "overlay")?;
         for layer in self.lower {
             if layer.as_os_str().len() > MAX_FSCONFIG {
                 return Err(Errno::INVAL);

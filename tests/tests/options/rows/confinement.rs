@@ -46,6 +46,12 @@ pub const ROWS: &[Row] = &[
             inside("--security-opt label=type:x_t --security-opt label=level:s0:c1", "echo ran", "ran"),
             inside("--security-opt apparmor=unconfined", "echo ran", "ran"),
             inside("--security-opt systempaths=unconfined", "test -c /proc/keys || echo real", "real"),
+            inside(
+                "--security-opt proc-opts=hidepid=2",
+                "grep -o hidepid=invisible /proc/mounts | head -n 1",
+                "hidepid=invisible",
+            ),
+            inside("--security-opt proc-opts=ro,subset=pid", "ls -d /proc/1; ls -d /proc/sys 2>/dev/null || echo gone; touch /proc/1/comm 2>/dev/null || echo locked", "/proc/1\ngone\nlocked"),
         ],
     )
     .wrong(&["bogus", "apparmor=no-such-profile", "label=nested"]),

@@ -40,7 +40,11 @@ pub const ROWS: &[Row] = &[
         ],
     )
     .wrong(&["maybe"]),
-    row("--unsetenv", &[inside("--unsetenv IMAGE", "echo [$IMAGE] $PATH", "[] /bin")]),
+    row(
+        "--unsetenv",
+        &[inside("--unsetenv IMAGE", "echo [$IMAGE] $PATH", "[] /bin"),
+            inside("--unsetenv PATH --unsetenv container", "tr '\\0' '\\n' </proc/1/environ | cut -d= -f1 | sort | tr '\\n' ' '", "HOME HOSTNAME IMAGE")],
+    ),
     row(
         "--unsetenv-all",
         &[inside("--unsetenv-all -e A=b", "env | cut -d= -f1 | sort | grep -v -e PWD -e SHLVL | tr '\\n' ' '", "A HOME HOSTNAME PATH"),

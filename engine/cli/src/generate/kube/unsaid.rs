@@ -54,6 +54,7 @@ pub(super) fn write(writing: &mut Writing<'_>, member: &Member<'_>, container: &
             request.timeout.is_some_and(|it| it > 0) && writing.spec.active_deadline_seconds.is_none(),
             "all containers of a pod have one",
         ),
+        ("--security-opt proc-opts", !request.proc_options.is_default(), nothing),
         ("--umask", request.umask.is_some_and(|it| it != 0o022), nothing),
         ("--oom-score-adj", request.oom_score_adj.is_some(), nothing),
         ("--stop-signal", request.stop_signal.is_some(), "the image says it (STOPSIGNAL)"),

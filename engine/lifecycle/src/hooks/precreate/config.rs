@@ -127,6 +127,7 @@ fn source(source: &MountSource) -> (String, String, Vec<String>) {
     let path = |it: &std::path::Path| it.display().to_string();
     match source {
         MountSource::Proc => own("proc"),
+        MountSource::AskedProc { options } => ("proc".to_owned(), "proc".to_owned(), pairs(options)),
         MountSource::Sysfs => own("sysfs"),
         MountSource::Cgroup => own("cgroup"),
         MountSource::Mqueue => own("mqueue"),

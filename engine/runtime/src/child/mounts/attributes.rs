@@ -37,7 +37,9 @@ pub(super) fn new_filesystem(
     mount: &Mount,
 ) -> Result<OwnedFd, Errno> {
     let context = fsopen(name, FsOpenFlags::FSOPEN_CLOEXEC)?;
-    fsconfig_set_string(&context, "source", name)?;
+    // What `df` and `mount` call it; scripts look for this one by the name that other engines give it.
+    let source = if mount.target == "/dev/shm" { "shm" } else { name };
+    fsconfig_set_string(&context, "source", source)?;
     for (key, value) in options {
         fsconfig_set_string(&context, key.as_str(), value.as_str())?;
     }

@@ -68,6 +68,15 @@ fn make(
             write_sysctls(&proc, sysctls)?;
             (proc, kernel_target(root, &mount.target)?)
         }
+        MountSource::AskedProc { options } => {
+            if !sysctls.is_empty() {
+                // One that nobody sees: what was asked for may have no `sys`, or be read-only.
+                let whole = Mount { read_only: false, ..mount.clone() };
+                write_sysctls(&new_filesystem("proc", &[], &[], &whole).map_err(&failed)?, sysctls)?;
+            }
+            let proc = new_filesystem("proc", options, &[], mount).map_err(&failed)?;
+            (proc, kernel_target(root, &mount.target)?)
+        }
         MountSource::Sysfs => {
             (new_filesystem("sysfs", &[], &[], mount).map_err(&failed)?, kernel_target(root, &mount.target)?)
         }
