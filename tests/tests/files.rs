@@ -217,7 +217,11 @@ fn an_image_is_made_of_a_container() {
     assert_eq!(layers("flat"), 1);
     it.sh("pontoon run --rm flat cat /kept /var/v").ok().prints("kept\nv");
     // Others read it.
-    it.sh("pontoon stop box && pontoon commit --iidfile id box made && cat id").ok().says("sha256:");
+    // The id and nothing else is in the file, as with Podman.
+    it.sh(
+        "pontoon stop box && pontoon commit -q --iidfile id box made >said && test $(cat id) = $(cat said)",
+    )
+    .ok();
     it.refuses("pontoon commit box 'Not A Name'", "Not A Name");
     it.refuses("pontoon commit --change 'RUN x' box", "the instructions are");
     it.sh("pontoon rm box && pontoon rmi -f made flat").ok();

@@ -46,6 +46,26 @@ fn the_exit_status_of_the_payload_is_ours() {
 }
 
 #[test]
+fn who_is_not_in_the_image_cannot_run_it() {
+    pontoon("run --rm --user nosuch $B true").fails(126).warns("no user `nosuch`");
+    pontoon("run --rm --user 0:nosuch $B true").fails(126).warns("no group `nosuch`");
+    pontoon("run --rm --group-add nosuch $B true").fails(126).warns("no group `nosuch`");
+}
+
+#[test]
+fn mounts_have_the_names_that_scripts_look_for() {
+    pontoon("run --rm $B sh -c 'df / /dev/shm | tail -n 2 | cut -d\" \" -f1'").ok().prints("overlay\nshm");
+}
+
+#[test]
+fn ports_without_a_network_are_not_told_as_published() {
+    let guard = Background::run("nowhere", "--network none -p 80:80 $B sleep 1000");
+    pontoon("port nowhere").ok().prints("");
+    pontoon("ps --filter name=nowhere --format '{{.Ports}}'").ok().prints("");
+    drop(guard);
+}
+
+#[test]
 fn words_reach_the_payload_unchanged() {
     pontoon("run --rm $B printf '%s|' 'a b' '' '\"q\"' '$HOME' 'ü'").ok().prints("a b||\"q\"|$HOME|ü|");
 }
@@ -273,8 +293,23 @@ fn logs_can_be_followed_to_the_end() {
         );
         pontoon("logs -f followed").ok().prints("line 1\nline 2\nline 3");
         pontoon("logs --tail 2 followed").ok().prints("line 2\nline 3");
+        pontoon("logs --color --tail 1 followed").ok().prints("\x1b[31mline 3\x1b[0m");
         drop(guard);
     }
+}
+
+#[test]
+fn several_logs_are_followed_side_by_side() {
+    let speaks = |word: &str| format!("$B sh -c 'for i in 1 2 3; do echo {word} $i; sleep 0.2; done'");
+    let first = Background::run("first-voice", &speaks("one"));
+    let second = Background::run("second-voice", &format!("--log-driver k8s-file {}", speaks("two")));
+    let both = pontoon("logs -f --names first-voice second-voice").ok();
+    for (name, word) in [("first-voice", "one"), ("second-voice", "two")] {
+        let own: Vec<&str> = both.stdout.lines().filter(|it| it.starts_with(name)).collect();
+        assert_eq!(own, [1, 2, 3].map(|it| format!("{name} {word} {it}")), "{both:?}");
+    }
+    pontoon("logs -f first-voice nosuch").fails(125).prints("").warns("nosuch");
+    drop((first, second));
 }
 
 /// journald gets what is written some time after it was written; on a busy machine, after the container's end.
@@ -446,8 +481,22 @@ fn inspect_tells_all_and_obeys_templates() {
         .prints("running pasta");
     pontoon("inspect --format '{{json .Config.Labels}}' seen").ok().says("\"a\":\"b\"");
     pontoon("inspect --format '{{.NoSuchField}}' seen").fails(125).warns("NoSuchField");
-    pontoon("inspect nosuch").fails(125).warns("nosuch");
-    pontoon("container inspect seen").ok();
+    // What is there is shown also where something else is not.
+    pontoon("inspect nosuch").fails(125).warns("nosuch").prints("[]");
+    for words in ["inspect", "container inspect"] {
+        let some = pontoon(&format!("{words} nosuch seen")).fails(125).warns("nosuch");
+        assert_eq!(some.json()[0]["Name"], "seen", "{words}");
+    }
+    pontoon("inspect -f '{{.Name}}' seen nosuch").fails(125).prints("seen");
+    pontoon("inspect -f '{{gt .State.StartedAt.Unix 1700000000}} {{.Created.Format \"2006\" | len}}' seen")
+        .ok()
+        .prints("true 4");
+    // In the zone of whoever asks.
+    host()
+        .alice("TZ=Asia/Tokyo pontoon inspect -f '{{json .Created}} {{.Created}}' seen")
+        .ok()
+        .says("+09:00\" 2")
+        .says(" +0900 JST");
     drop(guard);
 }
 
@@ -468,6 +517,10 @@ fn info_and_version_say_what_is_here() {
     pontoon("version").ok().says("Version");
     let version = pontoon("version --format json").ok().json();
     assert!(version["Client"]["Version"].is_string(), "{version}");
+    let sides = pontoon("version -f '{{.Client.Version}} {{.Server.Version}} {{.Version}}'").ok();
+    let sides: Vec<&str> = sides.text().split(' ').collect();
+    assert!(sides.iter().all(|it| *it == version["Client"]["Version"]), "{sides:?}");
+    pontoon("info -f '{{.Host.NetworkBackend}} [{{.Host.Distribution.Variant}}]'").ok().prints("pontoon []");
     let info = pontoon("info --format json").ok().json();
     assert_eq!(info["host"]["cgroupVersion"], "v2", "{info}");
     assert_eq!(info["host"]["security"]["rootless"], true, "{info}");

@@ -17,7 +17,7 @@ pub struct Chosen {
     #[arg(long, value_name = "FILE")]
     pub cidfile: Vec<PathBuf>,
     /// Take the container created last
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with_all = ["containers", "all"])]
     pub latest: bool,
 }
 
@@ -42,7 +42,7 @@ pub struct StartArgs {
     #[command(flatten)]
     pub passing: Passing,
     /// Show what the container writes
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "all")]
     pub attach: bool,
     /// Keys that leave the container without ending it; the default is ctrl-p,ctrl-q
     #[arg(long, value_name = "KEY,...")]
@@ -206,7 +206,7 @@ pub struct LogsArgs {
     /// Names or ids
     #[arg(value_name = "CONTAINER", required_unless_present_any = ["latest"])]
     pub containers: Vec<String>,
-    /// Show the names of several containers in colours
+    /// Show each container's lines in a colour of their own
     #[arg(long)]
     pub color: bool,
     /// Go on with what is written from now on

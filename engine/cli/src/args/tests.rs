@@ -278,6 +278,9 @@ fn missing_and_surplus_words_are_told() {
         "`pontoon port` does not take the word `c` -> see `pontoon port --help`",
     );
     check_error(&["stop", "--all", "web"], "`--all` cannot be used together with `CONTAINER`");
+    check_error(&["rm", "--all", "--latest"], "`--all` cannot be used together with `--latest`");
+    check_error(&["inspect", "--latest", "web"], "`--latest` cannot be used together with `OBJECT`");
+    check_error(&["start", "--all", "--attach"], "`--all` cannot be used together with `--attach`");
     check_error(
         &["stop", "-t", "soon", "web"],
         "invalid value `soon` for `--time`: invalid digit found in string",

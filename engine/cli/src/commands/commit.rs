@@ -40,7 +40,7 @@ pub fn commit(context: &Context, args: &CommitArgs) -> Result<ExitStatus, Failur
         Failure::from(err).while_doing(format!("cannot make an image of container `{}`", args.container))
     })?;
     if let Some(path) = &args.iidfile {
-        std::fs::write(path, format!("sha256:{id}"))
+        std::fs::write(path, &id)
             .map_err(|err| Failure::from(err).while_doing(format!("cannot write `{}`", path.display())))?;
     }
     output::line(&id)?;

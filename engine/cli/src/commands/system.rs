@@ -22,7 +22,7 @@ use pontoon_rootless::{helper, idmap, names, userns};
 use super::{Context, Failure};
 use pontoon_cli::args::{InfoArgs, LingerArgs, UnshareArgs, VersionArgs};
 use pontoon_cli::exit::ExitStatus;
-use pontoon_cli::format::NullIfEmpty;
+use pontoon_cli::format::{NullIfEmpty, OmitEmpty};
 use pontoon_cli::output;
 use pontoon_cli::view::info::{
     self, ContainerStore, CpuUtilization, Distribution, Helper, Host, IdMappings, IdRange, ImageStore, Info,
@@ -230,12 +230,14 @@ fn host(context: &Context) -> Result<Host, Failure> {
             version: format!("pontoon-monitor version {version}"),
         },
         cpu_utilization: CpuUtilization::read(&std::fs::read_to_string("/proc/stat").unwrap_or_default()),
+        network_backend: "pontoon".to_owned(),
         remote_socket: RemoteSocket::default(),
         cpus: std::thread::available_parallelism().map_or(1, |it| u32::try_from(it.get()).unwrap_or(1)),
         distribution: Distribution {
             distribution: of_release("ID"),
             version: of_release("VERSION_ID"),
-            codename: of_release("VERSION_CODENAME"),
+            codename: OmitEmpty(of_release("VERSION_CODENAME")),
+            variant: OmitEmpty(of_release("VARIANT_ID")),
         },
         event_logger: match context.host.events {
             EventLog::Journald => "journald",

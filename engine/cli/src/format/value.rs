@@ -58,6 +58,7 @@ impl Value {
                 fields.iter().map(|(name, value)| (capital(name), value.with_go_names())).collect(),
             ),
             Self::List(items) => Self::List(items.iter().map(Self::with_go_names).collect()),
+            Self::Omitted(value) => Self::Omitted(value.with_go_names().into()),
             other => other.clone(),
         }
     }
@@ -123,8 +124,7 @@ fn capital(name: &str) -> String {
         "seccompProfilePath" => return "SECCOMPProfilePath".to_owned(),
         "selinuxEnabled" => return "SELinuxEnabled".to_owned(),
         "capabilities" => return "DefaultCapabilities".to_owned(),
-        "cgroupVersion" => return "CgroupsVersion".to_owned(),
-        "slirp4netns" => return "Slirp4NetNS".to_owned(),
+        "cpuUtilization" => return "CPUUtilization".to_owned(),
         "cpu_period" => return "CPUPeriod".to_owned(),
         "cpu_quota" => return "CPUQuota".to_owned(),
         "cpu_shares" => return "CPUShares".to_owned(),
@@ -140,6 +140,8 @@ fn capital(name: &str) -> String {
         "pid_ns" => return "PidNS".to_owned(),
         "userns" => return "UserNS".to_owned(),
         "uts_ns" => return "UtsNS".to_owned(),
+        "cgroupVersion" => return "CgroupsVersion".to_owned(),
+        "slirp4netns" => return "Slirp4NetNS".to_owned(),
         _ => {}
     }
     let mut letters = name.chars();

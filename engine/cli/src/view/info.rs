@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::version::Version;
-use crate::format::{NullIfEmpty, TemplateError, Value, json, render_values, to_value};
+use crate::format::{NullIfEmpty, OmitEmpty, TemplateError, Value, json, render_values, to_value};
 
 /// All of it.
 #[derive(Debug, Clone, Serialize)]
@@ -62,6 +62,8 @@ pub struct Host {
     pub oci_runtime: Runtime,
     /// Always `linux`.
     pub os: String,
+    /// What makes the networks, which is ourselves.
+    pub network_backend: String,
     /// Where a service would listen; there is none.
     pub remote_socket: RemoteSocket,
     /// `pasta` or `slirp4netns`.
@@ -207,8 +209,9 @@ pub struct Distribution {
     /// `VERSION_ID=`
     pub version: String,
     /// `VERSION_CODENAME=`
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub codename: String,
+    pub codename: OmitEmpty<String>,
+    /// `VARIANT_ID=`
+    pub variant: OmitEmpty<String>,
 }
 
 /// Ids of users and groups.
@@ -331,8 +334,8 @@ impl Default for Plugins {
 /// The text to print: without a format it is a list of keys and values, one a line.
 pub fn text(info: &Info, format: Option<&str>) -> Result<String, TemplateError> {
     match format {
-        Some("json") => Ok(format!("{}\n", json::pretty(info, 2))),
-        format if super::is_json_lines(format) => Ok(format!("{}\n", json::compact(info))),
+        Some("json") => Ok(format!("{}\n", json::pretty(&to_value(info), 2))),
+        format if super::is_json_lines(format) => Ok(format!("{}\n", json::compact(&to_value(info)))),
         Some(template) => render_values(template, vec![to_value(info).with_go_names()], &[], true),
         None => {
             let mut text = String::new();
@@ -348,6 +351,7 @@ fn outline(text: &mut String, value: &Value, depth: usize) {
     let (Value::Struct(entries) | Value::Map(entries)) = value else { return };
     for (key, value) in entries.iter() {
         match value {
+            Value::Omitted(_) | Value::Absent => {}
             Value::Struct(inner) | Value::Map(inner) if inner.is_empty() => {
                 text.push_str(&format!("{indent}{key}: {{}}\n"))
             }

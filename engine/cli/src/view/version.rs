@@ -69,9 +69,11 @@ pub fn text(version: &Version, format: Option<&str>) -> Result<String, TemplateE
         Some(format) if format == "json" || is_json_lines(Some(format)) => {
             Ok(format!("{}\n", json::compact(&both)))
         }
-        // `.Client.Version` and `.Version` are the same.
+        // `.Client.Version` and `.Version` are the same, and so is `.Server.Version`: without a service Podman, too, tells it of
+        // the program itself.
         Some(template) => {
-            let mut fields = vec![("Client".to_owned(), to_value(version))];
+            let of = |side: &str| (side.to_owned(), to_value(version));
+            let mut fields = vec![of("Client"), of("Server")];
             if let Value::Struct(own) = to_value(version) {
                 fields.extend(own.iter().cloned());
             }

@@ -58,6 +58,11 @@ struct Shown<'a> {
     needs_copy_up: OmitEmpty<bool>,
     needs_chown: OmitEmpty<bool>,
     lock_number: u32,
+    // What only drivers of others have.
+    #[serde(rename = "StorageID")]
+    storage_id: OmitEmpty<&'static str>,
+    timeout: OmitEmpty<u32>,
+    status: OmitEmpty<BTreeMap<String, String>>,
 }
 
 fn shown(row: &Row) -> Shown<'_> {
@@ -76,6 +81,9 @@ fn shown(row: &Row) -> Shown<'_> {
         needs_copy_up: OmitEmpty(row.needs_copy_up),
         needs_chown: OmitEmpty(row.needs_chown),
         lock_number: 0,
+        storage_id: OmitEmpty(""),
+        timeout: OmitEmpty(0),
+        status: OmitEmpty(BTreeMap::new()),
     }
 }
 
@@ -93,6 +101,9 @@ const HEADINGS: &Headings = &[
     ("NeedsCopyUp", "NEEDS COPY UP"),
     ("Options", "OPTIONS"),
     ("Scope", "SCOPE"),
+    ("Status", "STATUS"),
+    ("StorageID", "STORAGE ID"),
+    ("Timeout", "TIMEOUT"),
     ("UID", "UID"),
 ];
 

@@ -24,7 +24,7 @@ const A_WHILE: Timespec = Timespec { tv_sec: 0, tv_nsec: 250_000_000 };
 const BLOCK: usize = 256 << 10;
 
 /// Shows what is wanted of a container's log, reading it once and keeping no more than a line of it, or the last ones.
-pub(super) fn show(found: &Found, wanted: &Wanted<'_>) -> Result<(), Failure> {
+pub(super) fn show(found: &Found, wanted: &Wanted) -> Result<(), Failure> {
     let path = log_path(&found.record.request, found.container.path());
     // Subscribed before the first look, so that no end and no line falls in between.
     let ended =
@@ -102,7 +102,7 @@ fn line_of(text: &[u8]) -> Option<Line<'_>> {
     })
 }
 
-fn is_wanted(line: &Line<'_>, wanted: &Wanted<'_>) -> bool {
+fn is_wanted(line: &Line<'_>, wanted: &Wanted) -> bool {
     if wanted.since.is_none() && wanted.until.is_none() {
         return true;
     }

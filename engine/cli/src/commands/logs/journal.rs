@@ -15,12 +15,7 @@ use pontoon_cli::journal::catch_up;
 use pontoon_cli::time::rfc3339;
 
 /// The journal's entries of a container, by `journalctl`.
-fn journalctl(
-    found: &Found,
-    wanted: &Wanted<'_>,
-    cursor: Option<&str>,
-    follow: bool,
-) -> Result<Child, Failure> {
+fn journalctl(found: &Found, wanted: &Wanted, cursor: Option<&str>, follow: bool) -> Result<Child, Failure> {
     let mut command = Command::new("journalctl");
     command.args(["--quiet", "--no-pager", "--output=json", "--all"]);
     command.arg("--output-fields=MESSAGE,PRIORITY,CONTAINER_PARTIAL_MESSAGE");
@@ -81,7 +76,7 @@ fn entry(text: &[u8]) -> Option<Entry> {
 }
 
 /// Shows what is wanted of a container's log.
-pub(super) fn show(found: &Found, wanted: &Wanted<'_>) -> Result<(), Failure> {
+pub(super) fn show(found: &Found, wanted: &Wanted) -> Result<(), Failure> {
     let mut cursor = None;
     if wanted.follow && found.status.is_alive() {
         cursor = follow_journal(found, wanted)?;
@@ -103,7 +98,7 @@ pub(super) fn show(found: &Found, wanted: &Wanted<'_>) -> Result<(), Failure> {
 }
 
 /// Shows entries as they come until the container ends; gives the cursor of the last one.
-fn follow_journal(found: &Found, wanted: &Wanted<'_>) -> Result<Option<String>, Failure> {
+fn follow_journal(found: &Found, wanted: &Wanted) -> Result<Option<String>, Failure> {
     use std::os::fd::AsFd;
     let Ok(ended) = stop::subscribe(&found.container) else { return Ok(None) };
     let mut child = journalctl(found, wanted, None, true)?;

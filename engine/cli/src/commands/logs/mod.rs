@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use pontoon_lifecycle::decide::default_log_driver;
-use pontoon_lifecycle::list;
+use pontoon_lifecycle::list::{self, Found};
 use pontoon_lifecycle::request::LogDriver;
 
 use super::{Context, Failure};
@@ -20,13 +20,16 @@ use pontoon_cli::time::parse_since;
 const JOURNAL: &str = "/run/systemd/journal/socket";
 
 /// Which lines are wanted, and how they are shown.
-struct Wanted<'a> {
+struct Wanted {
     follow: bool,
     tail: Option<usize>,
     since: Option<SystemTime>,
     until: Option<SystemTime>,
     timestamps: bool,
-    prefix: Option<&'a str>,
+    /// Whose line it is.
+    prefix: Option<String>,
+    /// What colours a line.
+    color: Option<&'static str>,
 }
 
 /// A line of a log.
@@ -39,21 +42,23 @@ struct Line<'a> {
     partial: bool,
 }
 
-/// Colours of the names of containers, one after the other.
+/// Colours of the lines of containers, one after the other.
 const COLORS: [&str; 6] = ["\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[34m", "\x1b[35m", "\x1b[36m"];
+
+const NO_COLOR: &[u8] = b"\x1b[0m";
 
 /// As much is written at once.
 const BATCH: usize = 64 << 10;
 
 /// Lines on their way to our standard streams.
 struct Shown<'a> {
-    wanted: &'a Wanted<'a>,
+    wanted: &'a Wanted,
     bytes: Vec<u8>,
     error: bool,
 }
 
 impl<'a> Shown<'a> {
-    fn new(wanted: &'a Wanted<'a>) -> Self {
+    fn new(wanted: &'a Wanted) -> Self {
         Self { wanted, bytes: Vec::with_capacity(BATCH + (BATCH >> 1)), error: false }
     }
 
@@ -62,7 +67,8 @@ impl<'a> Shown<'a> {
             self.flush()?;
             self.error = line.error;
         }
-        if let Some(prefix) = self.wanted.prefix {
+        self.bytes.extend_from_slice(self.wanted.color.unwrap_or_default().as_bytes());
+        if let Some(prefix) = &self.wanted.prefix {
             self.bytes.extend_from_slice(prefix.as_bytes());
             self.bytes.push(b' ');
         }
@@ -71,6 +77,9 @@ impl<'a> Shown<'a> {
             self.bytes.push(b' ');
         }
         self.bytes.extend_from_slice(line.text);
+        if self.wanted.color.is_some() {
+            self.bytes.extend_from_slice(NO_COLOR);
+        }
         if !line.partial {
             self.bytes.push(b'\n');
         }
@@ -99,42 +108,52 @@ pub fn logs(context: &Context, args: &LogsArgs) -> Result<ExitStatus, Failure> {
     if names.is_empty() {
         return Err(Failure::new("`logs` needs the name or id of a container", None));
     }
-    if args.follow && names.len() > 1 {
-        return Err(Failure::new("one container at a time can be followed", None));
-    }
     let now = SystemTime::now();
     let moment = |text: &Option<String>| text.as_deref().map(|it| parse_since(it, now)).transpose();
-    for (number, name) in names.iter().enumerate() {
-        let found = list::find(&store, name)?;
+    let (since, until) = (moment(&args.since)?, moment(&args.until)?);
+    // All are there before anything is shown of one.
+    let found = names.iter().map(|it| list::find(&store, it)).collect::<Result<Vec<_>, _>>()?;
+    let several = found.len() > 1;
+    let wanted = found.iter().enumerate().map(|(number, it)| Wanted {
+        follow: args.follow,
+        tail: usize::try_from(args.tail).ok(),
+        since,
+        until,
+        timestamps: args.timestamps,
         // Of several containers it is said whose line it is.
-        let mut prefix = match args.names {
-            true => found.record.name.clone(),
-            false => found.record.id.get(..12).unwrap_or_default().to_owned(),
-        };
-        if args.color {
-            let color = COLORS.get(number % COLORS.len()).unwrap_or(&"");
-            prefix = format!("{color}{prefix}\x1b[0m");
-        }
-        let wanted = Wanted {
-            follow: args.follow,
-            tail: usize::try_from(args.tail).ok(),
-            since: moment(&args.since)?,
-            until: moment(&args.until)?,
-            timestamps: args.timestamps,
-            prefix: (names.len() > 1).then_some(prefix.as_str()),
-        };
-        let driver =
-            found.record.request.log_driver.unwrap_or(default_log_driver(Path::new(JOURNAL).exists()));
-        match driver {
-            LogDriver::Journald => journal::show(&found, &wanted)?,
-            LogDriver::K8sFile | LogDriver::JsonFile => file::show(&found, &wanted)?,
-            LogDriver::None | LogDriver::Passthrough | LogDriver::PassthroughTty => {
-                return Err(Failure::new(
-                    format!("container `{name}` keeps no log (--log-driver {})", log_driver_word(driver)),
-                    Some("use --log-driver journald or k8s-file".to_owned()),
-                ));
-            }
-        }
+        prefix: several.then(|| match args.names {
+            true => it.record.name.clone(),
+            false => it.record.id.get(..12).unwrap_or_default().to_owned(),
+        }),
+        color: args.color.then(|| COLORS.get(number % COLORS.len()).copied().unwrap_or_default()),
+    });
+    let each: Vec<(&Found, Wanted)> = found.iter().zip(wanted).collect();
+    if !(args.follow && several) {
+        each.iter().try_for_each(|(found, wanted)| show(found, wanted))?;
+        return Ok(ExitStatus::Success);
     }
+    // Each is followed by a thread of its own; what one writes at once are whole lines.
+    std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            each.iter().map(|(found, wanted)| scope.spawn(move || show(found, wanted))).collect();
+        threads.into_iter().try_for_each(|it| it.join().unwrap_or(Ok(())))
+    })?;
     Ok(ExitStatus::Success)
+}
+
+/// Shows what is wanted of the log of one container.
+fn show(found: &Found, wanted: &Wanted) -> Result<(), Failure> {
+    let driver = found.record.request.log_driver.unwrap_or(default_log_driver(Path::new(JOURNAL).exists()));
+    match driver {
+        LogDriver::Journald => journal::show(found, wanted),
+        LogDriver::K8sFile | LogDriver::JsonFile => file::show(found, wanted),
+        LogDriver::None | LogDriver::Passthrough | LogDriver::PassthroughTty => Err(Failure::new(
+            format!(
+                "container `{}` keeps no log (--log-driver {})",
+                found.record.name,
+                log_driver_word(driver)
+            ),
+            Some("use --log-driver journald or k8s-file".to_owned()),
+        )),
+    }
 }
