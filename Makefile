@@ -14,7 +14,8 @@ CARGO ?= cargo
 HOST_TRIPLE := $(shell rustc -vV | sed -n 's/^host: //p')
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 STATIC := $(TARGET_DIR)/$(HOST_TRIPLE)/release
-STATIC_FLAGS := -C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs
+STATIC_FLAGS := -C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs \
+    -C link-arg=-Wl,-T,packaging/no-unwind-tables.ld
 
 # Everything that names a place below PREFIX is told it at build time.
 bindir := $(DESTDIR)$(PREFIX)/bin
