@@ -32,6 +32,10 @@ impl Facts for Empty {
         None
     }
 
+    fn amount(&self, _resource: &str) -> Option<u64> {
+        None
+    }
+
     fn lack(&self, _controller: &'static str, _option: &str) -> Option<Lack> {
         None
     }

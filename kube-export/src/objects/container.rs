@@ -162,6 +162,8 @@ object! {
     SecurityContext {
         /// `false`: no program gives it more than it has.
         allow_privilege_escalation: Option<bool>,
+        /// What AppArmor allows.
+        app_armor_profile: Option<Profile>,
         /// Capabilities.
         capabilities: Option<Capabilities>,
         /// Nothing is kept from it.
@@ -179,7 +181,7 @@ object! {
         /// SELinux label.
         se_linux_options: Option<SeLinuxOptions>,
         /// System calls.
-        seccomp_profile: Option<SeccompProfile>,
+        seccomp_profile: Option<Profile>,
     }
 }
 
@@ -209,9 +211,9 @@ object! {
 }
 
 object! {
-    /// Which system calls are allowed.
-    SeccompProfile {
-        /// The profile, of kind `Localhost`.
+    /// What AppArmor or seccomp allow.
+    Profile {
+        /// The profile's name or path, of kind `Localhost`.
         localhost_profile: String,
         /// `RuntimeDefault`, `Unconfined` or `Localhost`.
         #[serde(rename = "type")]

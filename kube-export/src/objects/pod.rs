@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Container, Metadata, SeLinuxOptions, SeccompProfile, Texts, Volume};
+use super::{Container, Metadata, Profile, SeLinuxOptions, Texts, Volume};
 
 object! {
     /// `spec` of a pod.
@@ -93,6 +93,8 @@ object! {
 object! {
     /// What holds for all containers of a pod.
     PodSecurityContext {
+        /// What AppArmor allows.
+        app_armor_profile: Option<Profile>,
         /// Whose group volumes are.
         fs_group: Option<i64>,
         /// When volumes are given to that group.
@@ -106,7 +108,7 @@ object! {
         /// SELinux label.
         se_linux_options: Option<SeLinuxOptions>,
         /// System calls.
-        seccomp_profile: Option<SeccompProfile>,
+        seccomp_profile: Option<Profile>,
         /// More groups.
         supplemental_groups: Vec<i64>,
         /// Kernel parameters.

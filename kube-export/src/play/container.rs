@@ -6,7 +6,7 @@ use super::{
     Spot, env, mounts, probes,
 };
 use crate::names::moves;
-use crate::objects::{Container, PodSecurityContext, SeLinuxOptions, SeccompProfile, SecurityContext};
+use crate::objects::{Container, PodSecurityContext, Profile, SeLinuxOptions, SecurityContext};
 use crate::quantity;
 
 /// Annotations that are settings of Podman's, for a container with `/NAME` after them or for all without.
@@ -196,6 +196,10 @@ fn labels(deciding: &Deciding<'_>, around: &Around<'_>, container: &Container, w
     }
 }
 
+fn no_profile(deciding: &mut Deciding<'_>, spot: &Spot<'_>, kind: &str) {
+    deciding.fault(spot, format_args!("`{kind}` is none of RuntimeDefault, Unconfined, Localhost"), None);
+}
+
 fn context(
     deciding: &mut Deciding<'_>,
     spot: &Spot<'_>,
@@ -224,7 +228,21 @@ fn context(
             }
         }
     }
-    if let Some(SeccompProfile { kind, localhost_profile }) =
+    if let Some(Profile { kind, localhost_profile }) =
+        own.app_armor_profile.as_ref().or(pod.app_armor_profile.as_ref())
+    {
+        match kind.as_str() {
+            "" | "RuntimeDefault" => {}
+            "Unconfined" => option("apparmor=unconfined".to_owned()),
+            "Localhost" if !localhost_profile.is_empty() => option(format!("apparmor={localhost_profile}")),
+            "Localhost" => {
+                let text = "the profile of `Localhost` is one that is loaded, by its name";
+                deciding.fault(&spot.field("appArmorProfile.localhostProfile"), text, None);
+            }
+            other => no_profile(deciding, &spot.field("appArmorProfile.type"), other),
+        }
+    }
+    if let Some(Profile { kind, localhost_profile }) =
         own.seccomp_profile.as_ref().or(pod.seccomp_profile.as_ref())
     {
         match kind.as_str() {
@@ -242,10 +260,7 @@ fn context(
                     }
                 }
             }
-            other => {
-                let text = format!("`{other}` is none of RuntimeDefault, Unconfined, Localhost");
-                deciding.fault(&spot.field("seccompProfile.type"), text, None);
-            }
+            other => no_profile(deciding, &spot.field("seccompProfile.type"), other),
         }
     }
     if own.privileged == Some(true) {

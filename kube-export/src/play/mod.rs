@@ -207,6 +207,9 @@ pub trait Facts {
     /// The data of a secret that is kept.
     fn secret(&self, name: &str) -> Option<Vec<u8>>;
 
+    /// What there is of a resource (`cpu`, `memory`), in thousandths of a processor or of a byte; none of what is not counted.
+    fn amount(&self, resource: &str) -> Option<u64>;
+
     /// Why what `option` asks of a controller of control groups cannot be had, and what to do about it; none if it can.
     fn lack(&self, controller: &'static str, option: &str) -> Option<Lack>;
 }

@@ -53,7 +53,8 @@ pub(super) fn field_as_file(
     }
 }
 
-/// A limit or a request of a container: the one named, or else `container`.
+/// A limit or a request of a container: the one named, or else `container`. A limit that is not set is all that the machine has, as
+/// in a cluster, and a request that is not set is the limit, as in Podman.
 pub(super) fn amount(
     deciding: &mut Deciding<'_>,
     spot: &Spot<'_>,
@@ -71,12 +72,18 @@ pub(super) fn amount(
         return None;
     }
     let resources = of.and_then(|it| it.resources.as_ref());
-    let amount = match selector.resource.split_once('.') {
-        Some(("limits", name)) => resources.and_then(|it| it.limits.get(name)),
-        Some(("requests", name)) => resources.and_then(|it| it.requests.get(name)),
+    let limit = |name: &str| match resources.and_then(|it| it.limits.get(name)) {
+        Some(amount) => quantity::milli(amount),
+        None => deciding.facts.amount(name),
+    };
+    let milli = match selector.resource.split_once('.') {
+        Some(("limits", name)) => limit(name),
+        Some(("requests", name)) => match resources.and_then(|it| it.requests.get(name)) {
+            Some(amount) => quantity::milli(amount),
+            None => limit(name),
+        },
         _ => None,
     };
-    let milli = amount.and_then(|it| quantity::milli(it));
     let divisor = match selector.divisor.as_str() {
         "" | "0" => Some(1000),
         text => quantity::milli(text),

@@ -16,6 +16,14 @@ impl Facts for Host {
         (name == "kept").then(|| text.as_bytes().to_vec())
     }
 
+    fn amount(&self, resource: &str) -> Option<u64> {
+        match resource {
+            "cpu" => Some(4000),
+            "memory" => Some(8 << 30).map(|it: u64| it * 1000),
+            _ => None,
+        }
+    }
+
     fn lack(&self, controller: &'static str, option: &str) -> Option<Lack> {
         let lack = || Lack { text: format!("no {controller} for {option}"), hint: Some("go on".to_owned()) };
         (!self.0.contains(&controller)).then(lack)
@@ -130,6 +138,10 @@ fn fields_of_containers() {
                 "--security-opt=seccomp=/profiles/a.json",
                 "--privileged",
             ],
+        ),
+        (
+            "securityContext: {appArmorProfile: {type: Localhost, localhostProfile: web}, seccompProfile: {type: RuntimeDefault}}",
+            vec!["--security-opt=apparmor=web"],
         ),
         (
             "livenessProbe: {exec: {command: [\"true\"]}, periodSeconds: 5}",
@@ -398,6 +410,14 @@ fn what_must_be_said_is_asked_for() {
             "`spec.containers[0].image`: a container has an image",
         ),
         (
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {securityContext: {appArmorProfile: {type: Localhost}}, containers: [{name: c, image: i}]}",
+            "`spec.containers[0].securityContext.appArmorProfile.localhostProfile`: the profile of `Localhost` is one",
+        ),
+        (
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: i, env: [{name: A, valueFrom: {resourceFieldRef: {resource: limits.wings}}}]}]}",
+            "`spec.containers[0].env[0].valueFrom.resourceFieldRef`: there is no amount `limits.wings`",
+        ),
+        (
             "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{image: i}]}",
             "`spec.containers[0].name`: there must be a name",
         ),
@@ -497,4 +517,26 @@ fn what_a_probe_cannot_say_is_an_error_or_told() {
     assert_eq!(play.notes.len(), 1, "{:?}", play.notes);
     // As in a cluster, it has its time to end in.
     assert!(play.pods[0].containers[0].words.contains(&"--health-on-failure=stop".to_owned()));
+}
+
+#[test]
+fn amounts_that_nobody_sets_are_the_limit_or_all_there_is() {
+    let field = |name: &str, resource: &str, unit: &str| {
+        format!(
+            "- {{name: {name}, valueFrom: {{resourceFieldRef: {{resource: {resource}, divisor: {unit}}}}}}}"
+        )
+    };
+    let variables = [
+        field("A", "limits.cpu", "1"),
+        field("B", "requests.cpu", "1m"),
+        field("C", "limits.memory", "1Mi"),
+        field("D", "requests.memory", "1Mi"),
+    ];
+    let env = |limits: &str| {
+        let text = format!("env:\n{}\nresources: {{limits: {limits}}}", variables.join("\n"));
+        let words = words(&text, "");
+        words.iter().filter_map(|it| it.strip_prefix("--env=").map(str::to_owned)).collect::<Vec<_>>()
+    };
+    assert_eq!(env("{memory: 64Mi}"), ["A=4", "B=4000", "C=64", "D=64"]);
+    assert_eq!(env("{cpu: 500m}"), ["A=1", "B=500", "C=8192", "D=8192"]);
 }

@@ -7,6 +7,7 @@ use pontoon_kube::play::{self, ContainerWanted, DIGEST, Facts, Lack, OWNER, Opti
 use pontoon_lifecycle::decide::DecideError;
 use pontoon_lifecycle::pod as pods;
 use pontoon_lifecycle::start;
+use pontoon_lifecycle::usage::host_memory;
 use pontoon_rootless::cgroup::Cgroup;
 use pontoon_storage::Store;
 
@@ -158,6 +159,14 @@ struct Known<'a> {
 impl Facts for Known<'_> {
     fn secret(&self, name: &str) -> Option<Vec<u8>> {
         self.store.secret_data(name).ok().map(|it| it.0)
+    }
+
+    fn amount(&self, resource: &str) -> Option<u64> {
+        match resource {
+            "cpu" => Some(std::thread::available_parallelism().ok()?.get() as u64 * 1000),
+            "memory" => Some(host_memory().saturating_mul(1000)),
+            _ => None,
+        }
     }
 
     fn lack(&self, controller: &'static str, option: &str) -> Option<Lack> {

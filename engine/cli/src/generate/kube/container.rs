@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use pontoon_kube::names::{NameRule, moves};
 use pontoon_kube::objects::{
-    Capabilities, Container, ContainerPort, EnvSource, EnvVar, KeySelector, PodSecurityContext, Resources,
-    SeLinuxOptions, SeccompProfile, SecurityContext,
+    Capabilities, Container, ContainerPort, EnvSource, EnvVar, KeySelector, PodSecurityContext, Profile,
+    Resources, SeLinuxOptions, SecurityContext,
 };
 use pontoon_kube::play::{SAID_OF_CONTAINER, Said, needed_by_container};
 use pontoon_kube::quantity;
@@ -264,23 +264,28 @@ fn context(writing: &mut Writing<'_>, member: &Member<'_>, container: &mut Conta
             Err(_) => writing.lost(member.name, "--group-add", "a cluster takes numbers only"),
         }
     }
+    let simple = |kind: &str| Some(Profile { kind: kind.to_owned(), ..Profile::default() });
+    let local =
+        |name: &str| Some(Profile { kind: "Localhost".to_owned(), localhost_profile: name.to_owned() });
+    match request.apparmor.as_deref() {
+        None => {}
+        Some("unconfined") => context.app_armor_profile = simple("Unconfined"),
+        Some(name) => {
+            let text = format!("the profile `{name}` must be loaded on the cluster's machines");
+            writing.approximated(member.name, "--security-opt apparmor", text);
+            context.app_armor_profile = local(name);
+        }
+    }
     match &request.seccomp {
         // A cluster has no filter if nothing is said; here there is one.
         SeccompRequest::Default if request.privileged => {}
-        SeccompRequest::Default => {
-            let kind = "RuntimeDefault".to_owned();
-            context.seccomp_profile = Some(SeccompProfile { kind, ..SeccompProfile::default() });
-        }
-        SeccompRequest::Unconfined => {
-            let kind = "Unconfined".to_owned();
-            context.seccomp_profile = Some(SeccompProfile { kind, ..SeccompProfile::default() });
-        }
+        SeccompRequest::Default => context.seccomp_profile = simple("RuntimeDefault"),
+        SeccompRequest::Unconfined => context.seccomp_profile = simple("Unconfined"),
         SeccompRequest::Profile(path) => {
             let file = path.file_name().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
             let text = format!("`{file}` must lie in the directory of profiles of the cluster's machines");
             writing.approximated(member.name, "--security-opt seccomp", text);
-            context.seccomp_profile =
-                Some(SeccompProfile { kind: "Localhost".to_owned(), localhost_profile: file });
+            context.seccomp_profile = local(&file);
         }
     }
     let mut label = SeLinuxOptions::default();

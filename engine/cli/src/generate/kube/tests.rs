@@ -36,6 +36,10 @@ impl play::Facts for Empty {
         None
     }
 
+    fn amount(&self, _resource: &str) -> Option<u64> {
+        None
+    }
+
     fn lack(&self, _controller: &'static str, _option: &str) -> Option<play::Lack> {
         None
     }
@@ -290,6 +294,7 @@ fn what_is_written_is_played_as_it_was() {
     let line = [
         "--restart=always",
         "--security-opt=no-new-privileges",
+        "--security-opt=apparmor=unconfined",
         "--cap-add=SYS_PTRACE",
         "--cap-drop=ALL",
         "--user=5:6",
@@ -330,6 +335,7 @@ fn what_is_written_is_played_as_it_was() {
         "{words:?}"
     );
     assert_eq!((&back.user, &back.cap_add, &back.cap_drop), (&asked.user, &asked.cap_add, &asked.cap_drop));
+    assert_eq!(back.apparmor, asked.apparmor);
     assert_eq!(
         (back.restart, back.stop_timeout, back.resources),
         (asked.restart, asked.stop_timeout, asked.resources)

@@ -45,11 +45,6 @@ pub(super) fn write(writing: &mut Writing<'_>, member: &Member<'_>, container: &
             "limits of processes are those of the machine",
         ),
         (
-            "--security-opt apparmor",
-            request.apparmor.is_some(),
-            "say it to the cluster with `appArmorProfile`",
-        ),
-        (
             "--timeout",
             request.timeout.is_some_and(|it| it > 0) && writing.spec.active_deadline_seconds.is_none(),
             "all containers of a pod have one",
