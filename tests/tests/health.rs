@@ -308,6 +308,12 @@ fn checks_of_a_running_container_are_changed_at_once() {
     host.alice(&format!("pontoon run -d --name otherwise --stop-timeout 0 -e OLD=1 {B} sleep 10000")).ok();
     let health =
         || host.alice("pontoon inspect --format '{{.State.Health.Status}}' otherwise").text().to_owned();
+    let nothing = host.alice(&format!("pontoon create --sdnotify healthy {B}")).fails(125);
+    assert!(
+        nothing.stderr.contains("--sdnotify healthy says something about a health check"),
+        "{}",
+        nothing.stderr
+    );
     let nothing = host.alice("pontoon update --health-interval 1h otherwise").fails(125);
     assert!(
         nothing.stderr.contains("--health-interval says something about a health check"),

@@ -22,10 +22,11 @@ use self::labels::{LabelWords, check_labels, contexts};
 pub use self::preview::preview;
 use self::sources::{check_sources, expand_globs, look_at_namespaces, mounted_images, publish_exposed};
 use self::volumes::{use_volumes, volumes_from};
+use crate::health::HealthError;
 use crate::host::Host;
 use crate::record::ContainerRecord;
 use crate::remove::{self, RemoveOptions};
-use crate::request::{CreateRequest, UserNsMode};
+use crate::request::{CreateRequest, SdNotifyMode, UserNsMode};
 use crate::secret::{self, Places, UseError};
 use crate::{annotated, artifact, base, health, id_maps, network, pod};
 
@@ -76,7 +77,11 @@ pub fn create(
     let mounted_images = mounted_images(store, &request)?;
     artifact::mounted(store, &request)?;
     let config = base::config(store, image)?;
-    health::plan(&request.health, &request.annotations, &config)?;
+    let check = health::plan(&request.health, &request.annotations, &config)?;
+    // As Podman has it: the service would wait for what never comes.
+    if request.sdnotify == SdNotifyMode::Healthy && check.is_none() && request.health.test.is_none() {
+        return Err(HealthError::NoCheck { option: "--sdnotify healthy" }.into());
+    }
     annotated::handlers(&request.annotations)?;
     for (option, name) in request.sharing() {
         let missing = |source| CreateError::Sharing { option, name: name.to_owned(), source };
