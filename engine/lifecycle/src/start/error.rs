@@ -63,6 +63,15 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// Too many start at once, and waiting for the others fails.
+    #[error("cannot wait in `{}` for others that start containers", run.display())]
+    Turn {
+        /// The directory of what lives until the next boot.
+        run: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
     /// The supervisor ended without a word.
     #[error("the supervisor was killed before the container ran")]
     Vanished,
@@ -90,6 +99,7 @@ impl StartError {
             Self::Supervisor { .. } => {
                 Some("it belongs to PREFIX/libexec/pontoon/pontoon-monitor; see `make install`".to_owned())
             }
+            Self::Turn { .. } => Some("it must be writable for us, and have room; see --runroot".to_owned()),
             Self::Image(_) | Self::Overlay { .. } | Self::Ask(_) | Self::Vanished => None,
         }
     }

@@ -230,8 +230,8 @@ impl Begun {
             let syncing = (!unsynced.is_empty()).then(|| threads.spawn(|| unsynced.sync()));
             if let Place::Scope(bus) = &place {
                 place::start_slice(host, store, bus, &record)?;
-                let failed = |source| supervisor::failed(host, source);
-                let turn = turn::take(&store.paths().run).map_err(failed)?;
+                let run = &store.paths().run;
+                let turn = turn::take(run).map_err(|source| StartError::Turn { run: run.clone(), source })?;
                 // The bus may have given up on who connected long ago and said nothing.
                 let fresh = if turn.waited { connect_to_manager(host).ok() } else { None };
                 let pids = || match begun() {
