@@ -100,9 +100,15 @@ const BOTH: &[Wrong] = &[
 const OURS: &[(&str, &str, &str)] = &[
     ("ps --filter health=bogus", "bogus", "Podman finds nothing"),
     ("--log-level bogus ps", "bogus", "Podman gives 1"),
-    ("exec --user bogus web true", "bogus", "Podman gives 255"),
     ("exec --detach-keys ctrl-bogus web true", "ctrl-bogus", "Podman gives 255"),
     ("pull --platform bogus/bogus/v1/v2/v3 IMAGE", "bogus/bogus/v1/v2/v3", "Podman pulls what there is"),
+];
+
+/// What there is nobody to invoke as, which the image alone tells, and Podman's exit code.
+const NOBODY: &[(&str, i32)] = &[
+    ("run --rm --user bogus IMAGE true", 126),
+    ("run --rm --user 0:bogus IMAGE true", 126),
+    ("exec --user bogus web true", 255),
 ];
 
 #[test]
@@ -125,6 +131,12 @@ fn wrong_values_are_refused_by_name() {
             faults.push(format!("{ours:?}: Podman's gives {}: {}", theirs.code, theirs.stderr));
         } else if !ours.stderr.contains(*value) {
             faults.push(format!("the value is not named: {ours:?}"));
+        }
+    }
+    for (words, code) in NOBODY {
+        let (ours, theirs) = (run("pontoon", words), run("podman", words));
+        if (ours.code, theirs.code) != (126, *code) || !ours.stderr.contains("bogus") {
+            faults.push(format!("{ours:?}: Podman's gives {}: {}", theirs.code, theirs.stderr));
         }
     }
     assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
