@@ -136,8 +136,10 @@ impl<'a> Ground<'a> {
         self.store.write_unit_record(self.unit, record)?;
         let until = Instant::now() + PATIENCE;
         let up = loop {
+            // Looked at before the state, which shows an end that the manager sees in between.
+            let still_ends = run.is_some_and(|it| self.still_ends(it));
             match self.manager.state(self.unit) {
-                Ok(state) if state == "active" && !run.is_some_and(|it| self.still_ends(it)) => break true,
+                Ok(state) if state == "active" && !still_ends => break true,
                 Ok(state) if matches!(state.as_str(), "inactive" | "failed") => break false,
                 Err(err) => return Ok(Verdict::Broken(format!("{why}; {}", words(&err)))),
                 Ok(_) if Instant::now() >= until => break true,
