@@ -4,6 +4,7 @@
 //! cuts. Userland is several times slower there than here, and a boot takes about fifteen seconds.
 
 mod disk;
+mod fresh;
 mod kernel;
 mod line;
 
@@ -14,6 +15,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+
+pub use fresh::Fresh;
 
 use crate::image::Image;
 use crate::output::Output;

@@ -2,46 +2,19 @@
 
 use std::time::Duration;
 
+use pontoon_tests::uml::Fresh;
 use pontoon_tests::{Uml, wait};
-
-use super::B;
 
 /// A service whose image has another version, of whose health nothing is known yet when the power goes.
 pub fn before_the_cut(uml: &Uml) {
-    let version = |name: &str| {
-        uml.alice(&format!(
-            "pontoon run --name make --network none {B} true && \
-             pontoon commit -q -c 'ENV VERSION={name}' -c 'CMD sleep 10000' make localhost/fresh:latest && pontoon rm make"
-        ))
-        .ok();
-    };
-    version("one");
-    uml.alice(
-        "mkdir -p ~/.config/containers/systemd && cat >~/.config/containers/systemd/fresh.container <<'END'
-[Container]
-Image=localhost/fresh:latest
-ContainerName=fresh
-Network=none
-StopTimeout=0
-AutoUpdate=local
-HealthCmd=test $VERSION != slow
-HealthInterval=1s
-HealthStartPeriod=1h
-
-[Service]
-TimeoutStartSec=300
-
-[Install]
-WantedBy=default.target
-END
-systemctl --user daemon-reload && systemctl --user start fresh && pontoon auto-update",
-    )
-    .ok()
-    .says("false");
-    version("slow");
+    let fresh = Fresh(uml);
+    fresh.publish("one");
+    fresh.start("HealthCmd=test $VERSION != slow\nHealthStartPeriod=1h");
+    assert_eq!(fresh.updated(), "fresh false");
+    fresh.publish("slow");
     uml.alice("systemd-run --user --quiet --unit update pontoon auto-update").ok();
     wait::until_within("the new version to run", Duration::from_secs(240), || {
-        let now = uml.alice("pontoon exec fresh sh -c 'echo $VERSION'");
+        let now = fresh.version();
         if now.text() == "slow" { Ok(()) } else { Err(format!("{now:?}")) }
     });
     uml.alice("pontoon history fresh.service --format '{{.State}}'").ok().says("trying");
@@ -50,7 +23,7 @@ systemctl --user daemon-reload && systemctl --user start fresh && pontoon auto-u
 /// The machine is up again, and the service with what was well.
 pub fn after_the_cut(uml: &Uml) {
     wait::until_within("the old version to run", Duration::from_secs(240), || {
-        let now = uml.alice("pontoon exec fresh sh -c 'echo $VERSION'");
+        let now = Fresh(uml).version();
         if now.text() == "one" {
             Ok(())
         } else {
