@@ -1,8 +1,10 @@
 //! Services and links written, or printed in a dry run.
 //!
-//! Every name appears at once with its whole text: written under a temporary name, then renamed. Nothing is
-//! synced: the directory lies in memory and is made anew at every boot and reload, and nobody reads it before
-//! the generator has ended; the rename is for several of us at work in one directory.
+//! No name ever stands for half a text. systemd gives an empty directory, in memory, made anew at every boot and reload, and
+//! reads it when the generator has ended; nothing is synced. There a text of no more than a page is made under its own name: one
+//! call writes it, which no signal cuts short, so whoever is killed leaves it whole, or empty, which systemd takes for masked
+//! (systemd.unit(5)) and does not start. A longer text, and one whose name is taken by another text, is written under a temporary
+//! name, then renamed: that holds for several of us at work in one directory, and costs half as much again.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -14,11 +16,14 @@ use std::sync::{Mutex, PoisonError};
 
 use pontoon_units::{Link, Service, Severity};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, mkdirat, openat, readlinkat, renameat, symlinkat, unlinkat};
-use rustix::io::Errno;
+use rustix::io::{Errno, read};
 
 use pontoon_generator::Listener as _;
 
 use crate::log::Log;
+
+/// What the kernel copies in one go, so that no signal comes between its parts: the smallest page there is.
+const PAGE: usize = 4096;
 
 /// Why something could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -112,15 +117,45 @@ impl Writer {
     }
 
     fn replace(&self, name: &str, parts: [&str; 3], temporary: &str) -> io::Result<()> {
+        let text = parts.concat();
+        if text.len() <= PAGE {
+            match self.create(name) {
+                Ok(file) => return self.fill(file, &text, name),
+                Err(Errno::EXIST) if self.holds(name, &text) => return Ok(()),
+                Err(Errno::EXIST) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        let create = || self.create(temporary);
+        let file = create().or_else(|errno| self.clear(errno, temporary).and_then(|()| create()))?;
+        self.fill(file, &text, temporary)?;
+        renameat(&self.handle, temporary, &self.handle, name).inspect_err(|_| self.remove(temporary))?;
+        Ok(())
+    }
+
+    /// Makes a file that is not there yet.
+    fn create(&self, name: &str) -> Result<File, Errno> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let mode = Mode::from_raw_mode(0o644);
-        let create = || openat(&self.handle, temporary, flags, mode);
-        let handle = create().or_else(|errno| self.clear(errno, temporary).and_then(|()| create()))?;
-        let written = File::from(handle).write_all(parts.concat().as_bytes());
-        written.and_then(|()| Ok(renameat(&self.handle, temporary, &self.handle, name)?)).inspect_err(|_| {
-            // Best effort: the name begins with a dot, so systemd passes over it anyhow.
-            let _ = unlinkat(&self.handle, temporary, AtFlags::empty());
-        })
+        openat(&self.handle, name, flags, Mode::from_raw_mode(0o644)).map(File::from)
+    }
+
+    /// Writes all of a text, or takes the file away again.
+    fn fill(&self, mut file: File, text: &str, name: &str) -> io::Result<()> {
+        file.write_all(text.as_bytes()).inspect_err(|_| self.remove(name))
+    }
+
+    /// Whether a name stands for a file of just this text, as after a run before this one.
+    fn holds(&self, name: &str, text: &str) -> bool {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        // One more than there should be shows that there is more.
+        let mut found = [0; PAGE + 1];
+        let length = openat(&self.handle, name, flags, Mode::empty()).and_then(|file| read(&file, &mut found));
+        length.is_ok_and(|length| found.get(..length) == Some(text.as_bytes()))
+    }
+
+    /// Takes a name away; best effort, after a fault that is told.
+    fn remove(&self, name: &str) {
+        let _ = unlinkat(&self.handle, name, AtFlags::empty());
     }
 
     fn link(&self, link: &Link, temporary: &str) -> Result<(), WriteError> {
@@ -152,9 +187,7 @@ impl Writer {
         }
         let make = || symlinkat(target, &self.handle, temporary);
         make().or_else(|errno| self.clear(errno, temporary).and_then(|()| make()))?;
-        renameat(&self.handle, temporary, &self.handle, name).inspect_err(|_| {
-            let _ = unlinkat(&self.handle, temporary, AtFlags::empty());
-        })
+        renameat(&self.handle, temporary, &self.handle, name).inspect_err(|_| self.remove(temporary))
     }
 
     /// Makes room for the temporary name if one of an earlier, killed process of our number is left.
