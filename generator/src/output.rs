@@ -149,7 +149,8 @@ impl Writer {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         // One more than there should be shows that there is more.
         let mut found = [0; PAGE + 1];
-        let length = openat(&self.handle, name, flags, Mode::empty()).and_then(|file| read(&file, &mut found));
+        let length =
+            openat(&self.handle, name, flags, Mode::empty()).and_then(|file| read(&file, &mut found));
         length.is_ok_and(|length| found.get(..length) == Some(text.as_bytes()))
     }
 
