@@ -58,6 +58,31 @@ fn mounts_have_the_names_that_scripts_look_for() {
 }
 
 #[test]
+fn a_container_that_vanishes_looks_like_one_that_stays_and_keeps_no_mount_points() {
+    let look = "sh -c 'cd /; ls -a etc run; stat -c \"%A %u:%g %n\" etc etc/hosts etc/hostname run run/.containerenv dev proc sys 2>/dev/null; touch /etc/mine /run/mine'";
+    for options in [
+        "--network none",
+        "",
+        "--no-hosts",
+        "--userns keep-id --user 0",
+        "--read-only",
+        "--tmpfs /etc",
+        "-v /run",
+    ] {
+        let vanished = pontoon(&format!("run --rm --hostname h {options} $B {look}"));
+        let stayed = pontoon(&format!("run --name stayed --replace --hostname h {options} $B {look}"));
+        assert_eq!(vanished.stdout, stayed.stdout, "{options}");
+    }
+    pontoon("rm stayed").ok();
+    let guard = Background::run("kept", "--rm $B sleep 1000");
+    let changes = "cd ~/.local/share/pontoon/containers/$(pontoon inspect --format '{{.Id}}' kept)/upper && find . | sort";
+    host().alice(changes).ok().prints(".");
+    pontoon("exec kept touch /etc/mine").ok();
+    host().alice(changes).ok().prints(".\n./etc\n./etc/mine");
+    drop(guard);
+}
+
+#[test]
 fn ports_without_a_network_are_not_told_as_published() {
     let guard = Background::run("nowhere", "--network none -p 80:80 $B sleep 1000");
     pontoon("port nowhere").ok().prints("");

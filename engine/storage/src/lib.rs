@@ -10,6 +10,7 @@
 //! ```text
 //! ROOT/format                              the number of this layout
 //! ROOT/layers/sha256-HEX/{diff/,meta.json} one layer by diff id; maps/KEY/diff holds it with other owners
+//! ROOT/mount-points/FILES/                 places for what every container mounts, by the names of the files
 //! ROOT/images/HEX/{manifest.json,config.json,record.json}
 //! ROOT/images/names/NAME                   a link whose text is the image's id and the name
 //! ROOT/containers/HEX/{record.json,exit.json,upper/,work/,rootfs/}
@@ -60,6 +61,7 @@ mod id;
 mod images;
 mod layers;
 mod lock;
+mod mount_points;
 mod networks;
 mod pods;
 mod record;
@@ -96,6 +98,7 @@ pub use images::{
 };
 pub use layers::{LayerError, LayerMeta};
 pub use lock::{ContainerLock, LayerLease, PodLock, PullLock, UnitLock, VolumeLock};
+pub use mount_points::MountPoints;
 pub use networks::{NetworkChange, NetworkFiles};
 pub use pods::{CreatePodError, FindPodError, PodEntry, PodHandle, PodList};
 pub use record::{Durability, RecordError, Unsynced, read_record, replace_file, write_record_atomically};

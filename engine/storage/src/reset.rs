@@ -9,11 +9,12 @@ use crate::error::FileError;
 use crate::store::{OpenError, Store};
 
 /// What a store has in its directory; the file that says what it is goes last.
-const OWN: [&str; 12] = [
+const OWN: [&str; 13] = [
     "artifacts",
     "containers",
     "images",
     "layers",
+    "mount-points",
     "networks",
     "pods",
     "secrets",

@@ -23,6 +23,7 @@ use pontoon_rootless::sys::SockFilter;
 use pontoon_runtime::devices::DeviceRule;
 use pontoon_runtime::hooks::{Hook, Hooks};
 use pontoon_runtime::plan::{Files, Mounter, Namespaces, Plan, Rootfs, RootfsSource};
+use pontoon_storage::MountPoints;
 
 use crate::event;
 use crate::record::ContainerRecord;
@@ -37,7 +38,7 @@ pub use log::{default_log_driver, log_path};
 pub(crate) use mounts::asked_device as device;
 use network::{hostname, network_plan};
 pub use process::{is_systemd, known_environment, signal_number};
-use run_files::run_files;
+use run_files::{mount_points, run_files};
 
 /// What a user can do who cannot mount a file system.
 pub(crate) const VOLUME_HINT: &str = "let root mount it (a line in /etc/fstab does it at boot), and make a volume with \
@@ -56,6 +57,8 @@ pub struct Decided {
     pub plan: MonitorPlan,
     /// The system call filter that goes with it.
     pub filter: Vec<SockFilter>,
+    /// What has to be there of the store's own before it is carried out.
+    pub mount_points: Option<MountPoints>,
     /// What the user should know about it.
     pub warnings: Vec<String>,
     /// Hooks that have a word in the plan, before it is carried out.
@@ -80,10 +83,15 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
     let device_rules = devices::decide(&facts)?;
     let mounts = mounts::decide(&facts, &network, &files, notify, is_systemd, device_rules.is_some())?;
     let stop_signal = stop_signal(&facts, &process.args)?;
+    let mount_points = mount_points(&facts, &files, &mounts);
+    let mut source = facts.rootfs.clone();
+    if let (RootfsSource::Overlay { lower, .. }, Some(points)) = (&mut source, &mount_points) {
+        lower.push(points.path(facts.store));
+    }
     let container = Plan {
         rootfs: Rootfs {
             label: facts.record.contexts.as_ref().map(|it| it.mount.clone()),
-            source: facts.rootfs.clone(),
+            source,
             mount_point: facts.mount_point.clone(),
             read_only: request.read_only,
             // Where the kernel asks rules, nodes need not be told apart by where they are.
@@ -145,7 +153,7 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
         id_file: request.cidfile.clone().filter(|_| request.rm),
     };
     let warnings = plan.network.warnings.iter().chain(&facts.cdi.warnings).cloned().collect();
-    Ok(Decided { plan, filter: confinement.filter, warnings, precreate: Vec::new() })
+    Ok(Decided { plan, filter: confinement.filter, mount_points, warnings, precreate: Vec::new() })
 }
 
 /// What the container is in its pod. One that only prepares the pod is none of those whose end is the pod's.

@@ -135,7 +135,7 @@ fn depth(path: &str) -> usize {
     path.split('/').filter(|it| !it.is_empty()).count()
 }
 
-fn target_of(file: &str) -> &'static str {
+pub(super) fn target_of(file: &str) -> &'static str {
     match file {
         "hosts" => "/etc/hosts",
         "resolv.conf" => "/etc/resolv.conf",

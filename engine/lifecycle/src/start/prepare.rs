@@ -46,6 +46,9 @@ pub(super) fn plan_for(
         streams,
     };
     let mut decided = facts::plan(host, store, &known)?;
+    if let Some(points) = &decided.mount_points {
+        store.make_mount_points(points)?;
+    }
     precreate::run(&mut decided.plan, &decided.precreate)?;
     // Of the plan: where the mode publishes nothing there is nothing to be taken.
     pontoon_network::check_free(&decided.plan.network.ports)?;
