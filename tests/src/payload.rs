@@ -26,6 +26,9 @@ pub fn run(words: &[&str]) -> i32 {
         }
         ["serve", port, page] => serve(port, page),
         ["peer", port] => peer(port),
+        // What is left of a program that does nothing.
+        ["nothing"] => 0,
+        ["bare-generator", .., out] => bare_generator(out),
         ["time", rounds, lines @ ..] => time(rounds, lines),
         ["echo-udp", port] => echo_udp(port),
         ["peer-udp", port] => peer_udp(port),
@@ -188,6 +191,30 @@ fn time(rounds: &str, lines: &[&str]) -> i32 {
     }
     for times in times {
         println!("{}", times.join(" "));
+    }
+    0
+}
+
+/// The kernel calls of a generator without its thoughts: each file of `QUADLET_UNIT_DIRS` is read, and a service and a link
+/// are made for it.
+fn bare_generator(out: &str) -> i32 {
+    let source = std::env::var("QUADLET_UNIT_DIRS").expect("QUADLET_UNIT_DIRS is set");
+    let open = |path: &str| rustix::fs::open(path, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    let (files, services) = (open(&source).expect("a directory"), open(out).expect("a directory"));
+    let _ = rustix::fs::mkdirat(&services, "default.target.wants", Mode::from_raw_mode(0o755));
+    let text = [b'x'; 760];
+    let mut bytes = [0; 16 * 1024];
+    for entry in rustix::fs::Dir::read_from(&files).expect("a directory").flatten() {
+        let Some(stem) = entry.file_name().to_str().ok().and_then(|it| it.strip_suffix(".container")) else {
+            continue;
+        };
+        let file = rustix::fs::openat(&files, entry.file_name(), OFlags::CLOEXEC, Mode::empty());
+        let _ = file.and_then(|it| rustix::io::read(&it, &mut bytes));
+        let (name, flags) = (format!("{stem}.service"), OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC);
+        let file = rustix::fs::openat(&services, &name, flags, Mode::from_raw_mode(0o644));
+        let _ = file.and_then(|it| rustix::io::write(&it, &text));
+        let link = format!("default.target.wants/{name}");
+        let _ = rustix::fs::symlinkat(format!("../{name}"), &services, link);
     }
     0
 }

@@ -2,6 +2,7 @@
 //!
 //! A benchmark tells; it never fails for being slow.
 
+mod floors;
 mod kube;
 mod life;
 mod networks;
@@ -26,6 +27,7 @@ struct Bench {
     host: TestHost,
     rounds: usize,
     rows: Vec<Row>,
+    floors: Vec<Row>,
 }
 
 const B: &str = crate::shared::B;
@@ -33,7 +35,7 @@ const B: &str = crate::shared::B;
 /// What can be measured by itself, by its name.
 type Part = (&'static str, fn(&mut Bench));
 
-const PARTS: [Part; 11] = [
+const PARTS: [Part; 12] = [
     ("commands", Bench::commands),
     ("crun", Bench::bare_crun),
     ("generator", Bench::generator),
@@ -44,6 +46,7 @@ const PARTS: [Part; 11] = [
     ("kube", Bench::kube),
     ("networks", Bench::networks),
     ("units", Bench::units),
+    ("floors", Bench::floors),
     ("pull", Bench::pull),
 ];
 
@@ -71,7 +74,7 @@ pub fn run(words: &[&str]) -> i32 {
     for one in &images {
         image::push(&host, *one);
     }
-    let mut bench = Bench { host, rounds: if quick { 7 } else { 25 }, rows: Vec::new() };
+    let mut bench = Bench { host, rounds: if quick { 7 } else { 25 }, rows: Vec::new(), floors: Vec::new() };
     bench.host.alice(&format!("pontoon pull -q {B} && podman pull -q --tls-verify=false {B}")).ok();
     for (name, part) in PARTS {
         if is_wanted(name) {
@@ -170,11 +173,7 @@ impl Bench {
 
     fn generator(&mut self) {
         for (count, budget) in [(1, 0.5), (201, 0.2), (2001, 0.2)] {
-            self.host
-                .alice(&format!(
-                    "mkdir -p ~/units{count} ~/out; for i in $(seq {count}); do printf '[Unit]\\nDescription=Number %s\\n[Container]\\nImage=localhost/i%s\\nPublishPort=80%s:80\\nEnvironment=A=%s\\nVolume=/tmp:/t\\n[Install]\\nWantedBy=default.target\\n' $i $i $i $i >~/units{count}/u$i.container; done"
-                ))
-                .ok();
+            self.write_units(count);
             let rounds = if count > 1000 { self.rounds.min(10) } else { self.rounds };
             let run = |program: &str, out: &str| format!("{program} --user --no-kmsg-log /tmp/{out}");
             self.host.alice("mkdir -p /tmp/ours /tmp/theirs").ok();
@@ -186,6 +185,13 @@ impl Bench {
             let medians = self.time_with(Some(&directory), rounds, &[&ours, &theirs]);
             self.push(&work, budget, &medians);
         }
+    }
+
+    fn write_units(&self, count: usize) {
+        let write = format!(
+            "mkdir -p ~/units{count} ~/out; for i in $(seq {count}); do printf '[Unit]\\nDescription=Number %s\\n[Container]\\nImage=localhost/i%s\\nPublishPort=80%s:80\\nEnvironment=A=%s\\nVolume=/tmp:/t\\n[Install]\\nWantedBy=default.target\\n' $i $i $i $i >~/units{count}/u$i.container; done"
+        );
+        self.host.alice(&write).ok();
     }
 
     /// Memory that each supervisor has for itself alone: its written pages. What is only read of the program, all share.
@@ -215,41 +221,34 @@ impl Bench {
     fn units(&mut self) {
         let count = if self.rounds > 10 { 100 } else { 20 };
         eprintln!("bench: {count} units at once");
-        let mut took = Vec::new();
-        for engine in ["pontoon", "podman"] {
-            // The services that each generator writes, under one directory, one engine at a time.
-            let generator = match engine {
-                "pontoon" => "/usr/libexec/pontoon/pontoon-generator",
-                _ => "/usr/libexec/podman/quadlet",
-            };
-            self.host
-                .alice(&format!(
-                    "set -e; rm -rf ~/many ~/.config/systemd/user; mkdir -p ~/many ~/.config/systemd/user
-                     for i in $(seq {count}); do printf '[Container]\\nImage={B}\\nNetwork=none\\nStopTimeout=0\\nExec=sleep 10000\\n[Quadlet]\\nDefaultDependencies=false\\n' >~/many/many$i.container; done
-                     QUADLET_UNIT_DIRS=$HOME/many {generator} --user --no-kmsg-log ~/.config/systemd/user; systemctl --user daemon-reload"
-                ))
-                .ok();
-            let start = std::time::Instant::now();
-            self.host
-                .entry("alice")
-                .limit(Duration::from_secs(600))
-                .sh(&format!("systemctl --user start $(seq -f many%g {count})"))
-                .ok();
-            took.push(start.elapsed().as_secs_f64() * 1000.0);
-            self.host
-                .entry("alice")
-                .limit(Duration::from_secs(600))
-                .sh(&format!("systemctl --user stop $(seq -f many%g {count})"))
-                .ok();
-        }
+        let [ours, theirs] = ["pontoon", "podman"].map(|engine| self.start_units(engine, count));
+        let work = format!("{count} units started at once");
+        self.rows.push(Row { work, ours, theirs, unit: "ms", budget: 0.15 });
+    }
+
+    /// Starts the services that an engine's generator writes, and stops them; how long the start took, in milliseconds.
+    fn start_units(&self, engine: &str, count: usize) -> f64 {
+        let generator = match engine {
+            "pontoon" => "/usr/libexec/pontoon/pontoon-generator",
+            _ => "/usr/libexec/podman/quadlet",
+        };
+        self.host
+            .alice(&format!(
+                "set -e; rm -rf ~/many ~/.config/systemd/user; mkdir -p ~/many ~/.config/systemd/user
+                 for i in $(seq {count}); do printf '[Container]\\nImage={B}\\nNetwork=none\\nStopTimeout=0\\nExec=sleep 10000\\n[Quadlet]\\nDefaultDependencies=false\\n' >~/many/many$i.container; done
+                 QUADLET_UNIT_DIRS=$HOME/many {generator} --user --no-kmsg-log ~/.config/systemd/user; systemctl --user daemon-reload"
+            ))
+            .ok();
+        let all = |deed: &str| {
+            let entry = self.host.entry("alice").limit(Duration::from_secs(600));
+            entry.sh(&format!("systemctl --user {deed} $(seq -f many%g {count})")).ok();
+        };
+        let start = std::time::Instant::now();
+        all("start");
+        let took = start.elapsed().as_secs_f64() * 1000.0;
+        all("stop");
         self.host.alice("rm -rf ~/.config/systemd/user; systemctl --user daemon-reload").ok();
-        self.rows.push(Row {
-            work: format!("{count} units started at once"),
-            ours: took[0],
-            theirs: took[1],
-            unit: "ms",
-            budget: 0.15,
-        });
+        took
     }
 
     /// A large image from the registry: time and resident memory.
@@ -300,6 +299,19 @@ impl Bench {
             let verdict = if ratio <= row.budget { "" } else { "  over" };
             println!(
                 "{:<46} {:>7.1} {} {:>7.1} {} {:>7.3} {:>7.2}{verdict}",
+                row.work, row.ours, row.unit, row.theirs, row.unit, ratio, row.budget
+            );
+        }
+        if !self.floors.is_empty() {
+            println!(
+                "{:<70} {:>10} {:>10} {:>7} {:>7}",
+                "the least on this host", "bare", "podman", "ratio", "budget"
+            );
+        }
+        for row in &self.floors {
+            let ratio = row.ours / row.theirs;
+            println!(
+                "{:<70} {:>7.1} {} {:>7.1} {} {:>7.3} {:>7.2}",
                 row.work, row.ours, row.unit, row.theirs, row.unit, ratio, row.budget
             );
         }
