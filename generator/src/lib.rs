@@ -17,5 +17,5 @@ mod walk;
 pub use engine::program;
 pub use listener::Listener;
 pub use original::{Original, find as find_original};
-pub use surroundings::{accounts, directories, surroundings};
+pub use surroundings::{accounts, directories, processors, surroundings};
 pub use walk::{Found, find, sources, sources_of};

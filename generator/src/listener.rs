@@ -1,5 +1,7 @@
 //! Who is told what happens while directories are searched.
 
+use std::fmt;
+
 /// Somebody who wants to know.
 pub trait Listener {
     /// Something that keeps files from being used; without anybody who cares it is a warning.
@@ -16,7 +18,7 @@ pub trait Listener {
     fn warning(&mut self, text: &str);
 
     /// What is being done.
-    fn debug(&mut self, text: &str) {
+    fn debug(&mut self, text: fmt::Arguments<'_>) {
         let _ = text;
     }
 }

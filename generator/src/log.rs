@@ -2,7 +2,7 @@
 //!
 //! Never fails: what cannot be told is lost, since there is nobody left to tell.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::fs::File;
 use std::io::Write;
 
@@ -82,9 +82,9 @@ impl Listener for Log {
         self.line(4, text);
     }
 
-    fn debug(&mut self, text: &str) {
+    fn debug(&mut self, text: fmt::Arguments<'_>) {
         if self.verbose {
-            self.line(7, text);
+            self.line(7, &text.to_string());
         }
     }
 }

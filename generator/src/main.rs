@@ -58,7 +58,7 @@ fn run(options: &Options, log: &mut Log) {
     if found.is_empty() {
         let names: Vec<_> =
             directories.iter().map(|directory| directory.path.display().to_string()).collect();
-        log.debug(&format!("No files parsed from [{}]", names.join(" ")));
+        log.debug(format_args!("No files parsed from [{}]", names.join(" ")));
         return;
     }
     let settings = Settings {
@@ -66,10 +66,10 @@ fn run(options: &Options, log: &mut Log) {
         engine: pontoon_generator::program(),
         accounts: pontoon_generator::accounts(options.user),
     };
-    let files = Files::load(&found, Found::read);
+    let files = Files::load(&found, pontoon_generator::processors(), Found::read);
     match &options.output {
         Some(directory) => {
-            log.debug(&format!("Starting pontoon-generator, output to: {}", directory.display()));
+            log.debug(format_args!("Starting pontoon-generator, output to: {}", directory.display()));
             write(directory, &files, &settings, options, log)
         }
         None => print(&files, &settings, options, log),
@@ -109,10 +109,10 @@ fn write(directory: &Path, files: &Files, settings: &Settings, options: &Options
     let mut reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
     reports.sort_by_key(|report| report.position);
     for report in &reports {
-        log.debug(&format!("writing \"{}\"", directory.join(&report.name).display()));
+        log.debug(format_args!("writing \"{}\"", directory.join(&report.name).display()));
         for link in &report.links {
             let name = directory.join(&link.name);
-            log.debug(&format!("Creating symlink {} -> {}", name.display(), link.target));
+            log.debug(format_args!("Creating symlink {} -> {}", name.display(), link.target));
         }
     }
     let told = reports.iter().map(|report| (report.name.as_str(), &report.faults));

@@ -97,9 +97,8 @@ impl Writer {
 
     /// Writes a service and its links; a link is made even if its service could not be written, as the original does.
     pub fn write(&self, worker: usize, service: &Service) -> Vec<WriteError> {
-        let temporary = self.temporary(worker);
-        let written = self.service(service, &temporary);
-        let linked = service.links.iter().map(|link| self.link(link, &temporary));
+        let written = self.service(service, worker);
+        let linked = service.links.iter().map(|link| self.link(link, worker));
         std::iter::once(written).chain(linked).filter_map(Result::err).collect()
     }
 
@@ -108,15 +107,15 @@ impl Writer {
         format!(".pontoon-generator-{}-{worker}", self.process)
     }
 
-    fn service(&self, service: &Service, temporary: &str) -> Result<(), WriteError> {
+    fn service(&self, service: &Service, worker: usize) -> Result<(), WriteError> {
         // Who looks at the unit sees what its author should know.
         let warnings = service.faults.iter().filter(|fault| fault.severity == Severity::Warning);
         let warnings: String = warnings.map(|fault| format!("# {}\n", fault.with_its_hint())).collect();
-        self.replace(&service.name, [&self.header, &warnings, &service.text], temporary)
+        self.replace(&service.name, [&self.header, &warnings, &service.text], worker)
             .map_err(|source| WriteError::Service { name: service.name.clone(), source })
     }
 
-    fn replace(&self, name: &str, parts: [&str; 3], temporary: &str) -> io::Result<()> {
+    fn replace(&self, name: &str, parts: [&str; 3], worker: usize) -> io::Result<()> {
         let text = parts.concat();
         if text.len() <= PAGE {
             match self.create(name) {
@@ -126,6 +125,7 @@ impl Writer {
                 Err(errno) => return Err(errno.into()),
             }
         }
+        let temporary = &*self.temporary(worker);
         let create = || self.create(temporary);
         let file = create().or_else(|errno| self.clear(errno, temporary).and_then(|()| create()))?;
         self.fill(file, &text, temporary)?;
@@ -159,12 +159,12 @@ impl Writer {
         let _ = unlinkat(&self.handle, name, AtFlags::empty());
     }
 
-    fn link(&self, link: &Link, temporary: &str) -> Result<(), WriteError> {
-        self.try_link(link, temporary)
+    fn link(&self, link: &Link, worker: usize) -> Result<(), WriteError> {
+        self.try_link(link, worker)
             .map_err(|errno| WriteError::Link { name: link.name.clone(), source: errno.into() })
     }
 
-    fn try_link(&self, link: &Link, temporary: &str) -> Result<(), Errno> {
+    fn try_link(&self, link: &Link, worker: usize) -> Result<(), Errno> {
         for (end, _) in link.name.match_indices('/') {
             let parent = link.name.get(..end).unwrap_or("");
             // The set only saves calls, so it does no harm if a worker died while holding it.
@@ -186,6 +186,7 @@ impl Writer {
         if existing.is_ok_and(|existing| existing.to_bytes() == OsStr::new(target).as_encoded_bytes()) {
             return Ok(());
         }
+        let temporary = &*self.temporary(worker);
         let make = || symlinkat(target, &self.handle, temporary);
         make().or_else(|errno| self.clear(errno, temporary).and_then(|()| make()))?;
         renameat(&self.handle, temporary, &self.handle, name).inspect_err(|_| self.remove(temporary))

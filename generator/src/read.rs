@@ -3,6 +3,7 @@
 //! A name ending in `.container` may be a pipe, a device, a gigabyte or gone: nothing here waits or fails.
 
 use std::ffi::CStr;
+use std::mem::MaybeUninit;
 use std::os::fd::BorrowedFd;
 
 use pontoon_units::Content;
@@ -52,9 +53,8 @@ fn try_content(
             return Ok(Content::Unreadable(reason));
         }
     }
-    let mut first = [0; FIRST];
-    let length = retry_on_intr(|| read(&file, &mut first))?;
-    let mut bytes = first.get(..length).unwrap_or(&[]).to_vec();
+    let mut first = [MaybeUninit::uninit(); FIRST];
+    let mut bytes = retry_on_intr(|| read(&file, &mut first).map(|(bytes, _)| bytes.to_vec()))?;
     // A read that stops short of its buffer has met the end of a regular file.
     while bytes.len() >= FIRST {
         if bytes.len() > MAX_SIZE {

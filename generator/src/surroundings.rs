@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use pontoon_units::Accounts;
 use pontoon_units::search::{self, Manager, SearchDirectory, Surroundings};
+use rustix::thread::sched_getaffinity;
 
 use crate::listener::Listener;
 use crate::original;
@@ -44,11 +45,19 @@ pub fn accounts(user: bool) -> Accounts {
     Accounts::of(text.map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default())
 }
 
+/// The processors that this process may run on. What its cgroup says of their time, for which the standard library reads
+/// files, counts over a longer time than a generator takes.
+pub fn processors() -> usize {
+    let count = sched_getaffinity(None).map_or(1, |processors| processors.count());
+    usize::try_from(count).unwrap_or(1)
+}
+
 /// Whether Podman's own generator writes the units of the directories that both know.
 fn original_is_at_work(manager: Manager, listener: &mut dyn Listener) -> bool {
     let found = original::find(manager).filter(|found| found.at_work);
     if let Some(found) = &found {
-        listener.debug(&format!("{} is installed: containers/systemd is left to it", found.path.display()));
+        listener
+            .debug(format_args!("{} is installed: containers/systemd is left to it", found.path.display()));
     }
     found.is_some()
 }

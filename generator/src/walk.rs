@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::{CStr, CString};
 use std::fs;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use pontoon_units::names::FileName;
 use pontoon_units::search::{self, Leave, Manager, SearchDirectory, Writers};
 use pontoon_units::{Content, DropIn, Source, UnitKind};
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, openat, statat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, fstat, openat, statat};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -22,6 +23,9 @@ use crate::trust::Trust;
 
 /// No hierarchy of unit files is deeper; each level holds a descriptor.
 const DEEPEST: usize = 64;
+
+/// So many bytes of a directory are asked for at a time.
+const LISTING: usize = 8 * 1024;
 
 /// All unit files that count, with their drop-ins.
 pub fn sources(manager: Manager, directories: &[SearchDirectory], log: &mut dyn Listener) -> Vec<Source> {
@@ -78,7 +82,7 @@ pub struct Found {
     file: CString,
     regular: bool,
     trust: Trust,
-    name: String,
+    name: Arc<str>,
     path: Arc<str>,
     drop_ins: Vec<Arc<DropIn>>,
 }
@@ -92,7 +96,7 @@ impl Found {
             read::content(self.directory.as_fd(), &self.file, self.regular, self.trust)
         };
         let drop_ins = self.drop_ins.iter().map(|drop_in| DropIn::clone(drop_in)).collect();
-        Source { name: self.name.clone(), path: Arc::clone(&self.path), content, drop_ins }
+        Source { name: self.name.to_string(), path: Arc::clone(&self.path), content, drop_ins }
     }
 }
 
@@ -113,7 +117,7 @@ struct Walk<'a> {
     /// Device and inode of every directory entered.
     entered: HashSet<(u64, u64)>,
     /// Names of unit files taken.
-    seen: HashSet<String>,
+    seen: HashSet<Arc<str>>,
     found: Vec<Found>,
     /// Directories of drop-ins by name, in order of precedence.
     drop_ins: HashMap<String, Vec<DropInDirectory>>,
@@ -144,15 +148,17 @@ impl Walk<'_> {
         };
         let handle = Arc::new(handle);
         let mut below = Vec::new();
-        for (name, kind) in entries {
-            let text = name.to_string_lossy();
+        // What stands before every file's name, with its slash.
+        let prefix = path.join("").to_string_lossy().into_owned();
+        for (file, kind) in entries {
+            let text = file.to_string_lossy();
             let is_unit = UnitKind::of_file_name(&text).is_some();
             if kind == FileType::RegularFile && !is_unit {
                 continue;
             }
             let leads_to_directory = match kind {
                 FileType::Directory => true,
-                FileType::Symlink | FileType::Unknown => is_directory(&handle, &name),
+                FileType::Symlink | FileType::Unknown => is_directory(&handle, &file),
                 _ => false,
             };
             if leads_to_directory {
@@ -160,9 +166,10 @@ impl Walk<'_> {
                     let text = format!("{}: is a directory, not a unit file", path.join(&*text).display());
                     self.log.error(&text);
                 }
-                below.push((name, kind));
+                below.push((file, kind));
             } else if is_unit {
-                self.unit(&handle, path, &name, &text, kind == FileType::RegularFile);
+                let name = Arc::from(&*text);
+                self.unit(&handle, &prefix, file, name, kind == FileType::RegularFile);
             }
         }
         // A directory's own drop-ins come before those further down.
@@ -212,25 +219,17 @@ impl Walk<'_> {
     }
 
     /// Takes in a unit file, unless one of its name was met before.
-    fn unit(&mut self, directory: &Arc<OwnedFd>, path: &Path, file: &CStr, name: &str, regular: bool) {
-        if !self.seen.insert(name.to_owned()) {
-            self.log.shadowed(&path.join(name).to_string_lossy());
+    fn unit(&mut self, directory: &Arc<OwnedFd>, prefix: &str, file: CString, name: Arc<str>, regular: bool) {
+        let path = [prefix, &name].concat();
+        if !self.seen.insert(Arc::clone(&name)) {
+            self.log.shadowed(&path);
             return;
         }
-        let path: Arc<str> = Arc::from(path.join(name).to_string_lossy());
-        self.log.debug(&format!("Loading source unit file {path}"));
+        self.log.debug(format_args!("Loading source unit file {path}"));
         let directory = Arc::clone(directory);
         let trust = self.trust;
-        let name = name.to_owned();
-        self.found.push(Found {
-            directory,
-            file: file.to_owned(),
-            regular,
-            trust,
-            name,
-            path,
-            drop_ins: Vec::new(),
-        });
+        let path = Arc::from(path);
+        self.found.push(Found { directory, file, regular, trust, name, path, drop_ins: Vec::new() });
     }
 
     /// Adds to every unit file what is to be added to it.
@@ -240,7 +239,7 @@ impl Walk<'_> {
         }
         let mut contents: HashMap<PathBuf, Arc<DropIn>> = HashMap::new();
         for found in &mut self.found {
-            let Some(name) = FileName::new(&found.name) else { continue };
+            let Some(name) = FileName::new(&*found.name) else { continue };
             // Of one file name only the most specific counts; all are added in the order of their names.
             let mut chosen: BTreeMap<CString, Arc<DropIn>> = BTreeMap::new();
             for directory in name.drop_in_directories() {
@@ -253,7 +252,7 @@ impl Walk<'_> {
                         let path = path.join(&*file.to_string_lossy());
                         let drop_in = contents.entry(path).or_insert_with_key(|path| {
                             let path: Arc<str> = Arc::from(path.to_string_lossy());
-                            self.log.debug(&format!("Loading source drop-in file {path}"));
+                            self.log.debug(format_args!("Loading source drop-in file {path}"));
                             Arc::new(DropIn {
                                 path,
                                 content: read::content(handle.as_fd(), file, false, *trust),
@@ -286,10 +285,12 @@ fn users_directories(directories: &[SearchDirectory]) -> Vec<PathBuf> {
     users.filter_map(|path| fs::canonicalize(path).ok()).collect()
 }
 
-/// The entries of a directory by name.
+/// The entries of a directory by name; it is read to its end, so that it can be listed once.
 fn list(directory: &OwnedFd) -> rustix::io::Result<Vec<(CString, FileType)>> {
+    let mut buffer = [MaybeUninit::uninit(); LISTING];
+    let mut rest = RawDir::new(directory, &mut buffer);
     let mut entries = Vec::new();
-    for entry in Dir::read_from(directory)? {
+    while let Some(entry) = rest.next() {
         let entry = entry?;
         if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
             entries.push((entry.file_name().to_owned(), entry.file_type()));

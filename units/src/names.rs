@@ -18,8 +18,9 @@ pub struct FileName {
 
 impl FileName {
     /// Takes a name apart; nothing if it is not that of a unit file.
-    pub fn new(full: &str) -> Option<Self> {
-        UnitKind::of_file_name(full).map(|kind| Self { full: full.to_owned(), kind })
+    pub fn new(full: impl Into<String>) -> Option<Self> {
+        let full = full.into();
+        UnitKind::of_file_name(&full).map(|kind| Self { full, kind })
     }
 
     /// The name without its extension.
@@ -32,13 +33,13 @@ impl FileName {
         self.stem().split_once('@')
     }
 
-    /// The service this file becomes unless it says otherwise, without `.service`.
-    pub fn service_base(&self) -> String {
+    /// The service this file becomes unless it says otherwise.
+    pub fn service(&self) -> String {
         let suffix = self.kind.suffix();
         match self.instance() {
             // foo@.volume is the template foo-volume@; foo@bar.volume stays a service of its own.
-            Some((before, "")) => format!("{before}{suffix}@"),
-            _ => format!("{}{suffix}", self.stem()),
+            Some((before, "")) => [before, suffix, "@.service"].concat(),
+            _ => [self.stem(), suffix, ".service"].concat(),
         }
     }
 

@@ -15,19 +15,22 @@ const MOST_WORKERS: usize = 4;
 /// How many jobs a worker takes at a time: a thread takes a while to come up, and the others go on meanwhile.
 const BATCH: usize = 16;
 
-/// Does one job for each item, with the number of the worker that does it.
-pub fn map<T: Sync, R: Send>(items: &[T], job: impl Fn(usize, &T) -> R + Sync) -> Vec<R> {
-    let workers = match items.len() < WORTH_IT {
-        true => 1,
-        false => thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS),
-    };
-    if workers < 2 {
+/// How many workers this process may use at once; reads files, so it is asked once.
+pub fn processors() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Does one job for each item, with the number of the worker that does it; for a few items one worker does, whatever
+/// the number of processors.
+pub fn map<T: Sync, R: Send>(items: &[T], processors: usize, job: impl Fn(usize, &T) -> R + Sync) -> Vec<R> {
+    let workers = processors.min(MOST_WORKERS);
+    if workers < 2 || items.len() < WORTH_IT {
         return items.iter().map(|item| job(0, item)).collect();
     }
     let next = AtomicUsize::new(0);
     let batches = items.chunks(BATCH);
     let work = |worker: usize| {
-        let mut done = Vec::new();
+        let mut done = Vec::with_capacity(batches.len());
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(batch) = batches.clone().nth(number) else { return done };
@@ -47,7 +50,11 @@ pub fn map<T: Sync, R: Send>(items: &[T], job: impl Fn(usize, &T) -> R + Sync) -
         done
     });
     done.sort_unstable_by_key(|(number, _)| *number);
-    done.into_iter().flat_map(|(_, results)| results).collect()
+    let mut all = Vec::with_capacity(items.len());
+    for (_, results) in done {
+        all.extend(results);
+    }
+    all
 }
 
 #[cfg(test)]
@@ -59,7 +66,7 @@ mod tests {
         for count in [0, 1, 63, 64, 65, 1000] {
             let items: Vec<usize> = (0..count).collect();
             assert_eq!(
-                map(&items, |_, item| item * 2),
+                map(&items, 4, |_, item| item * 2),
                 items.iter().map(|item| item * 2).collect::<Vec<_>>()
             );
         }

@@ -180,6 +180,10 @@ impl Parser<'_> {
         };
         section.lines.extend(self.comments.drain(..).map(Line::Comment));
         let value = value.trim().to_owned();
+        // Many sections have one line, and thousands of files are held at once.
+        if section.lines.is_empty() {
+            section.lines.reserve_exact(1);
+        }
         section.lines.push(Line::Entry(Entry { key, value, place, first, rest }));
     }
 

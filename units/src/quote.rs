@@ -3,6 +3,8 @@
 //! Knows only systemd's quoting, not what the words mean: `%h` and `$VAR` are left for systemd to expand,
 //! since they are what the author of a file meant. [`literal`] is for text that nobody may expand.
 
+use std::borrow::Cow;
+
 /// Appends one word to a command line, after a space if the line is not empty.
 pub fn push_word(line: &mut String, word: &str) {
     push(line, word, "\\x20");
@@ -63,8 +65,19 @@ where
 }
 
 /// Text that systemd must hand on unexpanded: `%` and `$` doubled.
-pub fn literal(text: &str) -> String {
-    text.replace('%', "%%").replace('$', "$$")
+pub fn literal(text: &str) -> Cow<'_, str> {
+    match text.contains('$') {
+        true => Cow::Owned(percent(text).replace('$', "$$")),
+        false => percent(text),
+    }
+}
+
+/// Text whose specifiers systemd must not expand: `%` doubled.
+pub fn percent(text: &str) -> Cow<'_, str> {
+    match text.contains('%') {
+        true => Cow::Owned(text.replace('%', "%%")),
+        false => Cow::Borrowed(text),
+    }
 }
 
 /// Whether a word would be lost, cut or taken for something else if written bare.

@@ -4,7 +4,7 @@
 //! is a diagnostic.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::suggest;
@@ -27,6 +27,11 @@ impl Value<'_> {
         self.place_at(0)
     }
 
+    /// The text before its `=`.
+    fn pair_name(&self) -> &str {
+        self.text.split_once('=').map_or(&*self.text, |(name, _)| name)
+    }
+
     /// The place of a byte of the value; exact where nothing in it is quoted or escaped.
     pub fn place_at(&self, offset: usize) -> Place {
         self.entry.place_at(self.offset + offset)
@@ -36,36 +41,43 @@ impl Value<'_> {
 /// The assignments of one section, grouped by key in the order of the table.
 #[derive(Debug)]
 pub struct Values<'u> {
-    groups: Vec<Group<'u>>,
+    /// Those of one key stand together, in the order of the file.
+    entries: Vec<&'u Entry>,
+    groups: Vec<Group>,
 }
 
 /// All assignments to one key.
 #[derive(Debug)]
-struct Group<'u> {
-    row: usize,
+struct Group {
     key: &'static Key,
-    entries: Vec<&'u Entry>,
+    /// Where they begin, and where the next group does.
+    entries: Range<usize>,
 }
 
 impl<'u> Values<'u> {
     /// Groups a section's assignments; a key that is unknown is an error.
     pub fn read(section: Option<&'u Section>, rows: &'static [Key], faults: &mut Diagnostics) -> Self {
-        let mut groups: Vec<Group<'u>> = Vec::new();
-        let Some(section) = section else { return Self { groups } };
+        let Some(section) = section else { return Self { entries: Vec::new(), groups: Vec::new() } };
+        let mut found = Vec::with_capacity(section.lines.len());
         for entry in section.entries() {
             if faults.is_full() {
                 break;
             }
-            let Some((row, key)) = rows.iter().enumerate().find(|(_, key)| key.name == entry.key) else {
-                faults.push(unknown_key(entry, &section.name, rows));
-                continue;
-            };
-            match groups.iter_mut().find(|group| group.row == row) {
-                Some(group) => group.entries.push(entry),
-                None => groups.push(Group { row, key, entries: vec![entry] }),
+            match rows.iter().position(|key| key.name == entry.key) {
+                Some(row) => found.push((row, entry)),
+                None => faults.push(unknown_key(entry, &section.name, rows)),
             }
         }
-        Self { groups }
+        found.sort_by_key(|(row, _)| *row);
+        let mut entries = Vec::with_capacity(found.len());
+        let mut groups = Vec::with_capacity(found.len());
+        for same in found.chunk_by(|(one, _), (other, _)| one == other) {
+            let start = entries.len();
+            entries.extend(same.iter().map(|(_, entry)| *entry));
+            let key = same.first().and_then(|(row, _)| rows.get(*row));
+            groups.extend(key.map(|key| Group { key, entries: start..entries.len() }));
+        }
+        Self { entries, groups }
     }
 
     /// Whether a key is assigned at all.
@@ -75,14 +87,14 @@ impl<'u> Values<'u> {
 
     /// The place of the last assignment to a key.
     pub fn place(&self, name: &str) -> Option<Place> {
-        Some(self.group(name)?.entries.last()?.place.clone())
+        Some(self.last(name)?.1.place.clone())
     }
 
     /// The one text of a key; an empty one counts only if the key's form says so.
     pub fn scalar(&self, name: &str) -> Option<Value<'u>> {
-        let group = self.group(name)?;
-        let value = unquoted_scalar(group.entries.last()?);
-        (group.key.form == Form::ScalarOrEmpty || !value.text.is_empty()).then_some(value)
+        let (key, last) = self.last(name)?;
+        let value = unquoted_scalar(last);
+        (key.form == Form::ScalarOrEmpty || !value.text.is_empty()).then_some(value)
     }
 
     /// The lines of a key since its last empty assignment.
@@ -93,29 +105,32 @@ impl<'u> Values<'u> {
     /// The words of a key, over all lines since its last empty assignment or of the last line alone, as the
     /// key's form says.
     pub fn words(&self, name: &str, faults: &mut Diagnostics) -> Vec<Value<'u>> {
-        let Some(group) = self.group(name) else { return Vec::new() };
-        let splitting = if group.key.form == Form::Words { Splitting::Plain } else { Splitting::Command };
-        let entries = match (group.key.form, group.entries.as_slice()) {
+        let Some((key, all)) = self.group(name) else { return Vec::new() };
+        let splitting = if key.form == Form::Words { Splitting::Plain } else { Splitting::Command };
+        let entries = match (key.form, all) {
             (Form::LastCommand, [.., last]) => std::slice::from_ref(last),
             (_, all) => since_reset(all),
         };
-        entries.iter().flat_map(|entry| split_entry(entry, splitting, faults)).collect()
+        split_entries(entries, splitting, faults)
     }
 
     /// The `name=value` words of a key, sorted by name, the last of each name.
     pub fn pairs(&self, name: &str, faults: &mut Diagnostics) -> Vec<Value<'u>> {
-        let mut pairs = BTreeMap::new();
-        for word in self.words(name, faults) {
-            let name = word.text.split_once('=').map_or(&*word.text, |(name, _)| name).to_owned();
-            pairs.insert(name, word);
-        }
-        pairs.into_values().collect()
+        let mut pairs = self.words(name, faults);
+        pairs.sort_by(|one, other| one.pair_name().cmp(other.pair_name()));
+        pairs.dedup_by(|later, kept| {
+            let is_again = later.pair_name() == kept.pair_name();
+            if is_again {
+                std::mem::swap(later, kept);
+            }
+            is_again
+        });
+        pairs
     }
 
     /// Yes or no; nothing if the key is not assigned or its value is neither.
     pub fn boolean(&self, name: &str, faults: &mut Diagnostics) -> Option<bool> {
-        let entry = self.group(name)?.entries.last()?;
-        read_boolean(entry, faults)
+        read_boolean(self.last(name)?.1, faults)
     }
 
     /// A whole number; nothing if the key is not assigned or its value is none.
@@ -149,12 +164,23 @@ impl<'u> Values<'u> {
         Some(value.text.into_owned())
     }
 
-    fn group(&self, name: &str) -> Option<&Group<'u>> {
-        self.groups.iter().find(|group| group.key.name == name)
+    /// Whether the key of a row is assigned at all.
+    pub(crate) fn has_row(&self, row: &'static Key) -> bool {
+        self.groups.iter().any(|group| std::ptr::eq(group.key, row))
+    }
+
+    fn group(&self, name: &str) -> Option<(&'static Key, &[&'u Entry])> {
+        let group = self.groups.iter().find(|group| group.key.name == name)?;
+        Some((group.key, self.entries.get(group.entries.clone())?))
+    }
+
+    fn last(&self, name: &str) -> Option<(&'static Key, &'u Entry)> {
+        let (key, entries) = self.group(name)?;
+        Some((key, entries.last()?))
     }
 
     fn effective(&self, name: &str) -> &[&'u Entry] {
-        self.group(name).map_or(&[], |group| since_reset(&group.entries))
+        self.group(name).map_or(&[], |(_, entries)| since_reset(entries))
     }
 }
 
@@ -183,21 +209,26 @@ pub fn truth(text: &str) -> Option<bool> {
 
 /// The words of an assignment; one that cannot be split is a fault and has none.
 pub fn split_entry<'u>(entry: &'u Entry, splitting: Splitting, faults: &mut Diagnostics) -> Vec<Value<'u>> {
-    match words::split(&entry.value, splitting) {
-        Ok(words) => words
-            .into_iter()
-            .map(|word| Value { text: Cow::Owned(word.text), entry, offset: word.offset })
-            .collect(),
-        Err(fault) => {
-            let hint = fault.hint();
-            let diagnostic = Diagnostic::error(entry.place_at(fault.offset()), fault.to_string());
-            faults.push(match hint {
-                Some(hint) => diagnostic.with_hint(hint),
-                None => diagnostic,
-            });
-            Vec::new()
-        }
+    split_entries(&[entry], splitting, faults)
+}
+
+/// The words of several assignments.
+pub(crate) fn split_entries<'u>(
+    entries: &[&'u Entry],
+    splitting: Splitting,
+    faults: &mut Diagnostics,
+) -> Vec<Value<'u>> {
+    let mut values = Vec::new();
+    for entry in entries {
+        let take = |text, offset| values.push(Value { text, entry, offset });
+        let Err(fault) = words::for_each(&entry.value, splitting, take) else { continue };
+        let diagnostic = Diagnostic::error(entry.place_at(fault.offset()), fault.to_string());
+        faults.push(match fault.hint() {
+            Some(hint) => diagnostic.with_hint(hint),
+            None => diagnostic,
+        });
     }
+    values
 }
 
 /// The text of an assignment without one pair of double quotes around the whole of it.

@@ -4,6 +4,8 @@
 //! C escapes decoded) and plain (quotes removed, a backslash is a backslash). Empty words survive; an
 //! unbalanced quote and an unknown escape are faults.
 
+use std::borrow::Cow;
+
 /// How a value is split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Splitting {
@@ -84,6 +86,30 @@ impl WordFault {
     }
 }
 
+/// What stands between words.
+const BLANKS: [char; 4] = [' ', '\t', '\n', '\r'];
+
+/// Gives away each word with its offset in bytes; those of a value without quotes and backslashes, which are most, as they
+/// stand there.
+pub(crate) fn for_each<'t>(
+    value: &'t str,
+    splitting: Splitting,
+    mut take: impl FnMut(Cow<'t, str>, usize),
+) -> Result<(), WordFault> {
+    if value.contains(['"', '\'', '\\']) {
+        split(value, splitting)?.into_iter().for_each(|word| take(Cow::Owned(word.text), word.offset));
+        return Ok(());
+    }
+    let mut offset = 0;
+    for word in value.split(BLANKS) {
+        if !word.is_empty() {
+            take(Cow::Borrowed(word), offset);
+        }
+        offset += word.len() + 1;
+    }
+    Ok(())
+}
+
 /// Splits a value into words.
 pub fn split(value: &str, splitting: Splitting) -> Result<Vec<Word>, WordFault> {
     let mut words = Vec::new();
@@ -91,7 +117,7 @@ pub fn split(value: &str, splitting: Splitting) -> Result<Vec<Word>, WordFault> 
     let mut quote: Option<(char, usize)> = None;
     let mut rest = value.char_indices();
     while let Some((offset, part)) = rest.next() {
-        let blank = matches!(part, ' ' | '\t' | '\n' | '\r');
+        let blank = BLANKS.contains(&part);
         if blank && quote.is_none() {
             words.extend(current.take());
             continue;

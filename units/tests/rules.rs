@@ -52,7 +52,8 @@ fn broken_words_are_faults_with_a_place() {
 #[track_caller]
 fn check_names(file: &str, service: &str, resource: &str) {
     let name = FileName::new(file).unwrap();
-    assert_eq!((name.service_base().as_str(), name.resource().as_str()), (service, resource));
+    let service = format!("{service}.service");
+    assert_eq!((name.service(), name.resource().as_str()), (service, resource));
 }
 
 #[test]

@@ -88,22 +88,25 @@ fn context(work: &mut Work<'_>) -> Option<String> {
                 return None;
             };
             let in_unit = paths::absolute_unless_expanded(&work.directory_in_unit(), &file.text);
-            (paths::parent(&in_unit).to_owned(), paths::parent(&work.path(&file.text)).to_owned())
+            (
+                paths::parent(&in_unit).to_owned().into(),
+                paths::parent(&work.path(&file.text)).to_owned().into(),
+            )
         }
         Asked::Context(context) if context.starts_with('/') || is_address(context) => {
             return Some(context.clone());
         }
-        Asked::Context(context) => (work.directory_in_unit(), context.clone()),
+        Asked::Context(context) => (work.directory_in_unit(), context.clone().into()),
     };
     match (asked, own_directory) {
         (_, Some(own)) => (!stands_alone).then_some(own),
         (Asked::Context(_), None) => {
             work.service("WorkingDirectory", directory);
-            Some(last_word)
+            Some(last_word.into_owned())
         }
         (Asked::Unit | Asked::File, None) => {
             work.service("WorkingDirectory", directory);
-            (!stands_alone).then_some(last_word)
+            (!stands_alone).then(|| last_word.into_owned())
         }
     }
 }

@@ -16,12 +16,19 @@ const TOLD: usize = 20;
 /// What became of a file's claims.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
-    /// The links it gets.
-    pub(super) links: Vec<Link>,
+    /// The links it gets, where they are not just those that make it wanted.
+    links: Option<Vec<Link>>,
     /// What is wrong with what it asks for.
     pub(super) faults: Diagnostics,
     /// Whether the service of its name is made of it; of several that ask for one, the first tells of the others.
     pub(super) owns_service: bool,
+}
+
+impl Claims {
+    /// The links that the file of these claims gets.
+    pub(super) fn links<'f>(&'f self, file: &'f Loaded) -> &'f [Link] {
+        self.links.as_ref().unwrap_or(&file.wanted)
+    }
 }
 
 /// An alias somebody asks for.
@@ -39,14 +46,14 @@ pub(super) fn settle(files: &[Loaded]) -> Vec<Claims> {
     let mut wishes: Vec<Wish<'_>> = Vec::new();
     for (index, (file, own)) in files.iter().zip(&mut claims).enumerate() {
         let Some(service) = file.service.as_deref().filter(|_| !file.masked) else { continue };
-        own.links.clone_from(&file.wanted);
         if file.unit.last(INSTALL, "Alias").is_some() {
+            let links = own.links.insert(file.wanted.clone());
             for alias in install::aliases(&file.unit, service, &mut own.faults) {
                 wishes.push(Wish { name: alias.link.name.clone(), file: index, value: alias.value });
-                own.links.push(alias.link);
+                links.push(alias.link);
             }
-            own.links.sort();
-            own.links.dedup();
+            links.sort();
+            links.dedup();
         }
     }
     settle_aliases(files, &owners, &wishes, &mut claims, &mut told);
@@ -120,8 +127,8 @@ fn settle_aliases(
         }
     }
     for (file, names) in withdrawn {
-        if let Some(own) = claims.get_mut(file) {
-            own.links.retain(|link| !names.contains(link.name.as_str()));
+        if let Some(links) = claims.get_mut(file).and_then(|own| own.links.as_mut()) {
+            links.retain(|link| !names.contains(link.name.as_str()));
         }
     }
 }

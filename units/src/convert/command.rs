@@ -6,7 +6,7 @@ use crate::values::Values;
 use crate::vocabulary::{Emit, Form, Key};
 
 /// A command line.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct CommandLine(String);
 
 impl CommandLine {
@@ -14,7 +14,7 @@ impl CommandLine {
     pub(super) fn begin(program: &str) -> Self {
         let mut line = String::with_capacity(512);
         // The first word is a path to systemd, and expanded like one.
-        quote::push_word(&mut line, &program.replace('%', "%%"));
+        quote::push_word(&mut line, &quote::percent(program));
         Self(line)
     }
 
@@ -52,8 +52,8 @@ impl CommandLine {
     }
 
     /// Adds what a row of the table says its key becomes.
-    pub(super) fn push_key(&mut self, key: &Key, values: &Values<'_>, faults: &mut Diagnostics) {
-        if !values.has(key.name) {
+    pub(super) fn push_key(&mut self, key: &'static Key, values: &Values<'_>, faults: &mut Diagnostics) {
+        if !values.has_row(key) {
             return;
         }
         let texts = match key.form {
@@ -67,7 +67,7 @@ impl CommandLine {
                 let value = values.boolean(key.name, faults);
                 match (key.emit, value) {
                     (Emit::Switch(option), Some(true)) => self.push(option),
-                    (Emit::Switch(option), Some(false)) => self.push(&format!("{option}=false")),
+                    (Emit::Switch(option), Some(false)) => self.push(&[option, "=false"].concat()),
                     (Emit::IfTrue(words), Some(true)) => self.extend(words),
                     _ => {}
                 }
@@ -78,8 +78,8 @@ impl CommandLine {
             let text = &value.text;
             match key.emit {
                 Emit::Separate(option) => self.extend(&[option, text]),
-                Emit::Joined(option) => self.push(&format!("{option}={text}")),
-                Emit::Prefixed(option, prefix) => self.extend(&[option, &format!("{prefix}{text}")]),
+                Emit::Joined(option) => self.push(&[option, "=", text].concat()),
+                Emit::Prefixed(option, prefix) => self.extend(&[option, &[prefix, text].concat()]),
                 Emit::Lowered(option) => self.extend(&[option, &text.to_lowercase()]),
                 Emit::Bare => self.push(text),
                 Emit::Switch(_) | Emit::IfTrue(_) | Emit::Own(_) => {}
@@ -92,8 +92,9 @@ impl CommandLine {
         self.0
     }
 
-    /// The whole line, whose failure is no failure of the service.
-    pub(super) fn finish_tolerant(self) -> String {
-        format!("-{}", self.0)
+    /// The whole line, and the same whose failure is no failure of the service.
+    pub(super) fn finish_twice(self) -> (String, String) {
+        let tolerant = ["-", &self.0].concat();
+        (self.0, tolerant)
     }
 }

@@ -22,8 +22,9 @@ pub(super) fn convert(work: &mut Work<'_>) {
     work.service_missing(&[("KillMode", "mixed")]);
     let mut remove = work.command(&["rm", "-v", "-f", "-i"]);
     remove.push(&name);
-    work.service("ExecStop", remove.clone().finish());
-    work.service("ExecStopPost", remove.finish_tolerant());
+    let (remove, tolerant) = remove.finish_twice();
+    work.service("ExecStop", remove);
+    work.service("ExecStopPost", tolerant);
     work.stops_in_time();
     reload(work, &name);
     work.delegates();

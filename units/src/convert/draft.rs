@@ -24,6 +24,9 @@ struct DraftLine<'u> {
     value: Cow<'u, str>,
 }
 
+/// So many lines a section mostly gets, so that it need not grow.
+const USUALLY_ADDED: usize = 12;
+
 impl<'u> Draft<'u> {
     /// Nothing yet.
     pub(super) fn empty() -> Self {
@@ -36,12 +39,13 @@ impl<'u> Draft<'u> {
             key: Cow::Borrowed(&entry.key),
             value: Cow::Borrowed(&entry.value),
         };
-        let sections = unit.sections.iter().filter(|section| !section.name.is_empty());
-        let sections = sections.map(|section| DraftSection {
-            name: Cow::Borrowed(&section.name),
-            lines: section.entries().map(line).collect(),
-        });
-        Self { sections: sections.collect() }
+        let mut sections = Vec::with_capacity(unit.sections.len() + 1);
+        for section in unit.sections.iter().filter(|section| !section.name.is_empty()) {
+            let mut lines = Vec::with_capacity(section.lines.len() + USUALLY_ADDED);
+            lines.extend(section.entries().map(line));
+            sections.push(DraftSection { name: Cow::Borrowed(&section.name), lines });
+        }
+        Self { sections }
     }
 
     /// Whether a key is assigned in a section.
@@ -50,19 +54,19 @@ impl<'u> Draft<'u> {
     }
 
     /// Adds a line at the end of a section.
-    pub(super) fn add(&mut self, section: &str, key: &'u str, value: impl Into<Cow<'u, str>>) {
+    pub(super) fn add(&mut self, section: &'u str, key: &'u str, value: impl Into<Cow<'u, str>>) {
         self.ensure(section).lines.push(DraftLine { key: Cow::Borrowed(key), value: value.into() });
     }
 
     /// Adds a line unless the key is assigned already.
-    pub(super) fn add_missing(&mut self, section: &str, key: &'u str, value: &'u str) {
+    pub(super) fn add_missing(&mut self, section: &'u str, key: &'u str, value: &'u str) {
         if !self.has(section, key) {
             self.add(section, key, value);
         }
     }
 
     /// Adds lines at the top of a section, the first of them first.
-    pub(super) fn add_on_top(&mut self, section: &str, lines: &[(&'u str, &'u str)]) {
+    pub(super) fn add_on_top(&mut self, section: &'u str, lines: &[(&'u str, &'u str)]) {
         let lines = lines
             .iter()
             .map(|(key, value)| DraftLine { key: Cow::Borrowed(key), value: Cow::Borrowed(value) });
@@ -70,7 +74,7 @@ impl<'u> Draft<'u> {
     }
 
     /// Changes the last assignment to a key, or adds one.
-    pub(super) fn set(&mut self, section: &str, key: &'u str, value: impl Into<Cow<'u, str>>) {
+    pub(super) fn set(&mut self, section: &'u str, key: &'u str, value: impl Into<Cow<'u, str>>) {
         let last = self.ensure(section).lines.iter_mut().rfind(|line| line.key == key);
         match last {
             Some(line) => line.value = value.into(),
@@ -79,17 +83,19 @@ impl<'u> Draft<'u> {
     }
 
     /// Removes all assignments to a key.
-    pub(super) fn remove(&mut self, section: &str, key: &str) {
+    pub(super) fn remove(&mut self, section: &'u str, key: &str) {
         self.ensure(section).lines.retain(|line| line.key != key);
     }
 
-    /// Gives a section another name; if there is one of that name, what it holds goes there.
-    pub(super) fn rename(&mut self, from: &str, to: String) {
-        let Some(index) = self.sections.iter().position(|section| section.name == from) else { return };
+    /// Gives a section a name that systemd passes over; if there is one of that name, what it holds goes there.
+    pub(super) fn hide(&mut self, name: &str) {
+        let Some(index) = self.sections.iter().position(|section| section.name == name) else { return };
+        let to = ["X-", name].concat();
         if self.find(&to).is_some() {
             let moved = self.sections.remove(index);
-            let target = self.ensure(&to);
-            target.lines.extend(moved.lines);
+            if let Some(target) = self.sections.iter_mut().find(|section| section.name == to) {
+                target.lines.extend(moved.lines);
+            }
         } else if let Some(section) = self.sections.get_mut(index) {
             section.name = Cow::Owned(to);
         }
@@ -126,10 +132,10 @@ impl<'u> Draft<'u> {
         self.sections.iter().find(|section| section.name == name)
     }
 
-    fn ensure(&mut self, name: &str) -> &mut DraftSection<'u> {
+    fn ensure(&mut self, name: &'u str) -> &mut DraftSection<'u> {
         let index = self.sections.iter().position(|section| section.name == name).unwrap_or_else(|| {
-            let name = Cow::Owned(name.to_owned());
-            self.sections.push(DraftSection { name, lines: Vec::new() });
+            let lines = Vec::with_capacity(USUALLY_ADDED);
+            self.sections.push(DraftSection { name: Cow::Borrowed(name), lines });
             self.sections.len() - 1
         });
         &mut self.sections[index]

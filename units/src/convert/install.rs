@@ -2,7 +2,7 @@
 //!
 //! A generated unit cannot be enabled by `systemctl`, so the links are made with it. Knows no disk.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
 
 use super::{INSTALL, Link, paths};
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -28,20 +28,23 @@ pub(super) struct Alias<'u> {
 pub(super) fn wanted(unit: &Unit, service: &str, faults: &mut Diagnostics) -> Vec<Link> {
     // A template is enabled as one of its instances, so somebody has to say as which.
     let name = match service.split_once("@.") {
-        None => service.to_owned(),
+        None => Cow::Borrowed(service),
         Some((base, extension)) => match unit.last(INSTALL, "DefaultInstance").map(values::unquoted_scalar) {
             Some(instance) if !instance.text.is_empty() && !instance.text.contains(['/', '\0']) => {
-                format!("{base}@{}.{extension}", instance.text)
+                Cow::Owned(format!("{base}@{}.{extension}", instance.text))
             }
             _ => return Vec::new(),
         },
     };
-    let mut links = BTreeSet::new();
+    // In order, each once.
+    let mut links: Vec<Link> = Vec::new();
     for (key, directory) in WANTED {
-        for word in words(unit, key, faults) {
+        let words = words(unit, key, faults);
+        links.reserve_exact(words.len());
+        for word in words {
             if links.len() >= MOST_LINKS {
                 faults.push(Diagnostic::error(word.place(), format!("more than {MOST_LINKS} links")));
-                return links.into_iter().collect();
+                return links;
             }
             if faults.is_full_of_warnings() {
                 break;
@@ -54,13 +57,16 @@ pub(super) fn wanted(unit: &Unit, service: &str, faults: &mut Diagnostics) -> Ve
                 faults.push(Diagnostic::warning(word.place(), text));
                 continue;
             }
-            links.insert(Link {
-                name: format!("{}.{directory}/{name}", word.text),
-                target: format!("../{service}"),
-            });
+            let link = Link {
+                name: [&word.text, ".", directory, "/", &name].concat(),
+                target: ["../", service].concat(),
+            };
+            if let Err(place) = links.binary_search(&link) {
+                links.insert(place, link);
+            }
         }
     }
-    links.into_iter().collect()
+    links
 }
 
 /// Whether a link makes the service wanted, rather than gives it a name.
@@ -110,6 +116,5 @@ fn refusal(name: &str) -> Option<&'static str> {
 /// The words of all assignments to a key since the last empty one.
 fn words<'u>(unit: &'u Unit, key: &str, faults: &mut Diagnostics) -> Vec<Value<'u>> {
     let entries: Vec<&Entry> = unit.entries(INSTALL).filter(|entry| entry.key == key).collect();
-    let effective = values::since_reset(&entries);
-    effective.iter().flat_map(|entry| values::split_entry(entry, Splitting::Plain, faults)).collect()
+    values::split_entries(values::since_reset(&entries), Splitting::Plain, faults)
 }

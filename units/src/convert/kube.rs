@@ -9,7 +9,8 @@ use crate::vocabulary::Key;
 /// Writes the service.
 pub(super) fn convert(work: &mut Work<'_>) {
     let start = work.start();
-    let files: Vec<String> = work.words("Yaml").iter().map(|file| work.path(&file.text)).collect();
+    let files: Vec<String> =
+        work.words("Yaml").iter().map(|file| work.path(&file.text).into_owned()).collect();
     if files.is_empty() {
         let hint = "add a line such as `Yaml=shop.yaml`; it lies beside this file";
         work.lacks("Yaml", "there is no `Yaml=` to play", hint);
@@ -77,7 +78,8 @@ fn working_directory(work: &mut Work<'_>, files: &[String]) {
         ("unit", _) => work.directory_in_unit(),
         ("yaml", [_]) => {
             let file = work.words("Yaml").first().map(|file| file.text.to_string()).unwrap_or_default();
-            paths::parent(&paths::absolute_unless_expanded(&work.directory_in_unit(), &file)).to_owned()
+            let file = paths::absolute_unless_expanded(&work.directory_in_unit(), &file);
+            paths::parent(&file).to_owned().into()
         }
         ("yaml", _) => {
             let text = "`SetWorkingDirectory=yaml` needs exactly one `Yaml=`";

@@ -38,8 +38,8 @@ pub(crate) struct Loaded {
 
 impl Loaded {
     /// Parses a source; nothing if its name is not that of a unit file.
-    pub(crate) fn read(source: &Source) -> Option<Self> {
-        let name = FileName::new(&source.name)?;
+    pub(crate) fn read(source: Source) -> Option<Self> {
+        let name = FileName::new(source.name)?;
         let (mut unit, mut faults) = read_content(&source.path, &source.content);
         let mut left_out = Vec::new();
         for drop_in in &source.drop_ins {
@@ -59,13 +59,13 @@ impl Loaded {
         let masked = source.content == Content::Masked;
         let mut loaded = Self {
             name,
-            path: Arc::clone(&source.path),
+            service_place: Place::start_of(&source.path),
+            path: source.path,
             unit,
             faults,
             left_out,
             service: None,
             gets_its_name: true,
-            service_place: Place::start_of(&source.path),
             masked,
             wanted: Vec::new(),
             mentions: Vec::new(),
@@ -153,7 +153,7 @@ impl Loaded {
             self.faults.push(bad_name(Diagnostic::error(value.place(), text), &service));
             self.gets_its_name = false;
         }
-        let service = format!("{}.service", self.name.service_base());
+        let service = self.name.service();
         if names::is_unit_name(&service) {
             self.service = Some(service);
         } else if asked.is_none() && !self.masked {

@@ -144,10 +144,13 @@ impl Conversion {
 /// The order of the sources decides nothing but the order of the output.
 pub fn convert(sources: &[Source], settings: &Settings) -> Conversion {
     let services = Mutex::new(Vec::new());
-    let stray = Files::load(sources, Source::clone).convert(settings, &|_, position, service| {
-        // A worker that panicked takes the whole conversion with it anyhow.
-        services.lock().unwrap_or_else(PoisonError::into_inner).push((position, service));
-    });
+    let stray = Files::load(sources, parallel::processors(), Source::clone).convert(
+        settings,
+        &|_, position, service| {
+            // A worker that panicked takes the whole conversion with it anyhow.
+            services.lock().unwrap_or_else(PoisonError::into_inner).push((position, service));
+        },
+    );
     let mut services = services.into_inner().unwrap_or_else(PoisonError::into_inner);
     services.sort_by_key(|(position, _)| *position);
     Conversion { services: services.into_iter().map(|(_, service)| service).collect(), stray }
@@ -164,15 +167,16 @@ pub type Taker<'t> = dyn Fn(usize, Position, Service) + Sync + 't;
 pub struct Files {
     files: Vec<Loaded>,
     claims: Vec<Claims>,
+    processors: usize,
 }
 
 impl Files {
-    /// Reads unit files side by side.
-    pub fn load<I: Sync>(items: &[I], read: impl Fn(&I) -> Source + Sync) -> Self {
-        let files: Vec<Loaded> =
-            parallel::map(items, |_, item| Loaded::read(&read(item))).into_iter().flatten().collect();
+    /// Reads unit files side by side, on no more processors than are said.
+    pub fn load<I: Sync>(items: &[I], processors: usize, read: impl Fn(&I) -> Source + Sync) -> Self {
+        let files = parallel::map(items, processors, |_, item| Loaded::read(read(item)));
+        let files: Vec<Loaded> = files.into_iter().flatten().collect();
         let claims = claims::settle(&files);
-        Self { files, claims }
+        Self { files, claims, processors }
     }
 
     /// Converts them and gives away each service as soon as it is made, in no order; gives back what is wrong with
@@ -190,7 +194,7 @@ impl Files {
         }
         // Files of one wave know nothing of each other's fate, so they can be converted side by side.
         for wave in order::waves(&self.files) {
-            let made = parallel::map(&wave, |worker, index| {
+            let made = parallel::map(&wave, self.processors, |worker, index| {
                 let (Some(file), Some(claims)) = (self.files.get(*index), self.claims.get(*index)) else {
                     return Made::Masked;
                 };
@@ -232,7 +236,7 @@ impl Files {
         };
         let Some(name) = file.service.as_ref().filter(|_| claims.owns_service) else { return outcome.faults };
         let position = (file.name.kind.rank(), index);
-        let mut links = claims.links.clone();
+        let mut links = claims.links(file).to_vec();
         let kind = file.name.kind;
         if let Some(text) = outcome.beside.clone().filter(|_| kind == UnitKind::Secret) {
             let name = secret::timer_name(name);

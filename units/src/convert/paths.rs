@@ -2,6 +2,8 @@
 //!
 //! Knows no disk: `..` is cut off without asking whether it follows a link.
 
+use std::borrow::Cow;
+
 /// A path without `.`, `..`, doubled or final slashes.
 pub(crate) fn clean(path: &str) -> String {
     let absolute = path.starts_with('/');
@@ -28,8 +30,11 @@ pub(crate) fn clean(path: &str) -> String {
 }
 
 /// A path as seen from a directory.
-pub(crate) fn absolute(directory: &str, path: &str) -> String {
-    if path.starts_with('/') { path.to_owned() } else { clean(&format!("{directory}/{path}")) }
+pub(crate) fn absolute<'p>(directory: &str, path: &'p str) -> Cow<'p, str> {
+    match path.starts_with('/') {
+        true => Cow::Borrowed(path),
+        false => Cow::Owned(clean(&[directory, "/", path].concat())),
+    }
 }
 
 /// Whether a path begins with something systemd expands.
@@ -38,8 +43,8 @@ pub(crate) fn is_expanded(path: &str) -> bool {
 }
 
 /// A path that may begin with something systemd expands, and is left alone then.
-pub(crate) fn absolute_unless_expanded(directory: &str, path: &str) -> String {
-    if is_expanded(path) { path.to_owned() } else { absolute(directory, path) }
+pub(crate) fn absolute_unless_expanded<'p>(directory: &str, path: &'p str) -> Cow<'p, str> {
+    if is_expanded(path) { Cow::Borrowed(path) } else { absolute(directory, path) }
 }
 
 /// The directory a path lies in.

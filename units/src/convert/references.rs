@@ -46,8 +46,8 @@ fn volume(work: &mut Work<'_>, value: &Value<'_>, line: &mut CommandLine) {
     line.extend(&[
         "-v",
         &match options {
-            None => format!("{source}:{destination}"),
-            Some(options) => format!("{source}:{destination}:{options}"),
+            None => [&source, ":", destination].concat(),
+            Some(options) => [&source, ":", destination, ":", options].concat(),
         },
     ]);
 }
@@ -62,7 +62,7 @@ pub(super) fn source(
     if source.starts_with(['.', '/']) {
         let needed = paths::absolute(&work.directory_in_unit(), source);
         work.draft.add(UNIT, "RequiresMountsFor", quote::join([&needed]));
-        return Some(paths::absolute(&work.directory_in_command(), source));
+        return Some(paths::absolute(&work.directory_in_command(), source).into_owned());
     }
     if UnitKind::of_file_name(source).is_some_and(|kind| kinds.contains(&kind)) {
         return work.resource_of(source, value);

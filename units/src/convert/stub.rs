@@ -75,7 +75,8 @@ fn description(file: &Loaded, faults: &Diagnostics) -> String {
 /// The command that tells the faults and fails.
 fn command(faults: &Diagnostics) -> String {
     let script = format!(r#"printf '%s\n' "$@" >&2; exit {STATUS}"#);
-    let mut words = vec!["/bin/sh".to_owned(), "-c".to_owned(), quote::literal(&script), "sh".to_owned()];
+    let mut words =
+        vec!["/bin/sh".to_owned(), "-c".to_owned(), quote::literal(&script).into_owned(), "sh".to_owned()];
     let mut errors = faults.errors();
     for fault in errors.by_ref().take(TOLD) {
         words.push(message(&fault.to_string()));
@@ -93,7 +94,7 @@ fn command(faults: &Diagnostics) -> String {
 
 /// A message as systemd must hand it on to a command: nothing expanded.
 fn message(text: &str) -> String {
-    quote::literal(&cut(text))
+    quote::literal(&cut(text)).into_owned()
 }
 
 /// A message on one line, not too long.

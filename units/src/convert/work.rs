@@ -81,7 +81,7 @@ impl<'a> Work<'a> {
         }
         draft.add(UNIT, "RequiresMountsFor", "%t/containers");
         for section in [kind.section(), QUADLET_SECTION] {
-            draft.rename(section, format!("X-{section}"));
+            draft.hide(section);
         }
         let extension = extension(file, &mut faults);
         for section in &file.unit.sections {
@@ -274,18 +274,18 @@ impl<'a> Work<'a> {
 
     /// A path as seen from the unit file's directory, for a command; one that begins with something systemd expands is
     /// left alone.
-    pub(super) fn path(&self, text: &str) -> String {
+    pub(super) fn path<'t>(&self, text: &'t str) -> Cow<'t, str> {
         paths::absolute_unless_expanded(&quote::literal(self.file.directory()), text)
     }
 
     /// The unit file's directory, for a command.
-    pub(super) fn directory_in_command(&self) -> String {
+    pub(super) fn directory_in_command(&self) -> Cow<'a, str> {
         quote::literal(self.file.directory())
     }
 
     /// The unit file's directory, for a line of the unit, where only specifiers are expanded.
-    pub(super) fn directory_in_unit(&self) -> String {
-        self.file.directory().replace('%', "%%")
+    pub(super) fn directory_in_unit(&self) -> Cow<'a, str> {
+        quote::percent(self.file.directory())
     }
 
     /// A name given in the file becomes a positional word, so it must not look like an option.
@@ -312,8 +312,8 @@ fn extension<'a>(file: &'a Loaded, faults: &mut Diagnostics) -> Values<'a> {
 }
 
 /// A path as `SourcePath=` can hold it: `%` doubled; nothing if it would break the line.
-pub(super) fn source_path(path: &str) -> Option<String> {
-    (!path.contains(char::is_control)).then(|| path.replace('%', "%%"))
+pub(super) fn source_path(path: &str) -> Option<Cow<'_, str>> {
+    (!path.contains(char::is_control)).then(|| quote::percent(path))
 }
 
 /// A section that neither systemd nor we read is passed on, but its author may have meant another.

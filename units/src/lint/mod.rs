@@ -30,7 +30,9 @@ pub trait World {
 /// Looks through unit files.
 pub fn lint(sources: &[Source], settings: &Settings, world: &dyn World) -> Diagnostics {
     let mut all = Diagnostics::new();
-    for file in sources.iter().filter(|source| source.content != Content::Masked).filter_map(Loaded::read) {
+    for file in
+        sources.iter().filter(|source| source.content != Content::Masked).cloned().filter_map(Loaded::read)
+    {
         let mut faults = Diagnostics::new();
         let section = file.unit.section(file.name.kind.section());
         // What is wrong with the values themselves is told by the conversion.
