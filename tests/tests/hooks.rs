@@ -61,6 +61,26 @@ fn log() -> String {
 const ALWAYS: &str = "{\"always\":true}";
 
 #[test]
+fn nothing_joins_a_container_that_a_hook_holds_back() {
+    let host = host();
+    host.write(
+        "alice",
+        "/home/alice/hooks/holder",
+        "#!/bin/sh\nuntil [ -e /home/alice/hooks/go ]; do sleep 0.1; done\n",
+    );
+    host.alice("chmod +x hooks/holder; rm -f hooks/go").ok();
+    let hold = directory("hold", &[("hold", "createRuntime", "/home/alice/hooks/holder", 0, ALWAYS)]);
+    host.alice(&format!("systemd-run --user -q --unit=holding pontoon --hooks-dir {hold} run --name held --network none --stop-timeout 0 {B} sleep 1000")).ok();
+    wait::until("the container to be made ready", || {
+        let refused = host.alice("pontoon exec held true").fails(125);
+        if refused.stderr.contains("still being made ready") { Ok(()) } else { Err(format!("{refused:?}")) }
+    });
+    host.alice("pontoon exec held true").fails(125).warns("pontoon wait --condition running");
+    host.alice("touch hooks/go; pontoon wait --condition running held && pontoon exec held true").ok();
+    host.alice("pontoon rm -f held").ok();
+}
+
+#[test]
 fn hooks_run_at_their_moments_with_the_state() {
     // They share a log.
     let _alone = alone();
