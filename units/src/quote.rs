@@ -84,9 +84,9 @@ pub fn percent(text: &str) -> Cow<'_, str> {
 ///
 /// An empty word vanishes, and a lone `;` ends the command (man systemd.service, Command lines).
 fn needs_quotes(word: &str) -> bool {
-    word.is_empty()
-        || word == ";"
-        || word
-            .chars()
-            .any(|part| part.is_whitespace() || part.is_control() || matches!(part, '"' | '\'' | '\\'))
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\');
+    if word.bytes().all(is_plain) {
+        return matches!(word, "" | ";");
+    }
+    word.chars().any(|part| part.is_whitespace() || part.is_control() || matches!(part, '"' | '\'' | '\\'))
 }

@@ -39,7 +39,7 @@ struct Wish<'f> {
 }
 
 /// Settles the claims of all files, in their order.
-pub(super) fn settle(files: &[Loaded]) -> Vec<Claims> {
+pub(super) fn settle(files: &[Box<Loaded>]) -> Vec<Claims> {
     let mut claims: Vec<Claims> = files.iter().map(|_| Claims::default()).collect();
     let mut told: Vec<(usize, Place, String)> = Vec::new();
     let owners = settle_services(files, &mut claims, &mut told);
@@ -68,7 +68,7 @@ pub(super) fn settle(files: &[Loaded]) -> Vec<Claims> {
 /// Finds the owner of each service. A file that asks for a name nobody can have takes the one its own name gives only
 /// if nobody else does.
 fn settle_services<'f>(
-    files: &'f [Loaded],
+    files: &'f [Box<Loaded>],
     claims: &mut [Claims],
     told: &mut Vec<(usize, Place, String)>,
 ) -> HashMap<&'f str, usize> {
@@ -95,7 +95,7 @@ fn settle_services<'f>(
 
 /// Takes back the aliases that are services, or that several files ask for.
 fn settle_aliases(
-    files: &[Loaded],
+    files: &[Box<Loaded>],
     owners: &HashMap<&str, usize>,
     wishes: &[Wish<'_>],
     claims: &mut [Claims],

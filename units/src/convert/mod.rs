@@ -165,7 +165,11 @@ pub type Taker<'t> = dyn Fn(usize, Position, Service) + Sync + 't;
 /// Unit files that were read, with what each of them claims.
 #[derive(Debug)]
 pub struct Files {
-    files: Vec<Loaded>,
+    #[expect(
+        clippy::vec_box,
+        reason = "they are large, and handed from list to list while they are gathered"
+    )]
+    files: Vec<Box<Loaded>>,
     claims: Vec<Claims>,
     processors: usize,
 }
@@ -173,8 +177,8 @@ pub struct Files {
 impl Files {
     /// Reads unit files side by side, on no more processors than are said.
     pub fn load<I: Sync>(items: &[I], processors: usize, read: impl Fn(&I) -> Source + Sync) -> Self {
-        let files = parallel::map(items, processors, |_, item| Loaded::read(read(item)));
-        let files: Vec<Loaded> = files.into_iter().flatten().collect();
+        let files = parallel::map(items, processors, |_, item| Loaded::read(read(item)).map(Box::new));
+        let files: Vec<_> = files.into_iter().flatten().collect();
         let claims = claims::settle(&files);
         Self { files, claims, processors }
     }

@@ -36,10 +36,10 @@ enum Fate {
 
 impl<'f> Neighbours<'f> {
     /// Nothing has been converted so far.
-    pub(super) fn new(files: &'f [Loaded]) -> Self {
+    pub(super) fn new(files: &'f [Box<Loaded>]) -> Self {
         let mut all = HashMap::with_capacity(files.len());
         for (index, file) in files.iter().enumerate() {
-            all.entry(file.name.full.as_str()).or_insert((index, file));
+            all.entry(file.name.full.as_str()).or_insert((index, &**file));
         }
         let mut names: HashMap<UnitKind, Vec<&str>> = HashMap::new();
         for file in files {

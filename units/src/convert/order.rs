@@ -9,7 +9,7 @@ use super::loaded::Loaded;
 /// The indices of the files, wave by wave: the files of one wave need nothing of each other.
 ///
 /// Where files wait for each other in a circle, one of them comes before what it needs.
-pub(super) fn waves(files: &[Loaded]) -> Vec<Vec<usize>> {
+pub(super) fn waves(files: &[Box<Loaded>]) -> Vec<Vec<usize>> {
     let mut by_name = HashMap::with_capacity(files.len());
     for (index, file) in files.iter().enumerate() {
         by_name.entry(file.name.full.as_str()).or_insert(index);
