@@ -293,30 +293,25 @@ impl Bench {
     }
 
     fn print(&self) {
-        println!("{:<46} {:>10} {:>10} {:>7} {:>7}", "work", "pontoon", "podman", "ratio", "budget");
-        for row in &self.rows {
-            let ratio = row.ours / row.theirs;
-            let verdict = if ratio <= row.budget { "" } else { "  over" };
-            println!(
-                "{:<46} {:>7.1} {} {:>7.1} {} {:>7.3} {:>7.2}{verdict}",
-                row.work, row.ours, row.unit, row.theirs, row.unit, ratio, row.budget
-            );
-        }
+        table(["work", "pontoon"], &self.rows);
         if !self.floors.is_empty() {
-            println!(
-                "{:<70} {:>10} {:>10} {:>7} {:>7}",
-                "the least on this host", "bare", "podman", "ratio", "budget"
-            );
-        }
-        for row in &self.floors {
-            let ratio = row.ours / row.theirs;
-            println!(
-                "{:<70} {:>7.1} {} {:>7.1} {} {:>7.3} {:>7.2}",
-                row.work, row.ours, row.unit, row.theirs, row.unit, ratio, row.budget
-            );
+            table(["the least on this host", "bare"], &self.floors);
         }
         let size = self.host.root("du -cb /usr/bin/pontoon /usr/libexec/pontoon/* | tail -1 | cut -f1").ok();
         let bytes: f64 = size.text().parse().expect("a number");
-        println!("{:<46} {:>7.1} MB (budget 20 MB)", "installed programs", bytes / 1e6);
+        println!("{:<66} {:>7.1} MB (budget 20 MB)", "installed programs", bytes / 1e6);
+    }
+}
+
+/// Prints rows below the words for their work and for the left one of both times.
+fn table([work, ours]: [&str; 2], rows: &[Row]) {
+    println!("{work:<66} {ours:>10} {:>10} {:>7} {:>7}", "podman", "ratio", "budget");
+    for row in rows {
+        let ratio = row.ours / row.theirs;
+        let verdict = if ratio <= row.budget { "" } else { "  over" };
+        println!(
+            "{:<66} {:>7.1} {} {:>7.1} {} {:>7.3} {:>7.2}{verdict}",
+            row.work, row.ours, row.unit, row.theirs, row.unit, ratio, row.budget
+        );
     }
 }
