@@ -256,3 +256,80 @@ fn what_is_mounted_can_be_many_things() {
     run("--mount type=artifact,src=x,dst=/m", "true").fails(125).warns("no artifact `x`");
     sh("rm -r ~/many").ok();
 }
+
+#[test]
+fn a_container_has_its_own_files_in_what_is_shown_as_etc_or_run() {
+    let _alone = alone();
+    let look = "cd /etc; ls; cat hostname; grep -qw h hosts && grep -q nameserver resolv.conf && echo both; touch new || echo closed";
+    let own = "h\nboth";
+    let kept = "group hostname hosts mtab passwd resolv.conf".replace(' ', "\n");
+    let shown = "hostname hosts resolv.conf x".replace(' ', "\n");
+    let fresh = "rm -rf ~/conf; mkdir ~/conf; touch ~/conf/x; cd ~";
+    for (options, listed, closed) in [
+        ("-v /etc", &kept, ""),
+        ("--tmpfs /etc", &kept, ""),
+        ("--tmpfs /etc:ro", &kept, "\nclosed"),
+        ("-v ~/conf:/etc", &shown, ""),
+        ("-v ~/conf:/etc:O", &shown, ""),
+        ("-v ~/conf:/etc:ro", &shown, "\nclosed"),
+        ("--read-only -v ~/conf:/etc:ro", &shown, "\nclosed"),
+        ("--userns keep-id -v ~/conf:/etc:ro", &shown, "\nclosed"),
+    ] {
+        let words =
+            format!("--rm --hostname h {options} $B sh -c '{look}' 2>&1 | sed 's/.*Read-only.*//; /^$/d'");
+        sh(&format!("{fresh}; pontoon run {words}")).ok().prints(&format!("{listed}\n{own}{closed}"));
+        if !options.contains("keep-id") {
+            root(&format!("{fresh}; pontoon run --network private {words}"))
+                .ok()
+                .prints(&format!("{listed}\n{own}{closed}"));
+        }
+    }
+    // Places are all that is made in it.
+    sh("wc -c <~/conf/hosts; rm -rf ~/conf").ok().prints("0");
+    // Where there can be none, the error says how to do without.
+    sh("pontoon run --rm -v /usr/share/doc:/etc $B true").fails(125).warns("/etc/hosts").warns("--no-hosts");
+    let without = "--no-hosts --no-hostname --dns none";
+    sh(&format!("pontoon run --rm {without} -v /usr/share/doc:/etc -u 0 $B ls -d /etc")).ok().prints("/etc");
+    // What is mounted for reading only stays so where others are mounted in it.
+    sh("mkdir -p ~/outer ~/inner; touch ~/inner/x
+        pontoon run --rm -v ~/inner:/m/a/b -v ~/outer:/m:ro $B sh -c 'ls /m/a/b; touch /m/y 2>/dev/null || echo closed'
+        rm -r ~/outer ~/inner")
+    .ok()
+    .prints("x\nclosed");
+    // The host's own /run is not marked as a container's.
+    sh("mkdir -p ~/r; pontoon run --rm -v ~/r:/run $B true; ls -A ~/r; rm -r ~/r").ok().prints("");
+    sh("pontoon run --rm -v /run $B ls -A /run; pontoon run --rm --tmpfs /run $B ls -A /run")
+        .ok()
+        .prints(".containerenv\n.containerenv");
+    // The program that becomes its first, and who is told that it is ready, lie in /run as well.
+    sh("pontoon run --rm --init -v /run $B sh -c 'exit 3'").fails(3);
+}
+
+#[test]
+fn somebody_s_own_dev_is_left_as_it_is() {
+    let _alone = alone();
+    sh("pontoon run --rm -v /dev:/dev $B sh -c 'echo >/dev/null; grep -c \" /dev/shm \" /proc/self/mounts; ls -d /dev/fuse'")
+        .ok()
+        .prints("2\n/dev/fuse");
+    sh("mkdir -p ~/d; pontoon run --rm -v ~/d:/dev $B ls /dev; ls -A ~/d; rm -r ~/d").ok().prints("shm\nshm");
+    sh("mkdir -p ~/d; pontoon run --rm -v ~/d:/dev --device /dev/fuse $B ls /dev; rm -r ~/d")
+        .ok()
+        .prints("fuse\nshm");
+    sh("pontoon run --rm --tmpfs /dev $B sh -c 'ls /dev | tr \"\\n\" \" \"'")
+        .ok()
+        .prints("core fd full null ptmx random shm stderr stdin stdout tty urandom zero");
+}
+
+#[test]
+fn older_programs_find_what_is_mounted() {
+    for options in ["--rm", "--rm --read-only", "--name stays", "--rm --userns keep-id"] {
+        sh(&format!("pontoon run {options} $B readlink /etc/mtab")).ok().prints("/proc/mounts");
+    }
+    // It is as little of the user's doing as the other places are.
+    sh("pontoon diff stays; pontoon rm stays >/dev/null").ok().prints("C /etc");
+    // An image's own stays.
+    sh("mkdir -p ~/root/etc ~/root/bin; cp $(which busybox) ~/root/bin/; echo mine >~/root/etc/mtab
+        pontoon run --rm --rootfs ~/root /bin/busybox cat /etc/mtab; rm -r ~/root")
+    .ok()
+    .prints("mine");
+}

@@ -197,6 +197,17 @@ impl Failure {
                  option U changes the owners instead"
                     .to_owned()
             }
+            Step::MountTarget
+                if [Errno::ACCESS, Errno::PERM, Errno::ROFS].iter().any(|it| it.raw_os_error() == self.errno) =>
+            {
+                let without = match self.subject.as_str() {
+                    "/etc/hosts" => ", or do without it (--no-hosts)",
+                    "/etc/hostname" => ", or do without it (--no-hostname)",
+                    "/etc/resolv.conf" => ", or do without it (--dns none)",
+                    _ => "",
+                };
+                format!("make it there first: what is mounted above it cannot be written to{without}")
+            }
             // A pid or its namespaces are gone only with the process.
             Step::Namespaces if self.errno == Errno::SRCH.raw_os_error() => {
                 "the container has ended meanwhile; start it first".to_owned()

@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, openat};
+use rustix::fs::{Mode, OFlags, openat, symlinkat};
 
 use crate::dir::Place;
 use crate::error::{At, FileError};
@@ -16,7 +16,7 @@ use crate::store::{Store, StorePaths};
 /// Where they are.
 const DIRECTORY: &str = "mount-points";
 
-/// What every container has.
+/// What every container has, beside the link `/etc/mtab`.
 const FILE_SYSTEMS: [&str; 3] = ["dev", "proc", "sys"];
 
 /// The places of one kind of container.
@@ -45,13 +45,13 @@ impl MountPoints {
     #[must_use]
     pub fn reach_into(&self, place: &str) -> bool {
         let files = self.files.iter().map(String::as_str);
-        files.chain(FILE_SYSTEMS).any(|it| Path::new("/").join(it).starts_with(place))
+        files.chain(FILE_SYSTEMS).chain(["etc/mtab"]).any(|it| Path::new("/").join(it).starts_with(place))
     }
 
     /// The name of their directory.
     fn name(&self) -> String {
         let names = self.files.iter().map(|it| it.rsplit('/').next().unwrap_or(it).trim_start_matches('.'));
-        names.collect::<Vec<_>>().join("+")
+        names.chain(["mtab"]).collect::<Vec<_>>().join("+")
     }
 }
 
@@ -82,6 +82,8 @@ impl Store {
             // Whatever the caller's umask.
             rustix::fs::fchmod(&file, Mode::from_raw_mode(0o644)).at("set the mode of", &path)?;
         }
+        let etc = make(&made.place, "etc")?;
+        symlinkat("/proc/mounts", &etc.fd, "mtab").at("make", &etc.path.join("mtab"))?;
         set_mode(&made.place)?;
         made.place_at(&parent, &name)?;
         Ok(())
@@ -122,6 +124,7 @@ mod tests {
             assert_eq!(modes[6..], [file; 3]);
         }
         assert!(path.join("etc/resolv.conf").symlink_metadata().is_err());
+        assert_eq!(path.join("etc/mtab").read_link().unwrap(), std::path::Path::new("/proc/mounts"));
     }
 
     #[test]

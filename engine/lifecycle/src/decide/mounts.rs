@@ -9,13 +9,15 @@ use pontoon_rootless::idmap;
 use pontoon_runtime::plan::{Mount, MountSource as Source, Propagation};
 
 use super::{DecideError, Facts, asked};
-use crate::request::{DeviceRequest, NamespaceMode, SecretPlace};
+use crate::request::{DeviceRequest, MountSource, NamespaceMode, SecretPlace};
 use crate::secret::Places;
 
 /// Podman's default size of `/dev/shm`, in bytes.
 const DEFAULT_SHM: u64 = 64 << 20;
 /// Where secrets are seen.
 const SECRETS: &str = "/run/secrets";
+/// What tells programs that they are in a container.
+const CONTAINER_ENVIRONMENT: &str = "/run/.containerenv";
 /// Group of terminals, `tty` on every distribution.
 const TTY_GROUP: u32 = 5;
 
@@ -48,12 +50,15 @@ pub(super) fn decide(
         asked.retain(|it| it.target != mount.target);
         asked.extend(asked::of_specification(mount)?);
     }
-    // A mount may lie in another: the shorter path comes first.
-    asked.sort_by_key(|it| depth(&it.target));
     let is_asked = |path: &str| asked.iter().any(|it| it.target == path);
     let mut mounts = kernel_mounts(facts, network, is_systemd, has_device_rules);
     mounts.retain(|it| !is_asked(&it.target));
-    if !is_asked("/dev") {
+    if is_asked("/dev") {
+        // Terminals and queues are those that somebody shows there; programs still count on memory to share.
+        mounts.retain(|it| !it.target.starts_with("/dev/") || it.target == "/dev/shm");
+    }
+    let shows_dev = asked.iter().any(|it| it.target == "/dev" && !matches!(it.source, Source::Tmpfs { .. }));
+    if !shows_dev || request.privileged {
         mounts.extend(
             DEVICES
                 .iter()
@@ -77,13 +82,16 @@ pub(super) fn decide(
             mounts.push(tmpfs(path, size.iter().cloned().collect(), true));
         }
     }
-    mounts.extend(asked.iter().filter(|it| depth(&it.target) == 0).cloned());
     let own = files.iter().map(|it| (it.name.as_str(), facts.run_directory.to_owned()));
     let of_infra = |it| facts.store.run.join("containers").join(it);
     let hosts = request.shares_hosts_of().map(|it| ("hosts", of_infra(it)));
     let has_resolvers = facts.shared.as_ref().is_some_and(|it| it.resolv_conf.is_some());
     let resolvers = request.shares_network_of().filter(|_| has_resolvers);
     let resolvers = resolvers.map(|it| ("resolv.conf", of_infra(it)));
+    // The host's `/run` is not to look like a container's.
+    let shows_run =
+        request.mounts.iter().any(|it| it.target == "/run" && matches!(it.source, MountSource::Bind(_)));
+    let own = own.filter(|(name, _)| !(shows_run && target_of(name) == CONTAINER_ENVIRONMENT));
     for (name, directory) in own.chain(hosts).chain(resolvers) {
         let target = target_of(name);
         let below = request.chroot_dirs.iter().map(|it| format!("{}{target}", it.trim_end_matches('/')));
@@ -108,8 +116,8 @@ pub(super) fn decide(
     if notify == NotifyPlan::Container {
         mounts.push(bind(facts.run_directory.join(state::NOTIFY_SUBDIRECTORY), state::NOTIFY_DIRECTORY));
     }
-    mounts.extend(asked.into_iter().filter(|it| depth(&it.target) > 0));
-    show_groups_late(&mut mounts);
+    mounts.extend(asked);
+    put_in_order(&mut mounts);
     if let Some(contexts) = &facts.record.contexts {
         for mount in &mut mounts {
             if let Source::Tmpfs { options, .. } | Source::AskedDevpts { options } = &mut mount.source {
@@ -118,6 +126,13 @@ pub(super) fn decide(
         }
     }
     Ok(mounts)
+}
+
+/// A mount may lie in another, whoever wants either: the shorter path comes first. So a container has its own `/etc/hosts` in
+/// a directory of the host that is shown as its `/etc`.
+fn put_in_order(mounts: &mut Vec<Mount>) {
+    mounts.sort_by_key(|it| depth(&it.target));
+    show_groups_late(mounts);
 }
 
 /// Where the container's control groups are shown has to wait until it is in its own, and the other mounts need not: they
@@ -140,7 +155,7 @@ pub(super) fn target_of(file: &str) -> &'static str {
         "hosts" => "/etc/hosts",
         "resolv.conf" => "/etc/resolv.conf",
         "hostname" => "/etc/hostname",
-        _ => "/run/.containerenv",
+        _ => CONTAINER_ENVIRONMENT,
     }
 }
 
@@ -299,22 +314,52 @@ mod tests {
             _ => bind(PathBuf::from("/srv"), target),
         };
         let mut mounts: Vec<Mount> = targets.iter().map(mount).collect();
-        show_groups_late(&mut mounts);
+        put_in_order(&mut mounts);
         let order: Vec<&str> = mounts.iter().map(|it| it.target.as_str()).collect();
         assert_eq!(order, expected);
     }
 
     #[test]
+    fn what_lies_in_another_mount_comes_after_it() {
+        check(
+            &[
+                "/dev",
+                "/dev/pts",
+                "/sys",
+                "/tmp",
+                "/etc/hosts",
+                "/a/b/c",
+                "/run/secrets/x",
+                "/etc",
+                "/a/b",
+                "/run",
+            ],
+            &[
+                "/dev",
+                "/sys",
+                "/tmp",
+                "/etc",
+                "/run",
+                "/dev/pts",
+                "/etc/hosts",
+                "/a/b",
+                "/a/b/c",
+                "/run/secrets/x",
+            ],
+        );
+    }
+
+    #[test]
     fn groups_are_shown_after_what_has_nothing_to_do_with_them() {
         check(
-            &["/proc", "/sys", "/sys/fs/cgroup", "/dev/null", "/etc/hosts"],
-            &["/proc", "/sys", "/dev/null", "/etc/hosts", "/sys/fs/cgroup"],
+            &["/proc", "/sys", "/sys/fs/cgroup", "/dev/null", "/etc/a/b/hosts"],
+            &["/proc", "/sys", "/dev/null", "/etc/a/b/hosts", "/sys/fs/cgroup"],
         );
         check(
-            &["/proc", "/sys/fs/cgroup", "/sys/fs/cgroup/a", "/b"],
-            &["/proc", "/sys/fs/cgroup", "/sys/fs/cgroup/a", "/b"],
+            &["/proc", "/sys/fs/cgroup", "/sys/fs/cgroup/a", "/b/c/d/e"],
+            &["/proc", "/sys/fs/cgroup", "/sys/fs/cgroup/a", "/b/c/d/e"],
         );
-        check(&["/sys/fs/cgroup", "/b", "/sys", "/c"], &["/b", "/sys/fs/cgroup", "/sys", "/c"]);
+        check(&["/sys/fs/cgroup", "/b", "/sys", "/c"], &["/b", "/sys", "/c", "/sys/fs/cgroup"]);
         check(&["/proc", "/b"], &["/proc", "/b"]);
     }
 }

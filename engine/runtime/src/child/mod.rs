@@ -119,6 +119,7 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
                 in_place.take().map_or(Ok(()), |wait| wait())?;
             }
             let root = rootfs::mount(&plan.rootfs, spaces, socket)?;
+            mounts::make_mtab(&root);
             let identity = look_up(&root)?;
             mounts::prepare(
                 &root,
@@ -132,6 +133,7 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
         }
         Prepared::Elsewhere(placed) => {
             let (root, sources) = placed.attach()?;
+            mounts::make_mtab(&root);
             let identity = look_up(&root)?;
             (root, sources, identity)
         }
@@ -148,7 +150,7 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
     }
     confine::add_entries(&root, &plan.process, &mut identity);
     mounts::make_all(&root, &plan.mounts, &plan.sysctls, sources, &identity, in_place)?;
-    mounts::make_dev_links(&root)?;
+    mounts::make_dev_links(&root, &plan.mounts)?;
     let terminal = if plan.process.terminal {
         let (master, slave) = terminal::open(&root)?;
         message::send(socket, &Report::Terminal(master));

@@ -1,6 +1,6 @@
 //! How a mount is made, and what may be done with what is in it.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use pontoon_rootless::sys::{MountAttributes, set_mount_attributes};
 use rustix::io::Errno;
@@ -60,4 +60,12 @@ pub(super) fn set_attributes(mounted: &OwnedFd, mount: &Mount, recursive: bool) 
     };
     let attributes = MountAttributes { set: u64::from(attributes_of(mount).bits()), clear: 0, propagation };
     set_mount_attributes(mounted.as_fd(), attributes, recursive).map_err(|err| kernel_error(&err))
+}
+
+/// Makes a mount writable, or read-only again; what is mounted on it stays as it is.
+pub(super) fn set_read_only(mounted: BorrowedFd<'_>, is_read_only: bool) -> Result<(), Errno> {
+    let flag = u64::from(MountAttrFlags::MOUNT_ATTR_RDONLY.bits());
+    let (set, clear) = if is_read_only { (flag, 0) } else { (0, flag) };
+    let attributes = MountAttributes { set, clear, propagation: 0 };
+    set_mount_attributes(mounted, attributes, false).map_err(|err| kernel_error(&err))
 }

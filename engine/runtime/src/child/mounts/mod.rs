@@ -6,6 +6,7 @@
 mod attributes;
 mod content;
 mod cover;
+mod links;
 mod prepare;
 mod sources;
 mod target;
@@ -19,13 +20,14 @@ use rustix::io::Errno;
 use self::attributes::{new_filesystem, set_attributes};
 use self::content::{copy_into_tmpfs, reopen_directory};
 pub(super) use self::cover::cover;
+pub(super) use self::links::{make_dev_links, make_mtab};
 pub(crate) use self::prepare::mount_source_here;
 pub(super) use self::prepare::{Owner, prepare};
 pub(super) use self::sources::{clone_mount, open_sources};
-use self::target::{asked_target, attach, existing, is_shown_by_proc, kernel_target};
+use self::target::{Places, existing, is_shown_by_proc};
 use crate::identity::Identity;
 use crate::message::{Failure, Step};
-use crate::paths::{self, Make, open_or_make, open_real_directory};
+use crate::paths::{self, Make};
 use crate::plan::{Mount, MountSource};
 use crate::tree;
 
@@ -43,19 +45,20 @@ pub(super) fn make_all(
     identity: &Identity,
     mut in_place: Option<impl FnOnce() -> Result<(), Failure>>,
 ) -> Result<(), Failure> {
+    let mut places = Places::new(root);
     for (mount, source) in mounts.iter().zip(sources) {
         if mount.source == MountSource::Cgroup
             && let Some(wait) = in_place.take()
         {
             wait()?;
         }
-        make(root, mount, source, sysctls, identity)?;
+        make(&mut places, mount, source, sysctls, identity)?;
     }
     in_place.map_or(Ok(()), |wait| wait())
 }
 
 fn make(
-    root: &OwnedFd,
+    places: &mut Places<'_>,
     mount: &Mount,
     source: Option<OwnedFd>,
     sysctls: &[(String, String)],
@@ -66,7 +69,7 @@ fn make(
         MountSource::Proc => {
             let proc = new_filesystem("proc", &[], &[], mount).map_err(&failed)?;
             write_sysctls(&proc, sysctls)?;
-            (proc, kernel_target(root, &mount.target)?)
+            (proc, places.kernel(&mount.target)?)
         }
         MountSource::AskedProc { options } => {
             if !sysctls.is_empty() {
@@ -75,17 +78,16 @@ fn make(
                 write_sysctls(&new_filesystem("proc", &[], &[], &whole).map_err(&failed)?, sysctls)?;
             }
             let proc = new_filesystem("proc", options, &[], mount).map_err(&failed)?;
-            (proc, kernel_target(root, &mount.target)?)
+            (proc, places.kernel(&mount.target)?)
         }
         MountSource::Sysfs => {
-            (new_filesystem("sysfs", &[], &[], mount).map_err(&failed)?, kernel_target(root, &mount.target)?)
+            (new_filesystem("sysfs", &[], &[], mount).map_err(&failed)?, places.kernel(&mount.target)?)
         }
-        MountSource::Cgroup => (
-            new_filesystem("cgroup2", &[], &[], mount).map_err(&failed)?,
-            kernel_target(root, &mount.target)?,
-        ),
+        MountSource::Cgroup => {
+            (new_filesystem("cgroup2", &[], &[], mount).map_err(&failed)?, places.kernel(&mount.target)?)
+        }
         MountSource::Mqueue => {
-            (new_filesystem("mqueue", &[], &[], mount).map_err(&failed)?, kernel_target(root, &mount.target)?)
+            (new_filesystem("mqueue", &[], &[], mount).map_err(&failed)?, places.kernel(&mount.target)?)
         }
         MountSource::Devpts { gid, label } => {
             let mut options =
@@ -93,15 +95,16 @@ fn make(
             options.extend(gid.map(|gid| ("gid".to_owned(), gid.to_string())));
             options.extend(label.iter().map(|label| ("context".to_owned(), label.clone())));
             let devpts = new_filesystem("devpts", &options, &["newinstance"], mount).map_err(&failed)?;
-            (devpts, kernel_target(root, &mount.target)?)
+            (devpts, places.kernel(&mount.target)?)
         }
         MountSource::Tmpfs { options, copy_up } => {
             let tmpfs = new_filesystem("tmpfs", options, &[], mount).map_err(&failed)?;
-            let was_there = existing(root, &mount.target).map_err(at(Step::MountTarget, &mount.target))?;
+            let was_there =
+                existing(places.root, &mount.target).map_err(at(Step::MountTarget, &mount.target))?;
             let target = if mount.target == "/dev" {
-                kernel_target(root, &mount.target)?
+                places.kernel(&mount.target)?
             } else {
-                asked_target(root, &mount.target, Make::Directory)?
+                places.asked(&mount.target, Make::Directory)?
             };
             // A place that we make has nothing to be taken over.
             if *copy_up && was_there.is_some() {
@@ -120,7 +123,7 @@ fn make(
             let mut all = vec![("ptmxmode".to_owned(), "0666".to_owned())];
             all.extend(options.iter().cloned());
             let devpts = new_filesystem("devpts", &all, &["newinstance"], mount).map_err(&failed)?;
-            (devpts, asked_target(root, &mount.target, Make::Directory)?)
+            (devpts, places.asked(&mount.target, Make::Directory)?)
         }
         MountSource::Bind { .. }
         | MountSource::Overlay { .. }
@@ -139,39 +142,39 @@ fn make(
             }
             let kind = paths::kind(&mounted).map_err(&failed)?;
             if kind == FileType::Symlink {
-                return copy_link(root, &mount.target, &mounted).map_err(failed);
+                return copy_link(places, &mount.target, &mounted).map_err(failed);
             }
             let make = if kind == FileType::Directory { Make::Directory } else { Make::File };
-            let target = asked_target(root, &mount.target, make)?;
+            let target = places.asked(&mount.target, make)?;
             set_attributes(&mounted, mount, recursive).map_err(&failed)?;
             (mounted, target)
         }
         MountSource::File { name, .. } => {
             let Some(mounted) = source else { return Err(failed(Errno::BADF)) };
-            let there = existing(root, &mount.target).map_err(at(Step::MountTarget, &mount.target))?;
+            let there = existing(places.root, &mount.target).map_err(at(Step::MountTarget, &mount.target))?;
             let is_directory = |it: OwnedFd| Ok(paths::kind(&it)? == FileType::Directory);
             let within = there.map_or(Ok(false), is_directory).map_err(&failed)?;
             let path = if within { format!("{}/{name}", mount.target) } else { mount.target.clone() };
-            let target = asked_target(root, &path, Make::File)?;
+            let target = places.asked(&path, Make::File)?;
             set_attributes(&mounted, mount, false).map_err(&failed)?;
             (mounted, target)
         }
         MountSource::Device { .. } => {
             let Some(mounted) = source else { return Err(failed(Errno::BADF)) };
-            let target = asked_target(root, &mount.target, Make::File)?;
+            let target = places.asked(&mount.target, Make::File)?;
             set_attributes(&mounted, mount, false).map_err(&failed)?;
             (mounted, target)
         }
     };
-    attach(&mounted, &target).map_err(failed)
+    places.attach(mounted, &target, mount.read_only).map_err(failed)
 }
 
 /// Makes the same link as one of the host's. What is there already must be the same.
-fn copy_link(root: &OwnedFd, target: &str, link: &OwnedFd) -> Result<(), Errno> {
+fn copy_link(places: &Places<'_>, target: &str, link: &OwnedFd) -> Result<(), Errno> {
     let to = readlinkat(link, "", Vec::new())?;
     let path = Path::new(target);
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Err(Errno::INVAL) };
-    let parent = open_or_make(root, parent, Make::Directory)?;
+    let parent = places.open_or_make(parent, Make::Directory)?;
     if is_shown_by_proc(&parent)? {
         return Err(Errno::PERM);
     }
@@ -189,29 +192,6 @@ fn write_sysctls(proc: &OwnedFd, sysctls: &[(String, String)]) -> Result<(), Fai
         openat2(proc, path.as_str(), OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty(), resolve)
             .and_then(|file| rustix::io::write(&file, value.as_bytes()).map(drop))
             .map_err(at(Step::Sysctl, name))?;
-    }
-    Ok(())
-}
-
-/// The links that programs expect in `/dev`, if that is a fresh file system of ours. Without one (no `/dev` mount) there are none.
-pub(super) fn make_dev_links(root: &OwnedFd) -> Result<(), Failure> {
-    let dev = match open_real_directory(root, "/dev") {
-        Ok(dev) => dev,
-        Err(_) => return Ok(()),
-    };
-    let links = [
-        ("/proc/self/fd", "fd"),
-        ("/proc/self/fd/0", "stdin"),
-        ("/proc/self/fd/1", "stdout"),
-        ("/proc/self/fd/2", "stderr"),
-        ("pts/ptmx", "ptmx"),
-        ("/proc/kcore", "core"),
-    ];
-    for (to, name) in links {
-        match rustix::fs::symlinkat(to, &dev, name) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(err) => return Err(Failure::new(Step::Mount, format!("/dev/{name}"), err)),
-        }
     }
     Ok(())
 }

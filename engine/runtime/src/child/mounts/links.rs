@@ -1,0 +1,52 @@
+//! The symbolic links that programs expect, beside what is mounted.
+
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{Mode, mkdirat, symlinkat};
+use rustix::io::Errno;
+
+use crate::message::{Failure, Step};
+use crate::paths::open_real_directory;
+use crate::plan::{Mount, MountSource};
+
+/// `/etc/mtab`, where older programs look for what is mounted, if the image has nothing there. Comes before the mounts: what
+/// somebody shows as `/etc` stays as it is, and what begins as a copy of the image's has it.
+///
+/// Where it cannot be made it is missing, as in the image.
+pub(crate) fn make_mtab(root: &OwnedFd) {
+    let etc = match open_real_directory(root, "/etc") {
+        Err(Errno::NOENT) => {
+            mkdirat(root, "etc", Mode::from_raw_mode(0o755)).and_then(|()| open_real_directory(root, "/etc"))
+        }
+        other => other,
+    };
+    let _ = etc.and_then(|etc| symlinkat("/proc/mounts", &etc, "mtab"));
+}
+
+/// The links in `/dev`, if that is a file system in memory. In somebody's own directory nothing is made.
+pub(crate) fn make_dev_links(root: &OwnedFd, mounts: &[Mount]) -> Result<(), Failure> {
+    let is_fresh = |it: &Mount| it.target == "/dev" && matches!(it.source, MountSource::Tmpfs { .. });
+    if !mounts.iter().any(is_fresh) {
+        return Ok(());
+    }
+    let failed = |name: &str| {
+        let subject = format!("/dev/{name}");
+        move |err| Failure::new(Step::Mount, subject, err)
+    };
+    let dev = open_real_directory(root, "/dev").map_err(failed(""))?;
+    let links = [
+        ("/proc/self/fd", "fd"),
+        ("/proc/self/fd/0", "stdin"),
+        ("/proc/self/fd/1", "stdout"),
+        ("/proc/self/fd/2", "stderr"),
+        ("pts/ptmx", "ptmx"),
+        ("/proc/kcore", "core"),
+    ];
+    for (to, name) in links {
+        match symlinkat(to, &dev, name) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(err) => return Err(failed(name)(err)),
+        }
+    }
+    Ok(())
+}
