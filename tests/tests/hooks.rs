@@ -71,12 +71,23 @@ fn nothing_joins_a_container_that_a_hook_holds_back() {
     host.alice("chmod +x hooks/holder; rm -f hooks/go").ok();
     let hold = directory("hold", &[("hold", "createRuntime", "/home/alice/hooks/holder", 0, ALWAYS)]);
     host.alice(&format!("systemd-run --user -q --unit=holding pontoon --hooks-dir {hold} run --name held --network none --stop-timeout 0 {B} sleep 1000")).ok();
-    wait::until("the container to be made ready", || {
-        let refused = host.alice("pontoon exec held true").fails(125);
-        if refused.stderr.contains("still being made ready") { Ok(()) } else { Err(format!("{refused:?}")) }
-    });
-    host.alice("pontoon exec held true").fails(125).warns("pontoon wait --condition running");
-    host.alice("touch hooks/go; pontoon wait --condition running held && pontoon exec held true").ok();
+    let is_refused = || {
+        wait::until("the container to be made ready", || {
+            let refused = host.alice("pontoon exec held true").fails(125);
+            if refused.stderr.contains("still being made ready") {
+                Ok(())
+            } else {
+                Err(format!("{refused:?}"))
+            }
+        });
+        host.alice("pontoon exec held true").fails(125).warns("pontoon wait --condition running held");
+        host.alice("touch hooks/go; pontoon wait --condition running held && pontoon exec held true").ok();
+    };
+    is_refused();
+    // So it is when it starts again.
+    host.alice("pontoon stop held; rm hooks/go").ok();
+    host.alice("systemd-run --user -q --unit=again pontoon start held").ok();
+    is_refused();
     host.alice("pontoon rm -f held").ok();
 }
 

@@ -40,9 +40,6 @@ pub enum ExecError {
     /// The supervisor.
     #[error(transparent)]
     Ask(#[from] AskError),
-    /// The container's first program does not run yet.
-    #[error("the container is still being made ready")]
-    NotReady,
     /// What the container's own process is.
     #[error("cannot read what the container runs")]
     Process(#[source] io::Error),
@@ -86,15 +83,12 @@ impl std::error::Error for Causes {
 }
 
 impl ExecError {
-    /// What to do about it.
+    /// What to do about it, where the container has this name.
     #[must_use]
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self, container: &str) -> Option<String> {
         match self {
             Self::Failed(report, _) => report.hint.clone(),
-            Self::NotReady => {
-                Some("when it runs, this ends: pontoon wait --condition running NAME".to_owned())
-            }
-            Self::Ask(AskError::NotRunning) => Some("start it first: pontoon start NAME".to_owned()),
+            Self::Ask(AskError::NotRunning) => Some(format!("start it first: pontoon start {container}")),
             _ => None,
         }
     }
@@ -120,7 +114,7 @@ pub struct Executing {
     pub terminal: Option<OwnedFd>,
 }
 
-/// Starts a process in a container, with the given standard streams unless it has a terminal.
+/// Starts a process in a running container, with the given standard streams unless it has a terminal.
 ///
 /// # Errors
 /// See [`ExecError`].
@@ -130,11 +124,7 @@ pub fn exec(
     streams: [BorrowedFd<'_>; 3],
 ) -> Result<Executing, ExecError> {
     let socket = stop::connect(container)?;
-    let bytes =
-        std::fs::read(container.run_path().join(PROCESS_FILE)).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => ExecError::NotReady,
-            _ => ExecError::Process(source),
-        })?;
+    let bytes = std::fs::read(container.run_path().join(PROCESS_FILE)).map_err(ExecError::Process)?;
     let base: Process = serde_json::from_slice(&bytes).map_err(|err| ExecError::Process(err.into()))?;
     let numbers: Vec<u32> =
         (3..3u32.saturating_add(request.preserve_fds)).chain(request.preserved.iter().copied()).collect();

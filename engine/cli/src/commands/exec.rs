@@ -32,15 +32,7 @@ pub fn exec(context: &Context, args: &ExecArgs) -> Result<ExitStatus, Failure> {
         return Err(Failure::new("`exec` needs a command", Some(format!("pontoon exec {name} COMMAND"))));
     }
     let found = list::find(&store, &name)?;
-    let word = found.status.word();
-    let hint = match &found.status {
-        Status::Paused(_) => Some(format!("let it go on first: pontoon unpause {name}")),
-        alive if alive.is_alive() && !matches!(alive, Status::Initialized(_)) => None,
-        _ => Some(format!("start it first: pontoon start {name}")),
-    };
-    if !matches!(found.status, Status::Starting | Status::Running(_)) {
-        return Err(Failure::new(format!("container `{name}` is {word}, not running"), hint));
-    }
+    check_running(&found.status, &name)?;
     let request = ExecRequest {
         command,
         env: exec_env(&args.env, &args.env_file, &context.option_host)?,
@@ -64,7 +56,10 @@ pub fn exec(context: &Context, args: &ExecArgs) -> Result<ExitStatus, Failure> {
         true => context.detach_keys(args.detach_keys.as_deref())?,
         false => DetachKeys::read(args.detach_keys.as_deref())?,
     };
-    let executing = exec::exec(&found.container, request, streams)?;
+    let executing = exec::exec(&found.container, request, streams).map_err(|err| {
+        let (hint, code) = (err.hint(&name), err.exit_code());
+        Failure::new(err, hint).with_code(code)
+    })?;
     if args.detach {
         // The supervisor keeps it; its pid on the host is all there is to know it by.
         output::line(&executing.pid.to_string())?;
@@ -93,4 +88,20 @@ pub fn exec(context: &Context, args: &ExecArgs) -> Result<ExitStatus, Failure> {
         Some(code) => Ok(ExitStatus::Payload(u8::try_from(code).unwrap_or(255))),
         None => Err(Failure::new(format!("container `{name}` has ended"), None).with_code(137)),
     }
+}
+
+/// Only into a container that runs, and is not held, can a process come.
+fn check_running(status: &Status, name: &str) -> Result<(), Failure> {
+    let word = status.word();
+    let hint = match status {
+        Status::Running(_) => return Ok(()),
+        Status::Starting => {
+            let hint = format!("when it runs, this ends: pontoon wait --condition running {name}");
+            return Err(Failure::new(format!("container `{name}` is still being made ready"), Some(hint)));
+        }
+        Status::Paused(_) => Some(format!("let it go on first: pontoon unpause {name}")),
+        Status::Stopping(_) | Status::Restarting(_) => None,
+        _ => Some(format!("start it first: pontoon start {name}")),
+    };
+    Err(Failure::new(format!("container `{name}` is {word}, not running"), hint))
 }

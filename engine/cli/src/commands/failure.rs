@@ -163,13 +163,6 @@ impl From<pontoon_lifecycle::start::StartError> for Failure {
     }
 }
 
-impl From<pontoon_lifecycle::exec::ExecError> for Failure {
-    fn from(error: pontoon_lifecycle::exec::ExecError) -> Self {
-        let (hint, code) = (error.hint(), error.exit_code());
-        Self::new(error, hint).with_code(code)
-    }
-}
-
 impl From<pontoon_lifecycle::facts::PlanError> for Failure {
     fn from(error: pontoon_lifecycle::facts::PlanError) -> Self {
         let (hint, code) = (error.hint(), error.exit_code());
