@@ -83,7 +83,7 @@ impl Store {
             rustix::fs::fchmod(&file, Mode::from_raw_mode(0o644)).at("set the mode of", &path)?;
         }
         let etc = make(&made.place, "etc")?;
-        symlinkat("/proc/mounts", &etc.fd, "mtab").at("make", &etc.path.join("mtab"))?;
+        symlinkat("/proc/mounts", &etc.fd, "mtab").at("make", etc.path.join("mtab"))?;
         set_mode(&made.place)?;
         made.place_at(&parent, &name)?;
         Ok(())
