@@ -71,6 +71,15 @@ fn a_payload_tells_how_it_is() {
 }
 
 #[test]
+fn a_payload_whose_run_is_a_volume_tells_it_too() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let it = Speaker::new(host, "inrun", "/payload notify READY=1", "[Container]\nVolume=/run");
+    it.alice.systemctl("start inrun").ok();
+    it.becomes("ActiveState", "active");
+}
+
+#[test]
 fn a_payload_asks_for_more_time_to_start() {
     let host = host_with_busybox();
     // A daemon-reload, which others need, makes systemd forget by how much time was extended.
