@@ -1,0 +1,135 @@
+//! What runs in a container, and as whom.
+
+use serde::{Deserialize, Serialize};
+
+/// A process to run in a container: the first one, or one that joins later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// Program and arguments.
+    pub args: Vec<String>,
+    /// Environment, `NAME=value`; `HOME` is added from the container's user database where it is missing.
+    pub env: Vec<String>,
+    /// Working directory.
+    pub cwd: String,
+    /// Whether a missing working directory is made (the image asks for it) or an error (a person asked for it).
+    pub create_cwd: bool,
+    /// Who runs it: `user`, `uid`, `user:group`, …; looked up in the container.
+    pub user: String,
+    /// More groups, names or numbers.
+    pub groups: Vec<String>,
+    /// Our own supplementary groups stay, in place of those of the user database.
+    #[serde(default)]
+    pub keep_groups: bool,
+    /// The entry that `/etc/passwd` gets if it has none for the user; `None` makes no entry.
+    pub entry: Option<Entry>,
+    /// Capabilities if the user is root inside.
+    pub root_capabilities: Capabilities,
+    /// Capabilities for any other user.
+    pub user_capabilities: Capabilities,
+    /// `no_new_privs`.
+    pub no_new_privileges: bool,
+    /// Resource limits: `RLIMIT_*` number, soft, hard; `None` is unlimited.
+    pub rlimits: Vec<Rlimit>,
+    /// File mode creation mask.
+    pub umask: u32,
+    /// `oom_score_adj`.
+    pub oom_score_adj: Option<i32>,
+    /// A terminal of its own.
+    pub terminal: bool,
+    /// So many descriptors from 3 on stay open.
+    #[serde(default)]
+    pub preserve_fds: u32,
+    /// Labels of security modules.
+    #[serde(default)]
+    pub labels: Labels,
+    /// Descriptors with these numbers stay open.
+    #[serde(default)]
+    pub preserved: Vec<u32>,
+    /// What the kernel says it is (personality(2)); `None` leaves our own.
+    #[serde(default)]
+    pub personality: Option<u32>,
+    /// Nobody holds its terminal: the supervisor reads what is written there, and forgets it.
+    #[serde(default)]
+    pub unattended: bool,
+    /// Put a small init before it, which reaps orphans and forwards signals.
+    pub init: bool,
+    /// Nothing is executed: that init stands alone, until it is asked to end. For containers that only hold namespaces.
+    #[serde(default)]
+    pub pauses: bool,
+}
+
+/// Labels that a program is executed with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Labels {
+    /// Its AppArmor profile.
+    pub apparmor: Option<String>,
+    /// Its SELinux context.
+    pub selinux: Option<String>,
+}
+
+/// What a user that the image does not know is called in its user database.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Login name.
+    pub name: String,
+    /// The line of `/etc/passwd`, with `$USERNAME`, `$UID`, `$GID`, `$NAME` and `$HOME`; `None` is the usual one.
+    #[serde(default)]
+    pub passwd: Option<String>,
+    /// Lines of `/etc/passwd` for users of the host's, each with the name and the number that it is about: where the image
+    /// knows one of them it gets none.
+    #[serde(default)]
+    pub hosts: Vec<HostEntry>,
+    /// The line of `/etc/group`, with `$GROUPNAME`, `$GID` and `$USERLIST`; `None` is the usual one.
+    #[serde(default)]
+    pub group: Option<String>,
+}
+
+/// A user of the host's who is to be known in the container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostEntry {
+    /// Login name.
+    pub name: String,
+    /// User id.
+    pub uid: u32,
+    /// The line.
+    pub line: String,
+}
+
+/// One resource limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rlimit {
+    /// `RLIMIT_*`.
+    pub resource: u32,
+    /// Soft limit; `None` is unlimited.
+    pub soft: Option<u64>,
+    /// Hard limit; `None` is unlimited.
+    pub hard: Option<u64>,
+}
+
+/// The capability sets of a process, bit `n` for capability number `n` (capabilities(7)).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capabilities {
+    /// What can ever be gained.
+    pub bounding: u64,
+    /// What counts now.
+    pub effective: u64,
+    /// What can be switched on.
+    pub permitted: u64,
+    /// What survives `execve` of files that inherit.
+    pub inheritable: u64,
+    /// What survives `execve` of any file.
+    pub ambient: u64,
+}
+
+impl From<crate::capabilities::ProcessCaps> for Capabilities {
+    fn from(caps: crate::capabilities::ProcessCaps) -> Self {
+        Self {
+            bounding: caps.bounding.bits(),
+            effective: caps.effective.bits(),
+            permitted: caps.permitted.bits(),
+            inheritable: caps.inheritable.bits(),
+            ambient: caps.ambient.bits(),
+        }
+    }
+}
