@@ -359,3 +359,18 @@ fn a_list_is_shown_again_and_again_and_cleaning_up_is_harmless() {
     host.alice("pontoon container cleanup --rm watched").ok();
     host.alice("pontoon container exists watched").fails(1);
 }
+
+#[test]
+fn many_that_vanish_at_once_leave_no_files() {
+    let _alone = alone();
+    let host = host_with_busybox();
+    host.alice(&format!(
+        "for i in $(seq 8); do pontoon run -d --rm --name v$i --network none --stop-timeout 0 {B} sh -c 'head -c 8000000 /dev/zero >/big; sleep 1000' >/dev/null; done
+         sleep 1; for i in $(seq 8); do pontoon stop v$i >/dev/null & done; wait"
+    ))
+    .ok();
+    wait::until("the trash to be empty", || {
+        let left = host.alice("ls ~/.local/share/pontoon/trash").ok();
+        if left.text().is_empty() { Ok(()) } else { Err(left.stdout) }
+    });
+}

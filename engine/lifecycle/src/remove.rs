@@ -130,7 +130,7 @@ pub fn remove_among(
     // A record that cannot be read tells nothing, and its container must be removable all the same.
     let record: ContainerRecord = read_record(&container).unwrap_or_default();
     let name = if record.name.is_empty() { id.clone() } else { record.name.clone() };
-    let Some((mut container, status)) = status::tidy(store, container, &record) else {
+    let Some((mut container, mut status)) = status::tidy(store, container, &record) else {
         delete_files(host, store);
         return Ok(Some(id));
     };
@@ -147,7 +147,19 @@ pub fn remove_among(
     for dependent in dependents {
         remove_among(host, store, dependent, RemoveOptions { ignore: true, ..options }, needs)?;
     }
-    if status.is_alive() {
+    // Held until it is gone: nobody starts it meanwhile.
+    let _claim = loop {
+        if !status.is_alive() {
+            // Without a runtime directory nobody can have it.
+            if let Ok(Some(claim)) = status::claim(container.run_path()) {
+                break Some(claim);
+            }
+            // A supervisor that has only to go may still have it.
+            status = status::of(&container);
+            if !status.is_alive() {
+                break None;
+            }
+        }
         // Where no program runs yet, nothing is lost, as in Podman.
         if !options.force && !matches!(status, Status::Initialized(_)) {
             return Err(RemoveError::Running { name, word: status.word() });
@@ -157,11 +169,10 @@ pub fn remove_among(
             Ok(_) | Err(AskError::NotRunning) => {}
             Err(source) => return Err(RemoveError::Stop { name, source }),
         }
-        stop::wait_for_supervisor(&container);
         // One that was killed a moment ago looked alive as long as a process that it had just made had its lock. It has put
         // nothing in order.
-        container = match status::tidy(store, container, &record) {
-            Some((container, _)) => container,
+        (container, status) = match status::tidy(store, container, &record) {
+            Some(left) => left,
             None => {
                 if options.volumes || record.request.rm {
                     remove_anonymous_volumes(host, store, &record);
@@ -170,7 +181,7 @@ pub fn remove_among(
                 return Ok(Some(id));
             }
         };
-    }
+    };
     if status == Status::Created {
         // Perhaps its supervisor was killed before it could say that it is there.
         status::stop_scopes(&id);

@@ -25,6 +25,9 @@ pub enum AskError {
     Refused(Vec<String>),
 }
 
+/// How many moments we wait for what a supervisor does at an end: it goes to the disk, which may be slow.
+const MOST_MOMENTS: u32 = 5000;
+
 /// A connection on which a supervisor tells how something ended.
 #[derive(Debug)]
 pub struct Ending(OwnedFd);
@@ -85,7 +88,7 @@ fn ask(container: &ContainerHandle, request: &Request) -> Result<Option<Reply>, 
 /// # Errors
 /// See [`AskError`].
 pub fn stop(container: &ContainerHandle, timeout: Option<u32>) -> Result<Option<i32>, AskError> {
-    until_end(container, &Request::Stop { timeout })
+    ask_anew(container, &Request::Stop { timeout }).map(exit_code)
 }
 
 /// Lets it run, having been set up for it. Gives the pid of its first process.
@@ -121,7 +124,8 @@ pub fn restart(container: &ContainerHandle, timeout: Option<u32>) -> Result<(), 
 /// # Errors
 /// See [`AskError`].
 pub fn end_input(container: &ContainerHandle) -> Result<(), AskError> {
-    tell(container, &Request::EndInput)
+    // Of this run alone: the next one has an input of its own.
+    done(ask(container, &Request::EndInput))
 }
 
 /// Waits until it has ended.
@@ -129,31 +133,22 @@ pub fn end_input(container: &ContainerHandle) -> Result<(), AskError> {
 /// # Errors
 /// See [`AskError`].
 pub fn wait(container: &ContainerHandle) -> Result<Option<i32>, AskError> {
-    until_end(container, &Request::Wait)
-}
-
-/// Asks what is answered when it has ended. A supervisor listens no more as soon as it begins to note the end; whoever comes
-/// then waits until it is noted.
-fn until_end(container: &ContainerHandle, request: &Request) -> Result<Option<i32>, AskError> {
-    let answer = ask(container, request);
-    if matches!(answer, Ok(None) | Err(AskError::NotRunning)) {
-        wait_for_supervisor(container);
-    }
-    answer.map(exit_code)
+    ask_anew(container, &Request::Wait).map(exit_code)
 }
 
 /// A supervisor answers before its last deeds; its lock says when it is gone.
 pub fn wait_for_supervisor(container: &ContainerHandle) {
-    // What it notes goes to the disk, which may be slow.
-    for _ in 0..5000 {
-        match status::of(container) {
-            alive if alive.is_alive() => {
-                let moment = rustix::event::Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
-                let _ = rustix::event::poll(&mut [], Some(&moment));
-            }
-            _ => return,
+    for _ in 0..MOST_MOMENTS {
+        if !status::of(container).is_alive() {
+            return;
         }
+        wait_a_moment();
     }
+}
+
+fn wait_a_moment() {
+    let moment = rustix::event::Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
+    let _ = rustix::event::poll(&mut [], Some(&moment));
 }
 
 /// Waits until its run has got so far; false if it has ended before.
@@ -187,9 +182,31 @@ pub fn check_health(container: &ContainerHandle) -> Result<Option<i32>, AskError
 
 /// Tells its supervisor something that is only done.
 pub(crate) fn tell(container: &ContainerHandle, request: &Request) -> Result<(), AskError> {
-    match ask(container, request)? {
+    done(ask_anew(container, request))
+}
+
+fn done(answer: Result<Option<Reply>, AskError>) -> Result<(), AskError> {
+    match answer? {
         Some(Reply::Failed(report)) => Err(AskError::Refused(report.chain)),
         _ => Ok(()),
+    }
+}
+
+/// Asks, until the request has been heard or there is no supervisor. Before its first run one does not listen yet, at its end
+/// no more, until that is noted; and at the end of a run it hangs up on those who have connected and not yet said what they
+/// want: if another run follows, they are heard in that.
+fn ask_anew(container: &ContainerHandle, request: &Request) -> Result<Option<Reply>, AskError> {
+    let mut was_there = false;
+    loop {
+        match ask(container, request) {
+            Ok(None) => was_there = true,
+            Err(AskError::NotRunning) => {}
+            other => return other,
+        }
+        if !status::of(container).is_alive() {
+            return if was_there { Ok(None) } else { Err(AskError::NotRunning) };
+        }
+        wait_a_moment();
     }
 }
 
@@ -228,10 +245,7 @@ pub fn join_pod(infra: &ContainerHandle) -> Result<OwnedFd, AskError> {
 /// # Errors
 /// See [`AskError`].
 pub fn kill(container: &ContainerHandle, signal: i32) -> Result<(), AskError> {
-    match ask(container, &Request::Kill { signal })? {
-        Some(Reply::Failed(report)) => Err(AskError::Refused(report.chain)),
-        _ => Ok(()),
-    }
+    done(ask(container, &Request::Kill { signal }))
 }
 
 /// Sets the size of its terminal.

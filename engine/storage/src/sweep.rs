@@ -144,23 +144,36 @@ impl Store {
     pub fn empty_trash(&self) -> Result<TrashReport, FileError> {
         let mut report = TrashReport::default();
         let trash = self.trash()?;
-        let alone = lock::reopen(trash.fd.as_fd()).at("open", &trash.path)?;
-        if !lock::try_alone(alone.as_fd()).at("lock", &trash.path)? {
-            return Ok(report);
-        }
-        for entry in trash.list()? {
-            let removed = match entry.text() {
-                Some(name) => crate::remove::remove_tree(trash.fd.as_fd(), name),
-                None => crate::remove::remove_below(trash.fd.as_fd(), &entry.name).at("delete", entry.path()),
-            };
-            match removed {
-                Ok(()) => report.deleted += 1,
-                Err(error) => report.failed.push(FileError {
-                    deed: error.deed,
-                    path: trash.path.join(error.path),
-                    source: error.source,
-                }),
+        let mut failed = HashSet::new();
+        let mut entries = trash.list()?;
+        while !entries.is_empty() {
+            let alone = lock::reopen(trash.fd.as_fd()).at("open", &trash.path)?;
+            if !lock::try_alone(alone.as_fd()).at("lock", &trash.path)? {
+                return Ok(report);
             }
+            for entry in entries {
+                let removed = match entry.text() {
+                    Some(name) => crate::remove::remove_tree(trash.fd.as_fd(), name),
+                    None => {
+                        crate::remove::remove_below(trash.fd.as_fd(), &entry.name).at("delete", entry.path())
+                    }
+                };
+                match removed {
+                    Ok(()) => report.deleted += 1,
+                    Err(error) => {
+                        failed.insert(entry.name);
+                        report.failed.push(FileError {
+                            deed: error.deed,
+                            path: trash.path.join(error.path),
+                            source: error.source,
+                        });
+                    }
+                }
+            }
+            drop(alone);
+            // Whoever came meanwhile has left theirs to us.
+            entries = trash.list()?;
+            entries.retain(|it| !failed.contains(&it.name));
         }
         Ok(report)
     }

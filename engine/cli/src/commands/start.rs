@@ -248,6 +248,8 @@ fn startable(store: &Store, name: &str, found: Found) -> Result<Startable, Failu
     else {
         return Err(Failure::new(format!("container `{name}` is being started by another command"), None));
     };
+    // Before we had the lock, somebody may have removed it.
+    store.container(found.container.id())?;
     let (container, record) = (found.container, found.record);
     Ok(Startable { container, record, config, lock, unsynced: Unsynced::default() })
 }
