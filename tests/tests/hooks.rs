@@ -284,3 +284,55 @@ fn broken_files_are_told_with_their_place() {
     host().alice(&line("")).fails(126).warns("broken/x.json");
     host().alice(&line("--hooks-dir hooks/nowhere")).ok();
 }
+
+#[test]
+fn a_container_that_is_being_started_can_be_stopped_and_removed() {
+    let _alone = alone();
+    let host = host();
+    host.write("alice", "/home/alice/hooks/slow", "#!/bin/sh\nsleep 2\ncat\n");
+    host.alice("chmod +x hooks/slow").ok();
+    let slow = directory("slowly", &[("slow", "precreate", "/home/alice/hooks/slow", 0, ALWAYS)]);
+    let create = |name: &str| {
+        host.alice(&format!("pontoon create --name {name} --network none {B} sleep 4321 >/dev/null")).ok();
+    };
+    create("stopped");
+    host.alice(&format!(
+        "pontoon --hooks-dir {slow} start stopped & sleep 0.7; pontoon stop -t 0 stopped; wait
+         pontoon inspect --format '{{{{.State.Status}}}}' stopped; pontoon rm stopped"
+    ))
+    .ok()
+    .says("exited");
+    create("removed");
+    host.alice(&format!(
+        "pontoon --hooks-dir {slow} start removed & sleep 0.7; pontoon rm -f -t 0 removed; wait"
+    ))
+    .ok();
+    // One takes the other's place.
+    host.alice(&format!(
+        "pontoon --hooks-dir {slow} run -d --name removed --network none {B} sleep 4321 & sleep 0.7
+         pontoon run -d --replace --name removed --stop-timeout 0 --network none {B} sleep 4322; wait; pontoon rm -f removed"
+    ))
+    .ok();
+    host.alice("pgrep -f 'sleep 432[12]'").fails(1);
+}
+
+#[test]
+fn hooks_hear_signals() {
+    let _alone = alone();
+    let host = host();
+    host.write(
+        "alice",
+        "/home/alice/hooks/masked",
+        "#!/bin/sh\ngrep SigBlk /proc/self/status >>/home/alice/hooks/masks\n",
+    );
+    host.alice("chmod +x hooks/masked; rm -f hooks/masks").ok();
+    let all: Vec<_> = ["prestart", "createRuntime", "poststart", "poststop"]
+        .iter()
+        .map(|stage| (*stage, *stage, "/home/alice/hooks/masked", 5, ALWAYS))
+        .collect();
+    run("pontoon", &directory("masked-all", &all), "", "true").ok();
+    wait::until("all of them", || {
+        let masks = host.alice("sort hooks/masks | uniq -c | tr -s ' \\t' ' '").ok();
+        if masks.text().trim() == "4 SigBlk: 0000000000000000" { Ok(()) } else { Err(format!("{masks:?}")) }
+    });
+}

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
             output::line(args::version_line(name)).map(|()| ExitStatus::Success).map_err(Into::into),
         );
     }
+    pontoon_rootless::sys::hear_of_children();
     match args::as_user(&words) {
         Ok(None) => {}
         Ok(Some((user, rest))) => {

@@ -37,7 +37,7 @@ use pontoon_monitor::plan::{self, MonitorPlan, NotifyPlan, PodRole, Received};
 use pontoon_monitor::restart::{Backoff, RestartPolicy};
 use pontoon_monitor::state::{self, ExitRecord, FailureReport, Report, RunState};
 use pontoon_monitor::time;
-use pontoon_rootless::sys::inherited_fd;
+use pontoon_rootless::sys::{self, inherited_fd};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::activation::Activation;
@@ -75,6 +75,9 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(text) => return failed_before(&text),
     };
+    // What is made in the container is everybody's there, whatever the caller's own files are to be.
+    rustix::process::umask(rustix::fs::Mode::WGRP | rustix::fs::Mode::WOTH);
+    sys::hear_of_children();
     let Some(file) = arguments.plan else {
         return failed_before("it is started by `pontoon`, with a plan (--plan FD)");
     };

@@ -5,5 +5,6 @@ mod unit;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    pontoon_rootless::sys::hear_of_children();
     unit::main()
 }

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use pontoon_rootless::sys::begin_with_signals;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::MemfdFlags;
 use rustix::io::Errno;
@@ -290,6 +291,7 @@ fn run(
         None => (None, Stdio::null()),
     };
     command.stdin(input).stdout(output).process_group(0);
+    begin_with_signals(&mut command);
     let spawned = command.spawn();
     // With it goes our copy of the end that the hook writes to.
     drop(command);

@@ -48,3 +48,22 @@ pub fn pidfd_send_any_signal(process: BorrowedFd<'_>, signal: i32) -> io::Result
     let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), signal, info, 0) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
+
+/// `int sigaction(SIGCHLD, SIG_DFL, NULL)`
+///
+/// Whoever started us may have ignored the signal, which is inherited: then nobody could wait for a child (wait(2)).
+pub fn hear_of_children() {
+    // SAFETY: SIG_DFL installs no handler of ours.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+}
+
+/// Lets a program begin as every program expects to, whatever signals we block: what is started inherits that (signal(7)).
+pub fn begin_with_signals(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt;
+    let begin = || {
+        reset_signals();
+        Ok(())
+    };
+    // SAFETY: what it calls may be called between fork and exec (signal-safety(7)), and allocates nothing.
+    unsafe { command.pre_exec(begin) };
+}

@@ -23,7 +23,9 @@ pub use fds::{
     keep_across_exec, place, survive_exec,
 };
 pub use keyring::join_new_session_keyring;
-pub use limits::{pidfd_send_any_signal, reset_signals, set_resource_limit};
+pub use limits::{
+    begin_with_signals, hear_of_children, pidfd_send_any_signal, reset_signals, set_resource_limit,
+};
 pub use loopback::bring_loopback_up;
 pub use mount_attr::{MountAttributes, map_mount_ids, set_mount_attributes};
 pub use ns::{namespace_kind, owner_namespace, parent_namespace};
