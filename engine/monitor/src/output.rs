@@ -79,6 +79,13 @@ impl Log {
                 self.keep_line(stream, &line);
             }
         }
+        if matches!(self.sink, Sink::File { .. }) {
+            // Somebody may wait for it, as for a question. Readers put parts together; those of the journal do not.
+            if !bytes.is_empty() {
+                self.keep(stream, bytes, true);
+            }
+            return;
+        }
         self.pending(stream).extend_from_slice(bytes);
         while self.pending(stream).len() >= MAX_LINE {
             let rest = self.pending(stream).split_off(MAX_LINE);

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::time::SystemTime;
 
 use pontoon_lifecycle::decide::log_path;
@@ -20,6 +21,9 @@ use pontoon_cli::time::parse_since;
 /// How long it takes to see what nobody tells of.
 const A_WHILE: Timespec = Timespec { tv_sec: 0, tv_nsec: 250_000_000 };
 
+/// What is told of the log: that it was written to, and that another one has taken its place.
+const CHANGES: inotify::WatchFlags = inotify::WatchFlags::MODIFY.union(inotify::WatchFlags::MOVE_SELF);
+
 /// As much is read at once.
 const BLOCK: usize = 256 << 10;
 
@@ -33,17 +37,15 @@ pub(super) fn show(found: &Found, wanted: &Wanted) -> Result<(), Failure> {
     // from time to time.
     let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
     let watch = ended.as_ref().and_then(|_| inotify::init(flags).ok());
-    // The file lies where the container's owner put it, but a link could have been put in its place.
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match rustix::fs::open(&path, flags, Mode::empty()) {
-        Ok(file) => File::from(file),
+    let file = match open(&path) {
+        Ok(file) => file,
         Err(rustix::io::Errno::NOENT) => return Ok(()),
         Err(err) => {
             let deed = format!("cannot read the log `{}`", path.display());
             return Err(Failure::from(io::Error::from(err)).while_doing(deed));
         }
     };
-    let watch = watch.filter(|it| inotify::add_watch(it, &path, inotify::WatchFlags::MODIFY).is_ok());
+    let mut watch = watch.filter(|it| inotify::add_watch(it, &path, CHANGES).is_ok());
     let has_times = wanted.since.is_some() || wanted.until.is_some();
     let mut reader = match wanted.tail.filter(|_| !has_times) {
         Some(tail) => Reader::at(tail_offset(&file, tail)?, file)?,
@@ -68,7 +70,7 @@ pub(super) fn show(found: &Found, wanted: &Wanted) -> Result<(), Failure> {
         None => reader.show(&mut shown)?,
     }
     shown.flush()?;
-    let Some(ended) = ended else { return Ok(()) };
+    let Some(mut ended) = ended else { return Ok(()) };
     loop {
         let mut fds = vec![
             PollFd::from_borrowed_fd(ended.as_fd(), PollFlags::IN),
@@ -79,16 +81,35 @@ pub(super) fn show(found: &Found, wanted: &Wanted) -> Result<(), Failure> {
         if poll(&mut fds, watch.is_none().then_some(&A_WHILE)).is_err() {
             continue;
         }
-        let over = fds.iter().take(2).any(|it| !it.revents().is_empty());
+        let [over, unread] = [0, 1].map(|it| fds.get(it).is_some_and(|it| !it.revents().is_empty()));
         if let Some(watch) = &watch {
             let _ = rustix::io::read(watch, &mut [0u8; 4096]);
         }
         reader.show(&mut shown)?;
+        if let Some(next) = reader.next(&path) {
+            // Watched before it is read, so that no line falls in between; the one before is written no more.
+            watch = watch.filter(|it| inotify::add_watch(it, &path, CHANGES).is_ok());
+            reader.show(&mut shown)?;
+            reader = Reader::at(0, next)?;
+            reader.show(&mut shown)?;
+        }
         shown.flush()?;
-        if over {
+        if unread {
             return Ok(());
         }
+        if over {
+            match super::next_run(found) {
+                Some(next) => ended = next,
+                None => return Ok(()),
+            }
+        }
     }
+}
+
+/// The file lies where the container's owner put it, but a link could have been put in its place.
+fn open(path: &Path) -> rustix::io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty()).map(File::from)
 }
 
 fn line_of(text: &[u8]) -> Option<Line<'_>> {
@@ -111,12 +132,14 @@ fn is_wanted(line: &Line<'_>, wanted: &Wanted) -> bool {
     wanted.since.is_none_or(|since| moment >= since) && wanted.until.is_none_or(|until| moment <= until)
 }
 
-/// Where the last lines begin: found from the end.
+/// Where the last lines begin: found from the end. Parts that belong together are one line.
 fn tail_offset(file: &File, tail: usize) -> io::Result<u64> {
     let mut end = file.metadata()?.len();
     let mut block = vec![0; BLOCK];
     let mut left = tail;
-    // What follows the last end of a line is no line yet.
+    // Where the entry begins that was found last.
+    let mut found = None;
+    // What follows the last end of a line is no entry yet.
     let mut is_last = true;
     while end > 0 {
         let size = usize::try_from(end).unwrap_or(BLOCK).min(BLOCK);
@@ -124,16 +147,44 @@ fn tail_offset(file: &File, tail: usize) -> io::Result<u64> {
         let bytes = block.get_mut(..size).unwrap_or_default();
         file.read_exact_at(bytes, start)?;
         for (index, _) in bytes.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n') {
-            if !std::mem::take(&mut is_last) {
-                left = left.saturating_sub(1);
+            let begin = start + index as u64 + 1;
+            if std::mem::take(&mut is_last) {
+                if tail == 0 {
+                    return Ok(begin);
+                }
+                continue;
             }
-            if left == 0 {
-                return Ok(start + index as u64 + 1);
+            if let Some(offset) = line_begins(file, begin, &mut found, &mut left)? {
+                return Ok(offset);
             }
         }
         end = start;
     }
-    Ok(0)
+    Ok(line_begins(file, 0, &mut found, &mut left)?.unwrap_or(0))
+}
+
+/// An entry begins here, before the one that was found last: unless this is a part, a line begins with that one. Gives where,
+/// if it is the last one that is wanted.
+fn line_begins(
+    file: &File,
+    begin: u64,
+    found: &mut Option<u64>,
+    left: &mut usize,
+) -> io::Result<Option<u64>> {
+    let Some(later) = found.replace(begin) else { return Ok(None) };
+    if is_part(file, begin)? {
+        return Ok(None);
+    }
+    *left = left.saturating_sub(1);
+    Ok((*left == 0).then_some(later))
+}
+
+/// Whether the entry that begins here is a part of a line, and not its end.
+fn is_part(file: &File, begin: u64) -> io::Result<bool> {
+    // A time of 35 characters at most, and the name of a stream.
+    let mut head = [0; 64];
+    let count = file.read_at(&mut head, begin)?;
+    Ok(line_of(head.get(..count).unwrap_or_default()).is_some_and(|it| it.partial))
 }
 
 /// The file, and the part of a line that has been read.
@@ -146,6 +197,13 @@ impl Reader {
     fn at(offset: u64, mut file: File) -> io::Result<Self> {
         file.seek(SeekFrom::Start(offset))?;
         Ok(Self { file: BufReader::with_capacity(BLOCK, file), pending: Vec::new() })
+    }
+
+    /// The file that has taken the place of this one, which was full.
+    fn next(&self, path: &Path) -> Option<File> {
+        let place = rustix::fs::lstat(path).ok()?;
+        let own = rustix::fs::fstat(self.file.get_ref()).ok()?;
+        (place.st_ino != own.st_ino || place.st_dev != own.st_dev).then(|| open(path).ok()).flatten()
     }
 
     /// Shows the whole lines that are there now, as far as they are wanted.
@@ -195,6 +253,13 @@ mod tests {
             ("", 3, ""),
             ("a\nb\nrest", 1, "b\nrest"),
             (&format!("a\n{long}\nb\n{long}\n"), 2, &format!("b\n{long}\n")),
+            ("t stdout F a\nt stdout P b\nt stdout F c\nt stdout F d\n", 1, "t stdout F d\n"),
+            (
+                "t stdout F a\nt stdout P b\nt stdout F c\nt stdout F d\n",
+                2,
+                "t stdout P b\nt stdout F c\nt stdout F d\n",
+            ),
+            ("t stdout F a\nt stdout P b\nt stdout P c\n", 1, "t stdout P b\nt stdout P c\n"),
         ] {
             std::fs::write(&path, text).unwrap();
             let offset = tail_offset(&File::open(&path).unwrap(), tail).unwrap();

@@ -97,10 +97,10 @@ pub(super) fn show(found: &Found, wanted: &Wanted) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Shows entries as they come until the container ends; gives the cursor of the last one.
+/// Shows entries as they come until the container has ended for good; gives the cursor of the last one.
 fn follow_journal(found: &Found, wanted: &Wanted) -> Result<Option<String>, Failure> {
     use std::os::fd::AsFd;
-    let Ok(ended) = stop::subscribe(&found.container) else { return Ok(None) };
+    let Ok(mut ended) = stop::subscribe(&found.container) else { return Ok(None) };
     let mut child = journalctl(found, wanted, None, true)?;
     let mut cursor = None;
     let mut pending = Vec::new();
@@ -137,7 +137,10 @@ fn follow_journal(found: &Found, wanted: &Wanted) -> Result<Option<String>, Fail
                 }
                 shown.flush()?;
             } else if end {
-                break;
+                match super::next_run(found) {
+                    Some(next) => ended = next,
+                    None => break,
+                }
             }
         }
     }

@@ -3,12 +3,16 @@
 mod file;
 mod journal;
 
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::SystemTime;
 
 use pontoon_lifecycle::decide::default_log_driver;
 use pontoon_lifecycle::list::{self, Found};
 use pontoon_lifecycle::request::LogDriver;
+use pontoon_lifecycle::status::{self, Status};
+use pontoon_lifecycle::stop;
+use rustix::event::{Timespec, poll};
 
 use super::{Context, Failure};
 use pontoon_cli::args::LogsArgs;
@@ -18,6 +22,25 @@ use pontoon_cli::run_options::log_driver_word;
 use pontoon_cli::time::parse_since;
 
 const JOURNAL: &str = "/run/systemd/journal/socket";
+
+/// Between two runs we look so often whether the next one has begun.
+const MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+
+/// A run has ended: waits for the next one, if its supervisor is going to begin one, and gives what tells of its end.
+fn next_run(found: &Found) -> Option<OwnedFd> {
+    loop {
+        match status::of(&found.container) {
+            Status::Restarting(_) | Status::Starting => {}
+            alive if alive.is_alive() => {
+                if let Ok(ended) = stop::subscribe(&found.container) {
+                    return Some(ended);
+                }
+            }
+            _ => return None,
+        }
+        let _ = poll(&mut [], Some(&MOMENT));
+    }
+}
 
 /// Which lines are wanted, and how they are shown.
 struct Wanted {
