@@ -319,3 +319,28 @@ fn limits_without_their_controller_are_errors_that_name_it() {
     // The default pids limit is only a default.
     run("", "true").ok();
 }
+
+#[test]
+fn a_directory_that_is_closed_to_the_user_can_be_where_it_works() {
+    let closed = "--tmpfs /closed:mode=700";
+    run(&format!("{closed} --user 33 -w /closed"), "pwd; ls 2>/dev/null || echo closed")
+        .ok()
+        .prints("/closed\nclosed");
+    run(&format!("{closed} --userns keep-id -w /closed"), "pwd").ok().prints("/closed");
+    run("-w /nosuch", "pwd").fails(126);
+    let sh = |script: &str| host().entry("alice").env("B", B).sh(script);
+    sh(&format!("pontoon run -d --name closed {closed} --stop-timeout 0 $B sleep 1000 && pontoon exec -u 33 -w /closed closed pwd; pontoon rm -f closed"))
+        .ok()
+        .says("/closed");
+}
+
+#[test]
+fn who_keeps_its_id_has_its_home_where_that_is_mounted() {
+    let look = "echo $HOME; tail -n 1 /etc/passwd";
+    let home = |options: &str| run(&format!("--userns keep-id {options}"), look).ok().text().to_owned();
+    for options in ["-v ~:/home/alice", "-v ~:/home", "--tmpfs /home/alice", "-v /home/alice"] {
+        assert_eq!(home(options), "/home/alice\nalice:*:1000:1000::/home/alice:/bin/sh", "{options}");
+    }
+    assert_eq!(home("-w /data"), "/data\nalice:*:1000:1000::/data:/bin/sh");
+    run("--user 55 --passwd-entry 'u5:x:55:0::/data:/bin/sh'", "echo $HOME").ok().prints("/data");
+}

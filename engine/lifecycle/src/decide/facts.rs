@@ -103,8 +103,8 @@ pub struct Facts<'a> {
 /// The calling user.
 #[derive(Debug, Clone, Copy)]
 pub struct Caller<'a> {
-    /// Login name.
-    pub name: Option<&'a str>,
+    /// The entry in the user database, if there is one.
+    pub user: Option<&'a HostUser>,
     /// User id.
     pub uid: u32,
     /// Group id.

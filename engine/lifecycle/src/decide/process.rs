@@ -31,11 +31,12 @@ pub(super) fn decide(
     let cwd = cwd.or_else(|| Some(image.working_dir.clone()).filter(|it| !it.is_empty()));
     let args = arguments(facts)?;
     let cwd = cwd.unwrap_or_else(|| "/".to_owned());
-    let hosts = facts.host_users.iter().map(|it| host_entry(it, request, &cwd)).collect();
+    let hosts = facts.host_users.iter().map(|it| host_entry(it, facts.record, &cwd)).collect();
+    let own = kept(facts);
     Ok(Process {
         env: environment(facts, hostname, is_systemd(request, &args)),
         args: behind_init(request, args),
-        cwd,
+        cwd: cwd.clone(),
         create_cwd,
         user: user(facts.record, facts.image, facts.maps.is_some(), facts.caller),
         groups: request
@@ -46,7 +47,9 @@ pub(super) fn decide(
             .collect(),
         keep_groups: request.keep_groups,
         entry: (request.passwd != Some(false)).then(|| Entry {
-            name: entry_name(facts),
+            name: own.map_or_else(|| number(facts), |it| it.name.clone()),
+            comment: own.map(|it| it.comment.clone()),
+            home: own.map(|it| home(it, facts.record, &cwd)),
             passwd: request.passwd_entry.clone(),
             group: request.group_entry.clone(),
             hosts,
@@ -58,6 +61,7 @@ pub(super) fn decide(
         umask: request.umask.unwrap_or(0o022),
         oom_score_adj: request.oom_score_adj,
         terminal: request.tty,
+        window: facts.streams.window,
         preserve_fds: facts.streams.preserve_fds,
         preserved: facts.streams.preserved.clone(),
         personality: request.personality,
@@ -76,13 +80,17 @@ fn behind_init(request: &CreateRequest, args: Vec<String>) -> Vec<String> {
     }
 }
 
-/// A line of `/etc/passwd` for a user of the host's, as Podman has it: its home is there only if something is mounted in it.
-fn host_entry(user: &HostUser, request: &CreateRequest, cwd: &str) -> HostEntry {
-    let is_mounted = request
-        .mounts
-        .iter()
-        .any(|it| it.target != "/" && std::path::Path::new(&user.home).starts_with(&it.target));
-    let home = if is_mounted { &user.home } else { cwd };
+/// The home of a user of the host's, as Podman has it: it is there only if something is mounted in it, or above it.
+fn home(user: &HostUser, record: &ContainerRecord, cwd: &str) -> String {
+    let mounts = record.request.mounts.iter().map(|it| &it.target);
+    let mut targets = mounts.chain(record.volumes.iter().map(|it| &it.target));
+    let is_mounted = targets.any(|it| it != "/" && std::path::Path::new(&user.home).starts_with(it));
+    if is_mounted { user.home.clone() } else { cwd.to_owned() }
+}
+
+/// A line of `/etc/passwd` for a user of the host's.
+fn host_entry(user: &HostUser, record: &ContainerRecord, cwd: &str) -> HostEntry {
+    let home = home(user, record, cwd);
     let HostUser { name, uid, gid, comment, .. } = user;
     HostEntry {
         name: name.clone(),
@@ -232,20 +240,21 @@ pub(super) fn user(
     }
 }
 
-/// The login name for a user that the image does not know: the caller's own where it keeps its id, else the number.
-fn entry_name(facts: &Facts<'_>) -> String {
+/// The number of the user who runs it, if that is what is said of it: the login name of one that the image does not know.
+fn number(facts: &Facts<'_>) -> String {
     let user = user(facts.record, facts.image, facts.maps.is_some(), facts.caller);
-    let number = user.split(':').next().unwrap_or_default().to_owned();
+    user.split(':').next().unwrap_or_default().to_owned()
+}
+
+/// The caller, where the user who runs it keeps its id.
+fn kept<'a>(facts: &'a Facts<'_>) -> Option<&'a HostUser> {
     // A member of a pod has the infra container's ids.
     let keeps = match &facts.record.request.userns {
         UserNsMode::KeepId { .. } => true,
         UserNsMode::Container(_) => facts.record.request.pod.is_some(),
         _ => false,
     };
-    match facts.caller.name {
-        Some(name) if keeps && number == facts.caller.uid.to_string() => name.to_owned(),
-        _ => number,
-    }
+    facts.caller.user.filter(|_| keeps && number(facts) == facts.caller.uid.to_string())
 }
 
 /// As much as we have ourselves, for open files and processes, unless the request says otherwise. Who is given secrets leaves no

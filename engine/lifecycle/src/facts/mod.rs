@@ -165,7 +165,7 @@ fn labels(host: &Host, record: &ContainerRecord) -> Result<Labels, AppArmorError
 }
 
 fn caller(host: &Host) -> Caller<'_> {
-    Caller { name: host.user.as_ref().map(|it| it.name.as_str()), uid: host.uid, gid: host.gid }
+    Caller { user: host.user.as_ref(), uid: host.uid, gid: host.gid }
 }
 
 fn fresh_volumes(store: &Store, record: &ContainerRecord) -> Vec<String> {

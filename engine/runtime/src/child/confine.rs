@@ -46,10 +46,19 @@ pub(super) fn add_entries(root: &OwnedFd, process: &Process, identity: &mut Iden
     if !identity.known && uid != 0 {
         let form = entry.passwd.as_deref().unwrap_or("$USERNAME:*:$UID:$GID:$NAME:$HOME:/bin/sh");
         let (uid, gid) = (uid.to_string(), gid.to_string());
-        let values =
-            [("$USERNAME", name.as_str()), ("$UID", &uid), ("$GID", &gid), ("$NAME", "container user")];
-        append("/etc/passwd", filled(form, &[&values[..], &[("$HOME", &process.cwd)]].concat()));
-        identity.home.clone_from(&process.cwd);
+        let comment = entry.comment.as_deref().unwrap_or("container user");
+        let home = entry.home.as_ref().unwrap_or(&process.cwd);
+        let values = [
+            ("$USERNAME", name.as_str()),
+            ("$UID", &uid),
+            ("$GID", &gid),
+            ("$NAME", comment),
+            ("$HOME", home),
+        ];
+        let line = filled(form, &values);
+        // A form of somebody's own may have another home.
+        identity.home = line.split(':').nth(5).unwrap_or(home).to_owned();
+        append("/etc/passwd", line);
     }
     for host in &entry.hosts {
         let is_known = |user: &str| identity::look_up_in(root, user, &[]).is_ok_and(|it| it.known);
@@ -145,9 +154,14 @@ pub(super) fn confine_and_exec(
         // Loading a filter needs CAP_SYS_ADMIN here, so it comes before the capabilities go.
         load_filter(filter)?;
     }
+    // As root, who may: an image's directory may be closed to the user who is to run it. Of file systems that do not know
+    // root (NFS) the user may be the only one who can.
+    let entered = enter_working_directory(&process.cwd);
     become_user(&identity, process)?;
     set_capability_sets(capabilities)?;
-    enter_working_directory(&process.cwd)?;
+    if entered.is_err() {
+        enter_working_directory(&process.cwd)?;
+    }
     let _ = rustix::process::set_parent_process_death_signal(extras.dies_with_parent.then_some(Signal::KILL));
     // The supervisor blocks signals to read them from a descriptor, and Rust ignores SIGPIPE; the payload starts with neither.
     sys::reset_signals();
