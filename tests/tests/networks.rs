@@ -220,6 +220,19 @@ fn containers_run_on_their_networks_and_it_is_told() {
 }
 
 #[test]
+fn a_container_with_ids_of_its_own_comes_to_its_network_every_time() {
+    let _alone = alone();
+    let it = Networks::new();
+    it.sh("pontoon network create kept").ok();
+    for userns in ["keep-id", "keep-id:uid=999,gid=999", "nomap"] {
+        it.sh(&format!(
+            "for i in $(seq 12); do pontoon run --rm --userns {userns} --network kept $B true || exit 1; done"
+        ))
+        .ok();
+    }
+}
+
+#[test]
 fn units_make_and_remove_their_networks() {
     let _alone = alone();
     let it = Networks::new();

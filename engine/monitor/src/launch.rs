@@ -109,12 +109,13 @@ pub fn launch(
         gate.announce(vec![first]);
     }
     starting.map_ids()?;
+    let representative = starting.representative().as_raw_nonzero().get();
+    // Before it takes on its own ids: while it does, nobody but root finds its namespaces.
+    let joining = lease.map(|it| connect::ask(plan, it, representative)).transpose()?;
     let goes_on = gate.is_none() || start::keeps_owner(&plan.container.namespaces);
     if goes_on {
         starting.mapped()?;
     }
-    let representative = starting.representative().as_raw_nonzero().get();
-    let joining = lease.map(|it| connect::ask(plan, it, representative)).transpose()?;
     let connect = || {
         let helper = plan.network.helper.as_ref();
         let at = representative.cast_unsigned();
