@@ -75,6 +75,18 @@ fn who_does_not_read_does_not_hold_the_container_up() {
         host.alice("pontoon exec loud test -e /done").code == 0
     });
     assert!(behind.code == 0 || behind.stderr.contains("faster than it is read"), "{}", behind.stderr);
+    // It is told also if the container has ended before it reads on.
+    let _soon = Gone(host, "soon");
+    host.alice(&format!(
+        "pontoon run -d -i --name soon --log-driver none {B} sh -c 'read go; head -c 20000000 /dev/zero'"
+    ))
+    .ok();
+    host.alice(
+        "(sleep 1; echo go; sleep 3) | pontoon attach soon | (sleep 4; wc -c) ; exit ${PIPESTATUS[1]}",
+    )
+    .fails(125)
+    .warns("faster than it is read")
+    .warns("pontoon logs -f soon");
 }
 
 #[test]

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use pontoon_image::{Digest, Progress, ResolvedImage};
 
-use crate::terminal::{self, WindowSize};
+use pontoon_runtime::plan::Window;
+
+use crate::terminal;
 use crate::time::size_words;
 
 /// Time between two drawings: fast enough for the eye, slow enough for a terminal over a network.
@@ -15,7 +17,7 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// How many digits of a digest are shown.
 const SHORT_DIGEST: usize = 12;
 /// Size of a terminal that does not tell.
-const USUAL_SIZE: WindowSize = WindowSize { rows: 24, columns: 80 };
+const USUAL_SIZE: Window = Window { rows: 24, columns: 80 };
 
 /// Shows on standard error how a pull goes on.
 #[derive(Debug)]
@@ -71,7 +73,7 @@ impl PullProgress {
             return;
         }
         drawing.last = Some(Instant::now());
-        let size = terminal::window_size(std::io::stderr().as_fd()).unwrap_or(USUAL_SIZE);
+        let size = Window::of(std::io::stderr().as_fd()).unwrap_or(USUAL_SIZE);
         let lines = lines(&drawing.layers, size);
         let text = redrawing(drawing.lines_drawn, &lines);
         drawing.lines_drawn = lines.len();
@@ -174,7 +176,7 @@ fn redrawing(drawn: usize, lines: &[String]) -> String {
 }
 
 /// The lines to draw. If there are too many for the terminal, those that are done become one.
-fn lines(layers: &[Layer], size: WindowSize) -> Vec<String> {
+fn lines(layers: &[Layer], size: Window) -> Vec<String> {
     let rows = usize::from(size.rows).saturating_sub(1).max(1);
     let columns = usize::from(size.columns);
     if layers.len() <= rows {
@@ -223,7 +225,7 @@ mod tests {
             layer("cccccccccccc", Phase::Waiting, 0, 10),
             layer("dddddddddddd", Phase::Done, 10, 2_180_000),
         ];
-        let drawn = lines(&layers, WindowSize { rows: 24, columns: 80 });
+        let drawn = lines(&layers, Window { rows: 24, columns: 80 });
         assert_eq!(
             drawn,
             [
@@ -235,7 +237,7 @@ mod tests {
         );
         assert!(drawn.iter().all(|line| line.len() < 80));
         assert_eq!(
-            lines(&layers[1..2], WindowSize { rows: 24, columns: 40 }),
+            lines(&layers[1..2], Window { rows: 24, columns: 40 }),
             ["Copying blob bbbbbbbbbbbb 5MB / 10MB"]
         );
     }
@@ -244,7 +246,7 @@ mod tests {
     fn a_small_terminal_gets_a_summary() {
         let mut layers = vec![layer("done", Phase::Done, 1, 1); 9];
         layers.push(layer("coming", Phase::Coming, 1, 0));
-        let drawn = lines(&layers, WindowSize { rows: 5, columns: 20 });
+        let drawn = lines(&layers, Window { rows: 5, columns: 20 });
         assert_eq!(drawn, ["9 of 10 layers are here", "Copying blob coming 1B / 0B"]);
     }
 

@@ -1,34 +1,13 @@
-//! The terminal: whether there is one, how large it is, and raw mode while a container has it.
+//! The terminal: whether there is one, and raw mode while a container has it.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::termios::{self, OptionalActions, Termios, Winsize};
+use rustix::termios::{self, OptionalActions, Termios};
 
 /// Whether the descriptor is a terminal.
 pub fn is_terminal(fd: BorrowedFd<'_>) -> bool {
     termios::isatty(fd)
-}
-
-/// Size of a terminal, in characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WindowSize {
-    /// Lines.
-    pub rows: u16,
-    /// Letters in a line.
-    pub columns: u16,
-}
-
-/// The size of a terminal; `None` if it is none or does not know.
-pub fn window_size(fd: BorrowedFd<'_>) -> Option<WindowSize> {
-    let size = termios::tcgetwinsize(fd).ok()?;
-    (size.ws_row > 0 && size.ws_col > 0).then_some(WindowSize { rows: size.ws_row, columns: size.ws_col })
-}
-
-/// Sets the size of a terminal; whoever runs in it is told by SIGWINCH.
-pub fn set_window_size(fd: BorrowedFd<'_>, size: WindowSize) -> io::Result<()> {
-    let size = Winsize { ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0 };
-    termios::tcsetwinsize(fd, size).map_err(io::Error::from)
 }
 
 /// A terminal in raw mode; dropping it restores what was.
@@ -94,19 +73,9 @@ mod tests {
     }
 
     #[test]
-    fn the_size_of_a_terminal_is_told_and_set() {
-        let (master, slave) = terminal();
-        assert_eq!(window_size(slave.as_fd()), None);
-        let size = WindowSize { rows: 24, columns: 80 };
-        set_window_size(master.as_fd(), size).unwrap();
-        assert_eq!(window_size(slave.as_fd()), Some(size));
-    }
-
-    #[test]
     fn a_file_is_no_terminal() {
         let file = std::fs::File::open("/dev/null").unwrap();
         assert!(!is_terminal(file.as_fd()));
         assert!(RawMode::enter(file.as_fd()).is_err());
-        assert_eq!(window_size(file.as_fd()), None);
     }
 }

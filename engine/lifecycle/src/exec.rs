@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use pontoon_monitor::control::{self, Reply, Request};
 use pontoon_monitor::state::{FailureReport, PROCESS_FILE};
 use pontoon_rootless::sys::inherited_copies;
-use pontoon_runtime::plan::Process;
+use pontoon_runtime::plan::{Process, Window};
 use pontoon_storage::ContainerHandle;
 
 use crate::stop::{self, AskError, Ending};
@@ -24,6 +24,8 @@ pub struct ExecRequest {
     pub workdir: Option<String>,
     /// A terminal.
     pub tty: bool,
+    /// How large that is.
+    pub window: Option<Window>,
     /// All capabilities.
     pub privileged: bool,
     /// So many descriptors of ours from 3 on are its own, too.
@@ -182,6 +184,7 @@ fn merge(base: Process, request: ExecRequest) -> Process {
         root_capabilities,
         user_capabilities,
         terminal: request.tty,
+        window: request.window,
         init: false,
         preserve_fds: request.preserve_fds,
         preserved: request.preserved,

@@ -46,7 +46,8 @@ pub enum Request {
     /// Run the health check that is due, or wait for the one that runs; answered by [`Reply::Exited`] with its exit code.
     Check,
     /// Get a copy of what the payload writes: two pipes come with it, for output and errors. Answered by [`Reply::Done`], with
-    /// a descriptor that leads to its input if it has one, then by [`Reply::Exited`].
+    /// a descriptor that leads to its input if it has one, then by [`Reply::Exited`], or by [`Reply::Failed`] to one who read
+    /// so slowly that it was let go.
     Attach,
     /// Nobody writes to the payload's input any more; answered by [`Reply::Done`].
     EndInput,

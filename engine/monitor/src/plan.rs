@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use pontoon_network::NetworkPlan;
 use pontoon_rootless::sys::SockFilter;
 use pontoon_runtime::devices::DeviceRule;
-use pontoon_runtime::plan::Plan;
+use pontoon_runtime::plan::{Plan, Window};
 use rustix::fs::MemfdFlags;
 use serde::{Deserialize, Serialize};
 
@@ -259,6 +259,9 @@ pub struct StreamPlan {
     /// But not what it writes on its standard error.
     #[serde(default)]
     pub hides_errors: bool,
+    /// How large our terminal is, if it is to be seen there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
 }
 
 /// Connections and datagrams to the sockets that the service manager listens on for us (sd_listen_fds(3)), and where they are

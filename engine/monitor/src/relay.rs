@@ -35,6 +35,8 @@ pub struct OutputPipe {
 /// Somebody who attached: pipes for a copy of what the payload writes.
 #[derive(Debug)]
 pub struct Tap {
+    /// The connection that asked for it.
+    pub client: u64,
     /// For its standard output, or its terminal.
     pub stdout: OwnedFd,
     /// For its standard error.
@@ -43,7 +45,10 @@ pub struct Tap {
 
 /// All who are attached.
 #[derive(Debug, Default)]
-pub struct Taps(Vec<Tap>);
+pub struct Taps {
+    all: Vec<Tap>,
+    let_go: Vec<u64>,
+}
 
 impl Taps {
     /// One more.
@@ -51,25 +56,34 @@ impl Taps {
         for fd in [&tap.stdout, &tap.stderr] {
             rustix::fs::fcntl_setfl(fd, rustix::fs::OFlags::NONBLOCK)?;
         }
-        self.0.push(tap);
+        self.all.push(tap);
         Ok(())
     }
 
     /// Gives everybody a copy. Whoever has gone, or does not read for so long that the pipe is full, is let go: a looker-on
     /// must not hold the payload up.
     fn take(&mut self, stream: Stream, bytes: &[u8]) {
-        self.0.retain(|tap| {
+        let let_go = &mut self.let_go;
+        self.all.retain(|tap| {
             let to = if stream == Stream::Output { &tap.stdout } else { &tap.stderr };
             let mut rest = bytes;
             while !rest.is_empty() {
                 match write(to, rest) {
                     Ok(count) => rest = rest.get(count..).unwrap_or_default(),
                     Err(Errno::INTR) => {}
-                    Err(_) => return false,
+                    Err(_) => {
+                        let_go.push(tap.client);
+                        return false;
+                    }
                 }
             }
             true
         });
+    }
+
+    /// The connections of those who were let go since this was asked last.
+    pub fn take_let_go(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.let_go)
     }
 }
 

@@ -1,22 +1,23 @@
 //! `attach`, and `start --attach` of a container that runs.
 
 use std::io::Error;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sys::signal::Signal;
-use pontoon_lifecycle::attach::{self, Attached};
+use pontoon_lifecycle::attach::{self, Attached, Outcome};
 use pontoon_lifecycle::list::{self, Found};
 use pontoon_lifecycle::status::Status;
 use pontoon_lifecycle::stop;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-use super::foreground::{copy, proxied_signals};
+use super::foreground::{self, copy};
 use super::{Context, Failure, control};
 use pontoon_cli::args::AttachArgs;
 use pontoon_cli::detach_keys::{DetachKeys, Typed, Typing};
 use pontoon_cli::exit::ExitStatus;
-use pontoon_cli::terminal::{RawMode, set_window_size, window_size};
+use pontoon_cli::terminal::RawMode;
+use pontoon_runtime::plan::Window;
 
 /// `pontoon attach`
 pub fn attach(context: &Context, args: &AttachArgs) -> Result<ExitStatus, Failure> {
@@ -65,13 +66,10 @@ fn follow(
         Over::Detached => Ok(ExitStatus::Success),
         // As a program that writes itself would end. The container goes on.
         Over::ReaderGone => Ok(ExitStatus::from_signal(Signal::SIGPIPE as i32)),
-        Over::Behind => {
-            let hint = format!("see all of it with `pontoon logs -f {name}`");
-            Err(Failure::new("the container writes faster than it is read here", Some(hint)))
-        }
-        Over::Ended => match attached.ending.wait() {
-            Some(code) => Ok(ExitStatus::Payload(u8::try_from(code).unwrap_or(255))),
-            None => Err(Failure::new("the container's supervisor was killed", None)),
+        Over::Ended => match attached.wait() {
+            Outcome::Exited(code) => Ok(ExitStatus::Payload(u8::try_from(code).unwrap_or(255))),
+            Outcome::LetGo(report) => Err(Failure::new(report.chain.join(": "), report.hint)),
+            Outcome::Gone => Err(Failure::new("the container's supervisor was killed", None)),
         },
     }
 }
@@ -81,7 +79,6 @@ enum Over {
     Ended,
     Detached,
     ReaderGone,
-    Behind,
 }
 
 fn relay(
@@ -92,15 +89,15 @@ fn relay(
     keys: DetachKeys,
     then: impl FnOnce() -> Result<(), Failure>,
 ) -> Result<Over, Failure> {
-    let signals = proxied_signals()?;
+    let signals = foreground::signals(proxies)?;
     let is_terminal = found.record.request.tty;
     let way_in = attached.input.take();
     // Of a terminal the same descriptor serves for its size.
     let terminal = way_in.as_ref().filter(|_| is_terminal).map(OwnedFd::try_clone).transpose()?;
     let mut input = way_in.filter(|_| with_input);
     let resize = || {
-        if let (Some(terminal), Some(size)) = (&terminal, window_size(rustix::stdio::stdin())) {
-            let _ = set_window_size(terminal.as_fd(), size);
+        if let (Some(terminal), Some(window)) = (&terminal, Window::of(rustix::stdio::stdin())) {
+            let _ = window.set(terminal.as_fd());
         }
     };
     resize();
@@ -111,7 +108,7 @@ fn relay(
     let mut typing = typing.map_err(Error::from)?;
     let (mut out_open, mut err_open) = (true, true);
     loop {
-        let ended = attached.ending.fd();
+        let ended = attached.fd();
         // A hang-up is told whether asked for or not, so what is over is not looked at again.
         let mut fds = vec![
             PollFd::from_borrowed_fd(ended, PollFlags::IN),
@@ -146,11 +143,9 @@ fn relay(
         let reader_gone =
             fds.get(2).is_some_and(|it| it.revents().intersects(PollFlags::ERR | PollFlags::HUP));
         while let Ok(Some(info)) = signals.read_signal() {
-            match Signal::try_from(info.ssi_signo.cast_signed()) {
-                Ok(Signal::SIGWINCH) => resize(),
-                Ok(other) if proxies => {
-                    let _ = stop::kill(&found.container, other as i32);
-                }
+            match info.ssi_signo.cast_signed() {
+                signal if signal == Signal::SIGWINCH as i32 => resize(),
+                signal if proxies => drop(stop::kill(&found.container, signal)),
                 _ => {}
             }
         }
@@ -177,17 +172,10 @@ fn relay(
             Typed::Detach => return Ok(Over::Detached),
         }
         if !out_open && !err_open {
-            return Ok(if over || ends_soon(ended) { Over::Ended } else { Over::Behind });
+            return Ok(Over::Ended);
         }
         if reader_gone && !over {
             return Ok(Over::ReaderGone);
         }
     }
-}
-
-/// The pipes are closed a moment before the end is told.
-fn ends_soon(ended: BorrowedFd<'_>) -> bool {
-    let patience = rustix::event::Timespec { tv_sec: 10, tv_nsec: 0 };
-    let mut fds = [PollFd::from_borrowed_fd(ended, PollFlags::IN)];
-    matches!(poll(&mut fds, Some(&patience)), Ok(count) if count > 0)
 }

@@ -14,7 +14,7 @@ use pontoon_cli::detach_keys::DetachKeys;
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
 use pontoon_cli::run_options::exec_env;
-use pontoon_cli::terminal::{set_window_size, window_size};
+use pontoon_runtime::plan::Window;
 
 /// `pontoon exec`
 pub fn exec(context: &Context, args: &ExecArgs) -> Result<ExitStatus, Failure> {
@@ -39,6 +39,7 @@ pub fn exec(context: &Context, args: &ExecArgs) -> Result<ExitStatus, Failure> {
         user: args.user.clone(),
         workdir: args.workdir.clone(),
         tty: args.tty,
+        window: Window::of(rustix::stdio::stdin()),
         privileged: args.privileged,
         preserve_fds: args.preserve_fds,
         preserved,
@@ -67,18 +68,20 @@ pub fn exec(context: &Context, args: &ExecArgs) -> Result<ExitStatus, Failure> {
     }
     if let Some(terminal) = &executing.terminal {
         let resize = || {
-            if let Some(size) = window_size(rustix::stdio::stdin()) {
-                let _ = set_window_size(terminal.as_fd(), size);
+            if let Some(window) = Window::of(rustix::stdio::stdin()) {
+                let _ = window.set(terminal.as_fd());
             }
         };
         resize();
-        let on_signal = |signal: Signal| {
-            if signal == Signal::SIGWINCH {
+        let on_signal = |signal: i32| {
+            if signal == Signal::SIGWINCH as i32 {
                 resize();
             }
         };
         let ended = executing.ending.fd();
-        if foreground::stand_by(ended, Some(terminal), args.interactive, &on_signal, keys)?
+        // What ends us ends us alone: the process goes on.
+        let signals = foreground::signals(false)?;
+        if foreground::stand_by(ended, Some(terminal), args.interactive, signals, &on_signal, keys)?
             == foreground::Outcome::Detached
         {
             return Ok(ExitStatus::Success);

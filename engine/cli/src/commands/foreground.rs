@@ -4,26 +4,35 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use pontoon_lifecycle::record::ContainerRecord;
 use pontoon_lifecycle::start::Started;
 use pontoon_lifecycle::stop;
-use pontoon_storage::Store;
+use pontoon_storage::{ContainerHandle, Store};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-use super::Failure;
+use super::{Failure, message};
 use pontoon_cli::detach_keys::{DetachKeys, Typed, Typing};
 use pontoon_cli::exit::ExitStatus;
-use pontoon_cli::terminal::{RawMode, WindowSize, window_size};
+use pontoon_cli::terminal::RawMode;
+use pontoon_runtime::plan::Window;
 
-/// Signals that are handed on to the container.
-const PROXIED: [Signal; 7] = [
-    Signal::SIGTERM,
-    Signal::SIGINT,
-    Signal::SIGHUP,
-    Signal::SIGQUIT,
-    Signal::SIGUSR1,
-    Signal::SIGUSR2,
-    Signal::SIGCONT,
+/// Signals that are ours alone: faults and ends of our own, children, broken pipes, and what a shell does with its jobs.
+/// Everything else is handed on to the container.
+const OWN: [Signal; 13] = [
+    Signal::SIGABRT,
+    Signal::SIGBUS,
+    Signal::SIGCHLD,
+    Signal::SIGFPE,
+    Signal::SIGILL,
+    Signal::SIGPIPE,
+    Signal::SIGSEGV,
+    Signal::SIGSYS,
+    Signal::SIGTRAP,
+    Signal::SIGTSTP,
+    Signal::SIGTTIN,
+    Signal::SIGTTOU,
+    Signal::SIGURG,
 ];
 
 /// Waits for the end of a container that we have just started and gives its exit code as ours.
@@ -37,34 +46,50 @@ pub fn attend(
 ) -> Result<ExitStatus, Failure> {
     let container = store.find_container(id).ok();
     let resize = || {
-        if let (Some(container), Some(WindowSize { rows, columns })) =
-            (&container, window_size(rustix::stdio::stdin()))
+        if let (Some(container), Some(Window { rows, columns })) =
+            (&container, Window::of(rustix::stdio::stdin()))
         {
             let _ = stop::resize(container, rows, columns);
         }
     };
-    let on_signal = |signal: Signal| match signal {
-        Signal::SIGWINCH => resize(),
-        other if proxies => {
-            if let Some(container) = &container {
-                let _ = stop::kill(container, other as i32);
-            }
-        }
+    let on_signal = |signal: i32| match &container {
+        _ if signal == Signal::SIGWINCH as i32 => resize(),
+        Some(container) if proxies => drop(stop::kill(container, signal)),
         _ => {}
     };
     let terminal = started.terminal.take();
     if terminal.is_some() {
         resize();
     }
-    match stand_by(started.ended_fd().as_fd(), terminal.as_ref(), interactive, &on_signal, keys)? {
-        // As a program that writes itself would end. The container goes on.
-        Outcome::ReaderGone => return Ok(ExitStatus::from_signal(Signal::SIGPIPE as i32)),
+    let signals = signals(proxies)?;
+    match stand_by(started.ended_fd().as_fd(), terminal.as_ref(), interactive, signals, &on_signal, keys)? {
+        // As a program that writes itself would end.
+        Outcome::ReaderGone => {
+            if let Some(container) = &container {
+                is_left(container);
+            }
+            return Ok(ExitStatus::from_signal(Signal::SIGPIPE as i32));
+        }
         Outcome::Detached => return Ok(ExitStatus::Success),
         Outcome::Ended => {}
     }
     match started.wait() {
         Some(code) => Ok(ExitStatus::Payload(u8::try_from(code).unwrap_or(255))),
         None => Err(Failure::new("the container's supervisor was killed", None)),
+    }
+}
+
+/// Nobody reads what a container writes. One that is to vanish when it ends is ended, as with Podman (`run --rm IMAGE COMMAND |
+/// head`): nobody would find it again. Another one goes on.
+fn is_left(container: &ContainerHandle) {
+    let Ok(record) = container.read_record::<ContainerRecord>() else { return };
+    if record.request.rm {
+        let _ = stop::stop(container, None);
+    } else {
+        let name = record.name;
+        message::print_warning(&format!(
+            "nobody reads what container `{name}` writes; it goes on, and ends with `pontoon stop {name}`"
+        ));
     }
 }
 
@@ -79,11 +104,11 @@ pub enum Outcome {
     Detached,
 }
 
-/// Where the signals that are handed on, and changes of the window's size, are read.
-pub(super) fn proxied_signals() -> Result<SignalFd, Failure> {
-    let mut wanted = SigSet::empty();
-    for signal in PROXIED {
-        wanted.add(signal);
+/// Where the signals that are handed on (`proxies`), and changes of the window's size, are read.
+pub(super) fn signals(proxies: bool) -> Result<SignalFd, Failure> {
+    let mut wanted = if proxies { SigSet::all() } else { SigSet::empty() };
+    for signal in OWN {
+        wanted.remove(signal);
     }
     wanted.add(Signal::SIGWINCH);
     wanted.thread_block().map_err(std::io::Error::from)?;
@@ -96,10 +121,10 @@ pub fn stand_by(
     ended: BorrowedFd<'_>,
     terminal: Option<&OwnedFd>,
     interactive: bool,
-    on_signal: &dyn Fn(Signal),
+    signals: SignalFd,
+    on_signal: &dyn Fn(i32),
     keys: DetachKeys,
 ) -> Result<Outcome, Failure> {
-    let signals = proxied_signals()?;
     let typing = terminal.filter(|_| interactive).map(|to| Typing::new(keys, to.as_fd())).transpose();
     let mut typing = typing.map_err(std::io::Error::from)?;
     let _raw = terminal.filter(|_| interactive).and_then(|_| RawMode::enter(rustix::stdio::stdin()).ok());
@@ -128,9 +153,7 @@ pub fn stand_by(
         }
         let [over, signal, from_far, from_us, reader] = fds.map(|it| it.revents());
         while let Ok(Some(info)) = signals.read_signal() {
-            if let Ok(signal) = Signal::try_from(info.ssi_signo.cast_signed()) {
-                on_signal(signal);
-            }
+            on_signal(info.ssi_signo.cast_signed());
         }
         let _ = signal;
         if output_open && from_far.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {

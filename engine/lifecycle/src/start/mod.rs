@@ -18,6 +18,7 @@ use pontoon_monitor::plan::{ActivationPlan, StreamPlan};
 use pontoon_monitor::state::Report;
 use pontoon_rootless::cgroup;
 use pontoon_rootless::dbus::ManagerError;
+use pontoon_runtime::plan::Window;
 use pontoon_storage::{ContainerHandle, Store, Unsynced};
 use rustix::io::{FdFlags, fcntl_setfd};
 
@@ -298,6 +299,7 @@ fn streams(record: &ContainerRecord, attachment: Attachment, passed: Passed) -> 
             foreground: true,
             hides_output: !shown.output,
             hides_errors: !shown.errors,
+            window: Window::of(rustix::stdio::stdin()),
             ..plan
         },
     }

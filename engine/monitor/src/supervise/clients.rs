@@ -6,7 +6,7 @@ use pontoon_monitor::control::{self, Reply, Request};
 use pontoon_monitor::event::Deed;
 use pontoon_monitor::plan::PodRole;
 use pontoon_monitor::state::FailureReport;
-use pontoon_runtime::plan::Process;
+use pontoon_runtime::plan::{Process, Window};
 use pontoon_runtime::start::{Extras, Joining, StandardStreams};
 use pontoon_runtime::visit;
 use rustix::event::epoll::EventFlags;
@@ -53,6 +53,7 @@ impl Supervisor<'_> {
         if let Some(client) = self.clients.remove(&token) {
             self.sources.forget(client.socket.as_fd());
             self.give_up(|purpose| matches!(purpose, Purpose::Exec { client, .. } if client == token));
+            self.client_left(token);
             self.stages.retain(|it| it.0 != token);
             if client.membership.is_some() {
                 self.member_left();
@@ -212,13 +213,7 @@ impl Supervisor<'_> {
             }
             Request::Resize { rows, columns } => {
                 if let Some(terminal) = &self.terminal {
-                    let size = rustix::termios::Winsize {
-                        ws_row: rows,
-                        ws_col: columns,
-                        ws_xpixel: 0,
-                        ws_ypixel: 0,
-                    };
-                    let _ = rustix::termios::tcsetwinsize(&terminal.master, size);
+                    let _ = Window { rows, columns }.set(terminal.master.as_fd());
                 }
                 self.reply(token, &Reply::Done, &[]);
             }
@@ -240,7 +235,7 @@ impl Supervisor<'_> {
     pub(super) fn attach(&mut self, token: u64, fds: Vec<OwnedFd>) {
         let mut fds = fds.into_iter();
         let added = match (fds.next(), fds.next()) {
-            (Some(stdout), Some(stderr)) => self.taps.add(Tap { stdout, stderr }),
+            (Some(stdout), Some(stderr)) => self.taps.add(Tap { client: token, stdout, stderr }),
             _ => Err(Errno::BADF),
         };
         if let Err(err) = added {

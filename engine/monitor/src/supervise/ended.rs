@@ -74,6 +74,7 @@ impl Supervisor<'_> {
             let bytes = terminal.rest(&mut self.launched.log, &mut self.taps);
             rests.extend(terminal.client.as_ref().and_then(|it| Rest::new(it.as_fd(), bytes)));
         }
+        self.tell_let_go();
         self.launched.log.finish();
         self.reap();
         let restarters =

@@ -17,7 +17,7 @@ use crate::check::Job;
 #[derive(Debug)]
 pub(super) struct Joined {
     pub(super) client: u64,
-    /// Its terminal, if nobody else holds it.
+    /// Its terminal. It outlives the client, who may leave it or be killed; what is written on it then is read here.
     pub(super) terminal: Option<OwnedFd>,
 }
 
@@ -86,21 +86,37 @@ impl Supervisor<'_> {
         });
     }
 
-    pub(super) fn has_joined(&mut self, purpose: Purpose, mut running: Running) {
+    pub(super) fn has_joined(&mut self, purpose: Purpose, running: Running) {
         let (client, unattended) = match purpose {
             Purpose::Exec { client, unattended } => (client, unattended),
             Purpose::Job(job) => return self.job_runs(job, &running),
         };
         let pid = running.pid.as_raw_nonzero().get();
-        let kept = running.terminal.take_if(|_| unattended);
-        if let Some(terminal) = &kept {
-            let source = Source::Unattended(pid.cast_unsigned());
-            let _ = self.sources.watch(terminal.as_fd(), source, EventFlags::IN);
+        let theirs = running.terminal.as_ref().filter(|_| !unattended).and_then(|it| it.try_clone().ok());
+        self.joined.insert(pid, Joined { client, terminal: running.terminal });
+        if unattended {
+            self.hold_terminals(|it| it == pid);
         }
-        self.joined.insert(pid, Joined { client, terminal: kept });
         self.teller.tell(Deed::Exec);
-        let terminal: Vec<_> = running.terminal.iter().map(AsFd::as_fd).collect();
+        let terminal: Vec<_> = theirs.iter().map(AsFd::as_fd).collect();
         self.reply(client, &Reply::Started { pid }, &terminal);
+    }
+
+    /// Nobody else holds these terminals any more: what is written there must be read, or its writer would wait for ever.
+    fn hold_terminals(&mut self, is_left: impl Fn(i32) -> bool) {
+        for (pid, joined) in &self.joined {
+            if let Some(terminal) = joined.terminal.as_ref().filter(|_| is_left(*pid)) {
+                let source = Source::Unattended(pid.cast_unsigned());
+                let _ = self.sources.watch(terminal.as_fd(), source, EventFlags::IN);
+            }
+        }
+    }
+
+    /// A client has gone. What it had begun goes on.
+    pub(super) fn client_left(&mut self, client: u64) {
+        let left: Vec<i32> =
+            self.joined.iter().filter(|(_, it)| it.client == client).map(|(pid, _)| *pid).collect();
+        self.hold_terminals(|pid| left.contains(&pid));
     }
 
     pub(super) fn did_not_join(&mut self, purpose: Purpose, err: &StartError) {

@@ -2,6 +2,8 @@
 
 use std::os::fd::AsFd;
 
+use pontoon_monitor::control::Reply;
+use pontoon_monitor::state::FailureReport;
 use rustix::event::epoll::EventFlags;
 use rustix::fs::{Mode, OFlags};
 
@@ -26,6 +28,19 @@ impl Supervisor<'_> {
                 let flags = EventFlags::OUT | EventFlags::ONESHOT;
                 let _ = self.sources.watch(target, Source::Copy(index), flags);
             }
+        }
+        self.tell_let_go();
+    }
+
+    /// Whoever read too slowly is told so: it has not seen all, even if the payload ends meanwhile.
+    pub(super) fn tell_let_go(&mut self) {
+        for token in self.taps.take_let_go() {
+            if let Some(client) = self.clients.get_mut(&token) {
+                client.waits = false;
+            }
+            let chain = vec!["the container writes faster than it is read here".to_owned()];
+            let hint = Some(format!("see all of it with `pontoon logs -f {}`", self.plan.name));
+            self.reply(token, &Reply::Failed(FailureReport { chain, hint, code: 125 }), &[]);
         }
     }
 
@@ -62,6 +77,7 @@ impl Supervisor<'_> {
         if let Some(terminal) = &mut self.terminal {
             terminal.relay(&mut self.launched.log, &mut self.taps);
         }
+        self.tell_let_go();
         self.watch_terminal();
     }
 

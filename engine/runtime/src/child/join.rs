@@ -172,7 +172,7 @@ fn run(
     let root = confine::root_of_this_namespace()?;
     let identity = identity::look_up_in(&root, &process.user, &process.groups)?;
     let terminal = if process.terminal {
-        let (master, slave) = terminal::open_pair(&root)?;
+        let (master, slave) = terminal::open_pair(&root, process.window)?;
         message::send(socket, &Report::Terminal(master));
         Some(slave)
     } else {

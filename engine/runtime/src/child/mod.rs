@@ -152,7 +152,7 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
     mounts::make_all(&root, &plan.mounts, &plan.sysctls, sources, &identity, in_place)?;
     mounts::make_dev_links(&root, &plan.mounts)?;
     let terminal = if plan.process.terminal {
-        let (master, slave) = terminal::open(&root)?;
+        let (master, slave) = terminal::open(&root, plan.process.window)?;
         message::send(socket, &Report::Terminal(master));
         Some(slave)
     } else {

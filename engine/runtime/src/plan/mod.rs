@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::mount::{Mount, MountSource, Propagation};
 pub use self::namespaces::{JoinedNamespaces, Mounter, NamespaceKind, Namespaces};
-pub use self::process::{Capabilities, Entry, HostEntry, Labels, Process, Rlimit};
+pub use self::process::{Capabilities, Entry, HostEntry, Labels, Process, Rlimit, Window};
 use crate::hooks::Hooks;
 
 /// What becomes a container.

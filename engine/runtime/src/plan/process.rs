@@ -1,5 +1,9 @@
 //! What runs in a container, and as whom.
 
+use std::os::fd::BorrowedFd;
+
+use rustix::io::Errno;
+use rustix::termios::{Winsize, tcgetwinsize, tcsetwinsize};
 use serde::{Deserialize, Serialize};
 
 /// A process to run in a container: the first one, or one that joins later.
@@ -36,6 +40,9 @@ pub struct Process {
     pub oom_score_adj: Option<i32>,
     /// A terminal of its own.
     pub terminal: bool,
+    /// How large that is when the program begins; `None` is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
     /// So many descriptors from 3 on stay open.
     #[serde(default)]
     pub preserve_fds: u32,
@@ -73,6 +80,12 @@ pub struct Labels {
 pub struct Entry {
     /// Login name.
     pub name: String,
+    /// What it is called there beside that; `None` is the usual one.
+    #[serde(default)]
+    pub comment: Option<String>,
+    /// Its home; `None` is the working directory.
+    #[serde(default)]
+    pub home: Option<String>,
     /// The line of `/etc/passwd`, with `$USERNAME`, `$UID`, `$GID`, `$NAME` and `$HOME`; `None` is the usual one.
     #[serde(default)]
     pub passwd: Option<String>,
@@ -131,5 +144,54 @@ impl From<crate::capabilities::ProcessCaps> for Capabilities {
             inheritable: caps.inheritable.bits(),
             ambient: caps.ambient.bits(),
         }
+    }
+}
+
+/// The size of a terminal, in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// Lines.
+    pub rows: u16,
+    /// Letters in a line.
+    pub columns: u16,
+}
+
+impl Window {
+    /// Of this terminal; `None` if it is none, or does not know.
+    #[must_use]
+    pub fn of(terminal: BorrowedFd<'_>) -> Option<Self> {
+        let size = tcgetwinsize(terminal).ok()?;
+        (size.ws_row > 0 && size.ws_col > 0).then_some(Self { rows: size.ws_row, columns: size.ws_col })
+    }
+
+    /// Gives a terminal this size; whoever runs in it is told by SIGWINCH.
+    ///
+    /// # Errors
+    /// The kernel's error.
+    pub fn set(self, terminal: BorrowedFd<'_>) -> Result<(), Errno> {
+        tcsetwinsize(
+            terminal,
+            Winsize { ws_row: self.rows, ws_col: self.columns, ws_xpixel: 0, ws_ypixel: 0 },
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use rustix::pty::{OpenptFlags, openpt};
+
+    use super::Window;
+
+    #[test]
+    fn the_size_of_a_terminal_is_told_and_set() {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        assert_eq!(Window::of(master.as_fd()), None);
+        let size = Window { rows: 24, columns: 80 };
+        size.set(master.as_fd()).unwrap();
+        assert_eq!(Window::of(master.as_fd()), Some(size));
+        let file = std::fs::File::open("/dev/null").unwrap();
+        assert_eq!(Window::of(file.as_fd()), None);
     }
 }
