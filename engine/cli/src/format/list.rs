@@ -33,7 +33,7 @@ pub fn render_values(
     let (is_table, text) = normalized(format);
     let template = Template::parse(&text)?;
     if ranges_itself(&text) {
-        return template.render(&Value::List(rows.into())).map(|text| align(&text));
+        return Ok(columns(is_table, template.render(&Value::List(rows.into()))?));
     }
     let mut filled = String::new();
     if is_table && !noheading {
@@ -44,7 +44,12 @@ pub fn render_values(
     for row in &rows {
         filled.push_str(&template.render(row)?);
     }
-    Ok(align(&filled))
+    Ok(columns(is_table, filled))
+}
+
+/// Lines the cells of a table up. Elsewhere a tab is a tab, by which scripts take the line apart.
+fn columns(is_table: bool, text: String) -> String {
+    if is_table { align(&text) } else { text }
 }
 
 /// Fills `format` for each object of an `inspect`, one after the other.

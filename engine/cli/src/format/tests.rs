@@ -342,7 +342,15 @@ fn other_formats_stand_for_themselves() {
     check_list("{{range .}}{{.Name}},{{end}}", false, "web,a-longer-name-here,\n");
     check_list("{{ range . }}{{.Size}}{{println}}{{end -}}", false, "5\n70\n");
     check_list(r#"table {{printf "%s %d" .Name .Size}}"#, true, "web 5\na-longer-name-here 70\n");
-    check_list(r#"{{"\t"}}{{.Size}}"#, true, "            5\n            70\n");
+}
+
+#[test]
+fn only_a_table_lines_its_cells_up() {
+    check_list(r#"{{"\t"}}{{.Size}}"#, true, "\t5\n\t70\n");
+    check_list(r"{{.Size}}\t{{.Name}}", false, "5\tweb\n70\ta-longer-name-here\n");
+    check_list("{{.Size}}\t{{.Name}}", false, "5\tweb\n70\ta-longer-name-here\n");
+    check_list(r"{{range .}}{{.Size}}\t{{.Name}}\n{{end}}", false, "5\tweb\n70\ta-longer-name-here\n\n");
+    check_list(r#"table {{"\t"}}{{.Size}}"#, true, "            5\n            70\n");
 }
 
 #[test]
