@@ -6,6 +6,7 @@
 mod compare;
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use compare::{Difference, compare, differs, ours_is};
 use pontoon_tests::B;
@@ -257,8 +258,13 @@ const TABLE: &[Told] = &[
     },
 ];
 
-/// Makes the same things with both engines, whose ports must differ.
+/// Makes the same things with both engines, whose ports must differ; once for all tests.
 fn furnish() {
+    static DONE: OnceLock<()> = OnceLock::new();
+    DONE.get_or_init(make);
+}
+
+fn make() {
     let script = "set -e
         E network create --subnet 10.145.0.0/24 --ip-range 10.145.0.64/26 --route 10.146.0.0/16,10.145.0.2,7 --label a=b --dns 9.9.9.9 -o mtu=1400 -o isolate=true --interface-name shop0 shop
         E pull -q IMAGE; E tag IMAGE localhost/second:v1
@@ -322,6 +328,51 @@ fn programs_find_podman_s_fields() {
             gone.filter(|(_, it)| lasting(it))
                 .map(|(_, it)| format!("`{words}`: no difference any more in {it}")),
         );
+    }
+    assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
+}
+
+/// Templates that both engines fill with the same words.
+const TEMPLATES: &[&str] = &[
+    "ps -a --sort names --format '{{.Names}}\\t{{.ImageID}}'",
+    "ps -a --sort names --format 'table {{.Names}}\\t{{.ImageID}}'",
+    "images --format '{{.ID}}\\t{{.Tag}}' localhost/second:v1",
+    "volume ls --format '{{.Name}}\\t{{.Driver}}' --filter name=empty",
+    "network ls --format '{{.Name}}\\t{{.Driver}}' --filter name=shop",
+    "secret ls --format '{{.Name}}\\t{{.Driver}}'",
+    "pod ps --format '{{.Name}}\\t{{.Status}}'",
+    "history --format '{{.ID}}\\t{{.CreatedBy}}' localhost/second:v1",
+    "stats --no-stream --format '{{.Name}}\\t{{.Name}}' web 2>/dev/null",
+    "inspect --format '{{.Name}}\\t{{.State.Status}}' web",
+    "info --format '{{.Host.OS}}\\t{{.Host.Arch}}'",
+    "version --format '{{.Client.Os}}\\t{{.Client.Os}}'",
+    "inspect --format '{{.State.Health}} {{.State.Healthcheck}} {{.State.CheckpointLog}}|{{.State.Checkpointed}}' web",
+    "inspect --format '{{range .Mounts}}{{.Name}}|{{.SubPath}}|{{end}}' web",
+    "inspect --format '{{.Config.Timezone}}|{{.Config.SystemdMode}} {{.Config.Secrets}} {{.Config.ChrootDirs}}' web",
+    "inspect --format '{{.Config.Volumes}} {{.Config.Entrypoint}} {{.Config.OnBuild}} {{.Config.SdNotifyMode}}' web",
+    "inspect --format '{{json .Config.Volumes}} {{json .Config.Entrypoint}} {{json .Config.Secrets}}' web",
+    "inspect --format '{{if eq .Config.SystemdMode false}}no{{end}} {{len .Config.Secrets}}' web",
+    "inspect --format '{{.HostConfig.Links}} {{.HostConfig.VolumesFrom}} {{.HostConfig.BlkioWeightDevice}}' web",
+    "inspect --format '{{.HostConfig.Init}} {{.HostConfig.IDMappings}} {{.SizeRootFs}} {{.SizeRw}}' web",
+    "inspect --format '{{.NetworkSettings.SecondaryIPAddresses}} {{json .NetworkSettings.SecondaryIPAddresses}}' web",
+    "image inspect --format '{{.HealthCheck}} {{.Config.Healthcheck}} {{.Config.Volumes}}' localhost/second:v1",
+    "image inspect --format '{{json .Config}}' localhost/second:v1",
+    "image inspect --format '{{range .History}}{{.Comment}}|{{.Author}}|{{.EmptyLayer}} {{end}}' localhost/second:v1",
+    "pod inspect --format '{{.Namespace}}|{{.VolumesFrom}} {{.InfraConfig}} {{.CPUPeriod}}' shop",
+    "secret inspect --format '{{.SecretData}}|{{.Spec.Labels}}' key",
+    "info --format '{{.Plugins.Authorization}} {{json .Host.Security.Rootless}}'",
+];
+
+#[test]
+fn templates_see_podman_s_fields() {
+    furnish();
+    let mut faults = Vec::new();
+    for words in TEMPLATES {
+        let [ours, theirs] = ["pontoon", "podman"]
+            .map(|engine| host_with_podman().alice(&format!("{engine} {words}")).ok().stdout);
+        if ours != theirs {
+            faults.push(format!("`{words}`\nours:   {ours:?}\nPodman: {theirs:?}"));
+        }
     }
     assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
 }

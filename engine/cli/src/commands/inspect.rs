@@ -29,6 +29,7 @@ use pontoon_storage::{
 use super::{Context, Failure, found, list as rows, pod, volume};
 use pontoon_cli::args::{InspectArgs, InspectContainersArgs, InspectImagesArgs, InspectType};
 use pontoon_cli::exit::ExitStatus;
+use pontoon_cli::format::OmitEmpty;
 use pontoon_cli::output;
 use pontoon_cli::run_options::log_driver_word;
 use pontoon_cli::time::from_nanos;
@@ -438,6 +439,7 @@ fn image_facts(store: &Store, record: &ImageRecord) -> Result<image::Facts, Fail
             working_dir: run.working_dir.clone(),
             labels: run.labels.clone(),
             stop_signal: run.stop_signal.clone().unwrap_or_default(),
+            healthcheck: run.healthcheck.clone(),
         },
         annotations: BTreeMap::new(),
         manifest_type: media_type(&manifest),
@@ -447,11 +449,11 @@ fn image_facts(store: &Store, record: &ImageRecord) -> Result<image::Facts, Fail
             .history
             .iter()
             .map(|it| image::HistoryEntry {
-                created: it.created.clone().unwrap_or_default(),
-                created_by: it.created_by.clone(),
-                author: it.author.clone(),
-                comment: it.comment.clone(),
-                empty_layer: it.empty_layer,
+                created: OmitEmpty(it.created.clone().unwrap_or_default()),
+                created_by: OmitEmpty(it.created_by.clone()),
+                author: OmitEmpty(it.author.clone()),
+                comment: OmitEmpty(it.comment.clone()),
+                empty_layer: OmitEmpty(it.empty_layer),
             })
             .collect(),
     })

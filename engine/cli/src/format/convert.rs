@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use serde::ser::{self, Serialize};
 
-use super::value::{LIST_MARK, MAP_MARK, OMIT_MARK, TIME_MARK, Value};
+use super::value::{HIDDEN_MARK, LIST_MARK, MAP_MARK, OMIT_MARK, TIME_MARK, Value};
 
 /// Makes data for a template of anything that can be serialized.
 ///
@@ -155,6 +155,7 @@ impl ser::Serializer for Maker {
         Ok(match (name, value) {
             (TIME_MARK, Value::Text(text)) => Value::Time(text),
             (OMIT_MARK, value) if !value.truth() => Value::Omitted(Rc::new(value)),
+            (HIDDEN_MARK, value) => Value::Omitted(Rc::new(value)),
             (LIST_MARK, Value::Nil) => Value::Null(Rc::new(Value::List(Rc::new([])))),
             (MAP_MARK, Value::Nil) => Value::Null(Rc::new(Value::Map(Rc::new([])))),
             (_, value) => value,

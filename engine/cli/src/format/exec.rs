@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::error::Fault;
 use super::functions;
+use super::go_names;
 use super::go_text;
 use super::go_time;
 use super::tree::{Branch, Command, Node, Operand, Pipeline, Root};
@@ -83,7 +84,7 @@ impl State {
     fn range(&mut self, branch: &Branch, dot: &Value) -> Result<Flow, Fault> {
         let outside = self.variables.len();
         let value = self.pipeline(&branch.pipeline, dot)?;
-        let items: Vec<(Value, Value)> = match &value {
+        let items: Vec<(Value, Value)> = match value.bare() {
             Value::Nil | Value::Absent => Vec::new(),
             Value::List(items) => {
                 items.iter().enumerate().map(|(index, item)| (int(index), item.clone())).collect()
@@ -231,7 +232,7 @@ fn field(value: &Value, name: &str, at: usize) -> Result<Value, Fault> {
     if let Some(found) = value.entry(name) {
         return Ok(found.clone());
     }
-    match value {
+    match value.bare() {
         Value::Map(_) => Ok(Value::Nil),
         Value::Struct(fields) => {
             // Go's name and JSON's name of the same field differ here, and both are in use.
@@ -256,10 +257,11 @@ fn field(value: &Value, name: &str, at: usize) -> Result<Value, Fault> {
 }
 
 fn hint_for(fields: &Rc<[(String, Value)]>, name: &str) -> String {
-    let names = || fields.iter().map(|(name, _)| name.as_str());
-    let same = names().find(|known| known.eq_ignore_ascii_case(name));
-    match same.or_else(|| crate::args::similar(name, names())) {
+    let names: Vec<String> = fields.iter().map(|(name, _)| go_names::shown(name)).collect();
+    let known = || names.iter().map(String::as_str);
+    let same = known().find(|known| known.eq_ignore_ascii_case(name));
+    match same.or_else(|| crate::args::similar(name, known())) {
         Some(similar) => format!("did you mean `.{similar}`?"),
-        None => format!("the fields are {}", names().collect::<Vec<_>>().join(", ")),
+        None => format!("the fields are {}", names.join(", ")),
     }
 }

@@ -30,8 +30,12 @@ pub(super) fn exists(name: &str) -> bool {
 
 /// Calls a function; `and` and `or` are not among them, for they do not look at all their values.
 pub(super) fn call(name: &str, values: &[Value]) -> Result<Value, String> {
-    match (name, values) {
-        ("json", [value]) => Ok(Value::text(json::compact(value))),
+    if let ("json", [value]) = (name, values) {
+        return Ok(Value::text(json::compact(value)));
+    }
+    // All others see an empty list or map where JSON has `null`.
+    let values: Vec<Value> = values.iter().map(|value| value.bare().clone()).collect();
+    match (name, values.as_slice()) {
         ("join", [list, separator]) => join(list, text_of(name, separator)?),
         ("split", [text, separator]) => Ok(split(text_of(name, text)?, text_of(name, separator)?)),
         ("lower", [text]) => Ok(Value::text(text_of(name, text)?.to_lowercase())),

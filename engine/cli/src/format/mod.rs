@@ -8,6 +8,7 @@ mod convert;
 mod error;
 mod exec;
 mod functions;
+mod go_names;
 mod go_text;
 mod go_time;
 pub mod json;
@@ -23,7 +24,7 @@ pub use convert::to_value;
 pub use error::TemplateError;
 pub use list::{Headings, render_each, render_list, render_values};
 pub use table::align;
-pub use value::{NullIfEmpty, OmitEmpty, Value, WireTime};
+pub use value::{Hidden, NullIfEmpty, OmitEmpty, Value, WireTime};
 
 /// A parsed template.
 #[derive(Debug, Clone)]

@@ -27,6 +27,12 @@ struct Fixture {
     created: WireTime,
     health: Option<u8>,
     state: State,
+    #[serde(rename = "dns_enabled")]
+    dns: bool,
+    unset: OmitEmpty<&'static str>,
+    #[serde(rename = "unmadeList")]
+    unmade: OmitEmpty<NullIfEmpty<Vec<u8>>>,
+    aside: Hidden<u8>,
 }
 
 #[derive(Serialize)]
@@ -64,6 +70,10 @@ fn fixture() -> Fixture {
         created: WireTime("2026-11-21T02:33:40.833988111Z".to_owned()),
         health: None,
         state: State { status: "running", exit_code: 0 },
+        dns: true,
+        unset: OmitEmpty(""),
+        unmade: OmitEmpty::default(),
+        aside: Hidden(7),
     }
 }
 
@@ -98,7 +108,7 @@ fn values_print_as_go_prints_them() {
     check("{{.NoLabels}} {{.NoList}} {{.Empty}}", "map[] [] []");
     check("{{.Up}} {{.Ratio}} {{.State}}", "true 2.5 {running 0}");
     check("{{.Created}}", "2026-11-21 02:33:40.833988111 +0000 UTC");
-    check("{{.Health}}", "<no value>");
+    check("{{.Health}}", "<nil>");
     check("{{print nil}}", "<nil>");
 }
 
@@ -119,6 +129,24 @@ fn a_field_that_json_leaves_out_is_there_and_nothing() {
     );
     let text = super::json::pretty(&super::to_value(&fixture()), 2);
     assert!(!text.contains("LeftOut"), "{text}");
+}
+
+#[test]
+fn a_field_that_json_leaves_out_has_the_empty_value_of_its_kind() {
+    check("[{{.Unset}}] {{.UnmadeList}} {{len .UnmadeList}} {{eq .Unset \"\"}}", "[] [] 0 true");
+    check("{{json .Unset}} {{json .UnmadeList}} {{json .NoLabels}} {{json .NoList}}", "\"\" null null null");
+    check("{{range .NoList}}{{else}}none{{end}} {{join .NoList \",\"}}{{.NoLabels.x}}", "none <no value>");
+    check("{{.Aside}}", "7");
+    let text = super::json::pretty(&super::to_value(&fixture()), 2);
+    assert!(!["nset", "nmade", "side"].iter().any(|it| text.contains(it)), "{text}");
+}
+
+#[test]
+fn a_field_has_json_s_name_and_go_s() {
+    check("{{.DNSEnabled}} {{.dns_enabled}}", "true true");
+    check("{{.Healthcheck}} {{.Health}}", "<nil> <nil>");
+    check_error("{{.DnsEnabled}}", "there is no field `DnsEnabled` here\n{{.DnsEnabled}}\n   ^");
+    check("{{.Labels.A}}", "<no value>");
 }
 
 #[test]
@@ -198,7 +226,7 @@ fn functions_do_what_podmans_do() {
     check("{{json .State}}", r#"{"Status":"running","ExitCode":0}"#);
     check(
         "{{json .NoLabels}} {{json .Created}} {{json .Health}}",
-        r#"{} "2026-11-21T02:33:40.833988111Z" null"#,
+        r#"null "2026-11-21T02:33:40.833988111Z" null"#,
     );
     check("{{join .Names \",\"}}", "web,www");
     check("{{lower \"ABC\"}} {{upper \"abc\"}} {{title \"some words\"}}", "abc ABC Some Words");

@@ -6,6 +6,8 @@ use std::rc::Rc;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
+use super::go_names;
+
 /// Data for a template. Copies are cheap: lists, maps and structs are shared.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -13,7 +15,7 @@ pub enum Value {
     Nil,
     /// A field of a struct that JSON leaves out when there is nothing to tell; asked for, it is `<nil>`.
     Absent,
-    /// A field that JSON leaves out because it is empty; templates see it as it is.
+    /// A field that JSON leaves out, most often because it is empty; templates see it as it is.
     Omitted(Rc<Value>),
     /// A list or a map that is `null` in JSON because it is empty.
     Null(Rc<Value>),
@@ -31,7 +33,7 @@ pub enum Value {
     List(Rc<[Value]>),
     /// Keys and values, sorted by key; any key may be asked for.
     Map(Rc<[(String, Value)]>),
-    /// Fields in order of declaration; only those can be asked for.
+    /// Fields in order of declaration, with JSON's names; only those can be asked for, by these names or by Go's.
     Struct(Rc<[(String, Value)]>),
 }
 
@@ -51,15 +53,11 @@ impl Value {
         super::go_text::of(self)
     }
 
-    /// The same with the names of all structs' fields as Go has them: with a capital first letter. Maps stay as they are.
-    pub fn with_go_names(&self) -> Self {
+    /// What stands behind a list or a map that is `null` in JSON.
+    pub(super) fn bare(&self) -> &Self {
         match self {
-            Self::Struct(fields) => Self::Struct(
-                fields.iter().map(|(name, value)| (capital(name), value.with_go_names())).collect(),
-            ),
-            Self::List(items) => Self::List(items.iter().map(Self::with_go_names).collect()),
-            Self::Omitted(value) => Self::Omitted(value.with_go_names().into()),
-            other => other.clone(),
+            Self::Null(value) => value,
+            value => value,
         }
     }
 
@@ -95,57 +93,25 @@ impl Value {
     }
 
     /// The field of a struct or the value at a key of a map.
-    pub(super) fn entry(&self, name: &str) -> Option<&Self> {
-        match self {
-            Self::Map(entries) | Self::Struct(entries) => {
-                entries.iter().find(|(key, _)| key == name).map(|(_, value)| match value {
-                    Self::Omitted(value) | Self::Null(value) => value,
+    pub(super) fn entry<'v>(&'v self, name: &str) -> Option<&'v Self> {
+        let told = |value: &'v Self| match value {
+            Self::Omitted(value) => value,
+            value => value,
+        };
+        match self.bare() {
+            Self::Map(entries) => entries.iter().find(|(key, _)| key == name).map(|(_, value)| told(value)),
+            Self::Struct(fields) => {
+                let field = fields.iter().find(|(key, _)| key == name);
+                let field = field.or_else(|| fields.iter().find(|(key, _)| go_names::is(key, name)));
+                field.map(|(_, value)| match told(value) {
+                    // A field that points nowhere is there all the same, other than a key that is not in a map.
+                    Self::Nil => &Self::Absent,
                     value => value,
                 })
             }
             _ => None,
         }
     }
-}
-
-/// A name with a capital first letter, and Go's way with some words.
-fn capital(name: &str) -> String {
-    match name {
-        "cpus" => return "CPUs".to_owned(),
-        "os" => return "OS".to_owned(),
-        "ociRuntime" => return "OCIRuntime".to_owned(),
-        "uidmap" => return "UIDMap".to_owned(),
-        "gidmap" => return "GIDMap".to_owned(),
-        "idMappings" => return "IDMappings".to_owned(),
-        "container_id" => return "ContainerID".to_owned(),
-        "host_id" => return "HostID".to_owned(),
-        "apparmorEnabled" => return "AppArmorEnabled".to_owned(),
-        "seccompEnabled" => return "SECCOMPEnabled".to_owned(),
-        "seccompProfilePath" => return "SECCOMPProfilePath".to_owned(),
-        "selinuxEnabled" => return "SELinuxEnabled".to_owned(),
-        "capabilities" => return "DefaultCapabilities".to_owned(),
-        "cpuUtilization" => return "CPUUtilization".to_owned(),
-        "cpu_period" => return "CPUPeriod".to_owned(),
-        "cpu_quota" => return "CPUQuota".to_owned(),
-        "cpu_shares" => return "CPUShares".to_owned(),
-        "cpuset_cpus" => return "CPUSetCPUs".to_owned(),
-        "cpuset_mems" => return "CPUSetMems".to_owned(),
-        "memory_limit" => return "MemoryLimit".to_owned(),
-        "memory_swap" => return "MemorySwap".to_owned(),
-        "blkio_weight" => return "BlkioWeight".to_owned(),
-        "blkio_weight_device" => return "BlkioWeightDevice".to_owned(),
-        "device_read_bps" => return "BlkioDeviceReadBps".to_owned(),
-        "device_write_bps" => return "BlkioDeviceWriteBps".to_owned(),
-        "security_opt" => return "SecurityOpts".to_owned(),
-        "pid_ns" => return "PidNS".to_owned(),
-        "userns" => return "UserNS".to_owned(),
-        "uts_ns" => return "UtsNS".to_owned(),
-        "cgroupVersion" => return "CgroupsVersion".to_owned(),
-        "slirp4netns" => return "Slirp4NetNS".to_owned(),
-        _ => {}
-    }
-    let mut letters = name.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 impl Serialize for Value {
@@ -200,6 +166,19 @@ impl<T: Serialize> Serialize for OmitEmpty<T> {
     }
 }
 
+/// The same for a field that only templates see.
+pub(super) const HIDDEN_MARK: &str = "$hidden";
+
+/// A field that the JSON of a [`Value`] never has; templates see it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hidden<T>(pub T);
+
+impl<T: Serialize> Serialize for Hidden<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct(HIDDEN_MARK, &self.0)
+    }
+}
+
 /// A time in RFC 3339: a string in JSON, a `time.Time` in templates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WireTime(pub String);
@@ -214,7 +193,7 @@ impl Serialize for WireTime {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NullIfEmpty<T>(pub T);
 
-impl<T: Serialize> Serialize for NullIfEmpty<Vec<T>> {
+impl<T: Serialize> Serialize for NullIfEmpty<&[T]> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.0.is_empty() {
             return serializer.serialize_newtype_struct(LIST_MARK, &());
@@ -223,11 +202,33 @@ impl<T: Serialize> Serialize for NullIfEmpty<Vec<T>> {
     }
 }
 
-impl<K: Serialize, V: Serialize> Serialize for NullIfEmpty<BTreeMap<K, V>> {
+impl<T: Serialize> Serialize for NullIfEmpty<Vec<T>> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        NullIfEmpty(self.0.as_slice()).serialize(serializer)
+    }
+}
+
+/// Here a list that is not there is the empty one; a list without items stays `[]` in JSON.
+impl<T: Serialize> Serialize for NullIfEmpty<Option<Vec<T>>> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Some(list) => list.serialize(serializer),
+            None => serializer.serialize_newtype_struct(LIST_MARK, &()),
+        }
+    }
+}
+
+impl<K: Serialize, V: Serialize> Serialize for NullIfEmpty<&BTreeMap<K, V>> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.0.is_empty() {
             return serializer.serialize_newtype_struct(MAP_MARK, &());
         }
         self.0.serialize(serializer)
+    }
+}
+
+impl<K: Serialize, V: Serialize> Serialize for NullIfEmpty<BTreeMap<K, V>> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        NullIfEmpty(&self.0).serialize(serializer)
     }
 }

@@ -60,8 +60,7 @@ struct Shown<'a> {
     graph_driver: &'a GraphDriver,
     #[serde(skip_serializing_if = "Option::is_none")]
     size_rw: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    size_root_fs: Option<u64>,
+    size_root_fs: OmitEmpty<u64>,
     mounts: &'a [Mount],
     dependencies: Vec<&'a str>,
     network_settings: network_settings::NetworkSettings,
@@ -117,7 +116,7 @@ fn shown<'a>(facts: &'a Facts<'a>) -> Shown<'a> {
         exec_ids: [],
         graph_driver: &facts.graph,
         size_rw: facts.size.map(|size| size.rw_size),
-        size_root_fs: facts.size.map(|size| size.root_fs_size),
+        size_root_fs: OmitEmpty(facts.size.map_or(0, |size| size.root_fs_size)),
         mounts: &facts.mounts,
         dependencies: dependencies(facts),
         network_settings: network_settings::of(facts),

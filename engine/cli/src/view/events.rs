@@ -187,7 +187,7 @@ mod tests {
         check(
             "{{.ID}} {{.Image}} {{.Name}} {{.Status}} {{.Type}} {{.Time}} {{.TimeNano}}\\t{{.ContainerExitCode}}",
             &event,
-            "0123456789abcdef busybox web died container 1795226689 1795226689120000000  3\n",
+            "0123456789abcdef busybox web died container 1795226689 1795226689120000000\t3\n",
         );
         check("{{.HealthStatus}} {{.Attributes}} {{.Attributes.a}}", &event, "healthy map[a:b] b\n");
         check("{{.Error}}{{.Network}}{{.PodID}}{{.ContainerInspectData}}", &event, "\n");

@@ -16,7 +16,7 @@ use crate::time::precise_size_words;
 use super::container::Facts;
 use super::mounts;
 use super::port::{HostPort, bindings};
-use crate::format::NullIfEmpty;
+use crate::format::{NullIfEmpty, OmitEmpty};
 
 /// Docker's name for a namespace of one's own, and ours.
 const PRIVATE: &str = "private";
@@ -37,7 +37,7 @@ pub(super) struct HostConfig {
     auto_remove_image: bool,
     annotations: NullIfEmpty<BTreeMap<String, String>>,
     volume_driver: &'static str,
-    volumes_from: Option<Vec<String>>,
+    volumes_from: NullIfEmpty<Option<Vec<String>>>,
     cap_add: Vec<String>,
     cap_drop: Vec<String>,
     dns: Vec<String>,
@@ -49,7 +49,7 @@ pub(super) struct HostConfig {
     ipc_mode: String,
     cgroup: &'static str,
     cgroups: String,
-    links: Option<()>,
+    links: NullIfEmpty<Vec<String>>,
     oom_score_adj: i32,
     pid_mode: String,
     privileged: bool,
@@ -71,13 +71,13 @@ pub(super) struct HostConfig {
     nano_cpus: i64,
     cgroup_parent: String,
     blkio_weight: u64,
-    blkio_weight_device: Option<Vec<WeightDevice>>,
-    blkio_device_read_bps: Option<Vec<ThrottleDevice>>,
-    blkio_device_write_bps: Option<Vec<ThrottleDevice>>,
+    blkio_weight_device: NullIfEmpty<Option<Vec<WeightDevice>>>,
+    blkio_device_read_bps: NullIfEmpty<Option<Vec<ThrottleDevice>>>,
+    blkio_device_write_bps: NullIfEmpty<Option<Vec<ThrottleDevice>>>,
     #[serde(rename = "BlkioDeviceReadIOps")]
-    blkio_device_read_iops: Option<Vec<ThrottleDevice>>,
+    blkio_device_read_iops: NullIfEmpty<Option<Vec<ThrottleDevice>>>,
     #[serde(rename = "BlkioDeviceWriteIOps")]
-    blkio_device_write_iops: Option<Vec<ThrottleDevice>>,
+    blkio_device_write_iops: NullIfEmpty<Option<Vec<ThrottleDevice>>>,
     cpu_period: u64,
     cpu_quota: i64,
     cpu_realtime_period: u64,
@@ -91,8 +91,7 @@ pub(super) struct HostConfig {
     memory_swap: i64,
     memory_swappiness: i64,
     oom_kill_disable: bool,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    init: bool,
+    init: OmitEmpty<bool>,
     pids_limit: i64,
     ulimits: Vec<Ulimit>,
     cpu_count: u64,
@@ -102,6 +101,8 @@ pub(super) struct HostConfig {
     #[serde(rename = "IOMaximumBandwidth")]
     io_maximum_bandwidth: u64,
     cgroup_conf: NullIfEmpty<BTreeMap<String, String>>,
+    #[serde(rename = "IntelRdtClosID")]
+    intel_rdt_clos_id: OmitEmpty<&'static str>,
 }
 
 /// A device, and how much of it may be used in a second.
@@ -237,8 +238,10 @@ impl HostConfig {
             auto_remove_image: request.rmi,
             annotations: NullIfEmpty(request.annotations.iter().cloned().collect()),
             volume_driver: "",
-            volumes_from: (!request.volumes_from.is_empty())
-                .then(|| request.volumes_from.iter().map(volumes_from).collect()),
+            volumes_from: NullIfEmpty(
+                (!request.volumes_from.is_empty())
+                    .then(|| request.volumes_from.iter().map(volumes_from).collect()),
+            ),
             cap_add,
             cap_drop,
             dns: request.dns.clone(),
@@ -264,7 +267,7 @@ impl HostConfig {
                 "disabled" => "disabled".to_owned(),
                 _ => "default".to_owned(),
             },
-            links: None,
+            links: NullIfEmpty::default(),
             oom_score_adj: request.oom_score_adj.unwrap_or(0),
             pid_mode: mode_word(facts, &request.pid),
             privileged: request.privileged,
@@ -301,12 +304,13 @@ impl HostConfig {
             nano_cpus: nano_cpus(resources),
             cgroup_parent: request.cgroup_parent.clone().unwrap_or_default(),
             blkio_weight: resources.blkio_weight.unwrap_or(0),
-            blkio_weight_device: says_blkio
-                .then(|| resources.blkio_weight_device.iter().map(weight_device).collect()),
-            blkio_device_read_bps: says_blkio.then(|| rates(&resources.device_read_bps)),
-            blkio_device_write_bps: says_blkio.then(|| rates(&resources.device_write_bps)),
-            blkio_device_read_iops: says_blkio.then(|| rates(&resources.device_read_iops)),
-            blkio_device_write_iops: says_blkio.then(|| rates(&resources.device_write_iops)),
+            blkio_weight_device: NullIfEmpty(
+                says_blkio.then(|| resources.blkio_weight_device.iter().map(weight_device).collect()),
+            ),
+            blkio_device_read_bps: NullIfEmpty(says_blkio.then(|| rates(&resources.device_read_bps))),
+            blkio_device_write_bps: NullIfEmpty(says_blkio.then(|| rates(&resources.device_write_bps))),
+            blkio_device_read_iops: NullIfEmpty(says_blkio.then(|| rates(&resources.device_read_iops))),
+            blkio_device_write_iops: NullIfEmpty(says_blkio.then(|| rates(&resources.device_write_iops))),
             cpu_period: resources.cpu_period.unwrap_or(0),
             cpu_quota: resources.cpu_quota.unwrap_or(0),
             cpu_realtime_period: 0,
@@ -321,7 +325,7 @@ impl HostConfig {
             // Podman's word for "not said", once something is said about memory.
             memory_swappiness: if says_memory(resources) { -1 } else { 0 },
             oom_kill_disable: false,
-            init: request.init,
+            init: OmitEmpty(request.init),
             pids_limit: resources.pids_limit.or(resources.default_pids).unwrap_or(0),
             ulimits: request.ulimits.iter().map(ulimit).collect(),
             cpu_count: 0,
@@ -329,6 +333,7 @@ impl HostConfig {
             io_maximum_iops: 0,
             io_maximum_bandwidth: 0,
             cgroup_conf: NullIfEmpty(resources.cgroup_conf.iter().cloned().collect()),
+            intel_rdt_clos_id: OmitEmpty(""),
         }
     }
 }

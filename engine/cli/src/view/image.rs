@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use pontoon_image::HealthConfig;
 use serde::Serialize;
 
 use super::container::GraphDriver;
 use super::inspection;
-use crate::format::{NullIfEmpty, TemplateError, WireTime};
+use crate::format::{Hidden, NullIfEmpty, OmitEmpty, TemplateError, WireTime};
 
 /// What is known of an image.
 #[derive(Debug, Clone, Default)]
@@ -48,75 +49,53 @@ pub struct Facts {
 }
 
 /// What a container of the image runs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Config {
     /// User and group.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub user: String,
     /// Ports, as `80/tcp`.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub exposed_ports: BTreeMap<String, BTreeMap<String, String>>,
     /// Environment.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
     /// Program.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub entrypoint: Vec<String>,
     /// Words behind the program.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cmd: Vec<String>,
     /// Paths that want a volume.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub volumes: BTreeMap<String, BTreeMap<String, String>>,
     /// Working directory.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub working_dir: String,
     /// Labels.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
     /// Signal that stops it.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub stop_signal: String,
+    /// How its health is checked.
+    pub healthcheck: Option<HealthConfig>,
 }
 
 /// One step of how an image was made.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct HistoryEntry {
     /// When, in RFC 3339.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub created: String,
+    pub created: OmitEmpty<String>,
     /// By which command.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub created_by: String,
+    pub created_by: OmitEmpty<String>,
     /// By whom.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub author: String,
+    pub author: OmitEmpty<String>,
     /// A comment.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub comment: String,
+    pub comment: OmitEmpty<String>,
     /// Whether it made no layer.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub empty_layer: bool,
+    pub empty_layer: OmitEmpty<bool>,
 }
 
 /// The text of `image inspect`.
 pub fn text(images: &[Facts], format: Option<&str>) -> Result<String, TemplateError> {
-    // JSON leaves out what is empty in `Config`, as the original does; a template may ask for it.
-    match format {
-        None | Some("" | "json") => {
-            inspection(&images.iter().map(|it| shown(it, &it.config)).collect::<Vec<_>>(), format)
-        }
-        template => inspection(
-            &images.iter().map(|it| shown(it, WholeConfig::new(&it.config))).collect::<Vec<_>>(),
-            template,
-        ),
-    }
+    inspection(&images.iter().map(shown).collect::<Vec<_>>(), format)
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Shown<'a, C> {
+struct Shown<'a> {
     id: &'a str,
     digest: &'a str,
     repo_tags: &'a [String],
@@ -124,7 +103,7 @@ struct Shown<'a, C> {
     parent: &'static str,
     comment: &'a str,
     created: WireTime,
-    config: C,
+    config: ShownConfig<'a>,
     version: &'a str,
     author: &'a str,
     architecture: &'a str,
@@ -140,6 +119,7 @@ struct Shown<'a, C> {
     user: &'a str,
     history: &'a [HistoryEntry],
     names_history: &'a [String],
+    healthcheck: OmitEmpty<Option<&'a HealthConfig>>,
 }
 
 #[derive(Serialize)]
@@ -150,38 +130,42 @@ struct RootFs<'a> {
     layers: &'a [String],
 }
 
-/// The configuration with all its fields, for templates.
+/// The configuration: JSON leaves out what is empty, as the original does, and a template may ask for it.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct WholeConfig<'a> {
-    user: &'a str,
-    exposed_ports: &'a BTreeMap<String, BTreeMap<String, String>>,
-    env: &'a [String],
-    entrypoint: &'a [String],
-    cmd: &'a [String],
-    volumes: &'a BTreeMap<String, BTreeMap<String, String>>,
-    working_dir: &'a str,
-    labels: &'a BTreeMap<String, String>,
-    stop_signal: &'a str,
+struct ShownConfig<'a> {
+    user: OmitEmpty<&'a str>,
+    exposed_ports: OmitEmpty<NullIfEmpty<&'a BTreeMap<String, BTreeMap<String, String>>>>,
+    env: OmitEmpty<NullIfEmpty<&'a [String]>>,
+    entrypoint: OmitEmpty<NullIfEmpty<&'a [String]>>,
+    cmd: OmitEmpty<NullIfEmpty<&'a [String]>>,
+    volumes: OmitEmpty<NullIfEmpty<&'a BTreeMap<String, BTreeMap<String, String>>>>,
+    working_dir: OmitEmpty<&'a str>,
+    labels: OmitEmpty<NullIfEmpty<&'a BTreeMap<String, String>>>,
+    stop_signal: OmitEmpty<&'a str>,
+    args_escaped: OmitEmpty<bool>,
+    healthcheck: Hidden<Option<&'a HealthConfig>>,
 }
 
-impl<'a> WholeConfig<'a> {
+impl<'a> ShownConfig<'a> {
     fn new(config: &'a Config) -> Self {
         Self {
-            user: &config.user,
-            exposed_ports: &config.exposed_ports,
-            env: &config.env,
-            entrypoint: &config.entrypoint,
-            cmd: &config.cmd,
-            volumes: &config.volumes,
-            working_dir: &config.working_dir,
-            labels: &config.labels,
-            stop_signal: &config.stop_signal,
+            user: OmitEmpty(&config.user),
+            exposed_ports: OmitEmpty(NullIfEmpty(&config.exposed_ports)),
+            env: OmitEmpty(NullIfEmpty(&config.env)),
+            entrypoint: OmitEmpty(NullIfEmpty(&config.entrypoint)),
+            cmd: OmitEmpty(NullIfEmpty(&config.cmd)),
+            volumes: OmitEmpty(NullIfEmpty(&config.volumes)),
+            working_dir: OmitEmpty(&config.working_dir),
+            labels: OmitEmpty(NullIfEmpty(&config.labels)),
+            stop_signal: OmitEmpty(&config.stop_signal),
+            args_escaped: OmitEmpty(false),
+            healthcheck: Hidden(config.healthcheck.as_ref()),
         }
     }
 }
 
-fn shown<C>(facts: &Facts, config: C) -> Shown<'_, C> {
+fn shown(facts: &Facts) -> Shown<'_> {
     Shown {
         id: &facts.id,
         digest: &facts.digest,
@@ -190,7 +174,7 @@ fn shown<C>(facts: &Facts, config: C) -> Shown<'_, C> {
         parent: "",
         comment: &facts.comment,
         created: WireTime(facts.created.clone().unwrap_or_else(|| crate::time::NEVER_RFC3339.to_owned())),
-        config,
+        config: ShownConfig::new(&facts.config),
         version: &facts.version,
         author: &facts.author,
         architecture: &facts.architecture,
@@ -205,5 +189,6 @@ fn shown<C>(facts: &Facts, config: C) -> Shown<'_, C> {
         user: &facts.config.user,
         history: &facts.history,
         names_history: &facts.names,
+        healthcheck: OmitEmpty(facts.config.healthcheck.as_ref()),
     }
 }

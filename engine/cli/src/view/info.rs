@@ -316,7 +316,7 @@ pub struct Plugins {
     /// Logs.
     pub log: Vec<String>,
     /// Podman's; there are none.
-    pub authorization: Option<()>,
+    pub authorization: NullIfEmpty<Vec<String>>,
 }
 
 impl Default for Plugins {
@@ -326,7 +326,7 @@ impl Default for Plugins {
             volume: words(&["local"]),
             network: words(&["bridge", "macvlan", "ipvlan"]),
             log: words(&["k8s-file", "none", "passthrough", "journald"]),
-            authorization: None,
+            authorization: NullIfEmpty::default(),
         }
     }
 }
@@ -336,7 +336,7 @@ pub fn text(info: &Info, format: Option<&str>) -> Result<String, TemplateError> 
     match format {
         Some("json") => Ok(format!("{}\n", json::pretty(&to_value(info), 2))),
         format if super::is_json_lines(format) => Ok(format!("{}\n", json::compact(&to_value(info)))),
-        Some(template) => render_values(template, vec![to_value(info).with_go_names()], &[], true),
+        Some(template) => render_values(template, vec![to_value(info)], &[], true),
         None => {
             let mut text = String::new();
             outline(&mut text, &to_value(info), 0);
@@ -359,7 +359,7 @@ fn outline(text: &mut String, value: &Value, depth: usize) {
                 text.push_str(&format!("{indent}{key}:\n"));
                 outline(text, value, depth + 1);
             }
-            Value::Nil => text.push_str(&format!("{indent}{key}: null\n")),
+            Value::Nil | Value::Null(_) => text.push_str(&format!("{indent}{key}: null\n")),
             Value::List(items) if items.is_empty() => text.push_str(&format!("{indent}{key}: []\n")),
             Value::List(items) => {
                 text.push_str(&format!("{indent}{key}:\n"));

@@ -4,6 +4,7 @@ use pontoon_lifecycle::record::{ContainerRecord, VolumeUse};
 use pontoon_lifecycle::request::{MountRequest, MountSource};
 
 use super::container::Mount;
+use crate::format::{NullIfEmpty, OmitEmpty};
 
 const PROPAGATIONS: [&str; 8] =
     ["shared", "rshared", "slave", "rslave", "private", "rprivate", "unbindable", "runbindable"];
@@ -35,10 +36,10 @@ fn asked(request: &MountRequest) -> Option<Mount> {
         MountSource::Ramfs | MountSource::Devpts => {
             let name = if *source == MountSource::Ramfs { "ramfs" } else { "devpts" };
             let bind = Some(format!("{name}:{target}"));
-            Some(Mount { bind, options: Some(Vec::new()), ..bare("bind", name) })
+            Some(Mount { bind, options: NullIfEmpty(Some(Vec::new())), ..bare("bind", name) })
         }
         MountSource::Image(name) => {
-            Some(Mount { rw: has("rw"), sub_path: sub_path(options), ..bare("image", name) })
+            Some(Mount { rw: has("rw"), sub_path: OmitEmpty(sub_path(options)), ..bare("image", name) })
         }
         // As in Podman, artifacts are told of by the command line only.
         MountSource::Volume(_)
@@ -52,7 +53,7 @@ fn asked(request: &MountRequest) -> Option<Mount> {
 fn volume(volume: &VolumeUse) -> Mount {
     let mount = Mount {
         kind: "volume".to_owned(),
-        name: volume.name.clone(),
+        name: OmitEmpty(volume.name.clone()),
         source: volume.data.display().to_string(),
         destination: volume.target.clone(),
         driver: "local".to_owned(),
@@ -119,10 +120,12 @@ impl<'a> Words<'a> {
         Mount {
             bind: Some(format!("{source}:{}:{}", mount.destination, self.all.join(","))),
             mode: find(&["z", "Z"]).unwrap_or_default().to_owned(),
-            options: Some(self.all.iter().filter(told_apart).map(|it| (*it).to_owned()).collect()),
+            options: NullIfEmpty(Some(
+                self.all.iter().filter(told_apart).map(|it| (*it).to_owned()).collect(),
+            )),
             rw: find(&["ro"]).is_none(),
             propagation: find(&PROPAGATIONS).unwrap_or_default().to_owned(),
-            sub_path: self.sub_path.clone(),
+            sub_path: OmitEmpty(self.sub_path.clone()),
             ..mount
         }
     }
@@ -143,7 +146,7 @@ mod tests {
         assert_eq!(of(&[]).bind.unwrap(), "/a:/t:rw,rprivate,rbind");
         let one = of(&["ro", "z", "nosuid", "rshared", "exec"]);
         assert_eq!(one.bind.unwrap(), "/a:/t:ro,z,nosuid,rshared,exec,rbind");
-        assert_eq!(one.options.unwrap(), ["nosuid", "exec", "rbind"]);
+        assert_eq!(one.options.0.unwrap(), ["nosuid", "exec", "rbind"]);
         assert_eq!((one.mode.as_str(), one.rw, one.propagation.as_str()), ("z", false, "rshared"));
         let used = VolumeUse {
             name: "v".to_owned(),
@@ -153,7 +156,7 @@ mod tests {
         };
         let told = volume(&used);
         assert_eq!(told.bind.unwrap(), "v:/t:rw,rprivate,nosuid,nodev,rbind");
-        assert_eq!(told.sub_path, "x");
+        assert_eq!(told.sub_path.0, "x");
     }
 
     #[test]
@@ -168,7 +171,7 @@ mod tests {
     #[test]
     fn images_have_no_options() {
         let told = asked(&request(MountSource::Image("b".to_owned()), &["rw", "subpath=/etc"])).unwrap();
-        assert_eq!((told.options, told.rw, told.sub_path.as_str()), (None, true, "/etc"));
+        assert_eq!((told.options.0, told.rw, told.sub_path.0.as_str()), (None, true, "/etc"));
         assert!(told.bind.is_none());
     }
 }

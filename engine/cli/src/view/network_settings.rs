@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::container::Facts;
 use super::port::{HostPort, bindings};
-use crate::format::OmitEmpty;
+use crate::format::{NullIfEmpty, OmitEmpty};
 
 /// A network with a name that a container is on.
 #[derive(Debug, Clone)]
@@ -47,7 +47,12 @@ macro_rules! with_basic_fields {
             global_ipv6_address: String,
             #[serde(rename = "GlobalIPv6PrefixLen")]
             global_ipv6_prefix_len: u8,
+            #[serde(rename = "SecondaryIPAddresses")]
+            secondary_ip_addresses: OmitEmpty<NullIfEmpty<Vec<()>>>,
+            #[serde(rename = "SecondaryIPv6Addresses")]
+            secondary_ipv6_addresses: OmitEmpty<NullIfEmpty<Vec<()>>>,
             mac_address: String,
+            additional_mac_addresses: OmitEmpty<NullIfEmpty<Vec<()>>>,
             $($(#[$meta])* $field: $kind,)*
         }
 
@@ -96,10 +101,10 @@ with_basic_fields! {
     struct Network {
         #[serde(rename = "NetworkID")]
         network_id: String,
-        driver_opts: Option<()>,
+        driver_opts: NullIfEmpty<BTreeMap<String, String>>,
         #[serde(rename = "IPAMConfig")]
-        ipam_config: Option<()>,
-        links: Option<()>,
+        ipam_config: NullIfEmpty<BTreeMap<String, String>>,
+        links: NullIfEmpty<Vec<String>>,
         aliases: OmitEmpty<Vec<String>>,
     }
 }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use super::{ListOptions, inspection, is_json, is_json_lines, json_lines};
-use crate::format::{Headings, TemplateError, WireTime, json, render_list};
+use crate::format::{Headings, OmitEmpty, TemplateError, WireTime, json, render_list};
 use crate::time::{ago, rfc3339, rfc3339_local};
 
 /// One secret.
@@ -85,8 +85,7 @@ struct Shown<'a> {
     created_at: WireTime,
     updated_at: WireTime,
     spec: Spec<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    secret_data: Option<&'a str>,
+    secret_data: OmitEmpty<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -114,7 +113,7 @@ fn shown(row: &Row) -> Shown<'_> {
             driver: Driver { name: &row.driver, options: &row.options },
             labels: &row.labels,
         },
-        secret_data: row.data.as_deref(),
+        secret_data: OmitEmpty(row.data.as_deref().unwrap_or_default()),
     }
 }
 

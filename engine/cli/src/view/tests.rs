@@ -8,6 +8,7 @@ use pontoon_network::{PortMapping, Protocol};
 
 use super::*;
 use crate::args::{ImageSort, PsSort};
+use crate::format::{NullIfEmpty, OmitEmpty};
 use crate::time::from_nanos;
 
 /// 2026-11-21T02:33:40.833988111Z
@@ -518,15 +519,15 @@ fn facts(request: &CreateRequest) -> container::Facts<'_> {
         },
         mounts: vec![container::Mount {
             kind: "volume".to_owned(),
-            name: "vol1".to_owned(),
+            name: OmitEmpty("vol1".to_owned()),
             source: "/srv/vol1/_data".to_owned(),
             destination: "/data2".to_owned(),
             driver: "local".to_owned(),
             mode: String::new(),
-            options: Some(vec!["nosuid".to_owned()]),
+            options: NullIfEmpty(Some(vec!["nosuid".to_owned()])),
             rw: true,
             propagation: "rprivate".to_owned(),
-            sub_path: String::new(),
+            sub_path: OmitEmpty::default(),
             bind: Some("vol1:/data2:rw,rprivate,nosuid".to_owned()),
         }],
         effective_caps: vec!["CAP_CHOWN".to_owned()],
@@ -606,7 +607,7 @@ fn an_inspected_container_fills_templates() {
     );
     assert_eq!(told("{{range .Mounts}}{{.Name}}:{{.Destination}}{{end}}").as_deref(), Ok("vol1:/data2\n"));
     assert_eq!(told("{{index .Config.Labels \"a\"}}{{index .Config.Labels \"z\"}}").as_deref(), Ok("b\n"));
-    assert_eq!(told("{{json .Config.Cmd}} {{.Config.Entrypoint}}").as_deref(), Ok("[\"sh\"] <no value>\n"));
+    assert_eq!(told("{{json .Config.Cmd}} {{.Config.Entrypoint}}").as_deref(), Ok("[\"sh\"] []\n"));
     assert_eq!(told("{{.NoSuchField}}"), Err("there is no field `NoSuchField` here".to_owned()));
 }
 
@@ -616,7 +617,10 @@ fn an_inspected_image_leaves_out_what_is_empty_but_templates_may_ask() {
         id: "9325".to_owned(),
         names: vec!["localhost/busybox:latest".to_owned()],
         created: Some("2026-11-21T02:33:34.058729821Z".to_owned()),
-        history: vec![image::HistoryEntry { created_by: "ADD".to_owned(), ..image::HistoryEntry::default() }],
+        history: vec![image::HistoryEntry {
+            created_by: OmitEmpty("ADD".to_owned()),
+            ..image::HistoryEntry::default()
+        }],
         ..image::Facts::default()
     };
     let facts = [facts];

@@ -7,7 +7,7 @@ use pontoon_lifecycle::health::{DEFAULT_LOG, HealthRequest};
 use serde::Serialize;
 
 use super::{Facts, Secret};
-use crate::format::NullIfEmpty;
+use crate::format::{NullIfEmpty, OmitEmpty};
 use crate::run_options::signal_name;
 use crate::view::host_config;
 use crate::view::port::bindings;
@@ -25,11 +25,11 @@ pub(super) struct Config<'a> {
     open_stdin: bool,
     stdin_once: bool,
     env: &'a [String],
-    cmd: Option<&'a Vec<String>>,
+    cmd: NullIfEmpty<Option<Vec<String>>>,
     image: &'a str,
-    volumes: Option<()>,
+    volumes: NullIfEmpty<BTreeMap<String, ()>>,
     working_dir: &'a str,
-    entrypoint: Option<&'a Vec<String>>,
+    entrypoint: NullIfEmpty<Option<Vec<String>>>,
     on_build: Option<()>,
     labels: NullIfEmpty<BTreeMap<String, String>>,
     annotations: NullIfEmpty<BTreeMap<String, String>>,
@@ -37,28 +37,24 @@ pub(super) struct Config<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     healthcheck: Option<&'a HealthConfig>,
     healthcheck_on_failure_action: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    chroot_dirs: Vec<String>,
+    chroot_dirs: OmitEmpty<NullIfEmpty<&'a [String]>>,
     health_log_destination: String,
     healthcheck_max_log_count: usize,
     healthcheck_max_log_size: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     startup_health_check: Option<StartupCheck>,
     create_command: &'a [String],
-    #[serde(skip_serializing_if = "String::is_empty")]
-    timezone: String,
+    timezone: OmitEmpty<String>,
     umask: String,
-    #[serde(skip_serializing_if = "<[Secret]>::is_empty")]
-    secrets: &'a [Secret],
+    secrets: OmitEmpty<NullIfEmpty<&'a [Secret]>>,
     timeout: u32,
     stop_timeout: u32,
     passwd: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    systemd_mode: Option<bool>,
+    systemd_mode: OmitEmpty<bool>,
     #[serde(rename = "sdNotifyMode")]
     sd_notify_mode: String,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    exposed_ports: BTreeMap<String, BTreeMap<String, String>>,
+    sd_notify_socket: OmitEmpty<&'static str>,
+    exposed_ports: OmitEmpty<NullIfEmpty<BTreeMap<String, BTreeMap<String, String>>>>,
 }
 
 /// The check that comes first, as Podman shows it.
@@ -108,17 +104,17 @@ pub(super) fn config<'a>(facts: &'a Facts<'a>) -> Config<'a> {
         open_stdin: request.interactive,
         stdin_once: false,
         env: &facts.env,
-        cmd: facts.words.as_ref(),
+        cmd: NullIfEmpty(facts.words.clone()),
         image: facts.image_name,
-        volumes: None,
+        volumes: NullIfEmpty::default(),
         working_dir: &facts.workdir,
-        entrypoint: facts.entrypoint.as_ref(),
+        entrypoint: NullIfEmpty(facts.entrypoint.clone()),
         on_build: None,
         labels: NullIfEmpty(facts.labels.clone()),
         annotations: NullIfEmpty(request.annotations.iter().cloned().collect()),
         stop_signal: signal_name(facts.stop_signal),
         healthcheck: facts.healthcheck.as_ref(),
-        chroot_dirs: request.chroot_dirs.clone(),
+        chroot_dirs: OmitEmpty(NullIfEmpty(&request.chroot_dirs)),
         healthcheck_on_failure_action: host_config::word(&health.on_failure.unwrap_or_default()),
         health_log_destination: match &health.log_directory {
             Some(path) => path.display().to_string(),
@@ -129,14 +125,15 @@ pub(super) fn config<'a>(facts: &'a Facts<'a>) -> Config<'a> {
         healthcheck_max_log_size: health.max_log_size.unwrap_or(DEFAULT_LOG.1),
         startup_health_check: startup_check(health),
         create_command: &request.create_command,
-        timezone: request.timezone.clone().unwrap_or_default(),
+        timezone: OmitEmpty(request.timezone.clone().unwrap_or_default()),
         umask: format!("{:04o}", request.umask.unwrap_or(0o022)),
-        secrets: &facts.secrets,
+        secrets: OmitEmpty(NullIfEmpty(&facts.secrets)),
         timeout: request.timeout.unwrap_or(0),
         stop_timeout: facts.stop_timeout,
         passwd: request.passwd != Some(false),
-        systemd_mode: facts.systemd.then_some(true),
+        systemd_mode: OmitEmpty(facts.systemd),
         sd_notify_mode: host_config::word(&request.sdnotify),
-        exposed_ports,
+        sd_notify_socket: OmitEmpty(""),
+        exposed_ports: OmitEmpty(NullIfEmpty(exposed_ports)),
     }
 }

@@ -10,6 +10,7 @@ use pontoon_monitor::health::HealthRecord;
 use pontoon_rootless::idmap::IdMaps;
 use serde::Serialize;
 
+use crate::format::{NullIfEmpty, OmitEmpty};
 use crate::view::network_settings::NetworkFacts;
 use crate::view::ps;
 
@@ -140,8 +141,7 @@ pub struct Mount {
     #[serde(rename = "Type")]
     pub kind: String,
     /// Name of the volume; empty for others.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub name: String,
+    pub name: OmitEmpty<String>,
     /// Path on the host.
     pub source: String,
     /// Path in the container.
@@ -151,15 +151,14 @@ pub struct Mount {
     /// `z` or `Z`, if that was asked for.
     pub mode: String,
     /// Options; images have none.
-    pub options: Option<Vec<String>>,
+    pub options: NullIfEmpty<Option<Vec<String>>>,
     /// Whether it can be written to.
     #[serde(rename = "RW")]
     pub rw: bool,
     /// `rprivate`, …
     pub propagation: String,
     /// What of it is mounted, if not all.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub sub_path: String,
+    pub sub_path: OmitEmpty<String>,
     /// How `HostConfig.Binds` tells of it, if it does.
     #[serde(skip)]
     pub bind: Option<String>,

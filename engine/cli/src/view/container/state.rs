@@ -28,8 +28,13 @@ pub(super) struct State {
     #[serde(skip_serializing_if = "Option::is_none")]
     health: Option<Health>,
     cgroup_path: OmitEmpty<String>,
+    checkpointed: OmitEmpty<bool>,
     checkpointed_at: WireTime,
+    checkpoint_log: OmitEmpty<&'static str>,
+    checkpoint_path: OmitEmpty<&'static str>,
+    restored: OmitEmpty<bool>,
     restored_at: WireTime,
+    restore_log: OmitEmpty<&'static str>,
     stopped_by_user: OmitEmpty<bool>,
 }
 
@@ -65,8 +70,13 @@ pub(super) fn state(facts: &StateFacts) -> State {
             log: NullIfEmpty(it.log.into()),
         }),
         cgroup_path: OmitEmpty(facts.cgroup_path.clone()),
+        checkpointed: OmitEmpty(false),
         checkpointed_at: never(),
+        checkpoint_log: OmitEmpty(""),
+        checkpoint_path: OmitEmpty(""),
+        restored: OmitEmpty(false),
         restored_at: never(),
+        restore_log: OmitEmpty(""),
         stopped_by_user: OmitEmpty(facts.stopped),
     }
 }

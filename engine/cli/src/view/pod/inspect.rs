@@ -86,6 +86,7 @@ pub struct InfraFacts {
 struct Inspected<'a> {
     id: &'a str,
     name: &'a str,
+    namespace: OmitEmpty<&'static str>,
     created: WireTime,
     create_command: &'a [String],
     exit_policy: &'static str,
@@ -131,6 +132,8 @@ struct Inspected<'a> {
     mounts: OmitEmpty<&'a [crate::view::container::Mount]>,
     #[serde(rename = "devices")]
     devices: OmitEmpty<Vec<Device<'a>>>,
+    #[serde(rename = "volumes_from")]
+    volumes_from: OmitEmpty<NullIfEmpty<Vec<String>>>,
     restart_policy: OmitEmpty<&'static str>,
     lock_number: u32,
 }
@@ -186,7 +189,7 @@ struct InfraConfig<'a> {
     host_add: NullIfEmpty<Vec<String>>,
     hosts_file: &'a str,
     networks: NullIfEmpty<Vec<String>>,
-    network_options: Option<()>,
+    network_options: NullIfEmpty<BTreeMap<String, Vec<String>>>,
     #[serde(rename = "cpu_period")]
     cpu_period: OmitEmpty<u64>,
     #[serde(rename = "cpu_quota")]
@@ -219,7 +222,7 @@ impl<'a> InfraConfig<'a> {
             host_add,
             hosts_file: &facts.hosts_file,
             networks: NullIfEmpty(facts.networks.clone()),
-            network_options: None,
+            network_options: NullIfEmpty::default(),
             cpu_period: OmitEmpty(pod.cpu.0),
             cpu_quota: OmitEmpty(pod.cpu.1),
             cpuset_cpus: OmitEmpty(pod.cpuset_cpus.clone()),
@@ -244,6 +247,7 @@ fn inspected(facts: &Facts) -> Inspected<'_> {
     Inspected {
         id: &row.id,
         name: &row.name,
+        namespace: OmitEmpty(""),
         created: WireTime(rfc3339_local(row.created)),
         create_command: &facts.create_command,
         exit_policy: facts.exit_policy,
@@ -273,6 +277,7 @@ fn inspected(facts: &Facts) -> Inspected<'_> {
         security_options: OmitEmpty(facts.security_options.clone()),
         mounts: OmitEmpty(&facts.mounts),
         devices: OmitEmpty(devices.collect()),
+        volumes_from: OmitEmpty::default(),
         restart_policy: OmitEmpty(facts.restart.unwrap_or_default()),
         lock_number: 0,
     }
@@ -286,8 +291,6 @@ pub fn inspect_text(pods: &[Facts], format: Option<&str>) -> Result<String, Temp
     let shown = pods.iter().map(inspected);
     match format {
         None | Some("" | "json") => inspection(&shown.collect::<Vec<_>>(), format),
-        Some(template) => {
-            render_values(template, shown.map(|it| to_value(&it).with_go_names()).collect(), &[], true)
-        }
+        Some(template) => render_values(template, shown.map(|it| to_value(&it)).collect(), &[], true),
     }
 }
