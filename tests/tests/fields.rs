@@ -360,6 +360,9 @@ const TEMPLATES: &[&str] = &[
     "image inspect --format '{{range .History}}{{.Comment}}|{{.Author}}|{{.EmptyLayer}} {{end}}' localhost/second:v1",
     "pod inspect --format '{{.Namespace}}|{{.VolumesFrom}} {{.InfraConfig}} {{.CPUPeriod}}' shop",
     "secret inspect --format '{{.SecretData}}|{{.Spec.Labels}}' key",
+    "stats --no-stream --format '{{.Name}} {{len .ContainerID}} {{.PerCPU}} {{.MemLimit}}' web 2>/dev/null",
+    "stats --no-stream --format '{{.PIDs}} {{.CPU}} {{.CPUNano}} {{.SystemNano}} {{.BlockInput}} {{.BlockOutput}}' cold",
+    "stats --no-stream --format '{{.Duration}} {{.Up}} {{.UpTime}} {{.AVGCPU}} {{.AvgCPU}} {{.MemUsageBytes}}' cold",
     "info --format '{{.Plugins.Authorization}} {{json .Host.Security.Rootless}}'",
 ];
 

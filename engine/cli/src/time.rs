@@ -11,7 +11,9 @@ use jiff::{Timestamp, Zoned};
 mod human;
 mod parse;
 
-pub use human::{ago, duration_words, precise_size_words, size_words, spaced_size_words};
+pub use human::{
+    ago, binary_size_words, duration_words, go_duration, precise_size_words, size_words, spaced_size_words,
+};
 pub use parse::{TimeError, parse_duration, parse_since, parse_until};
 
 /// Nanoseconds since 1970, negative before it.

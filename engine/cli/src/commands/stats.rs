@@ -101,18 +101,20 @@ fn measured(summary: &Summary, is_shown: bool, looks: &mut Looks) -> Option<Row>
     let (id, name) = (summary.record.id.clone(), summary.record.name.clone());
     match summary.status.run() {
         Some(run) => Some(of_run(id, name, run, looks)),
-        None => is_shown.then(|| row(id, name, Usage::default(), 0.0, 0.0)),
+        None => is_shown.then(|| row(id, name, Usage::default(), (0.0, 0.0), 0)),
     }
 }
 
 fn of_run(id: String, name: String, state: &RunState, looks: &mut Looks) -> Row {
     let (now, used) = (Instant::now(), usage::of(state, &mut looks.cgroups));
-    let age = SystemTime::now().duration_since(from_nanos(state.started_at)).unwrap_or_default();
+    let moment = SystemTime::now();
+    let age = moment.duration_since(from_nanos(state.started_at)).unwrap_or_default();
+    let since_1970 = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
     let average = share(used.cpu, age.as_secs_f64());
     let current = looks.last.insert(id.clone(), (used, now)).map_or(average, |(before, then)| {
         share(used.cpu.saturating_sub(before.cpu), now.duration_since(then).as_secs_f64())
     });
-    row(id, name, used, current, average)
+    row(id, name, used, (current, average), u64::try_from(since_1970).unwrap_or(0))
 }
 
 /// Percent of one processor.
@@ -120,13 +122,14 @@ fn share(microseconds: u64, seconds: f64) -> f64 {
     if seconds > 0.0 { microseconds as f64 / 10_000.0 / seconds } else { 0.0 }
 }
 
-fn row(id: String, name: String, used: Usage, cpu: f64, average_cpu: f64) -> Row {
+fn row(id: String, name: String, used: Usage, (cpu, average_cpu): (f64, f64), looked_at: u64) -> Row {
     Row {
         id,
         name,
         cpu,
         average_cpu,
-        cpu_seconds: used.cpu as f64 / 1_000_000.0,
+        cpu_nanos: used.cpu.saturating_mul(1000),
+        looked_at,
         memory: (used.memory, used.memory_limit),
         network: used.network,
         block: used.block,

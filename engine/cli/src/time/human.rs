@@ -50,17 +50,51 @@ pub fn precise_size_words(bytes: u64) -> String {
     format!("{number}{unit}")
 }
 
+/// A size in binary units with four digits: `2.082MiB`.
+pub fn binary_size_words(bytes: u64) -> String {
+    let (number, unit) = scaled_by(1024.0, ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"], bytes, 4);
+    format!("{number}{unit}")
+}
+
+/// A duration as Go writes it: `1h2m3.5s`, `3.911ms`, `0s`.
+pub fn go_duration(duration: Duration) -> String {
+    let nanos = duration.as_nanos();
+    let fraction = |of: u128, unit: &str| {
+        let digits = of.ilog10() as usize;
+        let text = format!("{}.{:0digits$}", nanos / of, nanos % of);
+        format!("{}{unit}", text.trim_end_matches('0').trim_end_matches('.'))
+    };
+    match nanos {
+        0 => return "0s".to_owned(),
+        1..1_000 => return format!("{nanos}ns"),
+        1_000..1_000_000 => return fraction(1_000, "µs"),
+        1_000_000..1_000_000_000 => return fraction(1_000_000, "ms"),
+        _ => {}
+    }
+    let seconds = duration.as_secs();
+    let precise = format!("{}.{:09}", seconds % 60, duration.subsec_nanos());
+    let precise = precise.trim_end_matches('0').trim_end_matches('.');
+    match (seconds / 3600, seconds / 60 % 60) {
+        (0, 0) => format!("{precise}s"),
+        (0, minutes) => format!("{minutes}m{precise}s"),
+        (hours, minutes) => format!("{hours}h{minutes}m{precise}s"),
+    }
+}
+
 fn scaled(bytes: u64, digits: usize) -> (String, &'static str) {
-    const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+    scaled_by(1000.0, ["B", "kB", "MB", "GB", "TB", "PB", "EB"], bytes, digits)
+}
+
+fn scaled_by(step: f64, units: [&'static str; 7], bytes: u64, digits: usize) -> (String, &'static str) {
     // All 64-bit sizes fit: the precision of f64 is far beyond a few digits.
     #[expect(clippy::cast_precision_loss, reason = "few digits are shown")]
     let mut rest = bytes as f64;
     let mut unit = 0;
-    while rest >= 1000.0 && unit + 1 < UNITS.len() {
-        rest /= 1000.0;
+    while rest >= step && unit + 1 < units.len() {
+        rest /= step;
         unit += 1;
     }
-    (significant(rest, digits), UNITS.get(unit).copied().unwrap_or("B"))
+    (significant(rest, digits), units.get(unit).copied().unwrap_or("B"))
 }
 
 /// So many significant digits without trailing zeros, as C's `%g` below a thousand.
@@ -101,6 +135,24 @@ mod tests {
         check(14 * 86400, "2 weeks");
         check(60 * 86400, "2 months");
         check(730 * 86400, "2 years");
+    }
+
+    #[test]
+    fn durations_and_sizes_are_go_s() {
+        for (nanos, expected) in [
+            (0, "0s"),
+            (12, "12ns"),
+            (1_500, "1.5µs"),
+            (3_911_000, "3.911ms"),
+            (1_000_000_000, "1s"),
+            (61_500_000_000, "1m1.5s"),
+            (3_600_000_000_000, "1h0m0s"),
+        ] {
+            assert_eq!(go_duration(Duration::from_nanos(nanos)), expected);
+        }
+        for (bytes, expected) in [(0, "0B"), (1023, "1023B"), (1024, "1KiB"), (25_276_510_208, "23.54GiB")] {
+            assert_eq!(binary_size_words(bytes), expected);
+        }
     }
 
     #[test]

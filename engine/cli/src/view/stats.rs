@@ -1,11 +1,12 @@
 //! What containers use, in Podman's columns.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
-use super::{is_json, shown_id};
-use crate::format::{Headings, TemplateError, json, render_list};
-use crate::time::precise_size_words;
-use crate::view::top::go_duration;
+use super::{is_json, is_json_lines, json_lines, shown_id};
+use crate::format::{Headings, NullIfEmpty, TemplateError, json, render_list};
+use crate::time::{binary_size_words, go_duration, precise_size_words};
 
 /// One container at one moment.
 #[derive(Debug, Clone)]
@@ -18,8 +19,10 @@ pub struct Row {
     pub cpu: f64,
     /// Percent of one processor since the start.
     pub average_cpu: f64,
-    /// Processor time, in seconds.
-    pub cpu_seconds: f64,
+    /// Processor time, in nanoseconds.
+    pub cpu_nanos: u64,
+    /// When it was looked at, in nanoseconds since 1970; 0 for one that does not run.
+    pub looked_at: u64,
     /// Bytes in use, and the most there may be.
     pub memory: (u64, u64),
     /// Bytes received and sent.
@@ -31,20 +34,33 @@ pub struct Row {
 }
 
 const HEADINGS: &Headings = &[
-    ("AvgCPU", "AVG CPU %"),
+    ("AVGCPU", "AVG CPU %"),
+    ("AvgCPU", "AVG CPU"),
     ("BlockIO", "BLOCK IO"),
+    ("BlockInput", "BLOCK INPUT"),
+    ("BlockOutput", "BLOCK OUTPUT"),
+    ("CPU", "CPU"),
+    ("CPUNano", "CPU NANO"),
     ("CPUPerc", "CPU %"),
+    ("CPUSystemNano", "CPU SYSTEM NANO"),
+    ("ContainerID", "CONTAINER ID"),
+    ("Duration", "DURATION"),
     ("ID", "ID"),
+    ("MemLimit", "MEM LIMIT"),
     ("MemPerc", "MEM %"),
     ("MemUsage", "MEM USAGE / LIMIT"),
     ("MemUsageBytes", "MEM USAGE / LIMIT"),
     ("Name", "NAME"),
     ("NetIO", "NET IO"),
     ("PIDS", "PIDS"),
+    ("PIDs", "PIDS"),
+    ("PerCPU", "PER CPU"),
+    ("SystemNano", "SYSTEM NANO"),
+    ("Up", "CPU TIME"),
     ("UpTime", "CPU TIME"),
 ];
 
-const USUAL: &str = "table {{.ID}}\\t{{.Name}}\\t{{.CPUPerc}}\\t{{.MemUsage}}\\t{{.MemPerc}}\\t{{.NetIO}}\\t{{.BlockIO}}\\t{{.PIDS}}\\t{{.UpTime}}\\t{{.AvgCPU}}";
+const USUAL: &str = "table {{.ID}}\\t{{.Name}}\\t{{.CPUPerc}}\\t{{.MemUsage}}\\t{{.MemPerc}}\\t{{.NetIO}}\\t{{.BlockIO}}\\t{{.PIDS}}\\t{{.UpTime}}\\t{{.AVGCPU}}";
 
 /// A container for templates, with Podman's field names.
 #[derive(Serialize)]
@@ -69,8 +85,87 @@ struct Shown<'a> {
     pids: String,
     #[serde(rename = "UpTime")]
     cpu_time: String,
-    #[serde(rename = "AvgCPU")]
+    #[serde(rename = "Up")]
+    same_cpu_time: String,
+    #[serde(rename = "AVGCPU")]
     average_cpu: String,
+    // Podman's numbers behind the words; those that its own words do not hide.
+    #[serde(rename = "AvgCPU")]
+    average: f64,
+    #[serde(rename = "ContainerID")]
+    whole_id: &'a str,
+    #[serde(rename = "CPU")]
+    raw_cpu: f64,
+    #[serde(rename = "PerCPU")]
+    per_cpu: NullIfEmpty<Vec<u64>>,
+    #[serde(rename = "CPUNano")]
+    cpu_nanos: u64,
+    #[serde(rename = "CPUSystemNano")]
+    system_nanos: u64,
+    #[serde(rename = "SystemNano")]
+    looked_at: u64,
+    #[serde(rename = "MemLimit")]
+    memory_limit: u64,
+    #[serde(rename = "BlockInput")]
+    block_input: u64,
+    #[serde(rename = "BlockOutput")]
+    block_output: u64,
+    #[serde(rename = "PIDs")]
+    processes: u64,
+    #[serde(rename = "Duration")]
+    duration: u64,
+}
+
+/// A container as a line of JSON: numbers only, with Podman's names.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Line<'a> {
+    #[serde(rename = "AvgCPU")]
+    average_cpu: f64,
+    #[serde(rename = "ContainerID")]
+    id: &'a str,
+    name: &'a str,
+    #[serde(rename = "PerCPU")]
+    per_cpu: Option<()>,
+    #[serde(rename = "CPU")]
+    cpu: f64,
+    #[serde(rename = "CPUNano")]
+    cpu_nanos: u64,
+    #[serde(rename = "CPUSystemNano")]
+    system_nanos: u64,
+    system_nano: u64,
+    mem_usage: u64,
+    mem_limit: u64,
+    mem_perc: f64,
+    block_input: u64,
+    block_output: u64,
+    #[serde(rename = "PIDs")]
+    pids: u64,
+    up_time: u64,
+    duration: u64,
+}
+
+impl<'a> Line<'a> {
+    fn new(row: &'a Row) -> Self {
+        Self {
+            average_cpu: row.average_cpu,
+            id: &row.id,
+            name: &row.name,
+            per_cpu: None,
+            cpu: row.cpu,
+            cpu_nanos: row.cpu_nanos,
+            system_nanos: 0,
+            system_nano: row.looked_at,
+            mem_usage: row.memory.0,
+            mem_limit: row.memory.1,
+            mem_perc: of_limit(row),
+            block_input: row.block.0,
+            block_output: row.block.1,
+            pids: row.pids,
+            up_time: row.cpu_nanos,
+            duration: row.cpu_nanos,
+        }
+    }
 }
 
 /// The same for programs.
@@ -94,6 +189,9 @@ pub fn text(rows: &[Row], format: Option<&str>, no_trunc: bool) -> Result<String
     if is_json(format) {
         let wire: Vec<Wire<'_>> = shown.into_iter().map(wire).collect();
         return Ok(format!("{}\n", json::pretty(&wire, 1)));
+    }
+    if is_json_lines(format) {
+        return Ok(json_lines(rows.iter().map(Line::new)));
     }
     render_list(format.unwrap_or(USUAL), &shown, HEADINGS, false)
 }
@@ -169,22 +267,41 @@ pub fn pod_text(rows: &[(String, Row)], format: Option<&str>) -> Result<String, 
 }
 
 fn shown(row: &Row, no_trunc: bool) -> Shown<'_> {
-    let of_limit = match row.memory {
-        (_, 0) => 0.0,
-        (used, limit) => 100.0 * used as f64 / limit as f64,
-    };
+    let cpu_time = go_duration(Duration::from_nanos(row.cpu_nanos));
     Shown {
         id: shown_id(&row.id, no_trunc),
         name: &row.name,
         cpu: percent(row.cpu),
         memory: pair(row.memory),
-        memory_bytes: format!("{}B / {}B", row.memory.0, row.memory.1),
-        memory_percent: percent(of_limit),
+        memory_bytes: format!("{} / {}", binary_size_words(row.memory.0), binary_size_words(row.memory.1)),
+        memory_percent: percent(of_limit(row)),
         network: pair(row.network),
         block: pair(row.block),
         pids: row.pids.to_string(),
-        cpu_time: go_duration(row.cpu_seconds),
+        cpu_time: cpu_time.clone(),
+        same_cpu_time: cpu_time,
         average_cpu: percent(row.average_cpu),
+        average: row.average_cpu,
+        whole_id: &row.id,
+        raw_cpu: row.cpu,
+        per_cpu: NullIfEmpty(Vec::new()),
+        cpu_nanos: row.cpu_nanos,
+        // The kernel's part is not told apart.
+        system_nanos: 0,
+        looked_at: row.looked_at,
+        memory_limit: row.memory.1,
+        block_input: row.block.0,
+        block_output: row.block.1,
+        processes: row.pids,
+        duration: row.cpu_nanos,
+    }
+}
+
+/// Percent of the memory that there may be.
+fn of_limit(row: &Row) -> f64 {
+    match row.memory {
+        (_, 0) => 0.0,
+        (used, limit) => 100.0 * used as f64 / limit as f64,
     }
 }
 
@@ -221,7 +338,8 @@ mod tests {
             name: "web".to_owned(),
             cpu: 12.345,
             average_cpu: 1.0,
-            cpu_seconds: 61.5,
+            cpu_nanos: 61_500_000_000,
+            looked_at: 1_795_884_568_361_499_903,
             memory: (1_500_000, 3_000_000),
             network: (0, 0),
             block: (0, 2048),
@@ -231,11 +349,21 @@ mod tests {
 
     #[test]
     fn fields_are_podman_s() {
-        let format = "{{.ID}} {{.Name}} {{.CPUPerc}} {{.MemUsage}} {{.MemPerc}} {{.NetIO}} {{.BlockIO}} {{.PIDS}} {{.UpTime}} {{.AvgCPU}}";
+        let format = "{{.ID}} {{.Name}} {{.CPUPerc}} {{.MemUsage}} {{.MemPerc}} {{.NetIO}} {{.BlockIO}} {{.PIDS}} {{.UpTime}} {{.AVGCPU}}";
         assert_eq!(
             text(&[row()], Some(format), false).unwrap(),
             "0123456789ab web 12.35% 1.5MB / 3MB 50.00% 0B / 0B 0B / 2.048kB 3 1m1.5s 1.00%\n"
         );
+        let format = "{{.PIDs}} {{.CPU}} {{.CPUNano}} {{.CPUSystemNano}} {{.SystemNano}} {{.MemLimit}} {{.BlockInput}} {{.BlockOutput}} {{.Duration}} {{.Up}} {{.AvgCPU}} {{.PerCPU}} {{.MemUsageBytes}}";
+        assert_eq!(
+            text(&[row()], Some(format), false).unwrap(),
+            "3 12.345 61500000000 0 1795884568361499903 3000000 0 2048 61500000000 1m1.5s 1 [] 1.431MiB / 2.861MiB\n"
+        );
+        let whole = text(&[row()], Some("{{.ContainerID}}"), false).unwrap();
+        assert_eq!(whole.trim(), row().id);
+        let line = text(&[row()], Some("{{json .}}"), false).unwrap();
+        assert!(line.contains("\"MemUsage\":1500000,\"MemLimit\":3000000,\"MemPerc\":50.0,"), "{line}");
+        assert!(line.contains("\"PIDs\":3,\"UpTime\":61500000000,"), "{line}");
         let json = text(&[row()], Some("json"), false).unwrap();
         assert!(
             json.contains("\"cpu_percent\": \"12.35%\"") && json.contains("\"net_io\": \"0B / 0B\""),

@@ -2,7 +2,7 @@
 
 use pontoon_runtime::capabilities::CapSet;
 
-use super::{Column, ColumnError, Show, arguments, go_duration, plain, terminal};
+use super::{Column, ColumnError, Show, arguments, duration, plain, terminal};
 use crate::time::go_words;
 
 /// All columns: name, code (`%C`; empty if it has none), heading, what is shown.
@@ -14,7 +14,7 @@ const COLUMNS: [(&str, &str, &str, Show); 34] = [
     ("capinh", "", "INHERITED CAPS", |it, _| capabilities(it.capabilities[0])),
     ("capprm", "", "PERMITTED CAPS", |it, _| capabilities(it.capabilities[1])),
     ("comm", "%c", "COMMAND", |it, _| plain(&it.name)),
-    ("etime", "%t", "ELAPSED", |it, around| go_duration(around.elapsed(it))),
+    ("etime", "%t", "ELAPSED", |it, around| duration(around.elapsed(it))),
     ("group", "%G", "GROUP", |it, around| around.group(it.groups.1)),
     ("groups", "", "GROUPS", |it, around| list(it.more_groups.0.iter().map(|id| around.group(*id)))),
     ("hgroup", "", "HGROUP", |it, _| it.host_group.to_string()),
@@ -34,7 +34,7 @@ const COLUMNS: [(&str, &str, &str, Show); 34] = [
     ("seccomp", "", "SECCOMP", |it, _| seccomp(it.seccomp)),
     ("state", "", "STATE", |it, _| it.state.to_string()),
     ("stime", "", "STIME", |it, around| go_words(around.start(it))),
-    ("time", "%x", "TIME", |it, around| go_duration(around.seconds(it.cpu_ticks))),
+    ("time", "%x", "TIME", |it, around| duration(around.seconds(it.cpu_ticks))),
     ("tty", "%y", "TTY", |it, _| terminal(it.terminal)),
     ("uid", "", "UID", |it, _| it.users.1.to_string()),
     ("user", "%U", "USER", |it, around| around.user(it.users.1)),

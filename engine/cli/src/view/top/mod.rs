@@ -11,6 +11,7 @@ use std::time::SystemTime;
 use pontoon_lifecycle::top::{Names, ProcessInfo};
 
 use crate::format::align;
+use crate::time::go_duration;
 
 /// The time, to tell how long processes run, and what else is not known of a process alone.
 #[derive(Debug)]
@@ -170,19 +171,7 @@ fn terminal(device: u32) -> String {
     }
 }
 
-/// A time as Go writes it: `1h2m3.5s`.
-pub(crate) fn go_duration(seconds: f64) -> String {
-    let whole = seconds as u64;
-    let (hours, minutes) = (whole / 3600, whole / 60 % 60);
-    let rest = seconds - (whole - whole % 60) as f64;
-    let mut text = String::new();
-    if hours > 0 {
-        let _ = write!(text, "{hours}h");
-    }
-    if whole >= 60 {
-        let _ = write!(text, "{minutes}m");
-    }
-    let precise = format!("{rest:.9}");
-    let _ = write!(text, "{}s", precise.trim_end_matches('0').trim_end_matches('.'));
-    text
+/// So many seconds as Go writes them: `1h2m3.5s`.
+fn duration(seconds: f64) -> String {
+    go_duration(std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default())
 }
