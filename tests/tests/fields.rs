@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use compare::{Difference, compare, differs, ours_is};
 use pontoon_tests::B;
-use pontoon_tests::shared::host_with_podman;
+use pontoon_tests::shared::{alone, host_with_podman};
 use serde_json::Value;
 
 /// An output, and what differs in it.
@@ -363,6 +363,13 @@ const TEMPLATES: &[&str] = &[
     "stats --no-stream --format '{{.Name}} {{len .ContainerID}} {{.PerCPU}} {{.MemLimit}}' web 2>/dev/null",
     "stats --no-stream --format '{{.PIDs}} {{.CPU}} {{.CPUNano}} {{.SystemNano}} {{.BlockInput}} {{.BlockOutput}}' cold",
     "stats --no-stream --format '{{.Duration}} {{.Up}} {{.UpTime}} {{.AVGCPU}} {{.AvgCPU}} {{.MemUsageBytes}}' cold",
+    "ps -a --filter name=web --format '{{.Cgroup}}|{{.User}}|{{.Created.IsZero}} {{.Created.Year}} {{.Namespaces.MNT}}'",
+    "ps --last 2 --format '{{.Names}}'",
+    "ps --last 2 --sort names --format '{{.Names}}'",
+    "pod ps --format '{{.Restarts}} {{len .Containers}}'",
+    "images --format '{{.Arch}}|{{.Os}}|{{.IsManifestList}}' localhost/second:v1",
+    "network inspect --format '{{json .Subnets}} {{json .Routes}} {{json .NetworkDNSServers}} {{json .Labels}}' shop",
+    "network inspect --format '{{range .Subnets}}{{.Gateway}} {{.LeaseRange.StartIP}}{{end}} {{.DNSEnabled}}' shop",
     "info --format '{{.Plugins.Authorization}} {{json .Host.Security.Rootless}}'",
 ];
 
@@ -378,6 +385,40 @@ fn templates_see_podman_s_fields() {
         }
     }
     assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
+}
+
+#[test]
+fn a_container_is_told_with_its_pod_and_its_names_and_its_ports_in_order() {
+    let _alone = alone();
+    furnish();
+    let host = host_with_podman();
+    let both = |words: &str| {
+        ["pontoon", "podman"]
+            .map(|engine| host.alice(&words.replace("E ", &format!("{engine} "))).ok().stdout)
+    };
+    both(&format!(
+        "E pod create --infra=false --name fleet && E create --pod fleet --name ship {B}:latest true \
+         && E network create sea && E create --name boat --hostname tug --network sea:alias=www {B}:latest true"
+    ));
+    let [ours, theirs] = both("E ps -a --filter name=ship --format '{{.Names}} {{.PodName}}'");
+    assert_eq!((ours.as_str(), theirs.as_str()), ("ship fleet\n", "ship fleet\n"));
+    let names = "E inspect --format '{{with .NetworkSettings.Networks.sea.Aliases}}{{index . 0}} {{index . 2}}{{end}}' boat";
+    let [ours, theirs] = both(names);
+    assert_eq!((ours.as_str(), theirs.as_str()), ("www tug\n", "www tug\n"));
+
+    // Podman's order is another each time; ours is its most frequent one.
+    let ports = "-p 18095:81/udp -p 127.0.0.1:18096:80 -p 18094:80";
+    host.alice(&format!("pontoon create --name pier {ports} {B}:latest true")).ok();
+    assert_eq!(
+        host.alice("pontoon ps -a --filter name=pier --format '{{.Ports}}'").ok().stdout,
+        "0.0.0.0:18094->80/tcp, 0.0.0.0:18095->81/udp, 127.0.0.1:18096->80/tcp\n"
+    );
+    assert_eq!(
+        host.alice("pontoon port pier").ok().stdout,
+        "80/tcp -> 0.0.0.0:18094\n81/udp -> 0.0.0.0:18095\n80/tcp -> 127.0.0.1:18096\n"
+    );
+    host.alice("pontoon rm pier").ok();
+    both("E rm ship boat && E pod rm fleet && E network rm sea");
 }
 
 #[test]

@@ -59,7 +59,10 @@ fn ps_once(context: &Context, store: &Store, args: &PsArgs) -> Result<ExitStatus
         }
     }
     if rows.iter().any(|it| !it.pod.is_empty()) {
-        tell_pods(store, &mut rows, args.pod || filters.iter().any(Filter::asks_for_pod))?;
+        // In a table of one's own the name may be asked for; programs get it with `--pod` only, as from Podman.
+        let in_template = args.format.as_deref().is_some_and(|it| it.contains(".PodName"));
+        let with_names = args.pod || in_template || filters.iter().any(Filter::asks_for_pod);
+        tell_pods(store, &mut rows, with_names)?;
     }
     if args.units {
         tell_units(context, &mut rows);
@@ -68,11 +71,11 @@ fn ps_once(context: &Context, store: &Store, args: &PsArgs) -> Result<ExitStatus
     if !any_state {
         rows.retain(|it| it.state == ps::State::Running);
     }
-    ps::sort(&mut rows, args.sort);
     if let Some(count) = count {
         rows.sort_by_key(|it| std::cmp::Reverse(it.created));
         rows.truncate(count);
     }
+    ps::sort(&mut rows, args.sort);
     let options = ListOptions {
         format: args.format.as_deref(),
         quiet: args.quiet,

@@ -3,6 +3,11 @@
 /// Fields whose name in Go is not just JSON's with a capital first letter: JSON's, Go's.
 const NAMES: &[(&str, &str)] = &[
     ("Domainname", "DomainName"),
+    ("Ipc", "IPC"),
+    ("Mnt", "MNT"),
+    ("Net", "NET"),
+    ("Pidns", "PIDNS"),
+    ("Uts", "UTS"),
     ("Healthcheck", "HealthCheck"),
     ("HealthcheckMaxLogCount", "HealthMaxLogCount"),
     ("HealthcheckMaxLogSize", "HealthMaxLogSize"),

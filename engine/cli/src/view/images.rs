@@ -84,6 +84,7 @@ pub fn text(rows: &[Row], options: &ListOptions<'_>, columns: Columns) -> Result
 }
 
 const HEADINGS: &Headings = &[
+    ("Arch", "ARCH"),
     ("Containers", "CONTAINERS"),
     ("Created", "CREATED"),
     ("CreatedAt", "CREATED AT"),
@@ -93,8 +94,10 @@ const HEADINGS: &Headings = &[
     ("Digest", "DIGEST"),
     ("History", "HISTORY"),
     ("ID", "IMAGE ID"),
+    ("IsManifestList", "IS MANIFEST LIST"),
     ("Labels", "LABELS"),
     ("Names", "NAMES"),
+    ("Os", "OS"),
     ("ParentId", "PARENT ID"),
     ("ReadOnly", "R/O"),
     ("RepoDigests", "REPO DIGESTS"),
@@ -133,6 +136,10 @@ struct TemplateRow<'a> {
     repo_tags: &'a [String],
     shared_size: u64,
     virtual_size: u64,
+    // Fields of Podman's that it leaves empty in lists.
+    arch: &'static str,
+    os: &'static str,
+    is_manifest_list: Option<bool>,
 }
 
 impl<'a> TemplateRow<'a> {
@@ -171,6 +178,9 @@ impl<'a> TemplateRow<'a> {
             repo_tags: &row.names,
             shared_size: 0,
             virtual_size: row.size,
+            arch: "",
+            os: "",
+            is_manifest_list: None,
         }
     }
 }

@@ -6,7 +6,9 @@ use pontoon_network::config::{NetworkConfig, Route, Subnet};
 use serde::Serialize;
 
 use super::{ListOptions, is_json, is_json_lines, shown_id};
-use crate::format::{Headings, TemplateError, WireTime, json, render_each, render_list};
+use crate::format::{
+    Headings, NullIfEmpty, OmitEmpty, TemplateError, WireTime, json, render_each, render_list,
+};
 
 /// One network.
 #[derive(Debug, Clone)]
@@ -48,29 +50,23 @@ pub struct Address {
     pub gateway: Option<String>,
 }
 
-/// What a template can ask for.
+/// What a template can ask for, and what JSON has of it.
 #[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
 struct Fields<'a> {
     name: &'a str,
-    #[serde(rename = "ID")]
     id: String,
     driver: String,
-    network_interface: &'a str,
+    network_interface: OmitEmpty<&'a str>,
     created: WireTime,
-    subnets: Vec<SubnetFields>,
-    routes: Vec<RouteFields>,
-    #[serde(rename = "IPv6Enabled")]
+    subnets: OmitEmpty<NullIfEmpty<Vec<SubnetFields>>>,
+    routes: OmitEmpty<NullIfEmpty<Vec<RouteFields>>>,
     ipv6_enabled: bool,
     internal: bool,
-    #[serde(rename = "DNSEnabled")]
     dns_enabled: bool,
-    #[serde(rename = "NetworkDNSServers")]
-    dns_servers: Vec<String>,
-    labels: Labels<'a>,
-    options: &'a BTreeMap<String, String>,
-    #[serde(rename = "IPAMOptions")]
-    ipam_options: &'a BTreeMap<String, String>,
+    network_dns_servers: OmitEmpty<NullIfEmpty<Vec<String>>>,
+    labels: OmitEmpty<Labels<'a>>,
+    options: OmitEmpty<&'a BTreeMap<String, String>>,
+    ipam_options: OmitEmpty<&'a BTreeMap<String, String>>,
     containers: BTreeMap<&'a str, MemberFields<'a>>,
 }
 
@@ -83,50 +79,42 @@ enum Labels<'a> {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
 struct SubnetFields {
     subnet: String,
-    gateway: String,
-    lease_range: Option<LeaseFields>,
+    gateway: OmitEmpty<String>,
+    lease_range: OmitEmpty<Option<LeaseFields>>,
 }
 
 #[derive(Serialize)]
 struct LeaseFields {
-    #[serde(rename = "StartIP")]
-    start: String,
-    #[serde(rename = "EndIP")]
-    end: String,
+    start_ip: OmitEmpty<String>,
+    end_ip: OmitEmpty<String>,
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
 struct RouteFields {
     destination: String,
     gateway: String,
-    metric: Option<u32>,
+    metric: OmitEmpty<Option<u32>>,
 }
 
 /// A container, as templates ask for it.
 #[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
 struct MemberFields<'a> {
     name: &'a str,
     interfaces: BTreeMap<&'a str, InterfaceFields<'a>>,
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
 struct InterfaceFields<'a> {
-    subnets: Vec<AddressFields<'a>>,
+    subnets: OmitEmpty<Vec<AddressFields<'a>>>,
     mac_address: &'a str,
 }
 
 #[derive(Serialize)]
 struct AddressFields<'a> {
-    #[serde(rename = "IPNet")]
     ipnet: &'a str,
-    #[serde(rename = "Gateway")]
-    gateway: &'a str,
+    gateway: OmitEmpty<&'a str>,
 }
 
 fn member(it: &Member) -> MemberFields<'_> {
@@ -138,24 +126,25 @@ fn member(it: &Member) -> MemberFields<'_> {
 
 fn interface_fields(it: &Interface) -> InterfaceFields<'_> {
     InterfaceFields {
-        subnets: it
-            .subnets
-            .iter()
-            .map(|it| AddressFields { ipnet: &it.ipnet, gateway: it.gateway.as_deref().unwrap_or_default() })
-            .collect(),
+        subnets: OmitEmpty(it.subnets.iter().map(address_fields).collect()),
         mac_address: &it.mac_address,
     }
 }
 
+fn address_fields(it: &Address) -> AddressFields<'_> {
+    AddressFields { ipnet: &it.ipnet, gateway: OmitEmpty(it.gateway.as_deref().unwrap_or_default()) }
+}
+
 fn subnet(it: &Subnet) -> SubnetFields {
-    let text = |it: Option<std::net::IpAddr>| it.map(|it| it.to_string()).unwrap_or_default();
+    let text = |it: Option<std::net::IpAddr>| OmitEmpty(it.map(|it| it.to_string()).unwrap_or_default());
+    let lease_range = it.lease_range.as_ref();
     SubnetFields {
         subnet: it.subnet.to_string(),
         gateway: text(it.gateway),
-        lease_range: it
-            .lease_range
-            .as_ref()
-            .map(|range| LeaseFields { start: text(range.start_ip), end: text(range.end_ip) }),
+        lease_range: OmitEmpty(
+            lease_range
+                .map(|range| LeaseFields { start_ip: text(range.start_ip), end_ip: text(range.end_ip) }),
+        ),
     }
 }
 
@@ -163,7 +152,7 @@ fn route(it: &Route) -> RouteFields {
     RouteFields {
         destination: it.destination.to_string(),
         gateway: it.gateway.to_string(),
-        metric: it.metric,
+        metric: OmitEmpty(it.metric),
     }
 }
 
@@ -177,17 +166,19 @@ fn fields<'a>(row: &'a Row, id: String, labels: Labels<'a>) -> Fields<'a> {
         name: &config.name,
         id,
         driver: config.driver.to_string(),
-        network_interface: &config.network_interface,
+        network_interface: OmitEmpty(&config.network_interface),
         created: WireTime(config.created.clone()),
-        subnets: config.subnets.iter().map(subnet).collect(),
-        routes: config.routes.iter().map(route).collect(),
+        subnets: OmitEmpty(NullIfEmpty(config.subnets.iter().map(subnet).collect())),
+        routes: OmitEmpty(NullIfEmpty(config.routes.iter().map(route).collect())),
         ipv6_enabled: config.ipv6_enabled,
         internal: config.internal,
         dns_enabled: config.dns_enabled,
-        dns_servers: config.network_dns_servers.iter().map(ToString::to_string).collect(),
-        labels,
-        options: &config.options,
-        ipam_options: &config.ipam_options,
+        network_dns_servers: OmitEmpty(NullIfEmpty(
+            config.network_dns_servers.iter().map(ToString::to_string).collect(),
+        )),
+        labels: OmitEmpty(labels),
+        options: OmitEmpty(&config.options),
+        ipam_options: OmitEmpty(&config.ipam_options),
         containers: row.containers.iter().map(|(id, it)| (id.as_str(), member(it))).collect(),
     }
 }

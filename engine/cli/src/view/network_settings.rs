@@ -110,11 +110,17 @@ with_basic_fields! {
 }
 
 impl Network {
-    fn of(facts: &NetworkFacts, id: &str) -> Self {
-        let short = id.get(..12).unwrap_or(id).to_owned();
+    /// By its id and by its host name it is found as well.
+    fn of(facts: &NetworkFacts, id: &str, hostname: &str) -> Self {
+        let mut aliases = facts.aliases.clone();
+        for name in [id.get(..12).unwrap_or(id), hostname] {
+            if !name.is_empty() && !aliases.iter().any(|it| it == name) {
+                aliases.push(name.to_owned());
+            }
+        }
         Self {
             network_id: facts.id.clone(),
-            aliases: OmitEmpty(facts.aliases.iter().cloned().chain([short]).collect()),
+            aliases: OmitEmpty(aliases),
             ..Self::begun(facts.joined.as_ref())
         }
     }
@@ -144,7 +150,7 @@ pub(super) fn of(facts: &Facts<'_>) -> NetworkSettings {
 
 fn networks(facts: &Facts<'_>) -> BTreeMap<String, Network> {
     if matches!(facts.request.network, Some(NetworkMode::Named(_))) {
-        let one = |it: &NetworkFacts| (it.name.clone(), Network::of(it, facts.id));
+        let one = |it: &NetworkFacts| (it.name.clone(), Network::of(it, facts.id, &facts.hostname));
         return facts.networks.iter().map(one).collect();
     }
     // Podman tells the mode as a network as long as there is no network namespace of the container's own.

@@ -81,6 +81,7 @@ pub fn sort(rows: &mut [Row], order: PodSort) {
 
 const HEADINGS: &Headings = &[
     ("Cgroup", "CGROUP"),
+    ("Containers", "CONTAINERS"),
     ("ContainerIds", "IDS"),
     ("ContainerNames", "NAMES"),
     ("ContainerStatuses", "STATUS"),
@@ -93,6 +94,7 @@ const HEADINGS: &Headings = &[
     ("Name", "NAME"),
     ("Namespace", "NAMESPACES"),
     ("Networks", "NETWORKS"),
+    ("Restarts", "RESTARTS"),
     ("NumberOfContainers", "# OF CONTAINERS"),
     ("Status", "STATUS"),
 ];
@@ -113,6 +115,8 @@ struct Shown<'a> {
     #[serde(rename = "InfraId")]
     same_infra: String,
     number_of_containers: usize,
+    containers: Vec<WireContainer<'a>>,
+    restarts: u32,
     container_ids: String,
     container_names: String,
     container_statuses: String,
@@ -136,6 +140,8 @@ impl<'a> Shown<'a> {
             infra: id(&row.infra),
             same_infra: id(&row.infra),
             number_of_containers: row.containers.len(),
+            containers: row.containers.iter().map(WireContainer::new).collect(),
+            restarts: row.containers.iter().map(|it| it.restarts).sum(),
             container_ids: all(&|it| id(&it.id)),
             container_names: all(&|it| it.name.clone()),
             container_statuses: all(&|it| it.state.to_owned()),
@@ -172,17 +178,18 @@ struct WireContainer<'a> {
     restart_count: u32,
 }
 
+impl<'a> WireContainer<'a> {
+    fn new(container: &'a Container) -> Self {
+        let Container { id, name, state, restarts } = container;
+        Self { id, names: name, status: state, restart_count: *restarts }
+    }
+}
+
 impl<'a> Wire<'a> {
     fn new(row: &'a Row) -> Self {
-        let container = |it: &'a Container| WireContainer {
-            id: &it.id,
-            names: &it.name,
-            status: it.state,
-            restart_count: it.restarts,
-        };
         Self {
             cgroup: &row.parent,
-            containers: row.containers.iter().map(container).collect(),
+            containers: row.containers.iter().map(WireContainer::new).collect(),
             created: WireTime(rfc3339_local(row.created)),
             id: &row.id,
             infra_id: &row.infra,

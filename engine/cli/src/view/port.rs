@@ -48,8 +48,17 @@ pub fn bindings(mappings: &[PortMapping]) -> BTreeMap<String, Vec<HostPort>> {
     bindings
 }
 
-fn single(mappings: &[PortMapping]) -> impl Iterator<Item = (u16, &'static str, HostPort)> {
-    mappings.iter().flat_map(|mapping| {
+/// By the host's address, by protocol, by the host's port.
+pub(super) fn sorted(mappings: &[PortMapping]) -> impl Iterator<Item = &PortMapping> {
+    let mut sorted: Vec<&PortMapping> = mappings.iter().collect();
+    sorted.sort_by_key(|it| (it.host_ip, it.protocol.name(), it.host_port));
+    sorted.into_iter()
+}
+
+fn single<'a>(
+    mappings: impl IntoIterator<Item = &'a PortMapping>,
+) -> impl Iterator<Item = (u16, &'static str, HostPort)> {
+    mappings.into_iter().flat_map(|mapping| {
         (0..mapping.range.max(1)).map(move |offset| {
             let host_ip = mapping.host_ip.map_or_else(|| ANY.to_owned(), |address| address.to_string());
             let host_port = mapping.host_port.saturating_add(offset).to_string();
@@ -63,7 +72,7 @@ fn single(mappings: &[PortMapping]) -> impl Iterator<Item = (u16, &'static str, 
 pub(super) fn summary(mappings: &[PortMapping], exposed: &[String]) -> String {
     let published = bindings(mappings);
     let alone = exposed.iter().filter(|port| !published.contains_key(*port)).cloned();
-    mappings.iter().map(arrow).chain(alone).collect::<Vec<String>>().join(", ")
+    sorted(mappings).map(arrow).chain(alone).collect::<Vec<String>>().join(", ")
 }
 
 fn arrow(mapping: &PortMapping) -> String {
@@ -106,13 +115,14 @@ pub fn text(
     wanted: Option<&str>,
     prefix: Option<&str>,
 ) -> Result<String, PortError> {
-    let bindings = bindings(mappings);
     let Some(port) = wanted else {
         let before = prefix.map(|id| format!("{}\t", super::shown_id(id, false))).unwrap_or_default();
-        let lines =
-            bindings.iter().flat_map(|(inside, outside)| outside.iter().map(move |port| (inside, port)));
-        return Ok(lines.map(|(inside, port)| format!("{before}{inside} -> {}\n", address(port))).collect());
+        let line = |(inside, protocol, outside): (u16, &str, HostPort)| {
+            format!("{before}{inside}/{protocol} -> {}\n", address(&outside))
+        };
+        return Ok(single(sorted(mappings)).map(line).collect());
     };
+    let bindings = bindings(mappings);
     let key = if port.contains('/') { port.to_ascii_lowercase() } else { format!("{port}/tcp") };
     match bindings.get(&key) {
         Some(outside) => Ok(outside.iter().map(|port| address(port) + "\n").collect()),

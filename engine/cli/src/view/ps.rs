@@ -210,7 +210,7 @@ pub fn text(rows: &[Row], options: &ListOptions<'_>, columns: Columns) -> Result
         return Ok(format!("{}\n", pretty(&to_value(&rows), 2)));
     }
     if is_json_lines(options.format) {
-        return Ok(json_lines(rows.iter().map(|row| to_value(&JsonRow::new(row, options.now)))));
+        return Ok(json_lines(rows.iter().map(|row| to_value(&JsonRow::line(row, options.now)))));
     }
     if options.quiet && options.format.is_none() {
         return Ok(rows.iter().map(|row| shown_id(&row.id, options.no_trunc) + "\n").collect());

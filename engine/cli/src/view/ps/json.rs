@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Namespaces, Row, Size, State, Unit, status};
 use crate::format::{NullIfEmpty, OmitEmpty};
-use crate::time::{ago, unix_or_never};
+use crate::time::{ago, rfc3339_local, unix_or_never};
 use crate::view::port;
 
 /// What `--format json` shows.
@@ -42,7 +42,7 @@ pub(super) struct JsonRow<'a> {
     started_at: i64,
     state: &'static str,
     status: String,
-    created: i64,
+    created: Created,
     // Not Podman's, and only with `--units`.
     unit: OmitEmpty<&'a str>,
     unit_active_state: OmitEmpty<&'a str>,
@@ -50,7 +50,20 @@ pub(super) struct JsonRow<'a> {
     unit_result: OmitEmpty<&'a str>,
 }
 
+/// When it was made: the second in a list, and the moment in a line of its own, as Podman has it.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Created {
+    Second(i64),
+    Moment(String),
+}
+
 impl<'a> JsonRow<'a> {
+    /// As a line of its own.
+    pub(super) fn line(row: &'a Row, now: SystemTime) -> Self {
+        Self { created: Created::Moment(rfc3339_local(row.created)), ..Self::new(row, now) }
+    }
+
     pub(super) fn new(row: &'a Row, now: SystemTime) -> Self {
         let of_unit = |field: fn(&'a Unit) -> &'a str| OmitEmpty(row.unit.as_ref().map_or("", field));
         Self {
@@ -75,13 +88,13 @@ impl<'a> JsonRow<'a> {
             pid: row.pid,
             pod: &row.pod,
             pod_name: &row.pod_name,
-            ports: NullIfEmpty(row.ports.iter().map(port::JsonPort::new).collect()),
+            ports: NullIfEmpty(port::sorted(&row.ports).map(port::JsonPort::new).collect()),
             restarts: row.restarts,
             size: row.size,
             started_at: unix_or_never(row.started_at),
             state: row.state.word(),
             status: status(row, now),
-            created: unix_or_never(Some(row.created)),
+            created: Created::Second(unix_or_never(Some(row.created))),
             unit: of_unit(|it| &it.name),
             unit_active_state: of_unit(|it| &it.active),
             unit_sub_state: of_unit(|it| &it.sub),

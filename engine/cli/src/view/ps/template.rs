@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Columns, Namespaces, Row, State, Unit, status, words};
-use crate::format::Headings;
-use crate::time::{ago, go_words, size_words, unix_or_never};
+use crate::format::{Headings, WireTime};
+use crate::time::{ago, go_words, rfc3339_local, size_words, unix_or_never};
 use crate::view::{ListOptions, port, shown_id};
 
 /// The columns of `--namespace`.
@@ -35,6 +35,7 @@ pub(super) fn usual(columns: Columns) -> String {
 pub(super) const HEADINGS: &Headings = &[
     ("AutoRemove", "AUTO REMOVE"),
     ("CGROUPNS", "CGROUPNS"),
+    ("Cgroup", "CGROUPNS"),
     ("CIDFile", "CIDFILE"),
     ("Command", "COMMAND"),
     ("Created", "CREATED"),
@@ -68,6 +69,7 @@ pub(super) const HEADINGS: &Headings = &[
     ("State", "STATE"),
     ("Status", "STATUS"),
     ("USERNS", "USERNS"),
+    ("User", "USERNS"),
     ("Unit", "UNIT"),
     ("UnitState", "UNIT STATE"),
     ("UTS", "UTS"),
@@ -89,7 +91,7 @@ pub(super) struct TemplateRow<'a> {
     auto_remove: bool,
     #[serde(rename = "CIDFile")]
     cid_file: &'a str,
-    created: String,
+    created: WireTime,
     created_at: String,
     exit_code: i32,
     exited: bool,
@@ -123,6 +125,9 @@ pub(super) struct TemplateRow<'a> {
     userns: &'a str,
     #[serde(rename = "UTS")]
     uts: &'a str,
+    // The same by the names of the fields in Podman.
+    cgroup: &'a str,
+    user: &'a str,
     unit: &'a str,
     unit_state: String,
 }
@@ -141,7 +146,7 @@ impl<'a> TemplateRow<'a> {
             size: size(row),
             auto_remove: row.auto_remove,
             cid_file: &row.cidfile,
-            created: go_words(row.created),
+            created: WireTime(rfc3339_local(row.created)),
             created_at: go_words(row.created),
             exit_code: row.exit_code,
             exited: row.state == State::Exited,
@@ -167,6 +172,8 @@ impl<'a> TemplateRow<'a> {
             pidns: &row.namespaces.pidns.0,
             userns: &row.namespaces.user.0,
             uts: &row.namespaces.uts.0,
+            cgroup: &row.namespaces.cgroup.0,
+            user: &row.namespaces.user.0,
             unit: row.unit.as_ref().map_or("", |it| &it.name),
             unit_state: row.unit.as_ref().map(Unit::state).unwrap_or_default(),
         }
