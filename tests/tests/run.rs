@@ -588,6 +588,24 @@ fn id_files_are_written() {
 }
 
 #[test]
+fn an_id_file_that_is_there_is_written_over() {
+    // As one that a killed service left behind; units of `generate systemd --new` say both options.
+    let run = || {
+        host().alice(&format!(
+            "cd && pontoon run -d --replace --name left --stop-timeout 1 --cidfile left.cid {B} sleep 1000"
+        ))
+    };
+    host().alice("cd && echo stale >left.cid").ok();
+    let first = run().ok();
+    host().alice("cat ~/left.cid").ok().prints(first.text());
+    let second = run().ok();
+    assert_ne!(first.text(), second.text());
+    host().alice("cat ~/left.cid").ok().prints(second.text());
+    pontoon("rm -f -t 0 left").ok();
+    host().alice("! test -e ~/left.cid").ok();
+}
+
+#[test]
 fn words_we_do_not_have_are_refused_by_name() {
     pontoon("run --bogus $B true").fails(125).warns("--bogus");
     pontoon("bogus").fails(125).warns("bogus");

@@ -10,6 +10,7 @@ use pontoon_monitor::health::{HealthPlan, HealthRecord};
 use pontoon_monitor::id_file;
 use pontoon_monitor::plan::{FirstUse, MonitorPlan};
 use pontoon_monitor::state::{self, ExitRecord};
+use pontoon_monitor::told_file;
 use pontoon_network::NetworkSession;
 use pontoon_rootless::cgroup::Cgroup;
 use pontoon_rootless::sys::{self, CloneFlags, Cloned};
@@ -22,7 +23,6 @@ use rustix::fs::Mode;
 use rustix::process::{Signal, WaitOptions, pidfd_send_signal, waitpid};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use crate::pidfile;
 use crate::tell::Teller;
 
 /// Tells what went wrong with something that the container does not depend on.
@@ -98,7 +98,7 @@ pub fn settle(plan: &MonitorPlan, teller: &Teller<'_>, exit: &ExitRecord) -> Vec
     let mut failures = Vec::new();
     let _ = std::fs::remove_file(plan.run_directory.join(state::CONTROL_SOCKET));
     for path in plan.pidfiles() {
-        pidfile::remove(path);
+        told_file::remove(path);
     }
     let outcome = open_store(plan).and_then(|store| {
         let container = store.find_container(&plan.id).map_err(|err| err.to_string())?;

@@ -14,3 +14,4 @@ pub mod plan;
 pub mod restart;
 pub mod state;
 pub mod time;
+pub mod told_file;

@@ -14,7 +14,6 @@ mod init;
 mod launch;
 mod output;
 mod pause;
-mod pidfile;
 mod pod;
 mod relay;
 mod seal;
@@ -36,7 +35,7 @@ use pontoon_monitor::notify::Notifier;
 use pontoon_monitor::plan::{self, MonitorPlan, NotifyPlan, PodRole, Received};
 use pontoon_monitor::restart::{Backoff, RestartPolicy};
 use pontoon_monitor::state::{self, ExitRecord, FailureReport, Report, RunState};
-use pontoon_monitor::time;
+use pontoon_monitor::{time, told_file};
 use pontoon_rootless::sys::{self, inherited_fd};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -336,7 +335,7 @@ fn tell_manager(plan: &MonitorPlan, manager: Option<&Notifier>) {
 /// What must stand before the first process is made: orphans come to us, signals wait to be read, clients can connect.
 fn prepare(plan: &MonitorPlan) -> Result<(SignalFd, OwnedFd), LaunchError> {
     for path in plan.pidfiles() {
-        pidfile::check(path).map_err(LaunchError::io(format!("write a pid to `{}`", path.display())))?;
+        told_file::check(path).map_err(LaunchError::io(format!("write a pid to `{}`", path.display())))?;
     }
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .map_err(|err| LaunchError::io("become the parent of orphans")(err.into()))?;
@@ -368,10 +367,10 @@ fn note_start(plan: &MonitorPlan, state: &RunState) {
     finish::note(plan, state::PROCESS_FILE, &plan.container.process);
     finish::note(plan, state::STATE_FILE, state);
     if let Some(path) = &plan.pidfile {
-        let _ = pidfile::write(path, state.pid);
+        let _ = told_file::write(path, &state.pid.to_string());
     }
     if let Some(path) = &plan.monitor_pidfile {
-        let _ = pidfile::write(path, state.monitor_pid);
+        let _ = told_file::write(path, &state.monitor_pid.to_string());
     }
 }
 

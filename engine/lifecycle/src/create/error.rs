@@ -206,9 +206,6 @@ impl CreateError {
             Self::Relabel(err) => err.hint(),
             Self::Attach(err) => err.hint(),
             Self::Replace { source, .. } => source.hint(),
-            Self::Cidfile { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
-                Some("remove the file if the container it names is gone".to_owned())
-            }
             Self::BindSource { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("make it first, or use a named volume, which is made for you".to_owned())
             }

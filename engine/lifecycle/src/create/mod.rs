@@ -7,13 +7,11 @@ mod preview;
 mod sources;
 mod volumes;
 
-use std::fs::OpenOptions;
-use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 
 use pontoon_image::ImageConfig;
 use pontoon_monitor::event::{Deed, Kind};
+use pontoon_monitor::told_file;
 use pontoon_storage::{ContainerHandle, ContainerId, ImageRecord, Store, Unsynced, VolumeError};
 
 use self::claim::claim_and_write;
@@ -102,11 +100,8 @@ pub fn create(
     let secrets = secret::find(store, &request, credentials.as_deref())?;
     // It is removed with the container, by whoever does that, wherever.
     request.cidfile = request.cidfile.map(|path| std::path::absolute(&path).unwrap_or(path));
-    if let Some(path) = &request.cidfile
-        && path.exists()
-    {
-        let source = io::ErrorKind::AlreadyExists.into();
-        return Err(CreateError::Cidfile { path: path.clone(), source });
+    if let Some(path) = &request.cidfile {
+        told_file::check(path).map_err(|source| CreateError::Cidfile { path: path.clone(), source })?;
     }
     if let (true, Some(name)) = (request.replace, &request.name) {
         let options = RemoveOptions { force: true, ignore: true, volumes: true, ..RemoveOptions::default() };
@@ -174,8 +169,9 @@ pub fn create(
             return Err(err.into());
         }
     }
+    // What is there is written over: it may be of a container whose service was killed before it could remove it.
     if let Some(path) = &record.request.cidfile
-        && let Err(source) = write_new(path, &record.id)
+        && let Err(source) = told_file::write(path, &record.id)
     {
         let path = path.clone();
         let _ = store.remove_container(container);
@@ -194,8 +190,4 @@ fn name_as_asked(image: &ImageRecord, asked: &str) -> String {
     };
     let name = image.names.iter().find(is_meant).or_else(|| image.names.first());
     name.cloned().unwrap_or_else(|| asked.to_owned())
-}
-
-fn write_new(path: &PathBuf, text: &str) -> io::Result<()> {
-    OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes())
 }

@@ -1,4 +1,4 @@
-//! Files that tell others a pid (`--pidfile`, `--conmon-pidfile`).
+//! Files that tell others a pid or an id (`--pidfile`, `--conmon-pidfile`, `--cidfile`).
 //!
 //! They lie where their reader wants them, which may be a directory of everybody's: a name that stands there already is
 //! replaced if it is a file or a link, and left alone if it is anything else, such as `/dev/null`.
@@ -27,16 +27,22 @@ fn open_place(path: &Path) -> io::Result<(std::os::fd::OwnedFd, &OsStr)> {
     }
 }
 
-/// Whether a pid could be written, as far as can be told before there is one.
+/// Whether something could be written, as far as can be told before it is known.
+///
+/// # Errors
+/// Of opening the directory, and when something stands there that is not replaced.
 pub fn check(path: &Path) -> io::Result<()> {
     open_place(path).map(drop)
 }
 
-/// Writes a pid.
-pub fn write(path: &Path, pid: i32) -> io::Result<()> {
+/// Writes what is told.
+///
+/// # Errors
+/// Those of [`check`], and of writing.
+pub fn write(path: &Path, text: &str) -> io::Result<()> {
     let (directory, name) = open_place(path)?;
     let mode = Mode::from_raw_mode(0o644);
-    replace_file(directory.as_fd(), name, pid.to_string().as_bytes(), mode).map_err(|err| err.source.into())
+    replace_file(directory.as_fd(), name, text.as_bytes(), mode).map_err(|err| err.source.into())
 }
 
 /// Takes it away.
