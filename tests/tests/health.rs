@@ -126,6 +126,16 @@ fn a_startup_check_comes_first() {
 }
 
 #[test]
+fn a_startup_check_that_passes_makes_it_healthy_at_once() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let options =
+        "--health-cmd true --health-interval 1h --health-startup-cmd true --health-startup-interval 50ms";
+    let quick = Container::run(host, "quick", options, "sleep 10000");
+    quick.becomes(HEALTH, "healthy 0");
+}
+
+#[test]
 fn a_service_is_ready_when_it_is_healthy() {
     let host = host_with_busybox();
     let _alone = alone();

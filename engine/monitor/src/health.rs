@@ -268,10 +268,13 @@ impl Health {
         if let (Some(startup), Some((successes, failures))) = (&self.plan.startup, &mut self.starting_up) {
             return if passed {
                 *successes += 1;
-                if *successes >= startup.successes.max(1) {
-                    self.starting_up = None;
+                if *successes < startup.successes.max(1) {
+                    return Verdict::Nothing;
                 }
-                Verdict::Nothing
+                // It is up, and so it is well: nobody waits an interval more for the check that comes now.
+                self.starting_up = None;
+                "healthy".clone_into(&mut self.record.status);
+                Verdict::Healthy
             } else {
                 *failures += 1;
                 *successes = 0;
@@ -381,10 +384,10 @@ mod tests {
             assert_eq!(take(&mut health, code), Verdict::Nothing);
             assert_eq!(health.check().args, ["startup"]);
         }
-        assert_eq!(take(&mut health, 0), Verdict::Nothing);
+        assert_eq!(take(&mut health, 0), Verdict::Healthy);
         assert_eq!(
             (health.check().args[0].as_str(), health.record().status.as_str()),
-            ("regular", "starting")
+            ("regular", "healthy")
         );
         assert_eq!((health.delay(), health.grace()), (0, Some(4)));
         let mut health = Health::new(plan.clone());
