@@ -299,7 +299,10 @@ fn a_plan_tells_what_a_reload_changes_and_only_that_is_restarted() {
     put("planned.container", "");
     put("calm.container", "");
     alice.add("keeps.volume", "[Volume]\n");
-    for unit in ["planned", "calm", "keeps-volume"] {
+    alice.add("planpod.pod", "[Pod]\n[Service]\nExecStartPre=/bin/true\n");
+    put("member.container", "Pod=planpod.pod\n");
+    alice.reload();
+    for unit in ["planned", "calm", "keeps-volume", "planpod-pod"] {
         alice.start(unit);
     }
     assert_eq!(text("pontoon quadlet plan"), "a reload changes nothing\n");
@@ -357,7 +360,8 @@ fn a_plan_tells_what_a_reload_changes_and_only_that_is_restarted() {
     for unit in ["planned", "calm", "keeps-volume"] {
         alice.stop(unit);
     }
-    host.alice(&format!("cd {} && rm planned.container calm.container fresh.container keeps.volume; pontoon volume rm systemd-keeps", alice.dir())).ok();
+    alice.stop("planpod-pod");
+    host.alice(&format!("cd {} && rm planned.container calm.container fresh.container keeps.volume planpod.pod member.container; pontoon volume rm systemd-keeps", alice.dir())).ok();
     assert!(text("pontoon quadlet plan").contains("removed  calm.service\n"));
     alice.reload();
 }

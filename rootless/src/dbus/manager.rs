@@ -284,11 +284,12 @@ pub fn queue_restarts(bus: &Bus, units: &[&str]) -> Result<(), ManagerError> {
     ask(bus, deed, queue)?.map_err(|source| ManagerError::Call { deed: deed.to_owned(), source })
 }
 
-/// The commands that a service runs to start, as the manager has them: specifiers expanded, variables not.
+/// The commands of a property of a service, such as `ExecStart`, as the manager has them: specifiers expanded, variables
+/// not.
 ///
 /// # Errors
 /// [`ManagerError`].
-pub fn start_commands(bus: &Bus, unit: &str) -> Result<Vec<Vec<String>>, ManagerError> {
+pub fn commands(bus: &Bus, unit: &str, property: &str) -> Result<Vec<Vec<String>>, ManagerError> {
     /// Path, words, whether failure counts, four times, a pid, how it ended.
     type Command = (String, Vec<String>, bool, u64, u64, u64, u64, u32, i32, i32);
     let deed = format!("read the commands of `{unit}`");
@@ -296,7 +297,7 @@ pub fn start_commands(bus: &Bus, unit: &str) -> Result<Vec<Vec<String>>, Manager
         let object = link.call(MANAGER, "GetUnit", &(unit,)).await?;
         let object: OwnedObjectPath = object.body().deserialize()?;
         let properties = (SERVICE, object.as_str(), "org.freedesktop.DBus.Properties");
-        let value = link.call(properties, "Get", &("org.freedesktop.systemd1.Service", "ExecStart")).await?;
+        let value = link.call(properties, "Get", &("org.freedesktop.systemd1.Service", property)).await?;
         let value: OwnedVariant = value.body().deserialize()?;
         let commands: Vec<Command> = value.try_into()?;
         Ok(commands.into_iter().map(|(_, words, ..)| words).collect())

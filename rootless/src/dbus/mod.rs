@@ -19,8 +19,8 @@ pub use details::{UnitDetails, service_main_pid, service_user, unit_details};
 pub use fault::Fault;
 pub use linger::{LingerError, linger_status, lingers, set_linger};
 pub use manager::{
-    ManagerError, ScopeRequest, UnitDeed, UnitState, change_units, daemon_reload, loaded_units,
-    queue_restarts, reset_failed, start_commands, start_scope, unit_active_state, units_named,
+    ManagerError, ScopeRequest, UnitDeed, UnitState, change_units, commands, daemon_reload, loaded_units,
+    queue_restarts, reset_failed, start_scope, unit_active_state, units_named,
 };
 pub use slice::{DeviceRate, SliceLimit, SliceRequest, start_slice};
 pub use target::{Target, settled};

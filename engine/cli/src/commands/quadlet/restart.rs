@@ -58,14 +58,23 @@ pub(super) fn stale(
         }
         for unit in running(states, service) {
             let Some(record) = by_unit.get(unit) else { continue };
-            let commands = dbus::start_commands(bus, unit).unwrap_or_default();
-            if commands.last().is_some_and(|command| differs(command, &record.request.create_command)) {
+            // A pod is made before its service starts it.
+            let is_pod = record.request.infra.is_some();
+            let property = if is_pod { "ExecStartPre" } else { "ExecStart" };
+            let commands = dbus::commands(bus, unit, property).unwrap_or_default();
+            if maker(&commands, is_pod).is_some_and(|it| differs(it, &record.request.create_command)) {
                 found.push(Stale { unit: unit.to_owned(), reason: Reason::Changed });
             }
         }
     }
     found.sort_by(|one, other| one.unit.cmp(&other.unit));
     found
+}
+
+/// The command of a unit that makes its container, or its pod, before which others may be run.
+fn maker(commands: &[Vec<String>], is_pod: bool) -> Option<&Vec<String>> {
+    let creates = |command: &&Vec<String>| command.windows(2).any(|words| words == ["pod", "create"]);
+    if is_pod { commands.iter().rfind(creates) } else { commands.last() }
 }
 
 /// Whether a unit's command is not the one that a container was made with, as far as that can be told: variables
@@ -94,6 +103,16 @@ mod tests {
         assert_eq!(running(&states, "a@.service"), ["a@x.service"]);
         assert_eq!(running(&states, "a.service"), ["a.service"]);
         assert_eq!(running(&states, "b.service"), [""; 0]);
+    }
+
+    #[test]
+    fn a_pod_is_made_by_its_own_command() {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let create = words("/usr/bin/pontoon pod create --name a");
+        let commands = [words("/bin/mkdir a"), create.clone(), words("/bin/true")];
+        assert_eq!(maker(&commands, true), Some(&create));
+        assert_eq!(maker(&commands, false), commands.last());
+        assert_eq!(maker(&commands[..1], true), None);
     }
 
     #[test]
