@@ -78,11 +78,12 @@ pub struct CredentialPaths {
 impl CredentialPaths {
     /// Returns the files Podman uses: `--authfile` alone, or `$REGISTRY_AUTH_FILE` alone, or the usual ones.
     pub fn standard(environment: &Environment, authfile: Option<&Path>, uid: u32) -> CredentialPaths {
-        let named = authfile.map(Path::to_owned).or_else(|| environment.path("REGISTRY_AUTH_FILE"));
-        if let Some(path) = named {
-            return CredentialPaths {
-                files: vec![AuthFile { path, format: AuthFormat::Auths, required: true }],
-            };
+        // The variable stands in profiles, of users that have not logged in yet, too.
+        let named = authfile.filter(|path| !path.as_os_str().is_empty()).map(|path| (path.to_owned(), true));
+        if let Some((path, required)) =
+            named.or_else(|| environment.path("REGISTRY_AUTH_FILE").map(|path| (path, false)))
+        {
+            return CredentialPaths { files: vec![AuthFile { path, format: AuthFormat::Auths, required }] };
         }
         let home = environment.path("HOME");
         let in_home = |rest: &str| home.as_ref().map(|home| home.join(rest));

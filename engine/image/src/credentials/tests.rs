@@ -98,7 +98,14 @@ fn the_first_file_with_an_entry_wins() {
     assert_eq!(user(&credentials, "a.io/x").as_deref(), Some("u2/p2"));
     assert_eq!(user(&credentials, "old.io/x").as_deref(), Some("u1/p1"));
     let named = CredentialPaths::standard(&environment, Some(Path::new("/a/f")), 1000);
-    assert_eq!(named.files.len(), 1);
+    assert!(named.files.len() == 1 && named.files[0].required);
+    // One that a profile names may be missing, of somebody who has not logged in.
+    let profile: Environment = [("REGISTRY_AUTH_FILE", "/nope")].into_iter().collect();
+    for authfile in [None, Some(Path::new(""))] {
+        let paths = CredentialPaths::standard(&profile, authfile, 1000);
+        assert_eq!(paths.files[0].path, Path::new("/nope"));
+        assert_eq!(user(&Credentials::new(paths, Vec::new(), profile.clone()), "a.io/x"), None);
+    }
     let environment: Environment =
         [("XDG_RUNTIME_DIR", "/run/user/7"), ("DOCKER_CONFIG", "/d")].into_iter().collect();
     let paths = CredentialPaths::standard(&environment, None, 7);
