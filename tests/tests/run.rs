@@ -588,6 +588,17 @@ fn id_files_are_written() {
 }
 
 #[test]
+fn the_tag_of_a_log_may_name_the_container() {
+    pontoon("run --rm --name tagged --log-driver journald --log-opt tag='x-{{ .Name }}' $B echo told")
+        .ok()
+        .prints("told");
+    wait::until_true("the line in the journal", || {
+        host().alice("journalctl -q -t x-tagged -o cat --no-pager").stdout.contains("told")
+    });
+    pontoon("run --rm --log-opt tag='{{.Nope}}' $B true").fails(125).warns(".Nope");
+}
+
+#[test]
 fn an_id_file_that_is_there_is_written_over() {
     // As one that a killed service left behind; units of `generate systemd --new` say both options.
     let run = || {

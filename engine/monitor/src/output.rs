@@ -195,7 +195,7 @@ fn journal(plan: &MonitorPlan, tag: Option<&str>, labels: &[(String, String)]) -
         "CONTAINER_ID={short}\nCONTAINER_ID_FULL={}\nCONTAINER_NAME={}\nSYSLOG_IDENTIFIER={}\n",
         plan.id,
         plan.name,
-        tag.unwrap_or(&plan.name)
+        tag.unwrap_or(&plan.name).replace('\n', " ")
     );
     // The image's name comes from the user, so it is a single line; other names have been checked when they were given.
     fields.push_str(&format!("IMAGE_NAME={}\n", plan.image.replace('\n', " ")));

@@ -1,5 +1,6 @@
 //! `--log-driver`, `--log-opt`.
 
+use pontoon_lifecycle::log_tag;
 use pontoon_lifecycle::request::LogDriver;
 
 use super::error::Fault;
@@ -39,7 +40,13 @@ pub(super) fn option(text: &str) -> Result<(String, String), Fault> {
     let Some((key, value)) = text.split_once('=') else { return Err(Fault::invalid("it must be KEY=VALUE")) };
     match key {
         "path" if !value.starts_with('/') => return Err(Fault::invalid("the path must be absolute")),
-        "path" | "tag" => {}
+        "path" => {}
+        "tag" => {
+            if let Some(other) = log_tag::unknown(value) {
+                let hint = format!("what can stand in {{{{ }}}} is {}", log_tag::FIELDS.join(", "));
+                return Err(Fault::invalid(format!("`{other}` is no field of a tag")).hint(hint));
+            }
+        }
         // What reads it later knows no units.
         "max-size" => return Ok((key.to_owned(), size::read(value)?.to_string())),
         "label" => {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use pontoon_monitor::plan::LogPlan;
 
 use super::Facts;
+use crate::log_tag;
 use crate::request::{CreateRequest, LogDriver};
 
 pub(super) fn log(facts: &Facts<'_>) -> LogPlan {
@@ -13,7 +14,10 @@ pub(super) fn log(facts: &Facts<'_>) -> LogPlan {
         request.log_opts.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone())
     };
     match request.log_driver.unwrap_or(default_log_driver(facts.has_journal)) {
-        LogDriver::Journald => LogPlan::Journald { tag: option("tag"), labels: log_labels(request) },
+        LogDriver::Journald => {
+            let tag = option("tag").map(|it| log_tag::expand(&it, facts.record));
+            LogPlan::Journald { tag, labels: log_labels(request) }
+        }
         LogDriver::K8sFile | LogDriver::JsonFile => LogPlan::File {
             path: log_path(request, facts.directory),
             max_size: option("max-size").and_then(|it| it.parse().ok()),
