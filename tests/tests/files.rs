@@ -203,7 +203,7 @@ fn an_image_is_made_of_a_container() {
     let shown = it.sh(
         "pontoon image inspect --format '{{.Author}} {{.Config.User}} {{index .Labels \"colour\"}} {{.Comment}}' made",
     );
-    assert!(shown.ok().stdout.starts_with("Alice 1000:33 blue"));
+    shown.ok().prints("Alice 1000:33 blue words");
     // The layers below are shared, not copied.
     let layers = |image: &str| {
         it.sh(&format!("pontoon image inspect --format '{{{{len .RootFS.Layers}}}}' {image}"))
@@ -225,6 +225,27 @@ fn an_image_is_made_of_a_container() {
     it.refuses("pontoon commit box 'Not A Name'", "Not A Name");
     it.refuses("pontoon commit --change 'RUN x' box", "the instructions are");
     it.sh("pontoon rm box && pontoon rmi -f made flat").ok();
+}
+
+#[test]
+fn changes_are_read_as_in_a_containerfile_and_a_file_is_merged() {
+    let _alone = alone();
+    let it = Fixture::new("-e FROM=options");
+    let shown = |format: &str| it.sh(&format!("pontoon image inspect --format '{format}' made")).ok();
+    it.sh("pontoon commit -q -c 'ENV A=1 B=\"x y\"' -c 'ENV C=a\\ b' -c 'LABEL l=1 m=\"2 3\"' -c 'USER \"daemon\"' -c 'ONBUILD RUN x' box made")
+        .ok();
+    it.sh("pontoon run --rm --user 0 made sh -c 'echo \"$A/$B/$C/$FROM\"'").ok().prints("1/x y/a b/options");
+    shown("{{.Config.User}} {{index .Labels \"l\"}} {{index .Labels \"m\"}}").prints("daemon 1 2 3");
+    it.refuses("pontoon commit -c 'ENV A=1 B' box made", "NAME=VALUE");
+    // The global option of that name is another, and stands before the command.
+    let file = "{\"Env\":[\"FROM=file\"],\"Cmd\":[\"env\"],\"WorkingDir\":\"/tmp\"}";
+    it.sh(&format!("printf %s '{file}' >config.json; pontoon --config /nowhere commit -q --config config.json -c 'ENV D=4' box made"))
+        .ok();
+    it.sh("pontoon run --rm made").ok().says("FROM=file").says("D=4");
+    shown("{{.Config.WorkingDir}}").prints("/tmp");
+    it.refuses("pontoon commit --config nofile box made", "nofile");
+    it.refuses("echo x >config.json; pontoon commit --config config.json box made", "config.json");
+    it.sh("pontoon rmi -f made").ok();
 }
 
 #[test]

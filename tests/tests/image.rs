@@ -187,6 +187,13 @@ fn credentials_are_read_from_auth_json_and_sent_only_to_their_registry() {
 }
 
 #[test]
+fn a_credential_file_of_the_profile_may_be_missing() {
+    let entry = host().entry("alice").env("REGISTRY_AUTH_FILE", "/home/alice/nope.json");
+    entry.sh(&format!("pontoon pull -q {B}")).ok();
+    entry.sh(&format!("pontoon pull -q --authfile /home/alice/nope.json {B}")).fails(125);
+}
+
+#[test]
 fn a_bearer_token_is_fetched_and_used() {
     let host = host();
     let challenge = "'Bearer realm=\"http://localhost:5001/token\",service=\"liar\"'";
@@ -227,9 +234,10 @@ fn import_makes_an_image_of_a_tree() {
     let host = host();
     host.alice("mkdir -p ~/tree/bin && cp /usr/bin/busybox ~/tree/bin/sh && tar -C ~/tree -cf ~/tree.tar .")
         .ok();
-    pontoon("import -q --change 'CMD [\"/bin/sh\",\"-c\",\"echo imported $A\"]' --change 'ENV A=1' ~/tree.tar localhost/imported")
+    pontoon("import -q -m hello --change 'CMD [\"/bin/sh\",\"-c\",\"echo imported $A\"]' --change 'ENV A=1' ~/tree.tar localhost/imported")
         .ok();
     pontoon("run --rm localhost/imported").ok().prints("imported 1");
+    pontoon("image inspect --format '{{.Comment}}' localhost/imported").ok().prints("hello");
     host.alice("pontoon import -q - localhost/piped <~/tree.tar").ok();
     pontoon("run --rm localhost/piped /bin/sh -c 'echo piped'").ok().prints("piped");
     pontoon("rmi localhost/imported localhost/piped").ok();

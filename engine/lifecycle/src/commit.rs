@@ -273,6 +273,7 @@ fn new_config(request: &CommitRequest, base: ImageConfig, diff_id: &str) -> serd
     let mut config = ImageConfig {
         created: Some(created.clone()),
         author: request.author.clone(),
+        comment: Some(request.message.clone()).filter(|it| !it.is_empty()),
         config: request.config.clone(),
         ..base
     };

@@ -129,9 +129,12 @@ pub struct CommitArgs {
     /// Who made the image
     #[arg(short, long, value_name = "NAME")]
     pub author: Option<String>,
-    /// Instruction of a Containerfile: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME, WORKDIR
+    /// Instruction of a Containerfile: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR
     #[arg(short, long, value_name = "INSTRUCTION")]
     pub change: Vec<String>,
+    /// Take what this file says over into the image's configuration, which is JSON as in an image
+    #[arg(id = "config-file", long = "config", value_name = "FILE")]
+    pub config_file: Option<PathBuf>,
     /// Only `oci`
     #[arg(short, long, value_name = "FORMAT")]
     pub format: Option<String>,

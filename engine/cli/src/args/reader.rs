@@ -1,6 +1,6 @@
 //! Builds one command's parser and reads its words.
 
-use clap::{Arg, ArgAction, Args, FromArgMatches};
+use clap::{Arg, ArgAction, Args, FromArgMatches, Id};
 
 use super::error::ArgsError;
 use super::flags::with_podman_manners;
@@ -20,6 +20,16 @@ pub(super) fn read<T: Args>(entry: &Entry, words: &[String]) -> Result<(GlobalOp
     Ok((globals, args))
 }
 
+/// A command's own option goes before a global one of the same name (`commit --config`), which can then only be written
+/// before the command: behind it, it has a name that nobody writes.
+fn without_shadowed(parser: clap::Command) -> clap::Command {
+    let (globals, own): (Vec<_>, Vec<_>) = parser.get_arguments().partition(|it| it.is_hide_set());
+    let is_shadowed =
+        |it: &&&Arg| own.iter().any(|own| own.get_long().is_some() && own.get_long() == it.get_long());
+    let shadowed: Vec<Id> = globals.iter().filter(is_shadowed).map(|it| it.get_id().clone()).collect();
+    shadowed.into_iter().fold(parser, |parser, id| parser.mut_arg(id, |arg| arg.long("global option")))
+}
+
 /// The parser of one command.
 pub(super) fn parser<T: Args>(entry: &Entry) -> clap::Command {
     let name = entry.path.rsplit(' ').next().unwrap_or(entry.path);
@@ -30,7 +40,8 @@ pub(super) fn parser<T: Args>(entry: &Entry) -> clap::Command {
         .args_override_self(true)
         .disable_help_flag(true)
         .disable_version_flag(true);
-    let own = T::augment_args(GlobalOptions::augment_args(bare).mut_args(|arg| arg.hide(true)));
+    let globals = GlobalOptions::augment_args(bare).mut_args(|arg| arg.hide(true));
+    let own = without_shadowed(T::augment_args(globals));
     // `-h` is help wherever it is not an option of the command (`run -h NAME` is the host's name).
     let short_is_free = own.get_arguments().all(|arg| arg.get_short() != Some('h'));
     let help = Arg::new("help").long("help").action(ArgAction::Help).help("Show this help");

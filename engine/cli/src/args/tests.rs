@@ -183,6 +183,15 @@ fn global_options_stand_before_and_after_the_command() {
 }
 
 #[test]
+fn an_option_of_a_command_goes_before_a_global_one() {
+    let invocation = read(&["--config", "/docker", "commit", "--config", "/file", "c"]);
+    assert_eq!(invocation.globals.config.as_deref(), Some(std::path::Path::new("/docker")));
+    assert!(
+        matches!(invocation.command, Command::Commit(it) if it.config_file.as_deref() == Some(std::path::Path::new("/file")))
+    );
+}
+
+#[test]
 fn wrong_global_options_are_told() {
     check_error(
         &["--log-level=loud", "ps"],

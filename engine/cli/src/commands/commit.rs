@@ -1,12 +1,14 @@
 //! `commit`: a container becomes an image.
 
+use std::path::Path;
+
 use pontoon_image::{Reference, RunConfig};
 use pontoon_lifecycle::base;
 use pontoon_lifecycle::commit::{self, CommitRequest};
 use pontoon_lifecycle::list::{self, Found};
 use pontoon_storage::Store;
 
-use super::changes::apply;
+use super::changes::{self, Reading};
 use super::pull::local_name;
 use super::{Context, Failure, list as rows};
 use pontoon_cli::args::CommitArgs;
@@ -26,7 +28,10 @@ pub fn commit(context: &Context, args: &CommitArgs) -> Result<ExitStatus, Failur
         None => None,
     };
     let mut config = config(&store, &found, args.include_volumes)?;
-    apply(&mut config, &args.change)?;
+    if let Some(path) = &args.config_file {
+        changes::merge(&mut config, read_config(path)?);
+    }
+    changes::apply(&mut config, &args.change, Reading::Containerfile)?;
     let request = CommitRequest {
         name,
         author: args.author.clone().filter(|it| !it.is_empty()),
@@ -47,6 +52,17 @@ pub fn commit(context: &Context, args: &CommitArgs) -> Result<ExitStatus, Failur
     Ok(ExitStatus::Success)
 }
 
+/// `--config`: a file with the configuration of an image, as it stands in one.
+fn read_config(path: &Path) -> Result<RunConfig, Failure> {
+    let deed = || format!("cannot read `--config {}`", path.display());
+    let bytes = std::fs::read(path).map_err(|err| Failure::from(err).while_doing(deed()))?;
+    // A list would be taken for the fields in their order.
+    let object: Result<serde_json::Map<String, serde_json::Value>, _> = serde_json::from_slice(&bytes);
+    object
+        .and_then(|it| serde_json::from_value(it.into()))
+        .map_err(|err| Failure::new(err, None).while_doing(deed()))
+}
+
 /// What the container runs, as its image's configuration and its own options have it.
 fn config(store: &Store, found: &Found, with_volumes: bool) -> Result<RunConfig, Failure> {
     let mut config = base::config(store, base::image(store, &found.record)?.as_ref())?.config;
@@ -55,7 +71,7 @@ fn config(store: &Store, found: &Found, with_volumes: bool) -> Result<RunConfig,
     config.entrypoint = (!entry.is_empty()).then_some(entry);
     config.cmd = (!words.is_empty()).then_some(words);
     for (name, value) in &request.env {
-        super::changes::set_env(&mut config, name, value);
+        changes::set_env(&mut config, name, value);
     }
     config.labels.extend(request.labels.iter().cloned());
     if let Some(user) = &request.user {

@@ -404,6 +404,12 @@ pub fn images(context: &Context, args: &InspectImagesArgs) -> Result<ExitStatus,
     missing.told()
 }
 
+/// What its maker says of an image: in images of the OCI that stands in the history, with the first of its layers.
+fn comment(config: &ImageConfig) -> String {
+    let first = || config.history.first().map(|it| it.comment.clone());
+    config.comment.clone().filter(|it| !it.is_empty()).or_else(first).unwrap_or_default()
+}
+
 fn image_facts(store: &Store, record: &ImageRecord) -> Result<image::Facts, Failure> {
     let config = image_config(store, record)?;
     let manifest = store.image_manifest(&record.id)?;
@@ -424,7 +430,7 @@ fn image_facts(store: &Store, record: &ImageRecord) -> Result<image::Facts, Fail
         repo_digests: super::image::repo_digests(record),
         created: config.created.clone(),
         author: config.author.clone().unwrap_or_default(),
-        comment: config.comment.clone().unwrap_or_default(),
+        comment: comment(&config),
         version: String::new(),
         architecture: config.architecture.clone(),
         os: config.os.clone(),

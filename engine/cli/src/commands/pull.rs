@@ -447,7 +447,7 @@ pub fn import(context: &Context, args: &ImportArgs) -> Result<ExitStatus, Failur
         None => None,
     };
     let mut config = RunConfig::default();
-    changes::apply(&mut config, &args.change)?;
+    changes::apply(&mut config, &args.change, changes::Reading::Plain)?;
     let host = Platform::host();
     let request = ImportRequest {
         source: args.path.clone(),
