@@ -255,6 +255,15 @@ fn time_zone_limits_umask_and_shared_memory_are_as_asked() {
     run("--tz Europe/Berlin", "date +%Z").ok().prints(berlin());
     run("--tz Mars/Phobos", "date").refused().warns("Mars/Phobos");
     run("--ulimit nofile=100:200", "ulimit -n; ulimit -Hn").ok().prints("100\n200");
+    // As much as she has herself, for she can have no more.
+    let own = host().alice("ulimit -Hl; ulimit -Hn").ok();
+    run(
+        "--ulimit memlock=-1:-1 --ulimit nofile=50:-1 --ulimit rtprio=-1",
+        "ulimit -Hl; ulimit -Hn; ulimit -n",
+    )
+    .ok()
+    .prints(&format!("{}\n50", own.text()));
+    run("--ulimit nofile=100:99999999", "true").refused().warns("resource limit nofile").warns("ulimit -aH");
     run("--umask 077", "umask").ok().prints("0077");
     run("", "umask").ok().prints("0022");
     run("--shm-size 1m", "df -k /dev/shm | tail -1 | awk '{print $2}'").ok().prints("1024");

@@ -180,6 +180,9 @@ impl Failure {
             Step::WorkingDirectory => {
                 "give a directory that exists in the container (--workdir, WorkingDir= in a unit)".to_owned()
             }
+            Step::Rlimit if self.errno == Errno::PERM.raw_os_error() => {
+                "nobody but root can have more than the limits of her own session (`ulimit -aH`); -1 takes as much as there is".to_owned()
+            }
             Step::UnknownUser => "give a number, or add the user to the image's /etc/passwd".to_owned(),
             Step::UnknownGroup => "give a number, or add the group to the image's /etc/group".to_owned(),
             Step::UnmappedId => {

@@ -62,8 +62,8 @@ pub struct Facts<'a> {
     pub has_manager: bool,
     /// Whether the container can have a cgroup of its own.
     pub own_cgroup: bool,
-    /// Our own hard limits on open files and processes; `None` is unlimited.
-    pub hard_limits: (Option<u64>, Option<u64>),
+    /// Our own hard limits, by the numbers of the resources; `None` is unlimited.
+    pub hard_limits: [Option<u64>; 16],
     /// What a process of the container can have at most: all, unless we are root without some.
     pub own_capabilities: CapSet,
     /// Host name of the host.

@@ -263,8 +263,9 @@ fn limits(facts: &Facts<'_>) -> Vec<Rlimit> {
     if facts.record.request.host_ulimits {
         return Vec::new();
     }
-    let (files, processes) = facts.hard_limits;
-    let files = files.map_or(MAX_OPEN_FILES, |it| it.min(MAX_OPEN_FILES));
+    let own = |resource: u32| facts.hard_limits.get(resource as usize).copied().flatten();
+    let files = own(libc::RLIMIT_NOFILE).map_or(MAX_OPEN_FILES, |it| it.min(MAX_OPEN_FILES));
+    let processes = own(libc::RLIMIT_NPROC);
     let mut limits = vec![
         Rlimit { resource: libc::RLIMIT_NOFILE, soft: Some(files), hard: Some(files) },
         Rlimit { resource: libc::RLIMIT_NPROC, soft: processes, hard: processes },
@@ -273,33 +274,13 @@ fn limits(facts: &Facts<'_>) -> Vec<Rlimit> {
         limits.push(Rlimit { resource: libc::RLIMIT_CORE, soft: Some(0), hard: Some(0) });
     }
     for (name, soft, hard) in &facts.record.request.ulimits {
-        let Some(resource) = resource_number(name) else { continue };
+        let Some(resource) = Rlimit::number(name) else { continue };
         limits.retain(|it| it.resource != resource);
-        limits.push(Rlimit { resource, soft: *soft, hard: *hard });
+        // Without a limit is, for an ordinary user, with as much as she has: she can raise none.
+        let most = own(resource).filter(|_| facts.caller.uid != 0);
+        limits.push(Rlimit { resource, soft: soft.or(most), hard: hard.or(most) });
     }
     limits
-}
-
-/// The kernel's number of a limit that `--ulimit` names.
-fn resource_number(name: &str) -> Option<u32> {
-    Some(match name {
-        "core" => libc::RLIMIT_CORE,
-        "cpu" => libc::RLIMIT_CPU,
-        "data" => libc::RLIMIT_DATA,
-        "fsize" => libc::RLIMIT_FSIZE,
-        "locks" => libc::RLIMIT_LOCKS,
-        "memlock" => libc::RLIMIT_MEMLOCK,
-        "msgqueue" => libc::RLIMIT_MSGQUEUE,
-        "nice" => libc::RLIMIT_NICE,
-        "nofile" => libc::RLIMIT_NOFILE,
-        "nproc" => libc::RLIMIT_NPROC,
-        "rss" => libc::RLIMIT_RSS,
-        "rtprio" => libc::RLIMIT_RTPRIO,
-        "rttime" => libc::RLIMIT_RTTIME,
-        "sigpending" => libc::RLIMIT_SIGPENDING,
-        "stack" => libc::RLIMIT_STACK,
-        _ => return None,
-    })
 }
 
 /// A signal's number, from its name with or without `SIG`, or its number.

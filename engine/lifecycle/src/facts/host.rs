@@ -68,6 +68,30 @@ pub(super) fn host_devices() -> Vec<PathBuf> {
     devices
 }
 
+/// Our own hard limits, by the numbers of the resources.
+pub(super) fn hard_limits() -> [Option<u64>; 16] {
+    use rustix::process::{Resource, getrlimit};
+    [
+        Resource::Cpu,
+        Resource::Fsize,
+        Resource::Data,
+        Resource::Stack,
+        Resource::Core,
+        Resource::Rss,
+        Resource::Nproc,
+        Resource::Nofile,
+        Resource::Memlock,
+        Resource::As,
+        Resource::Locks,
+        Resource::Sigpending,
+        Resource::Msgqueue,
+        Resource::Nice,
+        Resource::Rtprio,
+        Resource::Rttime,
+    ]
+    .map(|it| getrlimit(it).maximum)
+}
+
 /// The capabilities that we ourselves could have: root's own container gets no more. A new user namespace has them all.
 pub(super) fn own_capabilities() -> CapSet {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

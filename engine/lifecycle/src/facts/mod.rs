@@ -15,7 +15,6 @@ use pontoon_network::HostFacts;
 use pontoon_runtime::capabilities::CapSet;
 use pontoon_runtime::plan::{Files, Labels, Rootfs, RootfsSource};
 use pontoon_storage::{ImageRecord, Store};
-use rustix::process::{Resource, getrlimit};
 
 pub use self::error::PlanError;
 
@@ -92,7 +91,7 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
         has_journal: Path::new(JOURNAL).exists(),
         has_manager: host.variable("NOTIFY_SOCKET").is_some(),
         own_cgroup: known.own_cgroup,
-        hard_limits: (getrlimit(Resource::Nofile).maximum, getrlimit(Resource::Nproc).maximum),
+        hard_limits: host_facts::hard_limits(),
         own_capabilities: if ids.maps.is_some() { CapSet::ALL } else { host_facts::own_capabilities() },
         hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         shared,

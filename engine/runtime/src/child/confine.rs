@@ -257,7 +257,7 @@ fn load_filter(filter: &[sys::SockFilter]) -> Result<(), Failure> {
 
 fn set_limit(limit: Rlimit) -> Result<(), Failure> {
     sys::set_resource_limit(limit.resource, limit.soft, limit.hard)
-        .map_err(|err| Failure::new(Step::Rlimit, limit.resource.to_string(), errno(&err)))
+        .map_err(|err| Failure::new(Step::Rlimit, limit.name(), errno(&err)))
 }
 
 fn drop_bounding(capabilities: Capabilities) -> Result<(), Failure> {

@@ -120,6 +120,40 @@ pub struct Rlimit {
     pub hard: Option<u64>,
 }
 
+impl Rlimit {
+    /// What `--ulimit` calls the resources, by their numbers (getrlimit(2)).
+    pub const NAMES: [&str; 16] = [
+        "cpu",
+        "fsize",
+        "data",
+        "stack",
+        "core",
+        "rss",
+        "nproc",
+        "nofile",
+        "memlock",
+        "as",
+        "locks",
+        "sigpending",
+        "msgqueue",
+        "nice",
+        "rtprio",
+        "rttime",
+    ];
+
+    /// The kernel's number of a resource with a name.
+    #[must_use]
+    pub fn number(name: &str) -> Option<u32> {
+        Self::NAMES.iter().position(|it| *it == name).and_then(|it| it.try_into().ok())
+    }
+
+    /// The name of the resource.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::NAMES.get(self.resource as usize).copied().unwrap_or("that is unknown")
+    }
+}
+
 /// The capability sets of a process, bit `n` for capability number `n` (capabilities(7)).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
