@@ -115,6 +115,9 @@ fn the_environment_is_exactly_what_was_asked_for() {
     host().write("alice", "/home/alice/envfile", "A=1\n# comment\n B=2\nHOSTVAR\nC=\"q\"\nD=\n");
     env("--env-file ~/envfile", &[&plain[..], &["A=1", "B=2", "HOSTVAR=x", "C=\"q\"", "D="]].concat());
     env("--env-file ~/envfile -e A=9", &[&plain[..], &["A=9", "B=2", "HOSTVAR=x", "C=\"q\"", "D="]].concat());
+    // Asked for, the host's wins over the image's.
+    let line = format!("pontoon run --rm --env-host -e A=1 {B} sh -c 'echo $IMAGE $A'");
+    host().entry("alice").env("IMAGE", "hers").env("A", "0").sh(&line).ok().prints("hers 1");
 }
 
 #[test]

@@ -50,10 +50,10 @@ pub(super) fn merged(text: &str) -> Result<String, Fault> {
 }
 
 /// What comes from the host without being named, and gives way to what the image sets.
-pub(super) fn defaults(all: bool, proxies: bool, host: &Host) -> Vec<(String, String)> {
+pub(super) fn proxies(host: &Host) -> Vec<(String, String)> {
     let is_proxy =
         |name: &str| PROXY_VARIABLES.iter().any(|proxy| *proxy == name || proxy.to_uppercase() == name);
-    host.env.iter().filter(|(name, _)| all || (proxies && is_proxy(name))).cloned().collect()
+    host.env.iter().filter(|(name, _)| is_proxy(name)).cloned().collect()
 }
 
 /// `NAME=VALUE`; or `NAME` and `PREFIX*`, which take what the host has, and nothing if it has nothing.

@@ -86,11 +86,19 @@ fn identity(request: &mut CreateRequest, options: &ContainerOptions, host: &Host
 fn process(request: &mut CreateRequest, options: &ContainerOptions, host: &Host) -> Result<(), OptionError> {
     request.entrypoint = optional("--entrypoint", options.entrypoint.as_ref(), entrypoint::read)?;
     request.env = env::read(&options.env, &options.env_file, host)?;
+    if options.env_host {
+        // All that is asked for wins over the image, and what has a name over what has none.
+        let named = std::mem::take(&mut request.env);
+        let others = host.env.iter().filter(|(name, _)| !named.iter().any(|it| it.0 == *name));
+        request.env = others.cloned().chain(named.iter().cloned()).collect();
+    }
     request.default_env = each("containers.conf: env", &options.defaults.env, env::fixed)?;
-    request.default_env.extend(env::defaults(options.env_host, options.http_proxy.unwrap_or(true), host));
+    if options.http_proxy.unwrap_or(true) {
+        request.default_env.extend(env::proxies(host));
+    }
     if options.unsetenv_all {
         // What is asked for by name stays, as in Podman.
-        request.default_env = env::defaults(options.env_host, false, host);
+        request.default_env.clear();
     }
     request.unset_env.clone_from(&options.unsetenv);
     request.unset_env_all = options.unsetenv_all;

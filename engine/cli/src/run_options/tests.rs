@@ -164,7 +164,11 @@ fn an_endless_env_file_is_refused() {
 #[test]
 fn the_host_gives_proxies_or_everything_or_nothing() {
     assert_eq!(request(&["--http-proxy=false"]).default_env, []);
-    assert_eq!(request(&["--env-host"]).default_env, host().env);
+    assert_eq!(request(&["--env-host"]).env, host().env);
+    let (first, rest) =
+        host().env.split_first().map(|(first, rest)| (first.0.clone(), rest.to_vec())).unwrap();
+    let own = [rest, vec![(first.clone(), "own".to_owned())]].concat();
+    assert_eq!(request(&["--env-host", "-e", &format!("{first}=own")]).env, own);
     check_refused("--env", "=x", "the name of the variable is missing");
 }
 

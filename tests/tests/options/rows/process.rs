@@ -31,7 +31,8 @@ pub const ROWS: &[Row] = &[
     row("--env-file", &[inside("--env-file @D/env -e A=9", "echo $A $B $HOSTVAR", "9 2 x")]).wrong(&["/nosuch"]),
     row("--env-merge", &[inside("--env-merge 'PATH=${PATH}:/more'", "echo $PATH", "/bin:/more")])
         .wrong(&["nokey"]),
-    row("--env-host", &[inside("--env-host", "echo $HOSTVAR $LOGNAME", "x alice").but(OWN_VARIABLES)]).wrong(&["maybe"]),
+    row("--env-host", &[inside("--env-host", "echo $HOSTVAR $LOGNAME", "x alice").but(OWN_VARIABLES),
+            inside("--env-host -e HOSTVAR=y", "echo $HOSTVAR $HOME", "y /home/alice").but(OWN_VARIABLES)]).wrong(&["maybe"]),
     row(
         "--http-proxy",
         &[
