@@ -188,9 +188,11 @@ fn credentials_are_read_from_auth_json_and_sent_only_to_their_registry() {
 
 #[test]
 fn a_credential_file_of_the_profile_may_be_missing() {
-    let entry = host().entry("alice").env("REGISTRY_AUTH_FILE", "/home/alice/nope.json");
-    entry.sh(&format!("pontoon pull -q {B}")).ok();
-    entry.sh(&format!("pontoon pull -q --authfile /home/alice/nope.json {B}")).fails(125);
+    let sh = |script: &str| {
+        host().entry("alice").env("REGISTRY_AUTH_FILE", "/home/alice/nope.json").env("B", B).sh(script)
+    };
+    sh("pontoon pull -q $B").ok();
+    sh("pontoon pull -q --authfile /home/alice/nope.json $B").fails(125);
 }
 
 #[test]
