@@ -75,14 +75,7 @@ fn a_container_that_does_not_stay_is_told_of_with_what_goes_with_it() {
     let format = "{{.Status}} {{.ContainerExitCode}}";
     assert_eq!(
         events(host, "--filter container=goes", format),
-        [
-            "create <no value>",
-            "init <no value>",
-            "start <no value>",
-            "attach <no value>",
-            "died 5",
-            "remove 5"
-        ]
+        ["create <nil>", "init <nil>", "start <nil>", "attach <nil>", "died 5", "remove 5"]
     );
     let made =
         events(host, &format!("--since {since} --filter event=create --filter type=volume"), "{{.Name}}");
