@@ -96,6 +96,21 @@ const BOTH: &[Wrong] = &[
     ("system prune --force --filter bogus=1", "bogus"),
 ];
 
+/// What ours does not have: refused by name, with what to do instead, and listed in `REFUSED.md`.
+const NOT_OURS: &[(&str, &str)] = &[
+    ("diff web web", "`diff` of two containers or images is not supported"),
+    ("pull --all-tags IMAGE", "`--all-tags` is not supported"),
+    ("pull -a IMAGE", "`-a` is not supported"),
+    ("container exists --external web", "`--external` is not supported"),
+    ("container cleanup --exec 1 web", "`--exec` is not supported"),
+    ("update --cpu-rt-period 1 web", "`--cpu-rt-period` is not supported"),
+    ("update --cpu-rt-runtime 1 web", "`--cpu-rt-runtime` is not supported"),
+    ("update --memory-swappiness 1 web", "`--memory-swappiness` is not supported"),
+    ("commit --format docker web", "`--format=docker` is not supported"),
+    ("secret create --driver pass new /etc/hostname", "`--driver pass` is not supported"),
+    ("secret create --driver-opts a=b new /etc/hostname", "`--driver-opts a=b` is not supported"),
+];
+
 /// What only ours refuses so, and what Podman does.
 const OURS: &[(&str, &str, &str)] = &[
     ("ps --filter health=bogus", "bogus", "Podman finds nothing"),
@@ -131,6 +146,12 @@ fn wrong_values_are_refused_by_name() {
             faults.push(format!("{ours:?}: Podman's gives {}: {}", theirs.code, theirs.stderr));
         } else if !ours.stderr.contains(*value) {
             faults.push(format!("the value is not named: {ours:?}"));
+        }
+    }
+    for (words, message) in NOT_OURS {
+        let ours = run("pontoon", words);
+        if ours.code != 125 || !ours.stderr.contains(message) || !ours.stderr.contains("hint: ") {
+            faults.push(format!("not refused by name: {ours:?}"));
         }
     }
     for (words, code) in NOBODY {

@@ -109,6 +109,9 @@ pub struct DiffArgs {
     /// Name or id of a container or image
     #[arg(value_name = "CONTAINER|IMAGE")]
     pub object: Option<String>,
+    /// Podman's second object, to be refused by name.
+    #[arg(hide = true)]
+    pub other: Option<String>,
     /// `json`
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<String>,

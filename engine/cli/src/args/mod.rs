@@ -26,7 +26,7 @@ mod options;
 mod pod;
 mod quadlet;
 mod reader;
-mod refused;
+pub mod refused;
 mod run;
 mod secret;
 mod suggest;

@@ -49,6 +49,8 @@ type Refused = (&'static str, Option<&'static str>);
 
 const OWN_INFRA: Option<&str> =
     Some("the infra container runs nothing but a small program of pontoon's own, without an image");
+const EACH_TAG: Option<&str> =
+    Some("`skopeo list-tags` lists them; `pontoon pull` takes several names at once");
 const OWN_RUNTIME: Option<&str> = Some("pontoon is its own runtime and monitor");
 const NO_REMOTE: Option<&str> = Some("pontoon has no service to connect to");
 const NO_SERVICE: Option<&str> =
@@ -122,6 +124,7 @@ const CONTAINER: &[Refused] = &[
 /// Options of the other commands.
 const OTHERS: &[(&str, &[Refused])] = &[
     ("artifact pull", &[("--decryption-key", ENCRYPTED)]),
+    ("container cleanup", &[("--exec", Some("a session of `exec` leaves nothing to clean up"))]),
     (
         "container clone",
         &[
@@ -130,16 +133,76 @@ const OTHERS: &[(&str, &[Refused])] = &[
             ("--memory-swappiness", VERSION_1),
         ],
     ),
+    (
+        "container exists",
+        &[("--external", Some("the store is pontoon's alone: nobody else has containers in it"))],
+    ),
     ("kube play", &[("--build", LATER_BUILD), ("--context-dir", LATER_BUILD), ("--infra-image", OWN_INFRA)]),
     ("pod clone", &[("--infra-command", OWN_INFRA), ("--infra-image", OWN_INFRA)]),
     ("pod create", &[("--infra-command", OWN_INFRA), ("--infra-image", OWN_INFRA)]),
-    ("pull", &[("--decryption-key", ENCRYPTED)]),
+    ("pull", &[("--all-tags", EACH_TAG), ("-a", EACH_TAG), ("--decryption-key", ENCRYPTED)]),
     ("import", &[("--signature-policy", POLICY)]),
     ("load", &[("--signature-policy", POLICY)]),
     ("image prune", &[("--build-cache", Some("there is no build cache before there is `build`"))]),
     ("system migrate", &[("--new-runtime", OWN_RUNTIME)]),
     ("system prune", &[("--build", Some("there are no build containers before there is `build`"))]),
+    (
+        "update",
+        &[
+            ("--cpu-rt-period", VERSION_1),
+            ("--cpu-rt-runtime", VERSION_1),
+            ("--memory-swappiness", VERSION_1),
+        ],
+    ),
 ];
+
+/// A second object of `diff`.
+pub const DIFF_OF_TWO: &str = "`diff` of two containers or images";
+/// Options that `secret create` hands to its driver.
+pub const SECRET_OPTIONS: &str = "`secret create --driver-opts`";
+/// Any driver of secrets but ours.
+pub const SECRET_DRIVER: &str = "`secret create --driver` other than `file` and `systemd-credential`";
+/// Any driver of volumes but ours.
+pub const VOLUME_DRIVER: &str = "`volume create --driver` other than `local`";
+/// Any format of images but ours.
+pub const IMAGE_FORMAT: &str = "`commit --format` other than `oci`";
+/// An archive from somewhere else.
+pub const IMPORT_URL: &str = "`import` from a URL";
+
+/// Docker's options of a log.
+pub const LOG_OPTIONS: &str = "`--log-opt max-file`, `labels` and `env`";
+/// A driver of a mounted volume.
+pub const MOUNT_DRIVER: &str = "`--mount` with `volume-driver` other than `local`";
+/// A label of a mounted volume.
+pub const MOUNT_LABEL: &str = "`--mount` with `volume-label`";
+/// What else hides or uncovers paths.
+pub const UNMASKED: &str = "`--security-opt nested`, and `systempaths` other than `unconfined`";
+/// Where a seccomp profile might come from.
+pub const SECCOMP_POLICY: &str = "`--seccomp-policy` other than `default`";
+
+/// Values and words that are refused where the option or the command is there, and what to do instead.
+const VALUES: &[(&str, &str)] = &[
+    (DIFF_OF_TWO, "`pontoon unshare` and in it `diff -rq $(pontoon mount A) $(pontoon mount B)`"),
+    (IMAGE_FORMAT, "images are kept in the format of the OCI; other engines read it"),
+    (IMPORT_URL, "`curl -fL URL | pontoon import - NAME`"),
+    (LOG_OPTIONS, "Docker's; one older file is kept (max-size), and the journal takes label"),
+    (MOUNT_DRIVER, "there is one driver, `local`"),
+    (MOUNT_LABEL, "make the volume first: pontoon volume create --label"),
+    (SECCOMP_POLICY, "images bring no profiles; `--security-opt seccomp=FILE` takes one"),
+    (
+        SECRET_DRIVER,
+        "the drivers are file and systemd-credential; `pass show NAME | pontoon secret create NAME -` takes another program's",
+    ),
+    (SECRET_OPTIONS, "secrets lie below --root; the drivers have no options"),
+    (UNMASKED, "unmask=PATH:… or unmask=ALL uncovers what is hidden"),
+    (VOLUME_DRIVER, "there is one driver, `local`; its options mount what the kernel can mount"),
+];
+
+/// What to do in place of one of [the values](VALUES) that are refused.
+pub fn instead_of(value: &str) -> String {
+    let found = VALUES.iter().find(|(name, _)| *name == value);
+    found.map(|(_, instead)| (*instead).to_owned()).unwrap_or_default()
+}
 
 /// Those of them that another word must follow.
 const GROUPS: &[&str] = &["farm", "machine", "manifest"];
@@ -164,6 +227,10 @@ pub(super) fn page() -> String {
     options("Options before the command", GLOBAL);
     for (command, rows) in OTHERS {
         options(&format!("Options of `{command}`"), rows);
+    }
+    text.push_str("\n## Values and words\n\n| what | why, or what to do instead |\n|---|---|\n");
+    for (what, instead) in VALUES {
+        text.push_str(&format!("| {what} | {instead} |\n"));
     }
     text.push_str("\n## Commands\n\n| command | why, or what to do instead |\n|---|---|\n");
     let mut commands: Vec<&Refused> = COMMANDS.iter().chain(GROUPED).collect();

@@ -256,6 +256,16 @@ fn unknown_options_get_a_suggestion_and_podmans_are_refused_by_name() {
          without an image",
     );
     check_error(
+        &["update", "--memory-swappiness", "1", "x"],
+        "`--memory-swappiness` is not supported -> control groups of version 2 have no such limit",
+    );
+    for line in ["pull -a x", "pull --all-tags x", "image pull -a x", "container update --cpu-rt-period 1 x"]
+    {
+        let line: Vec<&str> = line.split(' ').collect();
+        let refused = parse(words(&line)).unwrap_err();
+        assert!(matches!(refused, ArgsError::OptionNotSupported { .. }), "{line:?}: {refused}");
+    }
+    check_error(
         &["run", "--volume-driver", "x", "x"],
         "`--volume-driver` is not supported -> there is one driver, `local`",
     );

@@ -12,14 +12,17 @@ use super::changes::{self, Reading};
 use super::pull::local_name;
 use super::{Context, Failure, list as rows};
 use pontoon_cli::args::CommitArgs;
+use pontoon_cli::args::refused::{IMAGE_FORMAT, instead_of};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
 
 /// `pontoon commit`
 pub fn commit(context: &Context, args: &CommitArgs) -> Result<ExitStatus, Failure> {
     if let Some(format) = args.format.as_deref().filter(|it| *it != "oci") {
-        let hint = "images are kept in the format of the OCI; other engines read it".to_owned();
-        return Err(Failure::new(format!("`--format={format}` is not supported"), Some(hint)));
+        return Err(Failure::new(
+            format!("`--format={format}` is not supported"),
+            Some(instead_of(IMAGE_FORMAT)),
+        ));
     }
     let store = context.store()?;
     let found = list::find(&store, &args.container)?;

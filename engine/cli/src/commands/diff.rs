@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::pull::{attend, ended, worker};
 use super::{Context, Failure};
 use pontoon_cli::args::DiffArgs;
+use pontoon_cli::args::refused::{DIFF_OF_TWO, instead_of};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
 
@@ -47,6 +48,9 @@ fn diff(context: &Context, args: &DiffArgs, containers: bool, images: bool) -> R
     if let Some(format) = args.format.as_deref().filter(|it| *it != "json") {
         let text = format!("invalid value `{format}` for `--format`: it must be json");
         return Err(Failure::new(text, None));
+    }
+    if args.other.is_some() {
+        return Err(Failure::new(format!("{DIFF_OF_TWO} is not supported"), Some(instead_of(DIFF_OF_TWO))));
     }
     let store = context.store()?;
     let name = super::control::one("diff", args.object.as_ref(), args.latest, &store)?;

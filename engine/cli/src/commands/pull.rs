@@ -24,6 +24,7 @@ use pontoon_storage::{FindImageError, ImageRecord, Store};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{Context, Failure, changes};
+use pontoon_cli::args::refused::IMPORT_URL;
 use pontoon_cli::args::{ImportArgs, LoadArgs, PlatformOptions, PullArgs, RegistryOptions};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::progress::PullProgress;
@@ -438,7 +439,7 @@ fn spool_stdin(directory: &std::path::Path) -> Result<Spooled, Failure> {
 pub fn import(context: &Context, args: &ImportArgs) -> Result<ExitStatus, Failure> {
     if args.path.starts_with("http://") || args.path.starts_with("https://") {
         return Err(Failure::new(
-            "`import` from a URL is not supported",
+            format!("{IMPORT_URL} is not supported"),
             Some(format!("curl -fL {} | pontoon import - NAME", args.path)),
         ));
     }

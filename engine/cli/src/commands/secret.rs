@@ -6,6 +6,7 @@ use pontoon_storage::{MAX_SECRET, SecretData, SecretError, SecretRecord, Store};
 use std::io::Read;
 
 use super::{Context, Failure, found};
+use pontoon_cli::args::refused::{SECRET_DRIVER, SECRET_OPTIONS, instead_of};
 use pontoon_cli::args::{LsArgs, SecretCreateArgs, SecretInspectArgs, SecretRmArgs};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
@@ -30,7 +31,10 @@ pub fn create(context: &Context, args: &SecretCreateArgs) -> Result<ExitStatus, 
         record.labels.push(parse_label(label)?);
     }
     if let Some(option) = args.driver_opts.first() {
-        return Err(Failure::new(format!("`--driver-opts {option}` is not supported"), None));
+        return Err(Failure::new(
+            format!("`--driver-opts {option}` is not supported"),
+            Some(instead_of(SECRET_OPTIONS)),
+        ));
     }
     let data = match args.driver.as_str() {
         FILE_DRIVER => read(args)?,
@@ -40,8 +44,10 @@ pub fn create(context: &Context, args: &SecretCreateArgs) -> Result<ExitStatus, 
             SecretData(args.source.clone().into_bytes())
         }
         other => {
-            let hint = format!("the drivers are {FILE_DRIVER} and {CREDENTIAL_DRIVER}");
-            return Err(Failure::new(format!("`--driver {other}` is not supported"), Some(hint)));
+            return Err(Failure::new(
+                format!("`--driver {other}` is not supported"),
+                Some(instead_of(SECRET_DRIVER)),
+            ));
         }
     };
     let made = store

@@ -6,6 +6,7 @@ use pontoon_lifecycle::{mounted, status, volume_options};
 use pontoon_storage::{FindVolumeError, Store, VolumeEntry, VolumeError};
 
 use super::{Context, Failure, found};
+use pontoon_cli::args::refused::{VOLUME_DRIVER, instead_of};
 use pontoon_cli::args::{LsArgs, VolumeCreateArgs, VolumeInspectArgs, VolumeRmArgs};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::run_options::parse_label;
@@ -18,7 +19,7 @@ use pontoon_cli::{message, output};
 pub fn create(context: &Context, args: &VolumeCreateArgs) -> Result<ExitStatus, Failure> {
     if args.driver != "local" {
         let text = format!("`--driver {}` is not supported", args.driver);
-        return Err(Failure::new(text, Some("there is one driver, `local`".to_owned())));
+        return Err(Failure::new(text, Some(instead_of(VOLUME_DRIVER))));
     }
     let mut record = volume_options::read(&args.opt, context.host.is_rootless())?;
     (record.uid, record.gid) = (args.uid, args.gid);

@@ -5,6 +5,7 @@ use pontoon_lifecycle::request::LogDriver;
 
 use super::error::Fault;
 use super::size;
+use crate::args::refused::{LOG_OPTIONS, instead_of};
 
 /// Where output goes; `None` is the host's default.
 pub(super) fn driver(text: &str) -> Result<Option<LogDriver>, Fault> {
@@ -61,8 +62,7 @@ pub(super) fn option(text: &str) -> Result<(String, String), Fault> {
             }
         }
         "max-file" | "labels" | "env" => {
-            return Err(Fault::not_supported()
-                .hint("Docker's; one older file is kept (max-size), and the journal takes label"));
+            return Err(Fault::not_supported().hint(instead_of(LOG_OPTIONS)));
         }
         _ => {
             return Err(Fault::invalid(format!("there is no option `{key}`"))

@@ -4,6 +4,7 @@ use pontoon_lifecycle::mount_ids;
 
 use super::error::Fault;
 use super::size;
+use crate::args::refused::{MOUNT_DRIVER, MOUNT_LABEL, instead_of};
 
 /// What is mounted, as far as it decides which options there are.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -208,10 +209,8 @@ pub(super) fn from_mount_field(key: &str, value: Option<&str>) -> Result<Option<
         ("subpath" | "volume-subpath", None) => Err(wrong()),
         ("volume-opt", Some(option)) => Ok(Some(format!("volume-opt={option}"))),
         ("volume-driver", Some("local")) => Ok(None),
-        ("volume-driver", _) => Err(Fault::part_not_supported(key).hint("there is one driver, `local`")),
-        ("volume-label", _) => {
-            Err(Fault::part_not_supported(key).hint("make the volume first: pontoon volume create --label"))
-        }
+        ("volume-driver", _) => Err(Fault::part_not_supported(key).hint(instead_of(MOUNT_DRIVER))),
+        ("volume-label", _) => Err(Fault::part_not_supported(key).hint(instead_of(MOUNT_LABEL))),
         ("no-dereference", _) => switch("no-dereference", None),
         ("readwrite", _) => switch("rw", Some("ro")),
         (word, None) => Ok(Some(word.to_owned())),

@@ -7,6 +7,7 @@ use pontoon_runtime::capabilities::Capability;
 
 use super::OptionError;
 use super::error::{Fault, listed};
+use crate::args::refused::{UNMASKED, instead_of};
 
 /// Reads names of capabilities into the kernel's names, or `ALL`.
 pub(super) fn capabilities(option: &'static str, values: &[String]) -> Result<Vec<String>, OptionError> {
@@ -48,7 +49,7 @@ pub(super) fn apply(request: &mut CreateRequest, text: &str) -> Result<(), Fault
         ("systempaths", Some("unconfined")) => request.unmask.push("ALL".to_owned()),
         ("proc-opts", Some(words)) => request.proc_options = proc_options(words)?,
         ("nested" | "systempaths", _) => {
-            return Err(Fault::not_supported().hint("unmask=PATH:… or unmask=ALL uncovers what is hidden"));
+            return Err(Fault::not_supported().hint(instead_of(UNMASKED)));
         }
         _ => {
             return Err(Fault::invalid("there is no such option").hint(
