@@ -79,6 +79,13 @@ fn keep_id_maps_the_caller_to_herself() {
     run("--userns keep-id", "id -u; id -g; id -un; pwd").ok().prints("1000\n1000\nalice\n/");
     run("--userns keep-id:uid=200,gid=210", "id -u; id -g").ok().prints("200\n210");
     run("--userns keep-id -u root", "id -u").ok().prints("0");
+    // So it is where the environment says it and the options do not.
+    let told = |words: &str| host().entry("alice").env("PODMAN_USERNS", "keep-id").sh(words).ok();
+    told(&format!("pontoon run --rm {B} id -u")).prints("1000");
+    told(&format!("pontoon run --rm --userns host {B} id -u")).prints("0");
+    told("pontoon pod create --replace --name kept-ids");
+    host().alice(&format!("pontoon run --rm --pod kept-ids {B} id -u")).ok().prints("1000");
+    host().alice("pontoon pod rm -f -t 0 kept-ids").ok();
     // What she makes on the host is hers.
     host().alice("mkdir -p ~/kept; rm -f ~/kept/*").ok();
     run("--userns keep-id -v ~/kept:/kept", "touch /kept/file").ok();

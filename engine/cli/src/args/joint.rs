@@ -91,6 +91,16 @@ pub struct JointOptions {
     pub volumes_from: Vec<String>,
 }
 
+impl JointOptions {
+    /// Whether ids are given one by one, or by the name of whose they are.
+    pub(crate) fn has_id_maps(&self) -> bool {
+        !self.uidmap.is_empty()
+            || !self.gidmap.is_empty()
+            || self.subuidname.is_some()
+            || self.subgidname.is_some()
+    }
+}
+
 /// How much of the host a container, or a pod, may use at most, as words.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct LimitOptions {

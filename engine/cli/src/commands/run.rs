@@ -19,12 +19,13 @@ use pontoon_cli::args::{ContainerOptions, CreateArgs, Defaults, RunArgs};
 use pontoon_cli::containers_conf::ContainersConf;
 use pontoon_cli::detach_keys::DetachKeys;
 use pontoon_cli::exit::ExitStatus;
-use pontoon_cli::run_options::{Lowered, attached_streams};
+use pontoon_cli::run_options::{self, Lowered, attached_streams};
 use pontoon_cli::{message, output};
 
 /// `pontoon run`
 pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> {
     let conf = context.containers_conf()?;
+    run_options::userns_of_environment(&mut args.container, &context.option_host);
     conf.apply(&mut args.container, context.option_host.rootless);
     keep_directories(context, &mut args.container.defaults);
     let keys = DetachKeys::read(args.container.detach_keys.as_deref())?;
@@ -184,6 +185,7 @@ pub(super) fn new_request(
 /// `pontoon create`
 pub fn create(context: &Context, mut args: CreateArgs) -> Result<ExitStatus, Failure> {
     let conf = context.containers_conf()?;
+    run_options::userns_of_environment(&mut args.container, &context.option_host);
     conf.apply(&mut args.container, context.option_host.rootless);
     keep_directories(context, &mut args.container.defaults);
     let mut request = request(args.lower(context.words.clone(), &context.option_host)?);

@@ -68,11 +68,7 @@ impl ContainersConf {
         fill(&mut options.pid, "containers.pidns", "--pid");
         fill(&mut options.joint.shm_size, "containers.shm_size", "--shm-size");
         fill(&mut options.uts, "containers.utsns", "--uts");
-        let has_maps = !options.joint.uidmap.is_empty()
-            || !options.joint.gidmap.is_empty()
-            || options.joint.subuidname.is_some()
-            || options.joint.subgidname.is_some();
-        if !has_maps {
+        if !options.joint.has_id_maps() {
             fill(&mut options.userns, "containers.userns", "--userns");
         }
     }

@@ -51,6 +51,7 @@ pub use pod_change::change as change_pod;
 pub use resources::read as resources;
 pub use signal::{parse_signal, signal_name};
 pub use size::parse_size;
+pub use userns::userns_of_environment;
 
 /// What the options may refer to on the host, read once by the face.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

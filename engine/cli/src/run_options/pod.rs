@@ -261,6 +261,9 @@ fn infra_options(args: &PodCreateArgs, defaults: ContainerOptions) -> ContainerO
     let JointOptions { dns, dns_option, dns_search, hosts_file, no_hostname, no_hosts, shm_size, .. } =
         defaults.joint;
     let asked = args.joint.clone();
+    // Maps of one's own are more than what is usual.
+    let usual_userns = defaults.userns.filter(|_| !asked.has_id_maps());
+    let userns = args.userns.clone().filter(|it| !it.is_empty()).or(usual_userns);
     let joint = JointOptions {
         dns: or(&asked.dns, dns),
         dns_option: or(&asked.dns_option, dns_option),
@@ -280,7 +283,7 @@ fn infra_options(args: &PodCreateArgs, defaults: ContainerOptions) -> ContainerO
         conmon_pidfile: args.infra_conmon_pidfile.clone(),
         network: or(&args.network, defaults.network),
         pid: args.pid.clone(),
-        userns: args.userns.clone().or(defaults.userns),
+        userns,
         uts: args.uts.clone(),
         defaults: defaults.defaults,
         ..ContainerOptions::default()
@@ -307,6 +310,17 @@ mod tests {
     fn refused(args: &PodCreateArgs, text: &str) {
         let err = pod(args).unwrap_err().to_string();
         assert!(err.contains(text), "{err}");
+    }
+
+    #[test]
+    fn usual_ids_give_way_to_maps() {
+        let usual = || ContainerOptions { userns: Some("keep-id".to_owned()), ..ContainerOptions::default() };
+        let mut args = PodCreateArgs { userns: Some(String::new()), ..args() };
+        assert_eq!(infra_options(&args, usual()).userns.as_deref(), Some("keep-id"));
+        args.joint.uidmap = vec!["0:1:10".to_owned()];
+        assert_eq!(infra_options(&args, usual()).userns, None);
+        args.userns = Some("private".to_owned());
+        assert_eq!(infra_options(&args, usual()).userns.as_deref(), Some("private"));
     }
 
     #[test]

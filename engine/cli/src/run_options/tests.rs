@@ -13,6 +13,25 @@ use crate::args::{Command, parse};
 use pontoon_lifecycle::request::RestartPolicy;
 use pontoon_lifecycle::resources::DeviceRate;
 
+#[test]
+fn the_environment_says_whose_ids_where_nothing_else_does() {
+    let mut host = host();
+    host.env.push(("PODMAN_USERNS".to_owned(), "keep-id".to_owned()));
+    let given = |change: &dyn Fn(&mut ContainerOptions)| {
+        let mut options = ContainerOptions::default();
+        change(&mut options);
+        userns_of_environment(&mut options, &host);
+        options.userns
+    };
+    let kept = Some("keep-id".to_owned());
+    assert_eq!(given(&|_| ()), kept);
+    assert_eq!(given(&|it| it.userns = Some(String::new())), kept);
+    assert_eq!(given(&|it| it.userns = Some("host".to_owned())), Some("host".to_owned()));
+    assert_eq!(given(&|it| it.pod = Some("new:p".to_owned())), kept);
+    assert_eq!(given(&|it| it.pod = Some("p".to_owned())), None);
+    assert_eq!(given(&|it| it.joint.uidmap = vec!["0:0:1".to_owned()]), None);
+}
+
 fn host() -> Host {
     let env = [
         ("HOME", "/home/alice"),

@@ -41,6 +41,22 @@ pub(super) fn read_all(options: &ContainerOptions, host: &Host) -> Result<UserNs
     Ok(mapped_ids(&uids, &gids))
 }
 
+/// The mode where none is asked for.
+const VARIABLE: &str = "PODMAN_USERNS";
+
+/// Fills in what the environment says where nothing else does; a pod that is there has its own ids.
+pub fn userns_of_environment(options: &mut ContainerOptions, host: &Host) {
+    let is_asked = options.userns.as_ref().is_some_and(|it| !it.is_empty());
+    let is_member =
+        options.pod_id_file.is_some() || options.pod.as_ref().is_some_and(|it| !it.starts_with("new:"));
+    if is_asked || is_member || options.joint.has_id_maps() {
+        return;
+    }
+    if let Some(mode) = host.variable(VARIABLE).filter(|it| !it.is_empty()) {
+        options.userns = Some(mode.to_owned());
+    }
+}
+
 /// `--userns`, with the mode that means nothing alone.
 enum Mode {
     Known(UserNsMode),

@@ -20,7 +20,7 @@ use pontoon_storage::{ImageRecord, SecretData, SecretRecord, Store};
 use super::super::pod::{pod_request, start_pod};
 use super::super::run::{base_image, new_request};
 use super::super::{Context, Failure};
-use pontoon_cli::args::{self, Command, KubePlayArgs};
+use pontoon_cli::args::{self, Command, ContainerOptions, KubePlayArgs};
 use pontoon_cli::output;
 use pontoon_cli::run_options::parse_label;
 
@@ -75,7 +75,8 @@ pub(super) fn prepare(
 
 fn prepare_pod(context: &Context, store: &Store, pod: &PodWanted) -> Result<ReadyPod, Failure> {
     let cannot = |err: Failure| err.while_doing(format!("cannot make pod `{}`", pod.name));
-    let request = pod_request(context, &parsed(&pod.words).map_err(cannot)?).map_err(cannot)?;
+    let request = pod_request(context, &parsed(&pod.words).map_err(cannot)?, ContainerOptions::default())
+        .map_err(cannot)?;
     let mut containers = Vec::new();
     for container in &pod.containers {
         let cannot = |err: Failure| err.while_doing(format!("cannot make container `{}`", container.name));

@@ -11,16 +11,21 @@ use pontoon_cli::{message, output, run_options};
 
 /// `pontoon pod create`
 pub fn create(context: &Context, args: &PodCreateArgs) -> Result<ExitStatus, Failure> {
-    let request = request(context, args)?;
+    let mut defaults = ContainerOptions::default();
+    run_options::userns_of_environment(&mut defaults, &context.option_host);
+    let request = request(context, args, defaults)?;
     let store = context.store()?;
     let made = pod::create(&context.host, &store, request)?;
     output::line(&made.id)?;
     Ok(ExitStatus::Success)
 }
 
-/// What the options ask for.
-pub fn request(context: &Context, args: &PodCreateArgs) -> Result<PodRequest, Failure> {
-    let mut defaults = ContainerOptions::default();
+/// What the options ask for, over the infra container's `defaults`, which containers.conf fills up.
+pub fn request(
+    context: &Context,
+    args: &PodCreateArgs,
+    mut defaults: ContainerOptions,
+) -> Result<PodRequest, Failure> {
     let conf = context.containers_conf()?;
     conf.apply(&mut defaults, context.option_host.rootless);
     let mut args = args.clone();
