@@ -588,6 +588,29 @@ fn id_files_are_written() {
 }
 
 #[test]
+fn logs_until_a_moment_to_come_end_then() {
+    for driver in ["journald", "k8s-file"] {
+        let name = format!("until-{driver}");
+        pontoon(&format!(
+            "run -d --replace --name {name} --stop-timeout 0 --log-driver {driver} $B sh -c 'while :; do echo line; sleep 0.2; done'"
+        ))
+        .ok();
+        wait::until_true("a line", || {
+            pontoon(&format!("logs --until 1h {name}")).ok().stdout.contains("line")
+        });
+        pontoon(&format!("logs --until -1h {name}")).ok().prints("");
+        let lines = |until: &str| {
+            let followed = host().alice(&format!("timeout 20 pontoon logs -f --until {until} {name}")).ok();
+            followed.stdout.lines().count()
+        };
+        let (before, later) = (lines("0s"), lines("2s"));
+        assert!(later > before, "{driver}: {before} {later}");
+        assert_eq!(lines("2001-01-01"), 0, "{driver}");
+        pontoon(&format!("rm -f -t 0 {name}")).ok();
+    }
+}
+
+#[test]
 fn the_tag_of_a_log_may_name_the_container() {
     pontoon("run --rm --name tagged --log-driver journald --log-opt tag='x-{{ .Name }}' $B echo told")
         .ok()

@@ -221,7 +221,7 @@ pub struct LogsArgs {
     /// Only lines since then: a time, or a duration before now
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
-    /// Only lines until then: a time, or a duration before now
+    /// Only lines until then: a time, or a duration from now on
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
     /// Only the last N lines; -1 is all

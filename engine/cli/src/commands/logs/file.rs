@@ -78,9 +78,12 @@ pub(super) fn show(found: &Found, wanted: &Wanted) -> Result<(), Failure> {
             PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::empty()),
         ];
         fds.extend(watch.iter().map(|it| PollFd::from_borrowed_fd(it.as_fd(), PollFlags::IN)));
-        if poll(&mut fds, watch.is_none().then_some(&A_WHILE)).is_err() {
+        let left = wanted.time_left();
+        let pause = left.into_iter().chain(watch.is_none().then_some(A_WHILE)).min();
+        if poll(&mut fds, pause.as_ref()).is_err() {
             continue;
         }
+        let is_late = wanted.time_left() == Some(Timespec::default());
         let [over, unread] = [0, 1].map(|it| fds.get(it).is_some_and(|it| !it.revents().is_empty()));
         if let Some(watch) = &watch {
             let _ = rustix::io::read(watch, &mut [0u8; 4096]);
@@ -94,7 +97,7 @@ pub(super) fn show(found: &Found, wanted: &Wanted) -> Result<(), Failure> {
             reader.show(&mut shown)?;
         }
         shown.flush()?;
-        if unread {
+        if unread || is_late {
             return Ok(());
         }
         if over {

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use pontoon_lifecycle::list::Found;
 use pontoon_lifecycle::stop;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::Value;
 
 use super::{Line, Shown, Wanted};
@@ -113,9 +113,10 @@ fn follow_journal(found: &Found, wanted: &Wanted) -> Result<Option<String>, Fail
                 // Asks for nothing, and is told when the reading end of a pipe is closed.
                 PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::empty()),
             ];
-            if poll(&mut fds, None).is_err() {
+            if poll(&mut fds, wanted.time_left().as_ref()).is_err() {
                 continue;
             }
+            let is_late = wanted.time_left() == Some(Timespec::default());
             let [text, end, unread] = fds.map(|it| !it.revents().is_empty());
             if unread {
                 break;
@@ -136,6 +137,8 @@ fn follow_journal(found: &Found, wanted: &Wanted) -> Result<Option<String>, Fail
                     }
                 }
                 shown.flush()?;
+            } else if is_late {
+                break;
             } else if end {
                 match super::next_run(found) {
                     Some(next) => ended = next,

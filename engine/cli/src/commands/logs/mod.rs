@@ -19,7 +19,7 @@ use pontoon_cli::args::LogsArgs;
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
 use pontoon_cli::run_options::log_driver_word;
-use pontoon_cli::time::parse_since;
+use pontoon_cli::time::{parse_since, parse_until};
 
 const JOURNAL: &str = "/run/systemd/journal/socket";
 
@@ -53,6 +53,15 @@ struct Wanted {
     prefix: Option<String>,
     /// What colours a line.
     color: Option<&'static str>,
+}
+
+impl Wanted {
+    /// How long what comes is followed still, where that has an end.
+    fn time_left(&self) -> Option<Timespec> {
+        let left = self.until?.duration_since(SystemTime::now()).unwrap_or_default();
+        // What does not fit is for ever.
+        Timespec::try_from(left).ok()
+    }
 }
 
 /// A line of a log.
@@ -132,8 +141,8 @@ pub fn logs(context: &Context, args: &LogsArgs) -> Result<ExitStatus, Failure> {
         return Err(Failure::new("`logs` needs the name or id of a container", None));
     }
     let now = SystemTime::now();
-    let moment = |text: &Option<String>| text.as_deref().map(|it| parse_since(it, now)).transpose();
-    let (since, until) = (moment(&args.since)?, moment(&args.until)?);
+    let since = args.since.as_deref().map(|it| parse_since(it, now)).transpose()?;
+    let until = args.until.as_deref().map(|it| parse_until(it, now)).transpose()?;
     // All are there before anything is shown of one.
     let found = names.iter().map(|it| list::find(&store, it)).collect::<Result<Vec<_>, _>>()?;
     let several = found.len() > 1;
