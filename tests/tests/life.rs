@@ -270,6 +270,16 @@ fn states_are_waited_for() {
     assert_eq!(waits.ok().text(), "-1");
     let waits = host.alice("(sleep 0.5; pontoon stop later) >/dev/null 2>&1 & timeout 20 pontoon wait later");
     assert_eq!(waits.ok().text(), "137");
+    // A number is milliseconds; what nothing would ever tell is not waited for.
+    host.alice("pontoon wait -i 10 --condition paused later").ok().prints("-1");
+    for state in ["healthy", "unhealthy"] {
+        host.alice(&format!("timeout 20 pontoon wait --condition {state} later"))
+            .fails(125)
+            .warns("health check");
+    }
+    let goes = format!("pontoon run -d --rm --name goes {B} sh -c 'sleep 1; exit 3' >/dev/null; ");
+    host.alice(&(goes + "timeout 20 pontoon wait --condition removing goes")).ok().prints("3");
+    host.alice("pontoon container exists goes").fails(1);
     let unknown = host.alice("pontoon wait --condition happy later").fails(125);
     assert!(unknown.stderr.contains("the states are configured, created,"), "{}", unknown.stderr);
     assert_eq!(host.alice("pontoon wait --ignore nobody").ok().text(), "-1");

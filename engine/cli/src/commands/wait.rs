@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use pontoon_lifecycle::list;
+use pontoon_lifecycle::list::{self, Found};
 use pontoon_lifecycle::status::{self, Status};
 use pontoon_lifecycle::stop as ask;
+use pontoon_lifecycle::{base, health};
 use pontoon_storage::Store;
 use rustix::event::{Timespec, poll};
 
@@ -12,20 +13,24 @@ use super::control::{Selection, for_each, is_missing};
 use super::{Context, Failure};
 use pontoon_cli::args::WaitArgs;
 use pontoon_cli::exit::ExitStatus;
-use pontoon_cli::time::parse_duration;
+use pontoon_cli::time::{TimeError, parse_duration};
 
 /// The states that can be waited for.
-const STATES: [&str; 9] = [
+const STATES: [&str; 10] = [
     "configured",
     "created",
     "exited",
     "healthy",
     "initialized",
     "paused",
+    "removing",
     "running",
     "stopped",
     "unhealthy",
 ];
+
+/// Those of them that a health check tells.
+const HEALTH: [&str; 2] = ["healthy", "unhealthy"];
 
 /// What is printed for a container that has not ended, or is not there.
 const NO_CODE: i32 = -1;
@@ -39,7 +44,7 @@ pub fn wait(context: &Context, args: &WaitArgs) -> Result<ExitStatus, Failure> {
         let text = format!("`wait --condition {other}` is not supported");
         return Err(Failure::new(text, Some(format!("the states are {}", STATES.join(", ")))));
     }
-    let interval = args.interval.as_deref().map(parse_duration).transpose()?.unwrap_or(INTERVAL);
+    let interval = args.interval.as_deref().map(read_interval).transpose()?.unwrap_or(INTERVAL);
     let store = context.store()?;
     let selection = Selection {
         command: "wait",
@@ -83,6 +88,14 @@ fn until_ended(store: &Store, name: &str, ignore: bool) -> Result<i32, Failure> 
     }
 }
 
+/// A duration; a number alone is milliseconds.
+fn read_interval(text: &str) -> Result<Duration, TimeError> {
+    let interval =
+        parse_duration(text).or_else(|err| parse_duration(&format!("{text}ms")).map_err(|_| err))?;
+    // Time for others.
+    Ok(interval.max(Duration::from_millis(1)))
+}
+
 /// Looks again and again until a container is in one of some states: nobody tells of those.
 fn until(
     store: &Store,
@@ -92,23 +105,57 @@ fn until(
     ignore: bool,
 ) -> Result<i32, Failure> {
     let span = Timespec::try_from(interval).map_err(std::io::Error::other)?;
+    let is_all = |known: &[&str]| states.iter().all(|it| known.contains(&it.as_str()));
+    let (only_removing, only_health) = (is_all(&["removing"]), is_all(&HEALTH));
+    let may_be_removed = states.iter().any(|it| it == "removing");
+    // Afterwards the name may be another's.
+    let mut id: Option<String> = None;
+    let mut code = NO_CODE;
     loop {
-        let found = match list::find(store, name) {
-            Err(err) if ignore && is_missing(&err) => return Ok(NO_CODE),
+        let found = match list::find(store, id.as_deref().unwrap_or(name)) {
+            Err(err) if is_missing(&err) && (ignore || (may_be_removed && id.is_some())) => return Ok(code),
             other => other?,
+        };
+        if id.is_none() && states.iter().any(|it| HEALTH.contains(&it.as_str())) {
+            check_health(store, &found)?;
+        }
+        id.get_or_insert_with(|| found.record.id.clone());
+        code = match &found.status {
+            Status::Exited(exit) => exit.code,
+            _ => NO_CODE,
         };
         let health = found.status.run().and_then(|_| status::health(found.container.run_path()));
         let is_so = |state: &String| {
             is_in(&found.status, state) || health.as_ref().is_some_and(|it| it.status == *state)
         };
         if states.iter().any(is_so) {
-            return Ok(match found.status {
-                Status::Exited(exit) => exit.code,
-                _ => NO_CODE,
-            });
+            return Ok(code);
+        }
+        if only_health && matches!(found.status, Status::Exited(_)) {
+            return Err(Failure::new(format!("container `{name}` has ended, and nothing checks it"), None));
+        }
+        // Its supervisor tells the code, which is gone when it is removed at its end.
+        if only_removing
+            && found.status.is_alive()
+            && let Ok(Some(told)) = ask::wait(&found.container)
+        {
+            code = told;
         }
         // No descriptor, so only the time, or a signal, ends it.
         let _ = poll(&mut [], Some(&span));
+    }
+}
+
+/// A state that nothing would ever tell is not waited for.
+fn check_health(store: &Store, found: &Found) -> Result<(), Failure> {
+    let config = base::config(store, base::image(store, &found.record)?.as_ref())?;
+    let request = &found.record.request;
+    match health::plan(&request.health, &request.annotations, &config) {
+        Ok(None) => {
+            let text = format!("container `{}` has no health check to wait for", found.record.name);
+            Err(Failure::new(text, Some("`--health-cmd` gives it one".to_owned())))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -117,5 +164,18 @@ fn is_in(status: &Status, state: &str) -> bool {
         "configured" => status.word() == "created",
         "stopped" => status.word() == "exited",
         other => status.word() == other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_milliseconds() {
+        for (text, expected) in [("10", Some(10)), ("1.5s", Some(1500)), ("0", Some(1)), ("x", None)] {
+            let expected = expected.map(Duration::from_millis);
+            assert_eq!(read_interval(text).ok(), expected, "{text}");
+        }
     }
 }
