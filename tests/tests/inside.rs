@@ -282,6 +282,11 @@ fn time_zone_limits_umask_and_shared_memory_are_as_asked() {
     run("--sysctl net.ipv4.ip_forward=1", "cat /proc/sys/net/ipv4/ip_forward").ok().prints("1");
     run("--sysctl kernel.bogus=1", "true").refused().warns("kernel.bogus");
     run("--oom-score-adj 500", "cat /proc/self/oom_score_adj").ok().prints("500");
+    let own = host().alice("cat /proc/self/oom_score_adj").ok();
+    run("--oom-score-adj -500", "cat /proc/self/oom_score_adj")
+        .ok()
+        .prints(own.text())
+        .warns("--oom-score-adj -500");
 }
 
 /// The name of Berlin's time today, as the test host's own date says it.

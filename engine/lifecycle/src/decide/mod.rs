@@ -83,6 +83,12 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
     let device_rules = devices::decide(&facts)?;
     let mounts = mounts::decide(&facts, &network, &files, notify, is_systemd, device_rules.is_some())?;
     let stop_signal = stop_signal(&facts, &process.args)?;
+    let raised = match (request.oom_score_adj, process.oom_score_adj) {
+        (Some(asked), Some(had)) if asked < had => {
+            Some(format!("--oom-score-adj {asked} is for root, who may go below our own; it is {had} here"))
+        }
+        _ => None,
+    };
     let mount_points = mount_points(&facts, &files, &mounts);
     let mut source = facts.rootfs.clone();
     if let (RootfsSource::Overlay { lower, .. }, Some(points)) = (&mut source, &mount_points) {
@@ -152,7 +158,7 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
         trial: facts.trial,
         id_file: request.cidfile.clone().filter(|_| request.rm),
     };
-    let warnings = plan.network.warnings.iter().chain(&facts.cdi.warnings).cloned().collect();
+    let warnings = plan.network.warnings.iter().chain(&facts.cdi.warnings).cloned().chain(raised).collect();
     Ok(Decided { plan, filter: confinement.filter, mount_points, warnings, precreate: Vec::new() })
 }
 

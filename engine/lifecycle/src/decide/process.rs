@@ -59,7 +59,7 @@ pub(super) fn decide(
         no_new_privileges: request.no_new_privileges,
         rlimits: limits(facts),
         umask: request.umask.unwrap_or(0o022),
-        oom_score_adj: request.oom_score_adj,
+        oom_score_adj: request.oom_score_adj.map(|it| oom_score_adj(it, facts)),
         terminal: request.tty,
         window: facts.streams.window,
         preserve_fds: facts.streams.preserve_fds,
@@ -70,6 +70,11 @@ pub(super) fn decide(
         init: request.init && request.init_path.is_none(),
         pauses: request.infra.is_some(),
     })
+}
+
+/// An ordinary user can make nothing outlive herself where memory is short.
+fn oom_score_adj(asked: i32, facts: &Facts<'_>) -> i32 {
+    if facts.caller.uid == 0 { asked } else { asked.max(facts.oom_score_adj) }
 }
 
 /// The arguments, behind an init of the host's if one is to be the first process.

@@ -92,6 +92,12 @@ pub(super) fn hard_limits() -> [Option<u64>; 16] {
     .map(|it| getrlimit(it).maximum)
 }
 
+/// How soon the kernel ends us where memory is short, see proc(5).
+pub(super) fn oom_score_adj() -> i32 {
+    let text = std::fs::read_to_string("/proc/self/oom_score_adj").unwrap_or_default();
+    text.trim().parse().unwrap_or_default()
+}
+
 /// The capabilities that we ourselves could have: root's own container gets no more. A new user namespace has them all.
 pub(super) fn own_capabilities() -> CapSet {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
