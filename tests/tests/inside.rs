@@ -175,10 +175,17 @@ fn a_read_only_root_keeps_its_tmpfs_places() {
     run("--read-only", script).ok().says("tmp\nrun\nvartmp\nshm").lacks("root\n");
     let none = run(
         "--read-only --read-only-tmpfs=false",
-        "touch /tmp/x && echo tmp; touch /run/x && echo run; true",
+        "for it in tmp run dev dev/shm; do touch /$it/x && echo $it; done; echo x >/dev/null || echo null",
     )
     .ok();
     assert_eq!(none.text(), "", "{none:?}");
+    // What lies in the closed directory, and what we make there ourselves, has its place all the same.
+    run(
+        "--read-only --read-only-tmpfs=false -t -v /etc/hostname:/dev/below/name",
+        "test -s /dev/below/name && test -L /dev/fd && test -c /dev/console && echo there",
+    )
+    .ok()
+    .prints("there");
     run("--read-only --tmpfs /data", "touch /data/x && cat /data/file").ok().prints("hello");
 }
 

@@ -236,12 +236,15 @@ fn kernel_mounts(
         // systemd makes groups of its own, below the container's.
         Mount { read_only: read_only_sys && !is_systemd, ..hardened(Source::Cgroup, "/sys/fs/cgroup") }
     };
+    // Who wants no file systems in memory that can be written to means these as well.
+    let read_only_memory = request.read_only && request.read_only_tmpfs == Some(false);
     let mut mounts = vec![
         Mount { read_only: options.read_only, ..hardened(proc, "/proc") },
         // The devices are mounts of their own: what somebody makes beside them is none (in a user namespace it never is),
         // unless the kernel asks rules about it.
         Mount {
             nodev: is_whole_host && !request.privileged && !has_device_rules,
+            read_only: read_only_memory,
             ..tmpfs("/dev", dev_options, false)
         },
         Mount {
@@ -249,7 +252,7 @@ fn kernel_mounts(
             ..hardened(Source::Devpts { gid: is_mapped.then_some(TTY_GROUP), label }, "/dev/pts")
         },
         hardened(mqueue, "/dev/mqueue"),
-        hardened(shm, "/dev/shm"),
+        Mount { read_only: read_only_memory, ..hardened(shm, "/dev/shm") },
         sys,
         cgroups,
     ];

@@ -158,6 +158,7 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
     } else {
         None
     };
+    mounts::close_dev(&root, &plan.mounts)?;
     mounts::cover(&root, plan)?;
     run_hooks(plan, socket)?;
     rootfs::pivot(&root, plan.rootfs.read_only)?;

@@ -1,10 +1,11 @@
 //! The symbolic links that programs expect, beside what is mounted.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Mode, mkdirat, symlinkat};
 use rustix::io::Errno;
 
+use super::attributes::set_read_only;
 use crate::message::{Failure, Step};
 use crate::paths::open_real_directory;
 use crate::plan::{Mount, MountSource};
@@ -23,10 +24,24 @@ pub(crate) fn make_mtab(root: &OwnedFd) {
     let _ = etc.and_then(|etc| symlinkat("/proc/mounts", &etc, "mtab"));
 }
 
+/// Whether a mount is a `/dev` in memory, which is filled by us.
+pub(super) fn is_fresh_dev(mount: &Mount) -> bool {
+    mount.target == "/dev" && matches!(mount.source, MountSource::Tmpfs { .. })
+}
+
+/// Makes `/dev` read-only if that is asked for, once its links and the console are there.
+pub(crate) fn close_dev(root: &OwnedFd, mounts: &[Mount]) -> Result<(), Failure> {
+    if !mounts.iter().any(|it| is_fresh_dev(it) && it.read_only) {
+        return Ok(());
+    }
+    open_real_directory(root, "/dev")
+        .and_then(|dev| set_read_only(dev.as_fd(), true))
+        .map_err(|err| Failure::new(Step::Mount, "/dev", err))
+}
+
 /// The links in `/dev`, if that is a file system in memory. In somebody's own directory nothing is made.
 pub(crate) fn make_dev_links(root: &OwnedFd, mounts: &[Mount]) -> Result<(), Failure> {
-    let is_fresh = |it: &Mount| it.target == "/dev" && matches!(it.source, MountSource::Tmpfs { .. });
-    if !mounts.iter().any(is_fresh) {
+    if !mounts.iter().any(is_fresh_dev) {
         return Ok(());
     }
     let failed = |name: &str| {

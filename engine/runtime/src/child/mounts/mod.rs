@@ -20,7 +20,8 @@ use rustix::io::Errno;
 use self::attributes::{new_filesystem, set_attributes};
 use self::content::{copy_into_tmpfs, reopen_directory};
 pub(super) use self::cover::cover;
-pub(super) use self::links::{make_dev_links, make_mtab};
+use self::links::is_fresh_dev;
+pub(super) use self::links::{close_dev, make_dev_links, make_mtab};
 pub(crate) use self::prepare::mount_source_here;
 pub(super) use self::prepare::{Owner, prepare};
 pub(super) use self::sources::{clone_mount, open_sources};
@@ -116,7 +117,9 @@ fn make(
             if mount.give_to_user {
                 tree::give(&tmpfs, identity.uid, identity.gid).map_err(at(Step::Owner, &mount.target))?;
             }
-            set_attributes(&tmpfs, mount, true).map_err(&failed)?;
+            // What belongs into this one comes last: it is closed when all is there.
+            let open = Mount { read_only: mount.read_only && !is_fresh_dev(mount), ..mount.clone() };
+            set_attributes(&tmpfs, &open, true).map_err(&failed)?;
             (tmpfs, target)
         }
         MountSource::AskedDevpts { options } => {
@@ -166,7 +169,7 @@ fn make(
             (mounted, target)
         }
     };
-    places.attach(mounted, &target, mount.read_only).map_err(failed)
+    places.attach(mounted, &target, mount.read_only && !is_fresh_dev(mount)).map_err(failed)
 }
 
 /// Makes the same link as one of the host's. What is there already must be the same.
