@@ -265,6 +265,14 @@ fn cgroups_are_private_and_read_only() {
     run("", "grep ^0 /proc/self/cgroup").ok().prints("0::/");
     run("", "cat /sys/fs/cgroup/cgroup.procs").ok().says("1");
     run("", "echo 0 >/sys/fs/cgroup/cgroup.freeze").refused();
+    run("--security-opt 'unmask=/sys/*'", "mkdir /sys/fs/cgroup/x").refused();
+    for word in ["ALL", "/sys/fs/cgroup"] {
+        run(&format!("--security-opt unmask={word}"), "mkdir /sys/fs/cgroup/x").ok();
+    }
+    for option in ["--systemd always", "--privileged", "--security-opt unmask=ALL"] {
+        let own = "mkdir /sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)/x";
+        run(&format!("--cgroupns host {option}"), own).ok();
+    }
 }
 
 #[test]

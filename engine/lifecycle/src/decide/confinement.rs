@@ -111,6 +111,11 @@ fn paths(facts: &Facts<'_>) -> (Vec<String>, Vec<String>) {
     (masked, readonly)
 }
 
+/// Whether one of the words names a path, or all. What lies in a directory is none of those that are hidden only.
+pub(super) fn is_unmasked(words: &[String], path: &str) -> bool {
+    words.iter().any(|it| it.eq_ignore_ascii_case("all") || it.trim_end_matches('/') == path)
+}
+
 /// Whether an `unmask` word stands for a path: itself, or a directory's `/*`.
 fn unmasks(word: &str, path: &str) -> bool {
     match word.strip_suffix("/*") {
@@ -140,6 +145,14 @@ fn sysctls(facts: &Facts<'_>, network: &NetworkPlan) -> Result<Vec<(String, Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_to_has_to_be_named() {
+        let unmasked =
+            |word: &str| is_unmasked(&["/proc/acpi".to_owned(), word.to_owned()], "/sys/fs/cgroup");
+        assert!(unmasked("ALL") && unmasked("/sys/fs/cgroup/"));
+        assert!(!unmasked("/sys/*") && !unmasked("/sys"));
+    }
 
     #[test]
     fn unmask_takes_a_path_or_what_lies_in_a_directory() {

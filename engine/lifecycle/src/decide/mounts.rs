@@ -8,6 +8,7 @@ use pontoon_network::NetworkPlan;
 use pontoon_rootless::idmap;
 use pontoon_runtime::plan::{Mount, MountSource as Source, Propagation};
 
+use super::confinement::is_unmasked;
 use super::{DecideError, Facts, asked};
 use crate::request::{DeviceRequest, MountSource, NamespaceMode, SecretPlace};
 use crate::secret::Places;
@@ -231,10 +232,14 @@ fn kernel_mounts(
         None => Source::Tmpfs { options: shm_options, copy_up: false },
     };
     let cgroups = if request.host_cgroup_namespace {
-        Mount { read_only: true, ..hardened(of_host("/sys/fs/cgroup"), "/sys/fs/cgroup") }
+        hardened(of_host("/sys/fs/cgroup"), "/sys/fs/cgroup")
     } else {
-        // systemd makes groups of its own, below the container's.
-        Mount { read_only: read_only_sys && !is_systemd, ..hardened(Source::Cgroup, "/sys/fs/cgroup") }
+        hardened(Source::Cgroup, "/sys/fs/cgroup")
+    };
+    // systemd makes groups of its own, below the container's, and so does who asks for nothing to be hidden.
+    let cgroups = Mount {
+        read_only: read_only_sys && !is_systemd && !is_unmasked(&request.unmask, "/sys/fs/cgroup"),
+        ..cgroups
     };
     // Who wants no file systems in memory that can be written to means these as well.
     let read_only_memory = request.read_only && request.read_only_tmpfs == Some(false);
