@@ -87,7 +87,8 @@ fn a_container_s_namespaces_are_shared() {
 #[test]
 fn environments_and_files_are_as_asked() {
     run("--unsetenv-all -e A=b", "env | sort | cut -d= -f1 | tr '\\n' ' '").ok().says("A HOME HOSTNAME");
-    run("--env-merge 'PATH=${PATH}:/more' --env-merge NEW=x", "echo $PATH $NEW").ok().says(":/more");
+    run("--env-merge 'Q=${IMAGE}z' --env-merge 'N=${NO}y'", "echo $Q $N").ok().prints("busyboxz y");
+    run("--env-merge 'PATH=${PATH}:/more' --env-merge NEW=x", "echo $PATH $NEW").ok().prints("/bin:/more x");
     run("--no-hostname --no-hosts", "grep -c -e hosts -e hostname /proc/self/mountinfo || true")
         .ok()
         .prints("0");

@@ -202,10 +202,7 @@ fn first_settings(
         }
     }
     for text in &request.env_merge {
-        // One that the image does not set has nothing to be merged with, as in Podman.
-        if let Some((name, words)) = text.split_once('=')
-            && settings.get(name).is_some()
-        {
+        if let Some((name, words)) = text.split_once('=') {
             let value = environment::expand(words, |name| settings.get(name));
             settings.set(name, &value);
         }
