@@ -85,6 +85,18 @@ fn a_container_s_namespaces_are_shared() {
 }
 
 #[test]
+fn a_container_in_another_one_s_network_knows_its_own_name() {
+    let host = TestHost::start();
+    host.alice(&format!("pontoon run -d --name front --stop-timeout 0 {B} sleep 300")).ok();
+    let in_it = format!("pontoon run --rm --name w2 --network container:front");
+    host.alice(&format!("{in_it} {B} sh -c 'ping -c1 -W5 $(hostname) && ping -c1 -W5 front'"))
+        .ok()
+        .says("127.0.0.1");
+    host.alice(&format!("{in_it} --hostname own {B} tail -1 /etc/hosts")).ok().prints("127.0.0.1\town w2");
+    host.alice("pontoon rm -f front").ok();
+}
+
+#[test]
 fn environments_and_files_are_as_asked() {
     run("--unsetenv-all -e A=b", "env | sort | cut -d= -f1 | tr '\\n' ' '").ok().says("A HOME HOSTNAME");
     run("--env-merge 'Q=${IMAGE}z' --env-merge 'N=${NO}y'", "echo $Q $N").ok().prints("busyboxz y");

@@ -15,7 +15,8 @@ pub(super) fn run_files(facts: &Facts<'_>, network: &NetworkPlan, hostname: &str
     let mut files = vec![file(".containerenv", container_environment(facts))];
     let shared = facts.shared.as_ref();
     if !request.no_hosts && request.shares_hosts_of().is_none() {
-        let theirs = shared.and_then(|it| it.hosts.clone());
+        let theirs = shared.and_then(|it| it.hosts.as_deref());
+        let theirs = theirs.map(|it| with_own_name(it, hostname, &facts.record.name));
         files.push(file("hosts", theirs.unwrap_or_else(|| network.hosts.clone())));
     }
     if !request.no_hostname {
@@ -26,6 +27,22 @@ pub(super) fn run_files(facts: &Facts<'_>, network: &NetworkPlan, hostname: &str
         files.extend(theirs.or(network.resolv_conf.as_ref()).map(|text| file("resolv.conf", text.clone())));
     }
     files
+}
+
+/// The names of whoever's network it is, and our own, which programs look for.
+fn with_own_name(hosts: &str, hostname: &str, name: &str) -> String {
+    let is_there = |word: &str| {
+        let names = |line: &str| {
+            line.split('#').next().unwrap_or_default().split_whitespace().skip(1).any(|it| it == word)
+        };
+        hosts.lines().any(names)
+    };
+    let missing: Vec<&str> = [hostname, name].into_iter().filter(|it| !is_there(it)).collect();
+    if missing.is_empty() {
+        return hosts.to_owned();
+    }
+    let end = if hosts.is_empty() || hosts.ends_with('\n') { "" } else { "\n" };
+    format!("{hosts}{end}127.0.0.1\t{}\n", missing.join(" "))
 }
 
 /// The mount points of a container that vanishes when it ends, so that nobody finds them missing then. They belong to the
@@ -60,4 +77,18 @@ fn container_environment(facts: &Facts<'_>) -> String {
         record.image_id,
         u8::from(facts.maps.is_some()),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_are_missing_are_put_behind_those_of_the_network() {
+        let theirs = "127.0.0.1\tlocalhost\n10.0.0.2\tfront v1 # back";
+        let with = |hostname| with_own_name(theirs, hostname, "w2");
+        assert_eq!(with("back"), format!("{theirs}\n127.0.0.1\tback w2\n"));
+        assert_eq!(with("front"), format!("{theirs}\n127.0.0.1\tw2\n"));
+        assert_eq!(with_own_name(theirs, "front", "v1"), theirs);
+    }
 }
