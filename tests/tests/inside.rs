@@ -320,6 +320,13 @@ fn tmpfs_and_its_options_are_as_asked() {
     .says("700\n1024\n")
     .says("noexec");
     run("--tmpfs /data", "cat /data/file").ok().prints("hello");
+    // Without a copy it is closed to the same ones all the same.
+    run(
+        "--tmpfs /root:notmpcopyup --tmpfs /home:notmpcopyup,mode=711 --tmpfs /new:notmpcopyup",
+        "stat -c %a /root /home /new",
+    )
+    .ok()
+    .prints("700\n711\n1777");
     run("--mount type=tmpfs,dst=/m,tmpfs-size=1m", "df -k /m | tail -1 | awk '{print $2}'")
         .ok()
         .prints("1024");

@@ -42,6 +42,12 @@ pub(super) fn copy_into_tmpfs(
     Ok(())
 }
 
+/// Gives a directory the mode of another one.
+pub(super) fn take_mode(from: &OwnedFd, to: &OwnedFd) -> Result<(), Errno> {
+    let mode = Mode::from_raw_mode(fstat(from)?.st_mode & 0o7777);
+    rustix::fs::fchmod(reopen_directory(to)?, mode)
+}
+
 /// Fills a volume that is empty: with the image's directory where there is one, else it is given to the container's user.
 /// Without ids for that user the volume keeps its owner and mode, whatever is copied into it.
 ///

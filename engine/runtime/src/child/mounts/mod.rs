@@ -18,7 +18,7 @@ use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, openat2, readlinkat, syml
 use rustix::io::Errno;
 
 use self::attributes::{new_filesystem, set_attributes};
-use self::content::{copy_into_tmpfs, reopen_directory};
+use self::content::{copy_into_tmpfs, reopen_directory, take_mode};
 pub(super) use self::cover::cover;
 use self::links::is_fresh_dev;
 pub(super) use self::links::{close_dev, make_dev_links, make_mtab};
@@ -108,6 +108,10 @@ fn make(
                 places.asked(&mount.target, Make::Directory)?
             };
             // A place that we make has nothing to be taken over.
+            if !*copy_up && was_there.is_some() && !options.iter().any(|(key, _)| key == "mode") {
+                // Nobody gets into what covers a directory who could not get into that.
+                take_mode(&target, &tmpfs).map_err(&failed)?;
+            }
             if *copy_up && was_there.is_some() {
                 let copied = reopen_directory(&target).and_then(|from| {
                     reopen_directory(&tmpfs).and_then(|to| copy_into_tmpfs(&from, &to, options))
