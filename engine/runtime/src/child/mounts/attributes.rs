@@ -11,10 +11,11 @@ use rustix::mount::{
 
 use crate::plan::{Mount, Propagation};
 
-/// `MS_UNBINDABLE`, `MS_PRIVATE` and `MS_SLAVE`, from `linux/mount.h`, for `mount_setattr`.
+/// `MS_UNBINDABLE`, `MS_PRIVATE`, `MS_SLAVE` and `MS_SHARED`, from `linux/mount.h`, for `mount_setattr`.
 const MS_UNBINDABLE: u64 = 1 << 17;
 pub(super) const MS_PRIVATE: u64 = 1 << 18;
 const MS_SLAVE: u64 = 1 << 19;
+const MS_SHARED: u64 = 1 << 20;
 
 pub(super) fn kernel_error(err: &std::io::Error) -> Errno {
     Errno::from_io_error(err).unwrap_or(Errno::INVAL)
@@ -55,7 +56,7 @@ pub(super) fn set_attributes(mounted: &OwnedFd, mount: &Mount, recursive: bool) 
     let propagation = match mount.propagation {
         Propagation::Private => MS_PRIVATE,
         Propagation::Slave => MS_SLAVE,
-        Propagation::Shared => 0,
+        Propagation::Shared => MS_SHARED,
         Propagation::Unbindable => MS_UNBINDABLE,
     };
     let attributes = MountAttributes { set: u64::from(attributes_of(mount).bits()), clear: 0, propagation };
