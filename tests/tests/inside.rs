@@ -64,6 +64,10 @@ fn users_and_groups_are_the_image_s() {
     id("--group-add extra --group-add 3000", "0\n0\n0 2000 3000");
     // A user without a line gets one, so that programs that ask for a name get an answer.
     run("-u 1234", "id -un; grep ^1234: /etc/passwd").ok().says("1234:");
+    // One of the host's can be who runs it.
+    run("--hostuser alice -u alice", "id -u; id -un; id -g; grep -c ^alice: /etc/passwd")
+        .ok()
+        .prints("1000\nalice\n1000\n1");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 
 use crate::message::{Failure, Step};
+use crate::plan::Process;
 
 /// Largest user database that is read.
 const MAX_DATABASE: usize = 8 << 20;
@@ -112,6 +113,17 @@ pub fn resolve(user: &str, more: &[String], passwd: &str, group: &str) -> Result
 /// Looks a user, and more groups, up in the databases below `root`.
 pub(crate) fn look_up_in(root: &OwnedFd, user: &str, more: &[String]) -> Result<Identity, Failure> {
     resolve(user, more, &read_database_in(root, "/etc/passwd")?, &read_database_in(root, "/etc/group")?)
+}
+
+/// Looks up who runs a process; users of the host's are in no database yet, and are found by their names behind those who are.
+pub(crate) fn look_up_for(root: &OwnedFd, process: &Process) -> Result<Identity, Failure> {
+    let mut passwd = read_database_in(root, "/etc/passwd")?;
+    let name = process.user.split(':').next().unwrap_or_default();
+    for host in process.entry.iter().flat_map(|it| &it.hosts).filter(|it| it.name == name) {
+        passwd.push('\n');
+        passwd.push_str(&host.line);
+    }
+    resolve(&process.user, &process.groups, &passwd, &read_database_in(root, "/etc/group")?)
 }
 
 /// The names of all users and of all groups in the databases below `root`, by number; of several with one number the first.

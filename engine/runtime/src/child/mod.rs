@@ -108,7 +108,6 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
             .map_err(|err| failed(Errno::from_io_error(&err).unwrap_or(Errno::IO)))?;
     }
     let mut in_place = Some(|| wait_for_place(plan, socket));
-    let look_up = |root: &OwnedFd| identity::look_up_in(root, &plan.process.user, &plan.process.groups);
     let (root, mut sources, mut identity) = match files {
         Prepared::Here(mut sources) => {
             if plan.namespaces.user.is_some() {
@@ -120,7 +119,7 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
             }
             let root = rootfs::mount(&plan.rootfs, spaces, socket)?;
             mounts::make_mtab(&root);
-            let identity = look_up(&root)?;
+            let identity = identity::look_up_for(&root, &plan.process)?;
             mounts::prepare(
                 &root,
                 &plan.mounts,
@@ -134,7 +133,7 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
         Prepared::Elsewhere(placed) => {
             let (root, sources) = placed.attach()?;
             mounts::make_mtab(&root);
-            let identity = look_up(&root)?;
+            let identity = identity::look_up_for(&root, &plan.process)?;
             (root, sources, identity)
         }
     };
