@@ -90,6 +90,13 @@ fn keep_id_maps_the_caller_to_herself() {
     told("pontoon pod create --replace --name kept-ids");
     host().alice(&format!("pontoon run --rm --pod kept-ids {B} id -u")).ok().prints("1000");
     host().alice("pontoon pod rm -f -t 0 kept-ids").ok();
+    // Whoever runs it knows her, and gets at what is her group's.
+    run("--userns keep-id -u 33", "id -G; grep ^alice: /etc/passwd /etc/group")
+        .ok()
+        .prints("33 1000 10\n/etc/passwd:alice:*:1000:1000::/:/bin/sh\n/etc/group:alice:x:1000:alice");
+    run("--userns keep-id:uid=200,gid=210 -u 33", "id -G; grep -c ^alice: /etc/passwd")
+        .ok()
+        .prints("33 210 10\n0");
     // What she makes on the host is hers.
     host().alice("mkdir -p ~/kept; rm -f ~/kept/*").ok();
     run("--userns keep-id -v ~/kept:/kept", "touch /kept/file").ok();

@@ -126,6 +126,11 @@ pub(crate) fn look_up_for(root: &OwnedFd, process: &Process) -> Result<Identity,
     resolve(&process.user, &process.groups, &passwd, &read_database_in(root, "/etc/group")?)
 }
 
+/// Whether the database below `root` has a group with this name.
+pub(crate) fn has_group(root: &OwnedFd, name: &str) -> bool {
+    read_database_in(root, "/etc/group").is_ok_and(|text| group_entries(&text).any(|it| it.0 == name))
+}
+
 /// The names of all users and of all groups in the databases below `root`, by number; of several with one number the first.
 #[must_use]
 pub fn names_in(root: &OwnedFd) -> (BTreeMap<u32, String>, BTreeMap<u32, String>) {

@@ -31,7 +31,7 @@ pub(super) fn decide(
     let cwd = cwd.or_else(|| Some(image.working_dir.clone()).filter(|it| !it.is_empty()));
     let args = arguments(facts)?;
     let cwd = cwd.unwrap_or_else(|| "/".to_owned());
-    let hosts = facts.host_users.iter().map(|it| host_entry(it, facts.record, &cwd)).collect();
+    let hosts = facts.host_users.iter().map(|it| host_entry(it, facts, &cwd)).collect();
     let own = kept(facts);
     Ok(Process {
         env: environment(facts, hostname, is_systemd(request, &args)),
@@ -44,6 +44,7 @@ pub(super) fn decide(
             .iter()
             .cloned()
             .chain(facts.cdi.groups.iter().map(u32::to_string))
+            .chain(kept_group(facts).map(|it| it.to_string()))
             .collect(),
         keep_groups: request.keep_groups,
         entry: (request.passwd != Some(false)).then(|| Entry {
@@ -72,6 +73,17 @@ pub(super) fn decide(
     })
 }
 
+/// The group by which somebody else who runs the payload gets at what belongs to the caller, who keeps her ids.
+fn kept_group(facts: &Facts<'_>) -> Option<u32> {
+    let request = &facts.record.request;
+    match &request.userns {
+        UserNsMode::KeepId { gid, .. } if facts.caller.uid != 0 && request.user.is_some() => {
+            Some(gid.unwrap_or(facts.caller.gid))
+        }
+        _ => None,
+    }
+}
+
 /// An ordinary user can make nothing outlive herself where memory is short.
 fn oom_score_adj(asked: i32, facts: &Facts<'_>) -> i32 {
     if facts.caller.uid == 0 { asked } else { asked.max(facts.oom_score_adj) }
@@ -94,13 +106,16 @@ fn home(user: &HostUser, record: &ContainerRecord, cwd: &str) -> String {
 }
 
 /// A line of `/etc/passwd` for a user of the host's.
-fn host_entry(user: &HostUser, record: &ContainerRecord, cwd: &str) -> HostEntry {
-    let home = home(user, record, cwd);
+fn host_entry(user: &HostUser, facts: &Facts<'_>, cwd: &str) -> HostEntry {
+    let home = home(user, facts.record, cwd);
     let HostUser { name, uid, gid, comment, .. } = user;
     HostEntry {
         name: name.clone(),
         uid: *uid,
         line: format!("{name}:*:{uid}:{gid}:{comment}:{home}:/bin/sh"),
+        // Who keeps her id keeps her group.
+        group: (kept_group(facts) == Some(*gid) && *uid == facts.caller.uid)
+            .then(|| format!("{name}:x:{gid}:{name}")),
     }
 }
 

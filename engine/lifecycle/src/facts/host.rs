@@ -7,7 +7,8 @@ use pontoon_runtime::capabilities::CapSet;
 use pontoon_runtime::seccomp::{Profile, ProfileError};
 
 use super::PlanError;
-use crate::request::{HostsFile, SeccompRequest};
+use crate::host::Host;
+use crate::request::{CreateRequest, HostsFile, SeccompRequest, UserNsMode};
 
 /// Where the host may have a profile of its own, the administrator's first.
 const SECCOMP_PROFILES: [&str; 2] = ["/etc/containers/seccomp.json", "/usr/share/containers/seccomp.json"];
@@ -45,13 +46,22 @@ pub(super) fn hosts_file(file: &HostsFile, lower: &[PathBuf]) -> Result<String, 
     }
 }
 
-/// Users of the host's, by name or number.
-pub(super) fn host_users(words: &[String]) -> Result<Vec<HostUser>, PlanError> {
+/// Users of the host's, by name or number, and the caller, if she keeps her id and somebody else runs the payload.
+pub(super) fn host_users(host: &Host, request: &CreateRequest) -> Result<Vec<HostUser>, PlanError> {
     let find = |word: &String| match word.parse() {
         Ok(uid) => names::by_uid(uid),
         Err(_) => names::by_name(word),
     };
-    words.iter().map(|it| find(it).ok_or_else(|| PlanError::NoHostUser { name: it.clone() })).collect()
+    let found = |it: &String| find(it).ok_or_else(|| PlanError::NoHostUser { name: it.clone() });
+    let mut users = request.host_users.iter().map(found).collect::<Result<Vec<_>, _>>()?;
+    if let UserNsMode::KeepId { uid, .. } = &request.userns
+        && host.is_rootless()
+        && request.user.is_some()
+        && uid.is_none_or(|it| it == host.uid)
+    {
+        users.extend(host.user.clone().filter(|own| !users.iter().any(|it| it.uid == own.uid)));
+    }
+    Ok(users)
 }
 
 /// Every device node directly in `/dev` and in `/dev/net`, but for those that every container has.

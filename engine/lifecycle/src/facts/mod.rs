@@ -97,7 +97,7 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
         hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         shared,
         listen_names: host.variable("LISTEN_FDNAMES").map(str::to_owned),
-        host_users: host_facts::host_users(&request.host_users)?,
+        host_users: host_facts::host_users(host, request)?,
         secret_env: secret::provide(
             store,
             known.record,

@@ -76,6 +76,13 @@ pub(super) fn add_entries(root: &OwnedFd, process: &Process, identity: &mut Iden
         let gid = gid.to_string();
         append("/etc/group", filled(form, &[("$GROUPNAME", &group), ("$GID", &gid), ("$USERLIST", &member)]));
     }
+    for host in &entry.hosts {
+        if let Some(line) = &host.group
+            && !identity::has_group(root, &host.name)
+        {
+            append("/etc/group", format!("{line}\n"));
+        }
+    }
 }
 
 /// A line of a user database, with its placeholders filled in.

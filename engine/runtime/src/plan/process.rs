@@ -107,6 +107,9 @@ pub struct HostEntry {
     pub uid: u32,
     /// The line.
     pub line: String,
+    /// A line of `/etc/group` for the user's group, where the container knows none of that name.
+    #[serde(default)]
+    pub group: Option<String>,
 }
 
 /// One resource limit.
