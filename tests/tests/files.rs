@@ -118,6 +118,8 @@ fn archives_go_through_pipes() {
         it.inside("cd /tmp/dir; find . | sort; stat -c %u f"),
         ".\n./d\n./d/sub\n./d/sub/g\n./f\n1000"
     );
+    it.sh("tar cz -C d/sub g | pontoon cp - box:/tmp").ok();
+    assert_eq!(it.inside("cat /tmp/g"), "g");
     it.sh("pontoon cp box:/tmp/dir - | tar t | sort")
         .ok()
         .prints("dir/\ndir/d/\ndir/d/sub/\ndir/d/sub/g\ndir/f");

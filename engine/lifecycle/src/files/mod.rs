@@ -7,6 +7,7 @@ use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path};
 
+use pontoon_image::{DecompressLimits, rootfs};
 use pontoon_monitor::event::Deed;
 use pontoon_runtime::visit;
 use pontoon_storage::{
@@ -131,7 +132,7 @@ pub fn copy_between(
     through_pipe(host, store, (Side::Container(source), &from), (Side::Container(target), &to), options)
 }
 
-/// Unpacks an archive in a directory of a container.
+/// Unpacks an archive, which may be compressed, in a directory of a container.
 ///
 /// # Errors
 /// See [`ReachError`].
@@ -160,7 +161,8 @@ pub fn extract_into(
             Ownership::Keep
         };
         let options = ExtractOptions { ownership, with_root: false, overwrite: options.overwrite };
-        extract_archive(File::from(archive), directory.as_fd(), options)?;
+        let archive = rootfs::open_tar_reader(File::from(archive), &DecompressLimits::default())?;
+        extract_archive(archive, directory.as_fd(), options)?;
         Ok(())
     })?
     .wait()
