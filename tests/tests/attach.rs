@@ -33,6 +33,17 @@ fn what_is_written_and_read_goes_through() {
 }
 
 #[test]
+fn what_was_made_with_an_input_has_ours_when_it_is_started() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _gone = ["reads", "deaf"].map(|name| Gone(host, name));
+    host.alice(&format!("pontoon create -i --name reads {B} cat; pontoon create --name deaf {B} cat")).ok();
+    host.alice("echo piped | timeout 20 pontoon start --attach reads").ok().prints("piped");
+    host.alice("pontoon init reads; echo held | timeout 20 pontoon start --attach reads").ok().prints("held");
+    host.alice("echo piped | timeout 20 pontoon start --attach deaf").ok().prints("");
+}
+
+#[test]
 fn keys_leave_a_container_that_goes_on() {
     let host = host_with_busybox();
     let _alone = alone();

@@ -185,6 +185,8 @@ fn start_one(context: &Context, store: &Store, name: &str, args: &StartArgs) -> 
         false => DetachKeys::read(args.detach_keys.as_deref())?,
     };
     let proxies = args.sig_proxy != Some(false);
+    // What was made with an input has ours, asked for once more or not.
+    let with_input = args.attach && found.record.request.interactive;
     match &found.status {
         Status::Paused(_) | Status::Stopping(_) => {
             let word = found.status.word();
@@ -197,28 +199,27 @@ fn start_one(context: &Context, store: &Store, name: &str, args: &StartArgs) -> 
         Status::Initialized(_) => {
             start_shared(context, store, &found.record.request)?;
             if args.attach {
-                return attach::held(&found, args.interactive, proxies, keys);
+                return attach::held(&found, args.interactive || with_input, proxies, keys);
             }
             let cannot = |err| Failure::from(err).while_doing(format!("cannot start container `{name}`"));
             stop::let_it_run(&found.container).map_err(cannot)?;
             return Ok(ExitStatus::Success);
         }
         status if status.is_alive() && args.attach => {
-            return attach::running(&found, args.interactive, proxies, keys);
+            return attach::running(&found, args.interactive || with_input, proxies, keys);
         }
         status if status.is_alive() => return Ok(ExitStatus::Success),
         _ => {}
     }
     start_shared(context, store, &found.record.request)?;
     let id = found.record.id.clone();
-    let attached_input = args.interactive && args.attach && found.record.request.interactive;
     let attachment = match args.attach {
-        true => Attachment::Foreground { interactive: attached_input, shown: Shown::ALL },
+        true => Attachment::Foreground { interactive: with_input, shown: Shown::ALL },
         false => Attachment::Detached,
     };
     let started = launch(context, store, name, found, attachment).map_err(|err| cannot_start(err, name))?;
     if args.attach {
-        return foreground::attend(store, &id, started, attached_input, proxies, keys);
+        return foreground::attend(store, &id, started, with_input, proxies, keys);
     }
     Ok(ExitStatus::Success)
 }
