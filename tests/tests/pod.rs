@@ -255,6 +255,13 @@ fn events_tell_of_pods() {
     let pod = Pod::create(host, "told", "");
     pod.add("member", "", "sleep 10000");
     host.alice("pontoon pod start told; pontoon pod pause told; pontoon pod unpause told; pontoon pod stop -t 0 told; pontoon pod rm told").ok();
+    let of_member = format!(
+        "pontoon events --stream=false --since {since} --filter container=member --format '{{{{.PodID}}}}' | sort -u"
+    );
+    wait::until_true("the member's events", || {
+        let told = host.alice(&of_member).ok();
+        told.text().len() == 64
+    });
     let script = format!(
         "pontoon events --stream=false --since {since} --filter type=pod --format '{{{{.Status}}}} {{{{.Name}}}}'"
     );

@@ -14,7 +14,7 @@ use pontoon_cli::journal::catch_up;
 use pontoon_cli::output;
 
 /// The fields that events are made of.
-const FIELDS: &str = "--output-fields=PODMAN_EVENT,PODMAN_TYPE,PODMAN_TIME,PODMAN_NAME,PODMAN_NETWORK_NAME,PODMAN_ID,PODMAN_IMAGE,\
+const FIELDS: &str = "--output-fields=PODMAN_EVENT,PODMAN_TYPE,PODMAN_TIME,PODMAN_NAME,PODMAN_NETWORK_NAME,PODMAN_ID,PODMAN_IMAGE,PODMAN_POD_ID,\
                       PODMAN_EXIT_CODE,PODMAN_LABELS,PODMAN_HEALTH_STATUS,PODMAN_HEALTH_FAILING_STREAK,\
                       PODMAN_HEALTH_LOG,ERROR";
 /// How much later than it happened an event may have come into the journal.
