@@ -271,7 +271,7 @@ fn states_are_waited_for() {
     let waits = host.alice("(sleep 0.5; pontoon stop later) >/dev/null 2>&1 & timeout 20 pontoon wait later");
     assert_eq!(waits.ok().text(), "137");
     // A number is milliseconds; what nothing would ever tell is not waited for.
-    host.alice("pontoon wait -i 10 --condition paused later").ok().prints("-1");
+    host.alice("pontoon wait -i 10 --condition exited,paused later").ok().prints("137");
     for state in ["healthy", "unhealthy"] {
         host.alice(&format!("timeout 20 pontoon wait --condition {state} later"))
             .fails(125)
