@@ -154,6 +154,15 @@ fn volumes_ports_and_images_follow_their_options() {
     host.alice("pontoon volume export given-vol -o ~/vol.tar && pontoon volume create back && gzip -kf ~/vol.tar && pontoon volume import back ~/vol.tar.gz").ok();
     run("-v back:/v", "cat /v/file; stat -c %u:%g /v/file").ok().prints("kept\n5:6");
     host.alice("pontoon volume export given-vol | pontoon volume import back -").ok();
+    // Names are plain, and the place where it is unpacked stays as it is.
+    host.alice("tar tf ~/vol.tar; mkdir -m 711 ~/vol-here && tar xf ~/vol.tar -C ~/vol-here --no-same-owner; stat -c %a ~/vol-here; rm -rf ~/vol-here")
+        .ok()
+        .prints("file\n711");
+    // Whose the volume itself is goes with it, where that is not as in a new one.
+    run("-v given-vol:/v", "chown 7:8 /v").ok();
+    host.alice("pontoon volume export given-vol | tar t").ok().prints("./\nfile");
+    host.alice("pontoon volume export given-vol | pontoon volume import back -").ok();
+    run("-v back:/v", "stat -c %u:%g /v").ok().prints("7:8");
     host.alice("pontoon volume import nothing ~/vol.tar").fails(125);
     host.alice("pontoon volume import back ~/given/f").fails(125);
     host.alice("pontoon rm giver; pontoon volume rm given-vol back; rm -rf ~/given ~/vol.tar*").ok();

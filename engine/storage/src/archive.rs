@@ -44,7 +44,8 @@ pub enum ArchiveError {
 
 /// Writes what is open in `source`, a directory or a file, as an archive.
 ///
-/// With `shown` the first entry, or all paths, begin with that name; without, only what lies in the directory is written.
+/// With `shown` the first entry, or all paths, begin with that name; without, only what lies in the directory is written. With
+/// `.` the first entry is the directory itself, and the paths are as without.
 ///
 /// # Errors
 /// See [`ArchiveError`].
@@ -65,7 +66,7 @@ pub fn write_archive(
             let head = Head { xattrs: &xattrs, ..head(shown, Kind::Directory, &stat) };
             archiving.writer.begin(&head).map_err(ArchiveError::Write)?;
         }
-        archiving.directory(source, shown)?;
+        archiving.directory(source, if shown == b"." { b"" } else { shown })?;
     } else {
         archiving.open_file(source, shown)?;
     }

@@ -55,8 +55,12 @@ pub fn export(context: &Context, args: &VolumeExportArgs) -> Result<ExitStatus, 
     };
     let work = worker(context, |_| {
         let directory = File::open(&directory).map_err(|err| failed(err.into()))?;
-        // With the directory itself, which Podman leaves out: whose it is, is what its files need, too.
-        write_archive(directory.as_fd(), Some(OsStr::new(".")), ArchiveForm::Plain, File::from(out))
+        let stat = rustix::fs::fstat(&directory).map_err(|err| failed(std::io::Error::from(err).into()))?;
+        // The directory itself, which Podman leaves out, only where it is not as in a new volume: whose it is, is what its
+        // files need, too, and else the place where the archive is unpacked by hand keeps its mode.
+        let is_usual = (stat.st_uid, stat.st_gid, stat.st_mode & 0o7777) == (0, 0, 0o755);
+        let itself = (!is_usual).then_some(OsStr::new("."));
+        write_archive(directory.as_fd(), itself, ArchiveForm::Plain, File::from(out))
             .map_err(|err| failed(Failure::new(err, None)))?;
         Ok(0)
     })?;
