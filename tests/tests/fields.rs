@@ -336,7 +336,7 @@ fn programs_find_podman_s_fields() {
 const TEMPLATES: &[&str] = &[
     "ps -a --sort names --format '{{.Names}}\\t{{.ImageID}}'",
     "ps -a --sort names --format 'table {{.Names}}\\t{{.ImageID}}'",
-    "images --format '{{.ID}}\\t{{.Tag}}' localhost/second:v1",
+    "images --sort tag --format '{{.ID}}\\t{{.Tag}}'",
     "volume ls --format '{{.Name}}\\t{{.Driver}}' --filter name=empty",
     "network ls --format '{{.Name}}\\t{{.Driver}}' --filter name=shop",
     "secret ls --format '{{.Name}}\\t{{.Driver}}'",
@@ -367,7 +367,7 @@ const TEMPLATES: &[&str] = &[
     "ps --last 2 --format '{{.Names}}'",
     "ps --last 2 --sort names --format '{{.Names}}'",
     "pod ps --format '{{.Restarts}} {{len .Containers}}'",
-    "images --format '{{.Arch}}|{{.Os}}|{{.IsManifestList}}' localhost/second:v1",
+    "images --format '{{.Arch}}|{{.Os}}|{{.IsManifestList}}'",
     "network inspect --format '{{json .Subnets}} {{json .Routes}} {{json .NetworkDNSServers}} {{json .Labels}}' shop",
     "network inspect --format '{{range .Subnets}}{{.Gateway}} {{.LeaseRange.StartIP}}{{end}} {{.DNSEnabled}}' shop",
     "info --format '{{.Plugins.Authorization}} {{json .Host.Security.Rootless}}'",
