@@ -9,7 +9,7 @@ use pontoon_lifecycle::request::{
 };
 
 use super::*;
-use crate::args::{Command, parse};
+use crate::args::{Command, ContainerOptions, parse};
 use pontoon_lifecycle::request::RestartPolicy;
 use pontoon_lifecycle::resources::DeviceRate;
 
