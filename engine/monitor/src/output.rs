@@ -81,8 +81,8 @@ impl Log {
         }
         if matches!(self.sink, Sink::File { .. }) {
             // Somebody may wait for it, as for a question. Readers put parts together; those of the journal do not.
-            if !bytes.is_empty() {
-                self.keep(stream, bytes, true);
+            for part in bytes.chunks(MAX_LINE) {
+                self.keep(stream, part, true);
             }
             return;
         }
@@ -230,7 +230,7 @@ mod tests {
     fn bytes_become_lines() {
         assert_eq!(
             lines(&[b"one\ntw", b"o\n", b"\nrest"]),
-            ["stdout F one", "stdout F two", "stdout F ", "stdout P rest"]
+            ["stdout F one", "stdout P tw", "stdout F o", "stdout F ", "stdout P rest"]
         );
     }
 
@@ -267,8 +267,11 @@ mod tests {
     fn an_endless_line_is_kept_in_parts() {
         let long = vec![b'x'; MAX_LINE * 2 + 5];
         let kept = lines(&[&long, b"end\n", b"", b""]);
-        assert_eq!(kept.len(), 3);
+        assert_eq!(kept.len(), 4);
         assert!(kept.first().is_some_and(|it| it.starts_with("stdout P x")));
-        assert_eq!(kept.last().map(String::as_str), Some("stdout F xxxxxend"));
+        assert_eq!(
+            kept.last_chunk().map(|it: &[String; 2]| it.each_ref().map(String::as_str)),
+            Some(["stdout P xxxxx", "stdout F end"])
+        );
     }
 }
