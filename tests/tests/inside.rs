@@ -94,7 +94,7 @@ fn keep_id_maps_the_caller_to_herself() {
     run("--userns keep-id -u 33", "id -G; grep ^alice: /etc/passwd /etc/group")
         .ok()
         .prints("33 1000 10\n/etc/passwd:alice:*:1000:1000::/:/bin/sh\n/etc/group:alice:x:1000:alice");
-    run("--userns keep-id:uid=200,gid=210 -u 33", "id -G; grep -c ^alice: /etc/passwd")
+    run("--userns keep-id:uid=200,gid=210 -u 33", "id -G; grep -c ^alice: /etc/passwd || true")
         .ok()
         .prints("33 210 10\n0");
     // What she makes on the host is hers.

@@ -34,8 +34,15 @@ pub struct Row {
     pub containers: usize,
 }
 
-/// Sorts the rows as `--sort` says; rows with several names are sorted by the first.
+/// Sorts the rows as `--sort` says; rows with several names are sorted by the first, and so are those.
 pub fn sort(rows: &mut [Row], order: ImageSort) {
+    for row in rows.iter_mut() {
+        match order {
+            ImageSort::Repository => row.names.sort_by_key(|name| split_name(name).0),
+            ImageSort::Tag => row.names.sort_by_key(|name| split_name(name).1),
+            ImageSort::Created | ImageSort::Id | ImageSort::Size => {}
+        }
+    }
     let name = |row: &Row| row.names.first().map(|name| split_name(name)).unwrap_or_default();
     match order {
         ImageSort::Created => rows.sort_by_key(|row| std::cmp::Reverse(row.created)),
