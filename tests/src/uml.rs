@@ -57,6 +57,22 @@ struct Power {
 static SERIAL: AtomicU32 = AtomicU32::new(0);
 
 impl Uml {
+    /// Whether there can be such a machine here; says why not.
+    ///
+    /// Its kernel (until 6.15) sets the registers of its processes by ptrace, all that it was shown. Of a processor with AMX a
+    /// process that has no leave to use that is shown fewer than the host's kernel wants to be given (xstateregs_set in its
+    /// arch/x86/kernel/fpu/regset.c), and the first program ends with `ptrace set fp regs failed, errno = 14`.
+    pub fn is_possible() -> bool {
+        let processor = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let has_amx = processor.split_whitespace().any(|it| it == "amx_tile");
+        if has_amx {
+            eprintln!(
+                "LEFT OUT: user-mode-linux does not run on a processor with AMX; what needs it is not tested here"
+            );
+        }
+        !has_amx
+    }
+
     /// Boots a fresh machine with the product installed and waits until its systemd is up.
     pub fn boot() -> Self {
         Self::boot_with(&[])
