@@ -152,6 +152,8 @@ pub fn of(host: &Host, store: &Store, record: &ContainerRecord) -> Result<Option
     };
     let maps = match mode {
         UserNsMode::Host => return Ok(grants.map(|it| it.maps())),
+        // Root has all ids and keeps them; it says at most who runs the payload.
+        UserNsMode::KeepId { .. } if grants.is_none() => return Ok(None),
         UserNsMode::KeepId { uid, gid, size } => {
             let grants = with_range()?;
             let inside = (uid.unwrap_or(grants.uid), gid.unwrap_or(grants.gid));

@@ -200,7 +200,7 @@ pub fn files(
     };
     // What is laid over another directory is so for a run only, and nowhere to be found without one.
     let mounts = mounts::from_host(&asked)?;
-    let owner = process::user(record, image, maps.is_some(), caller);
+    let owner = process::user(record, image, caller);
     let mounter = mounter(maps.as_ref(), caller, stored);
     check_mounter(mounter.as_ref(), &rootfs.source)?;
     Ok(Files { rootfs, user: maps, mounter, mounts, owner })

@@ -38,7 +38,7 @@ pub(super) fn decide(
         args: behind_init(request, args),
         cwd: cwd.clone(),
         create_cwd,
-        user: user(facts.record, facts.image, facts.maps.is_some(), facts.caller),
+        user: user(facts.record, facts.image, facts.caller),
         groups: request
             .group_add
             .iter()
@@ -240,17 +240,12 @@ pub fn is_systemd(request: &CreateRequest, args: &[String]) -> bool {
 }
 
 /// Who runs it, where the image has the last word.
-pub(super) fn user(
-    record: &ContainerRecord,
-    image: &ImageConfig,
-    has_maps: bool,
-    caller: super::Caller<'_>,
-) -> String {
+pub(super) fn user(record: &ContainerRecord, image: &ImageConfig, caller: super::Caller<'_>) -> String {
     if let Some(user) = &record.request.user {
         return user.clone();
     }
     match &record.request.userns {
-        UserNsMode::KeepId { uid, gid, .. } if has_maps => {
+        UserNsMode::KeepId { uid, gid, .. } => {
             format!("{}:{}", uid.unwrap_or(caller.uid), gid.unwrap_or(caller.gid))
         }
         _ => image.config.user.clone(),
@@ -259,7 +254,7 @@ pub(super) fn user(
 
 /// The number of the user who runs it, if that is what is said of it: the login name of one that the image does not know.
 fn number(facts: &Facts<'_>) -> String {
-    let user = user(facts.record, facts.image, facts.maps.is_some(), facts.caller);
+    let user = user(facts.record, facts.image, facts.caller);
     user.split(':').next().unwrap_or_default().to_owned()
 }
 
