@@ -87,6 +87,8 @@ fn keep_id_maps_the_caller_to_herself() {
     let told = |words: &str| host().entry("alice").env("PODMAN_USERNS", "keep-id").sh(words).ok();
     told(&format!("pontoon run --rm {B} id -u")).prints("1000");
     told(&format!("pontoon run --rm --userns host {B} id -u")).prints("0");
+    let wrong = host().entry("alice").env("PODMAN_USERNS", "bogus").sh(&format!("pontoon run --rm {B} true"));
+    wrong.fails(125).warns("`bogus` for `PODMAN_USERNS`");
     told("pontoon pod create --replace --name kept-ids");
     host().alice(&format!("pontoon run --rm --pod kept-ids {B} id -u")).ok().prints("1000");
     host().alice("pontoon pod rm -f -t 0 kept-ids").ok();

@@ -66,7 +66,7 @@ pub fn attend(
         // As a program that writes itself would end.
         Outcome::ReaderGone => {
             if let Some(container) = &container {
-                is_left(container);
+                end_unread(container);
             }
             return Ok(ExitStatus::from_signal(Signal::SIGPIPE as i32));
         }
@@ -81,7 +81,7 @@ pub fn attend(
 
 /// Nobody reads what a container writes. One that is to vanish when it ends is ended, as with Podman (`run --rm IMAGE COMMAND |
 /// head`): nobody would find it again. Another one goes on.
-fn is_left(container: &ContainerHandle) {
+fn end_unread(container: &ContainerHandle) {
     let Ok(record) = container.read_record::<ContainerRecord>() else { return };
     if record.request.rm {
         let _ = stop::stop(container, None);

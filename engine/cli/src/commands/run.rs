@@ -25,7 +25,7 @@ use pontoon_cli::{message, output};
 /// `pontoon run`
 pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> {
     let conf = context.containers_conf()?;
-    run_options::userns_of_environment(&mut args.container, &context.option_host);
+    run_options::userns_of_environment(&mut args.container, &context.option_host)?;
     conf.apply(&mut args.container, context.option_host.rootless);
     keep_directories(context, &mut args.container.defaults);
     let keys = DetachKeys::read(args.container.detach_keys.as_deref())?;
@@ -185,7 +185,7 @@ pub(super) fn new_request(
 /// `pontoon create`
 pub fn create(context: &Context, mut args: CreateArgs) -> Result<ExitStatus, Failure> {
     let conf = context.containers_conf()?;
-    run_options::userns_of_environment(&mut args.container, &context.option_host);
+    run_options::userns_of_environment(&mut args.container, &context.option_host)?;
     conf.apply(&mut args.container, context.option_host.rootless);
     keep_directories(context, &mut args.container.defaults);
     let mut request = request(args.lower(context.words.clone(), &context.option_host)?);

@@ -20,7 +20,7 @@ fn the_environment_says_whose_ids_where_nothing_else_does() {
     let given = |change: &dyn Fn(&mut ContainerOptions)| {
         let mut options = ContainerOptions::default();
         change(&mut options);
-        userns_of_environment(&mut options, &host);
+        userns_of_environment(&mut options, &host).unwrap();
         options.userns
     };
     let kept = Some("keep-id".to_owned());

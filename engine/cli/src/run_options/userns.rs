@@ -45,16 +45,20 @@ pub(super) fn read_all(options: &ContainerOptions, host: &Host) -> Result<UserNs
 const VARIABLE: &str = "PODMAN_USERNS";
 
 /// Fills in what the environment says where nothing else does; a pod that is there has its own ids.
-pub fn userns_of_environment(options: &mut ContainerOptions, host: &Host) {
+///
+/// # Errors
+/// A mode that is none, with the name of the variable.
+pub fn userns_of_environment(options: &mut ContainerOptions, host: &Host) -> Result<(), OptionError> {
     let is_asked = options.userns.as_ref().is_some_and(|it| !it.is_empty());
     let is_member =
         options.pod_id_file.is_some() || options.pod.as_ref().is_some_and(|it| !it.starts_with("new:"));
     if is_asked || is_member || options.joint.has_id_maps() {
-        return;
+        return Ok(());
     }
-    if let Some(mode) = host.variable(VARIABLE).filter(|it| !it.is_empty()) {
-        options.userns = Some(mode.to_owned());
-    }
+    let mode = host.variable(VARIABLE).filter(|it| !it.is_empty()).map(str::to_owned);
+    optional(VARIABLE, mode.as_ref(), |text| read(text, host))?;
+    options.userns = mode.or_else(|| options.userns.take());
+    Ok(())
 }
 
 /// `--userns`, with the mode that means nothing alone.

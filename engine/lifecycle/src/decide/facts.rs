@@ -64,8 +64,8 @@ pub struct Facts<'a> {
     pub own_cgroup: bool,
     /// Our own hard limits, by the numbers of the resources; `None` is unlimited.
     pub hard_limits: [Option<u64>; 16],
-    /// How soon the kernel ends us where memory is short.
-    pub oom_score_adj: i32,
+    /// How soon the kernel ends us where memory is short, if it matters.
+    pub oom_score_adj: Option<i32>,
     /// What a process of the container can have at most: all, unless we are root without some.
     pub own_capabilities: CapSet,
     /// Host name of the host.

@@ -86,7 +86,8 @@ fn kept_group(facts: &Facts<'_>) -> Option<u32> {
 
 /// An ordinary user can make nothing outlive herself where memory is short.
 fn oom_score_adj(asked: i32, facts: &Facts<'_>) -> i32 {
-    if facts.caller.uid == 0 { asked } else { asked.max(facts.oom_score_adj) }
+    let own = facts.oom_score_adj.filter(|_| facts.caller.uid != 0);
+    own.map_or(asked, |own| asked.max(own))
 }
 
 /// The arguments, behind an init of the host's if one is to be the first process.

@@ -92,7 +92,7 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
         has_manager: host.variable("NOTIFY_SOCKET").is_some(),
         own_cgroup: known.own_cgroup,
         hard_limits: host_facts::hard_limits(),
-        oom_score_adj: host_facts::oom_score_adj(),
+        oom_score_adj: request.oom_score_adj.map(|_| host_facts::oom_score_adj()),
         own_capabilities: if ids.maps.is_some() { CapSet::ALL } else { host_facts::own_capabilities() },
         hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         shared,

@@ -95,28 +95,23 @@ impl Supervisor<'_> {
         let theirs = running.terminal.as_ref().filter(|_| !unattended).and_then(|it| it.try_clone().ok());
         self.joined.insert(pid, Joined { client, terminal: running.terminal });
         if unattended {
-            self.hold_terminals(|it| it == pid);
+            self.client_left(client);
         }
         self.teller.tell(Deed::Exec);
         let terminal: Vec<_> = theirs.iter().map(AsFd::as_fd).collect();
         self.reply(client, &Reply::Started { pid }, &terminal);
     }
 
-    /// Nobody else holds these terminals any more: what is written there must be read, or its writer would wait for ever.
-    fn hold_terminals(&mut self, is_left: impl Fn(i32) -> bool) {
-        for (pid, joined) in &self.joined {
-            if let Some(terminal) = joined.terminal.as_ref().filter(|_| is_left(*pid)) {
+    /// A client has gone, or holds no terminal. What it had begun goes on, and what that writes must be read, or it would wait
+    /// for ever.
+    pub(super) fn client_left(&self, client: u64) {
+        for (pid, joined) in self.joined.iter().filter(|(_, it)| it.client == client) {
+            if let Some(terminal) = &joined.terminal {
                 let source = Source::Unattended(pid.cast_unsigned());
+                // It may be watched already.
                 let _ = self.sources.watch(terminal.as_fd(), source, EventFlags::IN);
             }
         }
-    }
-
-    /// A client has gone. What it had begun goes on.
-    pub(super) fn client_left(&mut self, client: u64) {
-        let left: Vec<i32> =
-            self.joined.iter().filter(|(_, it)| it.client == client).map(|(pid, _)| *pid).collect();
-        self.hold_terminals(|pid| left.contains(&pid));
     }
 
     pub(super) fn did_not_join(&mut self, purpose: Purpose, err: &StartError) {

@@ -12,7 +12,7 @@ use pontoon_cli::{message, output, run_options};
 /// `pontoon pod create`
 pub fn create(context: &Context, args: &PodCreateArgs) -> Result<ExitStatus, Failure> {
     let mut defaults = ContainerOptions::default();
-    run_options::userns_of_environment(&mut defaults, &context.option_host);
+    run_options::userns_of_environment(&mut defaults, &context.option_host)?;
     let request = request(context, args, defaults)?;
     let store = context.store()?;
     let made = pod::create(&context.host, &store, request)?;
