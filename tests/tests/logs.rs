@@ -53,3 +53,42 @@ fn who_follows_a_container_follows_it_through_its_restarts() {
         sh("(sleep 1; pontoon stop again >/dev/null) & timeout 20 pontoon logs -f again >/dev/null").ok();
     }
 }
+
+#[test]
+fn a_journal_that_stands_still_does_not_hold_commands_up_and_gets_all_in_the_end() {
+    let _alone = alone();
+    let _gone = Gone(host(), "still");
+    let goes_on = GoesOn;
+    host().entry("root").sh("kill -STOP $(systemctl show -P MainPID systemd-journald)").ok();
+    // More than a socket and a pipe hold.
+    let writes =
+        "i=0; while [ $i -lt 4000 ]; do i=$((i+1)); echo line $i; done; echo done > /tmp/done; sleep 60";
+    host()
+        .entry("alice")
+        .env("WRITES", writes)
+        .sh(&format!("timeout 20 pontoon run -d --name still --stop-timeout 1 --log-driver journald {B} sh -c \"$WRITES\""))
+        .ok();
+    let asked = sh("timeout 20 pontoon exec still test -e /tmp/done; echo $?").ok();
+    assert_eq!(asked.text(), "1", "the payload writes faster than the journal takes: {asked:?}");
+    drop(goes_on);
+    wait::until("all that was written", || {
+        let said = sh("pontoon logs still");
+        if said.stdout.lines().last() == Some("line 4000") { Ok(said) } else { Err(format!("{said:?}")) }
+    });
+    let said = sh("pontoon logs still").ok();
+    let expected: Vec<String> = (1..=4000).map(|it| format!("line {it}")).collect();
+    assert_eq!(said.stdout.lines().collect::<Vec<_>>(), expected);
+    // One that never goes on again does not keep the container for ever.
+    host().entry("root").sh("kill -STOP $(systemctl show -P MainPID systemd-journald)").ok();
+    let _goes_on = GoesOn;
+    sh("timeout 60 pontoon restart still && timeout 60 pontoon stop still").ok();
+}
+
+/// The journal goes on, however the test ends.
+struct GoesOn;
+
+impl Drop for GoesOn {
+    fn drop(&mut self) {
+        let _ = host().entry("root").sh("kill -CONT $(systemctl show -P MainPID systemd-journald)");
+    }
+}

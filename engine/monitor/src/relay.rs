@@ -1,7 +1,7 @@
 //! Bytes between the payload and whoever watches it.
 //!
 //! The payload's output goes to the log at once and, in the foreground, to our own streams as fast as their reader takes it:
-//! a reader that has stopped stops the payload's output, never the supervisor.
+//! a reader that has stopped, or a journal, stops the payload's output, never the supervisor.
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -94,6 +94,8 @@ pub enum Relayed {
     Some,
     /// The copy's reader is not ready: wait for it.
     Blocked,
+    /// The log takes nothing now: wait for it.
+    Behind,
     /// The end of the stream.
     End,
 }
@@ -111,6 +113,9 @@ impl OutputPipe {
     pub fn relay(&mut self, log: &mut Log, taps: &mut Taps) -> Relayed {
         if self.copy && !is_writable(self.copy_target()) {
             return Relayed::Blocked;
+        }
+        if log.is_behind() {
+            return Relayed::Behind;
         }
         self.transfer(log, taps).unwrap_or(Relayed::Some)
     }
@@ -207,10 +212,11 @@ impl Terminal {
         Self { master, client, typed: VecDeque::new(), shown: VecDeque::new(), is_over: false }
     }
 
-    /// What the master side is to be watched for: while the client does not take what was written, nothing more is read.
-    pub fn master_events(&self) -> EventFlags {
+    /// What the master side is to be watched for: while the client or the log does not take what was written, nothing more
+    /// is read.
+    pub fn master_events(&self, log: &Log) -> EventFlags {
         let mut wanted = EventFlags::empty();
-        wanted.set(EventFlags::IN, self.shown.is_empty() && !self.is_over);
+        wanted.set(EventFlags::IN, self.shown.is_empty() && !log.is_behind() && !self.is_over);
         wanted.set(EventFlags::OUT, !self.typed.is_empty() && !self.is_over);
         wanted
     }
@@ -226,7 +232,8 @@ impl Terminal {
     /// The master side is ready.
     pub fn relay(&mut self, log: &mut Log, taps: &mut Taps) {
         give(&self.master, &mut self.typed);
-        if self.shown.is_empty() && self.transfer(log, taps) == Some(Relayed::End) {
+        let is_taken = self.shown.is_empty() && !log.is_behind();
+        if is_taken && self.transfer(log, taps) == Some(Relayed::End) {
             self.is_over = true;
         }
     }

@@ -127,6 +127,7 @@ impl Supervisor<'_> {
             Source::Talk(client) => self.hear(client),
             Source::Output(index) => self.output(index),
             Source::Copy(index) => self.copy_is_ready(index),
+            Source::Log => self.log_is_ready(),
             Source::Terminal => self.terminal_is_ready(),
             Source::TerminalClient => self.terminal_client_is_ready(),
             Source::Unattended(pid) => self.forget_output(pid),

@@ -31,6 +31,8 @@ pub enum Source {
     Output(usize),
     /// The one who reads the copy of that pipe, and who was not ready.
     Copy(usize),
+    /// The log, which was behind: it takes something again.
+    Log,
     /// The one who started us and looks on: is there no more.
     LookerOn,
     /// The network unit.
@@ -69,6 +71,7 @@ impl Source {
             Self::Unattended(pid) => (13, pid.into()),
             Self::Talk(number) => (14, number),
             Self::Helper => (15, 0),
+            Self::Log => (16, 0),
         };
         kind << NUMBER_BITS | number
     }
@@ -92,6 +95,7 @@ impl Source {
             13 => Self::Unattended(u32::try_from(number).ok()?),
             14 => Self::Talk(number),
             15 => Self::Helper,
+            16 => Self::Log,
             _ => return None,
         })
     }
@@ -148,6 +152,7 @@ mod tests {
             Source::Helper,
             Source::Resolvers,
             Source::Pod,
+            Source::Log,
         ];
         let several = [
             Source::Output(0),

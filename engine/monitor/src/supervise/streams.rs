@@ -6,6 +6,7 @@ use pontoon_monitor::control::Reply;
 use pontoon_monitor::state::FailureReport;
 use rustix::event::epoll::EventFlags;
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use super::Supervisor;
 use super::sources::Source;
@@ -28,8 +29,38 @@ impl Supervisor<'_> {
                 let flags = EventFlags::OUT | EventFlags::ONESHOT;
                 let _ = self.sources.watch(target, Source::Copy(index), flags);
             }
+            Relayed::Behind => self.sources.forget(output.pipe.as_fd()),
         }
         self.tell_let_go();
+        self.await_log();
+    }
+
+    /// Has us told when a log that is behind takes something again.
+    fn await_log(&self) {
+        let Some(socket) = self.launched.log.socket().filter(|_| self.launched.log.is_behind()) else {
+            return;
+        };
+        // It may be another socket than the last time, or one that is waited for already.
+        let flags = EventFlags::OUT | EventFlags::ONESHOT;
+        if self.sources.watch(socket, Source::Log, flags) == Err(Errno::EXIST) {
+            let _ = self.sources.change(socket, Source::Log, flags);
+        }
+    }
+
+    /// The log takes something again: when it has all, the payload is read again.
+    pub(super) fn log_is_ready(&mut self) {
+        self.launched.log.catch_up();
+        if self.launched.log.is_behind() {
+            self.await_log();
+            return;
+        }
+        for (index, output) in self.outputs.iter().enumerate() {
+            // Where its copy's reader is not ready either, it will say so again.
+            if let Some(output) = output {
+                let _ = self.sources.watch(output.pipe.as_fd(), Source::Output(index), EventFlags::IN);
+            }
+        }
+        self.watch_terminal();
     }
 
     /// Whoever read too slowly is told so: it has not seen all, even if the payload ends meanwhile.
@@ -78,6 +109,7 @@ impl Supervisor<'_> {
             terminal.relay(&mut self.launched.log, &mut self.taps);
         }
         self.tell_let_go();
+        self.await_log();
         self.watch_terminal();
     }
 
@@ -91,7 +123,7 @@ impl Supervisor<'_> {
     /// Watches both sides of the terminal for what is wanted of them now.
     pub(super) fn watch_terminal(&mut self) {
         let Some(terminal) = &self.terminal else { return };
-        let master = (terminal.master.as_fd(), Source::Terminal, terminal.master_events());
+        let master = (terminal.master.as_fd(), Source::Terminal, terminal.master_events(&self.launched.log));
         let client =
             terminal.client.as_ref().map(|it| (it.as_fd(), Source::TerminalClient, terminal.client_events()));
         for (known, (fd, source, wanted)) in
