@@ -6,7 +6,7 @@ use pontoon_monitor::control::Reply;
 use pontoon_monitor::health::{Health, HealthPlan, OnFailure, Outcome, Readiness, Verdict};
 use pontoon_monitor::notify::Notifier;
 use pontoon_monitor::plan::NotifyPlan;
-use pontoon_monitor::state::HEALTH_FILE;
+use pontoon_monitor::state::{FailureReport, HEALTH_FILE};
 use rustix::process::Signal;
 
 use super::Supervisor;
@@ -52,11 +52,19 @@ impl Supervisor<'_> {
         }
         if self.is_frozen() {
             // A process that joins would stand still, and we with it.
-            self.askers.clear();
+            let hint = Some(format!("let it go on first: pontoon unpause {}", self.plan.name));
+            self.answer_askers(&failed("the container is paused", hint));
             self.timers.set(Alarm::Check, Duration::from_nanos(check.interval.max(SOON)));
             return;
         }
         self.begin_job(Job::Check, &check.args, check.is_probe, Some(Duration::from_nanos(check.timeout)));
+    }
+
+    /// Tells those who wait for the outcome of a check.
+    fn answer_askers(&mut self, reply: &Reply) {
+        for asker in std::mem::take(&mut self.askers) {
+            self.reply(asker, reply, &[]);
+        }
     }
 
     /// Checks whether the container serves, as long as it is not on its way to its end.
@@ -91,7 +99,10 @@ impl Supervisor<'_> {
     /// Notes an outcome, and does what follows from it.
     pub(super) fn judge(&mut self, outcome: Outcome) {
         let code = outcome.exit_code;
-        let Some(health) = &mut self.health else { return };
+        let Some(health) = &mut self.health else {
+            // It was taken away meanwhile.
+            return self.answer_askers(&no_check());
+        };
         let before = health.record().status.clone();
         let was_starting_up = health.is_starting_up();
         let grace = health.grace();
@@ -109,9 +120,7 @@ impl Supervisor<'_> {
         }
         self.note_health();
         self.tell_manager_of_check(code == 0);
-        for asker in std::mem::take(&mut self.askers) {
-            self.reply(asker, &Reply::Exited { code }, &[]);
-        }
+        self.answer_askers(&Reply::Exited { code });
         if interval > 0 {
             self.timers.set(Alarm::Check, Duration::from_nanos(interval));
         }
@@ -225,6 +234,15 @@ impl Supervisor<'_> {
             finish::note_health(self.plan, health.plan(), health.record());
         }
     }
+}
+
+/// The answer to who asks for a check that is not there.
+pub(super) fn no_check() -> Reply {
+    failed("the container has no health check", None)
+}
+
+fn failed(why: &str, hint: Option<String>) -> Reply {
+    Reply::Failed(FailureReport { chain: vec![why.to_owned()], hint, code: 125 })
 }
 
 /// What something gave and said, in parentheses: a container's words, so one line, not without end, and no commands to a

@@ -9,36 +9,30 @@ use super::Supervisor;
 use crate::activation::Leading;
 
 impl Supervisor<'_> {
-    /// Takes up every child that has ended: the payload, processes that joined, helpers. While one is about to join, only
-    /// those that we know, so that it cannot have ended before we know it.
+    /// Takes up every child that has ended: the payload, processes that joined, helpers.
     pub(super) fn reap(&mut self) {
-        if self.pending.is_empty() {
-            self.reap_with(|| wait(WaitOptions::NOHANG));
-            return;
-        }
-        let joined: Vec<Pid> = self.joined.keys().filter_map(|pid| Pid::from_raw(*pid)).collect();
-        let working: Vec<Pid> = self.working_pids().collect();
-        let leading = self.leading.as_ref().and_then(Leading::pid);
-        for pid in joined.into_iter().chain(working).chain(leading).chain([self.launched.running.pid]) {
-            self.reap_with(|| waitpid(Some(pid), WaitOptions::NOHANG));
+        while let Some((pid, status)) = self.next_that_ended() {
+            match (status.exit_status(), status.terminating_signal()) {
+                (Some(code), _) => self.child_ended(pid, code),
+                (None, Some(signal)) => self.child_ended(pid, 128 + signal),
+                (None, None) => {}
+            }
         }
     }
 
-    fn reap_with(&mut self, wait: impl Fn() -> Result<Option<(Pid, WaitStatus)>, Errno>) {
-        loop {
-            match wait() {
-                Ok(Some((pid, status))) => {
-                    let code = match (status.exit_status(), status.terminating_signal()) {
-                        (Some(code), _) => code,
-                        (None, Some(signal)) => 128 + signal,
-                        (None, None) => continue,
-                    };
-                    self.child_ended(pid, code);
-                }
-                Err(Errno::INTR) => {}
-                Ok(None) | Err(_) => return,
-            }
+    /// While a process is about to join, only those that we know are looked at, so that it cannot have ended before we know
+    /// it. What follows from one child's end may have another one join, so that is asked anew for each.
+    fn next_that_ended(&self) -> Option<(Pid, WaitStatus)> {
+        if self.pending.is_empty() {
+            return ended_one(|| wait(WaitOptions::NOHANG));
         }
+        let joined = self.joined.keys().filter_map(|pid| Pid::from_raw(*pid));
+        let leading = self.leading.as_ref().and_then(Leading::pid);
+        joined
+            .chain(self.working_pids())
+            .chain(leading)
+            .chain([self.launched.running.pid])
+            .find_map(|pid| ended_one(|| waitpid(Some(pid), WaitOptions::NOHANG)))
     }
 
     fn child_ended(&mut self, pid: Pid, code: i32) {
@@ -57,6 +51,15 @@ impl Supervisor<'_> {
         } else if let Some(joined) = self.joined.remove(&pid.as_raw_nonzero().get()) {
             self.teller.ended(Deed::ExecDied, code);
             self.reply(joined.client, &Reply::Exited { code }, &[]);
+        }
+    }
+}
+
+fn ended_one(wait: impl Fn() -> Result<Option<(Pid, WaitStatus)>, Errno>) -> Option<(Pid, WaitStatus)> {
+    loop {
+        match wait() {
+            Err(Errno::INTR) => {}
+            found => return found.ok().flatten(),
         }
     }
 }

@@ -133,11 +133,7 @@ impl Supervisor<'_> {
                 self.stop(timeout);
             }
             Request::Wait => client.waits = true,
-            Request::Check if self.health.is_none() => {
-                let chain = vec!["the container has no health check".to_owned()];
-                let report = FailureReport { chain, hint: None, code: 125 };
-                self.reply(token, &Reply::Failed(report), &[]);
-            }
+            Request::Check if self.health.is_none() => self.reply(token, &super::checks::no_check(), &[]),
             Request::Check => {
                 self.askers.push(token);
                 self.begin_check();
