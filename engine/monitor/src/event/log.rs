@@ -1,13 +1,15 @@
-//! Where events go: the journal's socket, a file, or nowhere. Nobody waits for any of them, and nothing fails.
+//! Where events go: the journal's socket, a file, or nowhere. Nobody waits for any of them for long, and nothing fails.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, IoSlice, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, MemfdFlags, SealFlags, fcntl_add_seals, flock, memfd_create};
 use rustix::io::Errno;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
     AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags,
     SocketType, sendmsg_addr, sendto, socket_with,
@@ -17,6 +19,9 @@ use serde::{Deserialize, Serialize};
 use super::{Event, to_journal, to_line};
 
 const JOURNAL: &str = "/run/systemd/journal/socket";
+
+/// For how long an event waits for a journal that has no room for it: it may be busy with what containers write.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// The file, below the store's runtime directory; Podman's is at the same place below its own.
 pub const FILE: &str = "events/events.log";
@@ -51,7 +56,7 @@ impl EventLog {
         Self::File(run.join(FILE))
     }
 
-    /// Tells of an event. If that cannot be done, or not at once, it is not done.
+    /// Tells of an event. If that cannot be done, or not soon, it is not done.
     pub fn tell(&self, event: &Event) {
         let _ = match self {
             Self::Journald => send(Path::new(JOURNAL), &to_journal(event)),
@@ -61,24 +66,19 @@ impl EventLog {
     }
 }
 
-/// Sends one message, without waiting for a reader that is slow.
+/// Sends one message, without waiting long for a reader that is slow.
 pub(super) fn send(path: &Path, message: &[u8]) -> io::Result<()> {
     let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     let address = SocketAddrUnix::new(path)?;
-    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-    match sendto(&socket, message, flags, &address) {
-        Err(Errno::MSGSIZE) => send_as_file(&socket, &address, message, flags),
+    set_socket_timeout(&socket, Timeout::Send, Some(PATIENCE))?;
+    match sendto(&socket, message, SendFlags::NOSIGNAL, &address) {
+        Err(Errno::MSGSIZE) => send_as_file(&socket, &address, message),
         other => Ok(other.map(drop)?),
     }
 }
 
 /// What is too long for a message goes in a sealed memory file, as the protocol has it.
-fn send_as_file(
-    socket: &OwnedFd,
-    address: &SocketAddrUnix,
-    message: &[u8],
-    flags: SendFlags,
-) -> io::Result<()> {
+fn send_as_file(socket: &OwnedFd, address: &SocketAddrUnix, message: &[u8]) -> io::Result<()> {
     let mut file =
         File::from(memfd_create("pontoon-event", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?);
     file.write_all(message)?;
@@ -87,7 +87,7 @@ fn send_as_file(
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     control.push(SendAncillaryMessage::ScmRights(&fds));
-    sendmsg_addr(socket, address, &[IoSlice::new(&[])], &mut control, flags)?;
+    sendmsg_addr(socket, address, &[IoSlice::new(&[])], &mut control, SendFlags::NOSIGNAL)?;
     Ok(())
 }
 
