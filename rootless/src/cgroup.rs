@@ -4,15 +4,19 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, Mode, OFlags, access};
+use rustix::fs::{Access, AtFlags, Gid, Mode, OFlags, Uid, access, chownat};
+use rustix::io::Errno;
 
 use crate::sys::{self, CloneFlags, Cloned};
 
 /// Where cgroup v2 is mounted on a systemd host.
 pub const MOUNT: &str = "/sys/fs/cgroup";
+
+/// What belongs to whom a group is delegated to, besides its directory (cgroups(7), "Delegation"), for kernels that do not say.
+const DELEGATED: &str = "cgroup.procs\ncgroup.threads\ncgroup.subtree_control\n";
 
 /// A group, by its directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +91,15 @@ impl CgroupError {
                 Some("the service needs `Delegate=yes`".to_owned())
             }
             Self::File { .. } => None,
+        }
+    }
+
+    /// The kernel's error that it comes of.
+    #[must_use]
+    pub fn into_io(self) -> io::Error {
+        match self {
+            Self::File { source, .. } => source,
+            other => io::Error::other(other),
         }
     }
 }
@@ -182,6 +195,39 @@ impl Cgroup {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         rustix::fs::open(&self.path, flags, Mode::empty())
             .map_err(|err| failed("open", &self.path)(err.into()))
+    }
+
+    /// Opens it for processes that are started in it, also when it has been given to somebody else meanwhile.
+    ///
+    /// # Errors
+    /// The kernel's error.
+    pub fn entrance(&self) -> Result<Entrance, CgroupError> {
+        let path = self.path.join("cgroup.procs");
+        let door = rustix::fs::open(&path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty());
+        let door = door.map_err(|err| failed("open", &path)(err.into()))?;
+        Ok(Entrance { directory: self.open()?, door: Some(door) })
+    }
+
+    /// Delegates it to somebody: whose it is makes groups below it, and moves processes between those.
+    ///
+    /// # Errors
+    /// The kernel's error.
+    pub fn give(&self, uid: u32, gid: u32) -> Result<(), CgroupError> {
+        let directory = self.open()?;
+        let owner = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+        let given = |name: &str| chownat(&directory, name, owner.0, owner.1, AtFlags::EMPTY_PATH);
+        let failed = |err: Errno| failed("give away", &self.path)(err.into());
+        given("").map_err(failed)?;
+        let names =
+            fs::read_to_string("/sys/kernel/cgroup/delegate").unwrap_or_else(|_| DELEGATED.to_owned());
+        for name in names.lines() {
+            match given(name) {
+                // Of a controller that is not at work here.
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(err) => return Err(failed(err)),
+            }
+        }
+        Ok(())
     }
 
     /// Moves a process into it (0: us).
@@ -307,6 +353,36 @@ impl Cgroup {
             Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(err) => Err(failed("remove", &self.path)(err)),
         }
+    }
+}
+
+/// A way for new processes into a group.
+#[derive(Debug)]
+pub struct Entrance {
+    directory: OwnedFd,
+    /// Where they move themselves in, once they are made, for who may not make them there any more.
+    door: Option<OwnedFd>,
+}
+
+impl Entrance {
+    /// Into a group that stays ours.
+    #[must_use]
+    pub fn by(directory: OwnedFd) -> Self {
+        Self { directory, door: None }
+    }
+
+    /// The group that a process is to be made in; `None` if it has to [`Entrance::pass`] itself.
+    #[must_use]
+    pub fn directory(&self) -> Option<BorrowedFd<'_>> {
+        self.door.is_none().then(|| self.directory.as_fd())
+    }
+
+    /// Moves the calling process in, if it was not made there. What it may do is what its maker might when this was opened.
+    ///
+    /// # Errors
+    /// The kernel's error.
+    pub fn pass(&self) -> io::Result<()> {
+        self.door.as_ref().map_or(Ok(()), |it| Ok(rustix::io::write(it, b"0").map(drop)?))
     }
 }
 

@@ -133,6 +133,79 @@ fn files_of_a_container_that_does_not_know_us_are_reached() {
 }
 
 #[test]
+fn what_the_engine_makes_is_the_container_s_root_s() {
+    let host = host_with_busybox();
+    let others = ["--userns nomap", "--userns auto", "--userns keep-id", "--uidmap 0:1:2000"];
+    for options in others.iter().chain(&["", "--userns keep-id:uid=0,gid=0"]) {
+        let script = "stat -c %u:%g /etc/hosts /etc/resolv.conf /etc/hostname /run/.containerenv /dev/mqueue | sort -u";
+        assert_eq!(run(options, script).ok().text(), "0:0", "{options}");
+    }
+    run("--userns keep-id", "echo x >>/etc/hosts").fails(1);
+    // Where groups can be made the root makes them, and nobody else.
+    let groups = "cd /sys/fs/cgroup; mkdir mine && echo 0 >mine/cgroup.procs && stat -c %u:%g . cgroup.procs cgroup.subtree_control | sort -u";
+    for options in
+        others.iter().flat_map(|it| ["--systemd=always", "--privileged"].map(|more| format!("{it} {more}")))
+    {
+        assert_eq!(run(&format!("{options} --user 0"), groups).ok().text(), "0:0", "{options}");
+    }
+    run("--userns keep-id --systemd=always", groups).fails(1);
+    let as_root = format!("pontoon run --rm --uidmap 0:500000:2000 --privileged {B} sh -c '{groups}'");
+    host.root(&as_root).ok().prints("0:0");
+    // A volume, and a process, of a user that only the host knows.
+    run("--userns auto --hostuser games --user games -v games:/data", "id -u; stat -c %u /")
+        .ok()
+        .prints("5\n0");
+    host.alice("pontoon volume rm games").ok();
+}
+
+#[test]
+fn what_is_the_container_s_root_s_is_looked_after_all_the_same() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _gone = Gone(host, "given");
+    host.alice("pontoon network create given1 && pontoon network create given2").ok();
+    for options in
+        ["--userns auto", "--userns auto --systemd=always", "--userns keep-id --privileged --user 0"]
+    {
+        let script = "mkdir -p /sys/fs/cgroup/mine/deep; exec sleep 10000";
+        let begin = format!(
+            "pontoon run -d --stop-timeout 0 --name given {options} --network given1 {B} sh -c '{script}'"
+        );
+        let begun = host.alice(&begin).ok();
+        let group = format!("payload-{}", begun.text().get(..12).unwrap());
+        let servers =
+            || host.alice("pontoon exec given grep -c nameserver /etc/resolv.conf").ok().text().to_owned();
+        assert_eq!(servers(), "1", "{options}");
+        host.alice("pontoon network connect given2 given").ok();
+        assert_eq!(servers(), "2", "{options}");
+        let own = "pontoon exec given grep -c 'given$' /etc/hosts";
+        host.alice(own).ok().prints("2");
+        host.alice("pontoon network disconnect given1 given").ok();
+        assert_eq!(servers(), "1", "{options}");
+        host.alice("pontoon restart given && pontoon stop given && pontoon start given").ok();
+        host.alice(own).ok().prints("1");
+        host.alice("pontoon exec --user 0 given cat /proc/self/cgroup").ok().says("0::/");
+        // A supervisor that is killed leaves the groups to whoever comes next.
+        host.alice("kill -9 $(pontoon inspect --format '{{.State.ConmonPid}}' given)").ok();
+        host.alice("pontoon start given && pontoon exec given true").ok();
+        host.alice("pontoon rm -f -t 0 given").ok();
+        host.alice(&format!("find /sys/fs/cgroup -name {group}")).ok().prints("");
+    }
+    host.alice("pontoon network rm given1 given2").ok();
+    // In a pod all write to one file.
+    host.alice(&format!(
+        "pontoon pod create --name given --userns auto && pontoon run -d --pod given --name given-one {B} sleep 10000"
+    ))
+    .ok();
+    host.alice(
+        "pontoon exec given-one stat -c %u /etc/hosts && pontoon exec given-one grep -c given-one /etc/hosts",
+    )
+    .ok()
+    .prints("0\n1");
+    host.alice("pontoon pod rm -f -t 0 given").ok();
+}
+
+#[test]
 fn root_can_have_containers_with_other_ids() {
     let host = host_with_busybox();
     let run = |options: &str, script: &str| {

@@ -18,9 +18,10 @@ use rustix::event::{Timespec, poll};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 
+use crate::host::Host;
 use crate::pod::slice;
 use crate::record::ContainerRecord;
-use crate::{event, pause, small};
+use crate::{event, pause, small, user_namespace};
 
 /// What a container is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -267,7 +268,7 @@ pub(crate) fn stop_scopes(id: &str) {
     let _ = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     // Of one that it could not put all processes into, since one had ended, the manager forgets all but the directory.
     for scope in scopes {
-        let _ = Cgroup::at(scope).remove();
+        remove_group(&Cgroup::at(scope));
     }
 }
 
@@ -287,10 +288,19 @@ fn end_leftovers(state: &RunState, run_directory: &Path) {
         }
         let _ = cgroup.kill();
         wait_until_empty(&cgroup);
-        let _ = cgroup.remove();
+        remove_group(&cgroup);
     }
     if let Some(helper) = helper {
         let _ = helper.end();
+    }
+}
+
+/// Removes a group in which nobody is any more. The groups that its container has made there may be those of mapped ids.
+fn remove_group(cgroup: &Cgroup) {
+    if cgroup.remove().is_err()
+        && let Ok(host) = Host::read(None, None)
+    {
+        let _ = user_namespace::run(&host, |_| i32::from(cgroup.remove().is_err()));
     }
 }
 

@@ -9,7 +9,7 @@ use std::process::Command;
 use pontoon_monitor::health::{MAX_OUTPUT, Outcome};
 use pontoon_monitor::plan::MonitorPlan;
 use pontoon_monitor::time;
-use pontoon_rootless::cgroup::Cgroup;
+use pontoon_rootless::cgroup::{Cgroup, Entrance};
 use pontoon_rootless::sys::keep_across_exec;
 use pontoon_runtime::plan::Process;
 use pontoon_runtime::start::{Joining, Running, StandardStreams, StartError};
@@ -127,7 +127,7 @@ impl Working {
             return Ok((Self { pid, ..work }, None));
         }
         let cgroup = launched.cgroup.as_ref().and_then(|(all, _)| groups.current(all));
-        let handle = cgroup.as_ref().and_then(|it| it.open().ok());
+        let entrance = cgroup.as_ref().and_then(|it| Some(Entrance::by(it.open().ok()?)));
         let (own, namespaces) = (&plan.container.process, &plan.container.namespaces);
         let process = Process {
             args: args.to_vec(),
@@ -139,7 +139,7 @@ impl Working {
             ..own.clone()
         };
         let target = launched.running.pidfd.as_fd();
-        let place = handle.as_ref().or_else(|| launched.cgroup.as_ref().map(|it| &it.1)).map(AsFd::as_fd);
+        let place = entrance.as_ref().or_else(|| launched.cgroup.as_ref().map(|it| &it.1));
         let joining = Joining::begin(target, namespaces, &process, &launched.extras, Some(streams), place)
             .map_err(|err| outcome(started, err.exit_code(), err.to_string()))?;
         Ok((Self { cgroup, ..work }, Some(joining)))

@@ -1,12 +1,13 @@
 //! Networks with names: the lease that the network unit gives, and what follows from it.
 
-use std::fs;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use pontoon_monitor::plan::MonitorPlan;
 use pontoon_network::join::{Attachment, Join, Joined};
 use pontoon_network::lease::{Lease, LeaseError, Outer, Reply, again, runtime_directory, socket};
+use pontoon_network::rewrite;
 use pontoon_rootless::userns::NewNamespace;
 use pontoon_runtime::start::StartError;
 use rustix::fs::{Mode, OFlags};
@@ -63,9 +64,10 @@ pub fn ask(plan: &MonitorPlan, lease: Lease, pid: i32) -> Result<Connecting, Lau
 
 impl Connecting {
     /// Waits until the container is connected, and writes down under which addresses.
-    pub fn finish(self, plan: &MonitorPlan) -> Result<Connected, LaunchError> {
+    pub fn finish(self, plan: &MonitorPlan, hosts: Option<File>) -> Result<Connected, LaunchError> {
         let joined = self.lease.joined()?;
-        let connected = Connected { lease: self.lease, join: self.join, joined, namespace: self.namespace };
+        let Self { lease, join, namespace } = self;
+        let mut connected = Connected { lease, join, joined, namespace, hosts };
         connected.write_hosts(plan).map_err(LaunchError::io("write the container's hosts file"))?;
         Ok(connected)
     }
@@ -78,6 +80,8 @@ pub struct Connected {
     join: Join,
     joined: Joined,
     namespace: OwnedFd,
+    /// Its `/etc/hosts`, if that is its own and ours to fill.
+    hosts: Option<File>,
 }
 
 impl Connected {
@@ -109,23 +113,16 @@ impl Connected {
         Ok(())
     }
 
-    fn tell_hosts(&self, plan: &MonitorPlan) {
+    fn tell_hosts(&mut self, plan: &MonitorPlan) {
         if let Err(source) = self.write_hosts(plan) {
             finish::warn(&LaunchError::Io { deed: "write the container's hosts file".to_owned(), source });
         }
     }
 
-    /// Puts the container's own addresses into its `/etc/hosts`, which is ours unless it was told to have none or another's.
-    fn write_hosts(&self, plan: &MonitorPlan) -> io::Result<()> {
-        let is_ours =
-            |it: &&pontoon_monitor::plan::RunFile| it.name == "hosts" && it.text == plan.network.hosts;
-        match plan.files.iter().find(is_ours) {
-            // In place: it is mounted already.
-            Some(file) => {
-                fs::write(plan.run_directory.join(&file.name), plan.network.hosts_with(&self.joined))
-            }
-            None => Ok(()),
-        }
+    /// Puts the container's own addresses into its `/etc/hosts`, in place: it is mounted already.
+    fn write_hosts(&mut self, plan: &MonitorPlan) -> io::Result<()> {
+        let text = plan.network.hosts_with(&self.joined);
+        self.hosts.as_mut().map_or(Ok(()), |it| rewrite(it, &text))
     }
 
     /// The unit says something, which is that it has ended, or that its follower knows us. The container keeps its networks

@@ -12,17 +12,15 @@ use pontoon_monitor::plan::{FirstUse, MonitorPlan};
 use pontoon_monitor::state::{self, ExitRecord};
 use pontoon_monitor::told_file;
 use pontoon_network::NetworkSession;
-use pontoon_rootless::cgroup::Cgroup;
-use pontoon_rootless::sys::{self, CloneFlags, Cloned};
-use pontoon_rootless::userns::become_root;
+use pontoon_rootless::cgroup::{Cgroup, CgroupError};
 use pontoon_runtime::hooks::{Stage, Status};
 use pontoon_storage::{
     Durability, Store, StorePaths, VolumeError, VolumeHandle, replace_file, write_record_atomically,
 };
 use rustix::fs::Mode;
-use rustix::process::{Signal, WaitOptions, pidfd_send_signal, waitpid};
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use rustix::process::{Signal, pidfd_send_signal};
 
+use crate::mapped;
 use crate::tell::Teller;
 
 /// Tells what went wrong with something that the container does not depend on.
@@ -68,6 +66,16 @@ pub fn undo_outside(
         failures.push(err.to_string());
     }
     failures
+}
+
+/// Removes the group of a container that has ended, with the groups that it has made there, which may be those of mapped ids.
+pub fn remove_cgroup(plan: &MonitorPlan, cgroup: &Cgroup, user_namespace: Option<BorrowedFd<'_>>) {
+    if cgroup.kill().and_then(|()| cgroup.remove()).is_err()
+        && let Some(namespace) = user_namespace.filter(|_| plan.cgroup.is_given)
+    {
+        let remove = || cgroup.remove().map_err(CgroupError::into_io);
+        let _ = mapped::within(namespace, &plan.container.namespaces, remove);
+    }
 }
 
 /// Whether the kernel killed a process of the group for want of memory.
@@ -208,23 +216,12 @@ pub fn delete_files(plan: &MonitorPlan, user_namespace: Option<BorrowedFd<'_>>) 
         }
         return;
     };
-    let namespaces = &plan.container.namespaces;
-    let maps = namespaces.mounter.as_ref().map_or(namespaces.user.as_ref(), |it| it.user.as_ref());
-    let single = maps.is_some_and(pontoon_rootless::idmap::IdMaps::is_single);
-    match sys::clone(CloneFlags::default(), None) {
-        Ok(Cloned::Child) => {
-            let entered = move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::User)).is_ok()
-                && become_root(single).is_ok();
-            if entered && let Ok(store) = open_store(plan) {
-                let _ = store.empty_trash();
-            }
-            sys::exit_now(0)
+    let _ = mapped::within(namespace, &plan.container.namespaces, || {
+        if let Ok(store) = open_store(plan) {
+            let _ = store.empty_trash();
         }
-        Ok(Cloned::Parent { pid, .. }) => {
-            let _ = waitpid(Some(pid), WaitOptions::empty());
-        }
-        Err(_) => {}
-    }
+        Ok(())
+    });
 }
 
 /// Writes what health checks have said: to a directory of the user's, or beside the other runtime files.

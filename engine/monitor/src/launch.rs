@@ -10,12 +10,13 @@ mod parts;
 mod shared;
 mod streams;
 
+use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 
 use pontoon_monitor::notify::Notifier;
 use pontoon_monitor::plan::MonitorPlan;
 use pontoon_network::NetworkSession;
-use pontoon_rootless::cgroup::Cgroup;
+use pontoon_rootless::cgroup::{Cgroup, Entrance};
 use pontoon_rootless::sys::SockFilter;
 use pontoon_rootless::userns::NewNamespace;
 use pontoon_runtime::fuse;
@@ -26,6 +27,7 @@ use pontoon_storage::VolumeHandle;
 use rustix::process::Pid;
 
 pub use self::error::LaunchError;
+pub use self::shared::files_namespace;
 
 use self::parts::Parts;
 use self::streams::Streams;
@@ -50,8 +52,8 @@ pub struct Launched {
     pub network: Option<NetworkSession>,
     /// Its networks with names.
     pub networks: Option<Connected>,
-    /// Its cgroup, and a handle to start processes in.
-    pub cgroup: Option<(Cgroup, OwnedFd)>,
+    /// Its cgroup, and a way for processes into it.
+    pub cgroup: Option<(Cgroup, Entrance)>,
     /// Its output, if it goes through us.
     pub output: Option<(OwnedFd, OwnedFd)>,
     /// The way to its input, if that is kept open for whoever attaches.
@@ -62,6 +64,8 @@ pub struct Launched {
     pub notify: Option<OwnedFd>,
     /// The infra container's supervisor, which tells when the others have ended, if we are there for them.
     pub pod: Option<OwnedFd>,
+    /// Its `resolv.conf`, which need not be ours any more.
+    pub resolv_conf: Option<File>,
     /// What every process in it gets.
     pub extras: Extras,
 }
@@ -91,7 +95,7 @@ pub fn launch(
     let current = current::current(plan, course)?;
     let plan = current.as_ref().unwrap_or(plan);
     let Early { namespace, lease } = connect::begin(plan)?;
-    let Parts { log, notify, streams, extras } = parts::make(plan, holds, filter, manager)?;
+    let Parts { log, notify, streams, extras, files } = parts::make(plan, holds, filter, manager)?;
     let Streams { payload: streams, output, input } = streams;
     let can_be_moved = start::can_be_moved(&plan.container) && lease.is_none();
     if let Some(mut gate) = gate.take_if(|_| !can_be_moved) {
@@ -112,6 +116,8 @@ pub fn launch(
     let representative = starting.representative().as_raw_nonzero().get();
     // Before it takes on its own ids: while it does, nobody but root finds its namespaces.
     let joining = lease.map(|it| connect::ask(plan, it, representative)).transpose()?;
+    let user_namespace = shared::files_namespace(&plan.container.namespaces, representative)
+        .map_err(LaunchError::io("open the container's user namespace"))?;
     let goes_on = gate.is_none() || start::keeps_owner(&plan.container.namespaces);
     if goes_on {
         starting.mapped()?;
@@ -131,7 +137,10 @@ pub fn launch(
     let stand_in = Some(representative.cast_unsigned()).filter(|it| *it != first);
     let company: Vec<u32> = stand_in.into_iter().chain(helper).collect();
     let placed = gate.map_or(Ok(()), Gate::pass);
-    let placed = placed.and_then(|()| groups::place(plan, &course.limits, first, &company, begun));
+    let placed = placed.and_then(|()| {
+        let space = user_namespace.as_ref().map(AsFd::as_fd);
+        groups::place(plan, &course.limits, first, &company, space, begun)
+    });
     // Who has ended by itself cannot be put anywhere, neither by us nor by the service manager.
     let cgroup = placed.map_err(|err| {
         let of_helper = || connecting.as_mut()?.failure().map(LaunchError::from);
@@ -163,9 +172,7 @@ pub fn launch(
     if is_hidden {
         begun.network = connect()?.map(pontoon_network::Starting::finish).transpose()?;
     }
-    let networks = joining.map(|it| it.finish(plan)).transpose()?;
-    let user_namespace = shared::files_namespace(&plan.container.namespaces, representative)
-        .map_err(LaunchError::io("open the container's user namespace"))?;
+    let networks = joining.map(|it| it.finish(plan, files.hosts)).transpose()?;
     let filled = finish::filled_volumes(plan);
     let (running, held) = match holds {
         true => starting.hold().map(|(running, held)| (running, Some(held)))?,
@@ -187,6 +194,7 @@ pub fn launch(
         log,
         notify,
         pod: None,
+        resolv_conf: files.resolv_conf,
         extras: Extras { filter: extras.filter, ..Extras::default() },
     })
 }

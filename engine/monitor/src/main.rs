@@ -12,6 +12,7 @@ mod finish;
 mod gate;
 mod init;
 mod launch;
+mod mapped;
 mod output;
 mod pause;
 mod pod;
@@ -239,11 +240,10 @@ fn supervise(
         teller.ended(Deed::Died, code);
         let oom_killed = launched.cgroup.as_ref().is_some_and(|it| finish::was_oom_killed(&it.0));
         drop(launched.networks.take());
-        finish::undo_outside(
-            launched.network.take(),
-            begun.rootfs.as_ref(),
-            launched.cgroup.as_ref().map(|it| &it.0),
-        );
+        finish::undo_outside(launched.network.take(), begun.rootfs.as_ref(), None);
+        if let Some((cgroup, _)) = &launched.cgroup {
+            finish::remove_cgroup(&plan, cgroup, launched.user_namespace.as_ref().map(AsFd::as_fd));
+        }
         finish::run_poststop_hooks(&plan);
         let mut exit = ExitRecord {
             code,

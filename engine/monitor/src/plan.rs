@@ -178,6 +178,9 @@ pub struct CgroupPlan {
     /// Which devices they may use; `None` leaves that to the nodes that are there.
     #[serde(default)]
     pub devices: Option<Vec<DeviceRule>>,
+    /// Given to the container's root, who is not us and makes groups of its own there.
+    #[serde(default)]
+    pub is_given: bool,
 }
 
 /// Where output is kept.

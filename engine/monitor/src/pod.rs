@@ -1,16 +1,18 @@
 //! What a member of a pod has to do with the others: it counts as one, and is found by its name.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::fd::OwnedFd;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
 
 use pontoon_monitor::control::{self, Reply, Request};
 use pontoon_monitor::plan::{MonitorPlan, PodRole};
+use pontoon_runtime::plan::NamespaceKind;
 
-use crate::launch::LaunchError;
+use crate::launch::{LaunchError, files_namespace};
+use crate::mapped;
 
 /// Name of the file of names, among those of a container's runtime directory.
-const HOSTS: &str = "hosts";
+pub const HOSTS: &str = "hosts";
 
 /// Says that we are one of a pod's members, as long as the connection stands.
 pub fn join(plan: &MonitorPlan) -> Option<OwnedFd> {
@@ -45,5 +47,22 @@ pub fn be_known(plan: &MonitorPlan) -> Result<(), LaunchError> {
         return Ok(());
     }
     let append = || OpenOptions::new().append(true).open(&path)?.write_all(line.as_bytes());
-    append().map_err(LaunchError::io(format!("write to {}", path.display())))
+    let written = append().or_else(|err| match err.kind() {
+        // It is the infra container's root's, who is nobody here.
+        io::ErrorKind::PermissionDenied => within_infra(plan, err, || append()),
+        _ => Err(err),
+    });
+    written.map_err(LaunchError::io(format!("write to {}", path.display())))
+}
+
+/// Has something done where all ids of the infra container have names, if there is such a place.
+fn within_infra(plan: &MonitorPlan, err: io::Error, work: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    let namespaces = &plan.container.namespaces;
+    let Some(infra) = namespaces.joined.as_ref().filter(|it| it.is_of_process(NamespaceKind::User)) else {
+        return Err(err);
+    };
+    match files_namespace(namespaces, infra.process)? {
+        Some(namespace) => mapped::within(namespace.as_fd(), namespaces, work),
+        None => Err(err),
+    }
 }

@@ -11,7 +11,6 @@ use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{RESOLV_CONF, host_resolv_conf};
@@ -98,7 +97,7 @@ pub struct ResolverFollower {
     hosts: PathBuf,
     /// Tells of changes of the host's, if that is in the container's.
     watch: Option<Watch>,
-    file: PathBuf,
+    file: File,
     host: Resolver,
     networks: Option<Vec<Attachment>>,
     /// What we have written last. What others have written since stays.
@@ -106,14 +105,15 @@ pub struct ResolverFollower {
 }
 
 impl ResolverFollower {
-    /// Follows for the container on these networks whose file that is, and says `ours`, if the plan says so.
+    /// Follows for the container on these networks whose file that is, open for reading and writing, and says `ours`, if the
+    /// plan says so.
     ///
     /// # Errors
     /// The kernel's: too many inotify instances.
     pub fn begin(
         plan: &NetworkPlan,
         join: Option<&Join>,
-        file: &Path,
+        file: File,
         ours: &str,
     ) -> io::Result<Option<Self>> {
         let Some(follow) = &plan.follow else { return Ok(None) };
@@ -125,12 +125,12 @@ impl ResolverFollower {
         hosts: &Path,
         plan: &FollowPlan,
         networks: Option<Vec<Attachment>>,
-        file: &Path,
+        file: File,
         ours: &str,
     ) -> io::Result<Self> {
         let watch = plan.has_hosts(networks.as_deref()).then(|| Watch::new(hosts)).transpose()?;
         let host = Resolver::parse(&host_resolv_conf(hosts).unwrap_or_default());
-        let (plan, hosts, file, ours) = (plan.clone(), hosts.to_owned(), file.to_owned(), ours.to_owned());
+        let (plan, hosts, ours) = (plan.clone(), hosts.to_owned(), ours.to_owned());
         Ok(Self { plan, hosts, watch, file, host, networks, ours })
     }
 
@@ -156,9 +156,8 @@ impl ResolverFollower {
         }
         self.host = host;
         let new = self.plan.text(&self.host, self.networks.as_deref(), false);
-        let (mut file, old) = self.read()?;
-        if old == self.ours {
-            write(&mut file, &new)?;
+        if self.read()? == self.ours {
+            rewrite(&mut self.file, &new)?;
             self.ours = new;
         }
         Ok(())
@@ -179,32 +178,34 @@ impl ResolverFollower {
             (false, Some(_)) => self.watch = None,
             _ => {}
         }
-        let (mut file, old) = self.read()?;
+        let old = self.read()?;
         if old == self.ours {
             let new = self.plan.text(&self.host, Some(now), false);
-            write(&mut file, &new)?;
+            rewrite(&mut self.file, &new)?;
             self.ours = new;
             return Ok(());
         }
         let (before, now): (Vec<IpAddr>, Vec<IpAddr>) =
             (networks::nameservers(&before).collect(), networks::nameservers(now).collect());
-        write(&mut file, &edited(&old, &before, &now))
+        rewrite(&mut self.file, &edited(&old, &before, &now))
     }
 
-    fn read(&self) -> io::Result<(File, String)> {
-        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut file = File::from(rustix::fs::open(&self.file, flags, Mode::empty())?);
+    fn read(&mut self) -> io::Result<String> {
         let mut text = Vec::new();
-        Read::by_ref(&mut file).take(MOST_BYTES + 1).read_to_end(&mut text)?;
+        self.file.seek(SeekFrom::Start(0))?;
+        Read::by_ref(&mut self.file).take(MOST_BYTES + 1).read_to_end(&mut text)?;
         if text.len() as u64 > MOST_BYTES {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        Ok((file, String::from_utf8(text).map_err(io::Error::other)?))
+        String::from_utf8(text).map_err(io::Error::other)
     }
 }
 
-/// Writes the file anew, in place.
-fn write(file: &mut File, text: &str) -> io::Result<()> {
+/// Writes a file anew, in place.
+///
+/// # Errors
+/// The kernel's error.
+pub fn rewrite(file: &mut File, text: &str) -> io::Result<()> {
     file.seek(SeekFrom::Start(0))?;
     file.write_all(text.as_bytes())?;
     file.set_len(text.len() as u64)
@@ -264,7 +265,8 @@ mod tests {
             .unwrap()
         };
         let plan = FollowPlan { forwarder: Some("169.254.1.1".to_owned()), ..FollowPlan::default() };
-        let mut follower = ResolverFollower::of(&hosts, &plan, None, &file, &seen()).unwrap();
+        let given = File::options().read(true).write(true).open(&file).unwrap();
+        let mut follower = ResolverFollower::of(&hosts, &plan, None, given, &seen()).unwrap();
         std::fs::write(&hosts, "nameserver 198.51.100.1\n").unwrap();
         follower.follow().unwrap();
         assert_eq!(seen(), "nameserver 198.51.100.1\nnameserver 169.254.1.1\n");

@@ -10,7 +10,7 @@ use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 
 use crate::message::{Failure, Step};
-use crate::plan::Process;
+use crate::plan::{Files, HostEntry, Process};
 
 /// Largest user database that is read.
 const MAX_DATABASE: usize = 8 << 20;
@@ -117,13 +117,27 @@ pub(crate) fn look_up_in(root: &OwnedFd, user: &str, more: &[String]) -> Result<
 
 /// Looks up who runs a process; users of the host's are in no database yet, and are found by their names behind those who are.
 pub(crate) fn look_up_for(root: &OwnedFd, process: &Process) -> Result<Identity, Failure> {
+    look_up_among(root, &process.user, &process.groups, process.host_entries())
+}
+
+/// Looks up who gets what is given away of a container's files.
+pub(crate) fn look_up_owner(root: &OwnedFd, files: &Files) -> Result<Identity, Failure> {
+    look_up_among(root, &files.owner, &[], &files.hosts)
+}
+
+fn look_up_among(
+    root: &OwnedFd,
+    user: &str,
+    more: &[String],
+    hosts: &[HostEntry],
+) -> Result<Identity, Failure> {
     let mut passwd = read_database_in(root, "/etc/passwd")?;
-    let name = process.user.split(':').next().unwrap_or_default();
-    for host in process.entry.iter().flat_map(|it| &it.hosts).filter(|it| it.name == name) {
+    let name = user.split(':').next().unwrap_or_default();
+    for host in hosts.iter().filter(|it| it.name == name) {
         passwd.push('\n');
         passwd.push_str(&host.line);
     }
-    resolve(&process.user, &process.groups, &passwd, &read_database_in(root, "/etc/group")?)
+    resolve(user, more, &passwd, &read_database_in(root, "/etc/group")?)
 }
 
 /// Whether the database below `root` has a group with this name.
@@ -214,6 +228,25 @@ mod tests {
     #[test]
     fn a_name_wins_over_a_number_of_the_same_text() {
         check("7", &[], (70, 71, &[71], "/seven"));
+    }
+
+    #[test]
+    fn users_of_the_host_come_behind_the_container_s_own() {
+        let directory = std::env::temp_dir().join(format!("pontoon-identity-{}", std::process::id()));
+        std::fs::create_dir_all(directory.join("etc")).unwrap();
+        std::fs::write(directory.join("etc/passwd"), PASSWD).unwrap();
+        let root = rustix::fs::open(&directory, OFlags::PATH, rustix::fs::Mode::empty()).unwrap();
+        let host = |name: &str| HostEntry {
+            name: name.to_owned(),
+            line: format!("{name}:*:7:8::/:"),
+            ..HostEntry::default()
+        };
+        let hosts = [host("nginx"), host("games")];
+        let found = |user: &str| look_up_among(&root, user, &[], &hosts).map(|it| (it.uid, it.gid));
+        assert_eq!(found("games").unwrap(), (7, 8));
+        assert_eq!(found("nginx").unwrap(), (101, 102));
+        assert_eq!(found("nobody").unwrap_err().step, Step::UnknownUser);
+        std::fs::remove_dir_all(&directory).unwrap();
     }
 
     #[test]

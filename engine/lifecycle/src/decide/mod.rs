@@ -22,7 +22,7 @@ use pontoon_rootless::idmap::IdMaps;
 use pontoon_rootless::sys::SockFilter;
 use pontoon_runtime::devices::DeviceRule;
 use pontoon_runtime::hooks::{Hook, Hooks};
-use pontoon_runtime::plan::{Files, Mounter, Namespaces, Plan, Rootfs, RootfsSource};
+use pontoon_runtime::plan::{Files, Mount, Mounter, Namespaces, Plan, Rootfs, RootfsSource};
 use pontoon_storage::MountPoints;
 
 use crate::event;
@@ -37,7 +37,7 @@ use log::log;
 pub use log::{default_log_driver, log_path};
 pub(crate) use mounts::asked_device as device;
 use network::{hostname, network_plan};
-pub use process::{is_systemd, known_environment, signal_number};
+pub use process::{is_systemd, known_environment, ownership, signal_number};
 use run_files::{mount_points, run_files};
 
 /// What a user can do who cannot mount a file system.
@@ -122,6 +122,7 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
         process,
         hooks: hooks(&facts),
     };
+    let cgroup = cgroup(&facts, device_rules, &container.mounts)?;
     let plan = MonitorPlan {
         id: facts.record.id.clone(),
         name: facts.record.name.clone(),
@@ -132,7 +133,7 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
         container,
         filter_length: confinement.filter.len(),
         network,
-        cgroup: cgroup(&facts, device_rules)?,
+        cgroup,
         log: log(&facts),
         events: EventPlan {
             log: facts.events.clone(),
@@ -173,7 +174,7 @@ fn pod_role(request: &CreateRequest, run: &Path) -> Option<PodRole> {
     Some(PodRole::Member { infra: run.join("containers").join(infra), shares_hosts, is_sidecar })
 }
 
-/// Decides what a container's files are put together from; the rest of its plan plays no part.
+/// Decides what a container's files are put together from; the rest of its plan plays no part, nor do users of the host's yet.
 ///
 /// # Errors
 /// [`DecideError::Target`].
@@ -203,7 +204,7 @@ pub fn files(
     let owner = process::user(record, image, caller);
     let mounter = mounter(maps.as_ref(), caller, stored);
     check_mounter(mounter.as_ref(), &rootfs.source)?;
-    Ok(Files { rootfs, user: maps, mounter, mounts, owner })
+    Ok(Files { rootfs, user: maps, mounter, mounts, owner, hosts: Vec::new() })
 }
 
 /// What is filled when it is first used, and where that can be seen.
@@ -265,13 +266,27 @@ fn stop_signal(facts: &Facts<'_>, args: &[String]) -> Result<i32, DecideError> {
     }
 }
 
-fn cgroup(facts: &Facts<'_>, devices: Option<Vec<DeviceRule>>) -> Result<CgroupPlan, DecideError> {
+/// Whether the container's root is somebody else than the caller, who makes its files and its group.
+fn has_foreign_root(facts: &Facts<'_>) -> bool {
+    let Caller { uid, gid, .. } = facts.caller;
+    let is_foreign = |maps: &IdMaps| (maps.host_uid(0), maps.host_gid(0)) != (Some(uid), Some(gid));
+    facts.maps.as_ref().is_some_and(is_foreign)
+}
+
+fn cgroup(
+    facts: &Facts<'_>,
+    devices: Option<Vec<DeviceRule>>,
+    mounts: &[Mount],
+) -> Result<CgroupPlan, DecideError> {
+    // Where it is read-only nobody can do anything there, and it stays ours, with what is simpler then.
+    let is_writable = |it: &Mount| it.target == "/sys/fs/cgroup" && !it.read_only;
+    let is_given = has_foreign_root(facts) && mounts.iter().any(is_writable);
     if facts.own_cgroup {
-        return Ok(CgroupPlan { own: true, limits: facts.limits.clone(), devices });
+        return Ok(CgroupPlan { own: true, limits: facts.limits.clone(), devices, is_given });
     }
     match facts.limits.iter().find_map(|it| it.option.clone()) {
         Some(option) => Err(DecideError::NoCgroup { option }),
-        None => Ok(CgroupPlan { own: false, limits: Vec::new(), devices: None }),
+        None => Ok(CgroupPlan { own: false, limits: Vec::new(), devices: None, is_given: false }),
     }
 }
 

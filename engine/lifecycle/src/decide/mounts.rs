@@ -93,13 +93,17 @@ pub(super) fn decide(
     let shows_run =
         request.mounts.iter().any(|it| it.target == "/run" && matches!(it.source, MountSource::Bind(_)));
     let own = own.filter(|(name, _)| !(shows_run && target_of(name) == CONTAINER_ENVIRONMENT));
-    for (name, directory) in own.chain(hosts).chain(resolvers) {
+    // What is another container's has been given already.
+    let root = super::has_foreign_root(facts).then_some((0, 0));
+    let own = own.map(|(name, directory)| (name, directory, root));
+    let theirs = hosts.into_iter().chain(resolvers).map(|(name, directory)| (name, directory, None));
+    for (name, directory, owner) in own.chain(theirs) {
         let target = target_of(name);
         let below = request.chroot_dirs.iter().map(|it| format!("{}{target}", it.trim_end_matches('/')));
         for target in std::iter::once(target.to_owned()).chain(below) {
             if !is_asked(&target) {
                 let file = bind(directory.join(name), &target);
-                mounts.push(Mount { read_only: request.read_only, ..file });
+                mounts.push(Mount { read_only: request.read_only, owner, ..file });
             }
         }
     }

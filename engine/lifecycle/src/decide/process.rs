@@ -120,6 +120,13 @@ fn host_entry(user: &HostUser, facts: &Facts<'_>, cwd: &str) -> HostEntry {
     }
 }
 
+/// What is to be known of a user of the host's where it is only about who owns something.
+#[must_use]
+pub fn ownership(user: &HostUser) -> HostEntry {
+    let HostUser { name, uid, gid, .. } = user;
+    HostEntry { name: name.clone(), uid: *uid, line: format!("{name}:*:{uid}:{gid}::/:"), group: None }
+}
+
 /// The image's entrypoint and command, as far as the request does not replace them: an entrypoint of the request's own makes
 /// the image's command meaningless.
 fn arguments(facts: &Facts<'_>) -> Result<Vec<String>, DecideError> {

@@ -129,7 +129,11 @@ pub fn files(host: &Host, store: &Store, known: &Known<'_>) -> Result<Files, Pla
     let (source, ids) = rootfs::root(host, store, known)?;
     let rootfs = plain_rootfs(source, known);
     let fresh = fresh_volumes(store, known.record);
-    Ok(decide::files(known.record, known.config, caller(host), rootfs, ids.maps, &ids.stored, &fresh)?)
+    let files =
+        decide::files(known.record, known.config, caller(host), rootfs, ids.maps, &ids.stored, &fresh)?;
+    // One that the host does not know any more is missed only by who is nobody else.
+    let users = host_facts::host_users(host, &known.record.request).unwrap_or_default();
+    Ok(Files { hosts: users.iter().map(decide::ownership).collect(), ..files })
 }
 
 /// Reads what a container's root file system is made of.

@@ -1,28 +1,31 @@
 //! The control groups of a container.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use pontoon_monitor::limits::{self, Limit};
 use pontoon_monitor::plan::MonitorPlan;
 use pontoon_monitor::state;
-use pontoon_rootless::cgroup::Cgroup;
+use pontoon_rootless::cgroup::{Cgroup, CgroupError, Entrance};
 use pontoon_rootless::sys;
 use pontoon_runtime::devices::{self, DeviceRule};
+use pontoon_runtime::plan::Namespaces;
 
 use super::{Begun, LaunchError};
+use crate::mapped;
 
 /// Makes the container's groups, if it has any of its own: `payload` with its limits, for its first process, and `supervisor`
 /// beside that for us and the network's helper, for a group that has sub-groups with controllers may not hold processes itself
-/// (cgroups(7), "no internal processes").
+/// (cgroups(7), "no internal processes"). `user_namespace` has the container's ids, and ours.
 pub fn place(
     plan: &MonitorPlan,
     limits: &[Limit],
     first: u32,
     company: &[u32],
+    user_namespace: Option<BorrowedFd<'_>>,
     begun: &mut Begun,
-) -> Result<Option<(Cgroup, OwnedFd)>, LaunchError> {
+) -> Result<Option<(Cgroup, Entrance)>, LaunchError> {
     if !plan.cgroup.own {
         return Ok(None);
     }
@@ -38,8 +41,8 @@ pub fn place(
         supervisor.enter(*pid)?;
     }
     let payload_name = cgroup_name(plan, state::PAYLOAD_CGROUP);
-    if plan.cgroup.devices.is_some() {
-        // One that is left over would keep its old program beside the new one.
+    if plan.cgroup.devices.is_some() || plan.cgroup.is_given {
+        // One that is left over would keep its old program beside the new one, and perhaps not let us in.
         let _ = Cgroup::at(base.path().join(&payload_name)).remove();
     }
     let payload = base.child(&payload_name)?;
@@ -51,7 +54,28 @@ pub fn place(
     if let Some(rules) = &plan.cgroup.devices {
         filter_devices(rules, &handle).map_err(LaunchError::Devices)?;
     }
-    Ok(Some((payload, handle)))
+    if !plan.cgroup.is_given {
+        return Ok(Some((payload, Entrance::by(handle))));
+    }
+    // While it is ours.
+    let entrance = payload.entrance()?;
+    give(&plan.container.namespaces, &payload, user_namespace)
+        .map_err(LaunchError::io("give the container its cgroup"))?;
+    Ok(Some((payload, entrance)))
+}
+
+/// Gives the group to the container's root.
+fn give(namespaces: &Namespaces, payload: &Cgroup, user_namespace: Option<BorrowedFd<'_>>) -> io::Result<()> {
+    // By its number where the giving is done.
+    let root = match (&namespaces.mounter, &namespaces.user) {
+        (Some(mounter), Some(maps)) => {
+            let told = mounter.told(maps);
+            told.host_uid(0).zip(told.host_gid(0)).ok_or(io::ErrorKind::InvalidInput)?
+        }
+        _ => (0, 0),
+    };
+    let work = || payload.give(root.0, root.1).map_err(CgroupError::into_io);
+    user_namespace.map_or_else(work, |it| mapped::within(it, namespaces, work))
 }
 
 /// Named after the container: what is left of a former run in the same unit must not be mistaken for this one.

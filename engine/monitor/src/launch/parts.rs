@@ -1,7 +1,7 @@
 //! What a container needs before its first process is made, and that is ours to make: files, sockets, streams.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
@@ -28,6 +28,17 @@ pub struct Parts {
     pub streams: Streams,
     /// What its first process gets.
     pub extras: Extras,
+    /// What of its files changes while it runs.
+    pub files: Changing,
+}
+
+/// Files of a container that are written again while it runs. They are opened while they are ours; its root may get them.
+#[derive(Debug, Default)]
+pub struct Changing {
+    /// `/etc/hosts`, if that says no more than what its networks are known to be.
+    pub hosts: Option<File>,
+    /// `/etc/resolv.conf`.
+    pub resolv_conf: Option<File>,
 }
 
 /// Makes the parts. `holds` if the container is only to be set up; `filter` is for all that runs in it.
@@ -42,7 +53,7 @@ pub fn make(
         _ => "open the log".to_owned(),
     };
     let log = Log::open(plan).map_err(LaunchError::io(deed))?;
-    write_files(plan)?;
+    let files = write_files(plan)?;
     pod::be_known(plan)?;
     let notify = match plan.notify {
         NotifyPlan::Container if manager.is_some() => Some(listen_for_payload(&plan.run_directory)?),
@@ -60,20 +71,43 @@ pub fn make(
         looks_first: holds,
         ..Extras::default()
     };
-    Ok(Parts { log, notify, streams, extras })
+    Ok(Parts { log, notify, streams, extras, files })
 }
 
-fn write_files(plan: &MonitorPlan) -> Result<(), LaunchError> {
-    for file in &plan.files {
+/// Writes the files that the container finds in place of the image's. Gives those that change while it runs.
+fn write_files(plan: &MonitorPlan) -> Result<Changing, LaunchError> {
+    let mut files = Changing::default();
+    for (place, file) in plan.files.iter().enumerate() {
         let path = plan.run_directory.join(&file.name);
-        fs::write(&path, &file.text).map_err(LaunchError::io(format!("write {}", path.display())))?;
+        let written = write_file(&path, &file.text);
+        let written = written.map_err(LaunchError::io(format!("write {}", path.display())))?;
+        if plan.resolv_conf() == Some(place) {
+            files.resolv_conf = Some(written);
+        } else if file.name == pod::HOSTS && file.text == plan.network.hosts {
+            files.hosts = Some(written);
+        }
         if let Some(label) = &plan.container.rootfs.label {
             // Without it the container could not read what is mounted for it (SELinux).
             rustix::fs::setxattr(&path, "security.selinux", label.as_bytes(), XattrFlags::empty())
                 .map_err(|err| LaunchError::io(format!("label {}", path.display()))(err.into()))?;
         }
     }
-    Ok(())
+    Ok(files)
+}
+
+/// Writes a file, in place if that can be: others may have it mounted. The one of the run before may have been given to the
+/// container's root, who is nobody here; then it is another file.
+fn write_file(path: &Path, text: &str) -> io::Result<File> {
+    let open = || OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path);
+    let mut file = match open() {
+        Err(err) if err.kind() == io::ErrorKind::PermissionDenied => {
+            fs::remove_file(path)?;
+            open()?
+        }
+        other => other?,
+    };
+    file.write_all(text.as_bytes())?;
+    Ok(file)
 }
 
 fn listen_for_payload(run_directory: &Path) -> Result<OwnedFd, LaunchError> {

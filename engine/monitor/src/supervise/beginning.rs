@@ -1,6 +1,7 @@
 //! How a run begins: what is watched from the first moment on, and what is counted from the payload's start.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -56,6 +57,8 @@ impl<'a> Supervisor<'a> {
             [pipe(out, Stream::Output, streams.hides_output), pipe(err, Stream::Error, streams.hides_errors)]
         });
         let terminal = launched.running.terminal.take().map(|master| Terminal::new(master, client));
+        // Without it the container goes on with the resolvers that it has.
+        let resolvers = follow_resolvers(plan, &course, launched.resolv_conf.take());
         let mut supervisor = Self {
             plan,
             teller,
@@ -82,8 +85,7 @@ impl<'a> Supervisor<'a> {
             askers: Vec::new(),
             taps: Taps::default(),
             halt: Halt::default(),
-            // Without it the container goes on with the resolvers that it has.
-            resolvers: follow_resolvers(plan, &course),
+            resolvers,
             course,
             restarters: Vec::new(),
             has_run_out: false,
@@ -189,9 +191,8 @@ fn stdout_is_journal() -> bool {
 }
 
 /// Follows the host's resolvers, and the container's networks, if the file is its own.
-fn follow_resolvers(plan: &MonitorPlan, course: &Course) -> Option<ResolverFollower> {
-    let file = plan.files.get(plan.resolv_conf()?)?;
-    let path = plan.run_directory.join(&file.name);
-    let text = course.resolv_conf.as_ref().unwrap_or(&file.text);
-    ResolverFollower::begin(&plan.network, course.join.as_ref(), &path, text).ok().flatten()
+fn follow_resolvers(plan: &MonitorPlan, course: &Course, file: Option<File>) -> Option<ResolverFollower> {
+    let text = &plan.files.get(plan.resolv_conf()?)?.text;
+    let text = course.resolv_conf.as_ref().unwrap_or(text);
+    ResolverFollower::begin(&plan.network, course.join.as_ref(), file?, text).ok().flatten()
 }

@@ -270,7 +270,7 @@ impl Supervisor<'_> {
             let report = FailureReport { chain: vec![text], hint, code: 125 };
             return self.reply(token, &Reply::Failed(report), &[]);
         }
-        let cgroup = self.launched.cgroup.as_ref().map(|it| it.1.as_fd());
+        let cgroup = self.launched.cgroup.as_ref().map(|it| &it.1);
         let (target, namespaces) = (self.launched.running.pidfd.as_fd(), &self.plan.container.namespaces);
         let filter = self.launched.extras.filter.clone();
         let extras = Extras { filter, passed, ..Extras::default() };

@@ -43,7 +43,7 @@ pub(crate) fn mount_files(files: &Files, spaces: &IdSpaces, socket: &OwnedFd) ->
         rootfs::give_to_root(&files.rootfs, None)?;
     }
     let root = rootfs::mount(&files.rootfs, spaces, socket)?;
-    let identity = identity::look_up_in(&root, &files.owner, &[])?;
+    let identity = identity::look_up_owner(&root, files)?;
     let userxattr = files.rootfs.userxattr();
     mounts::prepare(&root, &files.mounts, &mut sources, spaces, userxattr, Owner::of(&identity))?;
     mounts::make_all(&root, &files.mounts, &[], sources, &identity, None::<fn() -> _>)?;

@@ -16,7 +16,7 @@ mod terminal;
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use pontoon_rootless::sys;
+use pontoon_rootless::sys::{self, CloneFlags};
 use pontoon_rootless::userns::become_root;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -27,7 +27,7 @@ use crate::identity;
 use crate::mapped::IdSpaces;
 use crate::message::{self, Failure, GO, MAPPED, PIVOT, PLACED, Report, Step};
 use crate::plan::{MountSource, Plan, RootfsSource};
-use crate::start::{Extras, StandardStreams};
+use crate::start::{self, Extras, StandardStreams};
 
 use mounts::Owner;
 use opened::Placed;
@@ -98,6 +98,9 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
         let behavior =
             if plan.is_watched() { DumpableBehavior::NotDumpable } else { DumpableBehavior::Dumpable };
         let _ = rustix::process::set_dumpable_behavior(behavior);
+        if start::has_own_ipc(&plan.namespaces) {
+            new_namespace(CloneFlags::IPC)?;
+        }
     }
     rustix::process::setsid().map_err(|err| Failure::new(Step::Terminal, "", err))?;
     if plan.namespaces.loopback_up {
@@ -181,7 +184,11 @@ fn wait_for_place(plan: &Plan, socket: &OwnedFd) -> Result<(), Failure> {
     if !plan.namespaces.cgroup || plan.namespaces.joined.as_ref().is_some_and(|it| it.cgroup) {
         return Ok(());
     }
-    sys::unshare(sys::CloneFlags::CGROUP)
+    new_namespace(CloneFlags::CGROUP)
+}
+
+fn new_namespace(kind: CloneFlags) -> Result<(), Failure> {
+    sys::unshare(kind)
         .map_err(|err| Failure::new(Step::Namespaces, "", Errno::from_io_error(&err).unwrap_or(Errno::PERM)))
 }
 

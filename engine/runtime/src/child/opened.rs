@@ -38,7 +38,7 @@ pub(crate) fn open_files(files: &Files, spaces: &IdSpaces, mounter: &Mounter) ->
     let told = files.user.as_ref().map(|maps| mounter.told(maps));
     rootfs::give_to_root(&files.rootfs, told.as_ref())?;
     let root = rootfs::create(&files.rootfs, spaces)?;
-    let identity = identity::look_up_in(&root, &files.owner, &[])?;
+    let identity = identity::look_up_owner(&root, files)?;
     mounts::prepare(
         &root,
         &files.mounts,
@@ -80,7 +80,7 @@ pub(crate) fn mount_opened_files(
         super::files::become_its_root()?;
     }
     let (root, sources) = placed.attach()?;
-    let identity = identity::look_up_in(&root, &files.owner, &[])?;
+    let identity = identity::look_up_owner(&root, files)?;
     mounts::make_all(&root, &files.mounts, &[], sources, &identity, None::<fn() -> _>)?;
     Ok(root)
 }

@@ -58,6 +58,7 @@ impl Plan {
             mounter: self.namespaces.mounter.clone(),
             mounts: self.mounts.clone(),
             owner: self.process.user.clone(),
+            hosts: self.process.host_entries().to_vec(),
         }
     }
 }
@@ -75,6 +76,8 @@ pub struct Files {
     pub mounts: Vec<Mount>,
     /// Who gets a volume that is still empty: the container's user, looked up in the container.
     pub owner: String,
+    /// Users of the host's that the container may not know yet.
+    pub hosts: Vec<HostEntry>,
 }
 
 /// Where the root file system comes from.

@@ -65,6 +65,14 @@ pub struct Process {
     pub pauses: bool,
 }
 
+impl Process {
+    /// Users of the host's who are to be known to it.
+    #[must_use]
+    pub fn host_entries(&self) -> &[HostEntry] {
+        self.entry.as_ref().map_or(&[], |it| &it.hosts)
+    }
+}
+
 /// Labels that a program is executed with.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -2,13 +2,15 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use pontoon_rootless::cgroup::Entrance;
 use pontoon_rootless::sys::{self, CloneFlags, Cloned};
+use rustix::io::Errno;
 
 use super::line::report_socket;
 use super::process::{kill_and_reap, pid_of};
 use super::{Extras, Running, StandardStreams, StartError};
 use crate::child;
-use crate::message::{self, GO, Report};
+use crate::message::{self, Failure, GO, Report, Step};
 use crate::plan::{Namespaces, Process};
 
 /// A process on its way into a running container, before its payload runs.
@@ -35,13 +37,19 @@ impl Joining {
         process: &Process,
         extras: &Extras,
         streams: Option<StandardStreams>,
-        cgroup: Option<BorrowedFd<'_>>,
+        cgroup: Option<&Entrance>,
     ) -> Result<Self, StartError> {
         let (ours, theirs) = report_socket().map_err(StartError::Clone)?;
-        match sys::clone(CloneFlags::default(), cgroup).map_err(StartError::Clone)? {
+        let group = cgroup.and_then(Entrance::directory);
+        match sys::clone(CloneFlags::default(), group).map_err(StartError::Clone)? {
             Cloned::Child => {
                 drop(ours);
-                let failure = child::join(target, namespaces, process, extras, streams, &theirs);
+                let failure = match cgroup.map_or(Ok(()), Entrance::pass) {
+                    Ok(()) => child::join(target, namespaces, process, extras, streams, &theirs),
+                    Err(err) => {
+                        Failure::new(Step::Namespaces, "", Errno::from_io_error(&err).unwrap_or(Errno::IO))
+                    }
+                };
                 message::send(&theirs, &Report::Failed(failure.clone()));
                 sys::exit_now(failure.exit_code())
             }

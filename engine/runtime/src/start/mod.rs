@@ -18,6 +18,7 @@ use rustix::process::Pid;
 pub use self::error::StartError;
 pub use self::joining::Joining;
 pub(crate) use self::line::report_socket;
+pub(crate) use self::namespaces::has_own_ipc;
 pub use self::namespaces::{can_be_moved, keeps_owner};
 pub(crate) use self::process::kill_and_reap;
 

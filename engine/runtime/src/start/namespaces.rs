@@ -38,6 +38,12 @@ pub fn new_namespaces(namespaces: &Namespaces, with_user: bool) -> CloneFlags {
     add(with_user && namespaces.user.is_some() && joined.is_none_or(|it| it.own_user), CloneFlags::USER);
     add(!namespaces.host_pid && !shares(|it| it.pid), CloneFlags::PID);
     add(!namespaces.host_uts && !shares(|it| it.uts), CloneFlags::UTS);
-    add(!namespaces.host_ipc && !shares(|it| it.ipc), CloneFlags::IPC);
+    // Who makes it owns its message queues: with a user namespace that is the process itself, once it has its ids.
+    add(namespaces.user.is_none() && has_own_ipc(namespaces), CloneFlags::IPC);
     flags
+}
+
+/// Whether the first process has an ipc namespace of its own.
+pub fn has_own_ipc(namespaces: &Namespaces) -> bool {
+    !namespaces.host_ipc && !namespaces.joined.as_ref().is_some_and(|it| it.ipc)
 }
