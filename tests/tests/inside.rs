@@ -71,6 +71,34 @@ fn users_and_groups_are_the_image_s() {
 }
 
 #[test]
+fn an_image_without_user_databases_gets_them() {
+    let host = host();
+    let script =
+        "set -e; rm -rf ~/bare; mkdir -p ~/bare/bin; pontoon create --name bare BUSYBOX true >/dev/null
+        pontoon cp bare:/bin/busybox ~/bare/bin/ && pontoon rm bare >/dev/null
+        for it in sh id cat stat ls; do ln -s busybox ~/bare/bin/$it; done
+        umask 077; tar -C ~/bare -c . | pontoon import -q - localhost/bare >/dev/null";
+    host.alice(&script.replace("BUSYBOX", B)).ok();
+    let bare = |options: &str, script: &str| {
+        host.entry("alice")
+            .env("SCRIPT", script)
+            .sh(&format!(
+                "umask 077; pontoon run --rm --network none {options} localhost/bare sh -c \"$SCRIPT\""
+            ))
+            .ok()
+    };
+    let look = "id -un; cat /etc/passwd /etc/group; stat -c %u:%a /etc/passwd /etc/group";
+    let expected = "alice\nalice:*:1000:1000::/:/bin/sh\nalice:x:1000:alice\n0:644\n0:644";
+    bare("--userns keep-id", look).prints(expected);
+    bare("--userns keep-id --read-only", look).prints(expected);
+    bare("--read-only --user 5:6", "id; cat /etc/group").prints("uid=5(5) gid=6(6) groups=6(6)\n6:x:6:5");
+    // Root needs none, and who wants none gets none.
+    bare("", "ls /etc").prints("hostname\nhosts\nmtab");
+    bare("--user 5 --passwd=false", "ls /etc").prints("hostname\nhosts\nmtab");
+    host.alice("pontoon rmi localhost/bare; rm -rf ~/bare").ok();
+}
+
+#[test]
 fn ids_are_mapped_from_the_user_and_her_range() {
     let map = run("", "cat /proc/self/uid_map /proc/self/gid_map").ok();
     let numbers: Vec<&str> = map.stdout.split_whitespace().collect();

@@ -29,19 +29,15 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 const LAST_CAPABILITY: u32 = 63;
 
 /// Gives a user that the image does not know an entry in `/etc/passwd`, and its group one in `/etc/group`: many programs
-/// want a name and a home directory. A file that is missing, or no regular file, is left alone.
+/// want a name and a home directory. A file that is missing is made, as it is where the root is read-only in the end; what is
+/// no regular file is left alone.
 pub(super) fn add_entries(root: &OwnedFd, process: &Process, identity: &mut Identity) {
     let Some(entry) = &process.entry else { return };
     let name = &entry.name;
     let (uid, gid) = (identity.uid, identity.gid);
+    // Programs do without an entry, if need be.
     let append = |path: &str, line: String| {
-        let is_file = paths::open(root, path, OFlags::PATH)
-            .is_ok_and(|it| paths::kind(&it).is_ok_and(|kind| kind == FileType::RegularFile));
-        if is_file
-            && let Ok(file) = paths::open(root, path, OFlags::WRONLY | OFlags::APPEND | OFlags::NONBLOCK)
-        {
-            let _ = rustix::io::write(&file, line.as_bytes());
-        }
+        let _ = append(root, path, &line);
     };
     if !identity.known && uid != 0 {
         let form = entry.passwd.as_deref().unwrap_or("$USERNAME:*:$UID:$GID:$NAME:$HOME:/bin/sh");
@@ -83,6 +79,22 @@ pub(super) fn add_entries(root: &OwnedFd, process: &Process, identity: &mut Iden
             append("/etc/group", format!("{line}\n"));
         }
     }
+}
+
+/// Puts a line at the end of a file, which may be the first.
+fn append(root: &OwnedFd, path: &str, line: &str) -> Result<(), Errno> {
+    let found = paths::open(root, path, OFlags::PATH);
+    let is_new = matches!(found, Err(Errno::NOENT));
+    let found = if is_new { paths::open_or_make(root, path, Make::File)? } else { found? };
+    if paths::kind(&found)? != FileType::RegularFile {
+        return Err(Errno::INVAL);
+    }
+    let file = paths::open(root, path, OFlags::WRONLY | OFlags::APPEND | OFlags::NONBLOCK)?;
+    if is_new {
+        // Everybody reads it, whatever the caller keeps from others.
+        rustix::fs::fchmod(&file, Mode::from_raw_mode(0o644))?;
+    }
+    rustix::io::write(&file, line.as_bytes()).map(drop)
 }
 
 /// A line of a user database, with its placeholders filled in.
@@ -402,4 +414,25 @@ fn exec(process: &Process, identity: &Identity) -> Failure {
 /// A handle of the root of the namespace that was joined.
 pub(super) fn root_of_this_namespace() -> Result<OwnedFd, Failure> {
     paths::open_root().map_err(|err| Failure::new(Step::Namespaces, "", err))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_goes_to_the_end_of_a_file_that_may_be_missing() {
+        let directory = std::env::temp_dir().join(format!("pontoon-append-{}", std::process::id()));
+        std::fs::create_dir_all(directory.join("var")).unwrap();
+        let root = rustix::fs::open(&directory, OFlags::PATH, Mode::empty()).unwrap();
+        append(&root, "/etc/passwd", "a\n").unwrap();
+        append(&root, "/etc/passwd", "b\n").unwrap();
+        assert_eq!(std::fs::read_to_string(directory.join("etc/passwd")).unwrap(), "a\nb\n");
+        // A link leads nowhere else, and what is no file stays as it is.
+        std::os::unix::fs::symlink("../../var/group", directory.join("etc/group")).unwrap();
+        append(&root, "/etc/group", "c\n").unwrap();
+        assert_eq!(std::fs::read_to_string(directory.join("var/group")).unwrap(), "c\n");
+        assert_eq!(append(&root, "/var", "d\n"), Err(Errno::INVAL));
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
 }
