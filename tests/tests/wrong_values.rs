@@ -162,3 +162,87 @@ fn wrong_values_are_refused_by_name() {
     }
     assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
 }
+
+/// Options of some commands, what stands behind them, and whether both take them empty: else both refuse.
+const EMPTY: &[(&str, &[&str], &str, bool)] = &[
+    (
+        "run --rm",
+        &[
+            "--authfile",
+            "--blkio-weight",
+            "--cgroup-conf",
+            "--cgroup-parent",
+            "--cgroups",
+            "--cidfile",
+            "--conmon-pidfile",
+            "--cpuset-cpus",
+            "--env",
+            "--group-entry",
+            "--health-cmd",
+            "--health-interval",
+            "--hosts-file",
+            "--init-path",
+            "--memory",
+            "--memory-swap",
+            "--passwd-entry",
+            "--personality",
+            "--pidfile",
+            "--pod",
+            "--pod-id-file",
+            "--sdnotify",
+            "--shm-size",
+            "--stop-signal",
+            "--subuidname",
+            "--umask",
+            "--user",
+            "--workdir",
+        ],
+        "IMAGE true",
+        true,
+    ),
+    ("exec", &["--user", "--workdir", "--detach-keys"], "web true", true),
+    ("update", &["--cpuset-cpus", "--health-cmd", "--memory", "--restart"], "web", true),
+    ("pod create", &["--cgroup-parent", "--cpuset-cpus", "--name", "--pod-id-file", "--shm-size"], "", true),
+    ("volume create", &["--driver", ""], "", true),
+    ("network create", &["--dns", "--driver", "--gateway"], "", true),
+    ("pull --tls-verify=false", &["--arch", "--authfile", "--creds", "--platform"], "IMAGE", true),
+    (
+        "run --rm",
+        &[
+            "--attach",
+            "--cpus",
+            "--env-file",
+            "--env-merge",
+            "--health-log-destination",
+            "--label",
+            "--volume",
+        ],
+        "IMAGE true",
+        false,
+    ),
+    ("run --rm --health-cmd true", &["--health-interval", "--health-timeout"], "IMAGE true", false),
+    ("run --rm --replace", &["--name"], "IMAGE true", false),
+    ("exec", &["--env"], "web true", false),
+    ("kill", &["--signal"], "web", false),
+];
+
+#[test]
+fn what_is_given_empty_is_not_said_or_wrong() {
+    let host = host_with_podman();
+    for engine in ["pontoon", "podman"] {
+        host.alice(&format!("{engine} run -d --name web --stop-timeout 0 {B} sleep 10000")).ok();
+    }
+    let mut faults = Vec::new();
+    for (command, options, rest, taken) in EMPTY {
+        for option in *options {
+            let words = format!("{command} {option} '' {rest}").replace("IMAGE", B);
+            let run =
+                |engine: &str| host.alice(&format!("timeout 20 {engine} {words} </dev/null")).no_panic();
+            let (ours, theirs) = (run("pontoon"), run("podman"));
+            if (ours.code == 0, theirs.code == 0) != (*taken, *taken) {
+                faults.push(format!("{ours:?}: Podman's gives {}: {}", theirs.code, theirs.stderr));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
+}

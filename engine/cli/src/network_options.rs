@@ -16,9 +16,9 @@ pub fn read(args: &NetworkCreateArgs) -> Result<NewNetwork, OptionError> {
     let labels: Result<BTreeMap<String, String>, OptionError> =
         args.label.iter().map(|it| parse_label(it)).collect();
     Ok(NewNetwork {
-        name: args.name.clone(),
-        driver: Driver::named(&args.driver),
-        interface: args.interface_name.clone().filter(|it| !it.is_empty()),
+        name: args.name.clone().filter(|it| !it.is_empty()),
+        driver: args.driver.as_deref().map_or(Driver::Bridge, Driver::named),
+        interface: args.interface_name.clone(),
         subnets: subnets(args)?,
         routes: each("--route", &args.route, route)?,
         ipv6: args.ipv6,
@@ -28,7 +28,7 @@ pub fn read(args: &NetworkCreateArgs) -> Result<NewNetwork, OptionError> {
         labels: labels?,
         options: each("--opt", &args.opt, option)?.into_iter().collect(),
         ipam: match args.ipam_driver.as_deref() {
-            None | Some("") => None,
+            None => None,
             Some(word) => Some(ipam(word).map_err(|fault| fault.of("--ipam-driver", word))?),
         },
     })
@@ -42,9 +42,10 @@ fn each<T>(
     values.iter().map(|it| read(it).map_err(|fault| fault.of(option, it))).collect()
 }
 
-/// Addresses, one to a word.
+/// Addresses, one to a word; an empty word is none.
 pub fn addresses(option: &'static str, values: &[String]) -> Result<Vec<IpAddr>, OptionError> {
-    each(option, values, |it| it.parse().map_err(|_| Fault::invalid("it is no IP address")))
+    let values: Vec<String> = values.iter().filter(|it| !it.is_empty()).cloned().collect();
+    each(option, &values, |it| it.parse().map_err(|_| Fault::invalid("it is no IP address")))
 }
 
 /// The subnets, with the gateways and ranges in the order in which they were given: the first belongs to the first.
@@ -53,7 +54,7 @@ fn subnets(args: &NetworkCreateArgs) -> Result<Vec<NewSubnet>, OptionError> {
     let gateways = addresses("--gateway", &args.gateway)?;
     let ranges = each("--ip-range", &args.ip_range, range)?;
     for (option, values) in [("--gateway", &args.gateway), ("--ip-range", &args.ip_range)] {
-        if let Some(value) = values.get(subnets.len()) {
+        if let Some(value) = values.iter().filter(|it| !it.is_empty()).nth(subnets.len()) {
             let fault = Fault::invalid("there is no --subnet for it")
                 .hint("the first belongs to the first --subnet, and so on");
             return Err(fault.of(option, value));

@@ -2,10 +2,13 @@
 
 use clap::{Arg, ArgAction};
 
+use super::empty::may_be_empty;
+
 /// Gives an option Podman's manners.
 ///
 /// A switch may be told its value (`--rm=false`); an option's value may begin with a dash (`--pids-limit -1`),
-/// because the word after an option that wants a value is its value, whatever it looks like.
+/// because the word after an option that wants a value is its value, whatever it looks like. It may be empty where that is as
+/// good as not giving the option.
 pub(super) fn with_podman_manners(arg: Arg) -> Arg {
     if arg.is_positional() {
         return arg;
@@ -15,7 +18,7 @@ pub(super) fn with_podman_manners(arg: Arg) -> Arg {
         ArgAction::Set | ArgAction::Append
             if arg.get_num_args().is_none_or(|count| count.min_values() > 0) =>
         {
-            arg.allow_hyphen_values(true)
+            may_be_empty(arg.allow_hyphen_values(true))
         }
         ArgAction::Set => switch(arg),
         _ => arg,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, FromArgMatches, ValueEnum};
 
+use super::empty;
 use super::error::ArgsError;
 use super::flags::with_podman_manners;
 
@@ -74,7 +75,8 @@ impl GlobalOptions {
 
 fn only_overlay(text: &str) -> Result<String, String> {
     match text {
-        "overlay" => Ok(text.to_owned()),
+        // Empty is as good as not said.
+        "overlay" | "" => Ok(text.to_owned()),
         _ => Err("it must be `overlay`, which native overlayfs or fuse-overlayfs provide".to_owned()),
     }
 }
@@ -153,6 +155,7 @@ pub(super) fn split(words: &[String]) -> Result<(GlobalOptions, Vec<String>), Ar
     if matches.get_flag("version") {
         return Err(ArgsError::Help { text: format!("{}\n", super::version_line("pontoon")) });
     }
+    empty::forget(&parser, &mut matches);
     let rest: Vec<String> = matches.remove_many("rest").map(Iterator::collect).unwrap_or_default();
     if matches.get_flag("help") || rest.is_empty() {
         let text = super::help::overview();

@@ -10,6 +10,7 @@ mod artifact;
 mod complete;
 mod container;
 mod doctor;
+mod empty;
 mod error;
 mod files;
 mod flags;

@@ -14,9 +14,9 @@ pub struct NetworkCreateArgs {
     /// Server that is asked for all other names
     #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
     pub dns: Vec<String>,
-    /// `bridge`, `macvlan` or `ipvlan`
-    #[arg(short, long, value_name = "DRIVER", default_value = "bridge")]
-    pub driver: String,
+    /// `bridge` (the default), `macvlan` or `ipvlan`
+    #[arg(short, long, value_name = "DRIVER")]
+    pub driver: Option<String>,
     /// Gateway of the subnet
     #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
     pub gateway: Vec<String>,

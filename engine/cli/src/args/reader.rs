@@ -2,6 +2,7 @@
 
 use clap::{Arg, ArgAction, Args, FromArgMatches, Id};
 
+use super::empty;
 use super::error::ArgsError;
 use super::flags::with_podman_manners;
 use super::global::GlobalOptions;
@@ -10,9 +11,10 @@ use super::table::Entry;
 /// Reads a command's own words, and the global options among them.
 pub(super) fn read<T: Args>(entry: &Entry, words: &[String]) -> Result<(GlobalOptions, T), ArgsError> {
     let mut parser = parser::<T>(entry);
-    let matches = parser
+    let mut matches = parser
         .try_get_matches_from_mut(words)
         .map_err(|err| ArgsError::from_clap(entry.path, &parser, &err))?;
+    empty::forget(&parser, &mut matches);
     let globals = GlobalOptions::from_arg_matches(&matches)
         .map_err(|err| ArgsError::from_clap(entry.path, &parser, &err))?;
     let args =

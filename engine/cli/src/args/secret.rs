@@ -13,9 +13,9 @@ pub struct SecretCreateArgs {
     /// File with the data, `-` for standard input, or, with --env, the variable that holds it
     #[arg(value_name = "FILE|-", required = true)]
     pub source: String,
-    /// `file`, or `systemd-credential`: then the second word is the name of a credential of the unit
-    #[arg(short, long, value_name = "DRIVER", default_value = "file")]
-    pub driver: String,
+    /// `file` (the default), or `systemd-credential`: then the second word is the name of a credential of the unit
+    #[arg(short, long, value_name = "DRIVER")]
+    pub driver: Option<String>,
     /// Option of the driver
     #[arg(long, value_name = "KEY=VALUE")]
     pub driver_opts: Vec<String>,

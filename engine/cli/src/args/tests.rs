@@ -388,3 +388,19 @@ fn the_page_of_what_is_refused_is_up_to_date() {
     let there = std::fs::read_to_string(path).unwrap_or_default();
     assert!(there == page, "run `BLESS=1 cargo test -p pontoon-cli refused`");
 }
+
+#[test]
+fn options_given_empty_are_not_said_by_any_command() {
+    match read(&["pull", "--authfile=", "--policy", "", "image"]).command {
+        Command::Pull(args) => assert_eq!((args.registry.authfile, args.policy), (None, None)),
+        other => panic!("{other:?}"),
+    }
+    match read(&["exec", "--workdir=", "--detach-keys=", "name", "true"]).command {
+        Command::Exec(args) => assert_eq!((args.workdir, args.detach_keys), (None, Some(String::new()))),
+        other => panic!("{other:?}"),
+    }
+    let globals = read(&["--root", "", "--storage-driver=", "ps", "--runroot="]).globals;
+    assert_eq!((globals.root, globals.storage_driver, globals.runroot), (None, None, None));
+    check_error(&["ps", "--sort="], "`--sort` needs a value");
+    check_error(&["rm", "--cidfile="], "`--cidfile` needs a value");
+}

@@ -11,8 +11,8 @@ pub struct VolumeCreateArgs {
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
     /// Only `local`
-    #[arg(short, long, value_name = "DRIVER", default_value = "local")]
-    pub driver: String,
+    #[arg(short, long, value_name = "DRIVER")]
+    pub driver: Option<String>,
     /// A volume of that name is no error
     #[arg(long)]
     pub ignore: bool,

@@ -25,8 +25,9 @@ pub fn create(context: &Context, args: &SecretCreateArgs) -> Result<ExitStatus, 
         output::line(&there.id)?;
         return Ok(ExitStatus::Success);
     }
+    let driver = args.driver.as_deref().unwrap_or(FILE_DRIVER);
     let mut record =
-        SecretRecord { name: args.name.clone(), driver: args.driver.clone(), ..SecretRecord::default() };
+        SecretRecord { name: args.name.clone(), driver: driver.to_owned(), ..SecretRecord::default() };
     for label in &args.label {
         record.labels.push(parse_label(label)?);
     }
@@ -36,7 +37,7 @@ pub fn create(context: &Context, args: &SecretCreateArgs) -> Result<ExitStatus, 
             Some(instead_of(SECRET_OPTIONS)),
         ));
     }
-    let data = match args.driver.as_str() {
+    let data = match driver {
         FILE_DRIVER => read(args)?,
         // The store keeps the name; the service manager keeps the data.
         CREDENTIAL_DRIVER => {

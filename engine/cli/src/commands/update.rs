@@ -20,12 +20,10 @@ pub fn update(context: &Context, args: &UpdateArgs) -> Result<ExitStatus, Failur
         health: health(&args.health, &context.option_host)?,
         env: (exec_env(&args.env, &[], &context.option_host)?, args.unsetenv.clone()),
     };
-    if by == Changes::default() {
-        let hint = "see `pontoon update --help`".to_owned();
-        return Err(Failure::new("`update` needs something to change", Some(hint)));
+    if by != Changes::default() {
+        update::update(&context.host, &store, &found, by)
+            .map_err(|err| Failure::from(err).while_doing(format!("cannot update container `{name}`")))?;
     }
-    update::update(&context.host, &store, &found, by)
-        .map_err(|err| Failure::from(err).while_doing(format!("cannot update container `{name}`")))?;
     output::line(&found.record.id)?;
     Ok(ExitStatus::Success)
 }

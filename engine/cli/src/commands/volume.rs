@@ -17,8 +17,8 @@ use pontoon_cli::{message, output};
 
 /// `pontoon volume create`
 pub fn create(context: &Context, args: &VolumeCreateArgs) -> Result<ExitStatus, Failure> {
-    if args.driver != "local" {
-        let text = format!("`--driver {}` is not supported", args.driver);
+    if let Some(driver) = args.driver.as_ref().filter(|it| *it != "local") {
+        let text = format!("`--driver {driver}` is not supported");
         return Err(Failure::new(text, Some(instead_of(VOLUME_DRIVER))));
     }
     let mut record = volume_options::read(&args.opt, context.host.is_rootless())?;
@@ -27,7 +27,9 @@ pub fn create(context: &Context, args: &VolumeCreateArgs) -> Result<ExitStatus, 
         record.labels.push(parse_label(label)?);
     }
     let store = context.store()?;
-    let name = volume::create(&context.host, &store, args.name.as_deref(), &record, args.ignore)?;
+    // An empty name is as good as none.
+    let name = args.name.as_deref().filter(|it| !it.is_empty());
+    let name = volume::create(&context.host, &store, name, &record, args.ignore)?;
     output::line(&name)?;
     Ok(ExitStatus::Success)
 }

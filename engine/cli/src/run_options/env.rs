@@ -8,8 +8,18 @@ use super::{Host, OptionError, files};
 /// Variables that Podman passes on by itself; each is wanted in capitals, too.
 const PROXY_VARIABLES: [&str; 4] = ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy"];
 
-/// Reads files first, then single settings, so that the latter win.
+/// Reads files first, then single settings, so that the latter win. An empty setting sets nothing.
 pub(super) fn read(
+    settings: &[String],
+    files: &[PathBuf],
+    host: &Host,
+) -> Result<Vec<(String, String)>, OptionError> {
+    let settings: Vec<String> = settings.iter().filter(|it| !it.is_empty()).cloned().collect();
+    exec_env(&settings, files, host)
+}
+
+/// Reads `--env` and `--env-file` of `exec`, which takes no empty setting.
+pub fn exec_env(
     settings: &[String],
     files: &[PathBuf],
     host: &Host,
@@ -30,15 +40,6 @@ pub(super) fn read(
         env.extend(setting(text, host).map_err(|why| Fault::invalid(why).of("--env", text))?);
     }
     Ok(env)
-}
-
-/// Reads `--env` and `--env-file` of `exec`.
-pub fn exec_env(
-    settings: &[String],
-    files: &[PathBuf],
-    host: &Host,
-) -> Result<Vec<(String, String)>, OptionError> {
-    read(settings, files, host)
 }
 
 /// `NAME=VALUE` of `--env-merge`.

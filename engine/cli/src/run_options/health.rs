@@ -66,6 +66,23 @@ pub fn read(options: &HealthOptions, host: &Host) -> Result<HealthRequest, Optio
     })
 }
 
+/// Of a container without a check, empty times are not said, as in Podman: scripts write `--health-interval "$TIME"`.
+pub(super) fn said(options: &HealthOptions) -> HealthOptions {
+    let mut said = options.clone();
+    if said.health_cmd.is_none() {
+        for time in [
+            &mut said.health_interval,
+            &mut said.health_start_period,
+            &mut said.health_startup_interval,
+            &mut said.health_startup_timeout,
+            &mut said.health_timeout,
+        ] {
+            time.take_if(|it| it.is_empty());
+        }
+    }
+    said
+}
+
 /// A command in Docker's form. A JSON list of words is run as it is, a line by a shell; `CMD` and `CMD-SHELL` may stand in
 /// front, as in an image.
 fn test(text: &str) -> Result<Vec<String>, Fault> {
@@ -133,10 +150,10 @@ fn destination(text: &str, host: &Host) -> Result<Option<std::path::PathBuf>, Fa
     if matches!(text, LOCAL | EVENTS) {
         return Ok(None);
     }
-    let path = host.directory.as_deref().unwrap_or(Path::new("/")).join(text);
-    if path.is_dir() {
-        Ok(Some(path))
-    } else {
-        Err(Fault::invalid("it must be `local`, `events_logger` or a directory that is there"))
+    let wrong = || Fault::invalid("it must be `local`, `events_logger` or a directory that is there");
+    if text.is_empty() {
+        return Err(wrong());
     }
+    let path = host.directory.as_deref().unwrap_or(Path::new("/")).join(text);
+    if path.is_dir() { Ok(Some(path)) } else { Err(wrong()) }
 }

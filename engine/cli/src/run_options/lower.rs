@@ -59,17 +59,12 @@ pub(super) fn lower(
     Ok(Lowered { request, warnings })
 }
 
-/// A name, which said empty is not said, as in Podman: scripts write `--name "$NAME"`.
-fn said(name: &Option<String>) -> Option<&String> {
-    name.as_ref().filter(|it| !it.is_empty())
-}
-
 /// Name, labels, files that tell ids.
 fn identity(request: &mut CreateRequest, options: &ContainerOptions, host: &Host) -> Result<(), OptionError> {
     if options.replace && options.name.is_none() {
         return Err(OptionError::Needs { option: "--replace", other: "--name" });
     }
-    request.name = optional("--name", said(&options.name), names::read)?;
+    request.name = optional("--name", options.name.as_ref(), names::read)?;
     request.replace = options.replace;
     request.rm = options.rm || options.rmi;
     request.rmi = options.rmi;
@@ -129,8 +124,7 @@ fn process(request: &mut CreateRequest, options: &ContainerOptions, host: &Host)
     request.chroot_dirs = each_listed("--chrootdirs", &options.chrootdirs, names::workdir)?;
     modes::attached_streams(&options.attach)?;
     request.umask = optional("--umask", options.umask.as_ref(), names::umask)?;
-    request.timezone =
-        optional("--tz", options.tz.as_ref().filter(|zone| !zone.is_empty()), names::timezone)?;
+    request.timezone = optional("--tz", options.tz.as_ref(), names::timezone)?;
     Ok(())
 }
 
@@ -219,7 +213,7 @@ fn surroundings(
     request.publish_all = options.publish_all;
     request.publish = ports::publish(&options.joint.publish)?;
     request.expose = each_listed("--expose", &options.expose, ports::expose)?.concat();
-    request.hostname = optional("--hostname", said(&options.joint.hostname), names::hostname)?;
+    request.hostname = optional("--hostname", options.joint.hostname.as_ref(), names::hostname)?;
     request.add_host = each_listed("--add-host", &options.joint.add_host, network::added_host)?;
     request.hosts_file = options.joint.hosts_file.as_ref().map(|it| names::hosts_file(it, host));
     request.no_hosts = options.joint.no_hosts;
@@ -243,7 +237,7 @@ fn supervision(
     if request.rm && request.restart != RestartPolicy::No {
         return Err(OptionError::Conflict { one: "--rm".to_owned(), other: "--restart".to_owned() });
     }
-    request.health = health::read(&options.health, host)?;
+    request.health = health::read(&health::said(&options.health), host)?;
     request.log_driver = optional("--log-driver", options.log_driver.as_ref(), logs::driver)?.flatten();
     request.log_opts = each("--log-opt", &options.log_opt, logs::option)?;
     let has_label = request.log_opts.iter().any(|(key, _)| key == "label");

@@ -76,7 +76,11 @@ pub(super) fn personality(text: &str) -> Result<u32, Fault> {
 /// # Errors
 /// Names the stream that is none.
 pub fn attached_streams(words: &[String]) -> Result<Option<[bool; 3]>, OptionError> {
+    let is_given = !words.is_empty();
     let words = super::error::listed(words);
+    if is_given && words.is_empty() {
+        return Err(Fault::invalid("it must be one of: stdin, stdout, stderr").of("--attach", ""));
+    }
     let mut attached = [false; 3];
     for word in &words {
         let place = ["stdin", "stdout", "stderr"].iter().position(|it| word.eq_ignore_ascii_case(it));

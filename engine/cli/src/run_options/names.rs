@@ -29,13 +29,10 @@ pub(super) fn is_name(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
 }
 
-/// `user`, `uid`, `user:group`, `:group`; who they are is seen in the image.
+/// `user`, `uid`, `user:group`, `:group`, each part of which may be empty; who they are is seen in the image.
 pub(super) fn user(text: &str) -> Result<String, Fault> {
     let form = "it must be USER, USER:GROUP or :GROUP, by name or number";
-    let mut parts = text.split(':');
-    let named = [parts.next(), parts.next()].into_iter().flatten().any(|part| !part.is_empty());
-    let dangling = text.len() > 1 && text.ends_with(':');
-    if !named || dangling || parts.next().is_some() || text.contains(['\n', '\0']) {
+    if text.is_empty() || text.split(':').count() > 2 || text.contains(['\n', '\0']) {
         return Err(Fault::invalid(form));
     }
     Ok(text.to_owned())

@@ -101,7 +101,7 @@ pub fn read(
     create_command: Vec<String>,
     host: &Host,
 ) -> Result<(PodRequest, Vec<String>), OptionError> {
-    let name = args.name.as_ref().or(args.positional.as_ref());
+    let name = args.name.as_ref().or(args.positional.as_ref()).filter(|it| !it.is_empty());
     if args.replace && name.is_none() {
         return Err(OptionError::Needs { option: "--replace", other: "--name" });
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use pontoon_lifecycle::resources::{DeviceRate, Resources};
 
-use super::error::{Fault, each, optional};
+use super::error::{Fault, each, each_listed, optional};
 use super::{OptionError, size};
 use crate::args::ResourceOptions;
 
@@ -43,7 +43,7 @@ pub fn read(options: &ResourceOptions) -> Result<Resources, OptionError> {
         device_write_iops: each("--device-write-iops", &options.device_write_iops, |it| {
             device(it, operations)
         })?,
-        cgroup_conf: each("--cgroup-conf", &options.cgroup_conf, cgroup_file)?,
+        cgroup_conf: each_listed("--cgroup-conf", &options.cgroup_conf, cgroup_file)?,
     };
     if let Some(text) = &options.limits.cpus {
         let other = [

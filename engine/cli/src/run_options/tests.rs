@@ -563,7 +563,6 @@ fn sizes_have_units() {
         assert_eq!(parse_size("--memory", value).unwrap(), expected);
     }
     for wrong in [
-        "",
         "x",
         "1x",
         "-1",
@@ -597,7 +596,7 @@ fn signals_have_names_and_numbers() {
     ] {
         assert_eq!(request(&["--stop-signal", value]).stop_signal, Some(expected), "{value}");
     }
-    for wrong in ["", "0", "65", "99", "BOGUS", "SIGSIGTERM", "RTMIN+31", "RTMIN-1", "RTMAX+1", "-9", "+9"] {
+    for wrong in ["0", "65", "99", "BOGUS", "SIGSIGTERM", "RTMIN+31", "RTMIN-1", "RTMAX+1", "-9", "+9"] {
         check_refused("--stop-signal", wrong, "it must be the name of a signal");
     }
     for number in 1..=64 {
@@ -901,8 +900,7 @@ fn names_and_places_are_checked() {
     assert_eq!((read.timezone.as_deref(), read.umask), (Some("Europe/Berlin"), Some(0o077)));
     assert_eq!((read.user.as_deref(), read.group_add), (Some("dave:www"), words(&["extra", "3000"])));
     assert_eq!(read.stop_timeout, Some(5));
-    let unsaid = request(&["--name", "", "--hostname="]);
-    assert_eq!((unsaid.name, unsaid.hostname), (None, None));
+    assert_eq!(request(&["--user", "33:"]).user.as_deref(), Some("33:"));
     assert_eq!(read.unset_env, ["A"]);
     assert_eq!(
         (read.dns, read.dns_search, read.dns_option),
@@ -919,13 +917,10 @@ fn names_and_places_are_checked() {
         ("--tz", "/etc/localtime", "name of a time zone"),
         ("--umask", "9", "octal"),
         ("--umask", "1777", "octal"),
-        ("--user", "", "USER:GROUP"),
-        ("--user", ":", "USER:GROUP"),
         ("--user", "a:b:c", "USER:GROUP"),
-        ("--user", "a:", "USER:GROUP"),
         ("--timeout", "-1", "number of seconds"),
         ("--env-merge", "x", "NAME=VALUE"),
-        ("--passwd-entry", "", "one line"),
+        ("--passwd-entry", "a\nb", "one line"),
         ("--volumes-from", ":ro", "it must be CONTAINER"),
         ("--volumes-from", "x:bind", "`bind` is none of ro, rw, z"),
         ("--cpus", "0", "a number of processors"),
@@ -1017,4 +1012,76 @@ fn restart_policies_have_podmans_words() {
     assert_eq!(policy("no"), RestartPolicy::No);
     assert_eq!(policy("on-failure:3"), RestartPolicy::OnFailure { retries: Some(3) });
     assert_eq!(policy("unless-stopped"), RestartPolicy::UnlessStopped);
+}
+
+#[test]
+fn options_given_empty_are_not_said() {
+    let unsaid = CreateRequest { create_command: Vec::new(), ..request(&[]) };
+    for option in [
+        "--authfile",
+        "--blkio-weight",
+        "--cgroup-conf",
+        "--cgroup-parent",
+        "--cgroups",
+        "--cidfile",
+        "--conmon-pidfile",
+        "--cpuset-cpus",
+        "--env",
+        "--group-entry",
+        "--health-cmd",
+        "--health-interval",
+        "--health-on-failure",
+        "--health-startup-cmd",
+        "--hosts-file",
+        "--hostname",
+        "--init-path",
+        "--ip",
+        "--mac-address",
+        "--memory",
+        "--memory-swap",
+        "--name",
+        "--passwd-entry",
+        "--personality",
+        "--pidfile",
+        "--pod",
+        "--pod-id-file",
+        "--retry-delay",
+        "--sdnotify",
+        "--shm-size",
+        "--shm-size-systemd",
+        "--stop-signal",
+        "--subuidname",
+        "--tz",
+        "--umask",
+        "--user",
+        "--workdir",
+    ] {
+        let given = CreateRequest { create_command: Vec::new(), ..request(&[option, ""]) };
+        assert_eq!(given, unsaid, "{option}");
+    }
+    // The last one counts, and here it says nothing.
+    assert_eq!(request(&["--user", "web", "--user="]).user, None);
+    assert_eq!(request(&["--no-healthcheck", "--health-cmd="]).health.test, Some(words(&["NONE"])));
+    assert_eq!(request(&["--entrypoint="]).entrypoint, Some(Vec::new()));
+}
+
+#[test]
+fn some_options_are_wrong_when_empty() {
+    for (option, expected) in [
+        ("--attach", "stdin, stdout, stderr"),
+        ("--cpu-shares", "from 2 to"),
+        ("--cpus", "a number of processors"),
+        ("--env-merge", "NAME=VALUE"),
+        ("--health-log-destination", "a directory that is there"),
+        ("--health-retries", "a number"),
+        ("--label", "name of the label"),
+        ("--oom-score-adj", "a number"),
+        ("--pids-limit", "a number"),
+        ("--stop-timeout", "a number"),
+        ("--volume", "must be absolute"),
+    ] {
+        check_refused(option, "", expected);
+    }
+    assert!(refusal(&["--health-cmd", "true", "--health-interval="]).contains("a duration"));
+    assert!(refusal(&["--replace", "--name="]).contains("needs"));
 }

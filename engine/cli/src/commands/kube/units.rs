@@ -191,8 +191,8 @@ impl Reading<'_> {
     fn volume(&self) -> Result<(String, VolumeRecord), Failure> {
         let command = self.command(&self.unit.service, "ExecStart")?;
         let args: VolumeCreateArgs = parsed(&command.words)?;
-        if args.driver != "local" {
-            let text = format!("`{}` has the driver `{}`, which no claim has", self.unit.name, args.driver);
+        if let Some(driver) = args.driver.as_ref().filter(|it| *it != "local") {
+            let text = format!("`{}` has the driver `{driver}`, which no claim has", self.unit.name);
             let hint = "a container mounts an image by itself: `Mount=type=image,…`".to_owned();
             return Err(Failure::new(text, Some(hint)));
         }
