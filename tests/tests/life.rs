@@ -289,14 +289,19 @@ fn states_are_waited_for() {
 fn a_detached_process_runs_on_in_the_container() {
     let host = host_with_busybox();
     let _alone = alone();
-    let _keeper = Sleeper::run(host, "keeper", "");
-    let pid = host
+    let keeper = Sleeper::run(host, "keeper", "");
+    let session = host
         .alice("pontoon exec -d keeper sh -c 'sleep 0.3; echo done >/done; exec sleep 5000'")
         .ok()
         .text()
         .to_owned();
     wait::until_true("its work", || host.alice("pontoon exec keeper cat /done").stdout == "done\n");
-    assert!(host.root(&format!("ps -o args= -p {pid}")).ok().stdout.contains("sleep 5000"));
+    assert!(session.len() == 64 && session.bytes().all(|it| it.is_ascii_hexdigit()), "{session}");
+    assert_eq!(keeper.inspect("{{json .ExecIDs}}"), format!("[\"{session}\"]"));
+    host.root("pkill -fx 'sleep 5000'").ok();
+    wait::until_true("its end", || keeper.inspect("{{json .ExecIDs}}") == "[]");
+    host.alice("pontoon exec -d keeper sleep 5000").ok();
+    let pid = host.root("pgrep -fx 'sleep 5000'").ok().text().to_owned();
     // On a terminal that nobody holds, it can write as much as it wants.
     let floods = "tty >/where; i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo to nobody, again and again; done; echo end >>/where";
     host.alice(&format!("pontoon exec -d -t keeper sh -c '{floods}'")).ok();
@@ -308,6 +313,8 @@ fn a_detached_process_runs_on_in_the_container() {
     assert_eq!(host.alice(passed).ok().stdout, "three\nfive\n0 1 2 3 4 5 ");
     host.alice("pontoon exec --preserve-fds 1 keeper true").fails(125);
     host.alice("pontoon exec -d keeper /nowhere").fails(127);
+    host.alice("pontoon exec -w /nowhere keeper true").fails(127);
+    host.alice("pontoon exec -w /etc/passwd keeper true").fails(126);
     host.alice("pontoon stop keeper").ok();
     assert_eq!(host.root(&format!("ps -o args= -p {pid}")).stdout, "");
 }

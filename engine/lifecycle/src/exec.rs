@@ -112,6 +112,8 @@ pub struct Executing {
     pub ending: Ending,
     /// Its pid, as the host sees it.
     pub pid: i32,
+    /// The id of its session; empty where the supervisor is older than these.
+    pub session: String,
     /// The master side of its terminal, if it has one.
     pub terminal: Option<OwnedFd>,
 }
@@ -139,8 +141,8 @@ pub fn exec(
     let process = Request::Exec(Box::new(merge(base, request)));
     control::send(&socket, &process, &fds).map_err(AskError::Talk)?;
     match control::receive::<Reply>(&socket).map_err(AskError::Talk)? {
-        Some((Reply::Started { pid }, fds)) => {
-            Ok(Executing { ending: Ending::new(socket), pid, terminal: fds.into_iter().next() })
+        Some((Reply::Started { pid, session }, fds)) => {
+            Ok(Executing { ending: Ending::new(socket), pid, session, terminal: fds.into_iter().next() })
         }
         Some((Reply::Failed(report), _)) => {
             let causes = Causes::of(report.chain.get(1..).unwrap_or_default());

@@ -101,7 +101,7 @@ pub fn let_it_run(container: &ContainerHandle) -> Result<i32, StartError> {
 
 fn started(answer: Result<Option<Reply>, AskError>) -> Result<i32, StartError> {
     match answer {
-        Ok(Some(Reply::Started { pid })) => Ok(pid),
+        Ok(Some(Reply::Started { pid, .. })) => Ok(pid),
         Ok(Some(Reply::Failed(report))) => {
             let causes = Causes::of(report.chain.get(1..).unwrap_or_default());
             Err(StartError::Failed(report, causes))

@@ -112,6 +112,9 @@ pub enum Reply {
     Started {
         /// Its pid.
         pid: i32,
+        /// The id of the session, if it is one of `exec`.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        session: String,
     },
     /// A process, or the container, has ended.
     Exited {

@@ -188,6 +188,7 @@ fn supervise(
             restarts,
             initialized: holds,
             stopping: false,
+            sessions: Vec::new(),
             events: plan.events.log.clone(),
             networks: launched.networks.as_ref().map(|it| it.joined().clone()),
         };
@@ -198,7 +199,7 @@ fn supervise(
             finish::note_first_use(std::mem::take(&mut launched.filled));
         } else {
             teller.tell(Deed::Start);
-            answer(&mut restarters, &Reply::Started { pid });
+            answer(&mut restarters, &Reply::Started { pid, session: String::new() });
             if is_first {
                 if plan.streams.foreground {
                     teller.tell(Deed::Attach);

@@ -164,6 +164,15 @@ impl Failure {
         }
     }
 
+    /// The same of a process that was to join: there, a directory that is missing is as a command that is, as in Podman.
+    #[must_use]
+    pub fn exit_code_of_joining(&self) -> i32 {
+        match self.step {
+            Step::WorkingDirectory if self.errno == Errno::NOENT.raw_os_error() => 127,
+            _ => self.exit_code(),
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -414,6 +423,15 @@ mod tests {
         assert_eq!((failure.subject.as_str(), failure.errno), ("why", Errno::NOENT.raw_os_error()));
         assert!(receive(&ours).unwrap().is_none());
     }
+
+    #[test]
+    fn a_directory_that_is_missing_is_told_by_podmans_codes() {
+        let missing = Failure::new(Step::WorkingDirectory, "/nope", Errno::NOENT);
+        assert_eq!((missing.exit_code(), missing.exit_code_of_joining()), (126, 127));
+        let file = Failure::new(Step::WorkingDirectory, "/etc/passwd", Errno::NOTDIR);
+        assert_eq!((file.exit_code(), file.exit_code_of_joining()), (126, 126));
+    }
+
     #[test]
     fn who_joins_what_has_ended_is_told_so() {
         let ended = Failure::new(Step::Namespaces, "", Errno::SRCH);

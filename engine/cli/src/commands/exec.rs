@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 
 use nix::sys::signal::Signal;
-use pontoon_lifecycle::exec::{self, ExecRequest};
+use pontoon_lifecycle::exec::{self, ExecRequest, Executing};
 use pontoon_lifecycle::list;
 use pontoon_lifecycle::status::Status;
 use rustix::fs::{Mode, OFlags};
@@ -62,8 +62,9 @@ pub fn exec(context: &Context, args: &ExecArgs) -> Result<ExitStatus, Failure> {
         Failure::new(err, hint).with_code(code)
     })?;
     if args.detach {
-        // The supervisor keeps it; its pid on the host is all there is to know it by.
-        output::line(&executing.pid.to_string())?;
+        // The supervisor keeps it. One that has run since before sessions had ids has nothing but the pid to know it by.
+        let Executing { pid, session, .. } = executing;
+        output::line(&if session.is_empty() { pid.to_string() } else { session })?;
         return Ok(ExitStatus::Success);
     }
     if let Some(terminal) = &executing.terminal {

@@ -372,6 +372,7 @@ fn state(found: &Found, config: Option<&ImageConfig>) -> StateFacts {
         health: status::health(found.container.run_path()).or_else(|| is_checked.then(HealthRecord::default)),
         restarts: rows::restarts(status),
         stopped: matches!(status, Status::Exited(exit) if exit.stopped),
+        sessions: status.process().map(|state| state.sessions.clone()).unwrap_or_default(),
         cgroup_path,
     }
 }

@@ -56,7 +56,7 @@ struct Shown<'a> {
     effective_caps: NullIfEmpty<Vec<String>>,
     bounding_caps: NullIfEmpty<Vec<String>>,
     #[serde(rename = "ExecIDs")]
-    exec_ids: [String; 0],
+    exec_ids: &'a [String],
     graph_driver: &'a GraphDriver,
     #[serde(skip_serializing_if = "Option::is_none")]
     size_rw: Option<u64>,
@@ -113,7 +113,7 @@ fn shown<'a>(facts: &'a Facts<'a>) -> Shown<'a> {
         app_armor_profile: request.apparmor.clone().filter(|it| it != UNCONFINED).unwrap_or_default(),
         effective_caps: NullIfEmpty(facts.effective_caps.clone()),
         bounding_caps: NullIfEmpty(facts.bounding_caps.clone()),
-        exec_ids: [],
+        exec_ids: &facts.state.sessions,
         graph_driver: &facts.graph,
         size_rw: facts.size.map(|size| size.rw_size),
         size_root_fs: OmitEmpty(facts.size.map_or(0, |size| size.root_fs_size)),

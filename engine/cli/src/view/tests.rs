@@ -515,6 +515,7 @@ fn facts(request: &CreateRequest) -> container::Facts<'_> {
             error: String::new(),
             started_at: Some(from_nanos(CREATED)),
             finished_at: None,
+            sessions: vec!["5e".repeat(32)],
             cgroup_path: "/x".to_owned(),
         },
         mounts: vec![container::Mount {

@@ -1,7 +1,5 @@
 //! Processes that have ended: the payload, those that joined it, and what works for it.
 
-use pontoon_monitor::control::Reply;
-use pontoon_monitor::event::Deed;
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, WaitStatus, wait, waitpid};
 
@@ -49,8 +47,7 @@ impl Supervisor<'_> {
             }
             self.stop(None);
         } else if let Some(joined) = self.joined.remove(&pid.as_raw_nonzero().get()) {
-            self.teller.ended(Deed::ExecDied, code);
-            self.reply(joined.client, &Reply::Exited { code }, &[]);
+            self.has_left(&joined, code);
         }
     }
 }

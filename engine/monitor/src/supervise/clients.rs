@@ -38,6 +38,11 @@ pub(super) enum Membership {
     Dismissed,
 }
 
+/// The container itself runs.
+fn started(pid: i32) -> Reply {
+    Reply::Started { pid, session: String::new() }
+}
+
 impl Supervisor<'_> {
     pub(super) fn accept(&mut self) {
         while let Some(socket) = self.door.next() {
@@ -113,7 +118,7 @@ impl Supervisor<'_> {
         match request {
             Request::Start => {
                 let pid = self.launched.running.pid.as_raw_nonzero().get();
-                let reply = self.let_it_run().map_or_else(Reply::Failed, |()| Reply::Started { pid });
+                let reply = self.let_it_run().map_or_else(Reply::Failed, |()| started(pid));
                 self.reply(token, &reply, &[]);
             }
             Request::Kill { .. } | Request::Exec(_) | Request::Check if self.launched.held.is_some() => {

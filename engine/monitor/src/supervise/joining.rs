@@ -4,19 +4,23 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use pontoon_monitor::control::Reply;
 use pontoon_monitor::event::Deed;
-use pontoon_monitor::state::FailureReport;
+use pontoon_monitor::state::{self, FailureReport};
 use pontoon_runtime::start::{Joining, Running, StartError};
 use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
+use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::Supervisor;
 use super::sources::Source;
 use crate::check::Job;
+use crate::finish;
 
 /// A process that joined.
 #[derive(Debug)]
 pub(super) struct Joined {
     pub(super) client: u64,
+    /// The id of its session.
+    pub(super) session: String,
     /// Its terminal. It outlives the client, who may leave it or be killed; what is written on it then is read here.
     pub(super) terminal: Option<OwnedFd>,
 }
@@ -93,13 +97,24 @@ impl Supervisor<'_> {
         };
         let pid = running.pid.as_raw_nonzero().get();
         let theirs = running.terminal.as_ref().filter(|_| !unattended).and_then(|it| it.try_clone().ok());
-        self.joined.insert(pid, Joined { client, terminal: running.terminal });
+        let session = new_session();
+        self.state.sessions.push(session.clone());
+        finish::note(self.plan, state::STATE_FILE, &self.state);
+        self.joined.insert(pid, Joined { client, session: session.clone(), terminal: running.terminal });
         if unattended {
             self.client_left(client);
         }
         self.teller.tell(Deed::Exec);
         let terminal: Vec<_> = theirs.iter().map(AsFd::as_fd).collect();
-        self.reply(client, &Reply::Started { pid }, &terminal);
+        self.reply(client, &Reply::Started { pid, session }, &terminal);
+    }
+
+    /// A process that joined has ended.
+    pub(super) fn has_left(&mut self, joined: &Joined, code: i32) {
+        self.state.sessions.retain(|it| *it != joined.session);
+        finish::note(self.plan, state::STATE_FILE, &self.state);
+        self.teller.ended(Deed::ExecDied, code);
+        self.reply(joined.client, &Reply::Exited { code }, &[]);
     }
 
     /// A client has gone, or holds no terminal. What it had begun goes on, and what that writes must be read, or it would wait
@@ -117,7 +132,7 @@ impl Supervisor<'_> {
     pub(super) fn did_not_join(&mut self, purpose: Purpose, err: &StartError) {
         match purpose {
             Purpose::Exec { client, .. } => {
-                let report = FailureReport::new(err, err.hint(), err.exit_code());
+                let report = FailureReport::new(err, err.hint(), err.exit_code_of_joining());
                 self.reply(client, &Reply::Failed(report), &[]);
             }
             Purpose::Job(job) => self.job_cannot_run(job, err),
@@ -135,4 +150,12 @@ impl Supervisor<'_> {
             joined.terminal = None;
         }
     }
+}
+
+/// An id that no other session has: 64 hexadecimal digits, as Podman's.
+fn new_session() -> String {
+    let mut bytes = [0u8; 32];
+    // So few bytes come at once, and whole.
+    let _ = getrandom(&mut bytes[..], GetRandomFlags::empty());
+    bytes.iter().map(|it| format!("{it:02x}")).collect()
 }

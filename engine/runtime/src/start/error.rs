@@ -50,6 +50,15 @@ impl StartError {
         }
     }
 
+    /// The exit code that this failure gives where a process was to join a container.
+    #[must_use]
+    pub fn exit_code_of_joining(&self) -> i32 {
+        match self {
+            Self::Child(failure, _) => failure.exit_code_of_joining(),
+            _ => self.exit_code(),
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

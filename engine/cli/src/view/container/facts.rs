@@ -129,6 +129,8 @@ pub struct StateFacts {
     pub restarts: u32,
     /// Whether somebody stopped it.
     pub stopped: bool,
+    /// Ids of the sessions of `exec` that go on.
+    pub sessions: Vec<String>,
     /// Its cgroup, from the root of cgroups on; empty if it does not run.
     pub cgroup_path: String,
 }
