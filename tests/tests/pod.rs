@@ -241,6 +241,13 @@ fn run_makes_a_pod_and_pods_do_without_an_infra_container() {
     host.alice("pontoon pod start bare").ok();
     assert_eq!((bare.state().as_str(), bare.inspect("{{.NumContainers}}").as_str()), ("Running", "1"));
     assert_ne!(namespace(host, "alone", "net"), namespace(host, "one", "net"));
+    // The first process hears no signal of its own accord: what stops is not in error, and is not pruned.
+    host.alice("(pontoon stop -t 2 alone >/dev/null 2>&1) >/dev/null 2>&1 &").ok();
+    wait::until_true("it to stop", || {
+        host.alice("pontoon ps -a --format '{{.State}}' --filter name=alone").stdout == "stopping\n"
+    });
+    assert_eq!(bare.state(), "Exited");
+    host.alice("pontoon pod prune --force; pontoon pod exists bare").ok();
     host.alice("pontoon pod create --infra=false -p 80").fails(125).lacks("panicked");
     host.alice("pontoon pod create --infra=false --share net").fails(125).warns("--share");
     host.alice("pontoon pod create --network host -p 80").fails(125).warns("--network=host");

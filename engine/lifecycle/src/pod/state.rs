@@ -11,9 +11,9 @@ pub enum State {
     Running,
     /// Some run, and some do not.
     Degraded,
-    /// None runs, some have ended, and some have not been started or are paused.
+    /// None runs, some have ended or are about to, and some have not been started or are paused.
     Stopped,
-    /// All have ended.
+    /// All have ended, or are about to.
     Exited,
     /// All are paused.
     Paused,
@@ -57,9 +57,10 @@ impl State {
                 Status::Running(_) => running += 1,
                 Status::Paused(_) => paused += 1,
                 Status::Exited(exit) if exit.started_at == 0 && !exit.held => {}
-                Status::Exited(_) | Status::Abandoned(_) => ended += 1,
+                // Who stops is about to have ended: that is no error.
+                Status::Exited(_) | Status::Abandoned(_) | Status::Stopping(_) => ended += 1,
                 Status::Created | Status::Starting => {}
-                Status::Initialized(_) | Status::Stopping(_) | Status::Restarting(_) => other += 1,
+                Status::Initialized(_) | Status::Restarting(_) => other += 1,
             }
         }
         match () {
@@ -80,7 +81,7 @@ mod tests {
     use super::*;
     use pontoon_monitor::state::{ExitRecord, RunState};
 
-    /// The containers by their first letters: created, running, paused, exited, initialized.
+    /// The containers by their first letters: created, running, paused, exited, initialized, stopping.
     #[test]
     fn a_pod_s_state_is_that_of_its_containers() {
         let status = |letter: char| match letter {
@@ -90,6 +91,7 @@ mod tests {
             'e' => Status::Exited(ExitRecord { started_at: 1, ..ExitRecord::default() }),
             // One that could not be started has the state that it had.
             'f' => Status::Exited(ExitRecord::default()),
+            's' => Status::Stopping(RunState::default()),
             'i' => Status::Initialized(RunState::default()),
             other => panic!("{other}"),
         };
@@ -106,6 +108,10 @@ mod tests {
             ("pc", "Created"),
             ("ce", "Stopped"),
             ("ee", "Exited"),
+            ("es", "Exited"),
+            ("ss", "Exited"),
+            ("rs", "Degraded"),
+            ("cs", "Stopped"),
             ("ci", "Error"),
         ] {
             let members: Vec<Status> = members.chars().map(status).collect();

@@ -334,7 +334,9 @@ pub fn prune(context: &Context, args: &PodPruneArgs) -> Result<ExitStatus, Failu
 pub fn idle_pods(context: &Context, store: &Store) -> Result<Vec<String>, Failure> {
     let mut removed = Vec::new();
     for pod in all(context, store)? {
-        if matches!(pod.state(), State::Exited | State::Stopped) {
+        // What is about to have ended is left for the next time.
+        let is_stopping = pod.members.iter().any(|it| matches!(it.status, Status::Stopping(_)));
+        if matches!(pod.state(), State::Exited | State::Stopped) && !is_stopping {
             match pod::remove(&context.host, store, &pod.record.id, false, None) {
                 Ok(id) => removed.push(id),
                 Err(err) => Failure::from(err).print(),
