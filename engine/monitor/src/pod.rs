@@ -49,7 +49,7 @@ pub fn be_known(plan: &MonitorPlan) -> Result<(), LaunchError> {
     let append = || OpenOptions::new().append(true).open(&path)?.write_all(line.as_bytes());
     let written = append().or_else(|err| match err.kind() {
         // It is the infra container's root's, who is nobody here.
-        io::ErrorKind::PermissionDenied => within_infra(plan, err, || append()),
+        io::ErrorKind::PermissionDenied => within_infra(plan, err, append),
         _ => Err(err),
     });
     written.map_err(LaunchError::io(format!("write to {}", path.display())))
