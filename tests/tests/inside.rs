@@ -99,6 +99,33 @@ fn an_image_without_user_databases_gets_them() {
 }
 
 #[test]
+fn the_time_zone_is_a_file_of_the_container_s() {
+    let script = "date +%Z; stat -c %u:%g:%a /etc/localtime; touch /etc/localtime && echo written";
+    for options in ["", "--userns auto", "--userns keep-id --user 0"] {
+        run(&format!("{options} --tz Europe/Berlin"), script).ok().says("0:0:644\nwritten");
+    }
+    run("--tz Europe/Berlin --read-only", "touch /etc/localtime").fails(1);
+}
+
+#[test]
+fn an_image_s_root_is_open_to_all_and_written_to_by_none() {
+    run("--cap-drop all", "stat -c %a:%u /; touch /x 2>/dev/null || echo closed")
+        .ok()
+        .prints("555:0\nclosed");
+    let host = host();
+    let script = "set -e; rm -rf ~/closed; mkdir -m 700 ~/closed; cp /srv/payload ~/closed/
+        tar -C ~/closed -c . | pontoon import -q - localhost/closed >/dev/null
+        pontoon run --rm --network none --user 5 localhost/closed /payload ids; pontoon rmi -f localhost/closed; rm -rf ~/closed";
+    host.alice(script).ok().says("5 5");
+}
+
+#[test]
+fn who_sees_the_store_is_told() {
+    run("", "cat /run/.containerenv").ok().prints("");
+    run("-v ~/.local:/local:ro", "cat /run/.containerenv").ok().prints("graphRootMounted=1");
+}
+
+#[test]
 fn ids_are_mapped_from_the_user_and_her_range() {
     let map = run("", "cat /proc/self/uid_map /proc/self/gid_map").ok();
     let numbers: Vec<&str> = map.stdout.split_whitespace().collect();

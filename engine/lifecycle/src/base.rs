@@ -31,14 +31,15 @@ pub fn config(store: &Store, image: Option<&ImageRecord>) -> Result<ImageConfig,
     image.map_or_else(|| Ok(ImageConfig::default()), |it| image_config(store, it))
 }
 
-/// Mode and owner of the root directory, which the container's changes are kept with.
+/// Mode and owner of the root directory, which the container's changes are kept with. Those of an image's are Podman's, whatever
+/// its layers say: who makes an image of a directory that is closed to others does not mean its root.
 ///
 /// # Errors
 /// [`PlanError::Rootfs`] if the directory that stands for an image is none.
 pub fn root(request: &CreateRequest, image: Option<&ImageRecord>) -> Result<RootAttributes, PlanError> {
     let nobodys = RootAttributes { mode: 0o755, uid: 0, gid: 0 };
     match (image, &request.rootfs) {
-        (Some(image), _) => Ok(image.root),
+        (Some(_), _) => Ok(RootAttributes { mode: 0o555, ..nobodys }),
         (None, None) => Ok(nobodys),
         (None, Some(rootfs)) => {
             let failed = |source| PlanError::Rootfs { path: rootfs.path.clone(), source };

@@ -166,6 +166,9 @@ pub struct RunFile {
     pub name: String,
     /// What it says.
     pub text: String,
+    /// A file of the host's that it is a copy of instead, made anew for every run.
+    #[serde(default)]
+    pub copied: Option<PathBuf>,
 }
 
 /// Where the container's processes are counted and limited.

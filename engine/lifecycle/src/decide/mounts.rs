@@ -110,14 +110,6 @@ pub(super) fn decide(
     if let (Some(init), true) = (&request.init_path, request.init) {
         mounts.push(Mount { read_only: true, ..bind(init.clone(), super::process::INIT) });
     }
-    if let Some(zone) = request.timezone.as_deref().filter(|_| !is_asked("/etc/localtime")) {
-        let path = if zone == "local" {
-            PathBuf::from("/etc/localtime")
-        } else {
-            Path::new("/usr/share/zoneinfo").join(zone)
-        };
-        mounts.push(Mount { read_only: true, ..bind(path, "/etc/localtime") });
-    }
     if notify == NotifyPlan::Container {
         mounts.push(bind(facts.run_directory.join(state::NOTIFY_SUBDIRECTORY), state::NOTIFY_DIRECTORY));
     }
@@ -160,6 +152,7 @@ pub(super) fn target_of(file: &str) -> &'static str {
         "hosts" => "/etc/hosts",
         "resolv.conf" => "/etc/resolv.conf",
         "hostname" => "/etc/hostname",
+        "localtime" => "/etc/localtime",
         _ => CONTAINER_ENVIRONMENT,
     }
 }

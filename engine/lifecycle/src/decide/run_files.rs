@@ -1,5 +1,7 @@
 //! The files that every container finds in place of the image's.
 
+use std::path::{Path, PathBuf};
+
 use pontoon_monitor::plan::RunFile;
 use pontoon_network::NetworkPlan;
 use pontoon_runtime::plan::{Mount, MountSource as Source, RootfsSource};
@@ -7,10 +9,11 @@ use pontoon_storage::MountPoints;
 
 use super::Facts;
 use super::mounts::target_of;
+use crate::request::{MountRequest, MountSource};
 
 /// The files that every container finds in place of the image's.
 pub(super) fn run_files(facts: &Facts<'_>, network: &NetworkPlan, hostname: &str) -> Vec<RunFile> {
-    let file = |name: &str, text: String| RunFile { name: name.to_owned(), text };
+    let file = |name: &str, text: String| RunFile { name: name.to_owned(), text, copied: None };
     let request = &facts.record.request;
     let mut files = vec![file(".containerenv", container_environment(facts))];
     let shared = facts.shared.as_ref();
@@ -21,6 +24,13 @@ pub(super) fn run_files(facts: &Facts<'_>, network: &NetworkPlan, hostname: &str
     }
     if !request.no_hostname {
         files.push(file("hostname", format!("{hostname}\n")));
+    }
+    if let Some(zone) = request.timezone.as_deref() {
+        let path = match zone {
+            "local" => PathBuf::from("/etc/localtime"),
+            zone => Path::new("/usr/share/zoneinfo").join(zone),
+        };
+        files.push(RunFile { copied: Some(path), ..file("localtime", String::new()) });
     }
     let theirs = shared.and_then(|it| it.resolv_conf.as_ref());
     if request.shares_network_of().is_none() {
@@ -62,14 +72,16 @@ pub(super) fn mount_points(facts: &Facts<'_>, files: &[RunFile], mounts: &[Mount
     (request.rm && request.rootfs.is_none() && is_seen_as_stored && has_layers && !shows).then_some(points)
 }
 
-/// `/run/.containerenv`: empty, but for privileged containers, as Podman has it.
+/// `/run/.containerenv`: empty, but for privileged containers and those that see our store, as Podman has it.
 fn container_environment(facts: &Facts<'_>) -> String {
-    if !facts.record.request.privileged {
-        return String::new();
-    }
     let record = facts.record;
+    let shows_store = |it: &MountRequest| matches!(&it.source, MountSource::Bind(path) if facts.store.root.starts_with(path));
+    let store = if record.request.mounts.iter().any(shows_store) { "graphRootMounted=1" } else { "" };
+    if !record.request.privileged {
+        return store.to_owned();
+    }
     format!(
-        "engine=\"pontoon-{}\"\nname=\"{}\"\nid=\"{}\"\nimage=\"{}\"\nimageid=\"{}\"\nrootless={}\n",
+        "engine=\"pontoon-{}\"\nname=\"{}\"\nid=\"{}\"\nimage=\"{}\"\nimageid=\"{}\"\nrootless={}\n{store}",
         env!("CARGO_PKG_VERSION"),
         record.name,
         record.id,

@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pontoon_monitor::notify::{self, Notifier};
 use pontoon_monitor::plan::{LogPlan, MonitorPlan, NotifyPlan};
@@ -79,7 +79,11 @@ fn write_files(plan: &MonitorPlan) -> Result<Changing, LaunchError> {
     let mut files = Changing::default();
     for (place, file) in plan.files.iter().enumerate() {
         let path = plan.run_directory.join(&file.name);
-        let written = write_file(&path, &file.text);
+        let read = |original: &PathBuf| {
+            fs::read(original).map_err(LaunchError::io(format!("read {}", original.display())))
+        };
+        let copied = file.copied.as_ref().map(read).transpose()?;
+        let written = write_file(&path, copied.as_deref().unwrap_or(file.text.as_bytes()));
         let written = written.map_err(LaunchError::io(format!("write {}", path.display())))?;
         if plan.resolv_conf() == Some(place) {
             files.resolv_conf = Some(written);
@@ -97,7 +101,7 @@ fn write_files(plan: &MonitorPlan) -> Result<Changing, LaunchError> {
 
 /// Writes a file, in place if that can be: others may have it mounted. The one of the run before may have been given to the
 /// container's root, who is nobody here; then it is another file.
-fn write_file(path: &Path, text: &str) -> io::Result<File> {
+fn write_file(path: &Path, bytes: &[u8]) -> io::Result<File> {
     let open = || OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path);
     let mut file = match open() {
         Err(err) if err.kind() == io::ErrorKind::PermissionDenied => {
@@ -106,7 +110,7 @@ fn write_file(path: &Path, text: &str) -> io::Result<File> {
         }
         other => other?,
     };
-    file.write_all(text.as_bytes())?;
+    file.write_all(bytes)?;
     Ok(file)
 }
 
