@@ -79,7 +79,9 @@ fn files_come_in_as_the_rules_of_podman_have_it() {
     it.refuses("pontoon cp f nobody:/tmp/x", "nobody");
     it.refuses("pontoon cp f g", "neither of the two is in a container");
     it.refuses("pontoon cp f box:", "has no path");
-    it.refuses("mkfifo p; pontoon cp p box:/tmp/p", "neither a regular file nor a directory");
+    it.sh("mkfifo p; pontoon cp p box:/tmp/p").ok();
+    assert_eq!(it.inside("stat -c '%F %u' /tmp/p"), "fifo 1000");
+    it.refuses("echo x | pontoon cp /dev/stdin box:/tmp/x", "neither a regular file nor a directory");
     it.sh("mkdir -p t/file; pontoon cp t/. box:/tmp").fails(125);
     it.sh("pontoon cp --overwrite t/. box:/tmp").ok();
     assert_eq!(it.inside("stat -c %F /tmp/file"), "directory");
@@ -98,6 +100,12 @@ fn files_go_out_and_belong_to_the_caller() {
     // Where we are, there is no /proc of ours, or that of others.
     it.inside("mkdir /tmp/pipes; mkfifo -m 666 /tmp/pipes/p");
     it.sh("pontoon cp box:/tmp/pipes pipes && stat -c '%F %a' pipes/p").ok().prints("fifo 666");
+    it.sh("pontoon cp box:/tmp/pipes/p . && stat -c '%F %a' p").ok().prints("fifo 666");
+    // A link of the container's brings the name of what it leads to.
+    it.inside("ln -s pipes/p /tmp/plink");
+    it.sh("mkdir names; for it in flink dlink plink; do pontoon cp box:/tmp/$it names; done; ls names")
+        .ok()
+        .prints("dir\nfile\np");
     it.refuses("pontoon cp box:/etc/passwd nd/", "does not exist");
     it.refuses("pontoon cp box:/tmp/dir passwd", "a directory cannot be copied over it");
     it.refuses("pontoon cp box:/nothing .", "cannot open `/nothing`");
@@ -120,6 +128,14 @@ fn archives_go_through_pipes() {
     );
     it.sh("tar cz -C d/sub g | pontoon cp - box:/tmp").ok();
     assert_eq!(it.inside("cat /tmp/g"), "g");
+    for nothing in ["</dev/null pontoon", "head -c 1024 /dev/zero | pontoon"] {
+        it.refuses(&format!("{nothing} cp - box:/tmp"), "is no archive, or one of nothing");
+    }
+    it.inside("mkfifo /tmp/pipe");
+    it.sh("for it in flink dlink/. pipe; do pontoon cp box:/tmp/$it - | tar t; done")
+        .ok()
+        .says("file\n")
+        .says("pipe");
     it.sh("pontoon cp box:/tmp/dir - | tar t | sort")
         .ok()
         .prints("dir/\ndir/d/\ndir/d/sub/\ndir/d/sub/g\ndir/f");

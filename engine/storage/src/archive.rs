@@ -60,7 +60,11 @@ pub fn write_archive(
         Archiving { writer: Writer::new(buffered), form, linked: HashMap::new(), buffer: vec![0; 1 << 18] };
     let shown = shown.map(OsStr::as_bytes).unwrap_or_default();
     let stat = rustix::fs::fstat(source).map_err(failed("look at", shown))?;
-    if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
+    let kind = FileType::from_raw_mode(stat.st_mode);
+    if kind == FileType::Fifo {
+        let head = head(shown, Kind::Fifo, &stat);
+        archiving.writer.begin(&head).map_err(ArchiveError::Write)?;
+    } else if kind == FileType::Directory {
         if !shown.is_empty() {
             let xattrs = xattr::list(source).map_err(failed("look at", shown))?;
             let head = Head { xattrs: &xattrs, ..head(shown, Kind::Directory, &stat) };

@@ -14,7 +14,7 @@ use crate::error::{At, FileError};
 /// What is copied where.
 #[derive(Debug, Clone, Copy)]
 pub struct Transfer<'a> {
-    /// The source: an open directory or file.
+    /// The source: an open directory or file, or a handle of a pipe.
     pub source: BorrowedFd<'a>,
     /// The directory that the copy comes into.
     pub to: BorrowedFd<'a>,
@@ -70,8 +70,10 @@ pub fn transfer(wanted: Transfer<'_>) -> Result<(), TransferError> {
     let Some(name) = wanted.new_name else {
         return Ok(copy::copy_contents(wanted.source, wanted.to, &rules)?);
     };
-    if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
-        return Ok(copy::copy_file(wanted.source, wanted.to, name.as_bytes(), &rules)?);
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Directory => {}
+        FileType::Fifo => return Ok(copy::copy_fifo(wanted.source, wanted.to, name.as_bytes(), &rules)?),
+        _ => return Ok(copy::copy_file(wanted.source, wanted.to, name.as_bytes(), &rules)?),
     }
     let make = || rustix::fs::mkdirat(wanted.to, name, Mode::RWXU);
     match make() {
@@ -147,5 +149,27 @@ mod tests {
         run(&base, true).unwrap();
         assert_eq!(fs::read_to_string(base.join("to/tree/both")).unwrap(), "theirs");
         assert!(base.join("to/tree/sub/new").is_file());
+    }
+
+    #[test]
+    fn a_pipe_alone_is_made_anew() {
+        let base = fixture("pipe");
+        let from = fs::File::open(base.join("from")).unwrap();
+        rustix::fs::mknodat(&from, "pipe", FileType::Fifo, Mode::from_raw_mode(0o640), 0).unwrap();
+        let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC;
+        let source = rustix::fs::openat(&from, "pipe", flags, Mode::empty()).unwrap();
+        let to = fs::File::open(base.join("to/tree")).unwrap();
+        // What has its name is replaced, as by a file.
+        transfer(Transfer {
+            source: source.as_fd(),
+            to: to.as_fd(),
+            new_name: Some(OsStr::new("both")),
+            owner: None,
+            overwrite: false,
+        })
+        .unwrap();
+        let made = rustix::fs::statat(&to, "both", AtFlags::SYMLINK_NOFOLLOW).unwrap();
+        assert_eq!(FileType::from_raw_mode(made.st_mode), FileType::Fifo);
+        assert_eq!(made.st_mode & 0o777, 0o640);
     }
 }

@@ -112,7 +112,7 @@ pub fn copy_out(
     reach(host, store, found, |root| {
         let source = open_source(View::Container(root), &from)?;
         let target = if source.what.is_directory { for_directory } else { for_file };
-        copy(&source, &target?, Some(owner), options.overwrite)
+        copy(&source, &target?.of(&source.what), Some(owner), options.overwrite)
     })?
     .wait()
 }
@@ -162,7 +162,9 @@ pub fn extract_into(
         };
         let options = ExtractOptions { ownership, with_root: false, overwrite: options.overwrite };
         let archive = rootfs::open_tar_reader(File::from(archive), &DecompressLimits::default())?;
-        extract_archive(archive, directory.as_fd(), options)?;
+        if extract_archive(archive, directory.as_fd(), options)?.entries == 0 {
+            return Err(Unfit::place(Path::new("-"), "is no archive, or one of nothing").into());
+        }
         Ok(())
     })?
     .wait()

@@ -1,9 +1,10 @@
 //! Copies where no process sees both sides.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use pontoon_storage::{
@@ -52,12 +53,12 @@ pub(super) fn through_pipe(
     let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(io::Error::from);
     let (read, write) = pipe()?;
     let mut read = Some(read);
-    // One byte in front tells what comes.
+    // A few bytes in front tell what comes.
     let reader = source.reach(host, store, |view| {
         // The child's own copy: while it is open, nobody can be found to have stopped reading.
         drop(read.take());
         let opened = open_source(view, from)?;
-        rustix::io::write(&write, &[u8::from(opened.what.is_directory)])?;
+        File::from(write.try_clone()?).write_all(&announcement(&opened.what))?;
         let shown = OsString::from(ENTRY);
         Ok(write_archive(
             opened.file.as_fd(),
@@ -69,12 +70,10 @@ pub(super) fn through_pipe(
     drop(write);
     let read = read.ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))?;
     let writer = target.reach(host, store, |view| {
-        let mut kind = [0];
-        if rustix::io::read(&read, &mut kind)? == 0 {
-            // The other side says why.
-            return Ok(());
-        }
-        let place = find_target(view, to, &What::new(from, kind == [1]))?;
+        let mut read = File::from(read.try_clone()?);
+        // If nothing comes, the other side says why.
+        let Some(what) = announced(&mut read)? else { return Ok(()) };
+        let place = find_target(view, to, &what)?;
         let ownership = match (view, target) {
             // We are root over our own ids.
             (View::Host, _) | (_, Side::Host) => Ownership::Give(0, 0),
@@ -84,7 +83,7 @@ pub(super) fn through_pipe(
             }
             _ => Ownership::Keep,
         };
-        receive(&place, ownership, options.overwrite, File::from(read.try_clone()?))
+        receive(&place, ownership, options.overwrite, read)
     });
     drop(read);
     let (sent, received) = (reader.wait(), writer?.wait());
@@ -94,6 +93,33 @@ pub(super) fn through_pipe(
         Err(err) => Err(err),
         Ok(()) => received,
     }
+}
+
+/// What comes: whether it is a directory, and its name behind the name's length.
+fn announcement(what: &What) -> Vec<u8> {
+    let name = what.name.as_deref().map(OsStr::as_bytes).unwrap_or_default();
+    // A longer one there is not.
+    let length = u8::try_from(name.len()).unwrap_or(u8::MAX);
+    [&[u8::from(what.is_directory), length], name].concat()
+}
+
+/// Reads an [`announcement`]; nothing if there is none.
+fn announced(from: &mut impl Read) -> io::Result<Option<What>> {
+    let mut head = [0; 2];
+    match from.read_exact(&mut head) {
+        Err(err) if err.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        other => other?,
+    }
+    let [is_directory, length] = head;
+    let mut name = vec![0; length.into()];
+    from.read_exact(&mut name)?;
+    let name = OsString::from_vec(name);
+    // It leads nowhere else.
+    let is_name = Path::new(&name).file_name() == Some(&name);
+    if !name.is_empty() && !is_name {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    Ok(Some(What { is_directory: is_directory == 1, name: is_name.then_some(name) }))
 }
 
 /// Unpacks an archive of one entry beside its place, and puts it there.
@@ -123,4 +149,27 @@ fn receive(
         });
     let _ = pontoon_storage::remove_tree(place.directory.as_fd(), &staging);
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_is_told_with_its_name() {
+        let read = |bytes: &[u8]| announced(&mut &bytes[..]).unwrap();
+        for (path, is_directory, expected) in [
+            ("/a/file", false, Some("file")),
+            ("/a/dir/", true, Some("dir")),
+            ("/a/dir/.", true, None),
+            ("/", true, None),
+        ] {
+            let what = read(&announcement(&What::new(Path::new(path), is_directory))).unwrap();
+            assert_eq!((what.name.as_deref(), what.is_directory), (expected.map(OsStr::new), is_directory));
+        }
+        assert!(read(b"").is_none() && read(b"\x01").is_none());
+        for hostile in [&b"\x00\x02.."[..], b"\x00\x03a/b", b"\x00\x02/a", b"\x00\x09short"] {
+            assert!(announced(&mut &hostile[..]).is_err(), "{hostile:?}");
+        }
+    }
 }

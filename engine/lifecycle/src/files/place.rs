@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use pontoon_runtime::{paths, visit};
@@ -52,14 +53,27 @@ impl View<'_> {
 #[derive(Debug, Clone)]
 pub(super) struct What {
     pub(super) is_directory: bool,
-    /// Its name, as it was asked for; `None` if only what lies in it is meant.
+    /// Its name; `None` if only what lies in it is meant.
     pub(super) name: Option<OsString>,
 }
 
 impl What {
+    /// As it was asked for.
     pub(super) fn new(path: &Path, is_directory: bool) -> Self {
         let contents_only = is_directory && ends_with_dot(path);
         Self { is_directory, name: path.file_name().filter(|_| !contents_only).map(OsStr::to_owned) }
+    }
+
+    /// As it is. A link of a container's gives the name of what it leads to, as in Podman; one of the host's its own.
+    fn found(view: View<'_>, path: &Path, is_directory: bool) -> Self {
+        let asked = Self::new(path, is_directory);
+        match (view, &asked.name) {
+            (View::Container(_), Some(_)) => {
+                let name = behind_links(view, path).ok().map(|(_, name)| name).or(asked.name);
+                Self { name, ..asked }
+            }
+            _ => asked,
+        }
     }
 }
 
@@ -70,14 +84,18 @@ pub(super) struct Source {
     pub(super) what: What,
 }
 
-/// Opens what is to be copied. A link is followed.
+/// Opens what is to be copied. A link is followed. Of a pipe there is but a handle.
 pub(super) fn open_source(view: View<'_>, path: &Path) -> Result<Source, Unfit> {
     let handle = view.open(path, OFlags::PATH).map_err(cannot_open(path))?;
     let kind = kind_of(&handle).map_err(cannot_open(path))?;
     let is_directory = kind == FileType::Directory;
-    // A pipe or a device would keep us waiting, or never end.
-    if !is_directory && kind != FileType::RegularFile {
-        return Err(Unfit::place(path, "is neither a regular file nor a directory"));
+    let what = What::found(view, path, is_directory);
+    match kind {
+        FileType::Directory | FileType::RegularFile => {}
+        // It is not opened: that would keep us waiting.
+        FileType::Fifo if !is_nameless(&handle) => return Ok(Source { file: handle, what }),
+        // A device might never end.
+        _ => return Err(Unfit::place(path, "is neither a regular file nor a directory")),
     }
     let file = match (view, is_directory) {
         // What is mounted below a container's directory is not its own.
@@ -86,7 +104,13 @@ pub(super) fn open_source(view: View<'_>, path: &Path) -> Result<Source, Unfit> 
             .map_err(|err| cannot_open(path)(Errno::from_io_error(&err).unwrap_or(Errno::IO)))?,
         _ => view.open(path, OFlags::RDONLY | OFlags::NONBLOCK).map_err(cannot_open(path))?,
     };
-    Ok(Source { file, what: What::new(path, is_directory) })
+    Ok(Source { file, what })
+}
+
+/// Whether it is a pipe between processes, which no file system has: somebody's standard input.
+fn is_nameless(handle: &OwnedFd) -> bool {
+    const PIPEFS: i64 = 0x5049_5045;
+    rustix::fs::fstatfs(handle).is_ok_and(|it| i64::try_from(it.f_type) == Ok(PIPEFS))
 }
 
 fn kind_of(handle: &OwnedFd) -> Result<FileType, Errno> {
@@ -108,6 +132,15 @@ fn ends_with_slash(path: &Path) -> bool {
 pub(super) struct Target {
     pub(super) directory: OwnedFd,
     pub(super) name: Option<OsString>,
+    /// The name is that of what is copied.
+    takes_name: bool,
+}
+
+impl Target {
+    /// The place for what has turned out to have another name.
+    pub(super) fn of(self, what: &What) -> Self {
+        if self.takes_name { Self { name: what.name.clone(), ..self } } else { self }
+    }
 }
 
 /// Finds the place for a copy, by the rules of podman-cp(1).
@@ -116,7 +149,7 @@ pub(super) fn find_target(view: View<'_>, path: &Path, what: &What) -> Result<Ta
         |path: &Path| view.open(path, OFlags::RDONLY | OFlags::DIRECTORY).map_err(cannot_open(path));
     match view.open(path, OFlags::PATH) {
         Ok(handle) if kind_of(&handle).map_err(cannot_open(path))? == FileType::Directory => {
-            Ok(Target { directory: open_directory(path)?, name: what.name.clone() })
+            Ok(Target { directory: open_directory(path)?, name: what.name.clone(), takes_name: true })
         }
         Ok(_) if what.is_directory => {
             Err(Unfit::place(path, "is a file: a directory cannot be copied over it"))
@@ -124,14 +157,14 @@ pub(super) fn find_target(view: View<'_>, path: &Path, what: &What) -> Result<Ta
         Ok(_) if ends_with_slash(path) => Err(Unfit::place(path, "is not a directory")),
         Ok(_) => {
             let (parent, name) = behind_links(view, path)?;
-            Ok(Target { directory: open_directory(&parent)?, name: Some(name) })
+            Ok(Target { directory: open_directory(&parent)?, name: Some(name), takes_name: false })
         }
         Err(Errno::NOENT) if ends_with_slash(path) && !what.is_directory => {
             Err(Unfit::place(path, "does not exist: a file is copied into a directory that is there"))
         }
         Err(Errno::NOENT) => {
             let (parent, name) = parent_and_name(path).ok_or_else(|| Unfit::place(path, "does not exist"))?;
-            Ok(Target { directory: open_directory(&parent)?, name: Some(name) })
+            Ok(Target { directory: open_directory(&parent)?, name: Some(name), takes_name: false })
         }
         // A file stands in the way of the path.
         Err(err) => Err(cannot_open(path)(err)),
@@ -152,8 +185,7 @@ fn behind_links(view: View<'_>, path: &Path) -> Result<(PathBuf, OsString), Unfi
         let directory = view.open(&parent, OFlags::PATH | OFlags::DIRECTORY).map_err(cannot_open(&parent))?;
         match readlinkat(&directory, &name, Vec::new()) {
             Ok(link) => {
-                let link = OsString::from(link.to_string_lossy().into_owned());
-                path = parent.join(link);
+                path = parent.join(OsStr::from_bytes(link.as_bytes()));
             }
             Err(Errno::INVAL) => return Ok((parent, name)),
             Err(err) => return Err(cannot_open(&path)(err)),

@@ -79,6 +79,18 @@ enum Step {
     Finish(Vec<u8>),
 }
 
+/// Makes a pipe like the one that is open, under a name of its own.
+pub(crate) fn copy_fifo(
+    source: BorrowedFd<'_>,
+    target: BorrowedFd<'_>,
+    new_name: &[u8],
+    rules: &dyn Rules,
+) -> Result<(), CopyError> {
+    let stat = rustix::fs::fstat(source).map_err(failed("look at", new_name))?;
+    let copy = Copy { source, target, rules, linked: HashMap::new() };
+    copy.node(target, new_name, new_name, &stat)
+}
+
 /// Copies an open file, under a name of its own.
 pub(crate) fn copy_file(
     source: BorrowedFd<'_>,
@@ -220,18 +232,23 @@ impl Copy<'_> {
                 self.named_metadata(to, new_name, &stat, path)?;
             }
             FileType::CharacterDevice if stat.st_rdev == 0 && !self.rules.keeps_overlay() => {}
-            kind => {
-                let make = || rustix::fs::mknodat(to, new_name, kind, Mode::RUSR | Mode::WUSR, stat.st_rdev);
-                match self.making(to, new_name, false, make) {
-                    Ok(_) => self.named_metadata(to, new_name, &stat, path)?,
-                    // Who may not make devices had none to copy, unless somebody else put them there.
-                    Err(Errno::PERM) if matches!(kind, FileType::CharacterDevice | FileType::BlockDevice) => {
-                    }
-                    Err(errno) => return Err(failed("make the copy of", path)(errno).into()),
-                }
-            }
+            kind => match self.node(to, new_name, path, &stat) {
+                // Who may not make devices had none to copy, unless somebody else put them there.
+                Err(CopyError::File(err))
+                    if err.source == Errno::PERM
+                        && matches!(kind, FileType::CharacterDevice | FileType::BlockDevice) => {}
+                other => other?,
+            },
         }
         Ok(false)
+    }
+
+    /// Makes another pipe, socket or device of the same kind.
+    fn node(&self, to: BorrowedFd<'_>, new_name: &[u8], path: &[u8], stat: &Stat) -> Result<(), CopyError> {
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        let make = || rustix::fs::mknodat(to, new_name, kind, Mode::RUSR | Mode::WUSR, stat.st_rdev);
+        self.making(to, new_name, false, make).map_err(failed("make the copy of", path))?;
+        self.named_metadata(to, new_name, stat, path)
     }
 
     /// Makes something new; what has its name goes first, as far as the rules allow.
