@@ -100,6 +100,38 @@ fn a_container_in_another_one_s_network_knows_its_own_name() {
 }
 
 #[test]
+fn a_host_name_that_is_shared_is_told_everywhere() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _gone = Gone(host, "front");
+    let begin = format!("pontoon run -d --name front --stop-timeout 0 --hostname named {B} sleep 10000");
+    host.alice(&begin).ok();
+    let told = |options: &str| {
+        let script = "hostname; echo $HOSTNAME; cat /etc/hostname; grep -w w3 /etc/hosts | cut -f2";
+        let words = format!("pontoon run --rm --name w3 {options} {B} sh -c '{script}'");
+        host.alice(&words).ok().text().to_owned()
+    };
+    assert_eq!(told("--uts container:front"), "named\nnamed\nnamed\nnamed w3");
+    assert_eq!(told("--uts container:front --network container:front"), "named\nnamed\nnamed\nw3");
+    assert_eq!(told("--uts container:front --network host"), "named\nnamed\nnamed");
+    // The host's name has its own line.
+    assert_eq!(told("--uts host"), "testhost\ntesthost\ntesthost\nw3");
+    let made = format!(
+        "pontoon create --name w3 --uts container:front {B} true && pontoon inspect --format '{{{{.Config.Hostname}}}}' w3"
+    );
+    host.alice(&made).ok().says("named");
+    host.alice("pontoon rm w3").ok();
+    // On networks it leads to whose it is, and to nobody else.
+    host.alice("pontoon network create named-net && pontoon rm -f front").ok();
+    host.alice(&begin.replace("--name", "--network named-net --name")).ok();
+    let asked =
+        format!("pontoon run --rm --name w3 --uts container:front --network named-net {B} nslookup named");
+    let answer = host.alice(&asked).ok();
+    assert_eq!(answer.stdout.matches("10.89.").count(), 3, "{}", answer.stdout);
+    host.alice("pontoon rm -f -t 0 front; pontoon network rm named-net").ok();
+}
+
+#[test]
 fn environments_and_files_are_as_asked() {
     run("--unsetenv-all -e A=b", "env | sort | cut -d= -f1 | tr '\\n' ' '").ok().says("A HOME HOSTNAME");
     run("--env-merge 'Q=${IMAGE}z' --env-merge 'N=${NO}y'", "echo $Q $N").ok().prints("busyboxz y");

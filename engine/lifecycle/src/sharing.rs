@@ -21,6 +21,8 @@ pub struct Shared {
     pub namespaces: JoinedNamespaces,
     /// What the ipc namespace is to the other container, if that is shared; the host's cannot be joined, but only left as it is.
     pub ipc: Option<Ipc>,
+    /// The other container's host name, if that is shared.
+    pub hostname: Option<String>,
     /// `/etc/hosts` of the other container.
     pub hosts: Option<String>,
     /// `/etc/resolv.conf` of the other container.
@@ -143,7 +145,7 @@ pub fn find(
         own_user,
     };
     let Some((option, name)) = wanted.first().copied() else {
-        return Ok(Some(Shared { namespaces, ipc: None, hosts: None, resolv_conf: None }));
+        return Ok(Some(Shared { namespaces, ipc: None, hostname: None, hosts: None, resolv_conf: None }));
     };
     let look_up = |option, name: &str| {
         let missing = |source| SharingError::Find { option, name: name.to_owned(), source };
@@ -172,7 +174,13 @@ pub fn find(
     let ipc = matches!(request.ipc, NamespaceMode::Container(_))
         .then(|| Ipc { is_host: record.request.ipc == NamespaceMode::Host, no_shm: record.request.no_shm });
     let network = matches!(request.network, Some(NetworkMode::Container(_)));
-    let text = |file: &str| std::fs::read_to_string(container.run_path().join(file)).ok().filter(|_| network);
+    let text = |file: &str| std::fs::read_to_string(container.run_path().join(file)).ok();
+    let hostname = matches!(request.uts, NamespaceMode::Container(_)).then(|| {
+        let told = text("hostname").map(|it| it.trim_end().to_owned());
+        // It may have no file that says it.
+        told.or(record.request.hostname).unwrap_or_else(|| record.id.chars().take(12).collect())
+    });
+    let text = |file: &str| text(file).filter(|_| network);
     Ok(Some(Shared {
         namespaces: JoinedNamespaces {
             process: state.pid,
@@ -182,6 +190,7 @@ pub fn find(
             ..namespaces
         },
         ipc,
+        hostname,
         hosts: text("hosts"),
         resolv_conf: text("resolv.conf"),
     }))

@@ -226,7 +226,7 @@ fn facts<'a>(
             .or_else(|| run.map(|it| it.working_dir.clone()).filter(|it| !it.is_empty()))
             .unwrap_or_else(|| "/".to_owned()),
         user,
-        hostname: hostname(record, &needed),
+        hostname: hostname(store, record, MOST_SHARED),
         labels,
         exposed: run
             .map(|it| it.exposed_ports.clone())
@@ -296,16 +296,19 @@ fn made_files(store: &Store, found: &Found) -> MadeFiles {
     MadeFiles { resolv_conf: made("resolv.conf"), hostname: made("hostname"), hosts: made("hosts") }
 }
 
+/// How many containers a host name is followed through, each of which shares that of the next.
+const MOST_SHARED: u8 = 8;
+
 /// The name that it has, or will have, for itself.
-fn hostname(record: &ContainerRecord, needed: &[(String, String)]) -> String {
+fn hostname(store: &Store, record: &ContainerRecord, most: u8) -> String {
     let request = &record.request;
     let short = |id: &str| id.chars().take(12).collect();
+    let theirs = |name: &str| store.find_container(name).ok()?.read_record().ok();
     match (&request.hostname, &request.uts) {
         (Some(name), _) => name.clone(),
-        (None, NamespaceMode::Container(name)) => needed
-            .iter()
-            .find(|(word, _)| word == name)
-            .map_or_else(|| short(&record.id), |(_, id)| short(id)),
+        (None, NamespaceMode::Container(name)) if most > 0 => {
+            theirs(name).map_or_else(|| short(&record.id), |it| hostname(store, &it, most - 1))
+        }
         (None, mode) if *mode == NamespaceMode::Host || request.network == Some(NetworkMode::Host) => {
             rustix::system::uname().nodename().to_string_lossy().into_owned()
         }

@@ -22,7 +22,7 @@ pub(super) fn network_plan(facts: &Facts<'_>) -> Result<NetworkPlan, DecideError
     let wanted = NetworkRequest {
         mode,
         ports: request.publish.clone(),
-        hostname: request.hostname.clone().unwrap_or_else(|| short(&facts.record.id)),
+        hostname: name_of_its_own(facts),
         container_name: facts.record.name.clone(),
         container_id: facts.record.id.clone(),
         add_host: request.add_host.clone(),
@@ -33,11 +33,31 @@ pub(super) fn network_plan(facts: &Facts<'_>) -> Result<NetworkPlan, DecideError
         stand_in: facts.shared.is_some(),
         foreign_root: facts.maps.as_ref().is_some_and(|it| it.host_uid(0) != Some(facts.caller.uid)),
     };
-    Ok(pontoon_network::plan(&wanted, facts.network)?)
+    let mut plan = pontoon_network::plan(&wanted, facts.network)?;
+    if let (Some(theirs), Some(join)) = (shared_hostname(facts), &mut plan.join) {
+        // On networks it leads to whose it is.
+        join.names.retain(|it| it != theirs || *it == facts.record.name);
+    }
+    Ok(plan)
+}
+
+/// The host name of another container, if that is this one's, too.
+fn shared_hostname<'a>(facts: &'a Facts<'_>) -> Option<&'a String> {
+    facts.shared.as_ref()?.hostname.as_ref()
+}
+
+/// What stands before the container's name at its own address in `/etc/hosts`. The host's has no address there.
+fn name_of_its_own(facts: &Facts<'_>) -> String {
+    let request = &facts.record.request;
+    let known = request.hostname.as_ref().or_else(|| shared_hostname(facts));
+    match request.uts {
+        NamespaceMode::Host => known.unwrap_or(&facts.record.name).clone(),
+        _ => known.cloned().unwrap_or_else(|| short(&facts.record.id)),
+    }
 }
 
 pub(super) fn hostname(facts: &Facts<'_>, network: &NetworkPlan) -> String {
-    match &facts.record.request.hostname {
+    match facts.record.request.hostname.as_ref().or_else(|| shared_hostname(facts)) {
         Some(name) => name.clone(),
         None if !network.own_namespace || facts.record.request.uts == NamespaceMode::Host => {
             facts.hostname.clone()
