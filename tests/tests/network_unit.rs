@@ -82,3 +82,11 @@ time.sleep(10000)
     sh("dave", "pontoon run --rm --network here $B true").ok();
     sh("dave", "pontoon network rm -f -t 0 here").ok();
 }
+
+#[test]
+fn its_namespace_can_be_entered_before_the_first_container() {
+    // Nobody listens, as after a login in which nothing has been started yet.
+    sh("alice", "systemctl --user stop pontoon-network.socket pontoon-network.service").ok();
+    sh("alice", "pontoon unshare --rootless-netns ip -o link").ok().says("uplink");
+    sh("alice", "pontoon unshare --rootless-netns sh -c 'exit 7'").fails(7);
+}

@@ -32,7 +32,7 @@ pub mod mounted;
 mod names;
 pub mod namespace_path;
 pub mod network;
-mod network_unit;
+pub mod network_unit;
 pub mod overlay;
 pub mod pause;
 pub mod pod;

@@ -14,7 +14,7 @@ use crate::start::connect_to_manager;
 ///
 /// # Errors
 /// [`ManagerError`] if the service manager does not make it.
-pub(crate) fn ensure(host: &Host) -> Result<(), ManagerError> {
+pub fn ensure(host: &Host) -> Result<(), ManagerError> {
     let path = socket(host);
     let is_there = || {
         let stream = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;

@@ -9,6 +9,7 @@ use std::process::Command;
 use pontoon_image::{Environment, MirrorUse, RegistriesConf, RegistriesPaths};
 use pontoon_lifecycle::host::UNSHARED;
 use pontoon_lifecycle::list;
+use pontoon_lifecycle::network_unit;
 use pontoon_lifecycle::overlay;
 use pontoon_lifecycle::status::Status;
 use pontoon_lifecycle::storage_conf;
@@ -39,6 +40,7 @@ pub fn unshare(context: &Context, args: &UnshareArgs) -> Result<ExitStatus, Fail
         return Err(Failure::new("`unshare` is for ordinary users: root needs no user namespace", None));
     };
     if args.rootless_netns {
+        network_unit::ensure(&context.host)?;
         let there = Lease::look(lease::socket(&context.host.paths.run, &lease::runtime_directory()))?;
         userns::enter_those(there.user.as_fd(), there.is_single, there.network.as_fd()).map_err(|err| {
             Failure::from(err).while_doing("cannot enter the namespaces of the networks".to_owned())
