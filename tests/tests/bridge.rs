@@ -180,6 +180,14 @@ fn a_container_asks_the_networks_that_it_is_on() {
 }
 
 #[test]
+fn the_kernel_is_told_what_netavark_tells_it() {
+    let network = Network::create("tuned", "--ipv6");
+    let script = "cd /proc/sys/net; cat ipv4/conf/eth0/arp_notify ipv4/conf/eth0/rp_filter ipv6/conf/eth0/autoconf ipv6/conf/eth0/accept_dad";
+    let told = pontoon(&format!("run --rm --network {} $B sh -c '{script}'", network.0));
+    told.ok().prints("1\n2\n0\n0");
+}
+
+#[test]
 fn unshare_enters_the_namespace_of_the_networks() {
     let network = Network::create("seen", "");
     network.peer("seenpeer", "");

@@ -362,3 +362,10 @@ fn podmans_containers_on_the_same_bridge_are_left_alone() {
     here(&theirs).ok().prints("10.88.0.1");
     sh("podman rm -f -t 0 both").ok();
 }
+
+#[test]
+fn the_kernel_is_told_what_netavark_tells_it() {
+    let script =
+        "cd /proc/sys/net; cat ipv4/conf/eth0/arp_notify ipv4/conf/eth0/rp_filter ipv6/conf/eth0/autoconf";
+    root(&format!("pontoon run --rm $B sh -c '{script}'")).ok().prints("1\n2\n0");
+}

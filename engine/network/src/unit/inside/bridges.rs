@@ -77,6 +77,8 @@ impl Inside {
         // What another host on the bridge advertises is not for the router.
         let _ = set_kernel(&format!("net/ipv6/conf/{}/accept_ra", link.interface), "0");
         let _ = set_kernel(&format!("net/ipv6/conf/{}/accept_dad", link.interface), "0");
+        // Answers may go another way than what they answer, which a host's own settings may forbid.
+        let _ = set_kernel(&format!("net/ipv4/conf/{}/rp_filter", link.interface), "2");
         let gateways = link.subnets.iter().filter_map(|it| Some((it.gateway?, it.prefix)));
         for (gateway, prefix) in gateways {
             links::add_address(&mut self.socket, bridge.index, gateway, prefix).map_err(

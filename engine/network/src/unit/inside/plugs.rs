@@ -7,9 +7,24 @@ use pontoon_network::join::Driver;
 
 use super::super::links::{self, Pair, Upper};
 use super::super::order::Plug;
-use super::Inside;
 use super::bridges::is_ours;
 use super::error::{InsideError, is_unsupported, unsupported};
+use super::{Inside, set_kernel};
+
+/// What the kernel is told of a container's interface, as netavark tells it: that it has the addresses that it is given and no
+/// others, which nobody else has; that those who knew an address elsewhere hear of it; and that what comes in by one network may
+/// go out by another.
+fn settings(plug: &Plug) -> Vec<(String, &'static str)> {
+    let setting = |protocol, name| format!("net/{protocol}/conf/{}/{name}", plug.interface);
+    let mut settings = vec![(setting("ipv6", "autoconf"), "0")];
+    if plug.network.driver == Driver::Bridge {
+        settings.extend([(setting("ipv4", "arp_notify"), "1"), (setting("ipv4", "rp_filter"), "2")]);
+        if plug.addresses.iter().any(|it| it.address.is_ipv6()) {
+            settings.push((setting("ipv6", "accept_dad"), "0"));
+        }
+    }
+    settings
+}
 
 impl Inside {
     /// Connects a container; what of it is there already, from before a crash, stays.
@@ -35,6 +50,10 @@ impl Inside {
         let index = inside.ok_or_else(|| kernel(io::ErrorKind::NotFound.into()))?.index;
         if let Some(loopback) = links::find(&mut theirs, "lo").map_err(kernel)? {
             links::set_up(&mut theirs, loopback.index).map_err(kernel)?;
+        }
+        for (name, value) in settings(plug) {
+            // A kernel without IPv6 has none of its settings.
+            let _ = self.in_namespace(namespace, || set_kernel(&name, value)).map_err(kernel)?;
         }
         links::set_up(&mut theirs, index).map_err(kernel)?;
         links::address_interface(&mut theirs, index, &plug.addresses, plug.default_metric).map_err(kernel)?;
@@ -130,5 +149,37 @@ impl Inside {
     pub(super) fn unplug(&mut self, port: &str) -> Result<(), InsideError> {
         links::remove(&mut self.socket, port)
             .map_err(InsideError::kernel("take the container off its network"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pontoon_network::join::{JoinedAddress, Link, MacAddress};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(driver: Driver, addresses: &[&str], expected: &str) {
+        let address = |it: &&str| JoinedAddress { address: it.parse().unwrap(), prefix: 24, gateway: None };
+        let plug = Plug {
+            network: Link { driver, ..Link::default() },
+            port: "v1".to_owned(),
+            alias: String::new(),
+            interface: "eth0.5".to_owned(),
+            mac: MacAddress([2, 0, 0, 0, 0, 1]),
+            addresses: addresses.iter().map(address).collect(),
+            default_metric: None,
+        };
+        let told: Vec<String> =
+            settings(&plug).iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(told.join(" ").replace("net/", "").replace("/conf/eth0.5/", " "), expected);
+    }
+
+    #[test]
+    fn the_kernel_is_told_what_netavark_tells_it() {
+        let usual = "ipv6 autoconf=0 ipv4 arp_notify=1 ipv4 rp_filter=2";
+        check(Driver::Bridge, &["10.89.0.2"], usual);
+        check(Driver::Bridge, &["10.89.0.2", "fd00::2"], &format!("{usual} ipv6 accept_dad=0"));
+        check(Driver::Macvlan, &["10.89.0.2", "fd00::2"], "ipv6 autoconf=0");
     }
 }
