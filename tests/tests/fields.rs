@@ -361,6 +361,8 @@ const TEMPLATES: &[&str] = &[
     "pod inspect --format '{{.Namespace}}|{{.VolumesFrom}} {{.InfraConfig}} {{.CPUPeriod}}' shop",
     "secret inspect --format '{{.SecretData}}|{{.Spec.Labels}}' key",
     "stats --no-stream --format '{{.Name}} {{len .ContainerID}} {{.PerCPU}} {{.MemLimit}}' web 2>/dev/null",
+    "stats --no-stream --format '{{json .Network}} {{.ContainerStats.Name}} {{.ContainerStats.PIDs}}' cold 2>/dev/null",
+    "pod inspect --format '{{json .Devices}} {{json .SecurityOpts}}' shop",
     "stats --no-stream --format '{{.PIDs}} {{.CPU}} {{.CPUNano}} {{.SystemNano}} {{.BlockInput}} {{.BlockOutput}}' cold",
     "stats --no-stream --format '{{.Duration}} {{.Up}} {{.UpTime}} {{.AVGCPU}} {{.AvgCPU}} {{.MemUsageBytes}}' cold",
     "ps -a --filter name=web --format '{{.Cgroup}}|{{.User}}|{{.Created.IsZero}} {{.Created.Year}} {{.Namespaces.MNT}}'",

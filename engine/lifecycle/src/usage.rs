@@ -1,6 +1,7 @@
 //! What a running container has used so far, as its cgroup and its network namespace count it.
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
@@ -11,7 +12,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use crate::{small, top};
 
 /// What was used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Processor time, in microseconds.
     pub cpu: u64,
@@ -21,10 +22,32 @@ pub struct Usage {
     pub memory_limit: u64,
     /// Processes and threads.
     pub pids: u64,
-    /// Bytes received and sent, without the loopback interface.
-    pub network: (u64, u64),
+    /// What went through its network interfaces, by their names, without the loopback.
+    pub network: BTreeMap<String, Traffic>,
     /// Bytes read from and written to devices.
     pub block: (u64, u64),
+}
+
+/// What an interface has received, and what it has sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Received.
+    pub received: Counts,
+    /// Sent.
+    pub sent: Counts,
+}
+
+/// What went through an interface one way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Bytes.
+    pub bytes: u64,
+    /// Packets.
+    pub packets: u64,
+    /// Errors.
+    pub errors: u64,
+    /// Packets that were dropped.
+    pub dropped: u64,
 }
 
 /// Opens the cgroups of many runs. Most of them lie side by side, and the way there is the longer part of opening one.
@@ -70,7 +93,7 @@ pub fn of(state: &RunState, cgroups: &mut Cgroups) -> Usage {
         memory: has_memory.then(|| number("memory.current")).flatten().unwrap_or_else(|| counted().0),
         memory_limit: has_memory.then(|| number("memory.max")).flatten().unwrap_or_else(host_memory),
         pids: has_pids.then(|| number("pids.current")).flatten().unwrap_or_else(|| counted().1),
-        network: small::read(format!("/proc/{}/net/dev", state.pid)).map_or((0, 0), |text| network(&text)),
+        network: traffic_of(state.pid),
         block: counts("io").then(|| read("io.stat")).flatten().map_or((0, 0), |text| block(&text)),
     }
 }
@@ -93,14 +116,31 @@ fn field(text: &str, key: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(key)?.trim().parse().ok())
 }
 
-/// Bytes in and out of all interfaces but the loopback, proc_pid_net(5).
-fn network(text: &str) -> (u64, u64) {
-    let counts = text.lines().filter_map(|line| {
+/// What went through a process's interfaces. Those of the host are not the container's own, who shares them.
+fn traffic_of(pid: i32) -> BTreeMap<String, Traffic> {
+    let namespace = |whose: &str| fs::read_link(format!("/proc/{whose}/ns/net")).ok();
+    let pid = pid.to_string();
+    if namespace(&pid) == namespace("self") {
+        return BTreeMap::new();
+    }
+    small::read(format!("/proc/{pid}/net/dev")).map(|text| traffic(&text)).unwrap_or_default()
+}
+
+/// All interfaces but the loopback, proc_pid_net(5).
+fn traffic(text: &str) -> BTreeMap<String, Traffic> {
+    let of_line = |line: &str| {
         let (name, rest) = line.split_once(':')?;
         let numbers: Vec<u64> = rest.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect();
-        (name.trim() != "lo").then_some((*numbers.first()?, *numbers.get(8)?))
-    });
-    counts.fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1))
+        let (received, sent) = numbers.split_at_checked(8)?;
+        let traffic = Traffic { received: counts(received)?, sent: counts(sent)? };
+        (name.trim() != "lo").then(|| (name.trim().to_owned(), traffic))
+    };
+    text.lines().filter_map(of_line).collect()
+}
+
+fn counts(numbers: &[u64]) -> Option<Counts> {
+    let [bytes, packets, errors, dropped, ..] = *numbers else { return None };
+    Some(Counts { bytes, packets, errors, dropped })
 }
 
 /// Bytes read and written of all devices, cgroup v2 `io.stat`.
@@ -137,13 +177,16 @@ mod tests {
 
     #[test]
     fn counters_are_summed_up() {
-        let text = "Inter-|   Receive\n face |bytes\n    lo: 9 1 0 0 0 0 0 0 9 1 0 0 0 0 0 0\n  eth0: 100 1 0 0 0 0 0 0 20 1 0 0 0 0 0 0\n tap0:1 1 0 0 0 0 0 0 2 1 0 0 0 0 0 0\n";
-        assert_eq!(network(text), (101, 22));
+        let text = "Inter-|   Receive\n face |bytes\n    lo: 9 1 0 0 0 0 0 0 9 1 0 0 0 0 0 0\n  eth0: 100 1 2 3 0 0 0 0 20 4 5 6 0 0 0 0\n tap0:1 1 0 0 0 0 0 0 2 1 0 0 0 0 0 0\n";
+        let found = traffic(text);
+        assert_eq!(found.keys().collect::<Vec<_>>(), ["eth0", "tap0"]);
+        assert_eq!(found["eth0"].received, Counts { bytes: 100, packets: 1, errors: 2, dropped: 3 });
+        assert_eq!(found["eth0"].sent, Counts { bytes: 20, packets: 4, errors: 5, dropped: 6 });
+        // Who shares our own has none.
+        assert!(traffic_of(std::process::id().cast_signed()).is_empty());
         assert_eq!(block("8:0 rbytes=10 wbytes=1 rios=3\n8:16 rbytes=5 wbytes=2\n"), (15, 3));
         assert_eq!(field("usage_usec 42\nuser_usec 1\n", "usage_usec"), Some(42));
-        assert_eq!(
-            (network(""), block("nonsense rbytes=x"), field("", "usage_usec")),
-            ((0, 0), (0, 0), None)
-        );
+        assert!(traffic("").is_empty() && traffic("eth0: 1 2").is_empty());
+        assert_eq!((block("nonsense rbytes=x"), field("", "usage_usec")), ((0, 0), None));
     }
 }

@@ -22,8 +22,8 @@ const CLEAR: &str = "\x1b[2J\x1b[H";
 /// What was seen so far.
 #[derive(Default)]
 struct Looks {
-    /// What was used at the last look, by id.
-    last: HashMap<String, (Usage, Instant)>,
+    /// Processor time at the last look, by id.
+    last: HashMap<String, (u64, Instant)>,
     cgroups: Cgroups,
 }
 
@@ -111,8 +111,8 @@ fn of_run(id: String, name: String, state: &RunState, looks: &mut Looks) -> Row 
     let age = moment.duration_since(from_nanos(state.started_at)).unwrap_or_default();
     let since_1970 = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
     let average = share(used.cpu, age.as_secs_f64());
-    let current = looks.last.insert(id.clone(), (used, now)).map_or(average, |(before, then)| {
-        share(used.cpu.saturating_sub(before.cpu), now.duration_since(then).as_secs_f64())
+    let current = looks.last.insert(id.clone(), (used.cpu, now)).map_or(average, |(before, then)| {
+        share(used.cpu.saturating_sub(before), now.duration_since(then).as_secs_f64())
     });
     row(id, name, used, (current, average), u64::try_from(since_1970).unwrap_or(0))
 }

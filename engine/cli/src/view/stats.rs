@@ -1,11 +1,13 @@
 //! What containers use, in Podman's columns.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use pontoon_lifecycle::usage::Traffic;
 use serde::Serialize;
 
 use super::{is_json, is_json_lines, json_lines, shown_id};
-use crate::format::{Headings, NullIfEmpty, TemplateError, json, render_list};
+use crate::format::{Headings, Hidden, NullIfEmpty, TemplateError, json, render_list};
 use crate::time::{binary_size_words, go_duration, precise_size_words};
 
 /// One container at one moment.
@@ -25,8 +27,8 @@ pub struct Row {
     pub looked_at: u64,
     /// Bytes in use, and the most there may be.
     pub memory: (u64, u64),
-    /// Bytes received and sent.
-    pub network: (u64, u64),
+    /// What went through its network interfaces.
+    pub network: BTreeMap<String, Traffic>,
     /// Bytes read and written.
     pub block: (u64, u64),
     /// Processes and threads.
@@ -44,6 +46,7 @@ const HEADINGS: &Headings = &[
     ("CPUPerc", "CPU %"),
     ("CPUSystemNano", "CPU SYSTEM NANO"),
     ("ContainerID", "CONTAINER ID"),
+    ("ContainerStats", "CONTAINER STATS"),
     ("Duration", "DURATION"),
     ("ID", "ID"),
     ("MemLimit", "MEM LIMIT"),
@@ -52,6 +55,7 @@ const HEADINGS: &Headings = &[
     ("MemUsageBytes", "MEM USAGE / LIMIT"),
     ("Name", "NAME"),
     ("NetIO", "NET IO"),
+    ("Network", "NETWORK"),
     ("PIDS", "PIDS"),
     ("PIDs", "PIDS"),
     ("PerCPU", "PER CPU"),
@@ -106,6 +110,8 @@ struct Shown<'a> {
     looked_at: u64,
     #[serde(rename = "MemLimit")]
     memory_limit: u64,
+    #[serde(rename = "Network")]
+    interfaces: Interfaces<'a>,
     #[serde(rename = "BlockInput")]
     block_input: u64,
     #[serde(rename = "BlockOutput")]
@@ -114,6 +120,51 @@ struct Shown<'a> {
     processes: u64,
     #[serde(rename = "Duration")]
     duration: u64,
+    // All of them together.
+    #[serde(rename = "ContainerStats")]
+    whole: Hidden<Line<'a>>,
+}
+
+/// Network interfaces by their names; null if there are none.
+type Interfaces<'a> = NullIfEmpty<BTreeMap<&'a str, Interface>>;
+
+/// What went through one of them, with Podman's names in Podman's order.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Interface {
+    rx_bytes: u64,
+    rx_dropped: u64,
+    rx_errors: u64,
+    rx_packets: u64,
+    tx_bytes: u64,
+    tx_dropped: u64,
+    tx_errors: u64,
+    tx_packets: u64,
+}
+
+impl From<&Traffic> for Interface {
+    fn from(it: &Traffic) -> Self {
+        Self {
+            rx_bytes: it.received.bytes,
+            rx_dropped: it.received.dropped,
+            rx_errors: it.received.errors,
+            rx_packets: it.received.packets,
+            tx_bytes: it.sent.bytes,
+            tx_dropped: it.sent.dropped,
+            tx_errors: it.sent.errors,
+            tx_packets: it.sent.packets,
+        }
+    }
+}
+
+fn interfaces(row: &Row) -> Interfaces<'_> {
+    NullIfEmpty(row.network.iter().map(|(name, it)| (name.as_str(), it.into())).collect())
+}
+
+/// Bytes received and sent.
+fn traffic(row: &Row) -> (u64, u64) {
+    let sum = |of: fn(&Traffic) -> u64| row.network.values().map(of).sum();
+    (sum(|it| it.received.bytes), sum(|it| it.sent.bytes))
 }
 
 /// A container as a line of JSON: numbers only, with Podman's names.
@@ -137,6 +188,7 @@ struct Line<'a> {
     mem_usage: u64,
     mem_limit: u64,
     mem_perc: f64,
+    network: Interfaces<'a>,
     block_input: u64,
     block_output: u64,
     #[serde(rename = "PIDs")]
@@ -159,6 +211,7 @@ impl<'a> Line<'a> {
             mem_usage: row.memory.0,
             mem_limit: row.memory.1,
             mem_perc: of_limit(row),
+            network: interfaces(row),
             block_input: row.block.0,
             block_output: row.block.1,
             pids: row.pids,
@@ -275,7 +328,7 @@ fn shown(row: &Row, no_trunc: bool) -> Shown<'_> {
         memory: pair(row.memory),
         memory_bytes: format!("{} / {}", binary_size_words(row.memory.0), binary_size_words(row.memory.1)),
         memory_percent: percent(of_limit(row)),
-        network: pair(row.network),
+        network: pair(traffic(row)),
         block: pair(row.block),
         pids: row.pids.to_string(),
         cpu_time: cpu_time.clone(),
@@ -290,10 +343,12 @@ fn shown(row: &Row, no_trunc: bool) -> Shown<'_> {
         system_nanos: 0,
         looked_at: row.looked_at,
         memory_limit: row.memory.1,
+        interfaces: interfaces(row),
         block_input: row.block.0,
         block_output: row.block.1,
         processes: row.pids,
         duration: row.cpu_nanos,
+        whole: Hidden(Line::new(row)),
     }
 }
 
@@ -331,6 +386,7 @@ fn pair((one, other): (u64, u64)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pontoon_lifecycle::usage::Counts;
 
     fn row() -> Row {
         Row {
@@ -341,7 +397,7 @@ mod tests {
             cpu_nanos: 61_500_000_000,
             looked_at: 1_795_884_568_361_499_903,
             memory: (1_500_000, 3_000_000),
-            network: (0, 0),
+            network: BTreeMap::new(),
             block: (0, 2048),
             pids: 3,
         }
@@ -369,5 +425,27 @@ mod tests {
             json.contains("\"cpu_percent\": \"12.35%\"") && json.contains("\"net_io\": \"0B / 0B\""),
             "{json}"
         );
+    }
+
+    #[test]
+    fn interfaces_are_told_one_by_one() {
+        let told = |row: &Row, format: &str| text(std::slice::from_ref(row), Some(format), false).unwrap();
+        assert_eq!(told(&row(), "{{json .Network}} {{.NetIO}}"), "null 0B / 0B\n");
+        let counts = |bytes, packets| Counts { bytes, packets, ..Counts::default() };
+        let one = Traffic { received: counts(10, 1), sent: counts(2000, 20) };
+        let row = Row { network: [("eth0".to_owned(), one), ("eth1".to_owned(), one)].into(), ..row() };
+        assert_eq!(told(&row, "{{.NetIO}}"), "20B / 4kB\n");
+        assert_eq!(
+            told(&row, "{{.Network}}"),
+            "map[eth0:{10 0 0 1 2000 0 0 20} eth1:{10 0 0 1 2000 0 0 20}]\n"
+        );
+        assert_eq!(
+            told(&row, "{{range $name, $it := .Network}}{{$name}}={{$it.TxBytes}} {{end}}"),
+            "eth0=2000 eth1=2000 \n"
+        );
+        assert_eq!(told(&row, "{{.ContainerStats.Name}} {{.ContainerStats.PIDs}}"), "web 3\n");
+        let line = told(&row, "{{json .}}");
+        assert!(line.contains("\"Network\":{\"eth0\":{\"RxBytes\":10,\"RxDropped\":0,"), "{line}");
+        assert_eq!(told(&row, "{{json .ContainerStats}}"), line);
     }
 }

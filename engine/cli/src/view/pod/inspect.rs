@@ -127,11 +127,11 @@ struct Inspected<'a> {
     #[serde(rename = "device_write_bps")]
     device_write_bps: OmitEmpty<Vec<Rate<'a>>>,
     #[serde(rename = "security_opt")]
-    security_options: OmitEmpty<Vec<String>>,
+    security_options: OmitEmpty<NullIfEmpty<Option<Vec<String>>>>,
     #[serde(rename = "mounts")]
-    mounts: OmitEmpty<&'a [crate::view::container::Mount]>,
+    mounts: OmitEmpty<NullIfEmpty<Option<Vec<&'a crate::view::container::Mount>>>>,
     #[serde(rename = "devices")]
-    devices: OmitEmpty<Vec<Device<'a>>>,
+    devices: OmitEmpty<NullIfEmpty<Vec<Device<'a>>>>,
     #[serde(rename = "volumes_from")]
     volumes_from: OmitEmpty<NullIfEmpty<Vec<String>>>,
     restart_policy: OmitEmpty<&'static str>,
@@ -274,9 +274,12 @@ fn inspected(facts: &Facts) -> Inspected<'_> {
         blkio_weight_device: rates(0),
         device_read_bps: rates(1),
         device_write_bps: rates(2),
-        security_options: OmitEmpty(facts.security_options.clone()),
-        mounts: OmitEmpty(&facts.mounts),
-        devices: OmitEmpty(devices.collect()),
+        // Without an infra container there is nothing that could have them.
+        security_options: OmitEmpty(NullIfEmpty(
+            facts.infra.as_ref().map(|_| facts.security_options.clone()),
+        )),
+        mounts: OmitEmpty(NullIfEmpty(facts.infra.as_ref().map(|_| facts.mounts.iter().collect()))),
+        devices: OmitEmpty(NullIfEmpty(devices.collect())),
         volumes_from: OmitEmpty::default(),
         restart_policy: OmitEmpty(facts.restart.unwrap_or_default()),
         lock_number: 0,
