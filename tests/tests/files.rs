@@ -255,6 +255,12 @@ fn changes_are_read_as_in_a_containerfile_and_a_file_is_merged() {
     it.sh("pontoon run --rm --user 0 made sh -c 'echo \"$A/$B/$C/$FROM\"'").ok().prints("1/x y/a b/options");
     shown("{{.Config.User}} {{index .Labels \"l\"}} {{index .Labels \"m\"}}").prints("daemon 1 2 3");
     it.refuses("pontoon commit -c 'ENV A=1 B' box made", "NAME=VALUE");
+    it.sh("pontoon commit -q -c 'ENV A=$FROM:1 B=${NO:-2}' -c 'HEALTHCHECK --retries=2 CMD [\"true\"]' -c 'SHELL [\"/bin/ash\"]' box made")
+        .ok();
+    it.sh("pontoon run --rm made sh -c 'echo \"$A/$B\"'").ok().prints("options:1/2");
+    shown("{{.HealthCheck.Test}} {{.HealthCheck.Retries}}").prints("[CMD true] 2");
+    it.refuses("pontoon commit -c 'EXPOSE $NO' box made", "EXPOSE");
+    it.refuses("pontoon commit -c 'STOPSIGNAL BOGUS' box made", "STOPSIGNAL");
     // The global option of that name is another, and stands before the command.
     let file = "{\"Env\":[\"FROM=file\"],\"Cmd\":[\"env\"],\"WorkingDir\":\"/tmp\"}";
     it.sh(&format!("printf %s '{file}' >config.json; pontoon --config /nowhere commit -q --config config.json -c 'ENV D=4' box made"))

@@ -48,6 +48,7 @@ pub use names::check_name;
 pub use network::{mac_address, static_addresses};
 pub use pod::{new_pod, read as pod};
 pub use pod_change::change as change_pod;
+pub use ports::exposed_ports;
 pub use resources::read as resources;
 pub use signal::{parse_signal, signal_name};
 pub use size::parse_size;

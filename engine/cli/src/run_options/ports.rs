@@ -32,3 +32,11 @@ pub(super) fn expose(text: &str) -> Result<Vec<String>, Fault> {
         _ => Err(wrong()),
     }
 }
+
+/// `EXPOSE` of a Containerfile, which has the form of `--expose`.
+///
+/// # Errors
+/// If it names no ports.
+pub fn exposed_ports(text: &str) -> Result<Vec<String>, OptionError> {
+    expose(text).map_err(|fault| fault.of("EXPOSE", text))
+}

@@ -1,10 +1,12 @@
 //! `--change` of `import` and `commit`, and `--config` of the latter.
 
+mod health;
 mod words;
 
 use pontoon_image::RunConfig;
 
 use super::Failure;
+use pontoon_cli::run_options::{exposed_ports, parse_signal};
 
 /// How instructions are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,23 +45,43 @@ pub(super) fn apply(
 }
 
 fn one(config: &mut RunConfig, word: &str, rest: &str, reading: Reading) -> Result<(), String> {
+    // An instruction sees what was set before it.
+    let env = config.env.clone();
+    let variable = |name: &str| {
+        let value =
+            |it: &String| it.split_once('=').filter(|(known, _)| *known == name).map(|it| it.1.to_owned());
+        env.iter().find_map(value)
+    };
     let text = || match reading {
-        Reading::Containerfile => words::unquoted(rest).map_err(|err| err.to_string()),
+        Reading::Containerfile => words::unquoted(rest, &variable).map_err(|err| err.to_string()),
         Reading::Plain => Ok(rest.to_owned()),
+    };
+    let words = || match reading {
+        Reading::Containerfile => words::split(rest, &variable).map_err(|err| err.to_string()),
+        Reading::Plain => Ok(rest.split_whitespace().map(str::to_owned).collect()),
     };
     match word {
         "CMD" => config.cmd = Some(command(rest)),
         "ENTRYPOINT" => config.entrypoint = Some(command(rest)),
         "ENV" => {
-            for (name, value) in pairs(rest, reading)? {
+            for (name, value) in pairs(rest, reading, &variable)? {
                 set_env(config, &name, &value);
             }
         }
-        "LABEL" => config.labels.extend(pairs(rest, reading)?),
-        "EXPOSE" => config.exposed_ports.extend(
-            rest.split_whitespace()
-                .map(|port| if port.contains('/') { port.to_owned() } else { format!("{port}/tcp") }),
-        ),
+        "LABEL" => config.labels.extend(pairs(rest, reading, &variable)?),
+        "EXPOSE" => {
+            for port in words()? {
+                add(&mut config.exposed_ports, exposed_ports(&port).map_err(|err| err.to_string())?);
+            }
+        }
+        "HEALTHCHECK" if reading == Reading::Containerfile => {
+            config.healthcheck = Some(health::read(rest)?);
+        }
+        "SHELL" if reading == Reading::Containerfile => {
+            let words =
+                serde_json::from_str(rest).map_err(|_| "a JSON list of words is wanted".to_owned())?;
+            config.shell = Some(words);
+        }
         "ONBUILD" if !rest.is_empty() => config.on_build.get_or_insert_default().push(rest.to_owned()),
         "USER" => config.user = text()?,
         "WORKDIR" if reading == Reading::Containerfile => {
@@ -69,28 +91,36 @@ fn one(config: &mut RunConfig, word: &str, rest: &str, reading: Reading) -> Resu
         "WORKDIR" => rest.clone_into(&mut config.working_dir),
         "VOLUME" => {
             let listed: Option<Vec<String>> = serde_json::from_str(rest).ok();
-            let words = || match reading {
-                Reading::Containerfile => words::split(rest).map_err(|err| err.to_string()),
-                Reading::Plain => Ok(rest.split_whitespace().map(str::to_owned).collect()),
-            };
-            config.volumes.extend(listed.map_or_else(words, Ok)?);
+            let paths = listed.map_or_else(words, Ok)?;
+            if paths.iter().any(String::is_empty) {
+                return Err("a path is wanted".to_owned());
+            }
+            config.volumes.extend(paths);
         }
-        "STOPSIGNAL" => config.stop_signal = Some(text()?),
+        "STOPSIGNAL" => {
+            let signal = text()?;
+            parse_signal("STOPSIGNAL", &signal).map_err(|err| err.to_string())?;
+            config.stop_signal = Some(signal);
+        }
         _ => {
-            return Err(
-                "the instructions are CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR"
-                    .to_owned(),
-            );
+            let more = if reading == Reading::Containerfile { ", HEALTHCHECK, SHELL" } else { "" };
+            return Err(format!(
+                "the instructions are CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR{more}"
+            ));
         }
     }
     Ok(())
 }
 
-fn pairs(rest: &str, reading: Reading) -> Result<Vec<(String, String)>, String> {
+fn pairs(
+    rest: &str,
+    reading: Reading,
+    variables: words::Variables<'_>,
+) -> Result<Vec<(String, String)>, String> {
     let wanted = || "NAME=VALUE is wanted".to_owned();
     match reading {
         Reading::Containerfile if rest.is_empty() => Err(wanted()),
-        Reading::Containerfile => words::pairs(rest).map_err(|err| err.to_string()),
+        Reading::Containerfile => words::pairs(rest, variables).map_err(|err| err.to_string()),
         Reading::Plain => {
             let (name, value) = rest.split_once('=').or_else(|| rest.split_once(' ')).ok_or_else(wanted)?;
             let bare = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
@@ -206,6 +236,49 @@ mod tests {
         let config = changed(&["ENV A=1 B=\"x y\"", "ENV C=\"x y\"", "USER \"me\""], Reading::Plain);
         assert_eq!(config.env, ["A=1 B=\"x y\"", "C=x y"]);
         assert_eq!(config.user, "\"me\"");
+    }
+
+    #[test]
+    fn variables_are_the_container_s_and_those_set_before() {
+        let config = changed(
+            &[
+                "ENV A=/a",
+                "ENV A=/b B=$A",
+                "WORKDIR $A/c",
+                "EXPOSE ${PORT:-80} 90/udp 80",
+                "LABEL l=\"$B\"",
+                "CMD echo $A",
+            ],
+            Reading::Containerfile,
+        );
+        assert_eq!(
+            (config.env, config.working_dir.as_str()),
+            (vec!["A=/b".to_owned(), "B=/a".to_owned()], "/b/c")
+        );
+        assert_eq!(
+            (config.exposed_ports, config.labels["l"].as_str()),
+            (vec!["80/tcp".to_owned(), "90/udp".to_owned()], "/a")
+        );
+        assert_eq!(config.cmd.unwrap().last().unwrap(), "echo $A");
+        assert_eq!(changed(&["ENV A=$PATH"], Reading::Plain).env, ["A=$PATH"]);
+    }
+
+    #[test]
+    fn checks_and_shells_are_for_commit() {
+        let changes = ["HEALTHCHECK --retries=2 CMD true", "SHELL [\"/bin/ash\",\"-c\"]"];
+        let config = changed(&changes, Reading::Containerfile);
+        assert_eq!(config.healthcheck.unwrap().test, ["CMD-SHELL", "true"]);
+        assert_eq!(config.shell.unwrap(), ["/bin/ash", "-c"]);
+        for (change, reading) in [
+            (changes[0], Reading::Plain),
+            (changes[1], Reading::Plain),
+            ("SHELL /bin/ash", Reading::Containerfile),
+            ("EXPOSE $PORT", Reading::Plain),
+            ("EXPOSE x", Reading::Containerfile),
+            ("STOPSIGNAL BOGUS", Reading::Containerfile),
+        ] {
+            assert!(apply(&mut RunConfig::default(), &[change.to_owned()], reading).is_err(), "{change}");
+        }
     }
 
     #[test]
