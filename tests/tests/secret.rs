@@ -121,6 +121,7 @@ fn a_container_keeps_the_secret_it_was_made_with_and_tells_nobody() {
         it.sh("pontoon inspect --format '{{(index .Config.Secrets 0).Name}}' keeper").ok().text(),
         "pass"
     );
+    it.sh("pontoon inspect --format '{{.Config.Env}}' keeper").ok().says("DB=*******");
     it.sh("pontoon export keeper | tar xO | grep -c hunter2 || true").ok().prints("0");
     it.sh("pontoon rm -f -t 0 keeper && pontoon rmi told").ok();
     it.sh("grep -r hunter2 ~/.local/share/pontoon /run/user/1000/pontoon || echo gone").ok().prints("gone");

@@ -215,9 +215,12 @@ fn facts<'a>(
             _ => (!entry.is_empty()).then_some(entry),
         },
         words: (!words.is_empty()).then_some(words),
-        env: process.as_ref().map_or_else(
-            || known_environment(request, config.as_ref().unwrap_or(&ImageConfig::default())),
-            |it| it.env.iter().filter(|it| !is_secret(request, it)).cloned().collect(),
+        env: without_secrets(
+            request,
+            process.as_ref().map_or_else(
+                || known_environment(request, config.as_ref().unwrap_or(&ImageConfig::default())),
+                |it| it.env.clone(),
+            ),
         ),
         secrets: secrets(record),
         workdir: request
@@ -325,13 +328,17 @@ fn id_maps(context: &Context, store: &Store, record: &ContainerRecord) -> Option
     Some(maps.within(&id_maps::stored(&context.host).ok()?))
 }
 
-/// Whether a setting of the environment holds a secret, which is not for everybody who may look.
-fn is_secret(request: &CreateRequest, setting: &str) -> bool {
-    let name = setting.split('=').next();
-    request
-        .secrets
-        .iter()
-        .any(|it| matches!(&it.place, SecretPlace::Env { name: secret } if Some(secret.as_str()) == name))
+/// The environment with asterisks for secrets, which are not for everybody who may look.
+fn without_secrets(request: &CreateRequest, mut env: Vec<String>) -> Vec<String> {
+    for secret in &request.secrets {
+        let SecretPlace::Env { name } = &secret.place else { continue };
+        let hidden = format!("{name}=*******");
+        match env.iter_mut().find(|it| it.split('=').next() == Some(name)) {
+            Some(setting) => *setting = hidden,
+            None => env.push(hidden),
+        }
+    }
+    env
 }
 
 fn secrets(record: &ContainerRecord) -> Vec<Secret> {
@@ -477,4 +484,22 @@ fn media_type(manifest: &[u8]) -> String {
         .and_then(|it| it.as_str())
         .unwrap_or("application/vnd.oci.image.manifest.v1+json")
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pontoon_lifecycle::request::SecretUse;
+
+    #[test]
+    fn secrets_are_hidden_whether_they_are_set_or_not() {
+        let secret = |name: &str| SecretUse {
+            place: SecretPlace::Env { name: name.to_owned() },
+            name: "db".to_owned(),
+        };
+        let request =
+            CreateRequest { secrets: vec![secret("DB"), secret("KEY")], ..CreateRequest::default() };
+        let env = ["A=1", "DB=secret", "DBX=2"].map(str::to_owned).to_vec();
+        assert_eq!(without_secrets(&request, env), ["A=1", "DB=*******", "DBX=2", "KEY=*******"]);
+    }
 }
