@@ -137,6 +137,10 @@ fn what_is_wrong_or_not_honoured_is_said_with_its_place() {
         "{seen:?}"
     );
     assert_eq!(seen.stderr.lines().count(), 1, "{seen:?}");
+    let conf = "[engine]\nvolume_path='/srv'\n";
+    with(conf, "pontoon volume create elsewhere").fails(125).warns("containers.conf:2: `engine.volume_path`");
+    let bound = "pontoon volume create --opt type=bind --opt device=/tmp bound && pontoon volume rm bound";
+    with(conf, bound).ok();
     let seen = with("[containers]\nnonsense=1\n", "$RUN $B true; $RUN $B true").ok();
     assert_eq!(seen.stderr.matches("containers.conf:2: `containers.nonsense`").count(), 1, "{seen:?}");
 }

@@ -63,6 +63,8 @@ const DEVELOPERS: Option<&str> =
 const LATER_BUILD: Option<&str> =
     Some("building comes later; meanwhile build with buildah or Podman and `pontoon load` the archive");
 const LATER_CHECKPOINT: Option<&str> = Some("checkpoints come later");
+const ELSEWHERE: &str =
+    "volumes lie below --root; `volume create --opt type=bind --opt device=DIR` puts one elsewhere";
 const VERSION_1: Option<&str> = Some("control groups of version 2 have no such limit");
 
 /// Global options.
@@ -100,10 +102,7 @@ const GLOBAL: &[Refused] = &[
     ("--trace", DEVELOPERS),
     ("--transient-store", Some("a --root below $XDG_RUNTIME_DIR is a store that goes with the boot")),
     ("--url", NO_REMOTE),
-    (
-        "--volumepath",
-        Some("volumes lie below --root; `volume create --opt type=bind --opt device=DIR` puts one elsewhere"),
-    ),
+    ("--volumepath", Some(ELSEWHERE)),
 ];
 
 /// Options of `run` and `create`.
@@ -164,6 +163,8 @@ pub const SECRET_OPTIONS: &str = "`secret create --driver-opts`";
 pub const SECRET_DRIVER: &str = "`secret create --driver` other than `file` and `systemd-credential`";
 /// Any driver of volumes but ours.
 pub const VOLUME_DRIVER: &str = "`volume create --driver` other than `local`";
+/// A directory of volumes that a file of the configuration names.
+pub const VOLUME_PATH: &str = "`volume create` where containers.conf has `volume_path`";
 /// Any format of images but ours.
 pub const IMAGE_FORMAT: &str = "`commit --format` other than `oci`";
 /// An archive from somewhere else.
@@ -195,6 +196,7 @@ const VALUES: &[(&str, &str)] = &[
     ),
     (SECRET_OPTIONS, "secrets lie below --root; the drivers have no options"),
     (UNMASKED, "unmask=PATH:… or unmask=ALL uncovers what is hidden"),
+    (VOLUME_PATH, ELSEWHERE),
     (VOLUME_DRIVER, "there is one driver, `local`; its options mount what the kernel can mount"),
 ];
 

@@ -6,7 +6,7 @@ use pontoon_lifecycle::{mounted, status, volume_options};
 use pontoon_storage::{FindVolumeError, Store, VolumeEntry, VolumeError};
 
 use super::{Context, Failure, found};
-use pontoon_cli::args::refused::{VOLUME_DRIVER, instead_of};
+use pontoon_cli::args::refused::{VOLUME_DRIVER, VOLUME_PATH, instead_of};
 use pontoon_cli::args::{LsArgs, VolumeCreateArgs, VolumeInspectArgs, VolumeRmArgs};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::run_options::parse_label;
@@ -25,6 +25,13 @@ pub fn create(context: &Context, args: &VolumeCreateArgs) -> Result<ExitStatus, 
     (record.uid, record.gid) = (args.uid, args.gid);
     for label in &args.label {
         record.labels.push(parse_label(label)?);
+    }
+    // Data would come to lie where it is not wanted.
+    if record.is_plain()
+        && let Some(it) = context.containers_conf()?.volume_path()
+    {
+        let text = format!("{}:{}: `{}` is not supported", it.path.display(), it.line, it.key);
+        return Err(Failure::new(text, Some(instead_of(VOLUME_PATH))));
     }
     let store = context.store()?;
     // An empty name is as good as none.

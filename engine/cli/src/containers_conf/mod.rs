@@ -237,6 +237,11 @@ impl ContainersConf {
         self.list("containers.default_sysctls")
     }
 
+    /// Where the file says that volumes are to lie, which is not honoured.
+    pub fn volume_path(&self) -> Option<&Unhonoured> {
+        self.unhonoured.iter().rfind(|it| it.key == "engine.volume_path")
+    }
+
     /// What has no effect, a line for each.
     pub fn unhonoured_text(&self) -> String {
         let line =

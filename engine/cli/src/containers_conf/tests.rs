@@ -60,6 +60,13 @@ fn what_has_no_effect_is_told_with_its_line() {
 }
 
 #[test]
+fn a_place_of_volumes_is_known_with_its_line() {
+    let found = conf(&["[engine]\nvolume_path='/a'\n", "[engine]\n\nvolume_path='/b'\n"]);
+    assert_eq!(found.volume_path().map(|it| it.line), Some(3));
+    assert_eq!(conf(&["[engine]\n"]).volume_path(), None);
+}
+
+#[test]
 fn faults_have_places() {
     assert_eq!(refused("[containers]\ntz=1\n"), "/f.conf:2:4: `containers.tz` must be a string");
     assert_eq!(
