@@ -320,6 +320,17 @@ fn a_detached_process_runs_on_in_the_container() {
 }
 
 #[test]
+fn what_joins_is_as_nice_as_its_caller_and_has_its_own_user_s_groups() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _grouped = Sleeper::run(host, "grouped", "--group-add 1234");
+    host.alice("nice -n 5 pontoon exec grouped cut -d ' ' -f 19 /proc/self/stat").ok().prints("5");
+    host.alice("pontoon exec grouped cut -d ' ' -f 19 /proc/self/stat").ok().prints("0");
+    host.alice("pontoon exec grouped id -G | grep -cw 1234").ok().prints("1");
+    host.alice("pontoon exec --user 33 grouped id -G | grep -cw 1234 || true").ok().prints("0");
+}
+
+#[test]
 fn deeds_are_done_to_those_that_pass_a_filter() {
     let host = host_with_busybox();
     let _alone = alone();

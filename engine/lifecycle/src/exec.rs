@@ -26,6 +26,8 @@ pub struct ExecRequest {
     pub tty: bool,
     /// How large that is.
     pub window: Option<Window>,
+    /// Its nice value, if that is not to be the container's.
+    pub nice: Option<i32>,
     /// All capabilities.
     pub privileged: bool,
     /// So many descriptors of ours from 3 on are its own, too.
@@ -182,7 +184,10 @@ fn merge(base: Process, request: ExecRequest) -> Process {
         env,
         create_cwd: false,
         cwd: request.workdir.unwrap_or(base.cwd),
+        // The container's further groups are those of its own user.
+        groups: if request.user.is_some() { Vec::new() } else { base.groups },
         user: request.user.unwrap_or(base.user),
+        nice: request.nice,
         root_capabilities,
         user_capabilities,
         terminal: request.tty,
@@ -193,5 +198,26 @@ fn merge(base: Process, request: ExecRequest) -> Process {
         unattended: request.unattended,
         entry: None,
         ..base
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_user_has_neither_the_groups_nor_the_home_of_the_container_s() {
+        let base = Process {
+            user: "web".to_owned(),
+            groups: vec!["1234".to_owned()],
+            env: vec!["HOME=/web".to_owned(), "A=1".to_owned()],
+            ..Process::default()
+        };
+        let same = merge(base.clone(), ExecRequest { nice: Some(5), ..ExecRequest::default() });
+        assert_eq!((same.user.as_str(), same.groups.as_slice()), ("web", &["1234".to_owned()][..]));
+        assert_eq!((same.env, same.nice), (base.env.clone(), Some(5)));
+        let other = merge(base, ExecRequest { user: Some("www".to_owned()), ..ExecRequest::default() });
+        assert_eq!((other.user.as_str(), other.groups.as_slice(), other.nice), ("www", &[][..], None));
+        assert_eq!(other.env, ["A=1"]);
     }
 }

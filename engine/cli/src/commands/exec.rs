@@ -39,6 +39,7 @@ pub fn exec(context: &Context, args: &ExecArgs) -> Result<ExitStatus, Failure> {
         user: args.user.clone(),
         workdir: args.workdir.clone(),
         tty: args.tty,
+        nice: rustix::process::getpriority_process(None).ok(),
         window: Window::of(rustix::stdio::stdin()),
         privileged: args.privileged,
         preserve_fds: args.preserve_fds,

@@ -60,6 +60,7 @@ pub(super) fn decide(
         no_new_privileges: request.no_new_privileges,
         rlimits: limits(facts),
         umask: request.umask.unwrap_or(0o022),
+        nice: None,
         oom_score_adj: request.oom_score_adj.map(|it| oom_score_adj(it, facts)),
         terminal: request.tty,
         window: facts.streams.window,

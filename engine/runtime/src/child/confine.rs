@@ -160,6 +160,10 @@ pub(super) fn confine_and_exec(
     for limit in &process.rlimits {
         set_limit(*limit)?;
     }
+    if let Some(nice) = process.nice {
+        // Who may not have more of the processors has what the container has.
+        let _ = rustix::process::setpriority_process(None, nice);
+    }
     super::keys::join_empty_ring()?;
     let is_root = identity.uid == 0;
     let capabilities = if is_root { process.root_capabilities } else { process.user_capabilities };

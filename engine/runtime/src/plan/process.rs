@@ -7,7 +7,7 @@ use rustix::termios::{Winsize, tcgetwinsize, tcsetwinsize};
 use serde::{Deserialize, Serialize};
 
 /// A process to run in a container: the first one, or one that joins later.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
     /// Program and arguments.
     pub args: Vec<String>,
@@ -36,6 +36,9 @@ pub struct Process {
     pub rlimits: Vec<Rlimit>,
     /// File mode creation mask.
     pub umask: u32,
+    /// Nice value, as far as we may set it; `None` leaves our own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nice: Option<i32>,
     /// `oom_score_adj`.
     pub oom_score_adj: Option<i32>,
     /// A terminal of its own.
