@@ -30,6 +30,7 @@ pub mod log_tag;
 pub mod mount_ids;
 pub mod mounted;
 mod names;
+pub mod nap;
 pub mod namespace_path;
 pub mod network;
 pub mod network_unit;

@@ -31,8 +31,8 @@ use crate::facts::{self, Known, PlanError};
 use crate::host::Host;
 use crate::list::Found;
 use crate::overlay::{self, Choice, OverlayError};
+use crate::reach::{self, ReachError, Way};
 use crate::record::VolumeRecord;
-use crate::status;
 
 /// Why something could not be mounted.
 #[derive(Debug, thiserror::Error)]
@@ -43,9 +43,9 @@ pub enum MountError {
         /// The command.
         command: &'static str,
     },
-    /// Another command has the container.
-    #[error("the container is being started or used by another command")]
-    Busy,
+    /// The way to its files.
+    #[error(transparent)]
+    Reach(#[from] ReachError),
     /// Its files.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -101,7 +101,7 @@ impl MountError {
             Self::NotUnshared { command } => {
                 Some(format!("pontoon unshare gives you a shell where `pontoon {command}` works"))
             }
-            Self::Busy => Some("try again in a moment".to_owned()),
+            Self::Reach(err) => err.hint(),
             Self::Plan(err) => err.hint(),
             Self::Config(err) => err.hint(),
             Self::File(err) => err.hint(),
@@ -198,16 +198,10 @@ pub fn mount_container(host: &Host, store: &Store, found: &Found) -> Result<Path
         mount_again(&place)?;
         return Ok(place);
     }
-    if found.status.run().is_some() {
-        attach(&root_of_running(found)?, &place)?;
-        return Ok(place);
+    match reach::way(store, found)? {
+        Way::Running(_) => attach(&root_of_running(found)?, &place)?,
+        Way::AtRest(_lock) => visit::mount_here(&rootfs_at_rest(host, store, found)?)?,
     }
-    found.container.open_run_dir(store)?;
-    let _claim = status::claim(found.container.run_path())
-        .map_err(|source| MountError::Mount { path: place.clone(), source })?
-        .ok_or(MountError::Busy)?;
-    let rootfs = rootfs_at_rest(host, store, found)?;
-    visit::mount_here(&rootfs)?;
     Ok(place)
 }
 

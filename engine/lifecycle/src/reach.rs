@@ -4,12 +4,13 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 
+use pontoon_monitor::files_lock;
 use pontoon_monitor::plan::StreamPlan;
 use pontoon_monitor::state::{FailureReport, RunState};
 use pontoon_runtime::plan::Files;
 use pontoon_runtime::start::StartError;
 use pontoon_runtime::visit::{self, Place, Visitor};
-use pontoon_storage::{FileError, FindImageError, OpenError, Store};
+use pontoon_storage::{FileError, FindContainerError, FindImageError, OpenError, Store};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
@@ -21,7 +22,8 @@ use crate::host::Host;
 use crate::id_maps::{self, IdMapsError};
 use crate::list::Found;
 use crate::request::UserNsMode;
-use crate::status;
+use crate::nap::Nap;
+use crate::status::{self, Status};
 
 /// Why the files could not be reached, or what went wrong with them.
 #[derive(Debug, thiserror::Error)]
@@ -50,9 +52,12 @@ pub enum ReachError {
     /// Something around it.
     #[error("cannot reach the container's files")]
     Io(#[from] io::Error),
-    /// Another command has it.
-    #[error("the container is being started or used by another command")]
-    Busy,
+    /// It went while it was waited for.
+    #[error(transparent)]
+    Gone(#[from] FindContainerError),
+    /// Its supervisor was killed while it was waited for.
+    #[error("the container's supervisor was killed just now")]
+    Abandoned,
     /// The child was killed.
     #[error("the process at work on the container's files was killed")]
     Killed,
@@ -75,9 +80,9 @@ impl ReachError {
             Self::File(err) => err.hint(),
             Self::Open(err) => err.hint(),
             Self::Visit(err) => err.hint(),
-            Self::Busy => Some("try again in a moment".to_owned()),
+            Self::Abandoned => Some("try again: then it is put in order first".to_owned()),
             Self::Work(report, _) => report.hint.clone(),
-            Self::Image(_) | Self::Io(_) | Self::Killed | Self::ReaderGone => None,
+            Self::Image(_) | Self::Gone(_) | Self::Io(_) | Self::Killed | Self::ReaderGone => None,
         }
     }
 }
@@ -87,8 +92,8 @@ impl ReachError {
 pub struct Reached {
     visitor: Visitor,
     said: OwnedFd,
-    /// Keeps the container from being started while its files are put together by us.
-    _claim: Option<OwnedFd>,
+    /// Keeps the container from running while its files are put together by us.
+    _lock: Option<OwnedFd>,
 }
 
 /// How work ends whose output nobody reads.
@@ -103,6 +108,52 @@ fn is_broken_pipe(err: &(dyn std::error::Error + 'static)) -> bool {
 /// What work gives.
 pub type WorkResult = Result<(), Box<dyn std::error::Error>>;
 
+/// The way to a container's files.
+#[derive(Debug)]
+pub enum Way {
+    /// Those that its first process sees.
+    Running(OwnedFd),
+    /// They are put together, and it does not run as long as this lock is held.
+    AtRest(OwnedFd),
+}
+
+/// Finds the way to a container's files, and waits for whoever has them: another command, or a run that is about to begin
+/// or to end.
+///
+/// # Errors
+/// See [`ReachError`].
+pub fn way(store: &Store, found: &Found) -> Result<Way, ReachError> {
+    let mut status = found.status.clone();
+    let mut nap = Nap::default();
+    loop {
+        match &status {
+            Status::Abandoned(_) => return Err(ReachError::Abandoned),
+            other => {
+                if let Some(process) = other.process().map(process_of) {
+                    match process {
+                        Err(err) if err.kind() == io::ErrorKind::NotFound => {}
+                        process => return Ok(Way::Running(process?)),
+                    }
+                } else if let Some(lock) = lock_at_rest(store, found)? {
+                    return Ok(Way::AtRest(lock));
+                }
+            }
+        }
+        nap.take();
+        status = status::of(&found.container);
+    }
+}
+
+/// The lock on the files of a container that does not run, if nobody has it.
+fn lock_at_rest(store: &Store, found: &Found) -> Result<Option<OwnedFd>, ReachError> {
+    found.container.open_run_dir(store)?;
+    let Some(lock) = files_lock::try_take(found.container.run_path())? else { return Ok(None) };
+    // Before we had it, somebody may have removed it.
+    store.container(found.container.id())?;
+    // A run holds the lock for longer than anybody can see it.
+    Ok(Some(lock))
+}
+
 /// Lets `work` run in a child that sees the container's files; it is given a handle of their root. Called with a single
 /// thread only.
 ///
@@ -114,22 +165,34 @@ pub fn reach(
     found: &Found,
     work: impl FnOnce(&OwnedFd) -> WorkResult,
 ) -> Result<Reached, ReachError> {
+    reach_by(host, store, found, way(store, found)?, work)
+}
+
+/// [`reach`] by a way that has been found before.
+///
+/// # Errors
+/// See [`ReachError`].
+pub fn reach_by(
+    host: &Host,
+    store: &Store,
+    found: &Found,
+    way: Way,
+    work: impl FnOnce(&OwnedFd) -> WorkResult,
+) -> Result<Reached, ReachError> {
     let (said, say) = pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from)?;
     let reporting = reporting(say, work);
-    let visitor = match found.status.process().map(process_of) {
-        Some(process) => {
-            let process = process?;
+    let (visitor, lock) = match way {
+        Way::Running(process) => {
             let user_namespace = id_maps::of(host, store, &found.record)?.is_some();
             let place = Place::Running { process: process.as_fd(), user_namespace };
-            visit::visit(place, reporting)?
+            (visit::visit(place, reporting)?, None)
         }
-        None => {
-            let (files, claim) = at_rest(host, store, found)?;
-            let visitor = visit::visit(Place::AtRest { files: &files }, reporting)?;
-            return Ok(Reached { visitor, said, _claim: Some(claim) });
+        Way::AtRest(lock) => {
+            let files = at_rest(host, store, found)?;
+            (visit::visit(Place::AtRest { files: &files }, reporting)?, Some(lock))
         }
     };
-    Ok(Reached { visitor, said, _claim: None })
+    Ok(Reached { visitor, said, _lock: lock })
 }
 
 /// Lets `work` run in a child that sees the host and is root over our own ids. Called with a single thread only.
@@ -140,7 +203,7 @@ pub fn reach_outside(host: &Host, work: impl FnOnce(&OwnedFd) -> WorkResult) -> 
     let (said, say) = pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from)?;
     let maps = host.maps().map_err(IdMapsError::from)?;
     let visitor = visit::visit(Place::Outside { user: maps.as_ref() }, reporting(say, work))?;
-    Ok(Reached { visitor, said, _claim: None })
+    Ok(Reached { visitor, said, _lock: None })
 }
 
 /// Whether our own ids are among those of a container, so that who works on its files can reach ours.
@@ -202,10 +265,8 @@ fn process_of(state: &RunState) -> io::Result<OwnedFd> {
     Ok(process)
 }
 
-/// What is mounted in a container that does not run, and the lock that keeps it from being started.
-fn at_rest(host: &Host, store: &Store, found: &Found) -> Result<(Files, OwnedFd), ReachError> {
-    found.container.open_run_dir(store)?;
-    let claim = status::claim(found.container.run_path())?.ok_or(ReachError::Busy)?;
+/// What is mounted in a container that does not run.
+fn at_rest(host: &Host, store: &Store, found: &Found) -> Result<Files, ReachError> {
     let image = base::image(store, &found.record)?;
     let config = base::config(store, image.as_ref())?;
     found.container.make_overlay_dirs(base::root(&found.record.request, image.as_ref())?)?;
@@ -218,6 +279,5 @@ fn at_rest(host: &Host, store: &Store, found: &Found) -> Result<(Files, OwnedFd)
         own_cgroup: false,
         streams: StreamPlan::default(),
     };
-    let files = facts::files(host, store, &known)?;
-    Ok((files, claim))
+    Ok(facts::files(host, store, &known)?)
 }

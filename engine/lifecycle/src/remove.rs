@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pontoon_monitor::event::{Deed, Event, EventLog, Kind};
-use pontoon_monitor::id_file;
+use pontoon_monitor::{files_lock, id_file};
 use pontoon_monitor::state::ExitRecord;
 use pontoon_storage::{FileError, FindContainerError, RecordError, RemoveContainerError, Store};
 
@@ -182,6 +182,8 @@ pub fn remove_among(
             }
         };
     };
+    // Another command may be at work on its files. Without a runtime directory nobody is.
+    let _files = files_lock::take(container.run_path());
     if status == Status::Created {
         // Perhaps its supervisor was killed before it could say that it is there.
         status::stop_scopes(&id);

@@ -6,6 +6,7 @@
 pub mod control;
 pub mod ends;
 pub mod event;
+pub mod files_lock;
 pub mod health;
 pub mod id_file;
 pub mod limits;

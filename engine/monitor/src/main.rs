@@ -36,7 +36,7 @@ use pontoon_monitor::notify::Notifier;
 use pontoon_monitor::plan::{self, MonitorPlan, NotifyPlan, PodRole, Received};
 use pontoon_monitor::restart::{Backoff, RestartPolicy};
 use pontoon_monitor::state::{self, ExitRecord, FailureReport, Report, RunState};
-use pontoon_monitor::{time, told_file};
+use pontoon_monitor::{files_lock, time, told_file};
 use pontoon_rootless::sys::{self, inherited_fd};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -53,7 +53,7 @@ struct Arguments {
     /// The plan's file.
     plan: Option<OwnedFd>,
     /// The lock that says that the container lives; held, not used.
-    _lock: Option<OwnedFd>,
+    lock: Option<OwnedFd>,
     /// Where reports go; without it, failures go to standard error.
     report: Option<OwnedFd>,
     /// The byte stream of an attached terminal.
@@ -85,7 +85,7 @@ fn main() -> ExitCode {
         Ok(received) => received,
         Err(err) => return failed_before(&format!("cannot read the plan: {err}")),
     };
-    exit(supervise(received, arguments.gate, arguments.report, arguments.terminal))
+    exit(supervise(received, arguments.lock, arguments.gate, arguments.report, arguments.terminal))
 }
 
 fn exit(code: i32) -> ExitCode {
@@ -105,7 +105,7 @@ fn read_arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments, 
         let fd = Some(inherited_fd(number).map_err(|err| format!("{word} {number}: {err}"))?);
         match word.as_str() {
             "--plan" => arguments.plan = fd,
-            "--lock" => arguments._lock = fd,
+            "--lock" => arguments.lock = fd,
             "--report" => arguments.report = fd,
             "--terminal" => arguments.terminal = fd,
             "--gate" => arguments.gate = fd,
@@ -118,6 +118,7 @@ fn read_arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments, 
 /// The container's runs, from the plan to the last exit code: one, unless its policy wants more.
 fn supervise(
     received: Received,
+    lock: Option<OwnedFd>,
     mut gate: Option<OwnedFd>,
     report: Option<OwnedFd>,
     mut terminal: Option<OwnedFd>,
@@ -161,6 +162,8 @@ fn supervise(
         let holds = plan.holds && is_first;
         let started_at = if holds { 0 } else { time::now() };
         let gate = gate.take().map(|word| Gate { word, reporter: &mut reporter });
+        // A command may be at work on the container's files. Where there can be no lock nobody else has it.
+        let mut files = files_lock::take(&plan.run_directory).ok();
         let launched = launch(&plan, &course, holds, filter.clone(), gate, &mut begun, manager.as_ref());
         let mut launched = match launched {
             Ok(launched) => launched,
@@ -266,6 +269,8 @@ fn supervise(
                 ended.tell();
                 terminal = ended.client.take();
             }
+            // Whoever wants to look at its files, or to mend them, can do so until the next run.
+            drop(files.take());
             match pause::before_restart(delay, code, &signals, &control, &teller, &mut course) {
                 pause::Outcome::GoOn => {
                     teller.tell(Deed::Restart);
@@ -293,6 +298,8 @@ fn supervise(
         reporter.tell(&Report::Exited { code });
         drop(reporter);
         finish::delete_files(&plan, launched.user_namespace.as_ref().map(AsFd::as_fd));
+        // Who reads slowly keeps nobody from starting it again.
+        drop((files, lock));
         if let Some(mut ended) = ended {
             ended.give_rests(&signals);
             // Closed with us, after the lock that says that we live.

@@ -3,7 +3,8 @@
 use std::os::fd::AsFd;
 
 use pontoon_lifecycle::base;
-use pontoon_lifecycle::list::{self, Found};
+use pontoon_lifecycle::list::{self, Found, LookError};
+use pontoon_lifecycle::nap::Nap;
 use pontoon_lifecycle::request::CreateRequest;
 use pontoon_lifecycle::start::{self, Attachment, Begun, Passed, Shown, Startable, Started};
 use pontoon_lifecycle::status::{self, Status};
@@ -89,16 +90,19 @@ pub struct Pending {
 
 /// Begins to start a container that is there, and goes on without it; `None` if it runs already. What it needs is started first.
 pub fn begin_detached(context: &Context, store: &Store, name: &str) -> Result<Option<Pending>, Failure> {
-    let found = list::find(store, name)?;
-    if found.status.is_alive() {
-        return start_detached(context, store, name).map(|()| None);
-    }
-    start_shared(context, store, &found.record.request)?;
-    let begun = startable(store, name, found).and_then(|it| {
-        let (attachment, passed) = (Attachment::Detached, Passed::default());
-        Ok(start::begin(&context.host, store, it, attachment, passed, &message::print_warning)?)
-    });
-    let begun = begun.map_err(|err| cannot_start(err, name))?;
+    let startable = loop {
+        let found = settled(store, name)?;
+        if found.status.is_alive() {
+            return start_detached(context, store, name).map(|()| None);
+        }
+        start_shared(context, store, &found.record.request)?;
+        if let Some(startable) = startable(store, found).map_err(|err| cannot_start(err, name))? {
+            break startable;
+        }
+    };
+    let (attachment, passed) = (Attachment::Detached, Passed::default());
+    let begun = start::begin(&context.host, store, startable, attachment, passed, &message::print_warning);
+    let begun = begun.map_err(|err| cannot_start(err.into(), name))?;
     Ok(Some(Pending { name: name.to_owned(), begun }))
 }
 
@@ -157,7 +161,7 @@ pub fn init(context: &Context, args: &InitArgs) -> Result<ExitStatus, Failure> {
     };
     let names = selection.resolve(&store, |status| !status.is_alive())?;
     for_each(&names, |name| {
-        let found = list::find(&store, name)?;
+        let found = settled(&store, name)?;
         if found.status.is_alive() {
             let word = found.status.word();
             let text = format!("container `{name}` is {word}: only one that does not run can be set up");
@@ -171,14 +175,47 @@ pub fn init(context: &Context, args: &InitArgs) -> Result<ExitStatus, Failure> {
             }
         }
         // Whatever the reason, the code is that of a container that was not to run yet, as in Podman.
-        launch(context, &store, name, found, Attachment::Held)
-            .map_err(|err| err.while_doing(format!("cannot set up container `{name}`")).with_code(125))?;
-        Ok(Some(name.to_owned()))
+        let cannot =
+            |err: Failure| err.while_doing(format!("cannot set up container `{name}`")).with_code(125);
+        match launch(context, &store, found, Attachment::Held).map_err(cannot)? {
+            Some(_) => Ok(Some(name.to_owned())),
+            None => {
+                let text = format!("container `{name}` is being started by another command");
+                Err(Failure::new(text, None))
+            }
+        }
     })
 }
 
+/// A container, when nobody is about to start it: then it is known what became of that.
+fn settled(store: &Store, name: &str) -> Result<Found, LookError> {
+    let mut nap = Nap::default();
+    loop {
+        let found = list::find(store, name)?;
+        if found.status != Status::Starting {
+            return Ok(found);
+        }
+        nap.take();
+    }
+}
+
 fn start_one(context: &Context, store: &Store, name: &str, args: &StartArgs) -> Result<ExitStatus, Failure> {
-    let found = list::find(store, name)?;
+    loop {
+        let found = settled(store, name)?;
+        if let Some(status) = start_found(context, store, name, found, args)? {
+            return Ok(status);
+        }
+    }
+}
+
+/// Starts a container as it was found; `None` if another command has begun to do so meanwhile.
+fn start_found(
+    context: &Context,
+    store: &Store,
+    name: &str,
+    found: Found,
+    args: &StartArgs,
+) -> Result<Option<ExitStatus>, Failure> {
     // Nobody types where nobody is attached.
     let keys = match args.attach {
         true => context.detach_keys(args.detach_keys.as_deref())?,
@@ -199,16 +236,16 @@ fn start_one(context: &Context, store: &Store, name: &str, args: &StartArgs) -> 
         Status::Initialized(_) => {
             start_shared(context, store, &found.record.request)?;
             if args.attach {
-                return attach::held(&found, args.interactive || with_input, proxies, keys);
+                return attach::held(&found, args.interactive || with_input, proxies, keys).map(Some);
             }
             let cannot = |err| Failure::from(err).while_doing(format!("cannot start container `{name}`"));
             stop::let_it_run(&found.container).map_err(cannot)?;
-            return Ok(ExitStatus::Success);
+            return Ok(Some(ExitStatus::Success));
         }
         status if status.is_alive() && args.attach => {
-            return attach::running(&found, args.interactive || with_input, proxies, keys);
+            return attach::running(&found, args.interactive || with_input, proxies, keys).map(Some);
         }
-        status if status.is_alive() => return Ok(ExitStatus::Success),
+        status if status.is_alive() => return Ok(Some(ExitStatus::Success)),
         _ => {}
     }
     start_shared(context, store, &found.record.request)?;
@@ -217,27 +254,30 @@ fn start_one(context: &Context, store: &Store, name: &str, args: &StartArgs) -> 
         true => Attachment::Foreground { interactive: with_input, shown: Shown::ALL },
         false => Attachment::Detached,
     };
-    let started = launch(context, store, name, found, attachment).map_err(|err| cannot_start(err, name))?;
-    if args.attach {
-        return foreground::attend(store, &id, started, with_input, proxies, keys);
+    let started = launch(context, store, found, attachment).map_err(|err| cannot_start(err, name))?;
+    match started {
+        Some(started) if args.attach => {
+            foreground::attend(store, &id, started, with_input, proxies, keys).map(Some)
+        }
+        Some(_) => Ok(Some(ExitStatus::Success)),
+        None => Ok(None),
     }
-    Ok(ExitStatus::Success)
 }
 
-/// Hands a container that nobody has begun to start to a supervisor.
+/// Hands a container that nobody has begun to start to a supervisor; `None` if somebody has.
 fn launch(
     context: &Context,
     store: &Store,
-    name: &str,
     found: Found,
     attachment: Attachment,
-) -> Result<Started, Failure> {
-    let (startable, passed) = (startable(store, name, found)?, Passed::default());
-    Ok(start::start(&context.host, store, startable, attachment, passed, &message::print_warning)?)
+) -> Result<Option<Started>, Failure> {
+    let Some(startable) = startable(store, found)? else { return Ok(None) };
+    let (host, passed) = (&context.host, Passed::default());
+    Ok(Some(start::start(host, store, startable, attachment, passed, &message::print_warning)?))
 }
 
-/// Claims a container that nobody has begun to start.
-fn startable(store: &Store, name: &str, found: Found) -> Result<Startable, Failure> {
+/// Claims a container that nobody has begun to start; `None` if somebody has, or its last supervisor has still to go.
+fn startable(store: &Store, found: Found) -> Result<Option<Startable>, Failure> {
     let config = base::config(store, base::image(store, &found.record)?.as_ref())?;
     let Some(lock) = status::claim(found.container.run_path()).or_else(|_| {
         found
@@ -247,12 +287,12 @@ fn startable(store: &Store, name: &str, found: Found) -> Result<Startable, Failu
             .and_then(|_| status::claim(found.container.run_path()))
     })?
     else {
-        return Err(Failure::new(format!("container `{name}` is being started by another command"), None));
+        return Ok(None);
     };
     // Before we had the lock, somebody may have removed it.
     store.container(found.container.id())?;
     let (container, record) = (found.container, found.record);
-    Ok(Startable { container, record, config, lock, unsynced: Unsynced::default() })
+    Ok(Some(Startable { container, record, config, lock, unsynced: Unsynced::default() }))
 }
 
 /// Starts the containers that are needed, as far as they do not run.

@@ -16,7 +16,7 @@ use super::place::{Target, View, What, find_target, open_source};
 use super::{CopyOptions, image_user, owner_inside};
 use crate::host::Host;
 use crate::list::Found;
-use crate::reach::{ReachError, Reached, WorkResult, reach, reach_outside};
+use crate::reach::{self, ReachError, Reached, Way, WorkResult, reach_by, reach_outside};
 
 /// The name of the one entry in archives between two of our own processes.
 const ENTRY: &str = "entry";
@@ -33,13 +33,41 @@ impl Side<'_> {
         self,
         host: &Host,
         store: &Store,
+        way: Option<Way>,
         work: impl FnOnce(View<'_>) -> WorkResult,
     ) -> Result<Reached, ReachError> {
-        match self {
-            Self::Host => reach_outside(host, |_| work(View::Host)),
-            Self::Container(found) => reach(host, store, found, |root| work(View::Container(root))),
+        match (self, way) {
+            (Self::Container(found), Some(way)) => {
+                reach_by(host, store, found, way, |root| work(View::Container(root)))
+            }
+            _ => reach_outside(host, |_| work(View::Host)),
         }
     }
+
+    /// The id of the container that it is of, if it is of one.
+    fn id(&self) -> Option<&str> {
+        match self {
+            Self::Host => None,
+            Self::Container(found) => Some(&found.record.id),
+        }
+    }
+
+    fn way(&self, store: &Store) -> Result<Option<Way>, ReachError> {
+        match self {
+            Self::Host => Ok(None),
+            Self::Container(found) => reach::way(store, found).map(Some),
+        }
+    }
+}
+
+/// The ways to both ends. Of two containers everybody takes the same one first, so that nobody waits for who waits for him.
+fn ways(store: &Store, source: Side<'_>, target: Side<'_>) -> Result<(Option<Way>, Option<Way>), ReachError> {
+    if source.id() <= target.id() {
+        let first = source.way(store)?;
+        return Ok((first, target.way(store)?));
+    }
+    let first = target.way(store)?;
+    Ok((source.way(store)?, first))
 }
 
 /// Copies where no process sees both sides: an archive goes through a pipe.
@@ -54,7 +82,8 @@ pub(super) fn through_pipe(
     let (read, write) = pipe()?;
     let mut read = Some(read);
     // A few bytes in front tell what comes.
-    let reader = source.reach(host, store, |view| {
+    let (source_way, target_way) = ways(store, source, target)?;
+    let reader = source.reach(host, store, source_way, |view| {
         // The child's own copy: while it is open, nobody can be found to have stopped reading.
         drop(read.take());
         let opened = open_source(view, from)?;
@@ -69,7 +98,7 @@ pub(super) fn through_pipe(
     })?;
     drop(write);
     let read = read.ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))?;
-    let writer = target.reach(host, store, |view| {
+    let writer = target.reach(host, store, target_way, |view| {
         let mut read = File::from(read.try_clone()?);
         // If nothing comes, the other side says why.
         let Some(what) = announced(&mut read)? else { return Ok(()) };

@@ -109,8 +109,8 @@ pub(super) fn open_source(view: View<'_>, path: &Path) -> Result<Source, Unfit> 
 
 /// Whether it is a pipe between processes, which no file system has: somebody's standard input.
 fn is_nameless(handle: &OwnedFd) -> bool {
-    const PIPEFS: i64 = 0x5049_5045;
-    rustix::fs::fstatfs(handle).is_ok_and(|it| i64::try_from(it.f_type) == Ok(PIPEFS))
+    const PIPEFS: rustix::fs::FsWord = 0x5049_5045;
+    rustix::fs::fstatfs(handle).is_ok_and(|it| it.f_type == PIPEFS)
 }
 
 fn kind_of(handle: &OwnedFd) -> Result<FileType, Errno> {
