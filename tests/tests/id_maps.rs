@@ -192,6 +192,16 @@ fn what_is_the_container_s_root_s_is_looked_after_all_the_same() {
         host.alice(&format!("find /sys/fs/cgroup -name {group}")).ok().prints("");
     }
     host.alice("pontoon network rm given1 given2").ok();
+    // What a check leaves running ends before the next one.
+    for options in ["--userns auto", "--userns keep-id"] {
+        let check = "--health-cmd 'sleep 1234 & true' --health-interval disable";
+        let words =
+            format!("pontoon run -d --name given {options} --privileged --user 0 {check} {B} sleep 10000");
+        host.alice(&words).ok();
+        host.alice("for i in 1 2 3; do pontoon healthcheck run given; done").ok();
+        host.alice("pontoon top given args | grep -c 'sleep 1234'").ok().prints("1");
+        host.alice("pontoon rm -f -t 0 given").ok();
+    }
     // In a pod all write to one file.
     host.alice(&format!(
         "pontoon pod create --name given --userns auto && pontoon run -d --pod given --name given-one {B} sleep 10000"

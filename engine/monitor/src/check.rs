@@ -9,7 +9,7 @@ use std::process::Command;
 use pontoon_monitor::health::{MAX_OUTPUT, Outcome};
 use pontoon_monitor::plan::MonitorPlan;
 use pontoon_monitor::time;
-use pontoon_rootless::cgroup::{Cgroup, Entrance};
+use pontoon_rootless::cgroup::{Cgroup, CgroupError, Entrance};
 use pontoon_rootless::sys::keep_across_exec;
 use pontoon_runtime::plan::Process;
 use pontoon_runtime::start::{Joining, Running, StandardStreams, StartError};
@@ -19,6 +19,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::launch::Launched;
+use crate::mapped;
 
 /// What is done; one of each kind at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,9 +68,14 @@ impl Groups {
         Self { job, number: 0, left_behind: None, killed: Vec::new() }
     }
 
-    fn current(&mut self, container: &Cgroup) -> Option<Cgroup> {
-        self.killed.retain(|it| it.remove().is_err());
-        container.child(&format!("{}-{}", self.job.cgroup(), self.number)).ok()
+    /// The one for the next check. `namespace` has the ids of the container's group, if that is not ours any more.
+    fn current(&mut self, container: &Cgroup, namespace: Option<BorrowedFd<'_>>) -> Option<Cgroup> {
+        let remove = |it: &Cgroup| it.remove().map_err(CgroupError::into_io);
+        self.killed.retain(|it| mapped::here_or_within(namespace, || remove(it)).is_err());
+        let name = format!("{}-{}", self.job.cgroup(), self.number);
+        let make = || container.child(&name).map(drop).map_err(CgroupError::into_io);
+        mapped::here_or_within(namespace, make).ok()?;
+        Some(Cgroup::at(container.path().join(name)))
     }
 
     fn kill(&mut self, cgroup: Cgroup) {
@@ -126,7 +132,8 @@ impl Working {
                 .map_err(|err| outcome(started, 125, format!("cannot run `{program}`: {err}")))?;
             return Ok((Self { pid, ..work }, None));
         }
-        let cgroup = launched.cgroup.as_ref().and_then(|(all, _)| groups.current(all));
+        let space = launched.user_namespace.as_ref().map(AsFd::as_fd).filter(|_| plan.cgroup.is_given);
+        let cgroup = launched.cgroup.as_ref().and_then(|(all, _)| groups.current(all, space));
         let entrance = cgroup.as_ref().and_then(|it| Some(Entrance::by(it.open().ok()?)));
         let (own, namespaces) = (&plan.container.process, &plan.container.namespaces);
         let process = Process {

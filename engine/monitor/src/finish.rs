@@ -13,6 +13,7 @@ use pontoon_monitor::state::{self, ExitRecord};
 use pontoon_monitor::told_file;
 use pontoon_network::NetworkSession;
 use pontoon_rootless::cgroup::{Cgroup, CgroupError};
+use pontoon_rootless::userns::become_root;
 use pontoon_runtime::hooks::{Stage, Status};
 use pontoon_storage::{
     Durability, Store, StorePaths, VolumeError, VolumeHandle, replace_file, write_record_atomically,
@@ -70,12 +71,9 @@ pub fn undo_outside(
 
 /// Removes the group of a container that has ended, with the groups that it has made there, which may be those of mapped ids.
 pub fn remove_cgroup(plan: &MonitorPlan, cgroup: &Cgroup, user_namespace: Option<BorrowedFd<'_>>) {
-    if cgroup.kill().and_then(|()| cgroup.remove()).is_err()
-        && let Some(namespace) = user_namespace.filter(|_| plan.cgroup.is_given)
-    {
-        let remove = || cgroup.remove().map_err(CgroupError::into_io);
-        let _ = mapped::within(namespace, &plan.container.namespaces, remove);
-    }
+    let _ = cgroup.kill();
+    let remove = || cgroup.remove().map_err(CgroupError::into_io);
+    let _ = mapped::here_or_within(user_namespace.filter(|_| plan.cgroup.is_given), remove);
 }
 
 /// Whether the kernel killed a process of the group for want of memory.
@@ -216,7 +214,11 @@ pub fn delete_files(plan: &MonitorPlan, user_namespace: Option<BorrowedFd<'_>>) 
         }
         return;
     };
-    let _ = mapped::within(namespace, &plan.container.namespaces, || {
+    let namespaces = &plan.container.namespaces;
+    let maps = namespaces.mounter.as_ref().map_or(namespaces.user.as_ref(), |it| it.user.as_ref());
+    let single = maps.is_some_and(pontoon_rootless::idmap::IdMaps::is_single);
+    let _ = mapped::within(namespace, || {
+        become_root(single)?;
         if let Ok(store) = open_store(plan) {
             let _ = store.empty_trash();
         }

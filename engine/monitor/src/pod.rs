@@ -62,7 +62,7 @@ fn within_infra(plan: &MonitorPlan, err: io::Error, work: impl FnOnce() -> io::R
         return Err(err);
     };
     match files_namespace(namespaces, infra.process)? {
-        Some(namespace) => mapped::within(namespace.as_fd(), namespaces, work),
+        Some(namespace) => mapped::within(namespace.as_fd(), work),
         None => Err(err),
     }
 }

@@ -75,7 +75,7 @@ fn give(namespaces: &Namespaces, payload: &Cgroup, user_namespace: Option<Borrow
         _ => (0, 0),
     };
     let work = || payload.give(root.0, root.1).map_err(CgroupError::into_io);
-    user_namespace.map_or_else(work, |it| mapped::within(it, namespaces, work))
+    user_namespace.map_or_else(work, |it| mapped::within(it, work))
 }
 
 /// Named after the container: what is left of a former run in the same unit must not be mistaken for this one.
