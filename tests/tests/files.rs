@@ -2,7 +2,7 @@
 #![cfg(feature = "e2e")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
-use pontoon_tests::{B, Output, TestHost, alone, host_with_busybox};
+use pontoon_tests::{B, Gone, Output, TestHost, alone, host_with_busybox};
 
 /// A container called `box`, run by user 1000:33, and a directory of alice's with a file, a tree and links.
 struct Fixture {
@@ -280,4 +280,72 @@ fn what_cannot_be_read_outside_is_not_read_for_others() {
     it.host.root("install -m 600 /dev/null /srv/secret && echo s >/srv/secret").ok();
     it.refuses("pontoon cp /srv/secret box:/tmp/x", "cannot open `/srv/secret`");
     it.refuses("pontoon cp box:/etc/passwd /srv/x", "cannot make the copy");
+}
+
+#[test]
+fn who_starts_a_container_waits_for_who_works_on_its_files() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _gone = (Gone(host, "rests"), Gone(host, "rests2"));
+    let sh = |script: &str| host.entry("alice").env("B", B).sh(script);
+    sh("pontoon create --name rests --stop-timeout 0 $B sleep 10000; pontoon create --name rests2 $B true")
+        .ok();
+    // Longer than what a pipe holds, and read slowly: at work until it is read to its end.
+    let slowly = "(pontoon export rests | (sleep 3; cat >/dev/null)) & sleep 1";
+    let seen =
+        sh(&format!("{slowly}; pontoon ps -a --filter name=rests$ --format '{{{{.State}}}}'; wait")).ok();
+    assert_eq!(seen.text(), "created");
+    let seen = sh(&format!(
+        "{slowly}; pontoon start rests; pontoon inspect --format '{{{{.State.Status}}}}' rests; wait"
+    ))
+    .ok();
+    assert_eq!(seen.text(), "rests\nrunning");
+    sh("pontoon stop rests").ok();
+    // Another one waits, too, and so does whoever removes it.
+    sh(&format!(
+        "{slowly}; echo x >~/rests-file; pontoon cp ~/rests-file rests:/there && pontoon commit -q rests localhost/rests; wait"
+    ))
+    .ok();
+    // Of two containers nobody waits for who waits for him.
+    sh("for i in 1 2 3 4 5 6; do timeout 60 pontoon cp rests:/bin/busybox rests2:/tmp/a$i & timeout 60 pontoon cp rests2:/etc/passwd rests:/tmp/b$i & done; wait").ok();
+    sh("pontoon start rests >/dev/null && pontoon exec rests sh -c 'cat /there; ls /tmp'")
+        .ok()
+        .prints("x\nb1\nb2\nb3\nb4\nb5\nb6");
+    let removed = sh("pontoon stop rests; (pontoon export rests >~/rests.tar; echo $? >~/rests-code) & sleep 0.1; pontoon rm rests; wait; cat ~/rests-code; tar -tf ~/rests.tar | grep -c there").ok();
+    assert!(removed.text().ends_with("0\n1"), "{removed:?}");
+    sh("pontoon rmi localhost/rests; rm -f ~/rests*").ok();
+}
+
+#[test]
+fn files_of_a_container_between_two_runs_are_reached() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _gone = Gone(host, "crashes");
+    let sh = |script: &str| host.entry("alice").env("B", B).sh(script);
+    sh("pontoon run -d --name crashes --restart always $B sh -c 'echo boo >>/log; test -e /mended || exit 1; exec sleep 10000'").ok();
+    pontoon_tests::wait::until_true("a pause that is long", || {
+        let runs = sh("pontoon cp crashes:/log - | tar -xO | wc -l").ok();
+        runs.text().parse().is_ok_and(|it: u32| it > 5)
+    });
+    sh("pontoon export crashes >/dev/null && pontoon commit -q crashes localhost/crashes && pontoon unshare sh -c 'grep -c boo $(pontoon mount crashes)/log && pontoon unmount crashes'").ok();
+    sh("touch ~/mended && pontoon cp ~/mended crashes:/mended").ok();
+    pontoon_tests::wait::until_true("the next run", || {
+        sh("timeout 20 pontoon exec crashes test -e /mended").code == 0
+    });
+    sh("pontoon rmi localhost/crashes; rm ~/mended").ok();
+}
+
+#[test]
+fn of_a_start_and_an_init_at_once_the_start_holds() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let sh = |script: &str| host.entry("alice").env("B", B).sh(script);
+    for _ in 0..10 {
+        let _gone = Gone(host, "both");
+        sh("pontoon create --name both --stop-timeout 0 $B sleep 10000").ok();
+        let seen =
+            sh("pontoon init both >/dev/null 2>&1 & pontoon start both; wait; pontoon inspect --format '{{.State.Status}}' both")
+                .ok();
+        assert_eq!(seen.text(), "both\nrunning");
+    }
 }

@@ -21,8 +21,8 @@ use crate::facts::{self, Known, PlanError};
 use crate::host::Host;
 use crate::id_maps::{self, IdMapsError};
 use crate::list::Found;
-use crate::request::UserNsMode;
 use crate::nap::Nap;
+use crate::request::UserNsMode;
 use crate::status::{self, Status};
 
 /// Why the files could not be reached, or what went wrong with them.

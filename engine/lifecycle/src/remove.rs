@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use pontoon_monitor::event::{Deed, Event, EventLog, Kind};
-use pontoon_monitor::{files_lock, id_file};
 use pontoon_monitor::state::ExitRecord;
+use pontoon_monitor::{files_lock, id_file};
 use pontoon_storage::{FileError, FindContainerError, RecordError, RemoveContainerError, Store};
 
 use crate::host::Host;
