@@ -1,6 +1,6 @@
 //! `init`: a container is set up to just before its program is executed, and waits.
 
-use pontoon_tests::{B, Gone, host_with_busybox, wait};
+use pontoon_tests::{B, Gone, alone, host_with_busybox, wait};
 
 #[test]
 fn what_is_set_up_runs_when_it_is_started() {
@@ -48,6 +48,29 @@ fn what_is_set_up_runs_when_it_is_started() {
     let log: Vec<&str> = log.stdout.lines().take(5).collect();
     assert_eq!(log, ["create", "init", "attach", "start", "died"]);
     host.alice("pontoon rm -f -t 0 i-one; pontoon volume rm i-data").ok();
+}
+
+#[test]
+fn what_is_set_up_is_started_with_all_or_taken_down() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _gone = ["i-all", "i-down"].map(|name| Gone(host, name));
+    let state = |name: &str| {
+        host.alice(&format!("pontoon inspect --format '{{{{.State.Status}}}}' {name}")).ok().text().to_owned()
+    };
+    for name in ["i-all", "i-down"] {
+        host.alice(&format!(
+            "pontoon create --name {name} --stop-timeout 0 {B} sleep 1000; pontoon init {name}"
+        ))
+        .ok();
+    }
+    host.alice("pontoon unshare sh -c 'test -x $(pontoon mount i-down)/bin/sh'").ok();
+    host.alice("pontoon container cleanup i-down").ok().prints("i-down");
+    assert_eq!(state("i-down"), "created");
+    host.alice("pontoon init i-down && pontoon container cleanup --rm i-down").ok();
+    host.alice("pontoon container exists i-down").fails(1);
+    host.alice("pontoon start --all --filter name=i-all").ok();
+    assert_eq!(state("i-all"), "running");
 }
 
 #[test]

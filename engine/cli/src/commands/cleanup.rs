@@ -3,8 +3,10 @@
 use pontoon_lifecycle::base;
 use pontoon_lifecycle::list;
 use pontoon_lifecycle::remove::{self, RemoveOptions};
+use pontoon_lifecycle::status::Status;
+use pontoon_lifecycle::stop as ask;
 
-use super::control::{Selection, for_each};
+use super::control::{Selection, for_each, stop_one};
 use super::{Context, Failure};
 use pontoon_cli::args::CleanupArgs;
 use pontoon_cli::exit::ExitStatus;
@@ -15,7 +17,16 @@ pub fn cleanup(context: &Context, args: &CleanupArgs) -> Result<ExitStatus, Fail
     let names = Selection::of("container cleanup", &args.chosen, &[]).resolve(&store, |_| true)?;
     for_each(&names, |name| {
         // Looking is cleaning.
-        let found = list::find(&store, name)?;
+        let mut found = list::find(&store, name)?;
+        if matches!(found.status, Status::Initialized(_)) {
+            // What was set up is taken down, and it is as if it had not been, as in Podman.
+            stop_one(&found, name, Some(0))?;
+            ask::wait_for_supervisor(&found.container);
+            found = list::find(&store, name)?;
+            if !found.status.is_alive() {
+                found.container.clear_exit()?;
+            }
+        }
         if found.status.is_alive() && (args.rm || args.rmi) {
             let text = format!("container `{name}` is {}: it cannot be removed yet", found.status.word());
             return Err(Failure::new(text, Some(format!("stop it first: pontoon stop {name}"))));

@@ -31,7 +31,7 @@ pub fn start(context: &Context, args: &StartArgs) -> Result<ExitStatus, Failure>
         latest: args.latest,
         ignore: false,
     };
-    let names = selection.resolve(&store, |status| !status.is_alive())?;
+    let names = selection.resolve(&store, needs_start)?;
     if args.attach && names.len() > 1 {
         return Err(Failure::new("one container at a time can be attached to", None));
     }
