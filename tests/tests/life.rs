@@ -365,6 +365,27 @@ fn deeds_are_done_to_those_that_pass_a_filter() {
 }
 
 #[test]
+fn of_several_names_a_mistyped_one_spares_the_others() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let spared = Sleeper::run(host, "spared", "");
+    let rests = Sleeper { host, name: "rests".to_owned() };
+    host.alice(&format!("pontoon create --name rests {B} sleep 10000")).ok();
+    let states = || (spared.inspect("{{.State.Status}}"), rests.inspect("{{.State.Status}}"));
+    let both = ("running".to_owned(), "created".to_owned());
+    for deed in ["stop -t 0", "kill", "restart -t 0", "pause", "unpause", "wait", "start", "init"] {
+        let refused = host.alice(&format!("timeout 20 pontoon {deed} spared rests nope")).fails(125);
+        assert_eq!(refused.stdout, "", "{deed}");
+        assert!(refused.stderr.contains("no container `nope`"), "{deed}: {}", refused.stderr);
+        assert_eq!(states(), both, "{deed}");
+    }
+    assert_eq!(host.alice("pontoon rm rests nope").fails(1).stdout, "");
+    assert_eq!(states(), both);
+    assert_eq!(host.alice("pontoon stop --ignore -t 0 nope spared").ok().stdout, "spared\n");
+    assert_eq!(host.alice("pontoon rm --ignore nope rests").ok().stdout, "rests\n");
+}
+
+#[test]
 fn a_list_is_shown_again_and_again_and_cleaning_up_is_harmless() {
     let host = host_with_busybox();
     let _alone = alone();

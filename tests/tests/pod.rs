@@ -169,6 +169,23 @@ fn a_pod_s_containers_are_started_and_stopped_together() {
 }
 
 #[test]
+fn of_several_pods_a_mistyped_one_spares_the_others() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let pod = Pod::create(host, "spared", "");
+    pod.add("within", "", "sleep 10000");
+    host.alice("pontoon pod start spared").ok();
+    for (deed, code) in
+        [("stop -t 0", 125), ("kill", 125), ("restart", 125), ("pause", 125), ("start", 125), ("rm", 1)]
+    {
+        let refused = host.alice(&format!("pontoon pod {deed} spared nope")).fails(code);
+        assert_eq!(refused.stdout, "", "{deed}");
+        assert_eq!(pod.state(), "Running", "{deed}");
+    }
+    assert_eq!(host.alice("pontoon pod stop --ignore -t 0 nope spared").ok().stdout, "spared\n");
+}
+
+#[test]
 fn the_exit_policy_says_what_the_end_of_the_last_member_does() {
     let host = host_with_busybox();
     let _alone = alone();

@@ -61,6 +61,7 @@ impl<'a> Selection<'a> {
                 }
             }
         }
+        self.find_all(store, &names)?;
         if self.all || self.latest || !self.filters.is_empty() {
             let mut listing = list::list(store)?.containers;
             let filters = Filter::parse_all(self.filters)?;
@@ -86,6 +87,24 @@ impl<'a> Selection<'a> {
             return Err(Failure::new(text, Some(format!("see `pontoon {} --help`", self.command))));
         }
         Ok(names)
+    }
+
+    /// Of several names one may be mistyped: then nothing is done with the others either. A single one is looked up when its turn
+    /// comes, which is now.
+    fn find_all(&self, store: &Store, names: &[String]) -> Result<(), Failure> {
+        if self.ignore || names.len() < 2 {
+            return Ok(());
+        }
+        for name in names {
+            if let Err(err) = store.find_container(name) {
+                let err = LookError::Find(err);
+                // What is not there to be removed has a code of its own.
+                let is_no = self.command == "rm" && is_missing(&err);
+                let status = if is_no { ExitStatus::No } else { ExitStatus::OurFault };
+                return Err(Failure { status, ..Failure::from(err) });
+            }
+        }
+        Ok(())
     }
 }
 

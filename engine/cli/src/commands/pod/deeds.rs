@@ -25,7 +25,7 @@ use pontoon_cli::run_options::parse_signal;
 /// `pontoon pod start`
 pub fn start(context: &Context, args: &PodStartArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
-    let names = chosen(context, &store, "start", &args.chosen, &args.pod_id_file, |_| true)?;
+    let names = chosen(context, &store, "start", &args.chosen, &args.pod_id_file, false, |_| true)?;
     for_each(&names, |name| {
         start_pod(context, &store, &pod::find(&store, name)?.1)?;
         Ok(Some(name.to_owned()))
@@ -131,7 +131,7 @@ fn run_init(context: &Context, store: &Store, member: &Summary) -> Result<(), Fa
 pub fn stop(context: &Context, args: &PodStopArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
     let is_up = |pod: &PodSummary| pod.members.iter().any(|it| it.status.is_alive());
-    let names = chosen(context, &store, "stop", &args.chosen, &args.pod_id_file, is_up)?;
+    let names = chosen(context, &store, "stop", &args.chosen, &args.pod_id_file, args.ignore, is_up)?;
     for_each(&names, |name| {
         let pod = match pod::find(&store, name) {
             Err(err) if args.ignore && err.is_not_found() => return Ok(None),
@@ -192,7 +192,8 @@ fn stop_one(store: &Store, member: &Summary, timeout: Option<u32>) -> Result<(),
 /// `pontoon pod restart`
 pub fn restart(context: &Context, args: &PodsArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
-    let names = chosen(context, &store, "restart", &args.chosen, &[], |pod| pod.state() == State::Running)?;
+    let names =
+        chosen(context, &store, "restart", &args.chosen, &[], false, |pod| pod.state() == State::Running)?;
     for_each(&names, |name| {
         let (_, pod) = pod::find(&store, name)?;
         restart_pod(context, &store, &pod)?;
@@ -230,7 +231,7 @@ pub fn kill(context: &Context, args: &PodKillArgs) -> Result<ExitStatus, Failure
     let store = context.store()?;
     let signal = parse_signal("--signal", &args.signal)?;
     let is_up = |pod: &PodSummary| pod.members.iter().any(|it| it.status.run().is_some());
-    let names = chosen(context, &store, "kill", &args.chosen, &[], is_up)?;
+    let names = chosen(context, &store, "kill", &args.chosen, &[], false, is_up)?;
     for_each(&names, |name| {
         let (_, pod) = pod::find(&store, name)?;
         // The infra container last, as when the pod is stopped.
@@ -278,7 +279,7 @@ fn freeze(
         _ => None,
     };
     let wanted = |pod: &PodSummary| pod.members.iter().any(|it| state_of(&it.status).is_some());
-    let names = chosen(context, &store, command, &args.chosen, &[], wanted)?;
+    let names = chosen(context, &store, command, &args.chosen, &[], false, wanted)?;
     let deed = if frozen { Deed::Pause } else { Deed::Unpause };
     for_each(&names, |name| {
         let (_, pod) = pod::find(&store, name)?;
@@ -300,11 +301,12 @@ fn freeze(
 pub fn remove(context: &Context, args: &PodRmArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
     remove::sweep(&context.host, &store);
-    let names = chosen(context, &store, "rm", &args.chosen, &args.pod_id_file, |_| true)?;
+    let ignore = args.force || args.ignore;
+    let names = chosen(context, &store, "rm", &args.chosen, &args.pod_id_file, ignore, |_| true)?;
     let status = for_each(&names, |name| {
         match pod::remove(&context.host, &store, name, args.force, seconds(args.time)) {
             Ok(id) => Ok(Some(id)),
-            Err(RemovePodError::Look(err)) if err.is_not_found() && (args.force || args.ignore) => Ok(None),
+            Err(RemovePodError::Look(err)) if err.is_not_found() && ignore => Ok(None),
             Err(err) => {
                 let is_missing = matches!(&err, RemovePodError::Look(it) if it.is_not_found());
                 let status = if is_missing { ExitStatus::No } else { ExitStatus::OurFault };

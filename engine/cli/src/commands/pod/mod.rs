@@ -8,12 +8,13 @@ mod side_by_side;
 
 use std::path::PathBuf;
 
-use pontoon_lifecycle::pod::{self, PodSummary};
+use pontoon_lifecycle::pod::{self, LookPodError, PodSummary};
 use pontoon_storage::Store;
 
 use super::control::{for_each, seconds};
 use super::{Context, Failure};
 use pontoon_cli::args::ChosenPods;
+use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::message;
 
 pub use create::create;
@@ -38,13 +39,15 @@ fn latest(context: &Context, store: &Store) -> Result<PodSummary, Failure> {
     all(context, store)?.pop().ok_or_else(|| Failure::new("there is no pod", None))
 }
 
-/// The names or ids of the pods that a command is about; of those that are not named the ones that are wanted.
+/// The names or ids of the pods that a command is about; of those that are not named the ones that are wanted. If one of several
+/// names is no pod's, nothing is done with the others either, unless such names are passed over (`ignore`).
 fn chosen(
     context: &Context,
     store: &Store,
     command: &str,
     chosen: &ChosenPods,
     id_files: &[PathBuf],
+    ignore: bool,
     wanted: impl Fn(&PodSummary) -> bool,
 ) -> Result<Vec<String>, Failure> {
     let mut names = chosen.pods.clone();
@@ -53,6 +56,16 @@ fn chosen(
             Failure::from(err).while_doing(format!("cannot read the id file `{}`", path.display()))
         })?;
         names.push(text.trim().to_owned());
+    }
+    if names.len() > 1 && !ignore {
+        for name in &names {
+            if let Err(err) = store.find_pod(name) {
+                let err = LookPodError::Find(err);
+                let is_no = command == "rm" && err.is_not_found();
+                let status = if is_no { ExitStatus::No } else { ExitStatus::OurFault };
+                return Err(Failure { status, ..Failure::from(err) });
+            }
+        }
     }
     if chosen.all {
         names.extend(all(context, store)?.into_iter().filter(wanted).map(|it| it.record.name));
