@@ -328,6 +328,26 @@ fn sigkill_of_the_monitor_leaves_nothing() {
     alice.still_clean();
 }
 
+/// Its network's helper lives on, and has the port, though the container was never seen to run.
+#[test]
+fn a_set_up_that_is_killed_keeps_no_port() {
+    let alice = Untouched::new();
+    let set_up = "pontoon run -d --name half -p 8303:80 $B sleep 1000 >/dev/null 2>&1 & command=$!
+        sleep $DELAY; pkill -9 -u alice -x pontoon-monitor; kill -9 $command; wait $command; sleep 0.2";
+    for round in 1..=8 {
+        // Another container gets the port, and so does the same one.
+        let next = match round % 2 {
+            0 => "run --rm -p 8303:80 $B true",
+            _ => "start half",
+        };
+        let half = alice.host.entry("alice").env("B", B).env("DELAY", &format!("0.0{round}5"));
+        half.sh(&format!("({set_up}) 2>/dev/null; pontoon container exists half || exit 0; pontoon {next}"))
+            .ok();
+        alice.pontoon("rm -f -i -t 0 half").ok();
+    }
+    alice.still_clean();
+}
+
 #[test]
 fn kill_9_in_the_middle_of_a_pull() {
     let alice = Untouched::new();

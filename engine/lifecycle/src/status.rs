@@ -185,6 +185,10 @@ pub fn tidy(
         Status::Created if record.of_run && record.request.rm => {
             RunState { events: EventLog::usual(&store.paths().run), ..RunState::default() }
         }
+        Status::Created | Status::Exited(_) if pontoon_network::is_left(container.run_path()) => {
+            end_unnoted(&container);
+            return Some((container, status));
+        }
         other => return Some((container, other)),
     };
     // Two commands may find it at once; the second waits and then finds it done.
@@ -229,6 +233,23 @@ pub fn tidy(
     }
     tell(Deed::Cleanup, None);
     Some((container, Status::Exited(exit)))
+}
+
+/// Ends what is left of a run that was never noted, since its supervisor was killed while it set it up: above all the network's
+/// helper, which would keep the container's ports from everybody.
+fn end_unnoted(container: &ContainerHandle) {
+    let run_directory = container.run_path();
+    // A supervisor that has only to go takes its files away by itself.
+    if is_locked(run_directory) {
+        return;
+    }
+    // Two commands may find it at once; the second waits and then finds it done.
+    let Ok(_lock) = container.lock() else { return };
+    let Ok(Some(_claimed)) = claim(run_directory) else { return };
+    if pontoon_network::is_left(run_directory) {
+        let _ = pontoon_network::end_left(run_directory);
+        stop_scopes(container.id().hex());
+    }
 }
 
 /// Stops the scopes of a container that has no supervisor: one whose only process died while systemd made it stays behind

@@ -40,4 +40,4 @@ pub use networks::{HOST, RESOLVER};
 pub use plan::{HelperKind, HelperPlan, Mode, NetworkPlan, NetworkRequest, PlanError, Word, plan};
 pub use port::{PortMapping, Protocol};
 pub use publish::{PublishError, check_conflicts, parse_publish};
-pub use session::{Leftover, NetworkSession, Starting, leftover};
+pub use session::{Leftover, NetworkSession, Starting, end_left, is_left, leftover};

@@ -379,6 +379,24 @@ pub fn leftover(directory: &Path) -> Option<Leftover> {
     is_it.then(|| Leftover { pid, process, directory: directory.to_owned() })
 }
 
+/// Whether a helper has, or had, its files in a container's runtime directory. Whoever supervises the container takes them away at
+/// the end; where nobody does, they are left.
+#[must_use]
+pub fn is_left(directory: &Path) -> bool {
+    place(directory).join(READY_PIPE).exists()
+}
+
+/// Ends the helper that a supervisor has left, if it still runs, and removes its files.
+///
+/// # Errors
+/// [`NetworkError::End`] if it does not end.
+pub fn end_left(directory: &Path) -> Result<(), NetworkError> {
+    let ended = leftover(directory).map_or(Ok(()), Leftover::end);
+    release_namespace(directory);
+    remove_files(directory);
+    ended
+}
+
 /// Whether a process has the name of pasta, or of its program, passt. One that was killed a moment ago has no words any more,
 /// but its ports still.
 fn is_pasta(pid: u32) -> bool {

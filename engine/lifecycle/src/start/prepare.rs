@@ -13,6 +13,7 @@ use crate::facts::{self, Known};
 use crate::hooks::precreate;
 use crate::host::Host;
 use crate::labels;
+use crate::list;
 use crate::network_unit;
 use crate::record::ContainerRecord;
 use crate::request::MountSource;
@@ -51,7 +52,12 @@ pub(super) fn plan_for(
     }
     precreate::run(&mut decided.plan, &decided.precreate)?;
     // Of the plan: where the mode publishes nothing there is nothing to be taken.
-    pontoon_network::check_free(&decided.plan.network.ports)?;
+    let ports = &decided.plan.network.ports;
+    if pontoon_network::check_free(ports).is_err() {
+        // Perhaps the helper of a container has them whose supervisor was killed: who looks at all of them ends it.
+        let _ = list::list(store);
+        pontoon_network::check_free(ports)?;
+    }
     if decided.plan.network.join.is_some() {
         network_unit::ensure(host).map_err(StartError::NetworkUnit)?;
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use inside::Inside;
 use pontoon_network::{
     HostFacts, Mode, NetworkPlan, NetworkRequest, NetworkSession, PortMapping, Starting, check_free,
-    leftover, parse_publish, plan, resolve_random,
+    end_left, is_left, leftover, parse_publish, plan, resolve_random,
 };
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -317,13 +317,21 @@ fn a_helper_that_nobody_supervises_is_found_and_ended() {
     let pid = session.helper_pid();
     // As if the supervisor had been killed.
     std::mem::forget(session);
+    assert!(is_left(&directory.0));
     let found = leftover(&directory.0).unwrap();
     assert_eq!(found.pid(), pid);
     found.end().unwrap();
     assert!(leftover(&directory.0).is_none());
+    assert!(!is_left(&directory.0));
     // A number that belongs to somebody else is not taken for it.
     std::fs::write(directory.0.join("pasta.pid"), format!("{}\n", std::process::id())).unwrap();
+    std::fs::write(directory.0.join("pasta.ready"), "").unwrap();
     assert!(leftover(&directory.0).is_none());
+    // Looked for once, and then its files are gone.
+    assert!(is_left(&directory.0));
+    end_left(&directory.0).unwrap();
+    assert!(!is_left(&directory.0));
+    assert_eq!(std::fs::read_dir(&directory.0).unwrap().count(), 0, "files are left");
 }
 
 /// What is killed loses its words first and its ports last.
