@@ -365,6 +365,25 @@ fn deeds_are_done_to_those_that_pass_a_filter() {
 }
 
 #[test]
+fn a_kill_waits_for_the_run_that_it_kills() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let again = Sleeper::run(host, "again", "--network none");
+    for round in 0..20 {
+        // Whichever of the two comes first: the run that follows is not waited for.
+        let delay = round * 2;
+        host.alice(&format!(
+            "pontoon restart -t 0 again >/dev/null 2>&1 & sleep 0.0{delay:02}; timeout 20 pontoon kill again >/dev/null 2>&1
+             code=$?; wait; pontoon start again >/dev/null; [ $code != 124 ]"
+        ))
+        .ok();
+    }
+    host.alice("pontoon kill again").ok();
+    assert_eq!(again.inspect("{{.State.Status}} {{.State.ExitCode}}"), "exited 137");
+    host.alice("pontoon start again && pontoon kill again && pontoon rm again").ok();
+}
+
+#[test]
 fn of_several_names_a_mistyped_one_spares_the_others() {
     let host = host_with_busybox();
     let _alone = alone();

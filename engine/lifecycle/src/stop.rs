@@ -5,7 +5,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 pub use pontoon_monitor::control::Stage;
 use pontoon_monitor::control::{self, Reply, Request};
+use pontoon_monitor::state::RunState;
 use pontoon_storage::ContainerHandle;
+use rustix::process::Signal;
 
 use crate::exec::Causes;
 use crate::start::StartError;
@@ -70,16 +72,19 @@ fn ask(container: &ContainerHandle, request: &Request) -> Result<Option<Reply>, 
     match control::send(&socket, request, &[]) {
         Ok(()) => {}
         // It was about to go when we came.
-        Err(err) if matches!(err.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => {
-            return Ok(None);
-        }
+        Err(err) if is_gone(&err) => return Ok(None),
         Err(err) => return Err(AskError::Talk(err)),
     }
     match control::receive::<Reply>(&socket) {
         Ok(answer) => Ok(answer.map(|(reply, _)| reply)),
-        Err(err) if err.kind() == io::ErrorKind::ConnectionReset => Ok(None),
+        Err(err) if is_gone(&err) => Ok(None),
         Err(err) => Err(AskError::Talk(err)),
     }
+}
+
+/// Whether an error says that nobody is at the other end any more.
+fn is_gone(err: &io::Error) -> bool {
+    matches!(err.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
 
 /// Stops it: the stop signal, and the kill after the timeout (seconds; `None` is the container's own). Gives its exit code, or
@@ -246,6 +251,46 @@ pub fn join_pod(infra: &ContainerHandle) -> Result<OwnedFd, AskError> {
 /// See [`AskError`].
 pub fn kill(container: &ContainerHandle, signal: i32) -> Result<(), AskError> {
     done(ask(container, &Request::Kill { signal }))
+}
+
+/// Kills it, and waits until the run that was killed has ended. Another may follow at once, of somebody who starts it anew: that
+/// one is not waited for.
+///
+/// # Errors
+/// See [`AskError`].
+pub fn kill_for_good(container: &ContainerHandle) -> Result<(), AskError> {
+    let run = status::run(container.run_path());
+    let socket = connect(container)?;
+    // A connection is with one run alone. Its end is asked for first, for after the kill it may be too late.
+    for request in [Request::Wait, Request::Kill { signal: Signal::KILL.as_raw() }] {
+        match control::send(&socket, &request, &[]) {
+            Ok(()) => {}
+            Err(err) if is_gone(&err) => break,
+            Err(err) => return Err(AskError::Talk(err)),
+        }
+    }
+    let mut is_killed = false;
+    loop {
+        match control::receive::<Reply>(&socket) {
+            Ok(Some((Reply::Done, _))) => is_killed = true,
+            Ok(Some((Reply::Failed(report), _))) => return Err(AskError::Refused(report.chain)),
+            // Between two runs that is said at once, and then that nobody can be killed.
+            Ok(Some((Reply::Exited { .. }, _))) if !is_killed => {}
+            Ok(Some(_)) => return Ok(()),
+            // It ended by itself as we came, and its end may have to be noted yet.
+            Ok(None) => break,
+            Err(err) if is_gone(&err) => break,
+            Err(err) => return Err(AskError::Talk(err)),
+        }
+    }
+    for _ in 0..MOST_MOMENTS {
+        let is_it = |now: &RunState| run.as_ref().is_some_and(|it| it.pid == now.pid);
+        if !status::run(container.run_path()).as_ref().is_some_and(is_it) {
+            break;
+        }
+        wait_a_moment();
+    }
+    Ok(())
 }
 
 /// Sets the size of its terminal.

@@ -9,7 +9,7 @@ use pontoon_lifecycle::remove::{self, RemoveError, RemoveOptions};
 use pontoon_lifecycle::sharing::Needs;
 use pontoon_lifecycle::status::Status;
 use pontoon_lifecycle::stop::{self as ask, AskError};
-use pontoon_storage::{FindContainerError, Store};
+use pontoon_storage::{ContainerHandle, FindContainerError, Store};
 
 use super::list::{ImageFacts, row};
 use super::{Context, Failure};
@@ -182,6 +182,14 @@ pub fn stop(context: &Context, args: &StopArgs) -> Result<ExitStatus, Failure> {
     })
 }
 
+/// Sends a signal. Nobody refuses SIGKILL, so the end that it brings is waited for, as in Podman.
+pub(super) fn send_signal(container: &ContainerHandle, signal: i32) -> Result<(), AskError> {
+    match signal == nix::sys::signal::Signal::SIGKILL as i32 {
+        true => ask::kill_for_good(container),
+        false => ask::kill(container, signal),
+    }
+}
+
 /// `pontoon kill`
 pub fn kill(context: &Context, args: &KillArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
@@ -196,13 +204,9 @@ pub fn kill(context: &Context, args: &KillArgs) -> Result<ExitStatus, Failure> {
                 format!("container `{name}` is {word}: a signal can be sent to running containers only");
             return Err(Failure::new(text, None));
         }
-        ask::kill(&found.container, signal).map_err(|err| {
+        send_signal(&found.container, signal).map_err(|err| {
             Failure::from(err).while_doing(format!("cannot send container `{name}` a signal"))
         })?;
-        if signal == nix::sys::signal::Signal::SIGKILL as i32 {
-            // Nobody refuses that one, so its end is waited for, as in Podman.
-            let _ = ask::wait(&found.container);
-        }
         Ok(Some(name.to_owned()))
     })
 }

@@ -14,7 +14,7 @@ use pontoon_monitor::event::{Deed, Kind};
 use pontoon_storage::Store;
 
 use super::side_by_side::SideBySide;
-use super::{Context, Failure, all, chosen, for_each, seconds};
+use super::{Context, Failure, all, chosen, for_each, seconds, send_signal};
 use crate::commands::prune::confirm;
 use crate::commands::start::start_detached;
 use pontoon_cli::args::{PodKillArgs, PodPruneArgs, PodRmArgs, PodStartArgs, PodStopArgs, PodsArgs};
@@ -238,7 +238,7 @@ pub fn kill(context: &Context, args: &PodKillArgs) -> Result<ExitStatus, Failure
         let infra = pod.infra().into_iter();
         for member in pod.own_members().chain(infra).filter(|it| it.status.run().is_some()) {
             let Ok(container) = store.find_container(&member.record.id) else { continue };
-            match ask::kill(&container, signal) {
+            match send_signal(&container, signal) {
                 // With the end of the last member that of the infra container may have come.
                 Ok(()) | Err(AskError::NotRunning) => {}
                 Err(err) => {
@@ -247,7 +247,6 @@ pub fn kill(context: &Context, args: &PodKillArgs) -> Result<ExitStatus, Failure
                 }
             }
             if signal == nix::sys::signal::Signal::SIGKILL as i32 {
-                let _ = ask::wait(&container);
                 ask::wait_for_supervisor(&container);
             }
         }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use pontoon_lifecycle::pod::{self, LookPodError, PodSummary};
 use pontoon_storage::Store;
 
-use super::control::{for_each, seconds};
+use super::control::{for_each, seconds, send_signal};
 use super::{Context, Failure};
 use pontoon_cli::args::ChosenPods;
 use pontoon_cli::exit::ExitStatus;
