@@ -103,6 +103,28 @@ fn who_does_not_read_does_not_hold_the_container_up() {
 }
 
 #[test]
+fn who_cannot_write_what_is_seen_says_so_and_the_container_goes_on() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _gone = ["talks", "shows"].map(|name| Gone(host, name));
+    let script = "while :; do echo said; sleep .2; done";
+    for (name, terminal) in [("talks", ""), ("shows", "-t")] {
+        host.entry("alice")
+            .env("SCRIPT", script)
+            .sh(&format!("pontoon run -d {terminal} --name {name} --stop-timeout 0 {B} sh -c \"$SCRIPT\""))
+            .ok();
+        host.alice(&format!("timeout 20 pontoon attach {name} </dev/null >/dev/full"))
+            .fails(125)
+            .warns("No space left on device")
+            .warns(&format!("pontoon logs {name}"));
+        assert_eq!(
+            host.alice(&format!("pontoon inspect --format '{{{{.State.Status}}}}' {name}")).ok().text(),
+            "running"
+        );
+    }
+}
+
+#[test]
 fn descriptors_are_handed_on() {
     let host = host_with_busybox();
     let run = |options: &str, script: &str| {

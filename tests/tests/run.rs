@@ -140,6 +140,39 @@ fn a_reader_that_goes_away_does_not_hang_the_container() {
 }
 
 #[test]
+fn output_that_cannot_be_written_is_an_error_whatever_the_payload_ends_with() {
+    let full = |words: &str| {
+        let script = format!("pontoon {words} >/dev/full </dev/null");
+        host().entry("alice").env("B", B).limit(Duration::from_secs(30)).sh(&script)
+    };
+    for terminal in ["", "-t"] {
+        full(&format!("run --rm {terminal} $B echo lost")).fails(126).warns("No space left on device");
+        // The container has no part in it: it goes on, and its log has all.
+        let name = format!("shown{terminal}");
+        let _over = Background::run(&name, "$B true");
+        full(&format!(
+            "run --replace {terminal} --name {name} $B sh -c 'echo one; sleep 3; echo two; exit 5'"
+        ))
+        .fails(126)
+        .warns(&format!("pontoon logs {name}"));
+        pontoon(&format!("wait {name}")).ok().prints("5");
+        let logs = pontoon(&format!("logs {name}")).ok();
+        assert_eq!(logs.stdout.split_whitespace().collect::<Vec<_>>(), ["one", "two"]);
+        full(&format!("start --attach {name}")).fails(125).warns("No space left on device");
+        // More than a terminal or a pipe holds.
+        full(&format!("run --rm {terminal} $B head -c 2000000 /dev/zero"))
+            .fails(126)
+            .warns("No space left on device");
+    }
+    pontoon("run --rm $B sh -c 'echo lost >&2; sleep 1' 2>/dev/full").fails(126);
+    // One that is to vanish is ended, since nobody would find it again.
+    full("run --rm --name vanishes --stop-timeout 0 $B sh -c 'echo lost; sleep 10000'").fails(126);
+    pontoon("container exists vanishes").fails(1);
+    // Somebody who has seen enough is another matter.
+    pontoon("run --rm $B sh -c 'echo seen; exit 3' >/dev/null").fails(3);
+}
+
+#[test]
 fn a_terminal_is_one() {
     let tty = |words: &str| host().alice(&format!("script -qec \"pontoon {words}\" /dev/null </dev/null"));
     tty(&format!("run --rm -it {B} sh -c 'tty; stty size; echo ok'")).ok().says("/dev/pts/0").says("ok");

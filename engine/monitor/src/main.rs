@@ -411,11 +411,8 @@ struct Reporter {
 
 impl Reporter {
     fn tell(&mut self, report: &Report) {
-        if let Some(pipe) = &mut self.pipe
-            && let Ok(mut line) = serde_json::to_vec(report)
-        {
-            line.push(b'\n');
-            let _ = pipe.write_all(&line);
+        if let Some(pipe) = &self.pipe {
+            report.send(pipe.as_fd());
         }
     }
 

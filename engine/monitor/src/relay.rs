@@ -30,6 +30,8 @@ pub struct OutputPipe {
     pub stream: Stream,
     /// Whether a copy goes to our own stream of the same kind.
     pub copy: bool,
+    /// Why it does not go there any more, though somebody may wait for it.
+    failure: Option<Errno>,
 }
 
 /// Somebody who attached: pipes for a copy of what the payload writes.
@@ -101,6 +103,16 @@ pub enum Relayed {
 }
 
 impl OutputPipe {
+    /// Our end of the pipe of a stream, which is copied or not.
+    pub fn new(pipe: OwnedFd, stream: Stream, copy: bool) -> Self {
+        Self { pipe, stream, copy, failure: None }
+    }
+
+    /// Why the copy could not be written, if nobody was told yet.
+    pub fn take_failure(&mut self) -> Option<Errno> {
+        self.failure.take()
+    }
+
     /// Our own stream that the copy goes to.
     pub fn copy_target(&self) -> BorrowedFd<'static> {
         match self.stream {
@@ -137,7 +149,7 @@ impl OutputPipe {
             taps.take(self.stream, bytes);
             // As long as its reader keeps up, nothing has to be remembered.
             if self.copy && rest.is_empty() && is_writable(self.copy_target()) {
-                self.copy = write_all(self.copy_target(), bytes).is_ok();
+                self.copy_to(self.copy_target(), bytes);
             } else if self.copy {
                 rest.extend_from_slice(bytes);
             }
@@ -156,15 +168,23 @@ impl OutputPipe {
                 let bytes = buffer.get(..count).unwrap_or_default();
                 log.take(self.stream, bytes);
                 taps.take(self.stream, bytes);
-                if self.copy && write_all(self.copy_target(), bytes).is_err() {
-                    // Nobody reads any more; the log still does.
-                    self.copy = false;
+                if self.copy {
+                    self.copy_to(self.copy_target(), bytes);
                 }
                 Some(Relayed::Some)
             }
             Err(Errno::INTR) => Some(Relayed::Some),
             Err(Errno::AGAIN) => None,
             Err(_) => Some(Relayed::End),
+        }
+    }
+
+    /// Writes the copy. Where that cannot be, the log still takes what comes: the payload has no part in it.
+    fn copy_to(&mut self, target: BorrowedFd<'_>, bytes: &[u8]) {
+        if let Err(err) = write_all(target, bytes) {
+            self.copy = false;
+            // A reader that has gone away has seen enough. Of a full disk whoever waits must hear.
+            self.failure = Some(err).filter(|it| *it != Errno::PIPE);
         }
     }
 }
@@ -325,7 +345,8 @@ impl Rest {
         (!bytes.is_empty()).then_some(Self { to, bytes })
     }
 
-    /// Writes it, waiting for its reader until somebody wants us to end.
+    /// Writes it, waiting for its reader until somebody wants us to end. Only what has a reader keeps us waiting, and only its
+    /// going away is an error: a file takes all at once, or has refused it before.
     pub fn give(self, signals: &SignalFd) {
         let mut rest = self.bytes.as_slice();
         while !rest.is_empty() {
@@ -352,5 +373,28 @@ impl Rest {
                 Err(_) => return,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What becomes of a copy that goes to `target`.
+    fn copied_to(target: impl AsFd) -> (bool, Option<Errno>) {
+        let (pipe, _theirs) = rustix::pipe::pipe().unwrap();
+        let mut output = OutputPipe::new(pipe, Stream::Output, true);
+        output.copy_to(target.as_fd(), b"said\n");
+        (output.copy, output.take_failure())
+    }
+
+    #[test]
+    fn a_full_disk_is_kept_as_a_failure_and_a_reader_that_has_gone_is_not() {
+        assert_eq!(copied_to(std::fs::File::create("/dev/null").unwrap()), (true, None));
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        assert_eq!(copied_to(full), (false, Some(Errno::NOSPC)));
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
+        drop(reader);
+        assert_eq!(copied_to(writer), (false, None));
     }
 }

@@ -1,6 +1,9 @@
 //! What a supervisor leaves in its runtime directory, for others to read, and what outlives it.
 
+use std::os::fd::BorrowedFd;
+
 use pontoon_rootless::cgroup::Cgroup;
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::event::EventLog;
@@ -115,11 +118,34 @@ pub enum Report {
     },
     /// It could not be started.
     Failed(FailureReport),
+    /// What it writes can no longer be shown on the streams of the one who spawned us. It goes on.
+    Unshown {
+        /// Which of them could not be written: standard error, or standard output.
+        errors: bool,
+        /// The number of the cause, as in errno(3).
+        errno: i32,
+    },
     /// It has ended.
     Exited {
         /// Exit code.
         code: i32,
     },
+}
+
+impl Report {
+    /// Sends it. Whoever does not read it any more does not want it.
+    pub fn send(&self, to: BorrowedFd<'_>) {
+        let Ok(mut line) = serde_json::to_vec(self) else { return };
+        line.push(b'\n');
+        let mut rest = line.as_slice();
+        while !rest.is_empty() {
+            match rustix::io::write(to, rest) {
+                Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+                Err(Errno::INTR) => {}
+                Err(_) => return,
+            }
+        }
+    }
 }
 
 /// A failure in words.

@@ -11,7 +11,8 @@ use pontoon_lifecycle::stop;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-use super::foreground::{self, copy};
+use super::foreground;
+use super::shown::{self, Ours, Unshown, copy};
 use super::{Context, Failure, control};
 use pontoon_cli::args::AttachArgs;
 use pontoon_cli::detach_keys::{DetachKeys, Typed, Typing};
@@ -65,6 +66,7 @@ fn follow(
     match relay(found, &mut attached, with_input, proxies, keys, then)? {
         Over::Detached => Ok(ExitStatus::Success),
         // As a program that writes itself would end. The container goes on.
+        Over::Unshown(unshown) => Err(Failure::new(unshown, shown::hint(&found.container, &found.record))),
         Over::ReaderGone => Ok(ExitStatus::from_signal(Signal::SIGPIPE as i32)),
         Over::Ended => match attached.wait() {
             Outcome::Exited(code) => Ok(ExitStatus::Payload(u8::try_from(code).unwrap_or(255))),
@@ -79,6 +81,7 @@ enum Over {
     Ended,
     Detached,
     ReaderGone,
+    Unshown(Unshown),
 }
 
 fn relay(
@@ -149,11 +152,17 @@ fn relay(
                 _ => {}
             }
         }
-        if out_ready {
-            out_open = copy(attached.stdout.as_fd(), rustix::stdio::stdout());
-        }
-        if err_ready {
-            err_open = copy(attached.stderr.as_fd(), rustix::stdio::stderr());
+        for (is_ready, is_open, from, to) in [
+            (out_ready, &mut out_open, &attached.stdout, Ours::Output),
+            (err_ready, &mut err_open, &attached.stderr, Ours::Errors),
+        ] {
+            match is_ready.then(|| copy(from.as_fd(), to)).transpose() {
+                Ok(copied) => *is_open = copied.unwrap_or(*is_open),
+                Err(err) if !err.is_reader_gone() => return Ok(Over::Unshown(err)),
+                // Not to read on would be taken for being slow.
+                Err(_) if !over => return Ok(Over::ReaderGone),
+                Err(_) => *is_open = false,
+            }
         }
         let typed = match (&mut typing, &input) {
             (Some(typing), Some(to)) if in_ready && typing.is_pending() => typing.hand_on(to.as_fd()),

@@ -5,12 +5,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use pontoon_lifecycle::record::ContainerRecord;
-use pontoon_lifecycle::start::Started;
+use pontoon_lifecycle::start::{self, Started};
 use pontoon_lifecycle::stop;
 use pontoon_storage::{ContainerHandle, Store};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
+use super::shown::{self, Ours, Unshown, copy};
 use super::{Failure, message};
 use pontoon_cli::detach_keys::{DetachKeys, Typed, Typing};
 use pontoon_cli::exit::ExitStatus;
@@ -62,7 +63,14 @@ pub fn attend(
         resize();
     }
     let signals = signals(proxies)?;
-    match stand_by(started.ended_fd().as_fd(), terminal.as_ref(), interactive, signals, &on_signal, keys)? {
+    // What was said with that it runs is not seen again by looking for more.
+    let outcome = if terminal.is_none() && started.is_told() {
+        Outcome::Ended
+    } else {
+        let told = started.told_fd().as_fd();
+        stand_by(told, terminal.as_ref(), interactive, signals, &on_signal, keys)?
+    };
+    match outcome {
         // As a program that writes itself would end.
         Outcome::ReaderGone => {
             if let Some(container) = &container {
@@ -70,13 +78,32 @@ pub fn attend(
             }
             return Ok(ExitStatus::from_signal(Signal::SIGPIPE as i32));
         }
+        Outcome::Unshown(unshown) => return Err(not_shown(unshown, container.as_ref())),
         Outcome::Detached => return Ok(ExitStatus::Success),
         Outcome::Ended => {}
     }
     match started.wait() {
-        Some(code) => Ok(ExitStatus::Payload(u8::try_from(code).unwrap_or(255))),
-        None => Err(Failure::new("the container's supervisor was killed", None)),
+        start::Outcome::Exited(code) => Ok(ExitStatus::Payload(u8::try_from(code).unwrap_or(255))),
+        start::Outcome::Unshown { errors, errno } => {
+            let on = if errors { Ours::Errors } else { Ours::Output };
+            let unshown = Unshown { on, cause: Errno::from_raw_os_error(errno) };
+            Err(not_shown(unshown, container.as_ref()))
+        }
+        start::Outcome::Gone => Err(Failure::new("the container's supervisor was killed", None)),
     }
+}
+
+/// What a container writes cannot be written: that is told, whatever becomes of the container. It is let go as one that nobody
+/// reads.
+fn not_shown(unshown: Unshown, container: Option<&ContainerHandle>) -> Failure {
+    let record = container.and_then(|it| Some((it, it.read_record::<ContainerRecord>().ok()?)));
+    let hint = record.and_then(|(container, record)| {
+        if record.request.rm {
+            let _ = stop::stop(container, None);
+        }
+        shown::hint(container, &record)
+    });
+    Failure::new(unshown, hint)
 }
 
 /// Nobody reads what a container writes. One that is to vanish when it ends is ended, as with Podman (`run --rm IMAGE COMMAND |
@@ -100,6 +127,8 @@ pub enum Outcome {
     Ended,
     /// Nobody reads our output any more.
     ReaderGone,
+    /// It cannot be written.
+    Unshown(Unshown),
     /// The keys for it were typed.
     Detached,
 }
@@ -157,7 +186,12 @@ pub fn stand_by(
         }
         let _ = signal;
         if output_open && from_far.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
-            output_open = copy(far, rustix::stdio::stdout());
+            match copy(far, Ours::Output) {
+                Ok(is_open) => output_open = is_open,
+                // Seen below, unless all is over.
+                Err(err) if err.is_reader_gone() => output_open = false,
+                Err(err) => return Ok(Outcome::Unshown(err)),
+            }
         }
         let typed = match &mut typing {
             Some(typing) if is_pending && !from_far.is_empty() => typing.hand_on(far),
@@ -172,7 +206,11 @@ pub fn stand_by(
         if !over.is_empty() {
             // What it wrote last is still in the socket.
             while output_open && is_readable(far) {
-                output_open = copy(far, rustix::stdio::stdout());
+                match copy(far, Ours::Output) {
+                    Ok(is_open) => output_open = is_open,
+                    Err(err) if err.is_reader_gone() => output_open = false,
+                    Err(err) => return Ok(Outcome::Unshown(err)),
+                }
             }
             return Ok(Outcome::Ended);
         }
@@ -186,27 +224,4 @@ fn is_readable(fd: BorrowedFd<'_>) -> bool {
     let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
     let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
     poll(&mut fds, Some(&now)).is_ok() && fds.iter().any(|it| it.revents().contains(PollFlags::IN))
-}
-
-/// Copies what is there; false at the end of either side.
-pub(super) fn copy(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> bool {
-    let mut buffer = [0u8; 4096];
-    let count = match rustix::io::read(from, &mut buffer) {
-        Ok(0) => return false,
-        Ok(count) => count,
-        Err(Errno::INTR | Errno::AGAIN) => return true,
-        Err(_) => return false,
-    };
-    let mut rest = buffer.get(..count).unwrap_or_default();
-    while !rest.is_empty() {
-        match rustix::io::write(to, rest) {
-            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => {
-                let _ = poll(&mut [PollFd::from_borrowed_fd(to, PollFlags::OUT)], None);
-            }
-            Err(_) => return false,
-        }
-    }
-    true
 }

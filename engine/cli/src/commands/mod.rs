@@ -37,6 +37,7 @@ mod restart;
 mod run;
 mod secret;
 mod secret_renew;
+mod shown;
 mod start;
 mod stats;
 mod system;

@@ -13,6 +13,7 @@ use pontoon_monitor::notify::Notifier;
 use pontoon_monitor::plan::{ActivationPlan, StreamPlan};
 use pontoon_storage::{ImageRecord, Store};
 
+use super::shown::Unshown;
 use super::start::start_shared;
 use super::{Context, Failure, foreground, pod, pull, unit};
 use pontoon_cli::args::{ContainerOptions, CreateArgs, Defaults, RunArgs};
@@ -135,7 +136,10 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
         output::line(&id)?;
     }
     let proxies = args.sig_proxy != Some(false);
-    foreground::attend(&store, &id, started, interactive, proxies, keys)
+    foreground::attend(&store, &id, started, interactive, proxies, keys).map_err(|failure| {
+        // Podman's code, from `run` alone.
+        if failure.error.is::<Unshown>() { failure.with_code(126) } else { failure }
+    })
 }
 
 /// Makes the container; if it cannot be made, the pod that was made for it goes again.

@@ -111,23 +111,49 @@ pub struct Started {
     pub terminal: Option<OwnedFd>,
 }
 
+/// What there is to know of a container that was started in the foreground.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It has ended, with this exit code.
+    Exited(i32),
+    /// What it writes cannot be written where our own output goes. It may go on.
+    Unshown {
+        /// Our standard error, or our standard output.
+        errors: bool,
+        /// The number of the cause, as in errno(3).
+        errno: i32,
+    },
+    /// Its supervisor was killed.
+    Gone,
+}
+
 impl Started {
-    /// Waits for the container's end and gives its exit code; `None` if its supervisor was killed.
-    pub fn wait(&mut self) -> Option<i32> {
+    /// Waits for the container's end, or for what keeps us from seeing it.
+    pub fn wait(&mut self) -> Outcome {
         loop {
-            match next_report(&mut self.reports)? {
-                Report::Exited { code } => return Some(code),
-                Report::Begun { .. }
-                | Report::Initialized { .. }
-                | Report::Started { .. }
-                | Report::Failed(_) => {}
+            match next_report(&mut self.reports) {
+                Some(Report::Exited { code }) => return Outcome::Exited(code),
+                Some(Report::Unshown { errors, errno }) => return Outcome::Unshown { errors, errno },
+                Some(
+                    Report::Begun { .. }
+                    | Report::Initialized { .. }
+                    | Report::Started { .. }
+                    | Report::Failed(_),
+                ) => {}
+                None => return Outcome::Gone,
             }
         }
     }
 
-    /// Readable when the container has ended.
+    /// Whether there is something for [`Started::wait`] already, of which [`Started::told_fd`] says nothing.
     #[must_use]
-    pub fn ended_fd(&self) -> &File {
+    pub fn is_told(&self) -> bool {
+        !self.reports.buffer().is_empty()
+    }
+
+    /// Readable when [`Started::wait`] has something to give.
+    #[must_use]
+    pub fn told_fd(&self) -> &File {
         self.reports.get_ref()
     }
 }
@@ -279,7 +305,7 @@ impl Begun {
                 let causes = Causes::of(report.chain.get(1..).unwrap_or_default());
                 Err(StartError::Failed(report, causes))
             }
-            Some(Report::Begun { .. } | Report::Exited { .. }) | None => {
+            Some(Report::Begun { .. } | Report::Unshown { .. } | Report::Exited { .. }) | None => {
                 Err(placed.err().unwrap_or(StartError::Vanished))
             }
         }

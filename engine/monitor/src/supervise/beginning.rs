@@ -52,7 +52,7 @@ impl<'a> Supervisor<'a> {
         let timers = Timers::new()?;
         let copy = plan.streams.foreground && !(launched.log.is_journal() && stdout_is_journal());
         let outputs = launched.output.take().map_or([None, None], |(out, err)| {
-            let pipe = |pipe, stream, hides: bool| Some(OutputPipe { pipe, stream, copy: copy && !hides });
+            let pipe = |pipe, stream, hides: bool| Some(OutputPipe::new(pipe, stream, copy && !hides));
             let streams = &plan.streams;
             [pipe(out, Stream::Output, streams.hides_output), pipe(err, Stream::Error, streams.hides_errors)]
         });

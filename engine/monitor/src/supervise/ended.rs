@@ -7,6 +7,7 @@ use pontoon_monitor::control::{self, Reply};
 use pontoon_monitor::state::FailureReport;
 use pontoon_network::ResolverFollower;
 
+use super::streams::tell_unshown;
 use super::{Halt, Supervisor};
 use crate::course::Course;
 use crate::relay::Rest;
@@ -68,6 +69,7 @@ impl Supervisor<'_> {
         let mut rests = Vec::new();
         for output in self.outputs.iter_mut().flatten() {
             let bytes = output.rest(&mut self.launched.log, &mut self.taps);
+            tell_unshown(self.report, output);
             rests.extend(Rest::new(output.copy_target(), bytes));
         }
         if let Some(terminal) = &mut self.terminal {

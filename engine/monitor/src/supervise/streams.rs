@@ -1,22 +1,36 @@
 //! What the payload writes, and what is typed for it.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use pontoon_monitor::control::Reply;
-use pontoon_monitor::state::FailureReport;
+use pontoon_monitor::state::{FailureReport, Report};
 use rustix::event::epoll::EventFlags;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::Supervisor;
 use super::sources::Source;
-use crate::relay::Relayed;
+use crate::output::Stream;
+use crate::relay::{OutputPipe, Relayed};
+
+/// Whoever waits for us is told if what is read there can no longer be shown: the disk is full, say. Without anybody who
+/// waits the log has to do.
+pub(super) fn tell_unshown(waiting: Option<BorrowedFd<'_>>, output: &mut OutputPipe) {
+    if let Some(err) = output.take_failure()
+        && let Some(waiting) = waiting
+    {
+        let errors = output.stream == Stream::Error;
+        Report::Unshown { errors, errno: err.raw_os_error() }.send(waiting);
+    }
+}
 
 impl Supervisor<'_> {
     pub(super) fn output(&mut self, index: usize) {
         let Some(slot) = self.outputs.get_mut(index) else { return };
         let Some(output) = slot else { return };
-        match output.relay(&mut self.launched.log, &mut self.taps) {
+        let relayed = output.relay(&mut self.launched.log, &mut self.taps);
+        tell_unshown(self.report, output);
+        match relayed {
             Relayed::Some => {}
             Relayed::End => {
                 if let Some(output) = slot.take() {
