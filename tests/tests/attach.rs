@@ -125,6 +125,27 @@ fn who_cannot_write_what_is_seen_says_so_and_the_container_goes_on() {
 }
 
 #[test]
+fn a_process_goes_on_when_its_terminal_cannot_be_shown() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _gone = Gone(host, "holds");
+    host.alice(&format!("pontoon run -d --name holds --stop-timeout 0 {B} sleep 10000")).ok();
+    // More than a terminal holds: somebody must go on reading, or it never ends.
+    host.alice("timeout 20 pontoon exec -t holds sh -c 'seq 1 100000; touch /full' >/dev/full")
+        .fails(255)
+        .warns("No space left on device");
+    host.alice(
+        "timeout 20 pontoon exec -t holds sh -c 'seq 1 100000; touch /unread' | head -1; exit ${PIPESTATUS[0]}",
+    )
+    .fails(141);
+    for file in ["/full", "/unread"] {
+        pontoon_tests::wait::until_true("the process to be done", || {
+            host.alice(&format!("pontoon exec holds test -e {file}")).code == 0
+        });
+    }
+}
+
+#[test]
 fn descriptors_are_handed_on() {
     let host = host_with_busybox();
     let run = |options: &str, script: &str| {

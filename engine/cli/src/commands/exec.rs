@@ -8,7 +8,8 @@ use pontoon_lifecycle::list;
 use pontoon_lifecycle::status::Status;
 use rustix::fs::{Mode, OFlags};
 
-use super::{Context, Failure, foreground, run};
+use super::foreground::{self, Outcome};
+use super::{Context, Failure, run};
 use pontoon_cli::args::ExecArgs;
 use pontoon_cli::detach_keys::DetachKeys;
 use pontoon_cli::exit::ExitStatus;
@@ -83,10 +84,15 @@ pub fn exec(context: &Context, args: &ExecArgs) -> Result<ExitStatus, Failure> {
         let ended = executing.ending.fd();
         // What ends us ends us alone: the process goes on.
         let signals = foreground::signals(false)?;
-        if foreground::stand_by(ended, Some(terminal), args.interactive, signals, &on_signal, keys)?
-            == foreground::Outcome::Detached
-        {
-            return Ok(ExitStatus::Success);
+        match foreground::stand_by(ended, Some(terminal), args.interactive, signals, &on_signal, keys)? {
+            Outcome::Ended => {}
+            Outcome::Detached => return Ok(ExitStatus::Success),
+            // The process goes on, and the supervisor reads its terminal when we have gone: we must not stay without reading.
+            Outcome::ReaderGone => return Ok(output::reader_gone()),
+            Outcome::Unshown(unshown) => {
+                let hint = format!("the process goes on, unless it has ended: pontoon top {name}");
+                return Err(Failure::new(unshown, Some(hint)).with_code(255));
+            }
         }
     }
     match executing.ending.wait() {
