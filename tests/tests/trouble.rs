@@ -135,6 +135,29 @@ fn a_full_disk_is_told_and_nothing_is_lost() {
     }
 }
 
+#[test]
+fn a_log_on_a_full_disk_loses_lines_and_no_halves() {
+    let _alone = alone();
+    let small = Small::new("size=24m");
+    let script = "i=0; while :; do i=$((i+1)); echo \"line $i of the log\"; usleep 1000; done";
+    small
+        .dave(&format!("pontoon run -d --name lines --network none --stop-timeout 0 --log-driver k8s-file $B sh -c '{script}'"))
+        .ok();
+    small.dave(&format!("(dd if=/dev/zero of={STORE}/fill bs=64k; dd if=/dev/zero of={STORE}/fill2 bs=4k) 2>/dev/null; sleep 2; rm {STORE}/fill*; sleep 1"))
+        .ok();
+    small.dave("pontoon stop -t 0 lines").ok();
+    let logs = small.dave("pontoon logs lines").ok();
+    let number = |line: &str| line.strip_prefix("line ")?.strip_suffix(" of the log")?.parse::<u32>().ok();
+    let numbers: Vec<_> = logs.stdout.lines().map(number).collect();
+    assert!(numbers.iter().all(Option::is_some), "{logs:?}");
+    assert!(
+        numbers.windows(2).any(|it| matches!(it, [Some(one), Some(next)] if *next > one + 1)),
+        "the disk was not full: {logs:?}"
+    );
+    small.dave("pontoon rm -f -t 0 lines runs rests && pontoon secret rm known").ok();
+    small.is_clean();
+}
+
 /// 58: a file system that has become read-only, as those do that have found a fault.
 #[test]
 fn a_read_only_disk_is_told_and_what_runs_goes_on() {

@@ -41,10 +41,33 @@ impl LogFile {
         {
             (self.file, self.size) = (fresh, 0);
         }
-        if self.file.write_all(&entry).is_ok() {
-            self.size += entry.len() as u64;
+        match append(&mut self.file, &entry) {
+            Ok(()) => self.size += entry.len() as u64,
+            Err(written) => self.take_back(written),
         }
     }
+
+    /// Half a line would have the next one in it: where a disk is full, whole ones are lost.
+    fn take_back(&self, written: usize) {
+        if written > 0
+            && let Ok(metadata) = self.file.metadata()
+        {
+            let _ = self.file.set_len(metadata.len().saturating_sub(written as u64));
+        }
+    }
+}
+
+/// Writes all of it, or gives how much of it was written.
+fn append(mut to: impl Write, bytes: &[u8]) -> Result<(), usize> {
+    let mut written = 0;
+    while let Some(rest) = bytes.get(written..).filter(|it| !it.is_empty()) {
+        match to.write(rest) {
+            Ok(count @ 1..) => written += count,
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+            Ok(_) | Err(_) => return Err(written),
+        }
+    }
+    Ok(())
 }
 
 /// Puts a full log aside, as `.log.1`, and gives the fresh one. Who looks at the log meanwhile finds the one or the other.
@@ -83,6 +106,23 @@ fn open_file(path: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_is_not_written_whole_leaves_nothing() {
+        assert_eq!(append(&mut [0u8; 4][..], b"whole"), Err(4));
+        assert_eq!(append(&mut [0u8; 5][..], b"whole"), Ok(()));
+        let path = std::env::temp_dir().join(format!("pontoon-half-line-{}", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        let mut log = LogFile::open(&path, None).unwrap();
+        log.keep(Stream::Output, b"before", false);
+        log.file.write_all(b"half").unwrap();
+        log.take_back(4);
+        log.keep(Stream::Output, b"after", false);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let kept: Vec<_> = text.lines().map(|it| it.split_once(' ').unwrap().1).collect();
+        assert_eq!(kept, ["stdout F before", "stdout F after"]);
+        std::fs::remove_file(&path).unwrap();
+    }
 
     #[test]
     fn a_full_log_is_put_aside_and_never_missing() {
