@@ -384,6 +384,17 @@ fn a_kill_waits_for_the_run_that_it_kills() {
 }
 
 #[test]
+fn a_second_stop_does_not_put_off_the_kill_of_the_first() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let script = "trap \"\" TERM; while :; do sleep 0.1; done";
+    host.alice(&format!("pontoon run -d --name deaf {B} sh -c '{script}'")).ok();
+    let deaf = Sleeper { host, name: "deaf".to_owned() };
+    host.alice("pontoon stop -t 2 deaf & sleep 0.5; timeout 20 pontoon stop -t 60 deaf && wait").ok();
+    assert_eq!(deaf.inspect("{{.State.Status}} {{.State.ExitCode}}"), "exited 137");
+}
+
+#[test]
 fn of_several_names_a_mistyped_one_spares_the_others() {
     let host = host_with_busybox();
     let _alone = alone();

@@ -56,6 +56,14 @@ impl Timers {
         self.arm();
     }
 
+    /// Sets an alarm, unless one of its kind is to come sooner.
+    pub fn set_unless_sooner(&mut self, alarm: Alarm, after: Duration) {
+        let known = self.due.get(&alarm).map(|at| at.saturating_duration_since(Instant::now()));
+        if known.is_none_or(|left| after < left) {
+            self.set(alarm, after);
+        }
+    }
+
     /// Takes an alarm back.
     pub fn cancel(&mut self, alarm: Alarm) {
         if self.due.remove(&alarm).is_some() {
@@ -106,5 +114,17 @@ mod tests {
         assert_eq!((timers.next_due(), timers.next_due()), (Some(Alarm::Check), None));
         timers.set(Alarm::Kill, Duration::MAX);
         assert!(timers.due.is_empty());
+    }
+
+    #[test]
+    fn what_is_to_come_sooner_stays() {
+        let mut timers = Timers::new().unwrap();
+        timers.set_unless_sooner(Alarm::Kill, Duration::from_secs(20));
+        let first = timers.due.clone();
+        timers.set_unless_sooner(Alarm::Kill, Duration::from_secs(60));
+        timers.set_unless_sooner(Alarm::Kill, Duration::MAX);
+        assert_eq!(timers.due, first);
+        timers.set_unless_sooner(Alarm::Kill, Duration::from_secs(3));
+        assert!(timers.due < first);
     }
 }

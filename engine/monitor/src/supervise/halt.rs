@@ -70,7 +70,8 @@ impl Supervisor<'_> {
             return self.time_is_up();
         }
         let time = Duration::from_secs(timeout.into());
-        self.timers.set(Alarm::Kill, time);
+        // Who asks once more does not put off what was set before, or one that is asked again and again would never end.
+        self.timers.set_unless_sooner(Alarm::Kill, time);
         if !self.is_prepared_for_end(time) {
             let _ = self.kill(self.plan.stop_signal);
         }

@@ -83,8 +83,8 @@ impl Supervisor<'_> {
     pub(super) fn is_prepared_for_end(&mut self, time: Duration) -> bool {
         let end = Instant::now() + time;
         match &mut self.moment {
-            // Asked once more: it is what was said last that counts.
-            Moment::Stopping(known) | Moment::Interrupting(known) => *known = end,
+            // Asked once more: what was said before is not put off.
+            Moment::Stopping(known) | Moment::Interrupting(known) => *known = end.min(*known),
             Moment::Stopped => return false,
             Moment::Starting | Moment::Running => {
                 let is_wanted = self.plan.handlers.pre_stop.as_ref().is_some_and(|it| self.can_handle(it));
