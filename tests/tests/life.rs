@@ -395,6 +395,23 @@ fn a_second_stop_does_not_put_off_the_kill_of_the_first() {
 }
 
 #[test]
+fn a_name_may_have_the_slash_of_docker_s() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let slashed = Sleeper::run(host, "slashed", "");
+    assert_eq!(
+        host.alice("pontoon pause /slashed && pontoon unpause /slashed").ok().stdout,
+        "slashed\nslashed\n"
+    );
+    host.alice("pontoon exec /slashed true && pontoon logs /slashed && pontoon container exists /slashed")
+        .ok();
+    assert_eq!(host.alice("pontoon stop -t 0 /slashed").ok().stdout, "slashed\n");
+    assert_eq!(slashed.inspect("{{.State.Status}}"), "exited");
+    assert_eq!(host.alice("pontoon rm -f /slashed").ok().stdout, "slashed\n");
+    host.alice("pontoon container exists slashed").fails(1);
+}
+
+#[test]
 fn of_several_names_a_mistyped_one_spares_the_others() {
     let host = host_with_busybox();
     let _alone = alone();

@@ -50,7 +50,9 @@ impl<'a> Selection<'a> {
         store: &Store,
         wanted: impl Fn(&Status) -> bool,
     ) -> Result<Vec<String>, Failure> {
-        let mut names = self.names.to_vec();
+        // Told of without the slash that Docker puts before a name, as in Podman.
+        let bare = |it: &String| it.strip_prefix('/').unwrap_or(it).to_owned();
+        let mut names: Vec<String> = self.names.iter().map(bare).collect();
         for path in self.cidfiles {
             match std::fs::read_to_string(path) {
                 Ok(text) => names.push(text.trim().to_owned()),

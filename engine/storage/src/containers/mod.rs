@@ -216,9 +216,10 @@ impl Store {
         Ok(ContainerHandle { id, dir: place.fd, path: place.path, run_path })
     }
 
-    /// Finds a container by id, name, or the beginning of its id.
+    /// Finds a container by id, name, or the beginning of its id. Docker, and scripts written for it, put a slash before the name.
     pub fn find_container(&self, query: &str) -> Result<ContainerHandle, FindContainerError> {
         let not_found = || FindContainerError::NotFound { query: query.to_owned() };
+        let query = query.strip_prefix('/').unwrap_or(query);
         if let Some(id) = ContainerId::from_hex(query) {
             match self.container(&id) {
                 Err(FindContainerError::NotFound { .. }) => {}

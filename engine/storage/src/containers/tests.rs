@@ -51,13 +51,16 @@ fn a_container_is_found_by_name_id_and_beginning() {
     let store = test.store();
     let web = create(&store, Some("web")).unwrap();
     let other = create(&store, None).unwrap();
-    for query in ["web", web.id().hex(), web.id().short()] {
+    for query in ["web", "/web", web.id().hex(), web.id().short()] {
         assert_eq!(store.find_container(query).unwrap().id(), web.id(), "{query}");
     }
     for query in
         ["", "we", "nothing", "..", "../containers", "names", "WEB", "web/", &"f".repeat(64), &"0".repeat(65)]
     {
         assert!(matches!(store.find_container(query), Err(FindContainerError::NotFound { .. })), "{query}");
+    }
+    for query in ["/", "//web"] {
+        assert!(store.find_container(query).is_err(), "{query}");
     }
     let id = format!("{}f{}", &web.id().hex()[..3], "0".repeat(60)).parse::<ContainerId>().unwrap();
     let twin = NewContainer {
