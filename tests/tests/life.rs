@@ -188,6 +188,9 @@ fn only_what_nothing_uses_is_swept_away() {
     host.alice("pontoon volume create loose").ok();
     let ended = host.alice("pontoon inspect --format '{{.Id}}' ended").ok().text().to_owned();
     assert!(host.alice("echo n | pontoon container prune").ok().stdout.ends_with("[y/N] "));
+    let unanswered = host.alice("pontoon container prune </dev/null").fails(125);
+    assert!(unanswered.stderr.contains("nobody answered"), "{}", unanswered.stderr);
+    host.alice("pontoon container exists ended").ok();
     host.alice("pontoon container prune -f --filter until=24h").ok().prints("");
     host.alice("pontoon container prune -f --filter nonsense=1").fails(125);
     assert_eq!(host.alice("pontoon container prune -f --filter label!=keep=yes").ok().text(), ended);
@@ -201,6 +204,8 @@ fn only_what_nothing_uses_is_swept_away() {
     host.alice("pontoon rm labelled; pontoon untag localhost/swept:1").ok();
     drop(runs);
     host.alice("pontoon volume rm runs-data").ok();
+    // Where there is nothing nobody is asked.
+    host.alice("pontoon volume prune --filter label=nobody-has-it </dev/null").ok().prints("");
     host.alice(&format!("pontoon pull -q {B}")).ok();
 }
 

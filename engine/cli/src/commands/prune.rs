@@ -142,14 +142,22 @@ fn remove_image(context: &Context, store: &Store, image: &ImageRecord) -> bool {
 /// `pontoon volume prune`
 pub fn volumes(context: &Context, args: &PruneArgs) -> Result<ExitStatus, Failure> {
     let filters = filters(&args.filter)?;
-    if !is_meant(args.force, "This will remove all volumes that no container uses, with what is in them.")? {
+    let store = context.store()?;
+    // Where there is nothing to be removed nobody is asked, as in Podman.
+    let is_nothing = !args.force && unused_volumes(&store, &filters)?.0.is_empty();
+    if is_nothing
+        || !is_meant(
+            args.force,
+            "This will remove all volumes that no container uses, with what is in them.",
+        )?
+    {
         return Ok(ExitStatus::Success);
     }
-    tell(&idle_volumes(context, &context.store()?, &filters)?)
+    tell(&idle_volumes(context, &store, &filters)?)
 }
 
-/// Removes the volumes that no container uses and that pass.
-pub(super) fn idle_volumes(context: &Context, store: &Store, filters: &[Filter]) -> Result<Pruned, Failure> {
+/// The volumes that no container uses and that pass, and where their files are.
+fn unused_volumes(store: &Store, filters: &[Filter]) -> Result<(Vec<String>, Vec<PathBuf>), Failure> {
     let (mut names, mut directories) = (Vec::new(), Vec::new());
     for entry in volume::list(store)?.volumes {
         let labels = entry.record::<VolumeRecord>()?.labels.into_iter().collect();
@@ -161,6 +169,12 @@ pub(super) fn idle_volumes(context: &Context, store: &Store, filters: &[Filter])
             directories.push(entry.data);
         }
     }
+    Ok((names, directories))
+}
+
+/// Removes the volumes that no container uses and that pass.
+pub(super) fn idle_volumes(context: &Context, store: &Store, filters: &[Filter]) -> Result<Pruned, Failure> {
+    let (names, directories) = unused_volumes(store, filters)?;
     let sizes = disk::sizes(&context.host, &directories);
     let mut pruned = Pruned::default();
     for (name, size) in names.into_iter().zip(sizes) {
@@ -188,6 +202,9 @@ pub(super) fn confirm(force: bool, warning: &str) -> Result<bool, Failure> {
     }
     output::out(&format!("{warning}Are you sure you want to continue? [y/N] "))?;
     let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
+    if io::stdin().lock().read_line(&mut answer)? == 0 {
+        let hint = Some("--force does it without asking".to_owned());
+        return Err(Failure::new("nobody answered, so nothing was removed", hint));
+    }
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
