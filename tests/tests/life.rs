@@ -417,6 +417,23 @@ fn a_name_may_have_the_slash_of_docker_s() {
 }
 
 #[test]
+fn the_files_of_what_was_cut_off_go_with_the_next_removal() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    host.alice("pontoon rm -f -t 0 -a").ok();
+    host.alice(&format!(
+        "pontoon run -d --rm --name cut --network none {B} sh -c 'echo x >/file; sleep 10000'"
+    ))
+    .ok();
+    host.root("pkill -9 -u alice -x pontoon-monitor").ok();
+    wait::until_true("its end to be noted", || host.alice("pontoon container exists cut").code == 1);
+    let trash = "ls ~/.local/share/pontoon/trash";
+    host.alice("pontoon ps -a").ok();
+    host.alice("pontoon rm -f -a").ok();
+    host.alice(trash).ok().prints("");
+}
+
+#[test]
 fn of_several_names_a_mistyped_one_spares_the_others() {
     let host = host_with_busybox();
     let _alone = alone();

@@ -262,7 +262,7 @@ const A_MOMENT: Duration = Duration::from_secs(10);
 
 /// Cleans up after dead commands and dead supervisors: called by commands that make or remove things.
 pub fn sweep(host: &Host, store: &Store) {
-    let swept = store.sweep().is_ok_and(|report| report.moved > 0);
+    let swept = store.sweep().is_ok_and(|report| report.moved > 0 || report.trash);
     let mut removed = false;
     if let Ok(list) = store.list_containers() {
         for entry in list.containers {
