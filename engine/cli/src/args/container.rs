@@ -292,7 +292,7 @@ pub struct WaitArgs {
     #[arg(short, long, value_name = "DURATION")]
     pub interval: Option<String>,
     /// Take the container created last
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "containers")]
     pub latest: bool,
 }
 
