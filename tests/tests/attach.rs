@@ -2,7 +2,7 @@
 #![cfg(feature = "e2e")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
-use pontoon_tests::{B, Gone, alone, host_with_busybox};
+use pontoon_tests::{B, Gone, alone, host_with_busybox, wait};
 
 #[test]
 fn what_is_written_and_read_goes_through() {
@@ -73,6 +73,26 @@ fn keys_leave_a_container_that_goes_on() {
     typed("exit 5\\n", "", "pontoon attach shell").fails(5);
     let wrong = host.alice("pontoon attach --detach-keys bogus shell").fails(125);
     assert!(wrong.stderr.contains("`bogus` is no key"), "{}", wrong.stderr);
+}
+
+/// Who only looks on has not said that it is not wanted any more.
+#[test]
+fn a_signal_that_is_handed_on_lets_a_service_be_started_anew() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _gone = Gone(host, "service");
+    let script = "trap 'exit 5' TERM; sleep 10000 & wait";
+    host.entry("alice")
+        .env("SCRIPT", script)
+        .sh(&format!("pontoon run -d --restart always --name service --stop-timeout 0 {B} sh -c \"$SCRIPT\""))
+        .ok();
+    host.alice("sleep 1; pontoon attach service </dev/null & attached=$!; sleep 1; kill -TERM $attached; wait $attached")
+        .fails(5);
+    let seen = "pontoon inspect --format '{{.State.Status}} {{.RestartCount}}' service";
+    wait::until_true("it to run again", || host.alice(seen).text() == "running 1");
+    // Unlike one that was sent by a command.
+    host.alice("sleep 1; pontoon kill --signal TERM service").ok();
+    wait::until_true("it to end", || host.alice(seen).text().starts_with("exited"));
 }
 
 #[test]

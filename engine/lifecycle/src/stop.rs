@@ -250,7 +250,16 @@ pub fn join_pod(infra: &ContainerHandle) -> Result<OwnedFd, AskError> {
 /// # Errors
 /// See [`AskError`].
 pub fn kill(container: &ContainerHandle, signal: i32) -> Result<(), AskError> {
-    done(ask(container, &Request::Kill { signal }))
+    done(ask(container, &Request::Kill { signal, handed_on: false }))
+}
+
+/// Hands on a signal that came to somebody who looks on. Unlike [`kill`] it does not keep a container that ends by it from being
+/// started anew.
+///
+/// # Errors
+/// See [`AskError`].
+pub fn hand_on(container: &ContainerHandle, signal: i32) -> Result<(), AskError> {
+    done(ask(container, &Request::Kill { signal, handed_on: true }))
 }
 
 /// Kills it, and waits until the run that was killed has ended. Another may follow at once, of somebody who starts it anew: that
@@ -262,7 +271,7 @@ pub fn kill_for_good(container: &ContainerHandle) -> Result<(), AskError> {
     let run = status::run(container.run_path());
     let socket = connect(container)?;
     // A connection is with one run alone. Its end is asked for first, for after the kill it may be too late.
-    for request in [Request::Wait, Request::Kill { signal: Signal::KILL.as_raw() }] {
+    for request in [Request::Wait, Request::Kill { signal: Signal::KILL.as_raw(), handed_on: false }] {
         match control::send(&socket, &request, &[]) {
             Ok(()) => {}
             Err(err) if is_gone(&err) => break,

@@ -36,6 +36,9 @@ pub enum Request {
     Kill {
         /// Signal number.
         signal: i32,
+        /// It came to somebody who looks on, and is only handed on: if it ends the container, nobody has asked for that by a command.
+        #[serde(default)]
+        handed_on: bool,
     },
     /// Answered by [`Reply::Exited`] when the container has ended.
     Wait,

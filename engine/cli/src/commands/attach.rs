@@ -148,7 +148,7 @@ fn relay(
         while let Ok(Some(info)) = signals.read_signal() {
             match info.ssi_signo.cast_signed() {
                 signal if signal == Signal::SIGWINCH as i32 => resize(),
-                signal if proxies => drop(stop::kill(&found.container, signal)),
+                signal if proxies => drop(stop::hand_on(&found.container, signal)),
                 _ => {}
             }
         }

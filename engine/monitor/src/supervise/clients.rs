@@ -187,13 +187,13 @@ impl Supervisor<'_> {
                 self.told_by_others();
                 self.stop(timeout);
             }
-            Request::Kill { signal } => {
+            Request::Kill { signal, handed_on } => {
                 let ends_it = [Signal::KILL, Signal::TERM, Signal::INT, Signal::QUIT]
                     .map(Signal::as_raw)
                     .contains(&signal)
                     || signal == self.plan.stop_signal;
                 if ends_it {
-                    self.halt.by_command = true;
+                    self.halt.by_command |= !handed_on;
                     self.told_by_others();
                 }
                 let reply = match self.kill(signal) {
