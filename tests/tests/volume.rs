@@ -42,6 +42,22 @@ fn a_new_volume_takes_what_the_image_has_there_once() {
     pontoon("volume rm copied notcopied home").ok();
 }
 
+#[test]
+fn a_file_of_the_image_with_two_names_is_one_in_a_new_volume_too() {
+    pontoon(
+        "run --name linker $B sh -c 'mkdir -p /linked/sub; echo x >/linked/a; ln /linked/a /linked/sub/b'",
+    )
+    .ok();
+    pontoon("commit -q linker localhost/linked").ok();
+    let look = "$B sh -c 'stat -c %h /linked/a /linked/sub/b; echo y >/linked/a; cat /linked/sub/b'";
+    let look = look.replace("$B", "localhost/linked");
+    pontoon(&format!("run --rm -v linked:/linked {look}")).ok().prints("2\n2\ny");
+    pontoon(&format!("run --rm --tmpfs /linked {look}")).ok().prints("2\n2\ny");
+    pontoon("rm linker").ok();
+    pontoon("volume rm linked").ok();
+    pontoon("rmi localhost/linked").ok();
+}
+
 /// Services that share a volume are started side by side: one of them fills it, none loses it, and nobody writes elsewhere.
 #[test]
 fn those_who_begin_together_with_a_new_volume_share_it() {

@@ -1,5 +1,7 @@
 //! Copying a directory tree, by handles, without following any symbolic link.
 
+mod links;
+
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{
@@ -9,15 +11,18 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use links::Links;
+
 /// Deepest tree that is copied; an image has no business being deeper.
 const MAX_DEPTH: u32 = 512;
 
-/// Copies what is in `from` into the directory `to`, and gives `to` the owner, mode and times of `from`.
+/// Copies what is in `from` into the directory `to`, and gives `to` the owner, mode and times of `from`. A file that has
+/// several names in `from` is one in `to`, too.
 ///
 /// # Errors
 /// The kernel's error.
 pub(crate) fn copy_contents(from: impl AsFd, to: impl AsFd) -> Result<(), Errno> {
-    copy_directory(from.as_fd(), to.as_fd(), MAX_DEPTH)
+    copy_directory(from.as_fd(), to.as_fd(), &mut Links::new(to.as_fd()), MAX_DEPTH)
 }
 
 /// Gives `to` the owner and mode of `from`.
@@ -30,7 +35,12 @@ pub(crate) fn copy_owner(from: impl AsFd, to: impl AsFd) -> Result<(), Errno> {
     fchmod(to, Mode::from_raw_mode(stat.st_mode & 0o7777))
 }
 
-fn copy_directory(from: BorrowedFd<'_>, to: BorrowedFd<'_>, depth: u32) -> Result<(), Errno> {
+fn copy_directory(
+    from: BorrowedFd<'_>,
+    to: BorrowedFd<'_>,
+    links: &mut Links<'_>,
+    depth: u32,
+) -> Result<(), Errno> {
     if depth == 0 {
         return Err(Errno::NAMETOOLONG);
     }
@@ -52,8 +62,11 @@ fn copy_directory(from: BorrowedFd<'_>, to: BorrowedFd<'_>, depth: u32) -> Resul
                     )
                 };
                 let (source, target) = (inner(from)?, inner(to)?);
-                copy_directory(source.as_fd(), target.as_fd(), depth - 1)?;
+                links.enter(name);
+                copy_directory(source.as_fd(), target.as_fd(), links, depth - 1)?;
+                links.leave();
             }
+            FileType::RegularFile if links.link(&stat, to, name)? => {}
             FileType::RegularFile => {
                 let source = openat(
                     from,
@@ -293,4 +306,34 @@ pub(crate) fn fresh_directory(path: &std::path::Path) -> Result<OwnedFd, Errno> 
     remove_leftover(path)?;
     mkdirat(CWD, path, Mode::RWXU)?;
     openat(CWD, path, OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    #[test]
+    fn a_file_with_several_names_is_one_in_the_copy_too() {
+        let place = std::env::temp_dir().join(format!("pontoon-links-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&place);
+        fs::create_dir_all(place.join("from/a/b")).unwrap();
+        fs::create_dir_all(place.join("to")).unwrap();
+        fs::write(place.join("from/a/b/one"), b"x").unwrap();
+        fs::write(place.join("from/alone"), b"x").unwrap();
+        fs::hard_link(place.join("from/a/b/one"), place.join("from/two")).unwrap();
+        fs::hard_link(place.join("from/a/b/one"), place.join("from/a/three")).unwrap();
+        let open = |name: &str| {
+            openat(CWD, place.join(name), OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).unwrap()
+        };
+        copy_contents(open("from"), open("to")).unwrap();
+        let number = |name: &str| fs::metadata(place.join("to").join(name)).unwrap().ino();
+        assert_eq!(number("a/b/one"), number("two"));
+        assert_eq!(number("a/b/one"), number("a/three"));
+        assert_eq!(fs::metadata(place.join("to/two")).unwrap().nlink(), 3);
+        assert_eq!(fs::metadata(place.join("to/alone")).unwrap().nlink(), 1);
+        fs::remove_dir_all(place).unwrap();
+    }
 }
