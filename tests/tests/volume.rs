@@ -39,7 +39,18 @@ fn a_new_volume_takes_what_the_image_has_there_once() {
     pontoon("run --rm -v notcopied:/data:nocopy $B ls -A /data").ok().prints("");
     // The place's own owner and mode are taken, too.
     pontoon("run --rm -v home:/home/dave $B stat -c %u:%g:%a /home/dave").ok().prints("1500:1500:755");
-    pontoon("volume rm copied notcopied home").ok();
+    // Also where nothing is copied.
+    pontoon("volume create -o nocopy bare").ok();
+    for volume in ["bare", "bare2:nocopy"] {
+        let (name, options) = volume.split_once(':').unwrap_or((volume, "rw"));
+        pontoon(&format!("run --rm -v {name}:/home/dave:{options} $B stat -c %u:%g:%a /home/dave"))
+            .ok()
+            .prints("1500:1500:755");
+    }
+    pontoon("run --rm -v bare2:/data/sub:nocopy $B sh -c 'stat -c %u:%g:%a /data/sub; ls -A /data/sub'")
+        .ok()
+        .prints("33:33:750");
+    pontoon("volume rm copied notcopied home bare bare2").ok();
 }
 
 #[test]

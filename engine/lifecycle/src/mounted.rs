@@ -328,9 +328,7 @@ pub fn mount_volume(
         return Ok(place);
     }
     let source = match (record.bound(), record.filesystem()) {
-        (Some(path), _) => {
-            MountSource::Bind { path, recursive: true, first_copy: None, subpath: None, keeps_owner: false }
-        }
+        (Some(path), _) => MountSource::Bind { path, recursive: true, first_copy: None, subpath: None },
         (None, Some(it)) => {
             let pair = |word: &String| match word.split_once('=') {
                 Some((key, value)) => (key.to_owned(), Some(value.to_owned())),

@@ -93,6 +93,9 @@ pub struct VolumeUse {
     /// Somebody said who owns the volume, which stays so.
     #[serde(default)]
     pub has_owner: bool,
+    /// Its first use copies nothing.
+    #[serde(default)]
+    pub no_copy: bool,
 }
 
 /// A file system that a volume is, in place of a directory of the store.
@@ -150,6 +153,13 @@ impl VolumeRecord {
     #[must_use]
     pub fn copies(&self) -> bool {
         !self.options.iter().any(|(key, _)| key == "nocopy") && !self.words().any(|it| it == "nocopy")
+    }
+
+    /// Whether there is something to do when it is first used: a directory of the store is given the owner and mode of what is
+    /// at its place in the image, also where nothing is copied.
+    #[must_use]
+    pub fn has_first_use(&self) -> bool {
+        self.copies() || self.is_plain()
     }
 
     /// Whether it is a directory of the store, and not something that is mounted there.

@@ -66,7 +66,7 @@ pub fn create(
     record: &VolumeRecord,
     ignore: bool,
 ) -> Result<String, VolumeDeedError> {
-    let new = NewVolume { name, copy_up: record.copies(), record, durability: Durability::Durable };
+    let new = NewVolume { name, copy_up: record.has_first_use(), record, durability: Durability::Durable };
     match (make(host, store, new, record), name) {
         (Err(VolumeDeedError::Volume(VolumeError::Exists { .. })), Some(name)) if ignore => {
             Ok(name.to_owned())

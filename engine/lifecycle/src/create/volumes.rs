@@ -94,6 +94,7 @@ fn used(volume: &VolumeHandle, target: &str, options: &[String]) -> VolumeUse {
         filesystem: record.bound_filesystem().or(filesystem.filter(|it| it.kind != "tmpfs")),
         is_bound: record.bound().is_some(),
         has_owner: record.owner().is_some(),
+        no_copy: !record.copies(),
     }
 }
 
@@ -127,7 +128,7 @@ fn make_anonymous(
 ) -> Result<VolumeHandle, CreateError> {
     let new = NewVolume {
         name: None,
-        copy_up: volume_record.copies(),
+        copy_up: volume_record.has_first_use(),
         record: volume_record,
         durability: durability(&record.request),
     };

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use pontoon_rootless::idmap::IdMaps;
-use pontoon_runtime::plan::{Mount, MountSource as Source, Propagation};
+use pontoon_runtime::plan::{FirstCopy, Mount, MountSource as Source, Propagation};
 
 use super::mounts::{bind, plain, tmpfs};
 use super::{DecideError, Facts};
@@ -175,8 +175,8 @@ pub(super) fn check_target(target: &str) -> Result<(), DecideError> {
 }
 
 fn volume_mount(volume: &VolumeUse, asked: &Asked<'_>) -> Result<Mount, DecideError> {
-    let copies =
-        asked.fresh_volumes.contains(&volume.name) && !volume.options.iter().any(|it| it == "nocopy");
+    let is_fresh = asked.fresh_volumes.contains(&volume.name);
+    let copies = !volume.no_copy && !volume.options.iter().any(|it| it == "nocopy");
     if let Some(options) = &volume.tmpfs {
         let mut all = options.clone();
         all.extend(volume.options.iter().cloned());
@@ -197,17 +197,16 @@ fn volume_mount(volume: &VolumeUse, asked: &Asked<'_>) -> Result<Mount, DecideEr
             filesystem(kind, device.clone(), options.iter().map(pair).collect(), &volume.target)
         }
         None => {
-            let source = Source::Bind {
-                path: volume.data.clone(),
-                recursive: true,
-                first_copy: copies.then(|| volume.data.with_file_name("copying")),
-                subpath: None,
+            let first_copy = is_fresh.then(|| FirstCopy {
+                staging: volume.data.with_file_name("copying"),
                 keeps_owner: volume.has_owner,
-            };
-            plain(source, &volume.target)
+                only_owner: !copies,
+            });
+            let path = volume.data.clone();
+            plain(Source::Bind { path, recursive: true, first_copy, subpath: None }, &volume.target)
         }
     };
-    let fill = copies && volume.filesystem.is_some();
+    let fill = is_fresh && copies && volume.filesystem.is_some();
     Ok(with_options(Mount { fill, ..mount }, &volume.options))
 }
 
@@ -400,7 +399,9 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         };
-        assert_eq!(copy(&[]), Some("/s/v/copying".into()));
-        assert_eq!(copy(&["nocopy"]), None);
+        let staging: PathBuf = "/s/v/copying".into();
+        let whole = FirstCopy { staging, keeps_owner: false, only_owner: false };
+        assert_eq!(copy(&[]), Some(whole.clone()));
+        assert_eq!(copy(&["nocopy"]), Some(FirstCopy { only_owner: true, ..whole }));
     }
 }

@@ -179,7 +179,7 @@ pub(super) fn bind(path: PathBuf, target: &str) -> Mount {
 }
 
 fn of_host(path: impl Into<PathBuf>) -> Source {
-    Source::Bind { path: path.into(), recursive: true, first_copy: None, subpath: None, keeps_owner: false }
+    Source::Bind { path: path.into(), recursive: true, first_copy: None, subpath: None }
 }
 
 pub(super) fn tmpfs(target: &str, options: Vec<(String, String)>, copy_up: bool) -> Mount {

@@ -59,6 +59,20 @@ pub enum Propagation {
     Unbindable,
 }
 
+/// How a volume begins that is still empty: with what the root file system has at the target, or else with its owner set to
+/// the container's user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstCopy {
+    /// Where the copy is prepared: beside the volume, on the same file system.
+    pub staging: PathBuf,
+    /// The volume's owner and mode stay as they are.
+    #[serde(default)]
+    pub keeps_owner: bool,
+    /// Only owner and mode are taken over, and nothing is copied.
+    #[serde(default)]
+    pub only_owner: bool,
+}
+
 /// The source of a mount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -104,15 +118,11 @@ pub enum MountSource {
         path: PathBuf,
         /// With what is mounted below it.
         recursive: bool,
-        /// Where a first copy is prepared, for a volume that is still empty: it starts with what the root file system has
-        /// at the target, or else with its owner set to the container's user. A directory of the same file system.
-        first_copy: Option<PathBuf>,
+        /// A volume that is still empty begins with this.
+        first_copy: Option<FirstCopy>,
         /// A file or directory in it that is mounted instead; no link leads out of it.
         #[serde(default)]
         subpath: Option<String>,
-        /// The first copy leaves the volume's owner as it is.
-        #[serde(default)]
-        keeps_owner: bool,
     },
     /// A file of the host; where the target is a directory, it is mounted in it.
     File {

@@ -29,7 +29,7 @@ const NEEDS_COPY_UP: &str = "needs-copy-up";
 pub struct NewVolume<'a, T: ?Sized> {
     /// Its name; `None` makes an anonymous one, with 64 hexadecimal digits as its name.
     pub name: Option<&'a str>,
-    /// Whether its first use copies the image's content into it.
+    /// Whether its first use copies the image's content into it, or takes over its owner.
     pub copy_up: bool,
     /// The caller's record.
     pub record: &'a T,

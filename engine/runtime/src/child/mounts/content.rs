@@ -9,6 +9,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use crate::plan::FirstCopy;
 use crate::{paths, tree};
 
 /// Where a copy is made in what is to be filled.
@@ -49,19 +50,20 @@ pub(super) fn take_mode(from: &OwnedFd, to: &OwnedFd) -> Result<(), Errno> {
 }
 
 /// Fills a volume that is empty: with the image's directory where there is one, else it is given to the container's user.
-/// Without ids for that user the volume keeps its owner and mode, whatever is copied into it.
+/// `user` are that one's ids here.
 ///
 /// Containers that start with the same volume at the same time take turns, by a lock on the directory that holds it. The
 /// volume's own directory stays the same one: somebody may have it mounted, whose image has nothing for it. So a whole copy
-/// is made beside it, in `staging`, which is then called [`WHOLE`], and its entries are moved. Whoever is killed leaves the
+/// is made beside it, in the staging directory, which is then called [`WHOLE`], and its entries are moved. Whoever is killed leaves the
 /// volume empty, or a copy with that name, which the next one goes on to move.
 pub(super) fn first_copy_into(
     root: &OwnedFd,
     target: &str,
     volume: &Path,
-    staging: &Path,
-    user: Option<(u32, u32)>,
+    first_copy: &FirstCopy,
+    user: (u32, u32),
 ) -> Result<(), Errno> {
+    let FirstCopy { staging, keeps_owner, only_owner } = first_copy;
     let directory = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let open = |path: &Path| openat(CWD, path, directory, Mode::empty());
     let around = open(staging.parent().ok_or(Errno::INVAL)?)?;
@@ -80,17 +82,20 @@ pub(super) fn first_copy_into(
     let source = match paths::open(root, target, OFlags::DIRECTORY) {
         Ok(source) => source,
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {
-            let Some((uid, gid)) = user else { return Ok(()) };
-            return rustix::fs::fchown(&current, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+            if *keeps_owner {
+                return Ok(());
+            }
+            let (uid, gid) = (Uid::from_raw(user.0), Gid::from_raw(user.1));
+            return rustix::fs::fchown(&current, Some(uid), Some(gid));
         }
         Err(err) => return Err(err),
     };
-    if paths::is_empty(&source)? {
-        return if user.is_some() { tree::copy_owner(&source, &current) } else { Ok(()) };
+    if *only_owner || paths::is_empty(&source)? {
+        return if *keeps_owner { Ok(()) } else { tree::copy_owner(&source, &current) };
     }
     let copy = tree::fresh_directory(staging)?;
     tree::copy_contents(&source, &copy)?;
-    if user.is_none() {
+    if *keeps_owner {
         tree::copy_owner(&current, &copy)?;
     }
     // From here on a power cut must find all of it.
@@ -195,10 +200,17 @@ mod tests {
             place
         }
 
+        /// As somebody who may give no file away.
         fn use_volume(&self, image: &str) -> Result<(), Errno> {
+            self.begin(image, true, false)
+        }
+
+        fn begin(&self, image: &str, keeps_owner: bool, only_owner: bool) -> Result<(), Errno> {
             let root = openat(CWD, self.0.join(image), OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
             let volume = self.0.join("volume/_data");
-            first_copy_into(&root, "/data", &volume, &volume.with_file_name("copying"), None)
+            let staging = volume.with_file_name("copying");
+            let user = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+            first_copy_into(&root, "/data", &volume, &FirstCopy { staging, keeps_owner, only_owner }, user)
         }
 
         fn count(&self) -> usize {
@@ -272,5 +284,19 @@ mod tests {
         fs::write(place.0.join("volume/_data/mine"), b"").unwrap();
         place.use_volume("image").unwrap();
         assert_eq!(fs::read_dir(place.0.join("volume/_data")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn where_nothing_is_to_be_copied_the_mode_is_taken_all_the_same() {
+        use std::os::unix::fs::PermissionsExt;
+        let place = Place::new("bare");
+        fs::set_permissions(place.0.join("image/data"), fs::Permissions::from_mode(0o2751)).unwrap();
+        let mode = || fs::metadata(place.0.join("volume/_data")).unwrap().permissions().mode() & 0o7777;
+        let before = mode();
+        place.begin("image", true, true).unwrap();
+        assert_eq!(mode(), before);
+        place.begin("image", false, true).unwrap();
+        assert_eq!(mode(), 0o2751);
+        assert!(place.count() == 0 && place.is_clean());
     }
 }

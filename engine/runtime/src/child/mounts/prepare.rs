@@ -64,11 +64,10 @@ pub(in crate::child) fn prepare(
                 let overlay = VolumeOverlay { lower: &below, upper, work, is_fresh: *is_fresh, userxattr };
                 *source = Some(overlay.create().map_err(failed)?);
             }
-            MountSource::Bind { path, recursive, first_copy: Some(staging), subpath, keeps_owner } => {
+            MountSource::Bind { path, recursive, first_copy: Some(first_copy), subpath } => {
                 owner
                     .here(owner.uid, owner.gid)
-                    .map(|ids| Some(ids).filter(|_| !keeps_owner))
-                    .and_then(|ids| first_copy_into(root, &mount.target, path, staging, ids))
+                    .and_then(|user| first_copy_into(root, &mount.target, path, first_copy, user))
                     .map_err(at(Step::Copy, &mount.target))?;
                 let mounted = clone_part(path, subpath.as_deref(), *recursive)?;
                 show_with_ids(&mounted, path, *recursive, spaces, number)?;
