@@ -53,6 +53,16 @@ fn a_new_volume_takes_what_the_image_has_there_once() {
     pontoon("volume rm copied notcopied home bare bare2").ok();
 }
 
+/// Else the program would find its data directory empty.
+#[test]
+fn a_new_volume_takes_what_the_image_has_there_before_it_is_laid_under() {
+    pontoon("run --rm -v under:/data:O $B sh -c 'cat /data/file; rm /data/file; echo mine >/data/mine'")
+        .ok()
+        .prints("hello");
+    pontoon("run --rm -v under:/data $B sh -c 'cat /data/file; test ! -e /data/mine'").ok().prints("hello");
+    pontoon("volume rm under").ok();
+}
+
 #[test]
 fn a_file_of_the_image_with_two_names_is_one_in_a_new_volume_too() {
     pontoon(

@@ -221,12 +221,13 @@ fn filesystem(
 
 /// The changes to what is mounted go elsewhere (`O`): to directories that are named, or to fresh ones for every run.
 fn lay_over(mount: &mut Mount, options: &[String], own: &Path) {
-    let Source::Bind { path, subpath, .. } = &mount.source else { return };
+    let Source::Bind { path, subpath, first_copy, .. } = &mount.source else { return };
     let named = |key: &str| options.iter().find_map(|it| it.strip_prefix(key)).map(PathBuf::from);
     let directories = named("upperdir=").zip(named("workdir="));
     let is_fresh = directories.is_none();
     let (upper, work) = directories.unwrap_or_else(|| (own.join("upper"), own.join("work")));
-    mount.source = Source::Overlay { lower: path.clone(), subpath: subpath.clone(), upper, work, is_fresh };
+    let (lower, subpath, first_copy) = (path.clone(), subpath.clone(), first_copy.clone());
+    mount.source = Source::Overlay { lower, subpath, upper, work, is_fresh, first_copy };
 }
 
 fn asked_devpts(request: &MountRequest) -> Mount {
@@ -395,13 +396,14 @@ mod tests {
         let copy = |options: &[&str]| {
             let used = VolumeUse { data: "/s/v/_data".into(), options: words(options), ..Default::default() };
             match &decided(&[], None, false, used).unwrap()[1].source {
-                Source::Bind { first_copy, .. } => first_copy.clone(),
+                Source::Bind { first_copy, .. } | Source::Overlay { first_copy, .. } => first_copy.clone(),
                 other => panic!("{other:?}"),
             }
         };
         let staging: PathBuf = "/s/v/copying".into();
         let whole = FirstCopy { staging, keeps_owner: false, only_owner: false };
         assert_eq!(copy(&[]), Some(whole.clone()));
+        assert_eq!(copy(&["O"]), Some(whole.clone()));
         assert_eq!(copy(&["nocopy"]), Some(FirstCopy { only_owner: true, ..whole }));
     }
 }

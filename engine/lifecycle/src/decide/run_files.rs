@@ -65,7 +65,9 @@ pub(super) fn mount_points(facts: &Facts<'_>, files: &[RunFile], mounts: &[Mount
     // What begins as a copy of such a place is to begin as the image has it.
     let is_copied = |it: &Mount| match &it.source {
         Source::Tmpfs { copy_up, .. } => *copy_up,
-        Source::Bind { first_copy, .. } => first_copy.as_ref().is_some_and(|it| !it.only_owner),
+        Source::Bind { first_copy, .. } | Source::Overlay { first_copy, .. } => {
+            first_copy.as_ref().is_some_and(|it| !it.only_owner)
+        }
         _ => it.fill,
     };
     let shows = mounts.iter().any(|it| is_copied(it) && points.reach_into(&it.target));

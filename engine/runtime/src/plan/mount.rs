@@ -170,6 +170,9 @@ pub enum MountSource {
         work: PathBuf,
         /// Begin anew: what is in the last two is deleted.
         is_fresh: bool,
+        /// As for `Bind`: the directory gets what it begins with, before anything is laid over it.
+        #[serde(default)]
+        first_copy: Option<FirstCopy>,
     },
     /// A device node of the host.
     Device {

@@ -16,7 +16,7 @@ use crate::child::rootfs::VolumeOverlay;
 use crate::identity::Identity;
 use crate::mapped::IdSpaces;
 use crate::message::{Failure, Step};
-use crate::plan::{Mount, MountSource};
+use crate::plan::{FirstCopy, Mount, MountSource};
 use crate::tree;
 
 /// A directory of every host, where a file system may stand for a moment: in a mount namespace that nobody else has.
@@ -57,18 +57,24 @@ pub(in crate::child) fn prepare(
 ) -> Result<(), Failure> {
     for (number, (mount, source)) in mounts.iter().zip(sources).enumerate() {
         let failed = at(Step::Mount, &mount.target);
+        let begin = |volume: &Path, first_copy: &FirstCopy| {
+            owner
+                .here(owner.uid, owner.gid)
+                .and_then(|user| first_copy_into(root, &mount.target, volume, first_copy, user))
+                .map_err(at(Step::Copy, &mount.target))
+        };
         match &mount.source {
-            MountSource::Overlay { lower, subpath, upper, work, is_fresh } => {
+            MountSource::Overlay { lower, subpath, upper, work, is_fresh, first_copy } => {
+                if let Some(first_copy) = first_copy {
+                    begin(lower, first_copy)?;
+                }
                 let below = clone_part(lower, subpath.as_deref(), false)?;
                 show_with_ids(&below, lower, false, spaces, number)?;
                 let overlay = VolumeOverlay { lower: &below, upper, work, is_fresh: *is_fresh, userxattr };
                 *source = Some(overlay.create().map_err(failed)?);
             }
             MountSource::Bind { path, recursive, first_copy: Some(first_copy), subpath } => {
-                owner
-                    .here(owner.uid, owner.gid)
-                    .and_then(|user| first_copy_into(root, &mount.target, path, first_copy, user))
-                    .map_err(at(Step::Copy, &mount.target))?;
+                begin(path, first_copy)?;
                 let mounted = clone_part(path, subpath.as_deref(), *recursive)?;
                 show_with_ids(&mounted, path, *recursive, spaces, number)?;
                 *source = Some(mounted);
