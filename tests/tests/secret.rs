@@ -127,6 +127,31 @@ fn a_container_keeps_the_secret_it_was_made_with_and_tells_nobody() {
     it.sh("grep -r hunter2 ~/.local/share/pontoon /run/user/1000/pontoon || echo gone").ok().prints("gone");
 }
 
+/// So that a password is renewed by `secret create --replace` and `restart`.
+#[test]
+fn variables_are_what_the_secret_is_at_the_start() {
+    let _alone = alone();
+    let it = Secrets::new();
+    it.sh("printf old | pontoon secret create pass -").ok();
+    it.sh(&format!(
+        "pontoon run -d --name keeper --stop-timeout 0 --secret pass --secret pass,type=env,target=DB {B} \
+         sh -c 'echo \"seen $DB\"; exec sleep 10000'"
+    ))
+    .ok();
+    it.sh("printf new | pontoon secret create --replace pass -").ok();
+    let see = |options: &str| {
+        it.sh(&format!("pontoon exec {options} keeper sh -c 'cat /run/secrets/pass; echo \" $DB\"'"))
+    };
+    see("").ok().prints("old new");
+    see("-e DB=mine").ok().prints("old mine");
+    it.sh("pontoon restart keeper && pontoon logs keeper").ok().says("seen old").says("seen new");
+    // One that is gone is what it was last.
+    it.sh("pontoon secret rm pass && pontoon restart keeper && pontoon logs keeper | tail -n 1")
+        .ok()
+        .says("seen new");
+    see("").ok().prints("old new");
+}
+
 #[test]
 fn credentials_of_the_unit_are_secrets() {
     let _alone = alone();

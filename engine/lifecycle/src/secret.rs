@@ -1,5 +1,6 @@
 //! Secrets of containers: a container gets a copy when it is made, as in Podman, so that it starts as it did before whatever
-//! becomes of the secret. One that the service manager keeps (systemd.exec(5), "CREDENTIALS") is read at every start.
+//! becomes of the secret. What is seen in a variable is looked up at every start and by `exec`, as in Podman, too; there the copy
+//! is for a secret that is gone. One that the service manager keeps (systemd.exec(5), "CREDENTIALS") is read at every start.
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use pontoon_storage::{SecretError, Store};
 
 use crate::record::{ContainerRecord, SecretCopy};
-use crate::request::{CreateRequest, SecretPlace};
+use crate::request::{CreateRequest, SecretPlace, SecretUse};
 
 /// The driver that keeps secrets in the store.
 pub const FILE_DRIVER: &str = "file";
@@ -127,7 +128,7 @@ impl Places<'_> {
 }
 
 /// Copies the data of a container's secrets to their places, as far as that was not done before. Gives the values of
-/// those that are seen in variables.
+/// those that are seen in variables, which are what the secrets are by now.
 ///
 /// # Errors
 /// See [`UseError`].
@@ -154,6 +155,10 @@ pub fn provide(
         } else if !path.exists() {
             let data = store.secret_data(&copy.name)?;
             write(&path, &data.0, mode).map_err(failed("write"))?;
+        } else if matches!(wanted.place, SecretPlace::Env { .. })
+            && let Some(data) = current(store, copy)
+        {
+            write(&path, &data, mode).map_err(failed("write"))?;
         }
         if let SecretPlace::Env { name } = &wanted.place {
             let data = std::fs::read(&path).map_err(failed("read"))?;
@@ -161,6 +166,27 @@ pub fn provide(
         }
     }
     Ok(variables)
+}
+
+/// What those secrets of a container that are seen in variables are by now, for a process that joins it. The others are in the
+/// container's own environment.
+#[must_use]
+pub fn current_variables(store: &Store, record: &ContainerRecord) -> Vec<(String, String)> {
+    let pairs = record.secrets.iter().zip(&record.request.secrets);
+    let variable = |(copy, wanted): (&SecretCopy, &SecretUse)| {
+        let SecretPlace::Env { name } = &wanted.place else { return None };
+        let data = current(store, copy).filter(|_| copy.credential.is_none())?;
+        Some((name.clone(), String::from_utf8_lossy(&data).into_owned()))
+    };
+    pairs.filter_map(variable).collect()
+}
+
+/// What the store's secret with that name is by now, if there is one.
+fn current(store: &Store, copy: &SecretCopy) -> Option<Vec<u8>> {
+    let there = store.find_secret(&copy.name).ok()?;
+    // Nor is it one whose id begins so.
+    let is_meant = there.name == copy.name && there.driver == FILE_DRIVER;
+    is_meant.then(|| store.secret_data(&there.name).ok().map(|it| it.0)).flatten()
 }
 
 fn read_credential(name: &str, credential: &str, directory: Option<&OsStr>) -> Result<Vec<u8>, UseError> {

@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use nix::sys::signal::Signal;
 use pontoon_lifecycle::exec::{self, ExecRequest, Executing};
 use pontoon_lifecycle::list;
+use pontoon_lifecycle::secret;
 use pontoon_lifecycle::status::Status;
 use rustix::fs::{Mode, OFlags};
 
@@ -34,9 +35,11 @@ pub fn exec(context: &Context, args: &ExecArgs) -> Result<ExitStatus, Failure> {
     }
     let found = list::find(&store, &name)?;
     check_running(&found.status, &name)?;
+    let mut env = secret::current_variables(&store, &found.record);
+    env.extend(exec_env(&args.env, &args.env_file, &context.option_host)?);
     let request = ExecRequest {
         command,
-        env: exec_env(&args.env, &args.env_file, &context.option_host)?,
+        env,
         user: args.user.clone(),
         workdir: args.workdir.clone(),
         tty: args.tty,
