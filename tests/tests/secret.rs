@@ -92,6 +92,10 @@ fn containers_see_them_in_files_and_variables() {
     run("--secret pass,type=env --secret pass,type=env,target=DB", "echo $pass $DB")
         .ok()
         .prints("hunter2 hunter2");
+    let id = it.sh("pontoon secret inspect --format '{{.ID}}' pass").ok();
+    run(&format!("--secret {0} --secret {0},type=env", id.text()), "ls /run/secrets; echo $pass")
+        .ok()
+        .prints("pass\nhunter2");
     for (options, reason) in [
         ("--secret none", "no secret `none`"),
         ("--secret pass,type=file", "the type is `mount` or `env`"),

@@ -108,6 +108,17 @@ pub fn find(
     request.secrets.iter().map(|it| look_up(&it.name)).collect()
 }
 
+/// Who asked for a secret by its id sees it under its name all the same, unless another one was said.
+pub fn use_names(request: &mut CreateRequest, secrets: &[SecretCopy]) {
+    for (wanted, copy) in request.secrets.iter_mut().zip(secrets) {
+        let (SecretPlace::Mount { target, .. } | SecretPlace::Env { name: target }) = &mut wanted.place;
+        if *target == wanted.name {
+            target.clone_from(&copy.name);
+        }
+        wanted.name.clone_from(&copy.name);
+    }
+}
+
 /// Where copies lie.
 #[derive(Debug, Clone, Copy)]
 pub struct Places<'a> {
@@ -208,4 +219,25 @@ fn write(path: &Path, data: &[u8], mode: u32) -> io::Result<()> {
     file.write_all(data)?;
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
     std::fs::rename(&temporary, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_is_asked_for_by_its_id_is_seen_by_its_name() {
+        let asked = |place| SecretUse { name: "1e0c".to_owned(), place };
+        let mount =
+            |target: &str| SecretPlace::Mount { target: target.to_owned(), uid: 0, gid: 0, mode: 0o444 };
+        let variable = |name: &str| SecretPlace::Env { name: name.to_owned() };
+        let secrets =
+            vec![asked(mount("1e0c")), asked(mount("/etc/x")), asked(variable("1e0c")), asked(variable("X"))];
+        let mut request = CreateRequest { secrets, ..CreateRequest::default() };
+        let copy = SecretCopy { id: "1e0cc349".to_owned(), name: "db".to_owned(), credential: None };
+        use_names(&mut request, &vec![copy; 4]);
+        let places: Vec<_> = request.secrets.iter().map(|it| it.place.clone()).collect();
+        assert_eq!(places, [mount("db"), mount("/etc/x"), variable("db"), variable("X")]);
+        assert!(request.secrets.iter().all(|it| it.name == "db"));
+    }
 }

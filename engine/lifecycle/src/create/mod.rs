@@ -98,6 +98,7 @@ pub fn create(
     let inherited = volumes_from(store, &mut request)?;
     let credentials = std::env::var_os(CREDENTIALS);
     let secrets = secret::find(store, &request, credentials.as_deref())?;
+    secret::use_names(&mut request, &secrets);
     // It is removed with the container, by whoever does that, wherever.
     request.cidfile = request.cidfile.map(|path| std::path::absolute(&path).unwrap_or(path));
     if let Some(path) = &request.cidfile {
