@@ -131,6 +131,29 @@ fn a_container_keeps_the_secret_it_was_made_with_and_tells_nobody() {
     it.sh("grep -r hunter2 ~/.local/share/pontoon /run/user/1000/pontoon || echo gone").ok().prints("gone");
 }
 
+#[test]
+fn secrets_cannot_be_written_to_in_a_read_only_container_and_leave_nothing_behind() {
+    let _alone = alone();
+    let it = Secrets::new();
+    it.sh("printf hunter2 | pontoon secret create pass -").ok();
+    for target in ["/run/secrets/pass", "/etc/pass"] {
+        let script = format!("echo leak >{target}; cat {target}; echo; touch /run/secrets/new 2>&1");
+        it.0.entry("alice")
+            .env("SCRIPT", &script)
+            .sh(&format!("pontoon run --rm --read-only --secret pass --secret pass,target={target} {B} sh -c \"$SCRIPT\""))
+            .fails(1)
+            .says("hunter2")
+            .says("Read-only file system");
+    }
+    it.sh(&format!("pontoon run --name keeper --secret pass --secret pass,target=deep/er {B} cat /run/secrets/pass /run/secrets/deep/er"))
+        .ok()
+        .prints("hunter2hunter2");
+    it.sh("pontoon diff keeper").ok().prints("");
+    it.sh("pontoon export keeper | tar t | grep -c run/secrets/. || true").ok().prints("0");
+    it.sh("pontoon commit -q keeper told && pontoon run --rm told ls -A /run/secrets; pontoon rmi told").ok();
+    it.sh("pontoon rm keeper && pontoon secret rm pass").ok();
+}
+
 /// So that a password is renewed by `secret create --replace` and `restart`.
 #[test]
 fn variables_are_what_the_secret_is_at_the_start() {

@@ -46,7 +46,15 @@ pub(super) fn decide(
         Some(_) => Vec::new(),
         None => asked::mounts(&asked::Asked::of(facts, has_device_rules))?,
     };
-    asked.extend(secrets(facts)?);
+    let secrets = secrets(facts)?;
+    // Their mount points are nothing that is left behind, for `commit` to show programs empty passwords.
+    let are_below =
+        secrets.iter().any(|it| Path::new(&it.target).parent().is_some_and(|it| it.starts_with(SECRETS)));
+    if are_below && !asked.iter().any(|it| it.target == SECRETS) {
+        let mode = ("mode".to_owned(), "755".to_owned());
+        asked.push(Mount { read_only: request.read_only, noexec: true, ..tmpfs(SECRETS, vec![mode], false) });
+    }
+    asked.extend(secrets);
     for mount in &facts.cdi.mounts {
         asked.retain(|it| it.target != mount.target);
         asked.extend(asked::of_specification(mount)?);
@@ -302,7 +310,8 @@ fn secrets(facts: &Facts<'_>) -> Result<Vec<Mount>, DecideError> {
             let target = if target.starts_with('/') { target.clone() } else { format!("{SECRETS}/{target}") };
             asked::check_target(&target)?;
             let path = places.copy_path(facts.record, number);
-            mounts.push(Mount { noexec: true, owner: Some((*uid, *gid)), ..bind(path, &target) });
+            let (read_only, owner) = (facts.record.request.read_only, Some((*uid, *gid)));
+            mounts.push(Mount { read_only, noexec: true, owner, ..bind(path, &target) });
         }
     }
     Ok(mounts)
