@@ -132,6 +132,26 @@ fn a_volume_without_a_name_goes_with_its_container() {
     }
 }
 
+/// Whichever of them was made with it: the last one takes it along.
+#[test]
+fn a_volume_without_a_name_goes_with_the_last_of_its_containers() {
+    pontoon("create --name first -v /anonymous $B true").ok();
+    let name = pontoon("inspect --format '{{(index .Mounts 0).Name}}' first").ok();
+    let name = name.text();
+    pontoon("create --name second --volumes-from first $B true").ok();
+    pontoon(&format!("create --rm --name third -v {name}:/other $B true")).ok();
+    pontoon("rm -v first").ok();
+    pontoon("rm -v second").ok();
+    pontoon(&format!("volume exists {name}")).ok();
+    pontoon("start -a third").ok();
+    wait::until_true("the volume to go", || pontoon(&format!("volume exists {name}")).code == 1);
+    // One that somebody has made has a name, though nobody has thought of it.
+    let made = pontoon("volume create").ok();
+    pontoon(&format!("run --rm -v {}:/x $B true", made.text())).ok();
+    pontoon(&format!("volume inspect --format '{{{{.Anonymous}}}}' {}", made.text())).ok().prints("false");
+    pontoon(&format!("volume rm {}", made.text())).ok();
+}
+
 #[test]
 fn bind_mounts_obey_their_options() {
     let host = host();

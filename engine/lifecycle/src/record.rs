@@ -29,7 +29,7 @@ pub struct ContainerRecord {
     /// Ids of the images that it mounts, in the order of the mounts that ask for them.
     #[serde(default)]
     pub mounted_images: Vec<String>,
-    /// Volumes that nobody named; they go with it.
+    /// Volumes that nobody named and that were made with it.
     pub anonymous_volumes: Vec<String>,
     /// The secrets it uses, in the order of the request: their copies lie in its directory under these numbers.
     #[serde(default)]
@@ -46,6 +46,19 @@ pub struct ContainerRecord {
 }
 
 impl ContainerRecord {
+    /// The volumes that go with it unless somebody else uses them: all that nobody named, whichever container they were made
+    /// with.
+    #[must_use]
+    pub fn volumes_to_go(&self) -> Vec<String> {
+        let mut names = self.anonymous_volumes.clone();
+        for used in self.volumes.iter().filter(|it| it.is_anonymous) {
+            if !names.contains(&used.name) {
+                names.push(used.name.clone());
+            }
+        }
+        names
+    }
+
     /// Whether the container is to be started when the machine is, having ended as it did.
     #[must_use]
     pub fn starts_on_boot(&self, status: &Status) -> bool {
@@ -96,6 +109,9 @@ pub struct VolumeUse {
     /// Its first use copies nothing.
     #[serde(default)]
     pub no_copy: bool,
+    /// Nobody has named it.
+    #[serde(default)]
+    pub is_anonymous: bool,
 }
 
 /// A file system that a volume is, in place of a directory of the store.
@@ -256,5 +272,20 @@ mod tests {
         value["later"] = 1.into();
         value["request"]["later"] = serde_json::json!({"x": []});
         assert_eq!(serde_json::from_value::<ContainerRecord>(value).unwrap(), ContainerRecord::default());
+    }
+
+    #[test]
+    fn volumes_that_nobody_named_go_whoever_they_were_made_with() {
+        let used = |name: &str, is_anonymous| VolumeUse {
+            name: name.to_owned(),
+            is_anonymous,
+            ..VolumeUse::default()
+        };
+        let record = ContainerRecord {
+            volumes: vec![used("own", true), used("theirs", true), used("data", false)],
+            anonymous_volumes: vec!["own".to_owned(), "old".to_owned()],
+            ..ContainerRecord::default()
+        };
+        assert_eq!(record.volumes_to_go(), ["own", "old", "theirs"]);
     }
 }

@@ -216,11 +216,11 @@ fn read_record(container: &pontoon_storage::ContainerHandle) -> Result<Container
 }
 
 fn remove_anonymous_volumes(host: &Host, store: &Store, record: &ContainerRecord) {
-    for name in &record.anonymous_volumes {
-        if let Ok(volume) = store.find_volume(name) {
+    for name in record.volumes_to_go() {
+        if let Ok(volume) = store.find_volume(&name) {
             // Another container may have come to use it; then it stays.
-            if store.remove_volume(volume, || volume::users(store, name)).is_ok() {
-                host.tell_of_other(Kind::Volume, Deed::Remove, "", name);
+            if store.remove_volume(volume, || volume::users(store, &name)).is_ok() {
+                host.tell_of_other(Kind::Volume, Deed::Remove, "", &name);
             }
         }
     }

@@ -2,7 +2,8 @@
 
 use pontoon_monitor::event::{Deed, Kind};
 use pontoon_storage::{
-    Durability, FileError, FindVolumeError, NewVolume, Store, VolumeError, VolumeHandle, VolumeList,
+    ContainerId, Durability, FileError, FindVolumeError, NewVolume, Store, VolumeError, VolumeHandle,
+    VolumeList,
 };
 
 use crate::host::Host;
@@ -18,6 +19,9 @@ pub enum VolumeDeedError {
     /// It is not there.
     #[error(transparent)]
     Find(#[from] FindVolumeError),
+    /// No randomness for a name.
+    #[error("cannot draw a random name")]
+    Random(#[source] std::io::Error),
     /// Containers could not be listed.
     #[error(transparent)]
     File(#[from] FileError),
@@ -66,6 +70,12 @@ pub fn create(
     record: &VolumeRecord,
     ignore: bool,
 ) -> Result<String, VolumeDeedError> {
+    // Somebody has asked for it: without a name it gets one, other than what is made for a container without being named.
+    let drawn = match name {
+        Some(_) => None,
+        None => Some(ContainerId::random().map_err(|err| VolumeDeedError::Random(err.into()))?.to_string()),
+    };
+    let name = name.or(drawn.as_deref());
     let new = NewVolume { name, copy_up: record.has_first_use(), record, durability: Durability::Durable };
     match (make(host, store, new, record), name) {
         (Err(VolumeDeedError::Volume(VolumeError::Exists { .. })), Some(name)) if ignore => {

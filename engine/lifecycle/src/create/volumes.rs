@@ -83,7 +83,8 @@ pub(super) fn use_volumes(
 
 /// What stands behind a volume: its own data, or what its driver options name.
 fn used(volume: &VolumeHandle, target: &str, options: &[String]) -> VolumeUse {
-    let record: VolumeRecord = volume.read_entry().and_then(|it| it.record()).unwrap_or_default();
+    let entry = volume.read_entry().ok();
+    let record: VolumeRecord = entry.as_ref().and_then(|it| it.record().ok()).unwrap_or_default();
     let filesystem = record.filesystem();
     VolumeUse {
         name: volume.name().to_owned(),
@@ -95,6 +96,7 @@ fn used(volume: &VolumeHandle, target: &str, options: &[String]) -> VolumeUse {
         is_bound: record.bound().is_some(),
         has_owner: record.owner().is_some(),
         no_copy: !record.copies(),
+        is_anonymous: entry.is_some_and(|it| it.anonymous),
     }
 }
 
