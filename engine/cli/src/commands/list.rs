@@ -199,7 +199,8 @@ pub fn command(
 pub fn row(summary: &Summary, images: &mut ImageFacts<'_>) -> ps::Row {
     let record = &summary.record;
     let image = images.of(&record.image_id).clone();
-    let (entry, words) = command(record, image.command.0.as_ref(), image.command.1.as_ref());
+    // As in Podman, the entry point is none of it.
+    let (_, words) = command(record, image.command.0.as_ref(), image.command.1.as_ref());
     let mut labels = image.labels;
     labels.extend(record.request.labels.iter().cloned());
     if let Some(unit) = &record.request.systemd_unit {
@@ -210,7 +211,7 @@ pub fn row(summary: &Summary, images: &mut ImageFacts<'_>) -> ps::Row {
         id: record.id.clone(),
         image: record.image_name.clone(),
         image_id: record.image_id.clone(),
-        command: entry.into_iter().chain(words).collect(),
+        command: words,
         created: from_nanos(record.created),
         started_at: started,
         finished_at: finished,

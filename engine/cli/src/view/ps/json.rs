@@ -69,7 +69,7 @@ impl<'a> JsonRow<'a> {
         Self {
             auto_remove: row.auto_remove,
             // Nothing runs in an infra container.
-            command: Some(row.command.as_slice()).filter(|_| !row.is_infra),
+            command: Some(row.command.as_slice()).filter(|it| !row.is_infra && !it.is_empty()),
             created_at: ago(row.created, now),
             cid_file: &row.cidfile,
             exited: row.state == State::Exited,
