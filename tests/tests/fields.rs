@@ -337,6 +337,7 @@ const TEMPLATES: &[&str] = &[
     "ps -a --sort names --format '{{.Names}}\\t{{.ImageID}}'",
     "ps -a --sort names --format 'table {{.Names}}\\t{{.ImageID}}'",
     "images --sort tag --format '{{.ID}}\\t{{.Tag}}'",
+    "images --sort tag --format '{{.Id}}\\t{{.Tag}}'",
     "volume ls --format '{{.Name}}\\t{{.Driver}}' --filter name=empty",
     "network ls --format '{{.Name}}\\t{{.Driver}}' --filter name=shop",
     "secret ls --format '{{.Name}}\\t{{.Driver}}'",

@@ -49,6 +49,39 @@ fn pull_prints_the_id_and_brings_a_usable_image() {
 }
 
 #[test]
+fn an_image_whose_name_has_moved_on_has_none() {
+    let _alone = alone();
+    for place in ["x", "y"] {
+        pontoon(&format!("run --name mover $B touch /{place}")).ok();
+        pontoon("commit -q mover localhost/moved").ok();
+        pontoon("rm mover").ok();
+    }
+    let rows =
+        "images --noheading --format '{{.Repository}}:{{.Tag}} {{.RepoDigests}} {{len .Id}} {{len .ID}}'";
+    pontoon(&format!("{rows} -f dangling=true")).ok().prints("<none>:<none> [] 64 12");
+    pontoon("image inspect --format '{{.RepoDigests}}' $(pontoon images -q -f dangling=true)")
+        .ok()
+        .prints("[]");
+    pontoon(&format!("{rows} --no-trunc localhost/moved")).ok().says(" 64 71").says("localhost/moved:latest");
+    pontoon("image prune -f && pontoon rmi localhost/moved").ok();
+}
+
+#[test]
+fn lists_show_the_command_without_the_entry_point() {
+    pontoon("create --name pointed --entrypoint '[\"sleep\",\"1\"]' $B one two").ok();
+    pontoon("create --name bare --entrypoint '[\"sleep\",\"1\"]' $B").ok();
+    let told = |name: &str| {
+        let words = format!("ps -a --filter name=^{name}$ --format");
+        let text = pontoon(&format!("{words} '<{{{{.Command}}}}>'")).ok();
+        let json = pontoon(&format!("{words} json")).ok().json();
+        (text.text().to_owned(), json[0]["Command"].clone())
+    };
+    assert_eq!(told("pointed"), ("<one two>".to_owned(), json!(["one", "two"])));
+    assert_eq!(told("bare"), ("<>".to_owned(), json!(null)));
+    pontoon("rm pointed bare").ok();
+}
+
+#[test]
 fn a_directory_that_became_a_file_may_have_its_old_entries_marked_as_deleted() {
     // As umoci writes it: the new file, and a deletion for each file that the directory had.
     let host = host();

@@ -23,13 +23,21 @@ pub fn created(image: &ImageRecord) -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
-/// Names with digests: those by which the image was pulled, and its digest in each place where it has a name.
+/// Names with digests: those by which the image was pulled, and its digest in each place where it has a name. As in Podman, one
+/// whose name has moved on to another image has none.
 pub fn repo_digests(image: &ImageRecord) -> Vec<String> {
     let named = image.names.iter().filter_map(|name| {
         let (repository, _) = name.rsplit_once(':')?;
         Some(format!("{repository}@{}", image.digest))
     });
-    let all: BTreeSet<String> = named.chain(image.repo_digests.iter().cloned()).collect();
+    let has_name = |repository: &str| {
+        image.names.iter().any(|it| it.rsplit_once(':').is_some_and(|(front, _)| front == repository))
+    };
+    let holds = |digest: &&String| {
+        image.by_digest.contains(digest) || digest.split_once('@').is_some_and(|(front, _)| has_name(front))
+    };
+    let pulled = image.repo_digests.iter().filter(holds).cloned();
+    let all: BTreeSet<String> = named.chain(pulled).collect();
     all.into_iter().collect()
 }
 

@@ -124,6 +124,9 @@ struct TemplateRow<'a> {
     tag: String,
     #[serde(rename = "ID")]
     id: String,
+    /// Podman has both: this one is whole, and only a number.
+    #[serde(rename = "Id")]
+    whole_id: &'a str,
     created: String,
     created_since: String,
     created_at: String,
@@ -166,6 +169,7 @@ impl<'a> TemplateRow<'a> {
             repository,
             tag,
             id: image_id(row, options),
+            whole_id: &row.id,
             created: since.clone(),
             created_since: since,
             created_at: row.created.map(go_words).unwrap_or_default(),

@@ -392,6 +392,11 @@ fn images_are_listed_by_name() {
         format!("sha256:{}\n", busybox().id)
     );
     let template = options(Some("{{.Repository}}:{{.Tag}} {{.ID}} {{.Size}} {{.CreatedSince}} {{.Digest}}"));
+    let both = options(Some("{{.Id}} {{.ID}}"));
+    assert_eq!(
+        images::text(&[nameless()], &both, images::Columns::default()).unwrap(),
+        format!("{} 5a86b01a0133\n", nameless().id)
+    );
     let first = "localhost/busybox:latest 9325fbdc1ca6 2.18 MB 5 minutes ago sha256:148f";
     assert!(images::text(&[busybox()], &template, images::Columns::default()).unwrap().starts_with(first));
 }

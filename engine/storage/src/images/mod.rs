@@ -76,6 +76,8 @@ pub struct ImageRecord {
     pub names: Vec<String>,
     /// Full names with digest, under which it was pulled.
     pub repo_digests: Vec<String>,
+    /// Those of them that were asked for as they are, without a tag: they stay when a tag moves on to another image.
+    pub by_digest: Vec<String>,
     /// When it was made, seconds since 1970.
     pub created: Option<i64>,
     /// Bytes of the files of all its layers.
@@ -102,6 +104,9 @@ pub(crate) struct StoredImage {
     pub(crate) id: ImageId,
     pub(crate) digest: String,
     repo_digests: Vec<String>,
+    /// `None` in older stores: nobody knows.
+    #[serde(default)]
+    by_digest: Option<Vec<String>>,
     created: Option<i64>,
     size: u64,
     pub(crate) layers: Vec<DiffId>,
@@ -116,6 +121,7 @@ impl StoredImage {
             id: self.id,
             digest: self.digest,
             names,
+            by_digest: self.by_digest.unwrap_or_else(|| self.repo_digests.clone()),
             repo_digests: self.repo_digests,
             created: self.created,
             size: self.size,
@@ -160,6 +166,7 @@ impl Store {
         let stored = StoredImage {
             id: id.clone(),
             digest: image.digest,
+            by_digest: Some(if image.names.is_empty() { image.repo_digests.clone() } else { Vec::new() }),
             repo_digests: image.repo_digests,
             created: image.created,
             size: stack.iter().map(|meta| meta.size).sum(),
@@ -206,6 +213,14 @@ impl Store {
             if !old.repo_digests.contains(&digest) {
                 old.repo_digests.push(digest);
                 changed = true;
+            }
+        }
+        if let Some(known) = &mut old.by_digest {
+            for digest in new.by_digest.into_iter().flatten() {
+                if !known.contains(&digest) {
+                    known.push(digest);
+                    changed = true;
+                }
             }
         }
         if old.digest != new.digest {

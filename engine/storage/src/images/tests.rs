@@ -149,6 +149,7 @@ fn committing_again_adds_what_is_new() {
     let image = commit(&store, &[layer("1")], "same", &["quay.io/x/a:latest"]);
     assert_eq!(image.names, ["docker.io/library/a:latest", "quay.io/x/a:latest"]);
     assert_eq!(image.repo_digests, ["docker.io/library/a@sha256:same", "quay.io/x/a@sha256:same"]);
+    assert!(image.by_digest.is_empty());
     assert_eq!(std::fs::read_dir(test.path("root/tmp")).unwrap().count(), 0);
 }
 
