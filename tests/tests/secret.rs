@@ -136,11 +136,11 @@ fn secrets_cannot_be_written_to_in_a_read_only_container_and_leave_nothing_behin
     let _alone = alone();
     let it = Secrets::new();
     it.sh("printf hunter2 | pontoon secret create pass -").ok();
-    for target in ["/run/secrets/pass", "/etc/pass"] {
+    for (options, target) in [("", "/run/secrets/pass"), ("--secret pass,target=/etc/pass", "/etc/pass")] {
         let script = format!("echo leak >{target}; cat {target}; echo; touch /run/secrets/new 2>&1");
         it.0.entry("alice")
             .env("SCRIPT", &script)
-            .sh(&format!("pontoon run --rm --read-only --secret pass --secret pass,target={target} {B} sh -c \"$SCRIPT\""))
+            .sh(&format!("pontoon run --rm --read-only --secret pass {options} {B} sh -c \"$SCRIPT\""))
             .fails(1)
             .says("hunter2")
             .says("Read-only file system");
@@ -148,7 +148,7 @@ fn secrets_cannot_be_written_to_in_a_read_only_container_and_leave_nothing_behin
     it.sh(&format!("pontoon run --name keeper --secret pass --secret pass,target=deep/er {B} cat /run/secrets/pass /run/secrets/deep/er"))
         .ok()
         .prints("hunter2hunter2");
-    it.sh("pontoon diff keeper").ok().prints("");
+    it.sh("pontoon diff keeper | grep -c secrets || true").ok().prints("0");
     it.sh("pontoon export keeper | tar t | grep -c run/secrets/. || true").ok().prints("0");
     it.sh("pontoon commit -q keeper told && pontoon run --rm told ls -A /run/secrets; pontoon rmi told").ok();
     it.sh("pontoon rm keeper && pontoon secret rm pass").ok();
