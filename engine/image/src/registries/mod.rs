@@ -15,10 +15,15 @@ use crate::registry::RegistryError;
 /// Where the configuration is read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RegistriesPaths {
-    /// Main files; the first that exists is read, the others are not.
+    /// The user's own main files. Where one exists it is read instead of all that is the system's: neither `main` nor
+    /// `system_drop_ins` may change what a user has said.
+    pub own: Vec<PathBuf>,
+    /// Other main files; the first that exists is read, the others are not.
     pub main: Vec<PathBuf>,
-    /// Directories whose `*.conf` files are read after it, in this order, each in the order of names.
-    pub drop_ins: Vec<PathBuf>,
+    /// Directories whose `*.conf` files are read after `main`, in this order, each in the order of names.
+    pub system_drop_ins: Vec<PathBuf>,
+    /// The user's such directories, read after all others.
+    pub own_drop_ins: Vec<PathBuf>,
     /// Files with recorded short-name aliases only; the first that exists wins over all others.
     pub alias_files: Vec<PathBuf>,
 }
@@ -27,20 +32,21 @@ impl RegistriesPaths {
     /// Returns the paths Podman uses for the user of this environment.
     pub fn standard(environment: &Environment, rootless: bool) -> RegistriesPaths {
         let user = environment.user_config_dirs();
-        let main = match environment.path("CONTAINERS_REGISTRIES_CONF") {
-            Some(path) => vec![path],
-            None => user
-                .iter()
-                .cloned()
-                .chain([PathBuf::from("/etc/containers"), PathBuf::from("/usr/share/containers")])
-                .map(|dir| dir.join("registries.conf"))
-                .collect(),
+        let (own, main) = match environment.path("CONTAINERS_REGISTRIES_CONF") {
+            Some(path) => (Vec::new(), vec![path]),
+            None => (
+                user.iter().map(|dir| dir.join("registries.conf")).collect(),
+                vec![
+                    PathBuf::from("/etc/containers/registries.conf"),
+                    PathBuf::from("/usr/share/containers/registries.conf"),
+                ],
+            ),
         };
-        let mut drop_ins = vec![
+        let system_drop_ins = vec![
             PathBuf::from("/usr/share/containers/registries.conf.d"),
             PathBuf::from("/etc/containers/registries.conf.d"),
         ];
-        drop_ins.extend(user.iter().rev().map(|dir| dir.join("registries.conf.d")));
+        let own_drop_ins = user.iter().rev().map(|dir| dir.join("registries.conf.d")).collect();
         let cache = match rootless {
             true => environment
                 .path("XDG_CACHE_HOME")
@@ -49,7 +55,7 @@ impl RegistriesPaths {
             false => Some(PathBuf::from("/var/cache/containers")),
         };
         let alias_files = cache.into_iter().map(|dir| dir.join("short-name-aliases.conf")).collect();
-        RegistriesPaths { main, drop_ins, alias_files }
+        RegistriesPaths { own, main, system_drop_ins, own_drop_ins, alias_files }
     }
 }
 
@@ -192,19 +198,11 @@ impl RegistriesConf {
     /// Reads and merges all files that exist.
     pub fn read(paths: &RegistriesPaths) -> Result<RegistriesConf, RegistriesError> {
         let mut conf = RegistriesConf::default();
-        for path in &paths.main {
-            if let Some(text) = read_if_exists(path)? {
-                conf.merge(parse::parse(path, &text)?);
-                break;
-            }
+        if !conf.take_first(&paths.own)? {
+            conf.take_first(&paths.main)?;
+            conf.take_drop_ins(&paths.system_drop_ins)?;
         }
-        for directory in &paths.drop_ins {
-            for path in drop_ins_of(directory)? {
-                if let Some(text) = read_if_exists(&path)? {
-                    conf.merge(parse::parse(&path, &text)?);
-                }
-            }
-        }
+        conf.take_drop_ins(&paths.own_drop_ins)?;
         for path in &paths.alias_files {
             if let Some(text) = read_if_exists(path)? {
                 conf.merge_aliases(parse::parse(path, &text)?.aliases);
@@ -212,6 +210,28 @@ impl RegistriesConf {
             }
         }
         Ok(conf)
+    }
+
+    /// Takes in the first of the files that exists, and tells whether there is one.
+    fn take_first(&mut self, paths: &[PathBuf]) -> Result<bool, RegistriesError> {
+        for path in paths {
+            if let Some(text) = read_if_exists(path)? {
+                self.merge(parse::parse(path, &text)?);
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn take_drop_ins(&mut self, directories: &[PathBuf]) -> Result<(), RegistriesError> {
+        for directory in directories {
+            for path in drop_ins_of(directory)? {
+                if let Some(text) = read_if_exists(&path)? {
+                    self.merge(parse::parse(&path, &text)?);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Parses one text, named `path` in errors.

@@ -124,8 +124,9 @@ fn later_files_win_and_empty_aliases_take_back() {
     let at = |name: &str| directory.path().join(name);
     let conf = RegistriesConf::read(&RegistriesPaths {
         main: vec![at("absent"), at("main"), at("second")],
-        drop_ins: vec![at("nowhere"), at("d")],
+        system_drop_ins: vec![at("nowhere"), at("d")],
         alias_files: vec![at("aliases")],
+        ..RegistriesPaths::default()
     })
     .unwrap();
     assert_eq!(conf.search, ["c.io"]);
@@ -140,11 +141,39 @@ fn later_files_win_and_empty_aliases_take_back() {
 fn the_standard_paths_follow_the_environment() {
     let environment: Environment = [("HOME", "/home/u"), ("XDG_CONFIG_HOME", "/cfg")].into_iter().collect();
     let paths = RegistriesPaths::standard(&environment, true);
-    assert_eq!(paths.main[0], Path::new("/cfg/containers/registries.conf"));
-    assert_eq!(paths.main[1], Path::new("/home/u/.config/containers/registries.conf"));
-    assert_eq!(paths.main[2], Path::new("/etc/containers/registries.conf"));
-    assert_eq!(paths.drop_ins.last().unwrap(), Path::new("/cfg/containers/registries.conf.d"));
+    assert_eq!(paths.own[0], Path::new("/cfg/containers/registries.conf"));
+    assert_eq!(paths.own[1], Path::new("/home/u/.config/containers/registries.conf"));
+    assert_eq!(paths.main[0], Path::new("/etc/containers/registries.conf"));
+    assert_eq!(paths.own_drop_ins.last().unwrap(), Path::new("/cfg/containers/registries.conf.d"));
     assert_eq!(paths.alias_files, [Path::new("/home/u/.cache/containers/short-name-aliases.conf")]);
     let environment: Environment = [("CONTAINERS_REGISTRIES_CONF", "/x.conf")].into_iter().collect();
-    assert_eq!(RegistriesPaths::standard(&environment, true).main, [Path::new("/x.conf")]);
+    let paths = RegistriesPaths::standard(&environment, true);
+    assert_eq!((paths.own, paths.main), (Vec::new(), vec!["/x.conf".into()]));
+}
+
+#[test]
+fn a_users_own_file_stands_for_all_of_the_systems() {
+    let directory = crate::test_dir::TestDir::new("registries-own");
+    let write = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let registry = |how: &str| format!("[[registry]]\nlocation='r.io'\n{how}=true\n");
+    let system_dir = write("system/1.conf", &registry("insecure"));
+    let own_dir = write("own/1.conf", "[aliases]\nx='own.io/x'\n");
+    let mut paths = RegistriesPaths {
+        own: vec![directory.path().join("absent")],
+        main: vec![write("main", "unqualified-search-registries=['system.io']\n")],
+        system_drop_ins: vec![system_dir.parent().unwrap().to_owned()],
+        own_drop_ins: vec![own_dir.parent().unwrap().to_owned()],
+        ..RegistriesPaths::default()
+    };
+    let conf = RegistriesConf::read(&paths).unwrap();
+    assert!(conf.registries[0].insecure && conf.search == ["system.io"] && conf.aliases.len() == 1);
+    paths.own.push(write("own-main", &registry("blocked")));
+    let conf = RegistriesConf::read(&paths).unwrap();
+    assert!(conf.registries[0].blocked && !conf.registries[0].insecure && conf.search.is_empty());
+    assert_eq!(conf.aliases.len(), 1);
 }
