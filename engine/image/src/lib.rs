@@ -46,5 +46,5 @@ pub use registry::{
     Answered, ClientOptions, FetchError, Fetched, FoundArtifact, ProxySettings, RegistryClient,
     RegistryError, RegistrySource, Server, TransportError, Trust, fetch,
 };
-pub use short_name::{ShortNameError, is_short_name, resolve_short_name};
+pub use short_name::{ShortNameError, is_short_name, local_candidates, resolve_short_name};
 pub use source::{ImageSource, LayerDescriptor, NoProgress, Progress, ResolvedImage, SourceError};

@@ -93,6 +93,26 @@ pub fn resolve_short_name(name: &str, conf: &RegistriesConf) -> Result<Vec<Refer
     }
 }
 
+/// Returns the full names that a short name may have among the images that are here, the likeliest first: what an alias
+/// says, then `localhost`, then the registries that are searched. Nothing is ambiguous among them, since the first that is
+/// there is meant. A full name has none but itself, and what is no name has none.
+pub fn local_candidates(name: &str, conf: &RegistriesConf) -> Vec<Reference> {
+    if !is_short_name(name) {
+        return Reference::parse(name).map(|it| it.for_pull()).into_iter().collect();
+    }
+    let parts = reference::split(name);
+    let suffix = name.get(parts.name.len()..).unwrap_or_default();
+    let is_used = conf.short_name_mode != ShortNameMode::Disabled;
+    let alias = conf.aliases.get(parts.name).filter(|_| is_used);
+    let searched = std::iter::once("localhost").chain(conf.search.iter().map(String::as_str));
+    alias
+        .map(|full| format!("{full}{suffix}"))
+        .into_iter()
+        .chain(searched.map(|registry| format!("{registry}/{name}")))
+        .filter_map(|full| Some(Reference::parse(&full).ok()?.for_pull()))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -137,6 +157,21 @@ mod tests {
         let err = resolve("x", "unqualified-search-registries=['a.io','b.io']").unwrap_err();
         assert_eq!(err.to_string(), "short name `x` is ambiguous; it could be a.io/x:latest, b.io/x:latest");
         assert_eq!(resolve("x", "unqualified-search-registries=['a.io']").unwrap(), ["a.io/x:latest"]);
+    }
+
+    #[test]
+    fn an_image_that_is_here_may_have_any_of_these_names() {
+        let local = |name: &str, conf: &str| {
+            let conf = RegistriesConf::parse(Path::new("r.conf"), conf).unwrap();
+            local_candidates(name, &conf).iter().map(Reference::to_string).collect::<Vec<_>>()
+        };
+        let conf = "unqualified-search-registries=['a.io','docker.io']\n[aliases]\nx='q.io/y'\n";
+        assert_eq!(local("x:1", conf), ["q.io/y:1", "localhost/x:1", "a.io/x:1", "docker.io/library/x:1"]);
+        assert_eq!(local("x", ""), ["localhost/x:latest"]);
+        assert_eq!(local("q.io/x", conf), ["q.io/x:latest"]);
+        assert!(local("No name", conf).is_empty());
+        let disabled = format!("short-name-mode='disabled'\n{conf}");
+        assert_eq!(local("x", &disabled)[0], "localhost/x:latest");
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub mod host;
 pub mod id_maps;
 pub mod labels;
 pub mod list;
+pub mod local_image;
 pub mod log_tag;
 pub mod mount_ids;
 pub mod mounted;

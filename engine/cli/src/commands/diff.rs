@@ -54,7 +54,7 @@ fn diff(context: &Context, args: &DiffArgs, containers: bool, images: bool) -> R
     }
     let store = context.store()?;
     let name = super::control::one("diff", args.object.as_ref(), args.latest, &store)?;
-    let (upper, lower) = layers(&store, &name, containers, images)?;
+    let (upper, lower) = layers(context, &store, &name, containers, images)?;
     let json = args.format.is_some();
     let work = worker(context, |_| {
         let open = |path: &std::path::Path| {
@@ -77,6 +77,7 @@ fn diff(context: &Context, args: &DiffArgs, containers: bool, images: bool) -> R
 
 /// The directory with the changes, and those that it is laid upon, the topmost first.
 fn layers(
+    context: &Context,
     store: &Store,
     name: &str,
     containers: bool,
@@ -100,7 +101,7 @@ fn layers(
         };
         return Ok((found.container.upper_path(), lower));
     }
-    let mut all = paths(&store.find_image(name)?);
+    let mut all = paths(&context.find_image(store, name)?);
     if all.is_empty() {
         return Err(Failure::new(format!("image `{name}` has no layers"), None));
     }

@@ -20,7 +20,7 @@ pub fn history(context: &Context, args: &HistoryArgs) -> Result<ExitStatus, Fail
         return unit::history(context, args);
     }
     let store = context.store()?;
-    let image = store.find_image(&args.image)?;
+    let image = context.find_image(&store, &args.image)?;
     let options = Options {
         format: args.format.as_deref(),
         human: args.human != Some(false),
@@ -72,7 +72,7 @@ fn steps(store: &Store, image: &ImageRecord) -> Result<Vec<Step>, Failure> {
 /// `pontoon image tree`
 pub fn tree(context: &Context, args: &ImageTreeArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
-    let image = store.find_image(&args.image)?;
+    let image = context.find_image(&store, &args.image)?;
     let sized = |layers: &[DiffId]| -> Result<Vec<(String, u64)>, LayerError> {
         layers
             .iter()

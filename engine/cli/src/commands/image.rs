@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use pontoon_image::Reference;
 use pontoon_lifecycle::create::image_config;
+use pontoon_lifecycle::local_image;
 use pontoon_lifecycle::record::ContainerRecord;
 use pontoon_lifecycle::remove::{self, RemoveOptions};
 use pontoon_monitor::event::{Deed, Kind};
@@ -140,7 +141,7 @@ pub fn remove(context: &Context, args: &RmiArgs) -> Result<ExitStatus, Failure> 
 }
 
 fn remove_one(context: &Context, store: &Store, name: &str, args: &RmiArgs) -> Result<(), Failure> {
-    let image = match store.find_image(name) {
+    let image = match context.find_image(store, name) {
         Err(FindImageError::NotFound { .. }) if args.ignore || args.force => return Ok(()),
         Err(err @ FindImageError::NotFound { .. }) => {
             return Err(Failure { status: ExitStatus::No, ..Failure::from(err) });
@@ -150,7 +151,7 @@ fn remove_one(context: &Context, store: &Store, name: &str, args: &RmiArgs) -> R
     let by_id = image.id.to_string().starts_with(name.trim_start_matches("sha256:"));
     if !by_id && image.names.len() > 1 {
         // One of several names: only the name goes.
-        if let Some(full) = image.names.iter().find(|it| is_reference(it, name)) {
+        if let Some(full) = meant(context, &image, name) {
             store.untag(full).map_err(tag_failure)?;
             context.host.tell_of_other(Kind::Image, Deed::Untag, image.id.hex(), full);
             output::line(&format!("Untagged: {full}"))?;
@@ -187,6 +188,13 @@ fn remove_one(context: &Context, store: &Store, name: &str, args: &RmiArgs) -> R
     Ok(())
 }
 
+/// The one of an image's names that a word of the command line means.
+fn meant<'a>(context: &Context, image: &'a ImageRecord, word: &str) -> Option<&'a String> {
+    let known = |full: &String| image.names.iter().find(|it| *it == full);
+    let by_conf = local_image::full_names(&context.host, word).iter().find_map(known);
+    by_conf.or_else(|| image.names.iter().find(|it| is_reference(it, word)))
+}
+
 fn tag_failure(err: TagError) -> Failure {
     Failure::new(err, None)
 }
@@ -194,7 +202,7 @@ fn tag_failure(err: TagError) -> Failure {
 /// `pontoon tag`
 pub fn tag(context: &Context, args: &TagArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
-    let image = store.find_image(&args.image)?;
+    let image = context.find_image(&store, &args.image)?;
     for name in &args.names {
         let reference = Reference::parse(&pull::local_name(name))?.with_default_tag();
         store.tag(&image.id, &reference.to_string()).map_err(tag_failure)?;
@@ -206,13 +214,10 @@ pub fn tag(context: &Context, args: &TagArgs) -> Result<ExitStatus, Failure> {
 /// `pontoon untag`
 pub fn untag(context: &Context, args: &UntagArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
-    let image = store.find_image(&args.image)?;
+    let image = context.find_image(&store, &args.image)?;
     let names = if args.names.is_empty() { image.names.clone() } else { args.names.clone() };
     for name in &names {
-        let full = image
-            .names
-            .iter()
-            .find(|it| is_reference(it, name))
+        let full = meant(context, &image, name)
             .ok_or_else(|| Failure::new(format!("image `{}` has no name `{name}`", args.image), None))?;
         store.untag(full).map_err(tag_failure)?;
         context.host.tell_of_other(Kind::Image, Deed::Untag, image.id.hex(), full);
@@ -222,7 +227,7 @@ pub fn untag(context: &Context, args: &UntagArgs) -> Result<ExitStatus, Failure>
 
 /// `pontoon image exists`
 pub fn exists(context: &Context, name: &str) -> Result<ExitStatus, Failure> {
-    match context.store()?.find_image(name) {
+    match context.find_image(&context.store()?, name) {
         Ok(_) => Ok(ExitStatus::Success),
         Err(FindImageError::NotFound { .. }) => Ok(ExitStatus::No),
         Err(err) => Err(err.into()),

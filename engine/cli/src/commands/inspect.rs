@@ -71,7 +71,7 @@ fn of_any_kind(context: &Context, store: &Store, name: &str, args: &InspectArgs)
         }
     }
     if is(InspectType::Image) {
-        match store.find_image(name) {
+        match context.find_image(store, name) {
             Err(FindImageError::NotFound { .. }) if kind == InspectType::All => {}
             other => return Ok(image::text(&[image_facts(store, &other?)?], format)?),
         }
@@ -410,7 +410,8 @@ fn graph(context: &Context, store: &Store, found: &Found, image: Option<&ImageRe
 /// `pontoon image inspect`
 pub fn images(context: &Context, args: &InspectImagesArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
-    let (facts, missing) = found::each(&args.images, |name| image_facts(&store, &store.find_image(name)?))?;
+    let (facts, missing) =
+        found::each(&args.images, |name| image_facts(&store, &context.find_image(&store, name)?))?;
     output::out(&image::text(&facts, args.format.as_deref())?)?;
     missing.told()
 }

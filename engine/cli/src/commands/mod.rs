@@ -54,9 +54,10 @@ mod volume_archive;
 mod wait;
 
 use pontoon_lifecycle::host::Host;
+use pontoon_lifecycle::local_image;
 use pontoon_lifecycle::network::NetworkConf;
 use pontoon_monitor::event::EventLog;
-use pontoon_storage::Store;
+use pontoon_storage::{FindImageError, ImageRecord, Store};
 
 pub use auto_update::{Trouble, change};
 pub use failure::Failure;
@@ -158,6 +159,11 @@ impl Context {
     /// Opens the store.
     pub fn store(&self) -> Result<Store, Failure> {
         Ok(self.host.open_store()?)
+    }
+
+    /// The image that a word of the command line means.
+    pub fn find_image(&self, store: &Store, query: &str) -> Result<ImageRecord, FindImageError> {
+        local_image::find(&self.host, store, query)
     }
 }
 

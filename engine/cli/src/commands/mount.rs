@@ -112,11 +112,16 @@ pub fn unmount(context: &Context, args: &UnmountArgs) -> Result<ExitStatus, Fail
 }
 
 /// All images, or those that were named.
-fn images(store: &Store, names: &[String], all: bool) -> Result<Vec<ImageRecord>, Failure> {
+fn images(
+    context: &Context,
+    store: &Store,
+    names: &[String],
+    all: bool,
+) -> Result<Vec<ImageRecord>, Failure> {
     if all {
         return Ok(store.list_images()?);
     }
-    names.iter().map(|it| Ok(store.find_image(it)?)).collect()
+    names.iter().map(|it| Ok(context.find_image(store, it)?)).collect()
 }
 
 /// `pontoon image mount`
@@ -125,7 +130,7 @@ pub fn mount_images(context: &Context, args: &ImageMountArgs) -> Result<ExitStat
     let store = context.store()?;
     if args.images.is_empty() && !args.all {
         let mounts = Mounted::read();
-        let shown: Vec<Shown> = images(&store, &[], true)?
+        let shown: Vec<Shown> = images(context, &store, &[], true)?
             .into_iter()
             .map(|it| (mounted::place_of_image(&store, &it), it))
             .filter(|(place, _)| mounts.count(place) > 0)
@@ -138,7 +143,7 @@ pub fn mount_images(context: &Context, args: &ImageMountArgs) -> Result<ExitStat
             .collect();
         return show(&shown, args.format.as_deref(), |it| it.repositories.first().unwrap_or(&it.id).clone());
     }
-    for image in images(&store, &args.images, args.all)? {
+    for image in images(context, &store, &args.images, args.all)? {
         let place = mounted::mount_image(&context.host, &store, &image)?;
         output::line(&place.display().to_string())?;
     }
@@ -151,7 +156,7 @@ pub fn unmount_images(context: &Context, args: &ImageUnmountArgs) -> Result<Exit
         return Err(Failure::new("`image unmount` needs the name of an image, or --all", None));
     }
     let store = context.store()?;
-    for image in images(&store, &args.images, args.all)? {
+    for image in images(context, &store, &args.images, args.all)? {
         if mounted::unmount(&mounted::place_of_image(&store, &image), args.force || args.all)? > 0 {
             output::line(image.id.hex())?;
         }

@@ -3,7 +3,7 @@
 //! The work is done by a child that is root over the user's ids; this process waits, and tells a service manager meanwhile
 //! that it takes longer.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -239,13 +239,12 @@ pub fn pull(context: &Context, args: &PullArgs) -> Result<ExitStatus, Failure> {
     let mut images = Vec::new();
     let store = context.store()?;
     for image in &args.images {
-        match (policy, store.find_image(image)) {
+        match (policy, context.find_image(&store, image)) {
             (PullPolicy::Missing | PullPolicy::Never, Ok(there)) => output::line(&there.id.to_string())?,
             (PullPolicy::Newer, Ok(_)) => {
                 let request =
                     CreateRequest { image: image.clone(), pull: policy, ..CreateRequest::default() };
-                ensure_image(context, &store, &request, &wishes)?;
-                output::line(&store.find_image(image)?.id.to_string())?;
+                output::line(&ensure_image(context, &store, &request, &wishes)?.id.to_string())?;
             }
             (PullPolicy::Never, Err(_)) => {
                 let text = format!("no image `{image}`, and --policy=never forbids to fetch it");
@@ -334,45 +333,56 @@ pub fn ensure_image(
     request: &CreateRequest,
     wishes: &Wishes,
 ) -> Result<ImageRecord, Failure> {
-    let local = match store.find_image(&request.image) {
+    let local = match context.find_image(store, &request.image) {
         Ok(image) => Some(image),
         Err(FindImageError::NotFound { .. }) => None,
         Err(err) => return Err(err.into()),
     };
     match (request.pull, local) {
-        (PullPolicy::Missing | PullPolicy::Never, Some(image)) => return Ok(image),
-        (PullPolicy::Never, None) => {
-            return Err(Failure::new(
-                format!("no image `{}`, and --pull=never forbids to fetch it", request.image),
-                Some(format!("pull it first: pontoon pull {}", request.image)),
-            ));
-        }
-        (PullPolicy::Newer, Some(image)) => match fetch(context, &request.image, wishes)? {
-            UNAVAILABLE => {
+        (PullPolicy::Missing | PullPolicy::Never, Some(image)) => Ok(image),
+        (PullPolicy::Never, None) => Err(Failure::new(
+            format!("no image `{}`, and --pull=never forbids to fetch it", request.image),
+            Some(format!("pull it first: pontoon pull {}", request.image)),
+        )),
+        (PullPolicy::Newer, Some(image)) => Ok(fetch(context, store, &request.image, wishes)?
+            .unwrap_or_else(|| {
                 message::print_warning("the registry is out of reach; the image that is there is used");
-                return Ok(image);
-            }
-            0 => {}
-            _ => return Err(said_already()),
-        },
-        _ => {
-            if fetch(context, &request.image, wishes)? != 0 {
-                return Err(said_already());
-            }
-        }
+                image
+            })),
+        _ => fetch(context, store, &request.image, wishes)?.ok_or_else(said_already),
     }
-    Ok(store.find_image(&request.image)?)
 }
 
-fn fetch(context: &Context, image: &str, wishes: &Wishes) -> Result<i32, Failure> {
+/// Fetches an image; gives `None` where its registry is out of reach, which the worker has said.
+fn fetch(
+    context: &Context,
+    store: &Store,
+    image: &str,
+    wishes: &Wishes,
+) -> Result<Option<ImageRecord>, Failure> {
+    // The worker alone knows what it has pulled: the name may be an alias, or an archive's.
+    let (mut reader, writer) = std::io::pipe()?;
     let work = worker(context, |maps| match pull_one(context, image, wishes, maps) {
-        Ok(_) => Ok(0),
+        Ok(id) => {
+            (&writer).write_all(id.as_bytes())?;
+            Ok(0)
+        }
         Err((failure, unavailable)) => {
             failure.print();
             Ok(if unavailable { UNAVAILABLE } else { 125 })
         }
     })?;
-    Ok(attend(work, image))
+    // Ours goes, so that the pipe ends with the worker.
+    drop(writer);
+    match attend(work, image) {
+        0 => {
+            let mut id = String::new();
+            reader.read_to_string(&mut id)?;
+            Ok(Some(store.find_image(&id)?))
+        }
+        UNAVAILABLE => Ok(None),
+        _ => Err(said_already()),
+    }
 }
 
 /// The worker has said what went wrong.

@@ -350,7 +350,7 @@ fn dry_run(
 ) -> Result<ExitStatus, Failure> {
     let image = match request.rootfs {
         Some(_) => None,
-        None => Some(store.find_image(&request.image)?),
+        None => Some(context.find_image(store, &request.image)?),
     };
     let config = base::config(store, image.as_ref())?;
     let record = preview(store, request, image.as_ref(), &config);

@@ -72,7 +72,7 @@ pub fn create(
     let _pod = pod::join(host, store, &mut request)?;
     expand_globs(&mut request)?;
     check_sources(&request)?;
-    let mounted_images = mounted_images(store, &request)?;
+    let mounted_images = mounted_images(host, store, &request)?;
     artifact::mounted(store, &request)?;
     let config = base::config(store, image)?;
     let check = health::plan(&request.health, &request.annotations, &config)?;

@@ -11,6 +11,8 @@ use pontoon_storage::{ImageId, Store};
 
 use super::CreateError;
 use crate::glob;
+use crate::host::Host;
+use crate::local_image;
 use crate::namespace_path::{self, NamespacePathError, Owner};
 use crate::request::{CreateRequest, MountRequest, MountSource, SeccompRequest};
 
@@ -82,14 +84,18 @@ pub(super) fn expand_globs(request: &mut CreateRequest) -> Result<(), CreateErro
 }
 
 /// The images that are mounted, which must be there.
-pub(super) fn mounted_images(store: &Store, request: &CreateRequest) -> Result<Vec<ImageId>, CreateError> {
+pub(super) fn mounted_images(
+    host: &Host,
+    store: &Store,
+    request: &CreateRequest,
+) -> Result<Vec<ImageId>, CreateError> {
     let names = request.mounts.iter().filter_map(|it| match &it.source {
         MountSource::Image(name) => Some(name),
         _ => None,
     });
     let find = |name: &String| {
         let missing = |source| CreateError::MountedImage { name: name.clone(), source };
-        Ok(store.find_image(name).map_err(missing)?.id)
+        Ok(local_image::find(host, store, name).map_err(missing)?.id)
     };
     names.map(find).collect()
 }
