@@ -440,3 +440,38 @@ fn forged_names_do_not_reach_the_disk() {
         host().run_as("alice", &["pontoon", "pull", "--", reference]).refused();
     }
 }
+
+/// Runs a script of alice's with a registries.conf of her own, which goes again.
+fn with_registries(conf: &str, script: &str) -> Output {
+    host().entry("alice").env("CONF", conf).env("B", B).sh(&format!(
+        "mkdir -p .config/containers; printf %s \"$CONF\" >.config/containers/registries.conf
+         {script}
+         code=$?; rm .config/containers/registries.conf; exit $code"
+    ))
+}
+
+#[test]
+fn an_alias_may_have_another_name_than_its_image() {
+    let _alone = alone();
+    let conf =
+        "[[registry]]\nlocation='localhost:5000'\ninsecure=true\n[aliases]\nmydb='localhost:5000/busybox'\n";
+    let script = "pontoon rmi -f $B >/dev/null; pontoon run --rm mydb echo pulled
+        pontoon run --rm --pull always mydb echo again
+        pontoon run --rm --pull never mydb echo here; pontoon image exists mydb && echo exists
+        pontoon image inspect --format '{{.RepoTags}}' mydb";
+    let seen = with_registries(conf, script).ok();
+    assert_eq!(
+        seen.stdout.lines().collect::<Vec<_>>(),
+        ["pulled", "again", "here", "exists", "[localhost:5000/busybox:latest]"],
+        "{}",
+        seen.stderr
+    );
+}
+
+#[test]
+fn what_a_user_blocks_is_blocked_whatever_the_system_says() {
+    let _alone = alone();
+    let conf = "[[registry]]\nlocation='localhost:5000'\nblocked=true\n";
+    let refused = with_registries(conf, "pontoon pull -q $B").fails(125);
+    assert!(refused.stderr.contains(".config/containers/registries.conf"), "{refused:?}");
+}
