@@ -161,6 +161,9 @@ pub const DIFF_OF_TWO: &str = "`diff` of two containers or images";
 pub const SECRET_OPTIONS: &str = "`secret create --driver-opts`";
 /// Any driver of secrets but ours.
 pub const SECRET_DRIVER: &str = "`secret create --driver` other than `file` and `systemd-credential`";
+/// Drivers of secrets, and their options, that a file of the configuration names.
+pub const SECRET_CONF: &str =
+    "`secret create` where containers.conf has another `driver` of secrets, or `opts` of one";
 /// Any driver of volumes but ours.
 pub const VOLUME_DRIVER: &str = "`volume create --driver` other than `local`";
 /// A directory of volumes that a file of the configuration names.
@@ -190,6 +193,10 @@ const VALUES: &[(&str, &str)] = &[
     (MOUNT_DRIVER, "there is one driver, `local`"),
     (MOUNT_LABEL, "make the volume first: pontoon volume create --label"),
     (SECCOMP_POLICY, "images bring no profiles; `--security-opt seccomp=FILE` takes one"),
+    (
+        SECRET_CONF,
+        "`--driver file` keeps the data below --root, unencrypted; `pass show NAME | pontoon secret create --driver file NAME -` takes another program's",
+    ),
     (
         SECRET_DRIVER,
         "the drivers are file and systemd-credential; `pass show NAME | pontoon secret create NAME -` takes another program's",

@@ -6,7 +6,7 @@ use pontoon_storage::{MAX_SECRET, SecretData, SecretError, SecretRecord, Store};
 use std::io::Read;
 
 use super::{Context, Failure, found};
-use pontoon_cli::args::refused::{SECRET_DRIVER, SECRET_OPTIONS, instead_of};
+use pontoon_cli::args::refused::{SECRET_CONF, SECRET_DRIVER, SECRET_OPTIONS, instead_of};
 use pontoon_cli::args::{LsArgs, SecretCreateArgs, SecretInspectArgs, SecretRmArgs};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
@@ -25,7 +25,11 @@ pub fn create(context: &Context, args: &SecretCreateArgs) -> Result<ExitStatus, 
         output::line(&there.id)?;
         return Ok(ExitStatus::Success);
     }
-    let driver = args.driver.as_deref().unwrap_or(FILE_DRIVER);
+    let usual = match args.driver {
+        Some(_) => None,
+        None => usual_driver(context)?,
+    };
+    let driver = args.driver.as_deref().or(usual.as_deref()).unwrap_or(FILE_DRIVER);
     let mut record =
         SecretRecord { name: args.name.clone(), driver: driver.to_owned(), ..SecretRecord::default() };
     for label in &args.label {
@@ -57,6 +61,22 @@ pub fn create(context: &Context, args: &SecretCreateArgs) -> Result<ExitStatus, 
     context.host.tell_of_other(Kind::Secret, Deed::Create, &made.id, &made.name);
     output::line(&made.id)?;
     Ok(ExitStatus::Success)
+}
+
+/// The driver that containers.conf names. Data that is to be kept by one that we do not have must not come to lie here.
+fn usual_driver(context: &Context) -> Result<Option<String>, Failure> {
+    let conf = context.containers_conf()?;
+    let refused = |text| Err(Failure::new(text, Some(instead_of(SECRET_CONF))));
+    let driver = conf.secret_driver();
+    if let Some(other) = driver.filter(|it| ![FILE_DRIVER, CREDENTIAL_DRIVER].contains(it)) {
+        return refused(format!(
+            "the driver `{other}` of secrets, which containers.conf names, is not supported"
+        ));
+    }
+    if let Some(it) = conf.secret_options() {
+        return refused(format!("{}:{}: `{}` is not supported", it.path.display(), it.line, it.key));
+    }
+    Ok(driver.map(str::to_owned))
 }
 
 fn read(args: &SecretCreateArgs) -> Result<SecretData, Failure> {

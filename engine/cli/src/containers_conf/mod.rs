@@ -33,7 +33,7 @@ enum Kind {
 use Kind::{Nothing, Number, Pools, Text, Texts, Truth};
 
 /// The keys that we know.
-const KEYS: [(&str, Kind); 80] = [
+const KEYS: [(&str, Kind); 81] = [
     ("containers.annotations", Texts),
     ("containers.apparmor_profile", Text),
     ("containers.base_hosts_file", Text),
@@ -114,6 +114,7 @@ const KEYS: [(&str, Kind); 80] = [
     ("network.network_backend", Nothing),
     ("network.network_config_dir", Text),
     ("network.pasta_options", Texts),
+    ("secrets.driver", Text),
 ];
 
 /// Why a file cannot be used.
@@ -240,6 +241,16 @@ impl ContainersConf {
     /// Where the file says that volumes are to lie, which is not honoured.
     pub fn volume_path(&self) -> Option<&Unhonoured> {
         self.unhonoured.iter().rfind(|it| it.key == "engine.volume_path")
+    }
+
+    /// Who is to keep the data of secrets.
+    pub fn secret_driver(&self) -> Option<&str> {
+        self.text("secrets.driver")
+    }
+
+    /// Where the file has options of that driver, which are not honoured.
+    pub fn secret_options(&self) -> Option<&Unhonoured> {
+        self.unhonoured.iter().rfind(|it| it.key == "secrets.opts")
     }
 
     /// What has no effect, a line for each.

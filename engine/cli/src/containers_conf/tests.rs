@@ -67,6 +67,12 @@ fn a_place_of_volumes_is_known_with_its_line() {
 }
 
 #[test]
+fn who_keeps_secrets_is_known() {
+    let conf = conf(&["[secrets]\ndriver='pass'\n[secrets.opts]\nroot='/x'\n"]);
+    assert_eq!((conf.secret_driver(), conf.secret_options().map(|it| it.line)), (Some("pass"), Some(3)));
+}
+
+#[test]
 fn faults_have_places() {
     assert_eq!(refused("[containers]\ntz=1\n"), "/f.conf:2:4: `containers.tz` must be a string");
     assert_eq!(
