@@ -191,8 +191,13 @@ impl ContainersConf {
     fn take(&mut self, parsed: parse::Parsed) {
         for (key, value) in parsed.values {
             match (self.values.get_mut(key), value) {
-                (Some(Value::List { items, .. }), Value::List { items: more, appends: true }) => {
-                    items.extend(more)
+                (Some(Value::List { items, appends: known }), Value::List { items: more, appends }) => {
+                    // Once said it holds for later files, too, until one says otherwise.
+                    *known = appends.or(*known);
+                    if *known != Some(true) {
+                        items.clear();
+                    }
+                    items.extend(more);
                 }
                 (_, value) => drop(self.values.insert(key, value)),
             }

@@ -12,8 +12,8 @@ use super::{ConfError, KEYS, Kind, Unhonoured};
 pub(super) enum Value {
     /// A string, a number, a truth value.
     One(String),
-    /// A list, and whether it is added to what files before said.
-    List { items: Vec<String>, appends: bool },
+    /// A list, and whether it is added to what files before said, where it says so.
+    List { items: Vec<String>, appends: Option<bool> },
 }
 
 /// What one file says: keys as `section.name`.
@@ -89,13 +89,13 @@ fn read(source: &Text<'_>, key: &str, kind: Kind, value: &Spanned<DeValue<'_>>) 
         }
         Kind::Texts => {
             let list = content.as_array().ok_or(fault("must be a list of strings"))?;
-            let (mut items, mut appends) = (Vec::new(), false);
+            let (mut items, mut appends) = (Vec::new(), None);
             for item in list {
                 // `{append = true}` as an item, see containers.conf(5).
                 let option = item.get_ref().as_table().and_then(|it| it.get("append"));
                 match (item.get_ref().as_str(), option.and_then(|it| it.get_ref().as_bool())) {
                     (Some(text), _) => items.push(text.to_owned()),
-                    (None, Some(append)) => appends = append,
+                    (None, append @ Some(_)) => appends = append,
                     (None, None) => {
                         let reason = "must be a string, or {append=true}";
                         return Err(source.fault(key, item.span().start, reason));
@@ -115,7 +115,7 @@ fn read(source: &Text<'_>, key: &str, kind: Kind, value: &Spanned<DeValue<'_>>) 
             };
             let one = |item| pool(item).ok_or_else(|| source.fault(key, item.span().start, reason));
             let items = list.iter().map(one).collect::<Result<Vec<_>, ConfError>>()?;
-            Ok(Value::List { items, appends: false })
+            Ok(Value::List { items, appends: None })
         }
         Kind::Nothing => Ok(Value::One(String::new())),
     }

@@ -45,6 +45,27 @@ fn later_files_win_and_lists_can_be_added_to() {
     assert_eq!(both.list("containers.env"), ["A=1", "B=2", "C=3"]);
     assert_eq!(both.list("containers.volumes"), ["/b:/b"]);
     assert_eq!(both.text("containers.tz"), Some("local"));
+    // `append` holds until a later file says otherwise.
+    let first = "[containers]\nenv=['A=1']\n";
+    let more = "[containers]\nenv=['B=2',{append=true}]\n";
+    let last = "[containers]\nenv=['C=3']\n";
+    let end = "[containers]\nenv=['D=4',{append=false}]\n";
+    assert_eq!(conf(&[first, more, last]).list("containers.env"), ["A=1", "B=2", "C=3"]);
+    assert_eq!(conf(&[more, last]).list("containers.env"), ["B=2", "C=3"]);
+    assert_eq!(conf(&[first, more, end, last]).list("containers.env"), ["C=3"]);
+}
+
+#[test]
+fn options_of_pasta_go_with_every_network_of_pastas() {
+    let conf = conf(&["[network]\npasta_options=['--mtu','1300']\n"]);
+    for (given, network) in [(vec![], vec!["pasta"]), (vec!["pasta:-a,10.9.9.9"], vec!["pasta:-a,10.9.9.9"])]
+    {
+        let network_given = given.iter().map(|it: &&str| (*it).to_owned()).collect();
+        let mut options = ContainerOptions { network: network_given, ..ContainerOptions::default() };
+        conf.apply(&mut options, true);
+        assert_eq!(options.network, network);
+        assert_eq!(options.defaults.pasta, ["--mtu", "1300"]);
+    }
 }
 
 #[test]
