@@ -431,6 +431,8 @@ pub struct Defaults {
     pub sysctl: Vec<String>,
     /// Most processes, where that can be limited.
     pub pids_limit: Option<i64>,
+    /// Options of pasta, in front of those of the network itself.
+    pub pasta: Vec<String>,
     /// Where CDI specifications are.
     pub cdi_spec_dirs: Option<Vec<PathBuf>>,
     /// Where hooks are.

@@ -139,6 +139,7 @@ impl ContainersConf {
     }
 
     fn network(&self, options: &mut ContainerOptions, rootless: bool) {
+        options.defaults.pasta = self.list("network.pasta_options").to_vec();
         if !options.network.is_empty() {
             return;
         }
@@ -147,12 +148,8 @@ impl ContainersConf {
             // Root's default is a network with a name.
             (Some("private") | None, _) if !rootless => {}
             (Some("private") | None, Some("slirp4netns")) => options.network.push("slirp4netns".to_owned()),
-            (Some("private") | None, _) => {
-                let words = self.list("network.pasta_options");
-                if !words.is_empty() {
-                    options.network.push(format!("pasta:{}", words.join(",")));
-                }
-            }
+            (Some("private") | None, _) if options.defaults.pasta.is_empty() => {}
+            (Some("private") | None, _) => options.network.push("pasta".to_owned()),
             (Some(mode), _) => options.network.push(mode.to_owned()),
         }
         options.defaults.usual.push("--network");

@@ -14,6 +14,37 @@ use pontoon_lifecycle::request::RestartPolicy;
 use pontoon_lifecycle::resources::DeviceRate;
 
 #[test]
+fn the_files_environment_may_be_the_hosts() {
+    let host = host();
+    let lowered = |env: &[&str]| {
+        let mut options = ContainerOptions { http_proxy: Some(false), ..ContainerOptions::default() };
+        options.defaults.env = env.iter().map(|it| (*it).to_owned()).collect();
+        super::lower::lower(&options, &[], Vec::new(), &host).map(|it| it.request.default_env)
+    };
+    let words: Vec<String> = lowered(&["HOME", "LC_*", "A=1", "ABSENT"])
+        .unwrap()
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    assert_eq!(words, ["HOME=/home/alice", "LC_ALL=C", "LC_TIME=de", "A=1"]);
+    assert!(lowered(&["=x"]).is_err());
+}
+
+#[test]
+fn the_files_options_of_pasta_come_first() {
+    let mut options = ContainerOptions::default();
+    options.defaults.pasta = vec!["--mtu".to_owned(), "1300".to_owned()];
+    let mut network = |word: &str| {
+        options.network = vec![word.to_owned()];
+        super::network::read_all(&options, &host()).unwrap()
+    };
+    let words = |words: &[&str]| words.iter().map(|it| (*it).to_owned()).collect();
+    assert_eq!(network("pasta"), Some(NetworkMode::Pasta(words(&["--mtu", "1300"]))));
+    assert_eq!(network("pasta:-4,-q"), Some(NetworkMode::Pasta(words(&["--mtu", "1300", "-4", "-q"]))));
+    assert_eq!(network("host"), Some(NetworkMode::Host));
+}
+
+#[test]
 fn the_environment_says_whose_ids_where_nothing_else_does() {
     let mut host = host();
     host.env.push(("PODMAN_USERNS".to_owned(), "keep-id".to_owned()));
