@@ -50,6 +50,11 @@ pub(super) fn merged(text: &str) -> Result<String, Fault> {
     }
 }
 
+/// A setting of containers.conf, which may take what the host has as well.
+pub(super) fn usual(text: &str, host: &Host) -> Result<Vec<(String, String)>, Fault> {
+    setting(text, host).map_err(Fault::invalid)
+}
+
 /// What comes from the host without being named, and gives way to what the image sets.
 pub(super) fn proxies(host: &Host) -> Vec<(String, String)> {
     let is_proxy =
@@ -67,13 +72,5 @@ fn setting(text: &str, host: &Host) -> Result<Vec<(String, String)>, String> {
             Some(prefix) => host.env.iter().filter(|(name, _)| name.starts_with(prefix)).cloned().collect(),
             None => host.env.iter().filter(|(name, _)| name == text).cloned().collect(),
         }),
-    }
-}
-
-/// `NAME=VALUE` of a file: nothing is taken from our own environment.
-pub(super) fn fixed(text: &str) -> Result<(String, String), Fault> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err(Fault::invalid("it must be NAME=VALUE")),
     }
 }

@@ -87,7 +87,8 @@ fn process(request: &mut CreateRequest, options: &ContainerOptions, host: &Host)
         let others = host.env.iter().filter(|(name, _)| !named.iter().any(|it| it.0 == *name));
         request.env = others.cloned().chain(named.iter().cloned()).collect();
     }
-    request.default_env = each("containers.conf: env", &options.defaults.env, env::fixed)?;
+    let usual = each("containers.conf: env", &options.defaults.env, |it| env::usual(it, host))?;
+    request.default_env = usual.concat();
     if options.http_proxy.unwrap_or(true) {
         request.default_env.extend(env::proxies(host));
     }
