@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgAction, Args};
 
 /// What may be said of a container's namespaces and of what is mounted in it, or of all containers of a pod; as words.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -57,8 +57,8 @@ pub struct JointOptions {
     #[arg(long)]
     pub no_hostname: bool,
     /// Keep the image's /etc/hosts
-    #[arg(long, conflicts_with = "add_host")]
-    pub no_hosts: bool,
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, conflicts_with = "add_host")]
+    pub no_hosts: Option<bool>,
     /// Publish ports to the host
     #[arg(short, long, value_name = "[[IP:][HOST]:]PORT[/PROTOCOL]")]
     pub publish: Vec<String>,

@@ -225,8 +225,8 @@ pub struct ContainerOptions {
     #[arg(long, value_name = "NAME=VALUE")]
     pub env_merge: Vec<String>,
     /// Take the host's whole environment
-    #[arg(long)]
-    pub env_host: bool,
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
+    pub env_host: Option<bool>,
     /// Note ports the container listens on, without publishing them
     #[arg(long, value_name = "PORT[/PROTOCOL],...")]
     pub expose: Vec<String>,
@@ -243,8 +243,8 @@ pub struct ContainerOptions {
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
     pub http_proxy: Option<bool>,
     /// Run a small init that passes signals on and reaps processes
-    #[arg(long)]
-    pub init: bool,
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
+    pub init: Option<bool>,
     /// A program of the host that is the init
     #[arg(long, value_name = "FILE")]
     pub init_path: Option<PathBuf>,
@@ -300,8 +300,8 @@ pub struct ContainerOptions {
     #[arg(long, value_name = "FILE")]
     pub infra_conmon_pidfile: Option<PathBuf>,
     /// Take away most of the confinement
-    #[arg(long)]
-    pub privileged: bool,
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
+    pub privileged: Option<bool>,
     /// Publish all exposed ports to random ones of the host
     #[arg(short = 'P', long)]
     pub publish_all: bool,
@@ -312,8 +312,8 @@ pub struct ContainerOptions {
     #[arg(short, long)]
     pub quiet: bool,
     /// Mount the root file system read-only
-    #[arg(long)]
-    pub read_only: bool,
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
+    pub read_only: Option<bool>,
     /// With --read-only, mount tmpfs on /run, /tmp and /var/tmp; the default is true
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
     pub read_only_tmpfs: Option<bool>,

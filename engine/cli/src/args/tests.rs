@@ -46,7 +46,9 @@ fn every_parser_is_sound() {
 #[test]
 fn switches_are_joined_and_told_their_value() {
     let args = run(&["run", "-dit", "--rm=false", "--init=true", "image"]);
-    assert!(args.detach && args.container.interactive && args.container.tty && args.container.init);
+    assert!(
+        args.detach && args.container.interactive && args.container.tty && args.container.init == Some(true)
+    );
     assert!(!args.container.rm);
     assert!(run(&["run", "--rm", "--rm", "image"]).container.rm);
     assert!(!run(&["run", "--rm", "--rm=0", "image"]).container.rm);

@@ -74,13 +74,13 @@ impl ContainersConf {
     }
 
     fn switches(&self, options: &mut ContainerOptions) {
-        let set = |place: &mut bool, key: &str| *place |= self.truth(key) == Some(true);
+        let set = |place: &mut Option<bool>, key: &str| *place = place.or(self.truth(key));
         set(&mut options.env_host, "containers.env_host");
         set(&mut options.init, "containers.init");
         set(&mut options.joint.no_hosts, "containers.no_hosts");
         set(&mut options.privileged, "containers.privileged");
         set(&mut options.read_only, "containers.read_only");
-        options.http_proxy = options.http_proxy.or(self.truth("containers.http_proxy"));
+        set(&mut options.http_proxy, "containers.http_proxy");
     }
 
     fn lists(&self, options: &mut ContainerOptions) {

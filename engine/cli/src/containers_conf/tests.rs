@@ -33,7 +33,27 @@ fn what_the_command_line_says_wins() {
     assert_eq!(options.joint.dns, ["9.9.9.9"]);
     assert_eq!((options.resources.pids_limit.as_deref(), options.defaults.pids_limit), (None, Some(0)));
     assert_eq!((options.stop_timeout.as_deref(), options.pull.as_deref()), (Some("3"), Some("never")));
-    assert!(options.init);
+    assert_eq!(options.init, Some(true));
+}
+
+#[test]
+fn a_switch_that_is_off_on_the_command_line_stays_off() {
+    let conf =
+        conf(&["[containers]\nenv_host=true\ninit=true\nno_hosts=true\nprivileged=true\nread_only=true\n"]);
+    let switches = |said: Option<bool>| {
+        let mut options = ContainerOptions {
+            env_host: said,
+            init: said,
+            privileged: said,
+            read_only: said,
+            joint: JointOptions { no_hosts: said, ..JointOptions::default() },
+            ..ContainerOptions::default()
+        };
+        conf.apply(&mut options, true);
+        [options.env_host, options.init, options.privileged, options.read_only, options.joint.no_hosts]
+    };
+    assert_eq!(switches(None), [Some(true); 5]);
+    assert_eq!(switches(Some(false)), [Some(false); 5]);
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn identity(request: &mut CreateRequest, options: &ContainerOptions, host: &Host
 fn process(request: &mut CreateRequest, options: &ContainerOptions, host: &Host) -> Result<(), OptionError> {
     request.entrypoint = optional("--entrypoint", options.entrypoint.as_ref(), entrypoint::read)?;
     request.env = env::read(&options.env, &options.env_file, host)?;
-    if options.env_host {
+    if options.env_host == Some(true) {
         // All that is asked for wins over the image, and what has a name over what has none.
         let named = std::mem::take(&mut request.env);
         let others = host.env.iter().filter(|(name, _)| !named.iter().any(|it| it.0 == *name));
@@ -118,7 +118,7 @@ fn process(request: &mut CreateRequest, options: &ContainerOptions, host: &Host)
     request.workdir = optional("--workdir", options.workdir.as_ref(), names::workdir)?;
     request.interactive = options.interactive;
     request.tty = options.tty;
-    request.init = options.init;
+    request.init = options.init == Some(true);
     request.init_path = options.init_path.as_ref().map(|it| names::host_path(it, host));
     request.host_users = each_listed("--hostuser", &options.hostuser, names::group)?;
     request.personality = optional("--personality", options.personality.as_ref(), modes::personality)?;
@@ -142,7 +142,7 @@ fn confinement(
         Some(names) => Some(security::capabilities("containers.conf: default_capabilities", names)?),
         None => None,
     };
-    request.privileged = options.privileged;
+    request.privileged = options.privileged == Some(true);
     for option in &options.joint.security_opt {
         security::apply(request, option).map_err(|fault| fault.of("--security-opt", option))?;
     }
@@ -153,7 +153,7 @@ fn confinement(
     request.uts = optional("--uts", options.uts.as_ref(), namespace)?.unwrap_or_default();
     request.userns = userns::read_all(options, host)?;
     request.sysctls = each_listed("--sysctl", &options.joint.sysctl, limits::sysctl)?;
-    request.read_only = options.read_only;
+    request.read_only = options.read_only == Some(true);
     request.read_only_tmpfs = options.read_only_tmpfs;
     Ok(())
 }
@@ -217,7 +217,7 @@ fn surroundings(
     request.hostname = optional("--hostname", options.joint.hostname.as_ref(), names::hostname)?;
     request.add_host = each_listed("--add-host", &options.joint.add_host, network::added_host)?;
     request.hosts_file = options.joint.hosts_file.as_ref().map(|it| names::hosts_file(it, host));
-    request.no_hosts = options.joint.no_hosts;
+    request.no_hosts = options.joint.no_hosts == Some(true);
     request.no_hostname = options.joint.no_hostname;
     request.dns = each_listed("--dns", &options.joint.dns, network::dns_server)?;
     request.dns_search = listed(&options.joint.dns_search);

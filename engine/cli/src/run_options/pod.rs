@@ -238,7 +238,7 @@ fn of_infra(args: &PodCreateArgs) -> Option<&'static str> {
         ("--network", !args.network.is_empty()),
         ("--network-alias", !joint.network_alias.is_empty()),
         ("--no-hostname", joint.no_hostname),
-        ("--no-hosts", joint.no_hosts),
+        ("--no-hosts", joint.no_hosts == Some(true)),
         ("--pid", args.pid.is_some()),
         ("--publish", !joint.publish.is_empty()),
         ("--share", args.share.as_deref().is_some_and(|it| !it.is_empty() && it != "none")),
@@ -270,7 +270,7 @@ fn infra_options(args: &PodCreateArgs, defaults: ContainerOptions) -> ContainerO
         dns_search: or(&asked.dns_search, dns_search),
         hosts_file: asked.hosts_file.or(hosts_file),
         no_hostname: asked.no_hostname || no_hostname,
-        no_hosts: asked.no_hosts || no_hosts,
+        no_hosts: asked.no_hosts.or(no_hosts),
         shm_size: asked.shm_size.or(shm_size),
         // They are the pod's.
         label: Vec::new(),
