@@ -105,6 +105,62 @@ fn files_and_modules_override_each_other() {
 }
 
 #[test]
+fn what_is_switched_off_on_the_command_line_is_off_whatever_the_file_says() {
+    let _alone = alone();
+    let conf = "[containers]\nread_only=true\ninit=true\nprivileged=true\nno_hosts=true\nenv_host=true\n";
+    let script = "SEEN=1 $RUN --read-only=false --init=false --privileged=false --no-hosts=false --env-host=false $B sh -c '
+        touch /x && echo $$ ${SEEN:-unseen}; grep -c localhost /etc/hosts; grep CapEff /proc/self/status'
+        $RUN $B touch /x";
+    let seen = with(conf, script).fails(1);
+    let lines: Vec<&str> = seen.stdout.lines().collect();
+    assert_eq!(lines.first(), Some(&"1 unseen"), "{seen:?}");
+    assert!(lines.len() == 3 && lines[1] != "0" && lines[2].starts_with("CapEff:\t0000000080"), "{seen:?}");
+    assert!(seen.stderr.contains("Read-only file system"), "{seen:?}");
+}
+
+#[test]
+fn options_of_pasta_go_with_every_network_of_pastas() {
+    let _alone = alone();
+    let conf = "[network]\npasta_options=['--mtu','1300']\n";
+    let script = "for network in pasta pasta:-a,10.9.9.9; do
+            pontoon run --rm --network $network $B sh -c 'cat /sys/class/net/*/mtu; ip address | grep -c 10.9.9.9'
+        done | grep -v 65536 | tr '\n' ' '";
+    with(conf, script).ok().prints("1300 0 1300 1");
+}
+
+#[test]
+fn the_environment_may_be_the_callers() {
+    let _alone = alone();
+    let script = "FOO=1 BAR=2 BAZ=3 $RUN $B sh -c 'echo $FOO $BAR $BAZ $MORE'";
+    with("[containers]\nenv=['FOO','BA*','MORE=4','ABSENT']\n", script).ok().prints("1 2 3 4");
+}
+
+#[test]
+fn append_holds_for_later_files() {
+    let _alone = alone();
+    let script = "mkdir -p .config/containers/containers.conf.d
+        printf \"[containers]\\nenv=['B=more',{append=true}]\\n\" >.config/containers/containers.conf.d/10.conf
+        printf \"[containers]\\nenv=['C=last']\\n\" >.config/containers/containers.conf.d/20.conf
+        $RUN $B sh -c 'echo $A $B $C'";
+    with("[containers]\nenv=['A=file']\n", script).ok().prints("file more last");
+}
+
+#[test]
+fn secrets_are_not_kept_where_the_file_does_not_want_them() {
+    let _alone = alone();
+    let create = "printf x | pontoon secret create conf-secret -";
+    for driver in ["pass", "shell"] {
+        let refused = with(&format!("[secrets]\ndriver='{driver}'\n"), create).fails(125);
+        assert!(refused.stderr.contains(&format!("`{driver}`")), "{refused:?}");
+    }
+    let refused = with("[secrets.opts]\npath='/x'\n", create).fails(125);
+    assert!(refused.stderr.contains("containers.conf:1: `secrets.opts`"), "{refused:?}");
+    let script = "printf x | pontoon secret create --driver file conf-secret - >/dev/null
+        pontoon secret inspect --format '{{.Spec.Driver.Name}}' conf-secret; pontoon secret rm conf-secret >/dev/null";
+    with("[secrets]\ndriver='pass'\n", script).ok().prints("file");
+}
+
+#[test]
 fn events_go_where_the_file_says() {
     let _alone = alone();
     let conf = "[engine]\nevents_logger='file'\n";
