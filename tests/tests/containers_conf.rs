@@ -200,3 +200,13 @@ fn what_is_wrong_or_not_honoured_is_said_with_its_place() {
     let seen = with("[containers]\nnonsense=1\n", "$RUN $B true; $RUN $B true").ok();
     assert_eq!(seen.stderr.matches("containers.conf:2: `containers.nonsense`").count(), 1, "{seen:?}");
 }
+
+#[test]
+fn roots_own_file_counts_as_well() {
+    let _alone = alone();
+    let host = host_with_busybox();
+    host.root("mkdir -p ~/.config/containers && printf '[containers]\\numask=\"0077\"\\n' >~/.config/containers/containers.conf").ok();
+    let seen = host.root(&format!("pontoon run --rm --network none {B} sh -c umask"));
+    host.root("rm ~/.config/containers/containers.conf").ok();
+    seen.ok().prints("0077");
+}

@@ -53,14 +53,12 @@ impl ContainersConf {
     }
 }
 
-/// The distribution's, the administrator's, the user's.
+/// The distribution's, the administrator's, the user's, who may be root.
 fn directories(host: &Host) -> Vec<PathBuf> {
     let mut all = vec![PathBuf::from("/usr/share/containers"), PathBuf::from("/etc/containers")];
-    if host.rootless {
-        let config = host.variable("XDG_CONFIG_HOME").map(PathBuf::from);
-        let config = config.or_else(|| host.variable("HOME").map(|it| Path::new(it).join(".config")));
-        all.extend(config.map(|it| it.join("containers")));
-    }
+    let config = host.variable("XDG_CONFIG_HOME").map(PathBuf::from);
+    let config = config.or_else(|| host.variable("HOME").map(|it| Path::new(it).join(".config")));
+    all.extend(config.map(|it| it.join("containers")));
     all
 }
 
