@@ -61,11 +61,13 @@ fn a_journal_that_stands_still_does_not_hold_commands_up_and_gets_all_in_the_end
     let goes_on = GoesOn;
     host().entry("root").sh("kill -STOP $(systemctl show -P MainPID systemd-journald)").ok();
     // More than a socket and a pipe hold.
-    let writes =
-        "i=0; while [ $i -lt 4000 ]; do i=$((i+1)); echo line $i; done; echo done > /tmp/done; sleep 60";
+    let long = "x".repeat(100);
+    let writes = format!(
+        "i=0; while [ $i -lt 4000 ]; do i=$((i+1)); echo line $i {long}; done; echo done > /tmp/done; sleep 60"
+    );
     host()
         .entry("alice")
-        .env("WRITES", writes)
+        .env("WRITES", &writes)
         .sh(&format!("timeout 20 pontoon run -d --name still --stop-timeout 1 --log-driver journald {B} sh -c \"$WRITES\""))
         .ok();
     let asked = sh("timeout 20 pontoon exec still test -e /tmp/done; echo $?").ok();
@@ -73,10 +75,14 @@ fn a_journal_that_stands_still_does_not_hold_commands_up_and_gets_all_in_the_end
     drop(goes_on);
     wait::until("all that was written", || {
         let said = sh("pontoon logs still");
-        if said.stdout.lines().last() == Some("line 4000") { Ok(said) } else { Err(format!("{said:?}")) }
+        if said.stdout.lines().last() == Some(&*format!("line 4000 {long}")) {
+            Ok(said)
+        } else {
+            Err(format!("{said:?}"))
+        }
     });
     let said = sh("pontoon logs still").ok();
-    let expected: Vec<String> = (1..=4000).map(|it| format!("line {it}")).collect();
+    let expected: Vec<String> = (1..=4000).map(|it| format!("line {it} {long}")).collect();
     assert_eq!(said.stdout.lines().collect::<Vec<_>>(), expected);
     // One that never goes on again does not keep the container for ever.
     host().entry("root").sh("kill -STOP $(systemctl show -P MainPID systemd-journald)").ok();
