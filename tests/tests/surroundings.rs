@@ -35,7 +35,7 @@ fn changes_can_go_elsewhere() {
     assert_eq!(host.alice("ls over/up").ok().text(), "mine");
     assert_eq!(
         host.alice("ls $(pontoon volume inspect --format '{{.Mountpoint}}' over-volume)").ok().text(),
-        ""
+        "file\nsecond\nsub"
     );
     host.alice("pontoon rm over; pontoon volume rm over-volume; pontoon unshare rm -rf over").ok();
 }

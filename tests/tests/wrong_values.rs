@@ -222,15 +222,15 @@ const EMPTY: &[(&str, &[&str], &str, bool)] = &[
     ),
     ("run --rm --health-cmd true", &["--health-interval", "--health-timeout"], "IMAGE true", false),
     ("run --rm --replace", &["--name"], "IMAGE true", false),
-    ("exec", &["--env"], "web true", false),
-    ("kill", &["--signal"], "web", false),
+    ("exec", &["--env"], "blank true", false),
+    ("kill", &["--signal"], "blank", false),
 ];
 
 #[test]
 fn what_is_given_empty_is_not_said_or_wrong() {
     let host = host_with_podman();
     for engine in ["pontoon", "podman"] {
-        host.alice(&format!("{engine} run -d --name web --stop-timeout 0 {B} sleep 10000")).ok();
+        host.alice(&format!("{engine} run -d --name blank --stop-timeout 0 {B} sleep 10000")).ok();
     }
     let mut faults = Vec::new();
     for (command, options, rest, taken) in EMPTY {
