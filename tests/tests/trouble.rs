@@ -305,3 +305,33 @@ fn whatever_helper_is_killed_the_next_command_recovers() {
     host.root("rm /home/dave/.config/containers/storage.conf").ok();
     assert_nothing_left(host, "dave", &before);
 }
+
+/// One that runs and cannot be noted would be taken for one that does not run, and nobody could end it.
+#[test]
+fn a_run_that_cannot_be_noted_is_no_run() {
+    let _alone = alone();
+    let host = host_with_busybox();
+    let run = "/home/dave/run";
+    host.root(&format!(
+        "install -d -o dave -g dave -m 700 {run} && mount -t tmpfs -o size=2m,mode=700,uid=$(id -u dave),gid=$(id -g dave) small {run}"
+    ))
+    .ok();
+    let script = format!(
+        "P='timeout 30 pontoon --runroot {run}'; $P pull -q $B >/dev/null
+         for left in 0 4 8 12 16 20 24 32 40; do
+             $P create --name noted --network none --stop-timeout 0 $B sleep 10000 >/dev/null
+             dd if=/dev/zero of={run}/fill bs=4k 2>/dev/null; truncate -s -${{left}}k {run}/fill
+             $P start noted >/dev/null 2>{run}/../said; code=$?
+             rm {run}/fill
+             echo $code $($P inspect --format '{{{{.State.Status}}}}' noted)
+             [ $code = 0 ] || grep -q 'No space left' {run}/../said || cat {run}/../said
+             $P rm -f noted >/dev/null
+         done; $P rmi $B >/dev/null"
+    );
+    let seen = host.entry("dave").env("B", B).limit(Duration::from_secs(300)).sh(&script).no_panic();
+    host.root(&format!("umount -l {run}; rm -rf {run}")).ok();
+    let lines: Vec<&str> = seen.stdout.lines().collect();
+    assert_eq!(lines.len(), 9, "{seen:?}");
+    assert!(lines.iter().all(|it| matches!(*it, "0 running" | "125 exited" | "125 created")), "{seen:?}");
+    assert!(lines.contains(&"0 running") && !lines.iter().all(|it| *it == "0 running"), "{seen:?}");
+}

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
@@ -83,10 +84,14 @@ pub fn was_oom_killed(cgroup: &Cgroup) -> bool {
 }
 
 /// Leaves word for other commands, in a file of the runtime directory.
-pub fn note(plan: &MonitorPlan, name: &str, what: &impl serde::Serialize) {
-    if let (Ok(directory), Ok(bytes)) = (std::fs::File::open(&plan.run_directory), serde_json::to_vec(what)) {
-        let _ = write_record_atomically(directory.as_fd(), name, &bytes, Durability::Volatile);
-    }
+///
+/// # Errors
+/// The kernel's: what was there before is there still.
+pub fn note(plan: &MonitorPlan, name: &str, what: &impl serde::Serialize) -> io::Result<()> {
+    let directory = File::open(&plan.run_directory)?;
+    let bytes = serde_json::to_vec(what)?;
+    write_record_atomically(directory.as_fd(), name, &bytes, Durability::Volatile)
+        .map_err(|err| err.source.into())
 }
 
 /// Remembers how a run ended that another one follows. If we are killed before that, this is what is known.

@@ -24,7 +24,7 @@ use pontoon_runtime::hooks::{Stage, Status};
 use pontoon_runtime::plan::RootfsSource;
 use pontoon_runtime::start::{self, Extras, Held, Running, StartError, Starting};
 use pontoon_storage::VolumeHandle;
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal, WaitOptions, pidfd_send_signal, waitpid};
 
 pub use self::error::LaunchError;
 pub use self::shared::files_namespace;
@@ -79,6 +79,17 @@ pub struct Begun {
     pub network: Option<NetworkSession>,
     /// The program that serves the root file system.
     pub rootfs: Option<OwnedFd>,
+}
+
+impl Launched {
+    /// Ends what was launched, and gives back what is to be undone.
+    pub fn give_up(&mut self, begun: &mut Begun) {
+        let _ = pidfd_send_signal(&self.running.pidfd, Signal::KILL);
+        let _ = waitpid(Some(self.running.pid), WaitOptions::empty());
+        drop(self.networks.take());
+        begun.network = self.network.take();
+        begun.cgroup = self.cgroup.take().map(|it| it.0);
+    }
 }
 
 /// Starts the container, or sets it up if it `holds`. What was begun is noted in `begun` as it happens. `gate` is to be passed

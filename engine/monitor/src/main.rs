@@ -195,7 +195,15 @@ fn supervise(
             events: plan.events.log.clone(),
             networks: launched.networks.as_ref().map(|it| it.joined().clone()),
         };
-        note_start(&plan, &state);
+        if let Err(source) = note_start(&plan, &state) {
+            // Nobody could find it, nor end it.
+            launched.give_up(&mut begun);
+            let err = LaunchError::io("note that the container runs")(source);
+            let report = FailureReport::new(&err, err.hint(), err.exit_code());
+            answer(&mut restarters, &Reply::Failed(report));
+            let exit = ExitRecord { restarts, started_at: last_start, ..ExitRecord::default() };
+            return fail(&plan, &teller, &err, begun, &mut reporter, exit);
+        }
         teller.tell(Deed::Init);
         if holds {
             reporter.tell(&Report::Initialized { pid });
@@ -371,15 +379,16 @@ fn prepare(plan: &MonitorPlan) -> Result<(SignalFd, OwnedFd), LaunchError> {
 }
 
 /// Leaves word for other commands that, and how, the container runs, or is set up.
-fn note_start(plan: &MonitorPlan, state: &RunState) {
-    finish::note(plan, state::PROCESS_FILE, &plan.container.process);
-    finish::note(plan, state::STATE_FILE, state);
+fn note_start(plan: &MonitorPlan, state: &RunState) -> io::Result<()> {
+    finish::note(plan, state::PROCESS_FILE, &plan.container.process)?;
+    finish::note(plan, state::STATE_FILE, state)?;
     if let Some(path) = &plan.pidfile {
         let _ = told_file::write(path, &state.pid.to_string());
     }
     if let Some(path) = &plan.monitor_pidfile {
         let _ = told_file::write(path, &state.monitor_pid.to_string());
     }
+    Ok(())
 }
 
 /// The container could not be started: undoes what was begun, and says why. `exit` knows of the runs before.

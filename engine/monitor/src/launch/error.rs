@@ -71,6 +71,9 @@ impl LaunchError {
             Self::Devices(_) => Some(
                 "the kernel needs CONFIG_CGROUP_BPF, and whoever starts us must leave us CAP_BPF or CAP_SYS_ADMIN".to_owned(),
             ),
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                Some("the file system of the runtime directory (`pontoon info` names it) is full: make room there".to_owned())
+            }
             Self::NoSharedMemory | Self::Unwanted | Self::Io { .. } => None,
         }
     }

@@ -168,7 +168,7 @@ impl<'a> Supervisor<'a> {
         }
         self.state.initialized = false;
         self.state.started_at = time::now();
-        finish::note(self.plan, state::STATE_FILE, &self.state);
+        let _ = finish::note(self.plan, state::STATE_FILE, &self.state);
         self.teller.tell(Deed::Start);
         crate::tell_manager(self.plan, self.manager);
         finish::run_poststart_hooks(self.plan, self.launched.running.pid.as_raw_nonzero().get());

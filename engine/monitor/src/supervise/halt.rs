@@ -63,7 +63,7 @@ impl Supervisor<'_> {
     pub(super) fn stop(&mut self, timeout: Option<u32>) {
         self.halt.is_asked = true;
         self.state.stopping = true;
-        finish::note(self.plan, state::STATE_FILE, &self.state);
+        let _ = finish::note(self.plan, state::STATE_FILE, &self.state);
         let timeout = timeout.unwrap_or(self.plan.stop_timeout);
         // Where no program runs there is nobody to ask.
         if timeout == 0 || self.launched.held.is_some() {

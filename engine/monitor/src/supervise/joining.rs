@@ -99,7 +99,7 @@ impl Supervisor<'_> {
         let theirs = running.terminal.as_ref().filter(|_| !unattended).and_then(|it| it.try_clone().ok());
         let session = new_session();
         self.state.sessions.push(session.clone());
-        finish::note(self.plan, state::STATE_FILE, &self.state);
+        let _ = finish::note(self.plan, state::STATE_FILE, &self.state);
         self.joined.insert(pid, Joined { client, session: session.clone(), terminal: running.terminal });
         if unattended {
             self.client_left(client);
@@ -112,7 +112,7 @@ impl Supervisor<'_> {
     /// A process that joined has ended.
     pub(super) fn has_left(&mut self, joined: &Joined, code: i32) {
         self.state.sessions.retain(|it| *it != joined.session);
-        finish::note(self.plan, state::STATE_FILE, &self.state);
+        let _ = finish::note(self.plan, state::STATE_FILE, &self.state);
         self.teller.ended(Deed::ExecDied, code);
         self.reply(joined.client, &Reply::Exited { code }, &[]);
     }

@@ -52,7 +52,7 @@ impl Supervisor<'_> {
         }
         self.course.join = Some(networks.join().clone());
         self.state.networks = Some(networks.joined().clone());
-        finish::note(self.plan, state::STATE_FILE, &self.state);
+        let _ = finish::note(self.plan, state::STATE_FILE, &self.state);
         Reply::Done
     }
 }
