@@ -301,6 +301,11 @@ fn who_starts_a_container_waits_for_who_works_on_its_files() {
     .ok();
     assert_eq!(seen.text(), "rests\nrunning");
     sh("pontoon stop rests").ok();
+    // Who looks on is told.
+    let told = sh(&format!(
+        "{slowly}; timeout -s KILL 5 pontoon start -a rests; wait; pontoon stop rests >/dev/null"
+    ));
+    assert!(told.stderr.contains("`rests` waits for a command that is at work on its files"), "{told:?}");
     // Another one waits, too, and so does whoever removes it.
     sh(&format!(
         "{slowly}; echo x >~/rests-file; pontoon cp ~/rests-file rests:/there && pontoon commit -q rests localhost/rests; wait"

@@ -162,8 +162,8 @@ fn supervise(
         let holds = plan.holds && is_first;
         let started_at = if holds { 0 } else { time::now() };
         let gate = gate.take().map(|word| Gate { word, reporter: &mut reporter });
-        // A command may be at work on the container's files. Where there can be no lock nobody else has it.
-        let mut files = files_lock::take(&plan.run_directory).ok();
+        // Where there can be no lock nobody else has it.
+        let mut files = lock_files(&plan).ok();
         let launched = launch(&plan, &course, holds, filter.clone(), gate, &mut begun, manager.as_ref());
         let mut launched = match launched {
             Ok(launched) => launched,
@@ -316,6 +316,18 @@ fn supervise(
         std::mem::forget(stopper);
         return code;
     }
+}
+
+/// Takes the lock on the container's files. Whoever wonders why it does not start is told what it waits for.
+fn lock_files(plan: &MonitorPlan) -> io::Result<OwnedFd> {
+    if let Some(lock) = files_lock::try_take(&plan.run_directory)? {
+        return Ok(lock);
+    }
+    let name = &plan.name;
+    let text =
+        format!("container `{name}` waits for a command that is at work on its files (cp, export, commit)\n");
+    let _ = io::stderr().write_all(text.as_bytes());
+    files_lock::take(&plan.run_directory)
 }
 
 /// Tells those who wait for something, who then wait no more.
