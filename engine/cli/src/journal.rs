@@ -7,11 +7,9 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
+use pontoon_monitor::event::JOURNAL;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::set_socket_send_buffer_size;
-
-/// journald's own protocol, <https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>.
-const SOCKET: &str = "/run/systemd/journal/socket";
 
 /// Tells a text; false if our standard error is not the journal, or nobody takes it.
 pub fn tell(text: &str, priority: u8) -> bool {
@@ -47,7 +45,7 @@ fn unit_of(cgroup: &str) -> Option<Unit> {
 
 fn send(unit: &Unit, text: &str, priority: u8) -> Option<usize> {
     let socket = UnixDatagram::unbound().ok()?;
-    socket.connect(SOCKET).ok()?;
+    socket.connect(JOURNAL).ok()?;
     // journalctl believes the one field from the user whose unit it is, the other from root.
     let field = if unit.is_users { "USER_UNIT" } else { "OBJECT_SYSTEMD_UNIT" };
     let Unit { name, .. } = unit;
@@ -74,7 +72,7 @@ const LATE: Duration = Duration::from_secs(5);
 /// one, it has stored all those before.
 pub fn catch_up() {
     // Without a journal, or without a place for messages in it, nothing can be waited for.
-    let _ = send_and_wait(SOCKET, LATE);
+    let _ = send_and_wait(JOURNAL, LATE);
 }
 
 /// Sends a comment, and waits until somebody has received it, but not longer; gives whether somebody has.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 pub use pontoon_monitor::control::Stage;
 use pontoon_monitor::control::{self, Reply, Request};
@@ -10,6 +11,7 @@ use pontoon_storage::ContainerHandle;
 use rustix::process::Signal;
 
 use crate::exec::Causes;
+use crate::nap::Nap;
 use crate::start::StartError;
 use crate::status;
 
@@ -27,8 +29,8 @@ pub enum AskError {
     Refused(Vec<String>),
 }
 
-/// How many moments we wait for what a supervisor does at an end: it goes to the disk, which may be slow.
-const MOST_MOMENTS: u32 = 5000;
+/// How long we wait for what a supervisor does at an end: it goes to the disk, which may be slow.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connection on which a supervisor tells how something ended.
 #[derive(Debug)]
@@ -143,17 +145,15 @@ pub fn wait(container: &ContainerHandle) -> Result<Option<i32>, AskError> {
 
 /// A supervisor answers before its last deeds; its lock says when it is gone.
 pub fn wait_for_supervisor(container: &ContainerHandle) {
-    for _ in 0..MOST_MOMENTS {
-        if !status::of(container).is_alive() {
-            return;
-        }
-        wait_a_moment();
-    }
+    wait_while(|| status::of(container).is_alive());
 }
 
-fn wait_a_moment() {
-    let moment = rustix::event::Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
-    let _ = rustix::event::poll(&mut [], Some(&moment));
+/// Waits while something is so, but not longer than we have patience.
+fn wait_while(is_so: impl Fn() -> bool) {
+    let (end, mut nap) = (Instant::now() + PATIENCE, Nap::default());
+    while is_so() && Instant::now() < end {
+        nap.take();
+    }
 }
 
 /// Waits until its run has got so far; false if it has ended before.
@@ -202,6 +202,7 @@ fn done(answer: Result<Option<Reply>, AskError>) -> Result<(), AskError> {
 /// want: if another run follows, they are heard in that.
 fn ask_anew(container: &ContainerHandle, request: &Request) -> Result<Option<Reply>, AskError> {
     let mut was_there = false;
+    let mut nap = Nap::default();
     loop {
         match ask(container, request) {
             Ok(None) => was_there = true,
@@ -211,7 +212,7 @@ fn ask_anew(container: &ContainerHandle, request: &Request) -> Result<Option<Rep
         if !status::of(container).is_alive() {
             return if was_there { Ok(None) } else { Err(AskError::NotRunning) };
         }
-        wait_a_moment();
+        nap.take();
     }
 }
 
@@ -292,13 +293,8 @@ pub fn kill_for_good(container: &ContainerHandle) -> Result<(), AskError> {
             Err(err) => return Err(AskError::Talk(err)),
         }
     }
-    for _ in 0..MOST_MOMENTS {
-        let is_it = |now: &RunState| run.as_ref().is_some_and(|it| it.pid == now.pid);
-        if !status::run(container.run_path()).as_ref().is_some_and(is_it) {
-            break;
-        }
-        wait_a_moment();
-    }
+    let is_it = |now: &RunState| run.as_ref().is_some_and(|it| it.pid == now.pid);
+    wait_while(|| status::run(container.run_path()).as_ref().is_some_and(is_it));
     Ok(())
 }
 

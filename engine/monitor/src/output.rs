@@ -8,6 +8,7 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::time::Duration;
 
+use pontoon_monitor::event::JOURNAL;
 use pontoon_monitor::plan::{LogPlan, MonitorPlan};
 
 use self::file::LogFile;
@@ -51,7 +52,7 @@ impl Log {
     pub fn open(plan: &MonitorPlan) -> io::Result<Self> {
         let sink = match &plan.log {
             LogPlan::Journald { tag, labels } => {
-                Sink::Journal(Journal::of(plan, tag.as_deref(), labels, Path::new(journal::SOCKET)))
+                Sink::Journal(Journal::of(plan, tag.as_deref(), labels, Path::new(JOURNAL)))
             }
             LogPlan::File { path, max_size } => Sink::File(LogFile::open(path, *max_size)?),
             LogPlan::Passthrough | LogPlan::None => Sink::Nothing,

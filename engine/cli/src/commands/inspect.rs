@@ -17,6 +17,7 @@ use pontoon_lifecycle::request::{
     CreateRequest, LogDriver, NamespaceMode, NetworkMode, NetworkUse, SecretPlace, UserNsMode,
 };
 use pontoon_lifecycle::status::{self, Status};
+use pontoon_monitor::event::JOURNAL;
 use pontoon_monitor::health::HealthRecord;
 use pontoon_monitor::state::PROCESS_FILE;
 use pontoon_rootless::idmap::IdMaps;
@@ -193,9 +194,7 @@ fn facts<'a>(
         let added = capabilities::named(&request.cap_add).unwrap_or(CapSet::EMPTY).intersection(caps);
         added.names().into_iter().map(str::to_owned).collect()
     };
-    let driver = request
-        .log_driver
-        .unwrap_or(default_log_driver(std::path::Path::new("/run/systemd/journal/socket").exists()));
+    let driver = request.log_driver.unwrap_or(default_log_driver(std::path::Path::new(JOURNAL).exists()));
     let has_file = matches!(driver, LogDriver::K8sFile | LogDriver::JsonFile);
     let stop_signal =
         request.stop_signal.or_else(|| run.and_then(|it| signal_number(it.stop_signal.as_deref()?)));

@@ -13,7 +13,7 @@ use pontoon_lifecycle::network_unit;
 use pontoon_lifecycle::overlay;
 use pontoon_lifecycle::status::Status;
 use pontoon_lifecycle::storage_conf;
-use pontoon_monitor::event::EventLog;
+use pontoon_monitor::event::{EventLog, JOURNAL};
 use pontoon_network::lease::{self, Lease};
 use pontoon_rootless::cgroup::Cgroup;
 use pontoon_rootless::dbus::{self, Bus};
@@ -219,7 +219,7 @@ fn host(context: &Context) -> Result<Host, Failure> {
     };
     let (pasta, slirp4netns) = (program("pasta", "passt"), program("slirp4netns", "slirp4netns"));
     let network = if pasta.executable.is_empty() { "slirp4netns" } else { "pasta" };
-    let has_journal = Path::new("/run/systemd/journal/socket").exists();
+    let has_journal = Path::new(JOURNAL).exists();
     let lsm = std::fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default();
     Ok(Host {
         arch: version_view::architecture().to_owned(),

@@ -10,6 +10,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use pontoon_image::ImageConfig;
+use pontoon_monitor::event::JOURNAL;
 use pontoon_monitor::plan::StreamPlan;
 use pontoon_network::HostFacts;
 use pontoon_runtime::capabilities::CapSet;
@@ -30,8 +31,6 @@ use crate::record::{ContainerRecord, VolumeUse};
 use crate::resources::block_device;
 use crate::secret;
 use crate::sharing;
-
-const JOURNAL: &str = "/run/systemd/journal/socket";
 
 /// What the caller of [`plan`] knows already.
 #[derive(Debug)]

@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Event, to_journal, to_line};
 
-const JOURNAL: &str = "/run/systemd/journal/socket";
+/// The journal's socket.
+pub const JOURNAL: &str = "/run/systemd/journal/socket";
 
 /// For how long an event waits for a journal that has no room for it: it may be busy with what containers write.
 const PATIENCE: Duration = Duration::from_millis(200);

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 pub use journal::{IDENTIFIER, from_journal, to_journal};
 pub use line::{from_line, to_line};
-pub use log::{EventLog, FILE, FILE_BEFORE, MAX_FILE};
+pub use log::{EventLog, FILE, FILE_BEFORE, JOURNAL, MAX_FILE};
 
 use crate::time;
 

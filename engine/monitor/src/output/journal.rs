@@ -17,9 +17,6 @@ use rustix::net::{
 
 use super::Stream;
 
-/// The journal's socket.
-pub const SOCKET: &str = "/run/systemd/journal/socket";
-
 /// The journal's entries of one container.
 #[derive(Debug)]
 pub struct Journal {

@@ -12,6 +12,7 @@ use pontoon_lifecycle::list::{self, Found};
 use pontoon_lifecycle::request::LogDriver;
 use pontoon_lifecycle::status::{self, Status};
 use pontoon_lifecycle::stop;
+use pontoon_monitor::event::JOURNAL;
 use rustix::event::{Timespec, poll};
 
 use super::{Context, Failure};
@@ -20,8 +21,6 @@ use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
 use pontoon_cli::run_options::log_driver_word;
 use pontoon_cli::time::{parse_since, parse_until};
-
-const JOURNAL: &str = "/run/systemd/journal/socket";
 
 /// Between two runs we look so often whether the next one has begun.
 const MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
