@@ -85,6 +85,64 @@ fn a_container_s_namespaces_are_shared() {
 }
 
 #[test]
+fn namespaces_of_two_containers_are_joined_where_one_is_root_of_both() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _gone = [Gone(host, "b"), Gone(host, "c"), Gone(host, "d"), Gone(host, "a")];
+    let begin = |name: &str, options: &str, seconds: u32| {
+        host.alice(&format!(
+            "pontoon run -d --name {name} --stop-timeout 0 {options} {B} sleep {seconds} >/dev/null"
+        ))
+        .ok();
+    };
+    begin("a", "--network none --hostname of-a", 3001);
+    begin("b", "--userns container:a --hostname of-b --shm-size 3m", 3002);
+    begin("c", "", 3003);
+    let see = "readlink /proc/self/ns/net; ps | grep -c 'sleep 300[2]'; hostname; cat /etc/hostname; df /dev/shm | tail -1 | tr -s ' ' | cut -d' ' -f2";
+    let network = || host.alice("pontoon exec a readlink /proc/self/ns/net").ok().text().to_owned();
+    let shared = "--network container:a --pid container:b --uts container:b --ipc container:b";
+    host.alice(&format!("pontoon run --rm {shared} {B} sh -c \"{see}\""))
+        .ok()
+        .prints(&format!("{}\n1\nof-b\nof-b\n3072", network()));
+    // It finds both again when they were started anew.
+    begin("d", shared, 3004);
+    host.alice("pontoon stop -t 0 d b a >/dev/null; pontoon start a b d").ok();
+    host.alice(&format!("pontoon exec d sh -c \"{see}\""))
+        .ok()
+        .prints(&format!("{}\n1\nof-b\nof-b\n3072", network()));
+    // Two user namespaces beside each other: the kernel lets nobody join both.
+    host.alice(&format!("pontoon run --rm --network container:a --pid container:c {B} true"))
+        .fails(125)
+        .warns("`a` and `c` have a user namespace each")
+        .warns("--userns container:a");
+    // A member of a pod, and the network of the pod.
+    host.alice(&format!("pontoon pod create --name two >/dev/null && pontoon run -d --pod two --name inner {B} sleep 3005 && pontoon run --rm --pod two --pid container:inner {B} sh -c 'cat /proc/1/cmdline | tr \"\\0\" \" \"'"))
+        .ok()
+        .says("sleep 3005");
+    host.alice("pontoon pod rm -f -t 0 two").ok();
+}
+
+#[test]
+fn what_another_container_has_of_the_host_is_the_host_s() {
+    let host = host_with_busybox();
+    for (option, kind) in [("--pid", "pid"), ("--ipc", "ipc"), ("--uts", "uts"), ("--network", "net")] {
+        for user in ["alice", "root"] {
+            if user == "root" {
+                host.root(&format!("pontoon pull -q {B}")).ok();
+            }
+            let name = "has-of-host";
+            let _gone = Gone(host, name);
+            let own = host.sh_as(user, &format!("readlink /proc/self/ns/{kind}")).ok().text().to_owned();
+            let seen = host.sh_as(
+                user,
+                &format!("pontoon run -d --name {name} --stop-timeout 0 {option} host {B} sleep 1000 >/dev/null; pontoon run --rm {option} container:{name} {B} readlink /proc/self/ns/{kind}; pontoon rm -f -t 0 {name} >/dev/null"),
+            );
+            assert_eq!(seen.ok().text(), own, "{user} {option}");
+        }
+    }
+}
+
+#[test]
 fn a_container_in_another_one_s_network_knows_its_own_name() {
     let host = host_with_busybox();
     let _alone = alone();

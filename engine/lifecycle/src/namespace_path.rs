@@ -144,8 +144,25 @@ fn bit(kind: NamespaceKind) -> (i32, &'static str, &'static str) {
 }
 
 /// Number of one of our own namespaces.
-fn own(name: &str) -> u64 {
-    std::fs::metadata(format!("/proc/self/ns/{name}")).map_or(0, |it| it.ino())
+fn own(kind: NamespaceKind) -> u64 {
+    number_of("self", kind).unwrap_or(0)
+}
+
+/// Whether a process is in the same namespace of a kind as we are.
+#[must_use]
+pub fn is_ours(process: i32, kind: NamespaceKind) -> bool {
+    number(process, kind).is_some_and(|it| it == own(kind))
+}
+
+/// Number of a namespace of a process, if there is such a process and we may look.
+#[must_use]
+pub fn number(process: i32, kind: NamespaceKind) -> Option<u64> {
+    number_of(&process.to_string(), kind)
+}
+
+fn number_of(process: &str, kind: NamespaceKind) -> Option<u64> {
+    let (_, name, _) = bit(kind);
+    std::fs::metadata(format!("/proc/{process}/ns/{name}")).map(|it| it.ino()).ok()
 }
 
 /// Looks at a namespace.
@@ -157,7 +174,7 @@ pub fn look(asked: Asked<'_>) -> Result<Owner, NamespacePathError> {
     let failed = |source| NamespacePathError::Open { option, path: path.to_owned(), source };
     // Opening a pipe would wait for somebody at its other end.
     let metadata = std::fs::metadata(path).map_err(failed)?;
-    let (wanted, name, word) = bit(kind);
+    let (wanted, _, word) = bit(kind);
     let wrong = || NamespacePathError::Kind { option, path: path.to_owned(), word };
     if !metadata.is_file() {
         return Err(wrong());
@@ -167,7 +184,7 @@ pub fn look(asked: Asked<'_>) -> Result<Owner, NamespacePathError> {
         return Err(wrong());
     }
     let owner_failed = |source| NamespacePathError::Owner { option, path: path.to_owned(), source };
-    let is_ours = metadata.ino() == own(name);
+    let is_ours = metadata.ino() == own(kind);
     let user = if kind == NamespaceKind::User {
         namespace
     } else {
@@ -179,11 +196,11 @@ pub fn look(asked: Asked<'_>) -> Result<Owner, NamespacePathError> {
         }
     };
     let id = user.metadata().map_err(owner_failed)?.ino();
-    if id == own("user") {
+    if id == own(NamespaceKind::User) {
         return Ok(Owner::Own { is_ours });
     }
     let parent = sys::parent_namespace(&user).and_then(|it| File::from(it).metadata());
-    if parent.map_err(owner_failed)?.ino() != own("user") {
+    if parent.map_err(owner_failed)?.ino() != own(NamespaceKind::User) {
         let source = io::Error::other("it does not lie directly below our own");
         return Err(owner_failed(source));
     }

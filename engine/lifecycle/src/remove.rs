@@ -46,7 +46,7 @@ pub enum RemoveError {
         word: &'static str,
     },
     /// Others need it.
-    #[error("container `{name}` is needed by {}, which shares its namespaces", by.join(", "))]
+    #[error("container `{name}` is needed by {}: they share its namespaces or start after it", by.join(", "))]
     Needed {
         /// Its name.
         name: String,

@@ -1,10 +1,9 @@
 //! Containers that share namespaces of another one.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use pontoon_rootless::idmap::IdMaps;
-use pontoon_runtime::plan::{JoinedNamespaces, NamespaceKind};
+use pontoon_runtime::plan::{JoinedNamespaces, NamespaceKind, OtherContainer};
 use pontoon_storage::{FindContainerError, RecordError, Store};
 
 use crate::host::Host;
@@ -19,8 +18,10 @@ use crate::status;
 pub struct Shared {
     /// The namespaces.
     pub namespaces: JoinedNamespaces,
-    /// What the ipc namespace is to the other container, if that is shared; the host's cannot be joined, but only left as it is.
-    pub ipc: Option<Ipc>,
+    /// Kinds that the other container has of the host: they cannot be joined, but only left as they are.
+    pub of_host: Vec<NamespaceKind>,
+    /// Whether the other container, if its ipc namespace is shared, has no `/dev/shm`.
+    pub no_shm: Option<bool>,
     /// The other container's host name, if that is shared.
     pub hostname: Option<String>,
     /// `/etc/hosts` of the other container.
@@ -29,13 +30,30 @@ pub struct Shared {
     pub resolv_conf: Option<String>,
 }
 
-/// The ipc namespace of a container, for one that shares it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ipc {
-    /// It is the host's.
-    pub is_host: bool,
-    /// There is no `/dev/shm`.
-    pub no_shm: bool,
+impl Shared {
+    /// The container as if it had asked itself for what it has of the host by way of another one; `None` if that is nothing.
+    #[must_use]
+    pub fn told(&self, record: &ContainerRecord) -> Option<ContainerRecord> {
+        if self.of_host.is_empty() {
+            return None;
+        }
+        let mut record = record.clone();
+        let request = &mut record.request;
+        for kind in &self.of_host {
+            match kind {
+                NamespaceKind::User => {}
+                NamespaceKind::Network => request.network = Some(NetworkMode::Host),
+                NamespaceKind::Pid => request.pid = NamespaceMode::Host,
+                NamespaceKind::Ipc => request.ipc = NamespaceMode::Host,
+                NamespaceKind::Uts => request.uts = NamespaceMode::Host,
+                NamespaceKind::Cgroup => {
+                    request.cgroup_namespace = NamespaceMode::Host;
+                    request.host_cgroup_namespace = true;
+                }
+            }
+        }
+        Some(record)
+    }
 }
 
 /// Why nothing can be shared.
@@ -63,9 +81,14 @@ pub enum SharingError {
         /// The container.
         name: String,
     },
-    /// Two containers.
-    #[error("namespaces of one container can be shared, not of `{one}` and `{other}`")]
-    Two {
+    /// Two containers, and nobody is root of both. The kernel lets nobody join namespaces of two user namespaces that are
+    /// beside each other (setns(2)).
+    #[error(
+        "{option}=container:{other}: containers `{one}` and `{other}` have a user namespace each, and one container can be in one of them only"
+    )]
+    Apart {
+        /// The option.
+        option: &'static str,
         /// One.
         one: String,
         /// The other.
@@ -111,7 +134,10 @@ impl SharingError {
                  well: --userns ns:PATH"
                     .to_owned(),
             ),
-            Self::Two { .. } | Self::NotShareable { .. } => None,
+            Self::Apart { one, other, .. } => {
+                Some(format!("make `{other}` with --userns container:{one}, or both in one pod"))
+            }
+            Self::NotShareable { .. } => None,
         }
     }
 }
@@ -142,58 +168,130 @@ pub fn find(
         ipc: shares(&request.ipc),
         cgroup: shares(&request.cgroup_namespace),
         paths: asked.iter().map(|it| (it.kind, it.path.to_owned())).collect(),
+        others: Vec::new(),
         own_user,
     };
     let Some((option, name)) = wanted.first().copied() else {
-        return Ok(Some(Shared { namespaces, ipc: None, hostname: None, hosts: None, resolv_conf: None }));
+        return Ok(Some(Shared {
+            namespaces,
+            of_host: Vec::new(),
+            no_shm: None,
+            hostname: None,
+            hosts: None,
+            resolv_conf: None,
+        }));
     };
-    let look_up = |option, name: &str| {
-        let missing = |source| SharingError::Find { option, name: name.to_owned(), source };
-        store.find_container(name).map_err(missing)
-    };
-    let container = look_up(option, name)?;
-    for (option, other) in wanted.iter().skip(1) {
-        if look_up(option, other)?.id() != container.id() {
-            return Err(SharingError::Two { one: name.to_owned(), other: (*other).to_owned() });
-        }
-    }
-    let record: ContainerRecord = container.read_record()?;
-    let status = status::of(&container);
-    let state = status.process().ok_or_else(|| SharingError::NotRunning { option, name: name.to_owned() })?;
-    if id_maps::of(host, store, &record).ok().flatten().as_ref() != maps {
+    let first = Sharer::find(store, option, name)?;
+    if id_maps::of(host, store, &first.record).ok().flatten().as_ref() != maps {
         return Err(SharingError::OtherIds { name: name.to_owned() });
     }
-    if matches!(request.ipc, NamespaceMode::Container(_)) && record.request.private_ipc {
-        return Err(SharingError::NotShareable { name: name.to_owned() });
-    }
     // What is by path must be of the container's own user namespace, which is the one that is joined.
-    let theirs = std::fs::metadata(format!("/proc/{}/ns/user", state.pid)).map(|it| it.ino()).ok();
-    if let (Some(asked), true) = (asked.first(), maps.is_some() && owner != theirs) {
+    if let (Some(asked), true) = (asked.first(), maps.is_some() && owner != first.user_namespace()) {
         return Err(SharingError::OtherOwner { option: asked.option, path: asked.path.to_owned() });
     }
-    let ipc = matches!(request.ipc, NamespaceMode::Container(_))
-        .then(|| Ipc { is_host: record.request.ipc == NamespaceMode::Host, no_shm: record.request.no_shm });
-    let network = matches!(request.network, Some(NetworkMode::Container(_)));
-    let text = |file: &str| std::fs::read_to_string(container.run_path().join(file)).ok();
-    let hostname = matches!(request.uts, NamespaceMode::Container(_)).then(|| {
-        let told = text("hostname").map(|it| it.trim_end().to_owned());
-        // It may have no file that says it.
-        told.or(record.request.hostname).unwrap_or_else(|| record.id.chars().take(12).collect())
+    let common = first.user_namespace();
+    let mut sharers = vec![(first, vec![option])];
+    for (option, name) in wanted.iter().skip(1).copied() {
+        let sharer = Sharer::find(store, option, name)?;
+        match sharers.iter_mut().find(|(it, _)| it.record.id == sharer.record.id) {
+            Some((_, options)) => options.push(option),
+            None if sharer.user_namespace() == common => sharers.push((sharer, vec![option])),
+            None => {
+                let (one, other) = (sharers[0].0.record.name.clone(), sharer.record.name);
+                return Err(SharingError::Apart { option, one, other });
+            }
+        }
+    }
+    let of = |option| sharers.iter().find(|(_, options)| options.contains(&option)).map(|it| &it.0);
+    if let Some(sharer) = of("--ipc").filter(|it| it.record.request.private_ipc) {
+        return Err(SharingError::NotShareable { name: sharer.record.name.clone() });
+    }
+    let kinds = |(sharer, options): &(Sharer, Vec<&str>)| -> Vec<_> {
+        options.iter().filter_map(|it| kind_of(it)).map(|it| (it, sharer.has_of_host(it))).collect()
+    };
+    let of_host: Vec<_> =
+        sharers.iter().flat_map(kinds).filter(|(_, is_of_host)| *is_of_host).map(|it| it.0).collect();
+    let is_joined = |had: bool, kind| had && !of_host.contains(&kind);
+    let of_network = |file: &str| of("--network").and_then(|it| it.text(file));
+    let others = sharers[1..].iter().map(|it| OtherContainer {
+        process: it.0.process,
+        run_directory: it.0.run_directory.clone(),
+        kinds: kinds(it).into_iter().filter(|(_, is_of_host)| !is_of_host).map(|it| it.0).collect(),
     });
-    let text = |file: &str| text(file).filter(|_| network);
     Ok(Some(Shared {
         namespaces: JoinedNamespaces {
-            process: state.pid,
-            run_directory: container.run_path().to_owned(),
+            process: sharers[0].0.process,
+            run_directory: sharers[0].0.run_directory.clone(),
             own_user: false,
-            ipc: namespaces.ipc && !ipc.is_some_and(|it| it.is_host),
+            network: is_joined(namespaces.network, NamespaceKind::Network),
+            pid: is_joined(namespaces.pid, NamespaceKind::Pid),
+            ipc: is_joined(namespaces.ipc, NamespaceKind::Ipc),
+            uts: is_joined(namespaces.uts, NamespaceKind::Uts),
+            cgroup: is_joined(namespaces.cgroup, NamespaceKind::Cgroup),
+            others: others.filter(|it| !it.kinds.is_empty()).collect(),
             ..namespaces
         },
-        ipc,
-        hostname,
-        hosts: text("hosts"),
-        resolv_conf: text("resolv.conf"),
+        no_shm: of("--ipc").map(|it| it.record.request.no_shm),
+        hostname: of("--uts").map(Sharer::hostname),
+        hosts: of_network("hosts"),
+        resolv_conf: of_network("resolv.conf"),
+        of_host,
     }))
+}
+
+/// The kind of namespace that an option asks for.
+fn kind_of(option: &str) -> Option<NamespaceKind> {
+    Some(match option {
+        "--userns" => NamespaceKind::User,
+        "--network" => NamespaceKind::Network,
+        "--pid" => NamespaceKind::Pid,
+        "--ipc" => NamespaceKind::Ipc,
+        "--uts" => NamespaceKind::Uts,
+        "--cgroupns" => NamespaceKind::Cgroup,
+        _ => return None,
+    })
+}
+
+/// A container that runs, and shares namespaces.
+struct Sharer {
+    record: ContainerRecord,
+    run_directory: PathBuf,
+    process: i32,
+}
+
+impl Sharer {
+    fn find(store: &Store, option: &'static str, name: &str) -> Result<Self, SharingError> {
+        let missing = |source| SharingError::Find { option, name: name.to_owned(), source };
+        let container = store.find_container(name).map_err(missing)?;
+        let record: ContainerRecord = container.read_record()?;
+        let status = status::of(&container);
+        let state =
+            status.process().ok_or_else(|| SharingError::NotRunning { option, name: name.to_owned() })?;
+        Ok(Self { record, run_directory: container.run_path().to_owned(), process: state.pid })
+    }
+
+    /// Number of its user namespace.
+    fn user_namespace(&self) -> Option<u64> {
+        namespace_path::number(self.process, NamespaceKind::User)
+    }
+
+    /// Whether one of its namespaces is the one that we are in, too.
+    fn has_of_host(&self, kind: NamespaceKind) -> bool {
+        kind != NamespaceKind::User && namespace_path::is_ours(self.process, kind)
+    }
+
+    /// What one of its files in the runtime directory says.
+    fn text(&self, file: &str) -> Option<String> {
+        std::fs::read_to_string(self.run_directory.join(file)).ok()
+    }
+
+    /// The name that it has itself.
+    fn hostname(&self) -> String {
+        let told = self.text("hostname").map(|it| it.trim_end().to_owned());
+        // It may have no file that says it.
+        let asked = || self.record.request.hostname.clone();
+        told.or_else(asked).unwrap_or_else(|| self.record.id.chars().take(12).collect())
+    }
 }
 
 /// The one user namespace, below ours, that all namespaces by path belong to, if the container is to be in it; and whether

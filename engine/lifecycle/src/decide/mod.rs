@@ -108,7 +108,7 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
             mounter,
             network: network.own_namespace,
             host_pid: request.pid == NamespaceMode::Host,
-            host_ipc: has_host_ipc(&facts),
+            host_ipc: request.ipc == NamespaceMode::Host,
             host_uts: request.uts == NamespaceMode::Host,
             joined: facts.shared.as_ref().map(|it| it.namespaces.clone()),
             loopback_up: network.loopback_up,
@@ -242,12 +242,6 @@ fn hooks(facts: &Facts<'_>) -> Hooks {
         bundle: facts.run_directory.to_owned(),
         annotations: facts.record.request.annotations.iter().cloned().collect(),
     }
-}
-
-/// Whether the ipc namespace is the host's, directly or by the container that it is shared with.
-fn has_host_ipc(facts: &Facts<'_>) -> bool {
-    let shared = facts.shared.as_ref().and_then(|it| it.ipc);
-    facts.record.request.ipc == NamespaceMode::Host || shared.is_some_and(|it| it.is_host)
 }
 
 /// The signal that stops a container for which nobody, not even its image, names one.

@@ -220,9 +220,9 @@ fn kernel_mounts(
         // A new sysfs shows a network namespace and is given only to whoever owns it, so the host's is shown.
         Mount { read_only: true, ..hardened(of_host("/sys"), "/sys") }
     };
-    let host_ipc = super::has_host_ipc(facts);
-    let shared_ipc = facts.shared.as_ref().and_then(|it| it.ipc);
-    let no_shm = request.no_shm || shared_ipc.is_some_and(|it| it.no_shm);
+    let host_ipc = request.ipc == NamespaceMode::Host;
+    let no_shm_of_other = facts.shared.as_ref().and_then(|it| it.no_shm);
+    let no_shm = request.no_shm || no_shm_of_other == Some(true);
     // A new instance shows a namespace, and is given only to whoever owns that.
     let options = &request.proc_options;
     let proc = match request.pid {
@@ -231,7 +231,7 @@ fn kernel_mounts(
         _ => Source::AskedProc { options: options.of_filesystem.clone() },
     };
     let mqueue = if host_ipc { of_host("/dev/mqueue") } else { Source::Mqueue };
-    let shm = match shared_ipc {
+    let shm = match no_shm_of_other {
         _ if host_ipc => of_host("/dev/shm"),
         Some(_) => Source::SharedMemory,
         None => Source::Tmpfs { options: shm_options, copy_up: false },

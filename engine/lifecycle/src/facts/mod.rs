@@ -56,9 +56,11 @@ pub struct Known<'a> {
 /// # Errors
 /// See [`PlanError`].
 pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, PlanError> {
-    let request = &known.record.request;
     let (rootfs, ids) = rootfs::root(host, store, known)?;
-    let shared = sharing::find(host, store, request, ids.maps.as_ref())?;
+    let shared = sharing::find(host, store, &known.record.request, ids.maps.as_ref())?;
+    let told = shared.as_ref().and_then(|it| it.told(known.record));
+    let record = told.as_ref().unwrap_or(known.record);
+    let request = &record.request;
     let mut network = HostFacts::read(known.run_directory)?;
     network.uplink = host.networks.uplink;
     if let Some(file) = &request.hosts_file {
@@ -71,7 +73,7 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
         .retain(|it| !named_devices.iter().any(|named| named.request.container == it.request.container));
     asked_devices.extend(named_devices);
     let facts = Facts {
-        record: known.record,
+        record,
         image: known.config,
         maps: ids.maps.clone(),
         stored: &ids.stored,

@@ -297,11 +297,11 @@ impl CreateRequest {
     #[must_use]
     pub fn sharing(&self) -> Vec<(&'static str, &str)> {
         let mut found = Vec::new();
-        if let Some(NetworkMode::Container(name)) = &self.network {
-            found.push(("--network", name.as_str()));
-        }
         if let UserNsMode::Container(name) = &self.userns {
             found.push(("--userns", name.as_str()));
+        }
+        if let Some(NetworkMode::Container(name)) = &self.network {
+            found.push(("--network", name.as_str()));
         }
         for (option, mode) in [
             ("--pid", &self.pid),

@@ -1,7 +1,7 @@
 //! The plan as it is by the time of a run.
 
 use std::fs;
-use std::io;
+use std::path::Path;
 
 use pontoon_monitor::plan::MonitorPlan;
 use pontoon_monitor::state;
@@ -28,14 +28,17 @@ pub fn current(plan: &MonitorPlan, course: &Course) -> Result<Option<MonitorPlan
     }
     current.container.process.env.clone_from(&course.environment);
     if let Some(joined) = current.container.namespaces.joined.as_mut().filter(|it| it.process != 0) {
-        let state = fs::read(joined.run_directory.join(state::STATE_FILE)).map_err(io::Error::other);
-        let state =
-            state.and_then(|it| serde_json::from_slice::<state::RunState>(&it).map_err(io::Error::other));
-        let state = state.map_err(|_| LaunchError::NotRunning)?;
-        if !state.has_its_pid() {
-            return Err(LaunchError::NotRunning);
+        joined.process = first_process(&joined.run_directory)?;
+        for other in &mut joined.others {
+            other.process = first_process(&other.run_directory)?;
         }
-        joined.process = state.pid;
     }
     Ok(Some(current))
+}
+
+/// The first process that a container has by now.
+fn first_process(run_directory: &Path) -> Result<i32, LaunchError> {
+    let state = fs::read(run_directory.join(state::STATE_FILE)).map_err(|_| LaunchError::NotRunning)?;
+    let state: state::RunState = serde_json::from_slice(&state).map_err(|_| LaunchError::NotRunning)?;
+    if state.has_its_pid() { Ok(state.pid) } else { Err(LaunchError::NotRunning) }
 }

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use pontoon_monitor::plan::MonitorPlan;
 use pontoon_rootless::sys;
-use pontoon_runtime::plan::{MountSource, Namespaces};
+use pontoon_runtime::plan::{MountSource, NamespaceKind, Namespaces};
 use pontoon_runtime::visit;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -17,7 +17,8 @@ pub fn shared_memory(plan: &MonitorPlan) -> Result<Option<OwnedFd>, LaunchError>
     let namespaces = &plan.container.namespaces;
     let is_wanted = plan.container.mounts.iter().any(|it| it.source == MountSource::SharedMemory);
     let Some(joined) = namespaces.joined.as_ref().filter(|_| is_wanted) else { return Ok(None) };
-    let pid = Pid::from_raw(joined.process).ok_or(LaunchError::NotRunning)?;
+    let pid =
+        joined.process_with(NamespaceKind::Ipc).and_then(Pid::from_raw).ok_or(LaunchError::NotRunning)?;
     let process = pidfd_open(pid, PidfdFlags::empty())
         .map_err(|err| LaunchError::io("find the container whose namespaces are shared")(err.into()))?;
     let found = visit::shared_memory(process.as_fd(), namespaces.user.is_some())?;

@@ -40,18 +40,23 @@ pub(crate) fn enter_joined(joined: &JoinedNamespaces, user_namespace: bool) -> R
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed)?;
     // Opened while our ids are our own.
     let opened = open_paths(joined)?;
+    let open_process = |pid| {
+        let pid = Pid::from_raw(pid).ok_or(Errno::SRCH).map_err(failed)?;
+        pidfd_open(pid, PidfdFlags::empty()).map_err(failed)
+    };
+    let others: Vec<_> = joined
+        .others
+        .iter()
+        .map(|it| Ok((open_process(it.process)?, thread_kinds(|kind| it.kinds.contains(&kind)))))
+        .collect::<Result<_, Failure>>()?;
     if joined.process != 0 {
-        let pid = Pid::from_raw(joined.process).ok_or(Errno::SRCH).map_err(failed)?;
-        let process = pidfd_open(pid, PidfdFlags::empty()).map_err(failed)?;
-        let mut kinds = ThreadNameSpaceType::empty();
-        let mut set = |kind, flag| kinds.set(flag, joined.is_of_process(kind));
-        set(NamespaceKind::Network, ThreadNameSpaceType::NETWORK);
-        set(NamespaceKind::Pid, ThreadNameSpaceType::PROCESS_ID);
-        set(NamespaceKind::Ipc, ThreadNameSpaceType::INTER_PROCESS_COMMUNICATION);
-        set(NamespaceKind::Uts, ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME);
-        set(NamespaceKind::Cgroup, ThreadNameSpaceType::CONTROL_GROUP);
+        let process = open_process(joined.process)?;
+        let mut kinds = thread_kinds(|kind| kind != NamespaceKind::User && joined.is_of_process(kind));
         kinds.set(ThreadNameSpaceType::USER, user_namespace);
-        move_into_thread_name_spaces(process.as_fd(), kinds).map_err(failed)?;
+        // All that is shared may be the host's.
+        if !kinds.is_empty() {
+            move_into_thread_name_spaces(process.as_fd(), kinds).map_err(failed)?;
+        }
     } else if user_namespace {
         let user = owner(&opened)?;
         move_into_link_name_space(user.as_fd(), Some(LinkNameSpaceType::User)).map_err(failed)?;
@@ -68,7 +73,24 @@ pub(crate) fn enter_joined(joined: &JoinedNamespaces, user_namespace: bool) -> R
         let failed = |err| Failure::new(Step::JoinPath, path.to_string_lossy(), err);
         move_into_link_name_space(namespace.as_fd(), Some(link)).map_err(failed)?;
     }
+    // As root in the user namespace that they all belong to.
+    for (process, kinds) in &others {
+        move_into_thread_name_spaces(process.as_fd(), *kinds).map_err(failed)?;
+    }
     Ok(())
+}
+
+/// The kinds that are wanted, as setns(2) takes them for a process.
+fn thread_kinds(is_wanted: impl Fn(NamespaceKind) -> bool) -> ThreadNameSpaceType {
+    let all = [
+        (NamespaceKind::User, ThreadNameSpaceType::USER),
+        (NamespaceKind::Network, ThreadNameSpaceType::NETWORK),
+        (NamespaceKind::Pid, ThreadNameSpaceType::PROCESS_ID),
+        (NamespaceKind::Ipc, ThreadNameSpaceType::INTER_PROCESS_COMMUNICATION),
+        (NamespaceKind::Uts, ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME),
+        (NamespaceKind::Cgroup, ThreadNameSpaceType::CONTROL_GROUP),
+    ];
+    all.into_iter().filter(|it| is_wanted(it.0)).map(|it| it.1).collect()
 }
 
 type Opened<'a> = (NamespaceKind, &'a Path, OwnedFd);

@@ -67,7 +67,18 @@ pub enum NamespaceKind {
     Cgroup,
 }
 
-/// Namespaces of another container, or by path.
+/// A further container some of whose namespaces are joined.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherContainer {
+    /// Its first process, as the host sees it.
+    pub process: i32,
+    /// Its runtime directory, where its supervisor says which process that is by now.
+    pub run_directory: PathBuf,
+    /// What is joined.
+    pub kinds: Vec<NamespaceKind>,
+}
+
+/// Namespaces of other containers, or by path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JoinedNamespaces {
     /// Its first process, as the host sees it; 0 if all are by path.
@@ -90,13 +101,23 @@ pub struct JoinedNamespaces {
     /// Those of them that are by path, and not the process's.
     #[serde(default)]
     pub paths: Vec<(NamespaceKind, PathBuf)>,
+    /// Those of them that are of further containers, which are in the same user namespace.
+    #[serde(default)]
+    pub others: Vec<OtherContainer>,
     /// The container has a user namespace of its own all the same: as root, where those joined are the host's.
     #[serde(default)]
     pub own_user: bool,
 }
 
 impl JoinedNamespaces {
-    /// Whether one of the process's own is joined, and not one by path.
+    /// The process whose namespace of a kind is joined; `None` if none is, or one by path.
+    #[must_use]
+    pub fn process_with(&self, kind: NamespaceKind) -> Option<i32> {
+        let other = self.others.iter().find(|it| it.kinds.contains(&kind)).map(|it| it.process);
+        other.or_else(|| self.is_of_process(kind).then_some(self.process))
+    }
+
+    /// Whether one of the process's own is joined, and not one by path or of a further container.
     #[must_use]
     pub fn is_of_process(&self, kind: NamespaceKind) -> bool {
         let is_joined = match kind {
@@ -107,6 +128,8 @@ impl JoinedNamespaces {
             NamespaceKind::Uts => self.uts,
             NamespaceKind::Cgroup => self.cgroup,
         };
-        is_joined && self.process != 0 && !self.paths.iter().any(|it| it.0 == kind)
+        let is_elsewhere =
+            self.paths.iter().any(|it| it.0 == kind) || self.others.iter().any(|it| it.kinds.contains(&kind));
+        is_joined && self.process != 0 && !is_elsewhere
     }
 }

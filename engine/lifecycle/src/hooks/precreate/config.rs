@@ -193,7 +193,7 @@ fn namespaces(plan: &Plan) -> Vec<Value> {
             NamespaceKind::Uts => "uts",
             NamespaceKind::Cgroup => "cgroup",
         };
-        by_path.or_else(|| joined.is_of_process(kind).then(|| format!("/proc/{}/ns/{file}", joined.process)))
+        by_path.or_else(|| joined.process_with(kind).map(|it| format!("/proc/{it}/ns/{file}")))
     };
     let all = [
         (own.user.is_some(), "user", NamespaceKind::User),
