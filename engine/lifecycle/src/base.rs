@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 
 use pontoon_image::ImageConfig;
-use pontoon_storage::{FindImageError, ImageRecord, RootAttributes, Store};
+use pontoon_storage::{FindImageError, ImageRecord, Store};
 
 use crate::create::{CreateError, image_config};
 use crate::facts::PlanError;
@@ -31,24 +31,22 @@ pub fn config(store: &Store, image: Option<&ImageRecord>) -> Result<ImageConfig,
     image.map_or_else(|| Ok(ImageConfig::default()), |it| image_config(store, it))
 }
 
-/// Mode and owner of the root directory, which the container's changes are kept with. Those of an image's are Podman's, whatever
-/// its layers say: who makes an image of a directory that is closed to others does not mean its root.
+/// Mode of the root directory, with which the container's changes are kept; it belongs to the container's root. An image's is
+/// Podman's, whatever its layers say: who makes an image of a directory that is closed to others does not mean its root.
 ///
 /// # Errors
 /// [`PlanError::Rootfs`] if the directory that stands for an image is none.
-pub fn root(request: &CreateRequest, image: Option<&ImageRecord>) -> Result<RootAttributes, PlanError> {
-    let nobodys = RootAttributes { mode: 0o755, uid: 0, gid: 0 };
+pub fn root_mode(request: &CreateRequest, image: Option<&ImageRecord>) -> Result<u32, PlanError> {
     match (image, &request.rootfs) {
-        (Some(_), _) => Ok(RootAttributes { mode: 0o555, ..nobodys }),
-        (None, None) => Ok(nobodys),
+        (Some(_), _) => Ok(0o555),
+        (None, None) => Ok(0o755),
         (None, Some(rootfs)) => {
             let failed = |source| PlanError::Rootfs { path: rootfs.path.clone(), source };
             let found = rootfs.path.metadata().map_err(failed)?;
             if !found.is_dir() {
                 return Err(failed(io::ErrorKind::NotADirectory.into()));
             }
-            // Whose it is says nothing of the ids in the container: the changes belong to its root.
-            Ok(RootAttributes { mode: found.permissions().mode() & 0o7777, ..nobodys })
+            Ok(found.permissions().mode() & 0o7777)
         }
     }
 }

@@ -209,7 +209,7 @@ pub fn mount_container(host: &Host, store: &Store, found: &Found) -> Result<Path
 fn rootfs_at_rest(host: &Host, store: &Store, found: &Found) -> Result<Rootfs, MountError> {
     let image = base::image(store, &found.record)?;
     let config = base::config(store, image.as_ref())?;
-    found.container.make_overlay_dirs(base::root(&found.record.request, image.as_ref())?)?;
+    found.container.make_overlay_dirs(base::root_mode(&found.record.request, image.as_ref())?)?;
     let known = Known {
         record: &found.record,
         image: image.as_ref(),

@@ -269,7 +269,7 @@ fn process_of(state: &RunState) -> io::Result<OwnedFd> {
 fn at_rest(host: &Host, store: &Store, found: &Found) -> Result<Files, ReachError> {
     let image = base::image(store, &found.record)?;
     let config = base::config(store, image.as_ref())?;
-    found.container.make_overlay_dirs(base::root(&found.record.request, image.as_ref())?)?;
+    found.container.make_overlay_dirs(base::root_mode(&found.record.request, image.as_ref())?)?;
     let known = Known {
         record: &found.record,
         image: image.as_ref(),

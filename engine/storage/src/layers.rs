@@ -23,8 +23,6 @@ pub struct LayerMeta {
     pub archive_size: u64,
     /// Number of entries of the archive.
     pub entries: u64,
-    /// Owner and mode of the root directory, when the archive has an entry for it.
-    pub root: Option<crate::images::RootAttributes>,
     /// Whether the layer hides all layers below it.
     pub opaque: bool,
     /// Device nodes that were left out.

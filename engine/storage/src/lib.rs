@@ -93,8 +93,7 @@ pub use copy::CopyError;
 pub use error::FileError;
 pub use id::{ContainerId, DiffId, IdError, ImageId};
 pub use images::{
-    CommitError, FindImageError, ImageRecord, NewImage, RemoveImageError, RemovedImage, RootAttributes,
-    TagError,
+    CommitError, FindImageError, ImageRecord, NewImage, RemoveImageError, RemovedImage, TagError,
 };
 pub use layers::{LayerError, LayerMeta};
 pub use lock::{ContainerLock, LayerLease, PodLock, PullLock, UnitLock, VolumeLock};

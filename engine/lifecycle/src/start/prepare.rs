@@ -30,7 +30,7 @@ pub(super) fn plan_for(
 ) -> Result<(MonitorPlan, Vec<SockFilter>), StartError> {
     let record = &startable.record;
     let image = base::image(store, record)?;
-    startable.container.make_overlay_dirs(base::root(&record.request, image.as_ref())?)?;
+    startable.container.make_overlay_dirs(base::root_mode(&record.request, image.as_ref())?)?;
     make_volume_overlays(&startable.record, startable.container.path())?;
     labels::relabel_mounts(
         record,

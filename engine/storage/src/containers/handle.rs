@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FlockOperation, Gid, Mode, Uid};
+use rustix::fs::{AtFlags, FlockOperation, Mode};
 use rustix::io::Errno;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,7 +11,6 @@ use serde::de::DeserializeOwned;
 use super::{ContainerEntry, EntryText, RECORD};
 use crate::error::{At, FileError};
 use crate::id::ContainerId;
-use crate::images::RootAttributes;
 use crate::lock::{self, ContainerLock};
 use crate::record::{
     Durability, RecordError, parse, read_bytes, read_record, to_bytes, write_record_atomically,
@@ -85,10 +84,9 @@ impl ContainerHandle {
         self.path.join("rootfs")
     }
 
-    /// Makes `upper`, `work` and `rootfs`; the upper directory gets the mode of the image's root directory, and its
-    /// owner when the caller may give it (false says that it may not). What is there already stays as it is.
-    pub fn make_overlay_dirs(&self, root: RootAttributes) -> Result<bool, FileError> {
-        let mut owned = true;
+    /// Makes `upper`, `work` and `rootfs`; the upper directory, which is the container's `/`, gets this mode. What is there
+    /// already stays as it is.
+    pub fn make_overlay_dirs(&self, mode: u32) -> Result<(), FileError> {
         let make = |name: &str| match rustix::fs::mkdirat(&self.dir, name, Mode::RWXU) {
             Ok(()) => Ok(true),
             Err(Errno::EXIST) => Ok(false),
@@ -100,15 +98,9 @@ impl ContainerHandle {
             let path = self.path.join("upper");
             let upper = rustix::fs::openat(&self.dir, "upper", crate::dir::DIRECTORY, Mode::empty())
                 .at("open", &path)?;
-            if (root.uid, root.gid) != (0, 0) {
-                // Without a range of ids, or outside the namespace, only the caller's own can be given.
-                let ids = (Some(Uid::from_raw(root.uid)), Some(Gid::from_raw(root.gid)));
-                owned = rustix::fs::fchown(&upper, ids.0, ids.1).is_ok();
-            }
-            rustix::fs::fchmod(&upper, Mode::from_raw_mode(root.mode & 0o7777))
-                .at("set the mode of", &path)?;
+            rustix::fs::fchmod(&upper, Mode::from_raw_mode(mode & 0o7777)).at("set the mode of", &path)?;
         }
-        Ok(owned)
+        Ok(())
     }
 
     /// Makes and opens the runtime directory.

@@ -33,17 +33,6 @@ const MANIFEST: &str = "manifest.json";
 const CONFIG: &str = "config.json";
 const RECORD: &str = "record.json";
 
-/// Owner and mode of an image's root directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RootAttributes {
-    /// Permission bits.
-    pub mode: u32,
-    /// Owner.
-    pub uid: u32,
-    /// Group.
-    pub gid: u32,
-}
-
 /// An image to be committed.
 #[derive(Debug)]
 pub struct NewImage<'a> {
@@ -86,8 +75,6 @@ pub struct ImageRecord {
     pub layers: Vec<DiffId>,
     /// How many of the lowest layers are hidden wholly by one above.
     pub hidden_layers: usize,
-    /// What its root directory looks like.
-    pub root: RootAttributes,
 }
 
 impl ImageRecord {
@@ -111,7 +98,6 @@ pub(crate) struct StoredImage {
     size: u64,
     pub(crate) layers: Vec<DiffId>,
     hidden_layers: usize,
-    root: RootAttributes,
 }
 
 impl StoredImage {
@@ -127,7 +113,6 @@ impl StoredImage {
             size: self.size,
             layers: self.layers,
             hidden_layers: self.hidden_layers,
-            root: self.root,
         }
     }
 }
@@ -172,11 +157,6 @@ impl Store {
             size: stack.iter().map(|meta| meta.size).sum(),
             layers: image.layers,
             hidden_layers: stack.iter().rposition(|meta| meta.opaque).unwrap_or(0),
-            root: stack.iter().rev().find_map(|meta| meta.root).unwrap_or(RootAttributes {
-                mode: 0o755,
-                uid: 0,
-                gid: 0,
-            }),
         };
 
         // Killed between here and the end, the mark makes the next sweep look for layers without an image.

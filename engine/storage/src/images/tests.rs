@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::MetadataExt;
 
-use super::{FindImageError, NewImage, RemoveImageError, RootAttributes};
+use super::{FindImageError, NewImage, RemoveImageError};
 use crate::layers::sha256;
 use crate::tar::build::Archive;
 use crate::testing::TestDir;
@@ -43,14 +43,13 @@ fn layer(content: &str) -> Vec<u8> {
 fn a_committed_image_is_found_with_all_that_is_known_of_it() {
     let test = TestDir::new();
     let store = test.store();
-    let bottom = Archive::new().with("./", b'5', b"", |head| head.mode = 0o700).file("f", b"12345").end();
+    let bottom = Archive::new().file("f", b"12345").end();
     let middle = Archive::new().file(".wh..wh..opq", b"").file("g", b"123").end();
     let top = layer("1");
     let image = commit(&store, &[bottom, middle, top], "config", &["docker.io/library/nginx:latest"]);
     assert_eq!(image.id.hex(), crate::id::hex(&sha256(b"config")));
     assert_eq!((image.size, image.layers.len(), image.hidden_layers), (9, 3, 1));
     assert_eq!(image.visible_layers(), &image.layers[1..]);
-    assert_eq!(image.root, RootAttributes { mode: 0o700, uid: 0, gid: 0 });
     assert_eq!(store.list_images().unwrap(), std::slice::from_ref(&image));
     assert_eq!(store.image(&image.id).unwrap(), image);
     assert_eq!(store.image_config(&image.id).unwrap(), b"config");
@@ -207,6 +206,25 @@ fn an_image_whose_record_is_broken_is_told_and_can_be_removed() {
     // Nobody knows which layers it needs, so none is deleted.
     assert_eq!(store.collect_layers().unwrap(), None);
     assert_eq!(store.remove_image(&image.id, false).unwrap().layers, image.layers);
+}
+
+#[test]
+fn records_of_older_stores_that_say_more_are_read() {
+    let test = TestDir::new();
+    let store = test.store();
+    let image = commit(&store, &[layer("1")], "config", &["localhost/a:1"]);
+    let meta = store.layer_meta(&image.layers[0]).unwrap();
+    let files = [
+        test.path(&format!("root/images/{}/record.json", image.id.hex())),
+        store.layer_path(&image.layers[0]).with_file_name("meta.json"),
+    ];
+    for path in files {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let more = text.replacen('{', "{\"root\":{\"mode\":448,\"uid\":0,\"gid\":0},", 1);
+        std::fs::write(&path, more).unwrap();
+    }
+    assert_eq!(store.image(&image.id).unwrap(), image);
+    assert_eq!(store.layer_meta(&image.layers[0]).unwrap(), meta);
 }
 
 #[test]

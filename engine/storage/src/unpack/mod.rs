@@ -27,7 +27,6 @@ use tree::Tree;
 
 use crate::error::At;
 use crate::id::DiffId;
-use crate::images::RootAttributes;
 use crate::layers::LayerMeta;
 use crate::record::{Durability, to_bytes, write_fresh};
 use crate::store::{Store, Temporary};
@@ -102,7 +101,6 @@ pub fn extract_archive(
         tree: Tree::new(target, unpack),
         times: DirectoryTimes::new(target),
         report: UnpackReport::default(),
-        root: None,
         opaque: false,
         has_sparse: false,
         options: unpack,
@@ -177,7 +175,6 @@ impl Store {
             tree: Tree::new(diff.fd.as_fd(), options),
             times: DirectoryTimes::new(place.fd.as_fd()),
             report: UnpackReport::default(),
-            root: None,
             opaque: false,
             has_sparse: false,
             options,
@@ -201,7 +198,6 @@ impl Store {
             size: report.size,
             archive_size,
             entries: report.entries,
-            root: unpacking.root,
             opaque: unpacking.opaque,
             skipped_devices: report.skipped_devices,
             exact: !unpacking.has_sparse && !unpacking.tree.has_replaced(),
@@ -218,7 +214,6 @@ struct Unpacking<'a> {
     tree: Tree<'a>,
     times: DirectoryTimes<'a>,
     report: UnpackReport,
-    root: Option<RootAttributes>,
     opaque: bool,
     has_sparse: bool,
     options: UnpackOptions,
@@ -272,11 +267,6 @@ impl Unpacking<'_> {
         let root = self.tree.open_dir(b".").map_err(error::failed("open", entry))?;
         self.directory_metadata(entry, root.as_fd())?;
         self.times.remember(b".", entry.mtime).map_err(error::failed("remember the time of", entry))?;
-        self.root = Some(RootAttributes {
-            mode: entry.mode,
-            uid: self.options.ownership.of(entry).map_or(0, |it| it.0),
-            gid: self.options.ownership.of(entry).map_or(0, |it| it.1),
-        });
         Ok(())
     }
 
