@@ -76,6 +76,30 @@ fn a_device_that_is_given_is_used_as_far_as_its_permissions_go() {
 }
 
 #[test]
+fn the_host_s_nodes_stay_as_they_are() {
+    let change = "for it in /dev/zero /dev/fuse /dev/shm/f /opt/f; do [ -e $it ] && chmod 600 $it && chown 33 $it && stat -c '%n %a %u %F' $it; done; rm /dev/full && test ! -e /dev/full && echo gone";
+    let file = "character special file";
+    for (options, more) in [
+        ("", ""),
+        ("--device /dev/fuse", "/dev/fuse"),
+        ("--device /dev/fuse:/opt/f", "/opt/f"),
+        ("--device /dev/fuse:/dev/shm/f", "/dev/shm/f"),
+        ("--privileged", "/dev/fuse"),
+    ] {
+        let more = if more.is_empty() { String::new() } else { format!("{more} 600 33 {file}\n") };
+        both(options, change, &format!("/dev/zero 600 33 {file}\n{more}gone"));
+        host().root("stat -c '%a %u' /dev/zero /dev/full").ok().prints("666 0\n666 0");
+        host().root("stat -c %u /dev/fuse").ok().prints("0");
+    }
+    // Of two for one name the last one counts.
+    both(
+        "--device /dev/full:/dev/zero",
+        "stat -c '%t %T' /dev/zero; ls -A /dev | grep -c '^[.]'; true",
+        "1 7\n0",
+    );
+}
+
+#[test]
 fn rules_say_what_else_may_be_used() {
     let fuse = tried("c", 10, 229);
     both("--cap-add mknod --device-cgroup-rule 'c 10:229 rw'", &fuse, "made\nread\nwritten");

@@ -67,15 +67,26 @@ pub(super) fn decide(
         mounts.retain(|it| !it.target.starts_with("/dev/") || it.target == "/dev/shm");
     }
     let shows_dev = asked.iter().any(|it| it.target == "/dev" && !matches!(it.source, Source::Tmpfs { .. }));
+    let mut nodes = Vec::new();
     if !shows_dev || request.privileged {
-        mounts.extend(
+        nodes.extend(
             DEVICES
                 .iter()
                 .map(|(name, number)| device(Path::new("/dev").join(name), None, Some(*number), "rwm")),
         );
     }
-    mounts.extend(facts.devices.iter().map(|path| device(path.clone(), None, None, "rwm")));
-    mounts.extend(facts.asked_devices.iter().map(|it| asked_device(&it.request)));
+    nodes.extend(facts.devices.iter().map(|path| device(path.clone(), None, None, "rwm")));
+    nodes.extend(facts.asked_devices.iter().map(|it| asked_device(&it.request)));
+    // The host's root could change the host's nodes; nobody else can, and nobody else may make any. What they can do is said
+    // by rules then, and not by where they are.
+    if facts.maps.is_none() && !is_asked("/dev") && (request.privileged || has_device_rules) {
+        for node in &mut nodes {
+            if let Source::Device { is_own, .. } = &mut node.source {
+                *is_own = true;
+            }
+        }
+    }
+    mounts.extend(nodes);
     if request.read_only && request.read_only_tmpfs != Some(false) {
         for path in ["/run", "/tmp", "/var/tmp"] {
             if !is_asked(path) {
@@ -276,7 +287,7 @@ fn device(path: PathBuf, target: Option<&str>, number: Option<(u32, u32)>, permi
         nodev: false,
         noexec: true,
         read_only: !permissions.contains('w'),
-        ..plain(Source::Device { path, number }, &target)
+        ..plain(Source::Device { path, number, is_own: false }, &target)
     }
 }
 

@@ -180,5 +180,9 @@ pub enum MountSource {
         path: PathBuf,
         /// Expected major and minor number; a node that is another device is refused.
         number: Option<(u32, u32)>,
+        /// The container gets a node of its own like it, if whoever makes it may make nodes (mknod(2)): one whose root is the
+        /// host's would else change the host's.
+        #[serde(default)]
+        is_own: bool,
     },
 }

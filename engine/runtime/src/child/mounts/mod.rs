@@ -7,6 +7,7 @@ mod attributes;
 mod content;
 mod cover;
 mod links;
+mod node;
 mod prepare;
 mod sources;
 mod target;
@@ -22,6 +23,7 @@ use self::content::{copy_into_tmpfs, reopen_directory, take_mode};
 pub(super) use self::cover::cover;
 use self::links::is_fresh_dev;
 pub(super) use self::links::{close_dev, make_dev_links, make_mtab};
+use self::node::{make_node, with_own_node};
 pub(crate) use self::prepare::mount_source_here;
 pub(super) use self::prepare::{Owner, prepare};
 pub(super) use self::sources::{clone_mount, open_sources};
@@ -166,11 +168,18 @@ fn make(
             set_attributes(&mounted, mount, false).map_err(&failed)?;
             (mounted, target)
         }
-        MountSource::Device { .. } => {
-            let Some(mounted) = source else { return Err(failed(Errno::BADF)) };
-            let target = places.asked(&mount.target, Make::File)?;
-            set_attributes(&mounted, mount, false).map_err(&failed)?;
-            (mounted, target)
+        MountSource::Device { is_own, .. } => {
+            let Some(node) = source else { return Err(failed(Errno::BADF)) };
+            let attach = |places: &mut Places<'_>, mounted: OwnedFd| {
+                let target = places.asked(&mount.target, Make::File)?;
+                set_attributes(&mounted, mount, false).map_err(&failed)?;
+                places.attach(mounted, &target, mount.read_only).map_err(&failed)
+            };
+            return match is_own {
+                true if make_node(places, &mount.target, &node).map_err(&failed)? => Ok(()),
+                true => with_own_node(places, node, attach),
+                false => attach(places, node),
+            };
         }
     };
     places.attach(mounted, &target, mount.read_only && !is_fresh_dev(mount)).map_err(failed)

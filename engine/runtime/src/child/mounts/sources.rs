@@ -55,7 +55,7 @@ pub(in crate::child) fn open_sources(
         }
         MountSource::File { path, .. } => clone_part(path, None, false).map(Some),
         MountSource::Link { path, recursive } => open_unfollowed(path, *recursive).map(Some),
-        MountSource::Device { path, number } => open_device(path, *number).map(Some),
+        MountSource::Device { path, number, .. } => open_device(path, *number).map(Some),
         _ => Ok(None),
     };
     mounts.iter().enumerate().map(open).collect()
