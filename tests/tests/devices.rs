@@ -70,9 +70,13 @@ fn a_device_that_is_given_is_used_as_far_as_its_permissions_go() {
         "ls -l /dev/other | tail -n +2 | tr -s ' ' | cut -d' ' -f5-6,10",
         "10, 200 tun",
     );
-    // Also where the container's root is another than the host's.
-    let mapped = "--uidmap 0:100000:1000 --device /dev/fuse:/dev/f:r";
+    // Also where the container's root is another than the host's, who alone may use the host's node.
+    host().root("chmod 600 /dev/fuse").ok();
+    let mapped = "--uidmap 0:100000:1000 --device /dev/fuse:/dev/f:r --device /dev/fuse:/opt/f:r";
     assert_eq!(run("pontoon", mapped, script).ok().text(), "read");
+    let nodes = "stat -c '%a %u %g' /dev/f /opt/f /dev/zero";
+    assert_eq!(run("pontoon", mapped, nodes).ok().text(), "600 0 0\n600 0 0\n666 0 0");
+    host().root("! grep -q pontoon /proc/self/mounts").ok();
 }
 
 #[test]
@@ -125,6 +129,17 @@ fn rules_say_what_else_may_be_used() {
 #[test]
 fn a_privileged_container_uses_everything() {
     both("--privileged", &tried("c", 10, 229), "made\nread\nwritten");
+}
+
+#[test]
+fn all_capabilities_are_those_that_there_are() {
+    let seen = "grep CapEff /proc/self/status";
+    let host = host();
+    host.root(&format!("pontoon run -d --name all-caps --network none {B} sleep 1000")).ok();
+    // A host may have taken some from root itself.
+    let joined = host.root(&format!("pontoon exec --privileged all-caps {seen}"));
+    host.root("pontoon rm -f -t 0 all-caps").ok();
+    assert_eq!(joined.ok().text(), run("pontoon", "--privileged", seen).ok().text());
 }
 
 #[test]

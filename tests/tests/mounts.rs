@@ -183,6 +183,24 @@ fn root_mounts_in_the_host_s_namespace() {
 }
 
 #[test]
+fn what_the_host_s_mount_forbids_root_can_allow() {
+    root("mkdir -p /mnt/closed && mount -t tmpfs -o noexec,nosuid,nodev closed /mnt/closed && cp /bin/true /mnt/closed/t").ok();
+    for (options, shown) in [
+        ("rw", "rw,nosuid,nodev,noexec"),
+        ("exec", "rw,nosuid,nodev"),
+        ("suid", "rw,nodev,noexec"),
+        ("exec,suid,dev", "rw"),
+        ("exec,ro", "ro,nosuid,nodev"),
+    ] {
+        let see = "grep ' /x ' /proc/self/mounts | cut -d' ' -f4 | sed 's/,relatime.*//'";
+        root(&format!("pontoon run --rm --network none -v /mnt/closed:/x:{options} {B} sh -c \"{see}\""))
+            .ok()
+            .prints(shown);
+    }
+    root("umount /mnt/closed").ok();
+}
+
+#[test]
 fn files_are_shown_with_other_owners() {
     let _alone = alone();
     let maps = "--uidmap 0:100000:1000 --gidmap 0:200000:1000";

@@ -68,12 +68,21 @@ fn a_container_s_namespaces_are_shared() {
         ("--network container:front -p 1:1", "cannot be used together"),
         ("--network container:front --dns 1.1.1.1", "cannot be used together"),
         ("--network container:front --userns keep-id", "--userns container:front"),
-        ("--network container:front --sysctl net.ipv4.ip_forward=1", "belongs to the host's network"),
+        ("--network host --sysctl net.ipv4.ip_forward=1", "belongs to the host's network"),
+        ("--ipc host --sysctl kernel.shmmax=70000", "belongs to the host's ipc namespace"),
+        ("--ipc host --sysctl fs.mqueue.msg_max=9", "use --ipc private"),
+        ("--uts host --sysctl kernel.domainname=x", "belongs to the host's uts namespace"),
         ("--network container:", "container:NAME"),
     ] {
         let refused = host.alice(&format!("pontoon run --rm {options} {B} true")).fails(125);
         assert!(refused.stderr.contains(reason), "{options}: {}", refused.stderr);
     }
+    // Settings of what is shared are made there.
+    host.alice(&format!(
+        "pontoon run --rm --network container:front --sysctl net.core.somaxconn=77 {B} true; pontoon exec front cat /proc/sys/net/core/somaxconn"
+    ))
+    .ok()
+    .prints("77");
     host.alice("pontoon rm -f -t 0 --depend front").ok();
     host.alice("pontoon container exists side").fails(1);
     // All of them, in whatever order they are named.

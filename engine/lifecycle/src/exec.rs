@@ -6,9 +6,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use pontoon_monitor::control::{self, Reply, Request};
 use pontoon_monitor::state::{FailureReport, PROCESS_FILE};
 use pontoon_rootless::sys::inherited_copies;
+use pontoon_runtime::capabilities::{self, CapSet};
 use pontoon_runtime::plan::{Process, Window};
 use pontoon_storage::ContainerHandle;
 
+use crate::facts::own_capabilities;
 use crate::stop::{self, AskError, Ending};
 
 /// What to run, where it differs from the container's first process.
@@ -171,10 +173,11 @@ fn merge(base: Process, request: ExecRequest) -> Process {
         // The other user has another home.
         env.retain(|it| !it.starts_with("HOME=") || request.env.iter().any(|(name, _)| name == "HOME"));
     }
-    let all = pontoon_runtime::capabilities::CapSet::ALL;
+    // Root's has what we have ourselves, as for `run`.
+    let all = if rustix::process::geteuid().is_root() { own_capabilities() } else { CapSet::ALL };
     let (root_capabilities, user_capabilities) = if request.privileged {
-        let none = pontoon_runtime::capabilities::CapSet::EMPTY;
-        let caps = |is_root| pontoon_runtime::capabilities::for_process(all, none, is_root).into();
+        let none = CapSet::EMPTY;
+        let caps = |is_root| capabilities::for_process(all, none, is_root).into();
         (caps(true), caps(false))
     } else {
         (base.root_capabilities, base.user_capabilities)

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use pontoon_rootless::idmap::IdMaps;
-use pontoon_runtime::plan::{FirstCopy, Mount, MountSource as Source, Propagation};
+use pontoon_runtime::plan::{Allows, FirstCopy, Mount, MountSource as Source, Propagation};
 
 use super::mounts::{bind, plain, tmpfs};
 use super::{DecideError, Facts};
@@ -120,6 +120,9 @@ pub(super) fn mounts(asked: &Asked<'_>) -> Result<Vec<Mount>, DecideError> {
             }
             let own = asked.directory.join(OVERLAYS).join(number.to_string());
             lay_over(&mut mount, options, &own);
+        }
+        if asked.maps.is_some() {
+            mount.allows = Allows::default();
         }
         Ok(mount)
     };
@@ -249,11 +252,11 @@ fn with_options(mut mount: Mount, options: &[String]) -> Mount {
             "U" | "chown" => mount.give_to_user = true,
             word if word.starts_with("fsgroup=") => mount.group = word["fsgroup=".len()..].parse().ok(),
             "nosuid" => mount.nosuid = true,
-            "suid" => mount.nosuid = false,
+            "suid" => (mount.nosuid, mount.allows.suid) = (false, true),
             "nodev" => mount.nodev = true,
-            "dev" => mount.nodev = false,
+            "dev" => (mount.nodev, mount.allows.dev) = (false, true),
             "noexec" => mount.noexec = true,
-            "exec" => mount.noexec = false,
+            "exec" => (mount.noexec, mount.allows.exec) = (false, true),
             "private" | "rprivate" => mount.propagation = Propagation::Private,
             "slave" | "rslave" => mount.propagation = Propagation::Slave,
             "shared" | "rshared" => mount.propagation = Propagation::Shared,

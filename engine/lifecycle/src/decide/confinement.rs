@@ -7,7 +7,7 @@ use pontoon_runtime::plan::Capabilities;
 use pontoon_runtime::seccomp::{self, Arch, KernelVersion, Profile};
 
 use super::{DecideError, Facts};
-use crate::request::{CreateRequest, NetworkMode, SeccompRequest};
+use crate::request::{CreateRequest, NamespaceMode, NetworkMode, SeccompRequest};
 
 /// Paths that tell about, or lead to, the host.
 const MASKED: [&str; 13] = [
@@ -133,13 +133,31 @@ fn sysctls(facts: &Facts<'_>, network: &NetworkPlan) -> Result<Vec<(String, Stri
         settings.push(("net.ipv4.ping_group_range".to_owned(), "0 0".to_owned()));
     }
     for (name, value) in &facts.record.request.sysctls {
-        if name.starts_with("net.") && (!network.own_namespace || shares_network) {
-            return Err(DecideError::HostSysctl { name: name.clone() });
+        if let Some((what, instead)) = of_host(name, &facts.record.request, network) {
+            return Err(DecideError::HostSysctl { name: name.clone(), what, instead });
         }
         settings.retain(|it| it.0 != *name);
         settings.push((name.clone(), value.clone()));
     }
     Ok(settings)
+}
+
+/// The namespace of the host's that a setting would be made in, and what gives a container its own. Another container's is no
+/// business of the host's.
+fn of_host(
+    name: &str,
+    request: &CreateRequest,
+    network: &NetworkPlan,
+) -> Option<(&'static str, &'static str)> {
+    let name = name.replace('/', ".");
+    let has_hosts = |mode: &NamespaceMode| *mode == NamespaceMode::Host;
+    if name.starts_with("net.") {
+        (!network.own_namespace).then_some(("network", "--network pasta or none"))
+    } else if name == "kernel.domainname" {
+        has_hosts(&request.uts).then_some(("uts namespace", "--uts private"))
+    } else {
+        has_hosts(&request.ipc).then_some(("ipc namespace", "--ipc private"))
+    }
 }
 
 #[cfg(test)]

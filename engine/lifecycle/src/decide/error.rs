@@ -101,10 +101,14 @@ pub enum DecideError {
     #[error(transparent)]
     Health(#[from] HealthError),
     /// A kernel setting that would change the host's.
-    #[error("the kernel setting `{name}` belongs to the host's network, which the container shares")]
+    #[error("the kernel setting `{name}` belongs to the host's {what}, which the container shares")]
     HostSysctl {
         /// Its name.
         name: String,
+        /// The namespace that it is a setting of.
+        what: &'static str,
+        /// What gives the container its own.
+        instead: &'static str,
     },
 }
 
@@ -133,7 +137,7 @@ impl DecideError {
             Self::MountIds { reason, .. } => reason.hint(),
             Self::VolumeFilesystem { .. } => Some(VOLUME_HINT.to_owned()),
             Self::FuseImage { .. } => Some("`pontoon info` says why".to_owned()),
-            Self::HostSysctl { .. } => Some("use --network pasta or none, or set it on the host".to_owned()),
+            Self::HostSysctl { instead, .. } => Some(format!("use {instead}, or set it on the host")),
             Self::NoDeviceFilter(why) => why.hint(),
             Self::Target { .. } | Self::Seccomp(_) | Self::SeccompListener | Self::StopSignal { .. } => None,
         }

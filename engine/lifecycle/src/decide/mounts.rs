@@ -6,7 +6,7 @@ use pontoon_monitor::plan::{NotifyPlan, RunFile};
 use pontoon_monitor::state;
 use pontoon_network::NetworkPlan;
 use pontoon_rootless::idmap;
-use pontoon_runtime::plan::{Mount, MountSource as Source, Propagation};
+use pontoon_runtime::plan::{Allows, Mount, MountSource as Source, Propagation};
 
 use super::confinement::is_unmasked;
 use super::{DecideError, Facts, asked};
@@ -77,9 +77,10 @@ pub(super) fn decide(
     }
     nodes.extend(facts.devices.iter().map(|path| device(path.clone(), None, None, "rwm")));
     nodes.extend(facts.asked_devices.iter().map(|it| asked_device(&it.request)));
-    // The host's root could change the host's nodes; nobody else can, and nobody else may make any. What they can do is said
-    // by rules then, and not by where they are.
-    if facts.maps.is_none() && !is_asked("/dev") && (request.privileged || has_device_rules) {
+    // The host's root could change the host's nodes, and those with other ids could not use them; nobody else may make any.
+    // What they can do is said by rules then, and not by where they are.
+    let can_lie_there = facts.maps.is_some() || !is_asked("/dev");
+    if facts.caller.uid == 0 && can_lie_there && (request.privileged || has_device_rules) {
         for node in &mut nodes {
             if let Source::Device { is_own, .. } = &mut node.source {
                 *is_own = true;
@@ -184,6 +185,7 @@ pub(super) fn plain(source: Source, target: &str) -> Mount {
         nosuid: true,
         nodev: true,
         noexec: false,
+        allows: Allows::default(),
         propagation: Propagation::Private,
         give_to_user: false,
         owner: None,

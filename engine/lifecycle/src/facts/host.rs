@@ -109,7 +109,7 @@ pub(super) fn oom_score_adj() -> i32 {
 }
 
 /// The capabilities that we ourselves could have: root's own container gets no more. A new user namespace has them all.
-pub(super) fn own_capabilities() -> CapSet {
+pub(crate) fn own_capabilities() -> CapSet {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let bits = status.lines().find_map(|it| it.strip_prefix("CapBnd:"));
     let bits = bits.and_then(|it| u64::from_str_radix(it.trim(), 16).ok());

@@ -18,6 +18,7 @@ use pontoon_runtime::plan::{Files, Labels, Rootfs, RootfsSource};
 use pontoon_storage::{ImageRecord, Store};
 
 pub use self::error::PlanError;
+pub(crate) use self::host::own_capabilities;
 
 use self::host as host_facts;
 use crate::artifact;

@@ -47,6 +47,9 @@ pub(crate) fn open_files(files: &Files, spaces: &IdSpaces, mounter: &Mounter) ->
         files.rootfs.userxattr(),
         Owner { told: told.as_ref(), ..Owner::of(&identity) },
     )?;
+    if let (Some(maps), None) = (&told, &mounter.user) {
+        mounts::make_own_nodes(&files.rootfs, &files.mounts, &mut sources, maps)?;
+    }
     Ok(Opened { root, sources })
 }
 

@@ -24,6 +24,9 @@ pub struct Mount {
     /// Programs cannot be executed.
     #[serde(default)]
     pub noexec: bool,
+    /// What of this is allowed, also where the host's mount forbids it.
+    #[serde(default)]
+    pub allows: Allows,
     /// How mounts travel between host and container.
     #[serde(default)]
     pub propagation: Propagation,
@@ -42,6 +45,18 @@ pub struct Mount {
     /// Its files are shown with other owners: ids of the file system on the container's side, what they become on the host's.
     #[serde(default)]
     pub ids: Option<IdMaps>,
+}
+
+/// What the host's own mounts of what is shown forbid, and somebody asks for all the same. Only whoever is root of the host
+/// can have it (mount_namespaces(7), locked flags).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allows {
+    /// Set-user-id bits.
+    pub suid: bool,
+    /// Device files.
+    pub dev: bool,
+    /// Programs.
+    pub exec: bool,
 }
 
 /// Mount propagation, see mount_namespaces(7).

@@ -37,9 +37,25 @@ pub(super) fn new_filesystem(
     flags: &[&str],
     mount: &Mount,
 ) -> Result<OwnedFd, Errno> {
-    let context = fsopen(name, FsOpenFlags::FSOPEN_CLOEXEC)?;
     // What `df` and `mount` call it; scripts look for this one by the name that other engines give it.
     let source = if mount.target == "/dev/shm" { "shm" } else { name };
+    let attributes = if name == "tmpfs" { MountAttrFlags::empty() } else { attributes_of(mount) };
+    create(name, source, options, flags, attributes)
+}
+
+/// A new tmpfs, detached.
+pub(super) fn new_tmpfs(options: &[(String, String)]) -> Result<OwnedFd, Errno> {
+    create("tmpfs", "tmpfs", options, &[], MountAttrFlags::empty())
+}
+
+fn create(
+    name: &str,
+    source: &str,
+    options: &[(String, String)],
+    flags: &[&str],
+    attributes: MountAttrFlags,
+) -> Result<OwnedFd, Errno> {
+    let context = fsopen(name, FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_set_string(&context, "source", source)?;
     for (key, value) in options {
         fsconfig_set_string(&context, key.as_str(), value.as_str())?;
@@ -48,7 +64,6 @@ pub(super) fn new_filesystem(
         fsconfig_set_flag(&context, *flag)?;
     }
     fsconfig_create(&context)?;
-    let attributes = if name == "tmpfs" { MountAttrFlags::empty() } else { attributes_of(mount) };
     fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
 }
 
@@ -59,7 +74,13 @@ pub(super) fn set_attributes(mounted: &OwnedFd, mount: &Mount, recursive: bool) 
         Propagation::Shared => MS_SHARED,
         Propagation::Unbindable => MS_UNBINDABLE,
     };
-    let attributes = MountAttributes { set: u64::from(attributes_of(mount).bits()), clear: 0, propagation };
+    let set = attributes_of(mount);
+    let mut clear = MountAttrFlags::empty();
+    clear.set(MountAttrFlags::MOUNT_ATTR_NOSUID, mount.allows.suid);
+    clear.set(MountAttrFlags::MOUNT_ATTR_NODEV, mount.allows.dev);
+    clear.set(MountAttrFlags::MOUNT_ATTR_NOEXEC, mount.allows.exec);
+    let (set, clear) = (u64::from(set.bits()), u64::from((clear - set).bits()));
+    let attributes = MountAttributes { set, clear, propagation };
     set_mount_attributes(mounted.as_fd(), attributes, recursive).map_err(|err| kernel_error(&err))
 }
 

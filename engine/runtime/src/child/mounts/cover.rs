@@ -13,7 +13,7 @@ use super::sources::open_device;
 use super::target::{attach, existing};
 use crate::message::{Failure, Step};
 use crate::paths;
-use crate::plan::{Mount, MountSource, Plan, Propagation};
+use crate::plan::{Allows, Mount, MountSource, Plan, Propagation};
 
 /// Covers the masked paths and makes the others read-only. A path that this kernel does not have needs no cover.
 pub(in crate::child) fn cover(root: &OwnedFd, plan: &Plan) -> Result<(), Failure> {
@@ -28,6 +28,7 @@ pub(in crate::child) fn cover(root: &OwnedFd, plan: &Plan) -> Result<(), Failure
                 nosuid: true,
                 nodev: true,
                 noexec: true,
+                allows: Allows::default(),
                 propagation: Propagation::Private,
                 give_to_user: false,
                 owner: None,

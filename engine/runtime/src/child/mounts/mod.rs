@@ -23,6 +23,7 @@ use self::content::{copy_into_tmpfs, reopen_directory, take_mode};
 pub(super) use self::cover::cover;
 use self::links::is_fresh_dev;
 pub(super) use self::links::{close_dev, make_dev_links, make_mtab};
+pub(super) use self::node::make_own_nodes;
 use self::node::{make_node, with_own_node};
 pub(crate) use self::prepare::mount_source_here;
 pub(super) use self::prepare::{Owner, prepare};
