@@ -88,6 +88,8 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
         None => Ok(()),
     };
     if let Err(failure) = needed {
+        // Its lock is ours as long as we have it, and who removes it waits for that.
+        drop(created);
         remove_unstarted(context, &store, &id, removes);
         return Err(failure.while_doing(format!("cannot start container `{name}`")));
     }
