@@ -99,6 +99,33 @@ fn a_service_of_podman_s_own_runs() {
 }
 
 #[test]
+fn a_service_s_container_is_in_the_slice_that_is_asked_for() {
+    let _alone = alone();
+    let host = host_with_busybox();
+    let alice = Manager::of(host, "alice");
+    host.alice(&format!(
+        "pontoon create --name gslice --cgroup-parent gapps.slice --network none {B} {SLEEPER}"
+    ))
+    .ok();
+    generate(host, "alice", "--new --name gslice");
+    host.alice("pontoon rm gslice").ok();
+    for delegated in [true, false] {
+        if !delegated {
+            host.alice(&format!("sed -i /^Delegate=/d {UNITS}/container-gslice.service")).ok();
+        }
+        alice.reload();
+        alice.start("container-gslice");
+        assert_eq!(alice.property("container-gslice", "SubState"), "running", "{delegated}");
+        let pid = show(host, "alice", "gslice", ".State.Pid");
+        host.alice(&format!("grep -c /gapps.slice/ /proc/{pid}/cgroup")).ok().prints("1");
+        alice.stop("container-gslice");
+        assert_eq!(alice.property("container-gslice", "Result"), "success", "{delegated}");
+        host.alice("pontoon container exists gslice").fails(1);
+    }
+    forget(host, "alice", "container-gslice.service");
+}
+
+#[test]
 fn a_service_watches_a_container_that_is_there() {
     let _alone = alone();
     let host = host_with_busybox();

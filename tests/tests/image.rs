@@ -327,6 +327,21 @@ fn tags_are_names_for_the_same_image() {
     pontoon("image exists other").fails(1);
     pontoon("image exists $B").ok();
     pontoon("tag nosuch x").fails(125);
+    // By id all of them would go: only who says so means it.
+    let dave = |script: &str| host().sh_as("dave", script);
+    dave(&format!("pontoon pull -q {B} >/dev/null && pontoon tag {B} one two")).ok();
+    dave(&format!("pontoon rmi $(pontoon images -q {B})"))
+        .fails(125)
+        .warns("localhost/two:latest")
+        .warns("--force");
+    let digest =
+        format!("pontoon images -q {B}@$(pontoon image inspect --format '{{{{.Digest}}}}' {B}) | wc -l");
+    dave(&digest).ok().prints("3");
+    dave(&format!("pontoon run --rm --arch arm64 --pull never {B} true")).fails(125).warns("linux/arm64");
+    dave(&format!("pontoon run --rm --arch amd64 --pull never {B} true")).ok();
+    dave(&format!("pontoon rmi -f $(pontoon images -q {B} | head -1) && pontoon images -q"))
+        .ok()
+        .lacks("localhost");
 }
 
 #[test]

@@ -119,6 +119,16 @@ fn who_asks_for_nothing_is_on_the_default_network() {
         .ok()
         .says("[podman]");
     root("pontoon run --rm --pod plains $B ip addr show eth0").ok().says("10.88.");
+    for option in ["--ip 10.88.7.9", "--mac-address 92:d0:c6:0a:29:34", "--network-alias other"] {
+        root(&format!("pontoon run --rm --pod plains {option} $B true"))
+            .fails(125)
+            .warns("pontoon pod create")
+            .warns(option.split(' ').next().unwrap());
+    }
+    root("pontoon pod create --name own --share ipc && pontoon run --rm --pod own --ip 10.88.7.9 $B ip addr show eth0")
+        .ok()
+        .says("10.88.7.9/16");
+    root("pontoon pod rm -f own").ok();
     root("pontoon pod rm -f plains && pontoon rm -f -t 0 plain").ok();
     silent(&ask_from_outside(HOST_V4, 8700));
     led().fails(1);

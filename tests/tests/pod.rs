@@ -119,6 +119,16 @@ fn members_share_what_the_pod_says() {
         assert!(refused.stderr.contains("pontoon pod create"), "{option}: {}", refused.stderr);
     }
     host.alice(&format!("pontoon run --rm --pod no-such-pod {B} true")).fails(125);
+    // One that cannot be started is told, and nothing is left of what was to be in it.
+    host.alice("pontoon pod create --name unfit --sysctl net.no.such=1").ok();
+    for detach in ["", "-d"] {
+        host.alice(&format!("timeout 30 pontoon run --rm {detach} --pod unfit {B} true"))
+            .fails(125)
+            .warns("net.no.such");
+    }
+    host.alice("pontoon ps -aq --filter pod=unfit | wc -l; pontoon pod rm -f unfit >/dev/null")
+        .ok()
+        .prints("1");
     host.alice("pontoon pod rm sharing").fails(125);
     host.alice("pontoon pod rm -f -t 0 sharing && pontoon volume rm pod-data").ok();
 }

@@ -65,7 +65,6 @@ fn a_container_s_namespaces_are_shared() {
     assert_eq!(namespace("side", "net"), namespace("front", "net"));
     for (options, reason) in [
         ("--network container:nobody", "nobody"),
-        ("--network container:front -p 1:1", "cannot be used together"),
         ("--network container:front --dns 1.1.1.1", "cannot be used together"),
         ("--network container:front --userns keep-id", "--userns container:front"),
         ("--network host --sysctl net.ipv4.ip_forward=1", "belongs to the host's network"),
@@ -77,6 +76,10 @@ fn a_container_s_namespaces_are_shared() {
         let refused = host.alice(&format!("pontoon run --rm {options} {B} true")).fails(125);
         assert!(refused.stderr.contains(reason), "{options}: {}", refused.stderr);
     }
+    // Ports are those of whose the network is.
+    host.alice(&format!("pontoon run --rm --network container:front -p 1:1 -P {B} true"))
+        .ok()
+        .warns("`--publish` has no effect with `--network=container:front`");
     // Settings of what is shared are made there.
     host.alice(&format!(
         "pontoon run --rm --network container:front --sysctl net.core.somaxconn=77 {B} true; pontoon exec front cat /proc/sys/net/core/somaxconn"

@@ -33,7 +33,7 @@ pub struct JointOptions {
     #[arg(short = 'h', long, value_name = "NAME")]
     pub hostname: Option<String>,
     /// What /etc/hosts begins with: a file, `image` or `none`
-    #[arg(long, value_name = "FILE", conflicts_with = "no_hosts")]
+    #[arg(long, value_name = "FILE")]
     pub hosts_file: Option<String>,
     /// Address on the network
     #[arg(long, value_name = "ADDRESS")]
@@ -57,7 +57,7 @@ pub struct JointOptions {
     #[arg(long)]
     pub no_hostname: bool,
     /// Keep the image's /etc/hosts
-    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, conflicts_with = "add_host")]
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
     pub no_hosts: Option<bool>,
     /// Publish ports to the host
     #[arg(short, long, value_name = "[[IP:][HOST]:]PORT[/PROTOCOL]")]

@@ -99,10 +99,13 @@ pub fn list(context: &Context, args: &ImagesArgs) -> Result<ExitStatus, Failure>
         });
     }
     if let Some(wanted) = &args.image {
-        for row in &mut rows {
+        let of_digest = wanted.contains('@').then(|| context.find_image(&store, wanted).ok()).flatten();
+        let has_digest = |row: &images::Row| of_digest.as_ref().is_some_and(|it| it.id.to_string() == row.id);
+        let has_id = |row: &images::Row| row.id.starts_with(wanted.trim_start_matches("sha256:"));
+        for row in rows.iter_mut().filter(|it| !has_digest(it)) {
             row.names.retain(|name| is_reference(name, wanted));
         }
-        rows.retain(|row| !row.names.is_empty() || row.id.starts_with(wanted.as_str()));
+        rows.retain(|row| !row.names.is_empty() || has_id(row));
     }
     let mut rows = filter::images(rows, &filters)?;
     images::sort(&mut rows, args.sort);
@@ -157,6 +160,12 @@ fn remove_one(context: &Context, store: &Store, name: &str, args: &RmiArgs) -> R
             output::line(&format!("Untagged: {full}"))?;
             return Ok(());
         }
+    }
+    if by_id && image.names.len() > 1 && !args.force && !args.all {
+        let text = format!("image `{name}` has several names: {}", image.names.join(", "));
+        let hint =
+            "remove the names that are not needed, or use --force, which removes the image with all of them";
+        return Err(Failure::new(text, Some(hint.to_owned())));
     }
     let users = users(store, image.id.hex())?;
     if args.force {

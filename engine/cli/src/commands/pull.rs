@@ -13,6 +13,7 @@ use pontoon_image::{
     Archive, Credential, NoProgress, Platform, PlatformRequest, Progress, Reference, RunConfig,
 };
 use pontoon_lifecycle::acquire::{self, RegistryWishes};
+use pontoon_lifecycle::create::image_config;
 use pontoon_lifecycle::pull::{self, ImportRequest, PullNamedError, PullOptions};
 use pontoon_lifecycle::request::{CreateRequest, PullPolicy};
 use pontoon_lifecycle::user_namespace::{self, Worker};
@@ -63,6 +64,20 @@ impl Retries {
 }
 
 impl Wishes {
+    /// The platform that is asked for by name, behind the name of an image.
+    fn words(&self) -> String {
+        self.platform.as_ref().map_or_else(String::new, |it| format!(" for {}", it.platform))
+    }
+
+    /// Whether an image is for the platform that is asked for by name, if one is.
+    fn is_met_by(&self, store: &Store, image: &ImageRecord) -> Result<bool, Failure> {
+        let Some(PlatformRequest { platform, .. }) = &self.platform else { return Ok(true) };
+        let config = image_config(store, image)?;
+        let has = Platform::new(&config.os, &config.architecture, config.variant.as_deref());
+        // What does not say what it is for, such as an imported archive, may be for anything.
+        Ok(has.architecture.is_empty() || platform.fit(&has).is_some())
+    }
+
     /// From the options of a command.
     pub fn of(
         platform: &PlatformOptions,
@@ -334,14 +349,15 @@ pub fn ensure_image(
     wishes: &Wishes,
 ) -> Result<ImageRecord, Failure> {
     let local = match context.find_image(store, &request.image) {
-        Ok(image) => Some(image),
+        // One for another platform than is asked for by name is another image.
+        Ok(image) => wishes.is_met_by(store, &image)?.then_some(image),
         Err(FindImageError::NotFound { .. }) => None,
         Err(err) => return Err(err.into()),
     };
     match (request.pull, local) {
         (PullPolicy::Missing | PullPolicy::Never, Some(image)) => Ok(image),
         (PullPolicy::Never, None) => Err(Failure::new(
-            format!("no image `{}`, and --pull=never forbids to fetch it", request.image),
+            format!("no image `{}`{}, and --pull=never forbids to fetch it", request.image, wishes.words()),
             Some(format!("pull it first: pontoon pull {}", request.image)),
         )),
         (PullPolicy::Newer, Some(image)) => Ok(fetch(context, store, &request.image, wishes)?

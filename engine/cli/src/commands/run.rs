@@ -94,6 +94,7 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
         return Err(failure.while_doing(format!("cannot start container `{name}`")));
     }
     let tells_itself = created.record.request.sdnotify == SdNotifyMode::Conmon;
+    let slice = created.record.request.cgroup_parent.clone();
     let startable = Startable::from(created);
     let outcome = if !tty && split && start::is_main_process(&context.host) {
         let streams = StreamPlan {
@@ -128,7 +129,7 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
     }
     if args.detach {
         output::line(&id)?;
-        if tells_itself && start::is_watched(&context.host) {
+        if tells_itself && start::is_watched(&context.host, slice.as_deref()) {
             return foreground::attend(&store, &id, started, false, true, keys);
         }
         return Ok(ExitStatus::Success);

@@ -54,8 +54,8 @@ pub(super) fn lower(
     }
     pod::member(&mut request, options)?;
     default_sysctls(&mut request, options)?;
-    check_sharing(&request)?;
     let warnings = without_effect(&mut request);
+    check_sharing(&request)?;
     Ok(Lowered { request, warnings })
 }
 
@@ -175,7 +175,9 @@ fn usage(request: &mut CreateRequest, options: &ContainerOptions, host: &Host) -
     request.cgroups = optional("--cgroups", options.cgroups.as_ref(), modes::cgroups)?.unwrap_or_default();
     request.cgroup_parent =
         optional("--cgroup-parent", options.cgroup_parent.as_ref(), modes::cgroup_parent)?;
-    if request.cgroup_parent.is_some() && request.cgroups != CgroupMode::Enabled {
+    // With no-conmon it says where the scope is.
+    if request.cgroup_parent.is_some() && matches!(request.cgroups, CgroupMode::Split | CgroupMode::Disabled)
+    {
         let other = format!("--cgroups {}", options.cgroups.as_deref().unwrap_or_default());
         return Err(OptionError::Conflict { one: "--cgroup-parent".to_owned(), other });
     }
@@ -218,6 +220,13 @@ fn surroundings(
     request.add_host = each_listed("--add-host", &options.joint.add_host, network::added_host)?;
     request.hosts_file = options.joint.hosts_file.as_ref().map(|it| names::hosts_file(it, host));
     request.no_hosts = options.joint.no_hosts == Some(true);
+    let of_hosts = [
+        ("--add-host", !options.joint.add_host.is_empty()),
+        ("--hosts-file", options.joint.hosts_file.is_some()),
+    ];
+    if let (true, Some((other, _))) = (request.no_hosts, of_hosts.iter().find(|it| it.1)) {
+        return Err(OptionError::Conflict { one: "--no-hosts".to_owned(), other: (*other).to_owned() });
+    }
     request.no_hostname = options.joint.no_hostname;
     request.dns = each_listed("--dns", &options.joint.dns, network::dns_server)?;
     request.dns_search = listed(&options.joint.dns_search);
@@ -257,7 +266,11 @@ fn default_sysctls(request: &mut CreateRequest, options: &ContainerOptions) -> R
     let mut defaults = each("containers.conf: default_sysctls", &options.defaults.sysctl, limits::sysctl)?;
     let shares_network =
         matches!(request.network, Some(NetworkMode::Host | NetworkMode::Container(_) | NetworkMode::Path(_)));
+    let has_hosts_ipc = request.ipc == NamespaceMode::Host;
+    let is_of_ipc = |name: &str| !name.starts_with("net.") && name != "kernel.domainname";
     defaults.retain(|(name, _)| !(shares_network && name.starts_with("net.")));
+    defaults.retain(|(name, _)| !(has_hosts_ipc && is_of_ipc(name)));
+    defaults.retain(|(name, _)| request.uts == NamespaceMode::Private || name != "kernel.domainname");
     defaults.retain(|(name, _)| !request.sysctls.iter().any(|it| it.0 == *name));
     if let Some(pod) = &mut request.pod {
         pod.usual.clone_from(&options.defaults.usual);
@@ -281,15 +294,10 @@ fn give_way(request: &mut CreateRequest, usual: &[&'static str]) {
 fn check_sharing(request: &CreateRequest) -> Result<(), OptionError> {
     let conflict =
         |option: &str, mode: &str| OptionError::Conflict { one: option.to_owned(), other: mode.to_owned() };
-    let mode = match &request.network {
-        Some(NetworkMode::Container(name)) => Some(format!("--network container:{name}")),
-        Some(NetworkMode::Path(path)) if !request.publish.is_empty() || request.publish_all => {
-            Some(format!("--network ns:{}", path.display()))
-        }
-        _ => None,
-    };
-    if let (Some(mode), Some(option)) = (mode, request.own_network_option()) {
-        return Err(conflict(option, &mode));
+    if let (Some(NetworkMode::Container(name)), Some(option)) =
+        (&request.network, request.own_network_option())
+    {
+        return Err(conflict(option, &format!("--network container:{name}")));
     }
     if request.pid == NamespaceMode::Host && !request.proc_options.is_default() {
         return Err(conflict("--security-opt proc-opts", "--pid host"));
@@ -308,11 +316,15 @@ fn check_sharing(request: &CreateRequest) -> Result<(), OptionError> {
 
 /// Takes out what was asked for and has no effect, and says so.
 fn without_effect(request: &mut CreateRequest) -> Vec<String> {
-    let network = match request.network {
-        Some(NetworkMode::Host) => "host",
-        Some(NetworkMode::None) => "none",
+    let network = match &request.network {
+        Some(NetworkMode::Host) => "host".to_owned(),
+        Some(NetworkMode::None) => "none".to_owned(),
+        Some(NetworkMode::Container(name)) => format!("container:{name}"),
+        Some(NetworkMode::Path(path)) => format!("ns:{}", path.display()),
         _ => return Vec::new(),
     };
+    // As for the host's: what a program listens on is reached, or not, as whose the network is has it.
+    request.publish_all = false;
     if request.publish.is_empty() {
         return Vec::new();
     }

@@ -23,13 +23,7 @@ pub(super) fn read_all(options: &ContainerOptions, host: &Host) -> Result<Option
     for alias in &aliases {
         check_alias(alias).map_err(|fault| fault.of("--network-alias", alias))?;
     }
-    let given = [
-        ("--ip", options.joint.ip.is_some()),
-        ("--ip6", options.joint.ip6.is_some()),
-        ("--mac-address", mac.is_some()),
-        ("--network-alias", !aliases.is_empty()),
-    ];
-    let Some((option, _)) = given.into_iter().find(|(_, is_given)| *is_given) else { return Ok(mode) };
+    let Some(option) = option_of_one(options) else { return Ok(mode) };
     if mode.is_none() && !host.rootless {
         mode = Some(NetworkMode::Named(vec![NetworkUse {
             name: DEFAULT_WORD.to_owned(),
@@ -56,6 +50,18 @@ pub(super) fn read_all(options: &ContainerOptions, host: &Host) -> Result<Option
         network.aliases.extend(aliases.iter().cloned());
     }
     Ok(mode)
+}
+
+/// The first option that is given and says what a container is on one network.
+pub(super) fn option_of_one(options: &ContainerOptions) -> Option<&'static str> {
+    let joint = &options.joint;
+    let given = [
+        ("--ip", joint.ip.is_some()),
+        ("--ip6", joint.ip6.is_some()),
+        ("--mac-address", joint.mac_address.is_some()),
+        ("--network-alias", !joint.network_alias.is_empty()),
+    ];
+    given.into_iter().find_map(|(option, is_given)| is_given.then_some(option))
 }
 
 /// `--ip` and `--ip6`.

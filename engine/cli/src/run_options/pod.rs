@@ -31,7 +31,11 @@ pub(super) fn member(request: &mut CreateRequest, options: &ContainerOptions) ->
         }
         (None, None) => None,
     };
-    request.pod = named.map(|id| PodMember { id, ..PodMember::default() });
+    // For a new pod it is the pod's.
+    let is_new = new_name(options).is_some();
+    let network_option =
+        if is_new || !options.network.is_empty() { None } else { super::network::option_of_one(options) };
+    request.pod = named.map(|id| PodMember { id, network_option, ..PodMember::default() });
     request.init_container = match options.init_ctr.as_deref() {
         None => None,
         Some("once") => Some(InitContainer::Once),

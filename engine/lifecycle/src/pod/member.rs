@@ -51,7 +51,7 @@ pub fn enter(
     slice: &str,
     caller: (u32, u32),
 ) -> Result<(), MemberError> {
-    let PodMember { usual_sysctls, usual, .. } = request.pod.take().unwrap_or_default();
+    let PodMember { usual_sysctls, usual, network_option, .. } = request.pod.take().unwrap_or_default();
     request.pod = Some(PodMember { id: pod.id.clone(), infra: pod.infra.clone(), ..PodMember::default() });
     if request.restart == RestartPolicy::No && !request.rm && request.init_container.is_none() {
         request.restart = pod.restart;
@@ -61,6 +61,9 @@ pub fn enter(
     }
     let Some(infra) = infra else { return Ok(()) };
     give_way(request, pod, &usual);
+    if let (Some(option), true) = (network_option, pod.shares(Shared::Net)) {
+        return Err(MemberError::OfPod { option, what: "network", pod: pod.name.clone() });
+    }
     share(request, pod, infra)?;
     // Whoever keeps the id is who runs the payload, as in a container by itself.
     if let (UserNsMode::KeepId { uid, gid, .. }, None) = (&infra.request.userns, &request.user) {

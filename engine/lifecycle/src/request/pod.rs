@@ -16,6 +16,9 @@ pub struct PodMember {
     /// Options of namespaces that nobody gave, but the user's settings: they give way to what the pod shares.
     #[serde(skip)]
     pub usual: Vec<&'static str>,
+    /// An option of a network, given without one: it cannot be had where the network is the pod's.
+    #[serde(skip)]
+    pub network_option: Option<&'static str>,
 }
 
 /// `--init-ctr`.

@@ -226,7 +226,7 @@ pub fn begin(
 ) -> Result<Begun, StartError> {
     let unsynced = std::mem::take(&mut startable.unsynced);
     let record = &startable.record;
-    let place = place::place(host, record.request.cgroups);
+    let place = place::place(host, record.request.cgroups, record.request.cgroup_parent.as_deref());
     let streams = streams(record, attachment, passed);
     let own_cgroup = !matches!(place, Place::Nowhere);
     let (mut plan, filter) = prepare::plan_for(host, store, &startable, own_cgroup, streams, warn)?;

@@ -31,12 +31,12 @@ fn is_of_a_login() -> bool {
     Cgroup::of(None).is_ok_and(|it| it.is_of_a_login())
 }
 
-/// Where that is for a container with such a mode.
-pub(super) fn place(host: &Host, mode: CgroupMode) -> Place {
+/// Where that is for a container with such a mode, and with a slice that it is to be in.
+pub(super) fn place(host: &Host, mode: CgroupMode, slice: Option<&str>) -> Place {
     match mode {
         CgroupMode::Disabled => Place::Nowhere,
         CgroupMode::Split if is_delegated() => Place::Here,
-        CgroupMode::NoConmon if is_delegated() && !is_of_a_login() => Place::Here,
+        CgroupMode::NoConmon if slice.is_none() && is_delegated() && !is_of_a_login() => Place::Here,
         // Without a manager to ask the container stays where we are; only a limit makes that an error.
         CgroupMode::Split | CgroupMode::NoConmon | CgroupMode::Enabled => match connect_to_manager(host) {
             Ok(bus) => Place::Scope(bus),
@@ -50,7 +50,7 @@ pub(super) fn place(host: &Host, mode: CgroupMode) -> Place {
 /// The group below which containers have theirs that are started by hand; none if they have none.
 #[must_use]
 pub fn group_of_containers(host: &Host) -> Option<Cgroup> {
-    match place(host, CgroupMode::Enabled) {
+    match place(host, CgroupMode::Enabled, None) {
         Place::Scope(_) => Some(pod::slice::manager_group(host)),
         Place::Here => Cgroup::of(None).ok(),
         Place::Nowhere => None,
@@ -72,14 +72,14 @@ pub fn is_main_process(host: &Host) -> bool {
         && is_delegated()
 }
 
-/// Whether the service manager watches this very process, in a group that is not ours to divide: a service without `Delegate=`,
-/// as Podman's `generate systemd` writes them. The supervisor is in a scope then, and the manager takes no word from there (from
-/// root's alone), so it has to go on seeing us.
+/// Whether the service manager watches this very process, while the supervisor is in a scope: in a service without `Delegate=`,
+/// as Podman's `generate systemd` writes them, whose group is not ours to divide, or where a slice is asked for. The manager takes
+/// no word from there (from root's alone), so it has to go on seeing us.
 #[must_use]
-pub fn is_watched(host: &Host) -> bool {
+pub fn is_watched(host: &Host, slice: Option<&str>) -> bool {
     host.variable("SYSTEMD_EXEC_PID").and_then(|it| it.parse().ok()) == Some(std::process::id())
         && host.variable("NOTIFY_SOCKET").is_some()
-        && !is_delegated()
+        && (slice.is_some() || !is_delegated())
 }
 
 /// The slice of the container's pod is there, with the pod's limits, before the first container is in it.
