@@ -12,6 +12,7 @@ use pontoon_rootless::userns::{Grants, UserNamespaceError};
 use pontoon_storage::{OpenError, Store, StorePaths};
 
 use crate::network::NetworkConf;
+use crate::storage_conf::{self, StorageConf, StorageConfError};
 
 /// The calling user and its surroundings.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub struct Host {
     pub hooks_dirs: Vec<PathBuf>,
     /// What containers.conf and `--network-config-dir` say of networks with names.
     pub networks: NetworkConf,
+    /// What storage.conf says.
+    pub storage: StorageConf,
     /// Whether we are inside `unshare`: root over the user's ids, in a mount namespace where we may mount. The ids above are
     /// the user's own all the same.
     pub unshared: bool,
@@ -96,6 +99,9 @@ pub enum HostError {
         /// The runtime directory of the login.
         login: PathBuf,
     },
+    /// storage.conf cannot be used.
+    #[error(transparent)]
+    StorageConf(#[from] StorageConfError),
 }
 
 impl HostError {
@@ -103,6 +109,7 @@ impl HostError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::StorageConf(err) => return err.hint(),
             Self::NoHome { .. } => "set HOME".to_owned(),
             Self::NoRuntimeDirectory { .. } => {
                 "log in through systemd-logind (ssh, a console, `machinectl shell USER@`), or run `loginctl enable-linger \
@@ -153,8 +160,13 @@ fn own_root(state: &Path, home: Option<PathBuf>) -> Option<PathBuf> {
     Some(in_state)
 }
 
+fn home(environment: &BTreeMap<String, String>, user: Option<&HostUser>) -> Option<PathBuf> {
+    let said = environment.get("HOME").map(PathBuf::from).filter(|it| it.is_absolute());
+    said.or_else(|| user.map(|it| PathBuf::from(&it.home)))
+}
+
 impl Host {
-    /// Reads the environment and the user database. `root` and `runroot` override the places of the store.
+    /// Reads the environment, the user database and storage.conf. `root` and `runroot` override the places of the store.
     ///
     /// # Errors
     /// See [`HostError`].
@@ -168,6 +180,15 @@ impl Host {
             .unwrap_or_else(|| (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()));
         let user = names::by_uid(uid);
         let absolute = |name: &str| environment.get(name).map(PathBuf::from).filter(|it| it.is_absolute());
+        let home = home(&environment, user.as_ref());
+        let storage = storage_conf::read(&storage_conf::Reader {
+            uid,
+            name: user.as_ref().map(|it| it.name.as_str()),
+            home: home.as_deref(),
+            environment: &environment,
+        })?;
+        let root = root.or_else(|| storage.root.clone());
+        let runroot = runroot.or_else(|| storage.run.clone());
         let mut session = None;
         let paths = if uid == 0 {
             StorePaths {
@@ -178,16 +199,16 @@ impl Host {
             let name = user.as_ref().map_or_else(|| uid.to_string(), |it| it.name.clone());
             let root = match root.or_else(|| absolute("XDG_DATA_HOME").map(|it| it.join("pontoon"))) {
                 Some(root) => root,
-                None => {
-                    let home = absolute("HOME").or_else(|| user.as_ref().map(|it| PathBuf::from(&it.home)));
-                    own_root(&Path::new(HOMELESS).join(&name), home).ok_or(HostError::NoHome { uid })?
-                }
+                None => own_root(&Path::new(HOMELESS).join(&name), home).ok_or(HostError::NoHome { uid })?,
             };
             let login = PathBuf::from(format!("/run/user/{uid}"));
             let given = absolute("XDG_RUNTIME_DIR");
             let systems = Path::new(USERS).join(name);
             let run = match runroot {
-                Some(run) => run,
+                Some(run) => {
+                    session = Some(given.filter(|it| *it != systems).unwrap_or(login));
+                    run
+                }
                 None if systems.join("pontoon").is_dir() => {
                     session = Some(given.filter(|it| *it != systems).unwrap_or(login));
                     systems.join("pontoon")
@@ -223,6 +244,7 @@ impl Host {
             cdi_spec_dirs: Vec::new(),
             hooks_dirs: Vec::new(),
             networks: NetworkConf::default(),
+            storage,
             unshared,
             session,
             grants: OnceLock::new(),

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use crate::host::Host;
-use crate::storage_conf;
+use crate::storage_conf::Said;
 use crate::user_namespace;
 
 /// Where the outcome is remembered.
@@ -37,12 +37,20 @@ pub enum OverlayError {
         path: PathBuf,
     },
     /// `storage.conf` names a program that is not there.
-    #[error("{} names the mount program `{}`, which is not there", file.display(), program.display())]
+    #[error("{place}: the mount program `{}` is not there", program.display())]
     MissingProgram {
-        /// The file.
-        file: PathBuf,
+        /// Who names it.
+        place: String,
         /// The program.
         program: PathBuf,
+    },
+    /// `storage.conf` names a driver that we do not have.
+    #[error("{place}: there is no driver `{driver}`, only `overlay`")]
+    ForeignDriver {
+        /// Who names it.
+        place: String,
+        /// The driver.
+        driver: String,
     },
 }
 
@@ -56,6 +64,11 @@ impl OverlayError {
                 "install it, on Debian: apt-get install fuse-overlayfs; or take the line out of the file"
                     .to_owned()
             }
+            Self::ForeignDriver { .. } => {
+                "write driver = \"overlay\", which the kernel or fuse-overlayfs provide; where it is to stay as it is for \
+                 Podman, STORAGE_DRIVER=overlay in the environment or --storage-driver overlay say so to us alone"
+                    .to_owned()
+            }
         })
     }
 }
@@ -65,10 +78,12 @@ impl OverlayError {
 /// # Errors
 /// See [`OverlayError`].
 pub fn choose(host: &Host, store: &Store) -> Result<Choice, OverlayError> {
-    let conf = storage_conf::read(host);
-    if let Some(program) = conf.mount_program {
+    if let Some(Said { value, place }) = host.storage.foreign_driver.clone() {
+        return Err(OverlayError::ForeignDriver { place, driver: value });
+    }
+    if let Some(Said { value: program, place }) = host.storage.mount_program.clone() {
         if !program.is_file() {
-            return Err(OverlayError::MissingProgram { file: conf.file.unwrap_or_default(), program });
+            return Err(OverlayError::MissingProgram { place, program });
         }
         return Ok(Choice::Fuse(program));
     }

@@ -87,6 +87,9 @@ impl Context {
     /// `tells` is whether the command tells of events, or looks for them.
     fn new(globals: &GlobalOptions, words: Vec<String>, name: &str, tells: bool) -> Result<Self, Failure> {
         let mut host = Host::read(globals.root.clone(), globals.runroot.clone())?;
+        if globals.storage_driver.as_deref().is_some_and(|it| !it.is_empty()) {
+            host.storage.foreign_driver = None;
+        }
         let option_host = run_options::Host::read();
         // What is wrong with the file is said where all of it is wanted.
         let conf = tells.then(|| ContainersConf::read(&option_host, &globals.module).ok()).flatten();

@@ -59,7 +59,7 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
     let shown = attached.map_or(Shown::ALL, |[_, output, errors]| Shown { output, errors });
     let mut request = request(args.lower(context.words.clone(), &context.option_host)?);
     let store = context.store()?;
-    tell_unhonoured(&store, &conf);
+    tell_unhonoured(context, &store, &conf);
     let _ = store.sweep();
     if args.dry_run {
         if let Some(word) = args.container.pod.as_deref().filter(|it| it.starts_with("new:")) {
@@ -197,7 +197,7 @@ pub fn create(context: &Context, mut args: CreateArgs) -> Result<ExitStatus, Fai
     keep_directories(context, &mut args.container.defaults);
     let mut request = request(args.lower(context.words.clone(), &context.option_host)?);
     let store = context.store()?;
-    tell_unhonoured(&store, &conf);
+    tell_unhonoured(context, &store, &conf);
     let image = base_image(context, &store, &request, &args.container)?;
     let new_pod = pod::make_for(context, &store, &mut request, &args.container)?;
     let created = create_in(context, &store, request, image.as_ref(), new_pod.as_ref(), false)?;
@@ -291,9 +291,13 @@ pub(super) fn check_passed(count: u32, words: &[String]) -> Result<Vec<u32>, Fai
     Ok(listed)
 }
 
-/// Says what of `containers.conf` has no effect: once, until it says something else.
-fn tell_unhonoured(store: &Store, conf: &ContainersConf) {
-    let text = conf.unhonoured_text();
+/// Says what of `containers.conf` and `storage.conf` has no effect: once, until they say something else.
+fn tell_unhonoured(context: &Context, store: &Store, conf: &ContainersConf) {
+    let mut text = conf.unhonoured_text();
+    for line in &context.host.storage.unhonoured {
+        text.push_str(line);
+        text.push('\n');
+    }
     let file = store.paths().run.join("containers.conf.told");
     if text.is_empty() || std::fs::read_to_string(&file).is_ok_and(|told| told == text) {
         return;

@@ -12,7 +12,6 @@ use pontoon_lifecycle::list;
 use pontoon_lifecycle::network_unit;
 use pontoon_lifecycle::overlay;
 use pontoon_lifecycle::status::Status;
-use pontoon_lifecycle::storage_conf;
 use pontoon_monitor::event::{EventLog, JOURNAL};
 use pontoon_network::lease::{self, Lease};
 use pontoon_rootless::cgroup::Cgroup;
@@ -108,7 +107,6 @@ fn gather(context: &Context) -> Result<Info, Failure> {
     let environment: Environment = context.host.environment.iter().collect();
     let registries =
         RegistriesConf::read(&RegistriesPaths::standard(&environment, context.host.is_rootless()))?;
-    let conf = storage_conf::read(&context.host);
     let (driver_reason, options) = match overlay::choose(&context.host, &store) {
         Ok(overlay::Choice::Native) => ("native overlay in the user namespace".to_owned(), BTreeMap::new()),
         Ok(overlay::Choice::Fuse(program)) => (
@@ -122,7 +120,13 @@ fn gather(context: &Context) -> Result<Info, Failure> {
     Ok(Info {
         host: host(context)?,
         store: info::Store {
-            config_file: conf.file.map(|it| it.display().to_string()).unwrap_or_default(),
+            config_file: context
+                .host
+                .storage
+                .file
+                .as_ref()
+                .map(|it| it.display().to_string())
+                .unwrap_or_default(),
             container_store: ContainerStore {
                 number: listing.containers.len(),
                 paused,

@@ -18,7 +18,7 @@ use crate::user_namespace::{self, EnterError};
 /// The root file system, and the ids that it is seen with.
 pub(super) fn root(host: &Host, store: &Store, known: &Known<'_>) -> Result<(RootfsSource, Ids), PlanError> {
     let ids = Ids::read(host, store, known.record)?;
-    let (userxattr, volatile) = (host.is_rootless(), known.record.request.rm);
+    let (userxattr, volatile) = (host.is_rootless(), known.record.request.rm && !host.storage.durable);
     let lower = match &known.record.request.rootfs {
         Some(rootfs) if rootfs.overlay => vec![rootfs.path.clone()],
         Some(RootfsRequest { path, idmap, .. }) => {

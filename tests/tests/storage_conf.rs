@@ -1,0 +1,87 @@
+//! `storage.conf`: where the store lies, what is refused, and what is told.
+#![cfg(feature = "e2e")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
+use pontoon_tests::{B, Output, alone, host_with_busybox};
+
+/// Runs a script of the host as alice with a file of hers, which goes again.
+fn with(conf: &str, script: &str) -> Output {
+    let host = host_with_busybox();
+    host.entry("alice").env("CONF", conf).env("B", B).env("RUN", "pontoon run --rm --network none").sh(
+        &format!(
+            "mkdir -p .config/containers && printf %s \"$CONF\" >.config/containers/storage.conf
+             {script}
+             code=$?; rm -r .config/containers; exit $code"
+        ),
+    )
+}
+
+const PLACES: &str = "pontoon info --format '{{.Store.GraphRoot}} {{.Store.RunRoot}}'";
+
+#[test]
+fn the_store_lies_below_what_the_file_says_beside_podmans() {
+    let _alone = alone();
+    let conf = "[storage]\ndriver='overlay'\ngraphroot='$HOME/graph'\nrunroot='$XDG_RUNTIME_DIR/graph-run'\n";
+    let script = format!(
+        "{PLACES}; pontoon pull -q $B >/dev/null && pontoon run -d --name graph-a --stop-timeout 0 $B sleep 10000 >/dev/null
+         pontoon exec graph-a echo inside; pontoon network create graph-net >/dev/null
+         pontoon run --rm --network graph-net $B echo connected; ls graph; pontoon --root ~/.local/share/pontoon ps -aq --filter name=graph-a
+         pontoon rm -f graph-a; pontoon network rm graph-net; pontoon system reset -f >/dev/null 2>&1
+         pontoon unshare rm -rf graph $XDG_RUNTIME_DIR/graph-run"
+    );
+    with(conf, &script).ok().prints(
+        "/home/alice/graph/pontoon /run/user/1000/graph-run/pontoon\ninside\nconnected\npontoon\ngraph-a\ngraph-net",
+    );
+    // What Podman does anyway leaves the store where it is.
+    for root in ["/var/lib/containers/storage", "$HOME/.local/share/containers/storage"] {
+        let conf =
+            format!("[storage]\ndriver='overlay'\nrunroot='/run/containers/storage'\ngraphroot='{root}'\n");
+        with(&conf, PLACES).ok().prints("/home/alice/.local/share/pontoon /run/user/1000/pontoon");
+    }
+    with("[storage]\ngraphroot='/elsewhere'\n", &format!("{PLACES} --root $PWD/x; rm -r x"))
+        .ok()
+        .prints("/home/alice/x /run/user/1000/pontoon");
+}
+
+#[test]
+fn the_administrator_says_where_users_have_their_stores() {
+    let _alone = alone();
+    let host = host_with_busybox();
+    host.root(
+        "mkdir -p /var/big && install -d -o alice /var/big/1000 && \
+         printf '[storage]\\ngraphroot=\"/var/big/root\"\\nrootless_storage_path=\"/var/big/$UID\"\\n' >/etc/containers/storage.conf",
+    )
+    .ok();
+    let alices = host.alice(&format!("{PLACES}; CONTAINERS_STORAGE_CONF=/dev/null {PLACES}"));
+    let roots = host.root(&format!("{PLACES}; rm /etc/containers/storage.conf; rm -r /var/big"));
+    alices.ok().prints(
+        "/var/big/1000/pontoon /run/user/1000/pontoon\n/home/alice/.local/share/pontoon /run/user/1000/pontoon",
+    );
+    roots.ok().prints("/var/big/root/pontoon /run/pontoon");
+}
+
+#[test]
+fn other_drivers_are_refused_where_files_are_mounted_and_what_has_no_effect_is_told() {
+    let _alone = alone();
+    let script = "pontoon ps -q --filter name=no-such; $RUN $B echo vfs 2>&1
+        STORAGE_DRIVER=overlay $RUN $B echo variable; pontoon --storage-driver overlay run --rm --network none $B echo option";
+    with("[storage]\ndriver = 'vfs'\n", script)
+        .ok()
+        .says("/home/alice/.config/containers/storage.conf:2:10: there is no driver `vfs`, only `overlay`")
+        .says("hint: write driver = \"overlay\"")
+        .says("variable\noption");
+    let conf =
+        "[storage]\ndriver = 'overlay'\ntransient_store = true\n[storage.options.overlay]\nsize = '1G'\n";
+    let file = "warning: /home/alice/.config/containers/storage.conf";
+    with(conf, "$RUN $B echo ran 2>&1; $RUN $B echo again 2>&1; rm $XDG_RUNTIME_DIR/pontoon/containers.conf.told")
+        .ok()
+        .prints(&format!(
+            "{file}:3: `storage.transient_store` is not honoured\n{file}:5: `storage.options.overlay.size` is not honoured\nran\nagain"
+        ));
+    let broken = with("[storage]\ngraphroot = '/x\n", "pontoon ps");
+    assert_eq!(broken.code, 125, "{broken:?}");
+    assert!(broken.stderr.contains("/home/alice/.config/containers/storage.conf:2:"), "{}", broken.stderr);
+    let missing = with("", "CONTAINERS_STORAGE_CONF=/no/such pontoon ps");
+    assert_eq!(missing.code, 125, "{missing:?}");
+    assert!(missing.stderr.contains("cannot read `/no/such`"), "{}", missing.stderr);
+}
