@@ -351,3 +351,60 @@ fn older_programs_find_what_is_mounted() {
     .ok()
     .prints("mine");
 }
+
+/// Files that every container has a copy of, as mounts.conf says it.
+#[test]
+fn containers_have_copies_of_what_mounts_conf_names() {
+    let _alone = alone();
+    let host: &TestHost = host();
+    let alice = |script: &str| {
+        host.entry("alice").env("B", B).env("RUN", "pontoon run --rm --network none").sh(script)
+    };
+    host.write(
+        "alice",
+        "/home/alice/.config/containers/mounts.conf",
+        "# copies\n/home/alice/given:/run/secrets/given\n/home/alice/given/deep/file:/opt/file\n/home/alice/no-such:/x\n",
+    );
+    alice(
+        "mkdir -p given/deep; echo one >given/deep/file; chmod 750 given/deep; chmod 604 given/deep/file
+         ln -s deep/file given/link; ln -s nowhere given/dangling; printf secret | pontoon secret create given-secret - >/dev/null",
+    )
+    .ok();
+    let seen = alice(
+        "$RUN --secret given-secret $B sh -c 'cd /run/secrets; stat -c \"%a %u %n\" given/deep given/deep/file given/link /opt/file
+             cat /opt/file given-secret; echo; ls given; ls /x' 2>&1
+         $RUN --read-only $B sh -c 'echo x >/opt/file' 2>&1 | tail -1
+         $RUN -v ~/given/deep:/run/secrets/given $B ls /run/secrets/given
+         $RUN --userns keep-id --user 0 $B sh -c 'stat -c %u /opt/file && echo new >/opt/file && cat /opt/file'
+         pontoon --default-mounts-file /dev/null run --rm --network none $B ls /opt/file 2>&1",
+    );
+    let kept = alice(
+        "pontoon create --name given-kept --network none $B sh -c 'cat /opt/file; echo own >>/opt/file' >/dev/null
+         pontoon start -a given-kept; echo two >given/deep/file; pontoon start -a given-kept; pontoon rm given-kept
+         $RUN $B cat /opt/file",
+    );
+    alice("rm -r given .config/containers/mounts.conf; pontoon secret rm given-secret").ok();
+    let told = "warning: /home/alice/.config/containers/mounts.conf:4: `/home/alice/no-such` is not there: containers have no copy of it";
+    assert_eq!(
+        seen.stdout.lines().collect::<Vec<_>>(),
+        [
+            told,
+            "750 0 given/deep",
+            "604 0 given/deep/file",
+            "604 0 given/link",
+            "604 0 /opt/file",
+            "one",
+            "secret",
+            "deep",
+            "link",
+            "ls: /x: No such file or directory",
+            "sh: can't create /opt/file: Read-only file system",
+            "file",
+            "0",
+            "new",
+            "ls: /opt/file: No such file or directory",
+        ],
+        "{seen:?}"
+    );
+    kept.ok().prints("one\none\nown\ngiven-kept\ntwo");
+}

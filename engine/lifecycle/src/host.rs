@@ -37,6 +37,8 @@ pub struct Host {
     pub networks: NetworkConf,
     /// What storage.conf says.
     pub storage: StorageConf,
+    /// `--default-mounts-file`: what is read in place of mounts.conf.
+    pub default_mounts_file: Option<PathBuf>,
     /// Whether we are inside `unshare`: root over the user's ids, in a mount namespace where we may mount. The ids above are
     /// the user's own all the same.
     pub unshared: bool,
@@ -245,6 +247,7 @@ impl Host {
             hooks_dirs: Vec::new(),
             networks: NetworkConf::default(),
             storage,
+            default_mounts_file: None,
             unshared,
             session,
             grants: OnceLock::new(),
@@ -275,6 +278,12 @@ impl Host {
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.environment.get(name).map(String::as_str)
+    }
+
+    /// The home directory.
+    #[must_use]
+    pub fn home(&self) -> Option<PathBuf> {
+        home(&self.environment, self.user.as_ref())
     }
 
     /// The default id maps; `None` as root, who needs none.

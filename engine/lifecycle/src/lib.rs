@@ -12,6 +12,7 @@ pub mod check;
 pub mod commit;
 pub mod create;
 pub mod decide;
+pub mod default_mounts;
 pub mod devices;
 pub mod disk;
 pub mod doctor;

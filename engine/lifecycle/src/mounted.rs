@@ -218,6 +218,7 @@ fn rootfs_at_rest(host: &Host, store: &Store, found: &Found) -> Result<Rootfs, M
         run_directory: found.container.run_path(),
         own_cgroup: false,
         streams: StreamPlan::default(),
+        default_mounts: Vec::new(),
     };
     let rootfs = facts::rootfs(host, store, &known)?;
     Ok(match rootfs.source {

@@ -278,6 +278,7 @@ fn at_rest(host: &Host, store: &Store, found: &Found) -> Result<Files, ReachErro
         run_directory: found.container.run_path(),
         own_cgroup: false,
         streams: StreamPlan::default(),
+        default_mounts: Vec::new(),
     };
     Ok(facts::files(host, store, &known)?)
 }

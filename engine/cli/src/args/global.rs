@@ -32,6 +32,9 @@ pub struct GlobalOptions {
     /// Directory with hooks, in place of the usual one
     #[arg(long, value_name = "DIR")]
     pub hooks_dir: Vec<PathBuf>,
+    /// Read this file in place of mounts.conf
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub default_mounts_file: Option<PathBuf>,
     /// Directory of the files of networks, in place of the store's
     #[arg(long, value_name = "DIR")]
     pub network_config_dir: Option<PathBuf>,
@@ -63,6 +66,7 @@ impl GlobalOptions {
             module: self.module.into_iter().chain(after.module).collect(),
             cdi_spec_dir: self.cdi_spec_dir.into_iter().chain(after.cdi_spec_dir).collect(),
             hooks_dir: self.hooks_dir.into_iter().chain(after.hooks_dir).collect(),
+            default_mounts_file: after.default_mounts_file.or(self.default_mounts_file),
             network_config_dir: after.network_config_dir.or(self.network_config_dir),
             events_backend: after.events_backend.or(self.events_backend),
             config: after.config.or(self.config),

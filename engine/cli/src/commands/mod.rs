@@ -106,6 +106,7 @@ impl Context {
         }
         let absolute = |it: &std::path::PathBuf| std::path::absolute(it).unwrap_or_else(|_| it.clone());
         host.cdi_spec_dirs = globals.cdi_spec_dir.iter().map(absolute).collect();
+        host.default_mounts_file = globals.default_mounts_file.as_ref().map(absolute);
         host.hooks_dirs = globals.hooks_dir.iter().map(absolute).collect();
         if let Some(directory) = &globals.network_config_dir {
             host.networks.directory = Some(absolute(directory));

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use pontoon_lifecycle::base;
 use pontoon_lifecycle::create::{self, Created, preview};
+use pontoon_lifecycle::default_mounts;
 use pontoon_lifecycle::facts::{self, Known};
 use pontoon_lifecycle::pod::PodRecord;
 use pontoon_lifecycle::remove::{self, RemoveOptions};
@@ -373,6 +374,7 @@ fn dry_run(
         run_directory: &run_directory,
         own_cgroup: record.request.cgroups != CgroupMode::Disabled,
         streams,
+        default_mounts: default_mounts::find(&context.host, &directory, &message::print_warning),
     };
     let decided = facts::plan(&context.host, store, &known)?;
     if !decided.precreate.is_empty() {

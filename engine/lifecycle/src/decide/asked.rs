@@ -159,7 +159,7 @@ pub(crate) fn of_specification(request: &MountRequest) -> Result<Option<Mount>, 
 }
 
 /// Where nobody may mount: on the root itself, or on what tells programs about processes (CVE-2019-16884).
-pub(super) fn check_target(target: &str) -> Result<(), DecideError> {
+pub(crate) fn check_target(target: &str) -> Result<(), DecideError> {
     let refuse = |reason| Err(DecideError::Target { target: target.to_owned(), reason });
     let mut parts = target.split('/').filter(|it| !it.is_empty()).peekable();
     if !target.starts_with('/') {

@@ -17,6 +17,7 @@ use pontoon_storage::StorePaths;
 
 use crate::artifact::BlobFile;
 use crate::cdi::Edits;
+use crate::default_mounts::DefaultMount;
 use crate::devices::{FoundDevice, NoFilter};
 use crate::record::ContainerRecord;
 use crate::sharing::Shared;
@@ -92,6 +93,8 @@ pub struct Facts<'a> {
     pub limits: Vec<Limit>,
     /// Directories of the processors' thermal counters, which tell one container what another does.
     pub thermal: Vec<String>,
+    /// What of the host it has copies of.
+    pub default_mounts: &'a [DefaultMount],
     /// What the payload's streams are.
     pub streams: StreamPlan,
     /// Where events go.

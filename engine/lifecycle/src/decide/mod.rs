@@ -29,7 +29,7 @@ use crate::event;
 use crate::record::ContainerRecord;
 use crate::request::{CreateRequest, Infra, NamespaceMode, SdNotifyMode};
 
-pub(crate) use asked::{OVERLAYS, image_changes, of_specification};
+pub(crate) use asked::{OVERLAYS, check_target, image_changes, of_specification};
 pub use confinement::default_capabilities;
 pub use error::DecideError;
 pub use facts::{Caller, Facts};

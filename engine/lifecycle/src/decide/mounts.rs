@@ -46,11 +46,19 @@ pub(super) fn decide(
         Some(_) => Vec::new(),
         None => asked::mounts(&asked::Asked::of(facts, has_device_rules))?,
     };
+    let is_taken = |asked: &[Mount], target: &str| asked.iter().any(|it| it.target == target);
+    for mount in facts.default_mounts.iter().filter(|_| request.infra.is_none()) {
+        if !is_taken(&asked, &mount.target) {
+            let owner = (mount.is_fresh && super::has_foreign_root(facts)).then_some((0, 0));
+            let copy = bind(mount.copy.clone(), &mount.target);
+            asked.push(Mount { read_only: request.read_only, owner, ..copy });
+        }
+    }
     let secrets = secrets(facts)?;
     // Their mount points are nothing that is left behind, for `commit` to show programs empty passwords.
     let are_below =
         secrets.iter().any(|it| Path::new(&it.target).parent().is_some_and(|it| it.starts_with(SECRETS)));
-    if are_below && !asked.iter().any(|it| it.target == SECRETS) {
+    if are_below && !is_taken(&asked, SECRETS) {
         let mode = ("mode".to_owned(), "755".to_owned());
         asked.push(Mount { read_only: request.read_only, noexec: true, ..tmpfs(SECRETS, vec![mode], false) });
     }

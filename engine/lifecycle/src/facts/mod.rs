@@ -25,6 +25,7 @@ use crate::artifact;
 use crate::cdi::CdiError;
 use crate::create::CREDENTIALS;
 use crate::decide::{self, Caller, Decided, Facts};
+use crate::default_mounts::DefaultMount;
 use crate::devices;
 use crate::host::Host;
 use crate::labels::apparmor::{self, AppArmorError, AppArmorHost};
@@ -50,6 +51,8 @@ pub struct Known<'a> {
     pub own_cgroup: bool,
     /// Its streams.
     pub streams: StreamPlan,
+    /// What of the host it has copies of.
+    pub default_mounts: Vec<DefaultMount>,
 }
 
 /// Reads the facts and decides.
@@ -114,6 +117,7 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
         device_filter: devices::filter(host, known.own_cgroup),
         thermal: host_facts::thermal_directories(),
         streams: known.streams.clone(),
+        default_mounts: &known.default_mounts,
         events: host.events.clone(),
         trial: crate::unit::trial(store, request),
         prober: host.network_program(),

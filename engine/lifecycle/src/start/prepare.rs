@@ -9,10 +9,11 @@ use pontoon_storage::Store;
 use super::{StartError, Startable};
 use crate::base;
 use crate::decide::{OVERLAYS, image_changes};
+use crate::default_mounts;
 use crate::facts::{self, Known};
 use crate::hooks::precreate;
 use crate::host::Host;
-use crate::labels;
+use crate::labels::{self, relabel};
 use crate::list;
 use crate::network_unit;
 use crate::record::ContainerRecord;
@@ -37,6 +38,13 @@ pub(super) fn plan_for(
         Places { directory: startable.container.path(), run_directory: startable.container.run_path() },
         host.user.as_ref().map(|it| Path::new(&it.home)),
     )?;
+    let mut default_mounts = default_mounts::find(host, startable.container.path(), warn);
+    default_mounts::provide(&mut default_mounts, warn);
+    for mount in default_mounts.iter().filter(|it| it.is_fresh) {
+        if let Some(contexts) = &record.contexts {
+            relabel::relabel(&mount.copy, None, &contexts.mount)?;
+        }
+    }
     let known = Known {
         record,
         image: image.as_ref(),
@@ -45,6 +53,7 @@ pub(super) fn plan_for(
         run_directory: startable.container.run_path(),
         own_cgroup,
         streams,
+        default_mounts,
     };
     let mut decided = facts::plan(host, store, &known)?;
     if let Some(points) = &decided.mount_points {
