@@ -85,3 +85,68 @@ fn other_drivers_are_refused_where_files_are_mounted_and_what_has_no_effect_is_t
     assert_eq!(missing.code, 125, "{missing:?}");
     assert!(missing.stderr.contains("cannot read `/no/such`"), "{}", missing.stderr);
 }
+
+#[test]
+fn images_of_other_stores_are_seen_and_left_as_they_are() {
+    let _alone = alone();
+    let conf = "[storage]\ndriver='overlay'\n[storage.options]\nadditionalimagestores=['/home/alice/shared-images']\n";
+    // One of her own, so that nothing of hers is in the way.
+    let script = "pontoon() { command pontoon --root ~/sees --runroot $XDG_RUNTIME_DIR/sees \"$@\"; }
+        command pontoon --root ~/shared-images pull -q $B >/dev/null
+        pontoon unshare find ~/shared-images -printf '%p %T@ %m\\n' | sort >before
+        pontoon images --format '{{.Repository}} {{.ReadOnly}}'; pontoon images | head -1 | grep -o R/O
+        pontoon run --rm --network none $B echo ran; pontoon run -d --name seen --network none --stop-timeout 0 $B sleep 10000 >/dev/null
+        pontoon exec seen sh -c 'echo x >/x'; pontoon diff seen | grep -x 'A /x'; pontoon commit -q seen made >/dev/null; pontoon rm -f seen
+        pontoon run --rm --network none made cat /x; ls sees/layers | wc -l
+        pontoon rmi $B 2>&1; echo $?; pontoon rmi -a >/dev/null; pontoon image prune -af; pontoon untag $B 2>&1
+        pontoon run --rm --network none --userns keep-id $B true 2>&1 | grep -o 'hint.*'
+        pontoon tag $B mine; pontoon run --rm --network none mine echo tagged; pontoon system check; pontoon rmi mine localhost/mine >/dev/null 2>&1
+        pontoon pull -q $B >/dev/null; pontoon images --format '{{.ReadOnly}}'; pontoon run --rm --network none --userns keep-id $B echo pulled
+        pontoon rmi -a >/dev/null; pontoon images --format '{{.ReadOnly}}'
+        pontoon unshare find ~/shared-images -printf '%p %T@ %m\\n' | sort | diff before - && echo unchanged
+        pontoon system reset -f >/dev/null 2>&1; pontoon unshare rm -rf ~/sees ~/shared-images before $XDG_RUNTIME_DIR/sees";
+    let seen = with(conf, script);
+    let lines: Vec<&str> = seen.stdout.lines().collect();
+    let refused = lines.get(7).is_some_and(|it| it.starts_with("error: cannot remove read-only image "));
+    let kept =
+        lines.get(10).is_some_and(|it| it.starts_with("error: cannot take a name from read-only image "));
+    assert!(refused && kept, "{seen:?}");
+    assert_eq!(
+        [&lines[..7], &lines[8..10], &lines[11..]].concat(),
+        [
+            "localhost:5000/busybox true",
+            "R/O",
+            "ran",
+            "A /x",
+            "seen",
+            "x",
+            "1",
+            "hint: it lies in a store that storage.conf adds (additionalimagestores)",
+            "125",
+            "hint: bring the image into the store itself: pontoon pull IMAGE",
+            "tagged",
+            "false",
+            "pulled",
+            "true",
+            "unchanged",
+        ],
+        "{seen:?}"
+    );
+    let missing = "pontoon ps -q --filter name=no-such; $RUN $B true; $RUN $B true; rm $XDG_RUNTIME_DIR/pontoon/containers.conf.told; rm -r podmans";
+    let conf = "[storage.options]\nadditionalimagestores = ['/no/such',\n '/home/alice/podmans']\n";
+    let told = with(conf, &format!("mkdir -p podmans/overlay-images; {missing}")).ok();
+    let file = "warning: /home/alice/.config/containers/storage.conf";
+    let count = |text: String| told.stderr.matches(&text).count();
+    assert_eq!(
+        count(format!("{file}:2:26: there are no images of ours at `/no/such`")),
+        3,
+        "{}",
+        told.stderr
+    );
+    assert_eq!(
+        count(format!("{file}:3:2: there are no images of ours at `/home/alice/podmans`")),
+        1,
+        "{}",
+        told.stderr
+    );
+}

@@ -12,7 +12,7 @@ use pontoon_rootless::userns::{Grants, UserNamespaceError};
 use pontoon_storage::{OpenError, Store, StorePaths};
 
 use crate::network::NetworkConf;
-use crate::storage_conf::{self, StorageConf, StorageConfError};
+use crate::storage_conf::{self, Said, StorageConf, StorageConfError};
 
 /// The calling user and its surroundings.
 #[derive(Debug, Clone)]
@@ -104,6 +104,33 @@ pub enum HostError {
     /// storage.conf cannot be used.
     #[error(transparent)]
     StorageConf(#[from] StorageConfError),
+}
+
+/// Images of another store are not seen, though storage.conf says they are to be.
+#[derive(Debug, thiserror::Error)]
+#[error("{place}: {source}")]
+pub struct ImageStoreError {
+    /// Who names the store.
+    pub place: String,
+    /// Why.
+    pub source: OpenError,
+}
+
+impl ImageStoreError {
+    /// Whether it is one of Podman's, which will never be seen.
+    #[must_use]
+    pub fn is_podmans(&self) -> bool {
+        matches!(self.source, OpenError::NoImages { is_podmans: true, .. })
+    }
+
+    /// All of it on one line.
+    #[must_use]
+    pub fn line(&self) -> String {
+        match self.source.hint() {
+            Some(hint) => format!("{self} ({hint})"),
+            None => self.to_string(),
+        }
+    }
 }
 
 impl HostError {
@@ -266,12 +293,22 @@ impl Host {
         self.uid != 0
     }
 
-    /// Opens the store.
+    /// Opens the store, in which images of other stores may be seen.
     ///
     /// # Errors
     /// See [`OpenError`].
     pub fn open_store(&self) -> Result<Store, OpenError> {
-        Store::open(self.paths.clone())
+        let others = self.image_stores().filter_map(Result::ok).collect();
+        Ok(Store::open(self.paths.clone())?.with_images_of(others))
+    }
+
+    /// The stores whose images are seen in ours, or why they are not.
+    pub fn image_stores(&self) -> impl Iterator<Item = Result<Store, ImageStoreError>> {
+        let open = |said: &Said<PathBuf>| {
+            Store::open_images(&said.value)
+                .map_err(|source| ImageStoreError { place: said.place.clone(), source })
+        };
+        self.storage.image_stores.iter().map(open)
     }
 
     /// A variable of the environment.

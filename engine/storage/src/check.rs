@@ -180,7 +180,8 @@ impl Store {
 
     /// What is wrong with a layer, if anything.
     fn layer_fault(&self, layer: &DiffId, thorough: bool) -> Option<String> {
-        match self.has_layer(layer) {
+        let holder = self.holder(layer);
+        match holder.has_layer(layer) {
             Ok(true) => {}
             Ok(false) => return Some("it is missing".to_owned()),
             Err(error) => return Some(words(&error)),
@@ -189,7 +190,7 @@ impl Store {
             Ok(meta) => meta,
             Err(error) => return Some(words(&error)),
         };
-        let diff = self.layers().and_then(|it| it.open(&layer.dir_name())).and_then(|it| it.open("diff"));
+        let diff = holder.layers().and_then(|it| it.open(&layer.dir_name())).and_then(|it| it.open("diff"));
         let diff = match diff {
             Ok(diff) => diff,
             Err(error) => return Some(words(&error)),
@@ -224,10 +225,9 @@ impl Store {
                 faults: vec![words(&error)],
             });
         }
-        let images = self.images()?;
         for container in list.containers {
             if let Some(image) = &container.image
-                && !images.has(image.hex())?
+                && !self.sees_image(image)?
             {
                 let faults = vec![format!("its image {image} is missing")];
                 report.damages.push(Damage { part: Part::Container, id: container.id.to_string(), faults });

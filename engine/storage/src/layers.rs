@@ -67,7 +67,16 @@ impl Store {
         Ok(LayerLease::new(held))
     }
 
-    /// Whether the layer is there, whole.
+    /// The store that has a layer: this one, another whose images are seen here, or this one if none has it.
+    pub(crate) fn holder(&self, layer: &DiffId) -> &Self {
+        let has = |store: &&Self| store.has_layer(layer).unwrap_or(false);
+        if self.others.is_empty() || has(&self) {
+            return self;
+        }
+        self.others.iter().find(has).unwrap_or(self)
+    }
+
+    /// Whether the layer is there, whole: in this store itself.
     pub fn has_layer(&self, layer: &DiffId) -> Result<bool, FileError> {
         self.layers()?.has(&layer.dir_name())
     }
@@ -75,13 +84,14 @@ impl Store {
     /// The directory to mount as the layer's lower directory; it need not exist.
     #[must_use]
     pub fn layer_path(&self, layer: &DiffId) -> PathBuf {
-        self.paths().root.join("layers").join(layer.dir_name()).join("diff")
+        self.holder(layer).paths().root.join("layers").join(layer.dir_name()).join("diff")
     }
 
     /// What is remembered of a layer.
     pub fn layer_meta(&self, layer: &DiffId) -> Result<LayerMeta, LayerError> {
         let meta = |source| LayerError::Meta { layer: layer.clone(), source };
-        let place = self.layers()?.open(&layer.dir_name()).map_err(|error| meta(error.into()))?;
+        let place =
+            self.holder(layer).layers()?.open(&layer.dir_name()).map_err(|error| meta(error.into()))?;
         read_record(place.fd.as_fd(), "meta.json", &place.path.join("meta.json")).map_err(meta)
     }
 

@@ -83,6 +83,12 @@ pub enum ShiftError {
     /// A file of the store.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The layer is in a store of which only the images are looked at.
+    #[error("layer {layer} of a read-only image cannot be copied to other ids")]
+    ReadOnly {
+        /// The layer.
+        layer: DiffId,
+    },
     /// A file of the layer.
     #[error("cannot copy layer {layer} to other ids")]
     Copy {
@@ -100,6 +106,9 @@ impl ShiftError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::File(error) | Self::Copy { source: CopyError::File(error), .. } => error.hint(),
+            Self::ReadOnly { .. } => {
+                Some("bring the image into the store itself: pontoon pull IMAGE".to_owned())
+            }
             Self::Copy { source: CopyError::Unmapped { .. }, .. } => {
                 Some("give yourself more ids in /etc/subuid and /etc/subgid (65536 are usual)".to_owned())
             }
@@ -115,6 +124,14 @@ impl Store {
         Ok(layers.has(&name)?.then(|| layers.path.join(name).join("diff")))
     }
 
+    /// Refuses a layer that lies in another store: a copy would have to lie there, too.
+    pub fn may_be_shifted(&self, layer: &DiffId) -> Result<(), ShiftError> {
+        if std::ptr::eq(self.holder(layer), self) {
+            return Ok(());
+        }
+        Err(ShiftError::ReadOnly { layer: layer.clone() })
+    }
+
     /// The directory to mount for a layer whose ids are shifted; makes the copy when it is missing.
     ///
     /// Must be called where all ids of both sides are mapped, by somebody whose container or lease holds the layer.
@@ -122,6 +139,7 @@ impl Store {
         if let Some(path) = self.shifted_layer_path(layer, shift)? {
             return Ok(path);
         }
+        self.may_be_shifted(layer)?;
         let place = self.layers()?.open(&layer.dir_name())?;
         // Others who need the same copy wait for it.
         let _lock = lock::index(place.fd.as_fd(), FlockOperation::LockExclusive).at("lock", &place.path)?;

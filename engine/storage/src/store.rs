@@ -45,6 +45,14 @@ pub enum OpenError {
         /// What its format file says.
         found: String,
     },
+    /// There is no store, or none with images, where one is looked at.
+    #[error("there are no images of ours at `{}`", path.display())]
+    NoImages {
+        /// The directory.
+        path: PathBuf,
+        /// Whether a store of Podman's is there.
+        is_podmans: bool,
+    },
     /// The directory belongs to somebody else.
     #[error("`{}` belongs to uid {owner}, not to uid {caller}", path.display())]
     ForeignOwner {
@@ -73,6 +81,13 @@ impl OpenError {
             Self::File(error) => error.hint(),
             Self::Format { source } => source.hint(),
             Self::UnknownFormat { .. } => Some("use the program that wrote it, or another store".to_owned()),
+            Self::NoImages { is_podmans: true, .. } => Some(
+                "a store of Podman's has another layout: pull the images into one of ours, `pontoon --root DIR pull IMAGE`"
+                    .to_owned(),
+            ),
+            Self::NoImages { .. } => {
+                Some("it is made by `pontoon --root DIR pull IMAGE`, as the user who looks at it".to_owned())
+            }
             Self::ForeignOwner { path, .. } => Some(format!(
                 "a store is used by its owner alone: check who made `{}`, and the environment",
                 path.display()
@@ -100,6 +115,8 @@ pub struct Store {
     secrets: OnceLock<Place>,
     tmp: OnceLock<Place>,
     trash: OnceLock<Place>,
+    /// Stores whose images are seen here as well, see [`Store::with_images_of`].
+    pub(crate) others: Vec<Store>,
 }
 
 impl Store {
@@ -109,7 +126,49 @@ impl Store {
     pub fn open(paths: StorePaths) -> Result<Self, OpenError> {
         let root = open_owned(&paths.root)?;
         check_format(&root)?;
-        Ok(Self {
+        Ok(Self::at(root, paths))
+    }
+
+    /// Opens a store of which only the images are looked at: nothing is written there, made or locked.
+    ///
+    /// # Errors
+    /// [`OpenError::NoImages`] if there are none.
+    pub fn open_images(path: &Path) -> Result<Self, OpenError> {
+        let none = || {
+            let is_podmans = path.join("overlay-images").is_dir() || path.join("libpod").is_dir();
+            OpenError::NoImages { path: path.to_owned(), is_podmans }
+        };
+        let found = rustix::fs::open(path, ROOT, Mode::empty());
+        let fd = found.map_err(|errno| match errno {
+            Errno::NOENT | Errno::NOTDIR => none(),
+            errno => FileError::new("open", path, errno).into(),
+        })?;
+        let root = checked_owner(fd, path)?;
+        if !has_format(&root)? {
+            return Err(none());
+        }
+        let store = Self::at(root, StorePaths { root: path.to_owned(), run: PathBuf::new() });
+        let open = |parent: &Place, name: &str| match parent.open(name) {
+            Err(error) if error.is_not_found() => Err(none()),
+            opened => Ok(opened?),
+        };
+        // Opened now, so that nobody makes them later.
+        let images = open(&store.root, "images")?;
+        let (names, layers) = (open(&images, "names")?, open(&store.root, "layers")?);
+        store.image_names.get_or_init(|| names);
+        store.images.get_or_init(|| images);
+        store.layers.get_or_init(|| layers);
+        Ok(store)
+    }
+
+    /// Lets images of other stores be seen here, behind those that are here.
+    #[must_use]
+    pub fn with_images_of(self, others: Vec<Self>) -> Self {
+        Self { others, ..self }
+    }
+
+    fn at(root: Place, paths: StorePaths) -> Self {
+        Self {
             root,
             paths,
             run: OnceLock::new(),
@@ -125,7 +184,8 @@ impl Store {
             secrets: OnceLock::new(),
             tmp: OnceLock::new(),
             trash: OnceLock::new(),
-        })
+            others: Vec::new(),
+        }
     }
 
     /// Where the store lies.
@@ -295,17 +355,23 @@ fn in_user_namespace() -> bool {
     })
 }
 
+/// Whoever set the path chose it, so links in it are followed; below it none ever is.
+const ROOT: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
 /// Opens a directory that must belong to the caller alone; makes it, and what leads to it, when it is missing.
 fn open_owned(path: &Path) -> Result<Place, OpenError> {
-    // Whoever set the path chose it, so links in it are followed; below it none ever is.
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let fd = match rustix::fs::open(path, flags, Mode::empty()) {
+    let fd = match rustix::fs::open(path, ROOT, Mode::empty()) {
         Err(Errno::NOENT) => {
             make_all(path)?;
-            rustix::fs::open(path, flags, Mode::empty()).at("open", path)?
+            rustix::fs::open(path, ROOT, Mode::empty()).at("open", path)?
         }
         other => other.at("open", path)?,
     };
+    checked_owner(fd, path)
+}
+
+/// Refuses a directory that does not belong to the caller alone.
+fn checked_owner(fd: OwnedFd, path: &Path) -> Result<Place, OpenError> {
     let stat = rustix::fs::fstat(&fd).at("look at", path)?;
     let caller = rustix::process::geteuid().as_raw();
     if stat.st_uid != caller && !(caller == 0 && stat.st_uid != OVERFLOW_ID && in_user_namespace()) {
@@ -337,13 +403,22 @@ pub(crate) fn make_all(path: &Path) -> Result<(), FileError> {
 
 /// Reads the number of the layout; writes it into a store that has none.
 fn check_format(root: &Place) -> Result<(), OpenError> {
+    if has_format(root)? {
+        return Ok(());
+    }
+    let text = format!("{FORMAT}\n");
+    Ok(write_record_atomically(root.fd.as_fd(), "format", text.as_bytes(), Durability::Durable)?)
+}
+
+/// Whether a store says that it has our layout; false if it says nothing.
+fn has_format(root: &Place) -> Result<bool, OpenError> {
     let path = root.path.join("format");
     match read_bytes(root.fd.as_fd(), "format", &path) {
         Ok(bytes) => {
             let text = String::from_utf8_lossy(&bytes);
             let found = text.trim();
             if found == FORMAT.to_string() {
-                return Ok(());
+                return Ok(true);
             }
             // A power cut can leave the file without its text when the store was made just before it.
             if !found.trim_matches('\0').is_empty() {
@@ -354,8 +429,7 @@ fn check_format(root: &Place) -> Result<(), OpenError> {
         Err(error) if error.is_not_found() => {}
         Err(source) => return Err(OpenError::Format { source }),
     }
-    let text = format!("{FORMAT}\n");
-    Ok(write_record_atomically(root.fd.as_fd(), "format", text.as_bytes(), Durability::Durable)?)
+    Ok(false)
 }
 
 #[cfg(test)]

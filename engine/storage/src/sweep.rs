@@ -119,7 +119,7 @@ impl Store {
         if !lock::try_alone(alone.as_fd()).at("lock", &layers.path)? {
             return Ok(None);
         }
-        let images = match self.list_images() {
+        let images = match self.own_images() {
             Ok(images) => images,
             Err(FindImageError::File(error)) => return Err(error),
             Err(_) => return Ok(None),

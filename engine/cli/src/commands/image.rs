@@ -69,8 +69,10 @@ pub struct Leftover {
 pub fn leftovers(store: &Store, all: bool) -> Result<Vec<Leftover>, Failure> {
     let containers = store.list_containers()?.containers;
     let is_used = |image: &ImageRecord| containers.iter().any(|it| it.needs(&image.id));
-    let images =
-        store.list_images()?.into_iter().filter(|image| (all || image.names.is_empty()) && !is_used(image));
+    let images = store
+        .list_images()?
+        .into_iter()
+        .filter(|it| (all || it.names.is_empty()) && !it.read_only && !is_used(it));
     let leftover = |image: ImageRecord| Leftover {
         labels: image_config(store, &image).map(|it| it.config.labels).unwrap_or_default(),
         created: created(&image),
@@ -96,6 +98,7 @@ pub fn list(context: &Context, args: &ImagesArgs) -> Result<ExitStatus, Failure>
             digest: image.digest,
             names: image.names,
             size: image.size,
+            read_only: image.read_only,
         });
     }
     if let Some(wanted) = &args.image {
@@ -127,7 +130,8 @@ pub fn remove(context: &Context, args: &RmiArgs) -> Result<ExitStatus, Failure> 
     remove::sweep(&context.host, &store);
     let mut names = args.images.clone();
     if args.all {
-        names.extend(store.list_images()?.into_iter().map(|it| it.id.to_string()));
+        let own = store.list_images()?.into_iter().filter(|it| !it.read_only);
+        names.extend(own.map(|it| it.id.to_string()));
     } else if names.is_empty() {
         return Err(Failure::new("`rmi` needs the name or id of an image, or --all", None));
     }
@@ -151,6 +155,11 @@ fn remove_one(context: &Context, store: &Store, name: &str, args: &RmiArgs) -> R
         }
         other => other?,
     };
+    if image.read_only {
+        let err = RemoveImageError::ReadOnly { image: image.id };
+        let hint = err.hint();
+        return Err(Failure::new(err, hint));
+    }
     let by_id = image.id.to_string().starts_with(name.trim_start_matches("sha256:"));
     if !by_id && image.names.len() > 1 {
         // One of several names: only the name goes.

@@ -53,6 +53,8 @@ mod volume;
 mod volume_archive;
 mod wait;
 
+use std::sync::OnceLock;
+
 use pontoon_lifecycle::host::Host;
 use pontoon_lifecycle::local_image;
 use pontoon_lifecycle::network::NetworkConf;
@@ -81,6 +83,8 @@ pub struct Context {
     modules: Vec<String>,
     /// What it says, if that was read already.
     conf: Option<ContainersConf>,
+    /// Whether it was told which stores of images cannot be looked at.
+    told: OnceLock<()>,
 }
 
 impl Context {
@@ -123,7 +127,14 @@ impl Context {
         }
         let mut whole = vec![name.to_owned()];
         whole.extend(words);
-        Ok(Self { host, option_host, words: whole, modules: globals.module.clone(), conf })
+        Ok(Self {
+            host,
+            option_host,
+            words: whole,
+            modules: globals.module.clone(),
+            conf,
+            told: OnceLock::new(),
+        })
     }
 
     /// The name by which we were called.
@@ -160,8 +171,12 @@ impl Context {
         }
     }
 
-    /// Opens the store.
+    /// Opens the store. That images of another store are not seen is told once.
     pub fn store(&self) -> Result<Store, Failure> {
+        self.told.get_or_init(|| {
+            let missing = self.host.image_stores().filter_map(Result::err);
+            missing.filter(|it| !it.is_podmans()).for_each(|it| message::print_warning(&it.line()));
+        });
         Ok(self.host.open_store()?)
     }
 

@@ -6,6 +6,7 @@ use pontoon_lifecycle::base;
 use pontoon_lifecycle::create::{self, Created, preview};
 use pontoon_lifecycle::default_mounts;
 use pontoon_lifecycle::facts::{self, Known};
+use pontoon_lifecycle::host::ImageStoreError;
 use pontoon_lifecycle::pod::PodRecord;
 use pontoon_lifecycle::remove::{self, RemoveOptions};
 use pontoon_lifecycle::request::{CgroupMode, CreateRequest, SdNotifyMode};
@@ -295,10 +296,9 @@ pub(super) fn check_passed(count: u32, words: &[String]) -> Result<Vec<u32>, Fai
 /// Says what of `containers.conf` and `storage.conf` has no effect: once, until they say something else.
 fn tell_unhonoured(context: &Context, store: &Store, conf: &ContainersConf) {
     let mut text = conf.unhonoured_text();
-    for line in &context.host.storage.unhonoured {
-        text.push_str(line);
-        text.push('\n');
-    }
+    let podmans = context.host.image_stores().filter_map(Result::err).filter(ImageStoreError::is_podmans);
+    let lines = context.host.storage.unhonoured.iter().cloned().chain(podmans.map(|it| it.line()));
+    lines.for_each(|line| text.extend([line.as_str(), "\n"]));
     let file = store.paths().run.join("containers.conf.told");
     if text.is_empty() || std::fs::read_to_string(&file).is_ok_and(|told| told == text) {
         return;

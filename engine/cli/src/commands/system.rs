@@ -107,7 +107,7 @@ fn gather(context: &Context) -> Result<Info, Failure> {
     let environment: Environment = context.host.environment.iter().collect();
     let registries =
         RegistriesConf::read(&RegistriesPaths::standard(&environment, context.host.is_rootless()))?;
-    let (driver_reason, options) = match overlay::choose(&context.host, &store) {
+    let (driver_reason, mut options) = match overlay::choose(&context.host, &store) {
         Ok(overlay::Choice::Native) => ("native overlay in the user namespace".to_owned(), BTreeMap::new()),
         Ok(overlay::Choice::Fuse(program)) => (
             "fuse-overlayfs".to_owned(),
@@ -115,6 +115,9 @@ fn gather(context: &Context) -> Result<Info, Failure> {
         ),
         Err(err) => (format!("none: {err}"), BTreeMap::new()),
     };
+    if let Some(other) = context.host.storage.image_stores.last() {
+        options.insert("overlay.imagestore".to_owned(), other.value.display().to_string());
+    }
     let space = rustix::fs::statvfs(&store.paths().root).map_err(std::io::Error::from)?;
     let total = space.f_blocks.saturating_mul(space.f_frsize);
     Ok(Info {

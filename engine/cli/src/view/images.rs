@@ -32,6 +32,8 @@ pub struct Row {
     pub labels: BTreeMap<String, String>,
     /// How many containers use it.
     pub containers: usize,
+    /// Whether it is in a store of which only the images are looked at.
+    pub read_only: bool,
 }
 
 /// Sorts the rows as `--sort` says; rows with several names are sorted by the first, and so are those.
@@ -85,6 +87,9 @@ pub fn text(rows: &[Row], options: &ListOptions<'_>, columns: Columns) -> Result
     default.push_str("\\t{{.ID}}\\t{{.CreatedSince}}\\t{{.Size}}");
     if columns.history {
         default.push_str("\\t{{.History}}");
+    }
+    if rows.iter().any(|it| it.read_only) {
+        default.push_str("\\t{{.ReadOnly}}");
     }
     let rows: Vec<TemplateRow<'_>> = rows.iter().flat_map(|row| TemplateRow::each(row, options)).collect();
     render_list(options.format.unwrap_or(&default), &rows, HEADINGS, options.noheading)
@@ -183,8 +188,8 @@ impl<'a> TemplateRow<'a> {
             history: row.names.join(", "),
             names: &row.names,
             parent_id: "",
-            read_only: false,
-            is_read_only: false,
+            read_only: row.read_only,
+            is_read_only: row.read_only,
             repo_digests: &row.repo_digests,
             repo_tags: &row.names,
             shared_size: 0,
@@ -211,6 +216,8 @@ struct JsonRow<'a> {
     containers: usize,
     #[serde(skip_serializing_if = "is_false")]
     dangling: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    read_only: bool,
     digest: &'a str,
     history: &'a [String],
     names: &'a [String],
@@ -234,6 +241,7 @@ impl<'a> JsonRow<'a> {
             labels: NullIfEmpty(row.labels.clone()),
             containers: row.containers,
             dangling: row.names.is_empty(),
+            read_only: row.read_only,
             digest: &row.digest,
             history: &row.names,
             names: &row.names,

@@ -363,6 +363,7 @@ fn busybox() -> images::Row {
         size: 2_182_215,
         labels: BTreeMap::new(),
         containers: 0,
+        read_only: false,
     }
 }
 

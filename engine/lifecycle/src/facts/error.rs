@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use pontoon_network::FactsError;
 use pontoon_rootless::helper::MissingHelper;
-use pontoon_storage::{FileError, FindImageError};
+use pontoon_storage::{FileError, FindImageError, ShiftError};
 
 use crate::artifact::UseArtifactError;
 use crate::cdi::CdiError;
@@ -58,6 +58,9 @@ pub enum PlanError {
     /// Layers with other owners.
     #[error("cannot give the image's files the owners that the container's ids need")]
     Shift(#[from] EnterError),
+    /// No copy can be made.
+    #[error("cannot give the image's files the owners that the container's ids need")]
+    CannotShift(#[from] ShiftError),
     /// The copy failed.
     #[error("cannot give the image's files the owners that the container's ids need: {0}")]
     ShiftFailed(String),
@@ -128,6 +131,7 @@ impl PlanError {
             Self::Overlay(err) => err.hint(),
             Self::Helper(err) => Some(err.hint()),
             Self::Shift(err) => err.hint(),
+            Self::CannotShift(err) => err.hint(),
             Self::Decide(err) => err.hint(),
             Self::Secret(err) => err.hint(),
             Self::Sharing(err) => err.hint(),

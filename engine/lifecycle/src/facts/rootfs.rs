@@ -75,6 +75,7 @@ fn layers(
     if let Some(paths) = all()? {
         return Ok(paths);
     }
+    visible.iter().try_for_each(|it| store.may_be_shifted(it))?;
     // Made once for every layer and map; needs an id for each of both sides, which the default map has.
     let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
         .map_err(|err| PlanError::Shift(EnterError::Child(err.into())))?;

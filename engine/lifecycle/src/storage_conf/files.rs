@@ -14,6 +14,9 @@ const OVERRIDE: &str = "CONTAINERS_STORAGE_CONF_OVERRIDE";
 /// The distribution's, the administrator's.
 const SYSTEMS: [&str; 2] = ["/usr/share/containers", "/etc/containers"];
 
+/// Where images are seen that are in other stores.
+const STORES: &str = "storage.options.additionalimagestores";
+
 /// What of the system's files is for users as well: the rest of them is root's.
 const FOR_ALL: [&str; 4] = [
     "storage.driver",
@@ -43,6 +46,7 @@ pub fn read(reader: &Reader<'_>) -> Result<StorageConf, StorageConfError> {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     said: BTreeMap<&'static str, Said<String>>,
+    lists: BTreeMap<&'static str, Vec<Said<String>>>,
     unhonoured: Vec<String>,
     file: Option<PathBuf>,
 }
@@ -110,9 +114,10 @@ impl Found {
     fn add(&mut self, path: &Path, reader: &Reader<'_>, is_own: bool) -> Result<(), StorageConfError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| StorageConfError::Read { path: path.to_owned(), source })?;
-        let Parsed { said, unhonoured } = parse(path, &text, reader.is_rootless())?;
+        let Parsed { said, lists, unhonoured } = parse(path, &text, reader.is_rootless())?;
         self.said.extend(said.into_iter().filter(|it| is_own || FOR_ALL.contains(&it.0)));
         if is_own {
+            self.lists.extend(lists);
             self.unhonoured.extend(unhonoured.into_iter().map(|it| it.1));
         }
         self.file = Some(path.to_owned());
@@ -130,6 +135,7 @@ impl Found {
             .or_else(|| take("storage.options.mount_program"))
             .map(|(_, it)| Said { value: PathBuf::from(it.value), place: it.place });
         let durable = take("storage.options.disable-volatile").is_some_and(|(_, it)| it.value == "true");
+        let mut stores: Vec<_> = std::mem::take(&mut self.lists).into_iter().collect();
         if let Some(name) = reader.variable("STORAGE_DRIVER") {
             driver = Some(Said { value: name.to_owned(), place: "$STORAGE_DRIVER".to_owned() });
         }
@@ -139,8 +145,21 @@ impl Found {
                     let place = "$STORAGE_OPTS".to_owned();
                     program = Some(Said { value: PathBuf::from(path), place }).filter(|_| !path.is_empty());
                 }
+                Some(("imagestore" | "overlay.imagestore", path)) => {
+                    let said = Said { value: path.to_owned(), place: "$STORAGE_OPTS".to_owned() };
+                    stores.push((STORES, vec![said]));
+                }
                 _ if option.is_empty() => {}
                 _ => self.unhonoured.push(format!("$STORAGE_OPTS: `{option}` is not honoured")),
+            }
+        }
+        let mut image_stores = Vec::new();
+        for (key, Said { value, place }) in
+            stores.into_iter().flat_map(|(key, items)| items.into_iter().map(move |it| (key, it)))
+        {
+            match reader.expand(&value) {
+                Ok(path) => image_stores.push(Said { value: path, place }),
+                Err(reason) => return Err(StorageConfError::Value { place, key, reason }),
             }
         }
         Ok(StorageConf {
@@ -148,6 +167,7 @@ impl Found {
             run: place_of_ours(run, reader, &reader.usual_runs())?,
             foreign_driver: driver.filter(|it| !matches!(it.value.as_str(), "overlay" | "overlay2")),
             mount_program: program,
+            image_stores,
             durable,
             unhonoured: self.unhonoured,
             file: self.file,

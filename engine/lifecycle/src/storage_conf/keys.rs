@@ -5,6 +5,8 @@
 pub(super) enum Kind {
     /// A string that we heed.
     Text,
+    /// A list of strings that we heed.
+    Texts,
     /// A truth value that we heed, which Podman's files also write as a string.
     Truth,
     /// It speaks of another driver, or of ways to the same end.
@@ -13,7 +15,7 @@ pub(super) enum Kind {
     Unless(&'static [&'static str]),
 }
 
-use Kind::{Nothing, Text, Truth, Unless};
+use Kind::{Nothing, Text, Texts, Truth, Unless};
 
 /// The keys below `storage`.
 pub(super) const KEYS: [(&str, Kind); 42] = [
@@ -24,7 +26,7 @@ pub(super) const KEYS: [(&str, Kind); 42] = [
     ("storage.rootless_storage_path", Text),
     ("storage.runroot", Text),
     ("storage.transient_store", Unless(&["", "false"])),
-    ("storage.options.additionalimagestores", Unless(&["[]"])),
+    ("storage.options.additionalimagestores", Texts),
     ("storage.options.additionallayerstores", Unless(&["[]"])),
     ("storage.options.auto-userns-max-size", Unless(&["65536"])),
     ("storage.options.auto-userns-min-size", Unless(&["1024"])),
@@ -47,7 +49,7 @@ pub(super) const KEYS: [(&str, Kind); 42] = [
     ("storage.options.thinpool", Nothing),
     ("storage.options.vfs", Nothing),
     ("storage.options.zfs", Nothing),
-    ("storage.options.overlay.additionalimagestores", Unless(&["[]"])),
+    ("storage.options.overlay.additionalimagestores", Texts),
     ("storage.options.overlay.force_mask", Unless(&["", "0"])),
     ("storage.options.overlay.ignore_chown_errors", Unless(&["", "false"])),
     ("storage.options.overlay.inodes", Unless(&["", "0"])),

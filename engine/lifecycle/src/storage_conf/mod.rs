@@ -29,6 +29,8 @@ pub struct StorageConf {
     pub foreign_driver: Option<Said<String>>,
     /// `mount_program`.
     pub mount_program: Option<Said<PathBuf>>,
+    /// `additionalimagestores`: stores of ours whose images are seen in this one.
+    pub image_stores: Vec<Said<PathBuf>>,
     /// `disable-volatile`: also file systems of containers that go when they end are written through.
     pub durable: bool,
     /// What has no effect, a line for each.

@@ -14,6 +14,8 @@ use super::{Said, StorageConfError};
 pub(super) struct Parsed {
     /// What we heed.
     pub said: BTreeMap<&'static str, Said<String>>,
+    /// The same of lists.
+    pub lists: BTreeMap<&'static str, Vec<Said<String>>>,
     /// What has no effect, by lines.
     pub unhonoured: Vec<(usize, String)>,
 }
@@ -66,6 +68,7 @@ impl Reading<'_> {
                         self.tell(key, name.span().start);
                     }
                 }
+                (Some((key, Kind::Texts)), _) => self.take_list(key, value)?,
                 (Some((key, kind)), _) => self.take(key, *kind, value)?,
                 (None, Some(inner))
                     if matches!(key.as_str(), "storage" | "storage.options" | "storage.options.overlay") =>
@@ -84,6 +87,22 @@ impl Reading<'_> {
         let (line, _) = self.line_and_column(offset);
         let text = format!("{}:{line}: `{key}` is not honoured", self.path.display());
         self.parsed.unhonoured.push((line, text));
+    }
+
+    fn take_list(&mut self, key: &'static str, value: &Spanned<DeValue<'_>>) -> Result<(), StorageConfError> {
+        let wrong = |offset| StorageConfError::Value {
+            place: self.place(offset),
+            key,
+            reason: "must be a list of strings".to_owned(),
+        };
+        let items = value.get_ref().as_array().ok_or_else(|| wrong(value.span().start))?;
+        let item = |item: &Spanned<DeValue<'_>>| {
+            let text = item.get_ref().as_str().ok_or_else(|| wrong(item.span().start))?;
+            Ok(Said { value: text.to_owned(), place: self.place(item.span().start) })
+        };
+        let items = items.iter().map(item).collect::<Result<_, _>>()?;
+        self.parsed.lists.insert(key, items);
+        Ok(())
     }
 
     fn take(

@@ -182,6 +182,39 @@ fn what_has_no_effect_is_told_and_what_is_so_anyway_is_not() {
 }
 
 #[test]
+fn stores_of_images_are_those_of_the_last_file_that_names_some() {
+    let mut test = Test::new("stores");
+    test.file("etc/storage.conf", "[storage.options]\nadditionalimagestores = [\"/roots\"]\n");
+    assert!(test.read().image_stores.is_empty(), "root's files have other owners");
+    let file = "config/containers/storage.conf";
+    test.file(file, "[storage.options]\nadditionalimagestores = [\n\"$HOME/a\",\n  \"/b\"]\n");
+    let stores = |conf: StorageConf| -> Vec<String> {
+        let told = |it: &Said<PathBuf>| format!("{} {}", it.value.display(), test.told(&it.place));
+        conf.image_stores.iter().map(told).collect()
+    };
+    assert_eq!(stores(test.read()), [format!("/home/ann/a {file}:3:1"), format!("/b {file}:4:3")]);
+    test.file(
+        "config/containers/storage.conf.d/1.conf",
+        "[storage.options]\nadditionalimagestores = [\"/c\"]\n",
+    );
+    assert_eq!(stores(test.read()), [format!("/c config/containers/storage.conf.d/1.conf:2:26")]);
+    test.file(
+        "config/containers/storage.conf.d/1.conf",
+        "[storage.options]\nadditionalimagestores = [\"c\"]\n",
+    );
+    assert!(
+        test.fault()
+            .ends_with("1.conf:2:26: `storage.options.additionalimagestores` must be an absolute path")
+    );
+    test.environment.insert("STORAGE_OPTS".to_owned(), "overlay.imagestore=/d".to_owned());
+    test.file("config/containers/storage.conf.d/1.conf", "[storage.options]\nadditionalimagestores = []\n");
+    assert_eq!(
+        test.read().image_stores.iter().map(|it| it.place.as_str()).collect::<Vec<_>>(),
+        ["$STORAGE_OPTS"]
+    );
+}
+
+#[test]
 fn faults_have_places() {
     let test = Test::new("faults");
     let file = "config/containers/storage.conf";

@@ -149,7 +149,7 @@ impl Store {
             None => None,
         };
         for image in needed {
-            if !images.has(image.hex())? {
+            if !self.sees_image(image)? {
                 return Err(CreateError::ImageGone { image: image.clone() });
             }
         }

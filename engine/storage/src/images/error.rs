@@ -89,6 +89,12 @@ pub enum RemoveImageError {
         /// Their ids.
         ids: Vec<ContainerId>,
     },
+    /// It is in a store of which only the images are looked at.
+    #[error("cannot remove read-only image {}", image.short())]
+    ReadOnly {
+        /// The image.
+        image: ImageId,
+    },
     /// It has several names, and was not forced.
     #[error("image {} has several names: {}", image.short(), names.join(", "))]
     SeveralNames {
@@ -116,6 +122,9 @@ impl RemoveImageError {
             Self::File(error) => error.hint(),
             Self::InUse { .. } => {
                 Some("remove the containers first, or use --force, which removes them too".to_owned())
+            }
+            Self::ReadOnly { .. } => {
+                Some("it lies in a store that storage.conf adds (additionalimagestores)".to_owned())
             }
             Self::SeveralNames { .. } => Some("use --force to remove it under all its names".to_owned()),
             _ => None,

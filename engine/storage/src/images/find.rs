@@ -3,7 +3,7 @@
 //! It knows no configuration: a familiar name is looked for under `localhost` and Docker's registry, then under any
 //! registry, as long as that means one image. Who knows of other registries asks for full names first.
 
-use super::{FindImageError, ImageRecord};
+use super::{FindImageError, ImageRecord, newest_first};
 use crate::id::ImageId;
 use crate::store::Store;
 
@@ -63,10 +63,14 @@ fn path_of(name: &str) -> &str {
 impl Store {
     /// Finds an image as Podman does: by id, full name, familiar name (`nginx`), name with digest, or the beginning of its id.
     pub fn find_image(&self, query: &str) -> Result<ImageRecord, FindImageError> {
+        self.here_or_elsewhere(|store| store.find_own(query))
+    }
+
+    fn find_own(&self, query: &str) -> Result<ImageRecord, FindImageError> {
         let not_found = || FindImageError::NotFound { query: query.to_owned() };
         let id_text = query.strip_prefix("sha256:").unwrap_or(query);
         if let Some(id) = ImageId::from_hex(id_text) {
-            match self.image(&id) {
+            match self.own_image(&id) {
                 Err(FindImageError::NotFound { .. }) => {}
                 other => return other,
             }
@@ -83,7 +87,7 @@ impl Store {
         let tag = parts.tag.unwrap_or("latest");
         for path in parts.paths() {
             if let Some(id) = self.name_owner(&format!("{path}:{tag}"))? {
-                match self.image(&id) {
+                match self.own_image(&id) {
                     // Removed between the two calls.
                     Err(FindImageError::NotFound { .. }) => {}
                     other => return other,
@@ -93,10 +97,10 @@ impl Store {
         if !parts.has_registry()
             && let Some(id) = self.by_familiar_name(query, &parts, tag)?
         {
-            return self.image(&id);
+            return self.own_image(&id);
         }
         let id = self.by_id_prefix(query, id_text)?.ok_or_else(not_found)?;
-        self.image(&id)
+        self.own_image(&id)
     }
 
     /// The one image some registry's `path:tag` leads to.
@@ -138,7 +142,9 @@ impl Store {
             })
         };
         let suffix = format!("@{digest}");
-        self.list_images()?
+        let mut images = self.own_images()?;
+        images.sort_by(newest_first);
+        images
             .into_iter()
             .find(|image| {
                 (image.digest == digest || image.repo_digests.iter().any(|known| known.ends_with(&suffix)))

@@ -75,6 +75,8 @@ pub struct ImageRecord {
     pub layers: Vec<DiffId>,
     /// How many of the lowest layers are hidden wholly by one above.
     pub hidden_layers: usize,
+    /// Whether it is one of a store of which only the images are looked at: it stays as it is.
+    pub read_only: bool,
 }
 
 impl ImageRecord {
@@ -113,8 +115,13 @@ impl StoredImage {
             size: self.size,
             layers: self.layers,
             hidden_layers: self.hidden_layers,
+            read_only: false,
         }
     }
+}
+
+fn newest_first(left: &ImageRecord, right: &ImageRecord) -> std::cmp::Ordering {
+    right.created.cmp(&left.created).then_with(|| left.id.cmp(&right.id))
 }
 
 /// What went with an image.
@@ -143,7 +150,7 @@ impl Store {
         for layer in &image.layers {
             stack.push(match metas.get(layer) {
                 Some(meta) => meta.clone(),
-                None if self.has_layer(layer)? => self.layer_meta(layer)?,
+                None if self.holder(layer).has_layer(layer)? => self.layer_meta(layer)?,
                 None => return Err(CommitError::LayerMissing { layer: layer.clone() }),
             });
         }
@@ -215,8 +222,24 @@ impl Store {
         Ok(())
     }
 
-    /// All images, newest first.
+    /// All images, newest first. One that is in several stores is there once for those names that only lead to it there.
     pub fn list_images(&self) -> Result<Vec<ImageRecord>, FindImageError> {
+        let mut records = self.own_images()?;
+        for other in &self.others {
+            for record in other.own_images()? {
+                let known =
+                    |name: &String| records.iter().any(|it| it.id == record.id && it.names.contains(name));
+                if !records.iter().any(|it| it.id == record.id) || !record.names.iter().all(known) {
+                    records.push(ImageRecord { read_only: true, ..record });
+                }
+            }
+        }
+        records.sort_by(newest_first);
+        Ok(records)
+    }
+
+    /// The images that are in this store itself, in no order.
+    pub(crate) fn own_images(&self) -> Result<Vec<ImageRecord>, FindImageError> {
         let images = self.images()?;
         let mut names: HashMap<ImageId, Vec<String>> = HashMap::new();
         for (name, id) in self.all_names()? {
@@ -232,14 +255,32 @@ impl Store {
                 Err(error) => return Err(error.into()),
             }
         }
-        records.sort_by(|left, right| right.created.cmp(&left.created).then_with(|| left.id.cmp(&right.id)));
         Ok(records)
     }
 
     /// The image of an id.
     pub fn image(&self, id: &ImageId) -> Result<ImageRecord, FindImageError> {
+        self.here_or_elsewhere(|store| store.own_image(id))
+    }
+
+    pub(super) fn own_image(&self, id: &ImageId) -> Result<ImageRecord, FindImageError> {
         let stored = self.stored_image(id).map_err(|error| not_found(error, id))?;
         Ok(stored.with_names(self.names_of(id)?))
+    }
+
+    /// Looks for an image here, and where it is not here, in the stores whose images are seen here as well.
+    fn here_or_elsewhere(
+        &self,
+        look: impl Fn(&Self) -> Result<ImageRecord, FindImageError>,
+    ) -> Result<ImageRecord, FindImageError> {
+        let mut found = look(self);
+        for other in &self.others {
+            if !matches!(found, Err(FindImageError::NotFound { .. })) {
+                break;
+            }
+            found = look(other).map(|it| ImageRecord { read_only: true, ..it });
+        }
+        found
     }
 
     /// The full names that lead to an image, sorted.
@@ -268,9 +309,55 @@ impl Store {
     }
 
     fn image_file(&self, id: &ImageId, file: &str) -> Result<Vec<u8>, FindImageError> {
-        let images = self.images()?;
         let name = format!("{}/{file}", id.hex());
+        let images = self.store_of(id)?.images()?;
         read_bytes(images.fd.as_fd(), &name, &images.path.join(&name)).map_err(|error| not_found(error, id))
+    }
+
+    /// The store that has an image: this one, another one, or this one if none has it.
+    fn store_of(&self, id: &ImageId) -> Result<&Self, FileError> {
+        if self.others.is_empty() || self.images()?.has(id.hex())? {
+            return Ok(self);
+        }
+        for other in &self.others {
+            if other.images()?.has(id.hex())? {
+                return Ok(other);
+            }
+        }
+        Ok(self)
+    }
+
+    /// Whether an image is here or in another store whose images are seen here.
+    pub(crate) fn sees_image(&self, id: &ImageId) -> Result<bool, FileError> {
+        self.store_of(id)?.images()?.has(id.hex())
+    }
+
+    /// Brings the record of an image that is in another store here, with its names there; its layers stay where they are.
+    /// False if it is nowhere. The index is locked by the caller.
+    fn adopt(&self, images: &Place, id: &ImageId) -> Result<bool, TagError> {
+        let owner = self.store_of(id)?;
+        let place = owner.images()?;
+        if !self.sees_image(id)? {
+            return Ok(false);
+        }
+        let mut temporary = self.make_temporary("image")?;
+        for file in [MANIFEST, CONFIG, RECORD] {
+            let name = format!("{}/{file}", id.hex());
+            let bytes = read_bytes(place.fd.as_fd(), &name, &place.path.join(&name))?;
+            write_fresh(temporary.place.fd.as_fd(), file, &bytes, Durability::Durable)?;
+        }
+        temporary.place.sync()?;
+        if temporary.place_at(images, id.hex())? {
+            images.sync()?;
+        }
+        let mut names = Vec::new();
+        for name in owner.names_of(id)? {
+            if self.name_owner(&name)?.is_none() {
+                names.push(name);
+            }
+        }
+        self.set_names(id, &names)?;
+        Ok(true)
     }
 
     /// Removes an image and the layers that nothing else needs. With several names it takes `force`.
@@ -283,7 +370,10 @@ impl Store {
             let _index =
                 lock::index(images.fd.as_fd(), FlockOperation::LockExclusive).at("lock", &images.path)?;
             if !images.has(id.hex())? {
-                return Err(FindImageError::NotFound { query: id.to_string() }.into());
+                return Err(match self.image(id) {
+                    Ok(_) => RemoveImageError::ReadOnly { image: id.clone() },
+                    Err(error) => error.into(),
+                });
             }
             // Only its names are asked for, so that an image whose record is broken can be removed too.
             let names = self.names_of(id)?;

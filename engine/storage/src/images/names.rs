@@ -12,6 +12,7 @@ use crate::error::{At, FileError};
 use crate::id::{ImageId, hex};
 use crate::layers::sha256;
 use crate::lock;
+use crate::record::RecordError;
 use crate::store::Store;
 
 /// Longer than any registry takes (a repository has at most 255 characters, a tag 128, a host 255).
@@ -26,6 +27,15 @@ pub enum TagError {
     /// There is no such image.
     #[error("no image {}", image.short())]
     NoImage {
+        /// The image.
+        image: ImageId,
+    },
+    /// What is known of an image in another store cannot be read.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The name is in a store of which only the images are looked at.
+    #[error("cannot take a name from read-only image {}", image.short())]
+    ReadOnly {
         /// The image.
         image: ImageId,
     },
@@ -114,7 +124,7 @@ impl Store {
         let images = self.images()?;
         let _index =
             lock::index(images.fd.as_fd(), FlockOperation::LockExclusive).at("lock", &images.path)?;
-        if !images.has(id.hex())? {
+        if !images.has(id.hex())? && !self.adopt(images, id)? {
             return Err(TagError::NoImage { image: id.clone() });
         }
         let before = self.name_owner(name)?;
@@ -131,8 +141,14 @@ impl Store {
         if owner.is_some() {
             self.unlink_name(name)?;
             self.image_names()?.sync()?;
+            return Ok(owner);
         }
-        Ok(owner)
+        for other in &self.others {
+            if let Some(image) = other.name_owner(name)? {
+                return Err(TagError::ReadOnly { image });
+            }
+        }
+        Ok(None)
     }
 
     /// Lets names lead to an image, durably. The index is locked by the caller.

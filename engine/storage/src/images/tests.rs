@@ -7,8 +7,8 @@ use crate::layers::sha256;
 use crate::tar::build::Archive;
 use crate::testing::TestDir;
 use crate::{
-    CommitError, ContainerId, DiffId, Durability, ImageId, ImageRecord, NewContainer, Ownership, Store,
-    UnpackOptions, XattrMode,
+    CommitError, ContainerId, DiffId, Durability, ImageId, ImageRecord, NewContainer, OpenError, Ownership,
+    Store, UnpackOptions, XattrMode,
 };
 
 const OPTIONS: UnpackOptions =
@@ -483,4 +483,101 @@ fn a_store_of_a_plain_user_needs_no_rights() {
         store.remove_image(&image.id, false).unwrap();
         assert_eq!(store.empty_trash().unwrap().failed.len(), 0);
     });
+}
+
+/// Whatever lies below a directory, with what is in it and when it was written.
+fn state(path: &std::path::Path) -> Vec<String> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(path).unwrap().map(Result::unwrap) {
+        let what = entry.metadata().unwrap();
+        all.push(format!("{} {} {}", entry.path().display(), what.mtime(), what.mtime_nsec()));
+        if what.is_dir() {
+            all.extend(state(&entry.path()));
+        }
+    }
+    all.sort();
+    all
+}
+
+#[test]
+fn images_of_another_store_are_seen_and_nothing_is_changed_there() {
+    let (test, shared) = (TestDir::new(), TestDir::new());
+    let theirs = commit(
+        &shared.store(),
+        &[layer("1"), layer("2")],
+        "theirs",
+        &["quay.io/a/app:latest", "quay.io/a/app:2"],
+    );
+    let before = state(&shared.path("root"));
+    let store = test.store().with_images_of(vec![Store::open_images(&shared.path("root")).unwrap()]);
+    let own = commit(&store, &[layer("3")], "own image", &["quay.io/a/other:latest"]);
+    let seen = ImageRecord { read_only: true, ..theirs.clone() };
+    for query in ["quay.io/a/app:2", "app", theirs.id.hex(), theirs.id.short(), "app@sha256:theirs"] {
+        assert_eq!(store.find_image(query).unwrap(), seen, "{query}");
+    }
+    assert_eq!(store.list_images().unwrap(), [own.clone(), seen]);
+    assert_eq!(store.image_config(&theirs.id).unwrap(), b"theirs");
+    assert_eq!(store.layer_path(&theirs.layers[0]), shared.store().layer_path(&theirs.layers[0]));
+    assert_eq!(store.layer_meta(&theirs.layers[0]).unwrap().size, 1);
+    assert!(!store.has_layer(&theirs.layers[0]).unwrap(), "who pulls brings it here");
+    let removed = store.remove_image(&theirs.id, true);
+    assert!(matches!(removed, Err(RemoveImageError::ReadOnly { .. })), "{removed:?}");
+    assert!(matches!(store.untag("quay.io/a/app:2"), Err(crate::TagError::ReadOnly { .. })));
+    // A name makes it one of this store, whose layers stay where they are.
+    assert_eq!(store.tag(&theirs.id, "localhost/mine:latest").unwrap(), None);
+    let mine = store.find_image("mine").unwrap();
+    assert_eq!(mine.names, ["localhost/mine:latest", "quay.io/a/app:2", "quay.io/a/app:latest"]);
+    assert!(!mine.read_only && store.list_images().unwrap().len() == 2);
+    let checked =
+        store.check(crate::CheckOptions { thorough: true, idle_age: std::time::Duration::ZERO }).unwrap();
+    let misses_layers = |it: &crate::Damage| it.faults.iter().any(|it| it.starts_with("layer"));
+    assert!(!checked.damages.iter().any(misses_layers), "{checked:?}");
+    store.sweep().unwrap();
+    let container = NewContainer {
+        id: &ContainerId::random().unwrap(),
+        name: None,
+        image: Some(&theirs.id),
+        more_images: &[],
+        record: "",
+        durability: Durability::Volatile,
+    };
+    store.untag("quay.io/a/app:2").unwrap();
+    let seen = store.list_images().unwrap();
+    assert_eq!(seen.iter().filter(|it| it.id == theirs.id).count(), 2, "a name leads to it there alone");
+    store.remove_image(&theirs.id, true).unwrap();
+    assert!(store.find_image("app").unwrap().read_only);
+    let (kept, _) = store.create_container(container).unwrap();
+    store.remove_container(kept).unwrap();
+    // What is made of it here needs its layers.
+    let lease = store.lease_layers().unwrap();
+    let made = NewImage {
+        manifest: b"{}",
+        config: b"made",
+        digest: "sha256:made".to_owned(),
+        layers: theirs.layers.clone(),
+        unpacked: Vec::new(),
+        names: vec!["localhost/made:latest".to_owned()],
+        repo_digests: Vec::new(),
+        created: None,
+    };
+    assert_eq!(store.commit_image(&lease, made).unwrap().size, theirs.size);
+    assert_eq!(state(&shared.path("root")), before);
+}
+
+#[test]
+fn what_is_no_store_of_images_is_refused() {
+    let test = TestDir::new();
+    let refused = |path: &str| Store::open_images(&test.path(path)).unwrap_err();
+    assert!(matches!(refused("nowhere"), OpenError::NoImages { is_podmans: false, .. }));
+    test.make("empty");
+    assert!(matches!(refused("empty"), OpenError::NoImages { is_podmans: false, .. }));
+    test.make("podmans/overlay-images");
+    let err = refused("podmans");
+    assert!(matches!(err, OpenError::NoImages { is_podmans: true, .. }));
+    assert!(err.hint().unwrap().contains("pontoon --root DIR pull IMAGE"));
+    drop(test.store());
+    assert!(matches!(refused("root"), OpenError::NoImages { is_podmans: false, .. }));
+    test.write("other/format", b"2\n");
+    assert!(matches!(refused("other"), OpenError::UnknownFormat { .. }));
+    assert!(!test.exists("nowhere") && std::fs::read_dir(test.path("empty")).unwrap().next().is_none());
 }
