@@ -197,7 +197,7 @@ fn stores_of_images_are_those_of_the_last_file_that_names_some() {
         "config/containers/storage.conf.d/1.conf",
         "[storage.options]\nadditionalimagestores = [\"/c\"]\n",
     );
-    assert_eq!(stores(test.read()), [format!("/c config/containers/storage.conf.d/1.conf:2:26")]);
+    assert_eq!(stores(test.read()), ["/c config/containers/storage.conf.d/1.conf:2:26"]);
     test.file(
         "config/containers/storage.conf.d/1.conf",
         "[storage.options]\nadditionalimagestores = [\"c\"]\n",
