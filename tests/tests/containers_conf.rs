@@ -182,8 +182,21 @@ fn what_is_wrong_or_not_honoured_is_said_with_its_place() {
     );
     let wrong = with("[containers\n", "$RUN $B true").fails(125);
     assert!(wrong.stderr.contains("containers.conf:1:"), "{}", wrong.stderr);
-    let wrong = with("[containers]\numask='9'\n", "$RUN $B true").fails(125);
-    assert!(wrong.stderr.contains("`9`") && wrong.stderr.contains("--umask"), "{}", wrong.stderr);
+    for (conf, expected) in [
+        ("[containers]\numask='9'\n", "containers.conf:2:7: `containers.umask` cannot be `9`: "),
+        ("[engine]\nevents_logger='syslog'\n", "it must be one of: journald, file, none"),
+        ("[engine]\ncgroup_manager='x'\n", "it must be one of: systemd, cgroupfs"),
+        ("[network]\ndefault_rootless_network_cmd='x'\n", "it must be one of: pasta, slirp4netns"),
+        (
+            "[containers]\nipcns='x'\n",
+            "containers.conf:2:7: `containers.ipcns` cannot be `x`: it must be one of: ",
+        ),
+    ] {
+        let wrong = with(conf, "$RUN $B true").fails(125);
+        assert!(wrong.stderr.contains(expected), "{conf}: {}", wrong.stderr);
+    }
+    let seen = with("[engine]\nruntime='kata'\n", "$RUN $B true").ok();
+    assert!(seen.stderr.contains("containers.conf:2: `engine.runtime = kata` is not honoured"), "{seen:?}");
     // Once, and again when it says something else; what speaks of other engines' parts is none of it.
     let conf = "[engine]\nruntime='crun'\n[containers]\nlog_path='/x'\n";
     let seen = with(conf, "$RUN $B true; $RUN $B true").ok();

@@ -16,6 +16,11 @@ pub struct KeysError {
 }
 
 impl KeysError {
+    /// What is wrong, without the option.
+    pub(crate) fn reason(&self) -> String {
+        format!("`{}` is no key", self.key)
+    }
+
     /// What to write instead.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

@@ -24,16 +24,21 @@ enum Kind {
     Truth,
     Number,
     Texts,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A word, or a truth value, that says what is so anyway if it is one of the first; one of the others has no effect, and
+    /// is told. Without others, any other word is one.
+    Same(&'static [&'static str], &'static [&'static str]),
     /// Tables with a `base` and a `size`; kept as `BASE SIZE`.
     Pools,
     /// It speaks of something that there is not here, or says what is so anyway.
     Nothing,
 }
 
-use Kind::{Nothing, Number, Pools, Text, Texts, Truth};
+use Kind::{Nothing, Number, Pools, Same, Text, Texts, Truth, Word};
 
 /// The keys that we know.
-const KEYS: [(&str, Kind); 81] = [
+const KEYS: [(&str, Kind); 79] = [
     ("containers.annotations", Texts),
     ("containers.apparmor_profile", Text),
     ("containers.base_hosts_file", Text),
@@ -46,15 +51,13 @@ const KEYS: [(&str, Kind); 81] = [
     ("containers.dns_options", Texts),
     ("containers.dns_searches", Texts),
     ("containers.dns_servers", Texts),
-    ("containers.enable_keyring", Nothing),
-    ("containers.enable_labeling", Nothing),
     ("containers.env", Texts),
     ("containers.env_host", Truth),
     ("containers.http_proxy", Truth),
     ("containers.init", Truth),
     ("containers.init_path", Text),
     ("containers.ipcns", Text),
-    ("containers.keyring", Nothing),
+    ("containers.keyring", Same(&["true"], &["false"])),
     ("containers.label", Truth),
     ("containers.log_driver", Text),
     ("containers.log_size_max", Number),
@@ -77,29 +80,29 @@ const KEYS: [(&str, Kind); 81] = [
     ("containers.volumes", Texts),
     ("engine.active_service", Nothing),
     ("engine.cdi_spec_dirs", Texts),
-    ("engine.cgroup_manager", Nothing),
+    ("engine.cgroup_manager", Same(&["systemd"], &["cgroupfs"])),
     ("engine.compat_api_enforce_docker_hub", Nothing),
     ("engine.compose_warning_logs", Nothing),
     ("engine.conmon_env_vars", Nothing),
     ("engine.conmon_path", Nothing),
-    ("engine.database_backend", Nothing),
+    ("engine.database_backend", Word(&["boltdb", "sqlite"])),
     ("engine.detach_keys", Text),
-    ("engine.events_logger", Text),
+    ("engine.events_logger", Word(&["journald", "file", "none"])),
     ("engine.healthcheck_events", Nothing),
     ("engine.hooks_dir", Texts),
     ("engine.image_parallel_copies", Nothing),
     ("engine.image_volume_mode", Text),
     ("engine.infra_command", Nothing),
     ("engine.infra_image", Nothing),
-    ("engine.lock_type", Nothing),
-    ("engine.no_pivot_root", Nothing),
+    ("engine.lock_type", Word(&["shm", "file"])),
+    ("engine.no_pivot_root", Same(&["false"], &["true"])),
     ("engine.num_locks", Nothing),
-    ("engine.pod_exit_policy", Text),
+    ("engine.pod_exit_policy", Word(&["continue", "stop"])),
     ("engine.pull_policy", Text),
-    ("engine.remote", Nothing),
+    ("engine.remote", Same(&["false"], &["true"])),
     ("engine.retry", Number),
     ("engine.retry_delay", Text),
-    ("engine.runtime", Nothing),
+    ("engine.runtime", Same(&["crun", "runc", "youki"], &[])),
     ("engine.runtime_supports_json", Nothing),
     ("engine.runtime_supports_kvm", Nothing),
     ("engine.runtime_supports_nocgroups", Nothing),
@@ -107,11 +110,11 @@ const KEYS: [(&str, Kind); 81] = [
     ("engine.service_timeout", Nothing),
     ("engine.stop_timeout", Number),
     ("network.default_network", Text),
-    ("network.default_rootless_network_cmd", Text),
+    ("network.default_rootless_network_cmd", Word(&["pasta", "slirp4netns"])),
     ("network.default_subnet", Text),
     ("network.default_subnet_pools", Pools),
-    ("network.firewall_driver", Nothing),
-    ("network.network_backend", Nothing),
+    ("network.firewall_driver", Same(&["nftables"], &["iptables", "firewalld", "none"])),
+    ("network.network_backend", Word(&["netavark"])),
     ("network.network_config_dir", Text),
     ("network.pasta_options", Texts),
     ("secrets.driver", Text),
@@ -153,7 +156,7 @@ pub enum ConfError {
         /// The key.
         key: String,
         /// What it must be.
-        reason: &'static str,
+        reason: String,
     },
     /// A module that is nowhere.
     #[error("there is no module `{name}`")]

@@ -6,6 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{ConfError, KEYS, Kind, Unhonoured};
+use crate::run_options::check_conf;
 
 /// A value, as text; a list keeps its items apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +37,9 @@ impl Text<'_> {
         (before.matches('\n').count() + 1, column)
     }
 
-    fn fault(&self, key: &str, offset: usize, reason: &'static str) -> ConfError {
+    fn fault(&self, key: &str, offset: usize, reason: impl Into<String>) -> ConfError {
         let (line, column) = self.place(offset);
+        let reason = reason.into();
         ConfError::Value { path: self.path.to_owned(), line, column, key: key.to_owned(), reason }
     }
 }
@@ -59,6 +61,13 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Parsed, ConfError> {
             let key = format!("{}.{}", section.get_ref(), name.get_ref());
             match KEYS.iter().find(|it| it.0 == key) {
                 Some((_, Kind::Nothing)) => {}
+                Some((known, Kind::Same(so, others))) => {
+                    if let Some(other) = another(&source, known, so, others, value)? {
+                        let (line, _) = source.place(name.span().start);
+                        let key = format!("{key} = {other}");
+                        parsed.unhonoured.push(Unhonoured { path: PathBuf::from(path), line, key });
+                    }
+                }
                 Some((known, kind)) => parsed.values.push((known, read(&source, known, *kind, value)?)),
                 // The distributions' file has tables with nothing in them.
                 None if value.get_ref().as_table().is_some_and(|it| it.is_empty()) => {}
@@ -75,20 +84,83 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Parsed, ConfError> {
 }
 
 fn read(source: &Text<'_>, key: &str, kind: Kind, value: &Spanned<DeValue<'_>>) -> Result<Value, ConfError> {
-    let fault = |reason| source.fault(key, value.span().start, reason);
+    let content = value.get_ref();
+    let checked = |text: &str, item: &Spanned<DeValue<'_>>| match check_conf(key, text) {
+        // Empty is not said.
+        Err(why) if !text.is_empty() => {
+            Err(source.fault(key, item.span().start, format!("cannot be `{text}`: {why}")))
+        }
+        _ => Ok(()),
+    };
+    let read = read_kind(source, key, kind, value)?;
+    match (&read, content.as_array()) {
+        (Value::One(text), _) => checked(text, value)?,
+        (Value::List { .. }, Some(items)) => {
+            for item in items {
+                item.get_ref().as_str().map_or(Ok(()), |text| checked(text, item))?;
+            }
+        }
+        (Value::List { .. }, None) => {}
+    }
+    Ok(read)
+}
+
+/// The value as text, if it is none of those that say what is so anyway.
+fn another(
+    source: &Text<'_>,
+    key: &str,
+    so: &[&str],
+    others: &[&str],
+    value: &Spanned<DeValue<'_>>,
+) -> Result<Option<String>, ConfError> {
+    let content = value.get_ref();
+    let fault = |reason: String| Err(source.fault(key, value.span().start, reason));
+    let text = match (content.as_str(), content.as_bool()) {
+        (Some(text), _) => text.to_owned(),
+        (None, Some(truth)) => truth.to_string(),
+        (None, None) => return fault("must be a string, or true or false".to_owned()),
+    };
+    if text.is_empty() || so.contains(&text.as_str()) {
+        return Ok(None);
+    }
+    if !others.is_empty() && !others.contains(&text.as_str()) {
+        let all: Vec<&str> = so.iter().chain(others).copied().collect();
+        return fault(format!("cannot be `{text}`: it must be one of: {}", all.join(", ")));
+    }
+    Ok(Some(text))
+}
+
+fn read_kind(
+    source: &Text<'_>,
+    key: &str,
+    kind: Kind,
+    value: &Spanned<DeValue<'_>>,
+) -> Result<Value, ConfError> {
+    let fault = |reason: &str| source.fault(key, value.span().start, reason);
     let content = value.get_ref();
     match kind {
-        Kind::Text => content.as_str().map(|it| Value::One(it.to_owned())).ok_or(fault("must be a string")),
-        Kind::Truth => {
-            content.as_bool().map(|it| Value::One(it.to_string())).ok_or(fault("must be true or false"))
+        Kind::Word(words) => {
+            let text = content.as_str().ok_or_else(|| fault("must be a string"))?;
+            if !text.is_empty() && !words.contains(&text) {
+                let all = words.join(", ");
+                return Err(fault(&format!("cannot be `{text}`: it must be one of: {all}")));
+            }
+            Ok(Value::One(text.to_owned()))
         }
+        Kind::Text => {
+            content.as_str().map(|it| Value::One(it.to_owned())).ok_or_else(|| fault("must be a string"))
+        }
+        Kind::Truth => content
+            .as_bool()
+            .map(|it| Value::One(it.to_string()))
+            .ok_or_else(|| fault("must be true or false")),
         Kind::Number => {
             let number =
                 content.as_integer().and_then(|it| i64::from_str_radix(it.as_str(), it.radix()).ok());
-            number.map(|it| Value::One(it.to_string())).ok_or(fault("must be a whole number"))
+            number.map(|it| Value::One(it.to_string())).ok_or_else(|| fault("must be a whole number"))
         }
         Kind::Texts => {
-            let list = content.as_array().ok_or(fault("must be a list of strings"))?;
+            let list = content.as_array().ok_or_else(|| fault("must be a list of strings"))?;
             let (mut items, mut appends) = (Vec::new(), None);
             for item in list {
                 // `{append = true}` as an item, see containers.conf(5).
@@ -106,7 +178,7 @@ fn read(source: &Text<'_>, key: &str, kind: Kind, value: &Spanned<DeValue<'_>>) 
         }
         Kind::Pools => {
             let reason = "must be a list of tables like {base = '10.89.0.0/16', size = 24}";
-            let list = content.as_array().ok_or(fault(reason))?;
+            let list = content.as_array().ok_or_else(|| fault(reason))?;
             let pool = |item: &Spanned<DeValue<'_>>| {
                 let table = item.get_ref().as_table()?;
                 let base = table.get("base")?.get_ref().as_str()?;
@@ -117,6 +189,6 @@ fn read(source: &Text<'_>, key: &str, kind: Kind, value: &Spanned<DeValue<'_>>) 
             let items = list.iter().map(one).collect::<Result<Vec<_>, ConfError>>()?;
             Ok(Value::List { items, appends: None })
         }
-        Kind::Nothing => Ok(Value::One(String::new())),
+        Kind::Nothing | Kind::Same(..) => Ok(Value::One(String::new())),
     }
 }

@@ -126,6 +126,64 @@ fn faults_have_places() {
 }
 
 #[test]
+fn words_that_are_none_are_told_with_their_place() {
+    for (text, expected) in [
+        (
+            "[engine]\nevents_logger='syslog'\n",
+            "2:15: `engine.events_logger` cannot be `syslog`: it must be one of: journald, file, none",
+        ),
+        (
+            "[network]\ndefault_rootless_network_cmd='x'\n",
+            "2:30: `network.default_rootless_network_cmd` cannot be `x`: it must be one of: pasta, slirp4netns",
+        ),
+        (
+            "[network]\nnetwork_backend='cni'\n",
+            "2:17: `network.network_backend` cannot be `cni`: it must be one of: netavark",
+        ),
+        (
+            "[engine]\ncgroup_manager='x'\n",
+            "2:16: `engine.cgroup_manager` cannot be `x`: it must be one of: systemd, cgroupfs",
+        ),
+        (
+            "[containers]\nlog_driver='x'\n",
+            "2:12: `containers.log_driver` cannot be `x`: it must be one of: journald, ",
+        ),
+        ("[containers]\nuserns='x'\n", "2:8: `containers.userns` cannot be `x`: it must be one of: host, "),
+        ("[containers]\numask='9'\n", "2:7: `containers.umask` cannot be `9`: it must be an octal number"),
+        (
+            "[engine]\ndetach_keys='ctrl-p,up'\n",
+            "2:13: `engine.detach_keys` cannot be `ctrl-p,up`: `up` is no key",
+        ),
+        (
+            "[containers]\ndevices=['/dev/null', 'x']\n",
+            "2:23: `containers.devices` cannot be `x`: the device must be",
+        ),
+        (
+            "[containers]\ndefault_capabilities=['X']\n",
+            "2:23: `containers.default_capabilities` cannot be `X`: there is no such",
+        ),
+    ] {
+        let said = refused(text);
+        assert!(said.starts_with(&format!("/f.conf:{expected}")), "{said}");
+    }
+    // Empty is not said.
+    assert_eq!(conf(&["[engine]\nevents_logger=''\n[containers]\nipcns=''\n"]).events_logger(), None);
+}
+
+#[test]
+fn what_is_so_anyway_is_not_told_and_other_values_are() {
+    let text =
+        "[engine]\nruntime='crun'\nremote=false\ncgroup_manager='systemd'\n[containers]\nkeyring=true\n";
+    assert_eq!(conf(&[text]).unhonoured_text(), "");
+    let text = "[engine]\nruntime='kata'\nno_pivot_root=true\n[network]\nfirewall_driver='none'\n";
+    assert_eq!(
+        conf(&[text]).unhonoured_text(),
+        "/f.conf:2: `engine.runtime = kata` is not honoured\n/f.conf:3: `engine.no_pivot_root = true` is not honoured\n\
+         /f.conf:5: `network.firewall_driver = none` is not honoured\n"
+    );
+}
+
+#[test]
 fn networks_are_as_it_says() {
     let conf = conf(&[
         "[network]\ndefault_network='corp'\ndefault_subnet='10.77.0.0/16'\nnetwork_config_dir='/n'\n\

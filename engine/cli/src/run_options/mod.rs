@@ -10,6 +10,7 @@ use pontoon_lifecycle::request::CreateRequest;
 
 use crate::args::{CreateArgs, RunArgs};
 
+mod conf;
 mod devices;
 mod entrypoint;
 mod env;
@@ -37,6 +38,7 @@ mod signal;
 mod size;
 mod userns;
 
+pub(crate) use conf::check as check_conf;
 pub use env::exec_env;
 pub(crate) use error::Fault;
 pub use error::OptionError;

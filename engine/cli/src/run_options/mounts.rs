@@ -49,7 +49,7 @@ pub(super) fn read_all(options: &ContainerOptions, host: &Host) -> Result<Vec<Mo
 }
 
 /// `[SOURCE:]TARGET[:OPTIONS]`
-fn volume(text: &str, host: &Host) -> Result<MountRequest, Fault> {
+pub(super) fn volume(text: &str, host: &Host) -> Result<MountRequest, Fault> {
     let parts: Vec<&str> = text.split(':').collect();
     let (source, target, options) = match parts.as_slice() {
         [target] => (None, *target, ""),
@@ -68,7 +68,7 @@ fn volume(text: &str, host: &Host) -> Result<MountRequest, Fault> {
 }
 
 /// `type=…,source=…,target=…,…`
-fn mount(text: &str, host: &Host) -> Result<MountRequest, Fault> {
+pub(super) fn mount(text: &str, host: &Host) -> Result<MountRequest, Fault> {
     let mut kind = "volume".to_owned();
     let (mut source, mut target) = (None, None);
     let mut rest = Vec::new();

@@ -139,7 +139,8 @@ fn add(uses: &mut Vec<NetworkUse>, new: NetworkUse) {
     }
 }
 
-fn mode(text: &str, host: &Host) -> Result<Option<NetworkMode>, Fault> {
+/// One `--network`; `None` is what is so without it.
+pub(super) fn mode(text: &str, host: &Host) -> Result<Option<NetworkMode>, Fault> {
     let (name, options) = match text.split_once(':') {
         Some((name, options)) => (name, Some(options)),
         None => (text, None),

@@ -70,6 +70,11 @@ enum Mode {
 const MODES: &str = "it must be one of: host, keep-id[:uid=N,gid=N,size=N], auto[:size=N,uidmapping=C:I:N,\
                      gidmapping=C:I:N], nomap, container:NAME, ns:PATH";
 
+/// Whether `--userns` would take it.
+pub(super) fn check(text: &str) -> Result<(), Fault> {
+    read(text, &Host::default()).map(drop)
+}
+
 fn read(text: &str, host: &Host) -> Result<Mode, Fault> {
     let (mode, options) = text.split_once(':').unwrap_or((text, ""));
     Ok(Mode::Known(match mode {
