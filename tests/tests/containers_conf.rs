@@ -129,6 +129,21 @@ fn options_of_pasta_go_with_every_network_of_pastas() {
 }
 
 #[test]
+fn the_hosts_name_in_containers_is_what_the_file_says() {
+    let _alone = alone();
+    let names = "$RUN --add-host more:host-gateway $B cat /etc/hosts | grep -E 'more|host.containers' | cut -f1 | tr '\n' ' '";
+    let at = "[containers]\nhost_containers_internal_ip='10.1.2.3'\n";
+    with(at, names).ok().prints("10.1.2.3 10.1.2.3");
+    with(at, &names.replace("$RUN", "pontoon run --rm")).ok().prints("10.1.2.3 10.1.2.3");
+    let nothing = "[containers]\nhost_containers_internal_ip='none'\n";
+    with(nothing, "$RUN $B cat /etc/hosts | grep -c host.containers").fails(1).prints("0");
+    let refused = with(nothing, "$RUN --add-host more:host-gateway $B true").fails(125);
+    assert!(refused.stderr.contains("`host-gateway`"), "{refused:?}");
+    let wrong = with("[containers]\nhost_containers_internal_ip='x'\n", "$RUN $B true").fails(125);
+    assert!(wrong.stderr.contains("containers.conf:2:29:"), "{wrong:?}");
+}
+
+#[test]
 fn the_environment_may_be_the_callers() {
     let _alone = alone();
     let script = "FOO=1 BAR=2 BAZ=3 $RUN $B sh -c 'echo $FOO $BAR $BAZ $MORE'";

@@ -35,6 +35,33 @@ pub struct HostFacts {
     /// The program that is to lead a user's networks outside, if containers.conf names one other than pasta; not read here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uplink: Option<HelperKind>,
+    /// What `host.containers.internal` stands for, as containers.conf has it; not read here.
+    #[serde(default)]
+    pub host_name: HostName,
+}
+
+/// What `host.containers.internal` and `host-gateway` stand for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HostName {
+    /// The address by which a container's network reaches the host.
+    #[default]
+    Found,
+    /// Nothing: the name is not there.
+    Nothing,
+    /// This address.
+    At(IpAddr),
+}
+
+impl HostName {
+    /// The address, where `found` is what a network has.
+    pub(crate) fn address(self, found: Option<IpAddr>) -> Option<IpAddr> {
+        match self {
+            Self::Found => found,
+            Self::Nothing => None,
+            Self::At(address) => Some(address),
+        }
+    }
 }
 
 /// Why the facts cannot be read.
@@ -82,6 +109,7 @@ impl HostFacts {
             root,
             pasta_confined: pasta_is_confined(directory),
             uplink: None,
+            host_name: HostName::Found,
         })
     }
 }

@@ -29,7 +29,7 @@ mod slirp;
 mod watch;
 
 pub use error::NetworkError;
-pub use facts::{FactsError, HostFacts, host_address, pasta_is_confined, resolver_is_local};
+pub use facts::{FactsError, HostFacts, HostName, host_address, pasta_is_confined, resolver_is_local};
 pub use follow::{FollowPlan, ResolverFollower, rewrite};
 pub use free::{PortError, check_free, resolve_random};
 pub use interfaces::HostInterfaces;

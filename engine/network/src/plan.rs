@@ -317,6 +317,7 @@ pub fn plan(request: &NetworkRequest, facts: &HostFacts) -> Result<NetworkPlan, 
         }
         None => (None, None, facts.address_v4.or(facts.address_v6), Vec::new()),
     };
+    let host_gateway = facts.host_name.address(host_gateway);
     let join = (!attachments.is_empty()).then(|| networks::join(attachments, &ports, request, facts));
     // Without a network there is nothing to resolve with, and what the image says is as good.
     let resolves = helper.is_some() || join.is_some() || !own_namespace;

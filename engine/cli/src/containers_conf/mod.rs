@@ -38,7 +38,7 @@ enum Kind {
 use Kind::{Nothing, Number, Pools, Same, Text, Texts, Truth, Word};
 
 /// The keys that we know.
-const KEYS: [(&str, Kind); 79] = [
+const KEYS: [(&str, Kind); 80] = [
     ("containers.annotations", Texts),
     ("containers.apparmor_profile", Text),
     ("containers.base_hosts_file", Text),
@@ -53,6 +53,7 @@ const KEYS: [(&str, Kind); 79] = [
     ("containers.dns_servers", Texts),
     ("containers.env", Texts),
     ("containers.env_host", Truth),
+    ("containers.host_containers_internal_ip", Text),
     ("containers.http_proxy", Truth),
     ("containers.init", Truth),
     ("containers.init_path", Text),

@@ -1,11 +1,11 @@
 //! What containers.conf says of networks with names: `default_network`, `default_subnet`, `default_subnet_pools`,
-//! `network_config_dir`, `default_rootless_network_cmd`.
+//! `network_config_dir`, `default_rootless_network_cmd`, `host_containers_internal_ip`.
 
 use std::path::PathBuf;
 
 use pontoon_lifecycle::network::NetworkConf;
 use pontoon_network::config::{Pool, is_name};
-use pontoon_network::{HelperKind, Subnet};
+use pontoon_network::{HelperKind, HostName, Subnet};
 
 use super::ContainersConf;
 
@@ -53,6 +53,9 @@ impl ContainersConf {
         }
         if self.text("network.default_rootless_network_cmd") == Some("slirp4netns") {
             conf.uplink = Some(HelperKind::Slirp4netns);
+        }
+        if let Some(text) = self.text("containers.host_containers_internal_ip") {
+            conf.host_name = text.parse().map_or(HostName::Nothing, HostName::At);
         }
         Ok(conf)
     }

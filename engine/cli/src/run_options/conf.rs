@@ -1,5 +1,7 @@
 //! Values of containers.conf that become those of options, each told wrong where it stands.
 
+use std::net::IpAddr;
+
 use super::error::Fault;
 use super::{Host, devices, labels, limits, logs, modes, mounts, names, network, security, size, userns};
 use crate::detach_keys::DetachKeys;
@@ -31,6 +33,12 @@ fn read(key: &str, text: &str) -> Result<(), Fault> {
         "containers.devices" if pontoon_lifecycle::cdi::is_name(text) => Ok(()),
         "containers.devices" => devices::read(text, &host).map(drop),
         "containers.dns_servers" => network::dns_server(text).map(drop),
+        "containers.host_containers_internal_ip" if text == "none" || text.parse::<IpAddr>().is_ok() => {
+            Ok(())
+        }
+        "containers.host_containers_internal_ip" => {
+            Err(Fault::invalid("it must be an IP address, or `none`"))
+        }
         "containers.ipcns" => modes::ipc(text, &host).map(drop),
         "containers.log_driver" => logs::driver(text).map(drop),
         "containers.mounts" => mounts::mount(text, &host).map(drop),

@@ -67,6 +67,7 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
     let request = &record.request;
     let mut network = HostFacts::read(known.run_directory)?;
     network.uplink = host.networks.uplink;
+    network.host_name = host.networks.host_name;
     if let Some(file) = &request.hosts_file {
         network.hosts = host_facts::hosts_file(file, rootfs.lower())?;
     }

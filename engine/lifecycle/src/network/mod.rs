@@ -13,7 +13,7 @@ use pontoon_network::config::{
     Surroundings, UpdateError, create as decide, default_pools,
 };
 use pontoon_network::lease::{self, LeaseError};
-use pontoon_network::{HelperKind, HostInterfaces};
+use pontoon_network::{HelperKind, HostInterfaces, HostName};
 use pontoon_storage::{FileError, NetworkFiles, RecordError, Store};
 
 use crate::host::Host;
@@ -38,6 +38,8 @@ pub struct NetworkConf {
     pub pools: Vec<Pool>,
     /// The program that leads a user's networks outside, where it is not to be pasta.
     pub uplink: Option<HelperKind>,
+    /// What `host.containers.internal` stands for.
+    pub host_name: HostName,
 }
 
 impl Default for NetworkConf {
@@ -48,6 +50,7 @@ impl Default for NetworkConf {
             default_subnet: DEFAULT_SUBNET,
             pools: default_pools(),
             uplink: None,
+            host_name: HostName::Found,
         }
     }
 }

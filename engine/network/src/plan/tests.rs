@@ -1,4 +1,5 @@
 use super::*;
+use crate::facts::HostName;
 use crate::parse_publish;
 
 fn facts() -> HostFacts {
@@ -13,6 +14,7 @@ fn facts() -> HostFacts {
         root: false,
         pasta_confined: false,
         uplink: None,
+        host_name: HostName::Found,
     }
 }
 
@@ -339,4 +341,23 @@ fn the_host_is_behind_bridges_of_ours_alone() {
     assert_eq!(gateway(&[(Ipvlan, Some("l3"), false)]), known);
     assert_eq!(gateway(&[(Bridge, Some("unmanaged"), false)]), known);
     assert_eq!(gateway(&[(Bridge, None, true)]), None);
+}
+
+#[test]
+fn the_hosts_name_stands_for_what_is_said_of_it() {
+    let with = |host_name, mode, add: &str| {
+        let mut asked = request(mode, &[]);
+        asked.add_host = vec![("more".to_owned(), add.to_owned())];
+        plan(&asked, &HostFacts { host_name, ..facts() })
+    };
+    let at = HostName::At("10.1.2.3".parse().unwrap());
+    for mode in [Mode::Default, Mode::None, Mode::Host] {
+        let hosts = with(at, mode.clone(), "host-gateway").unwrap().hosts;
+        assert!(hosts.contains("10.1.2.3\tmore\n"), "{hosts}");
+        assert!(hosts.contains("10.1.2.3\thost.containers.internal host.docker.internal\n"), "{hosts}");
+        let hosts = with(HostName::Nothing, mode.clone(), "192.0.2.9").unwrap().hosts;
+        assert!(hosts.contains("more") && !hosts.contains("host.containers.internal"), "{hosts}");
+        let refused = with(HostName::Nothing, mode, "host-gateway").unwrap_err();
+        assert!(matches!(refused, PlanError::NoHostGateway { .. }), "{refused}");
+    }
 }
