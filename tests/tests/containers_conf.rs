@@ -122,10 +122,39 @@ fn what_is_switched_off_on_the_command_line_is_off_whatever_the_file_says() {
 fn options_of_pasta_go_with_every_network_of_pastas() {
     let _alone = alone();
     let conf = "[network]\npasta_options=['--mtu','1300']\n";
-    let script = "for network in pasta pasta:-a,10.9.9.9; do
+    let script = "for network in pasta default private pasta:-a,10.9.9.9; do
             pontoon run --rm --network $network $B sh -c 'cat /sys/class/net/*/mtu; ip address | grep -c 10.9.9.9'
         done | grep -v 65536 | tr '\n' ' '";
-    with(conf, script).ok().prints("1300 0 1300 1");
+    with(conf, script).ok().prints("1300 0 1300 0 1300 0 1300 1");
+}
+
+#[test]
+fn options_of_slirp4netns_go_with_every_network_of_its() {
+    let _alone = alone();
+    let conf = "[network]\ndefault_rootless_network_cmd='slirp4netns'\n\
+                [engine]\nnetwork_cmd_options=['mtu=1400','cidr=10.5.0.0/24']\n";
+    let script = "for network in '' private slirp4netns slirp4netns:mtu=1300; do
+            pontoon run --rm --network \"$network\" $B sh -c 'cat /sys/class/net/tap0/mtu; ip address | grep -c 10.5.0.100'
+        done | tr '\n' ' '";
+    with(conf, script).ok().prints("1400 1 1400 1 1400 1 1300 1");
+    let wrong =
+        with("[engine]\nnetwork_cmd_options=['bogus']\n", "pontoon run --rm --network slirp4netns $B true");
+    assert!(wrong.fails(125).stderr.contains("bogus"));
+}
+
+#[test]
+fn name_servers_of_the_command_line_are_added_to_those_of_the_file() {
+    let _alone = alone();
+    let conf =
+        "[containers]\ndns_servers=['10.1.1.1']\ndns_searches=['conf.example']\ndns_options=['ndots:3']\n";
+    let script = "pontoon run --rm --network host --dns 10.2.2.2 --dns-search line.example --dns-option ndots:5 $B cat /etc/resolv.conf
+        pontoon run --rm --network host --dns-search . $B grep search /etc/resolv.conf
+        pontoon pod create --name conf-dns --dns 10.3.3.3 >/dev/null
+        pontoon run --rm --pod conf-dns $B grep nameserver /etc/resolv.conf; pontoon pod rm -f -t 0 conf-dns >/dev/null";
+    with(conf, script).ok().prints(
+        "search conf.example line.example\nnameserver 10.1.1.1\nnameserver 10.2.2.2\noptions ndots:3 ndots:5\n\
+         nameserver 10.1.1.1\nnameserver 10.3.3.3",
+    );
 }
 
 #[test]

@@ -433,6 +433,8 @@ pub struct Defaults {
     pub pids_limit: Option<i64>,
     /// Options of pasta, in front of those of the network itself.
     pub pasta: Vec<String>,
+    /// Options of slirp4netns, in front of those of the network itself.
+    pub slirp4netns: Vec<String>,
     /// Where CDI specifications are.
     pub cdi_spec_dirs: Option<Vec<PathBuf>>,
     /// Where hooks are.

@@ -97,6 +97,9 @@ impl ContainersConf {
             if place.is_empty() {
                 *place = self.list(key).to_vec();
                 options.defaults.usual.push(option);
+            } else if !place.iter().any(|it| matches!(it.as_str(), "none" | ".")) {
+                // As in Podman, the command line adds to the file; its words for nothing at all stand alone.
+                place.splice(0..0, self.list(key).iter().filter(|it| *it != "none").cloned());
             }
         }
         // Settings with names: those of the command line win.
@@ -140,17 +143,23 @@ impl ContainersConf {
 
     fn network(&self, options: &mut ContainerOptions, rootless: bool) {
         options.defaults.pasta = self.list("network.pasta_options").to_vec();
-        if !options.network.is_empty() {
+        options.defaults.slirp4netns = self.list("engine.network_cmd_options").to_vec();
+        let usual = ["", "default", "private"];
+        let is_asked = !options.network.is_empty();
+        if is_asked && !(rootless && options.network.iter().all(|it| usual.contains(&it.as_str()))) {
             return;
         }
-        let program = self.text("network.default_rootless_network_cmd");
-        match (self.text("containers.netns"), program) {
+        let mode = self.text("containers.netns").filter(|it| !is_asked && !usual.contains(it));
+        let network = match (mode, self.text("network.default_rootless_network_cmd")) {
+            (Some(mode), _) => Some(mode),
             // Root's default is a network with a name.
-            (Some("private") | None, _) if !rootless => {}
-            (Some("private") | None, Some("slirp4netns")) => options.network.push("slirp4netns".to_owned()),
-            (Some("private") | None, _) if options.defaults.pasta.is_empty() => {}
-            (Some("private") | None, _) => options.network.push("pasta".to_owned()),
-            (Some(mode), _) => options.network.push(mode.to_owned()),
+            (None, _) if !rootless => None,
+            (None, Some("slirp4netns")) => Some("slirp4netns"),
+            (None, _) if options.defaults.pasta.is_empty() => None,
+            (None, _) => Some("pasta"),
+        };
+        if let Some(network) = network {
+            options.network = vec![network.to_owned()];
         }
         options.defaults.usual.push("--network");
     }

@@ -38,7 +38,7 @@ enum Kind {
 use Kind::{Nothing, Number, Pools, Same, Text, Texts, Truth, Word};
 
 /// The keys that we know.
-const KEYS: [(&str, Kind); 80] = [
+const KEYS: [(&str, Kind); 81] = [
     ("containers.annotations", Texts),
     ("containers.apparmor_profile", Text),
     ("containers.base_hosts_file", Text),
@@ -96,6 +96,7 @@ const KEYS: [(&str, Kind); 80] = [
     ("engine.infra_command", Nothing),
     ("engine.infra_image", Nothing),
     ("engine.lock_type", Word(&["shm", "file"])),
+    ("engine.network_cmd_options", Texts),
     ("engine.no_pivot_root", Same(&["false"], &["true"])),
     ("engine.num_locks", Nothing),
     ("engine.pod_exit_policy", Word(&["continue", "stop"])),

@@ -30,7 +30,7 @@ fn what_the_command_line_says_wins() {
     conf.apply(&mut options, true);
     assert_eq!((options.tz.as_deref(), options.joint.shm_size.as_deref()), (Some("local"), Some("1m")));
     assert_eq!(options.ulimit, ["core=0:0", "nofile=5:6"]);
-    assert_eq!(options.joint.dns, ["9.9.9.9"]);
+    assert_eq!(options.joint.dns, ["1.1.1.1", "9.9.9.9"]);
     assert_eq!((options.resources.pids_limit.as_deref(), options.defaults.pids_limit), (None, Some(0)));
     assert_eq!((options.stop_timeout.as_deref(), options.pull.as_deref()), (Some("3"), Some("never")));
     assert_eq!(options.init, Some(true));
@@ -86,6 +86,48 @@ fn options_of_pasta_go_with_every_network_of_pastas() {
         assert_eq!(options.network, network);
         assert_eq!(options.defaults.pasta, ["--mtu", "1300"]);
     }
+}
+
+#[test]
+fn who_asks_for_the_default_gets_what_is_said_of_it() {
+    let network = |conf_text: &str, given: &str, rootless| {
+        let mut options = ContainerOptions { network: vec![given.to_owned()], ..ContainerOptions::default() };
+        conf(&[conf_text]).apply(&mut options, rootless);
+        options.network.join(" ")
+    };
+    let pasta = "[network]\npasta_options=['--mtu','1300']\n[containers]\nnetns='host'\n";
+    let slirp = "[network]\ndefault_rootless_network_cmd='slirp4netns'\n";
+    for given in ["", "default", "private"] {
+        assert_eq!(network(pasta, given, true), "pasta", "{given}");
+        assert_eq!(network(slirp, given, true), "slirp4netns", "{given}");
+        assert_eq!(network(pasta, given, false), given);
+    }
+    assert_eq!(network(slirp, "none", true), "none");
+}
+
+#[test]
+fn name_servers_of_the_command_line_are_added_unless_they_are_none() {
+    let text =
+        "[containers]\ndns_servers=['10.1.1.1']\ndns_searches=['conf.example']\ndns_options=['ndots:3']\n";
+    let with = |text: &str, dns: &str, search: &str, option: &str| {
+        let list = |it: &str| vec![it.to_owned()];
+        let joint = JointOptions {
+            dns: list(dns),
+            dns_search: list(search),
+            dns_option: list(option),
+            ..JointOptions::default()
+        };
+        let mut options = ContainerOptions { joint, ..ContainerOptions::default() };
+        conf(&[text]).apply(&mut options, true);
+        let JointOptions { dns, dns_search, dns_option, .. } = options.joint;
+        [dns.join(" "), dns_search.join(" "), dns_option.join(" ")]
+    };
+    assert_eq!(
+        with(text, "10.2.2.2", "line.example", "ndots:5"),
+        ["10.1.1.1 10.2.2.2", "conf.example line.example", "ndots:3 ndots:5"]
+    );
+    assert_eq!(with(text, "none", ".", "x"), ["none", ".", "ndots:3 x"]);
+    assert_eq!(with("[containers]\ndns_servers=['none']\n", "10.2.2.2", "x", "y"), ["10.2.2.2", "x", "y"]);
 }
 
 #[test]

@@ -13,9 +13,13 @@ use crate::args::ContainerOptions;
 /// What all these options say together: a mode, or networks with names.
 pub(super) fn read_all(options: &ContainerOptions, host: &Host) -> Result<Option<NetworkMode>, OptionError> {
     let mut mode = read(&options.network, host)?;
-    if let Some(NetworkMode::Pasta(words)) = &mut mode {
-        // Of a word that stands twice, pasta takes the later one.
-        words.splice(0..0, options.defaults.pasta.iter().cloned());
+    // Of a word that stands twice, the later one counts.
+    match &mut mode {
+        Some(NetworkMode::Pasta(words)) => drop(words.splice(0..0, options.defaults.pasta.iter().cloned())),
+        Some(NetworkMode::Slirp4netns(words)) => {
+            words.splice(0..0, options.defaults.slirp4netns.iter().cloned());
+        }
+        _ => {}
     }
     let addresses = static_addresses(options.joint.ip.as_deref(), options.joint.ip6.as_deref())?;
     let mac = options.joint.mac_address.as_deref().map(mac_address).transpose()?;

@@ -5,7 +5,7 @@ use pontoon_lifecycle::request::CreateRequest;
 use pontoon_storage::Store;
 
 use super::{Context, Failure};
-use pontoon_cli::args::{ContainerOptions, PodCreateArgs};
+use pontoon_cli::args::{ContainerOptions, JointOptions, PodCreateArgs};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::{message, output, run_options};
 
@@ -27,8 +27,22 @@ pub fn request(
     mut defaults: ContainerOptions,
 ) -> Result<PodRequest, Failure> {
     let conf = context.containers_conf()?;
-    conf.apply(&mut defaults, context.option_host.rootless);
     let mut args = args.clone();
+    let JointOptions { dns, dns_search, dns_option, .. } = args.joint.clone();
+    defaults.joint = JointOptions { dns, dns_search, dns_option, ..defaults.joint };
+    defaults.network.clone_from(&args.network);
+    conf.apply(&mut defaults, context.option_host.rootless);
+    // What is asked for, with what the file says of it or adds to it.
+    for (asked, all) in [
+        (&mut args.network, &defaults.network),
+        (&mut args.joint.dns, &defaults.joint.dns),
+        (&mut args.joint.dns_search, &defaults.joint.dns_search),
+        (&mut args.joint.dns_option, &defaults.joint.dns_option),
+    ] {
+        if !asked.is_empty() {
+            asked.clone_from(all);
+        }
+    }
     // Without an infra container there is nothing that could go on.
     if args.infra != Some(false) && args.exit_policy.is_none() {
         args.exit_policy = conf.pod_exit_policy().map(str::to_owned);
