@@ -180,6 +180,31 @@ fn the_environment_may_be_the_callers() {
 }
 
 #[test]
+fn what_is_for_the_engine_itself_counts() {
+    let _alone = alone();
+    let conf = "[engine]\nenv=['FROM_CONF=1','HOME=/nowhere','bogus']\n";
+    let seen = with(conf, "$RUN --env FROM_CONF --env HOME $B sh -c 'echo $FROM_CONF $HOME'").ok();
+    assert_eq!(seen.stdout, "1 /home/alice\n", "{}", seen.stderr);
+    assert!(seen.stderr.contains("containers.conf:2: `engine.env = bogus` is not honoured"), "{seen:?}");
+    let conf = "[containers]\ncontainer_name_as_hostname=true\n";
+    let script = "$RUN --name conf_name $B hostname; $RUN --name conf_name --hostname other $B hostname
+        $RUN --name conf_name --uts host $B hostname; hostname";
+    let seen = with(conf, script).ok();
+    let lines: Vec<&str> = seen.stdout.lines().collect();
+    assert!(lines.len() == 4 && lines[..2] == ["confname", "other"] && lines[2] == lines[3], "{seen:?}");
+    let conf = "[engine]\nevents_logger='file'\nevents_logfile_path='/home/alice/conf-events'\n";
+    let script = "$RUN --name told-elsewhere $B true; grep -c told-elsewhere conf-events
+        pontoon events --stream=false --filter container=told-elsewhere --format '{{.Status}}' | wc -l; rm conf-events";
+    let seen = with(conf, script).ok();
+    assert_eq!(seen.text().split_whitespace().collect::<Vec<_>>(), ["6", "6"], "{}", seen.stderr);
+    let conf = "[engine]\nimage_copy_tmp_dir='/home/alice/conf-tmp'\nkube_generate_type='deployment'\n";
+    let script = "mkdir conf-tmp; pontoon info --format '{{.Store.ImageCopyTmpDir}}'
+        pontoon create --name conf-kube $B true >/dev/null; pontoon kube generate conf-kube | grep ^kind
+        pontoon rm conf-kube >/dev/null; rmdir conf-tmp";
+    with(conf, script).ok().prints("/home/alice/conf-tmp\nkind: Deployment");
+}
+
+#[test]
 fn append_holds_for_later_files() {
     let _alone = alone();
     let script = "mkdir -p .config/containers/containers.conf.d

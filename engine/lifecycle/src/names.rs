@@ -28,3 +28,23 @@ pub fn random(attempt: u32) -> String {
         format!("{adjective}_{vessel}_{}", u32::from_ne_bytes(number) ^ attempt)
     }
 }
+
+/// A container's name as its host name: without what a host name does not have, as Podman makes it.
+pub fn as_hostname(name: &str) -> String {
+    let letters = name.chars().filter(|it| it.is_ascii_alphanumeric() || matches!(it, '.' | '-'));
+    letters.take(MAX_HOSTNAME).collect()
+}
+
+/// The kernel's.
+const MAX_HOSTNAME: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_becomes_a_host_name() {
+        assert_eq!(as_hostname("my_name.x-1"), "myname.x-1");
+        assert_eq!(as_hostname(&"a".repeat(70)).len(), 64);
+    }
+}

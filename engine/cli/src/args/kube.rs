@@ -195,6 +195,13 @@ pub enum WorkloadKind {
     Job,
 }
 
+impl WorkloadKind {
+    /// The one that `containers.conf` names.
+    pub fn named(word: &str) -> Option<Self> {
+        <Self as ValueEnum>::from_str(word, false).ok()
+    }
+}
+
 /// `--report`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {

@@ -431,6 +431,8 @@ pub struct Defaults {
     pub sysctl: Vec<String>,
     /// Most processes, where that can be limited.
     pub pids_limit: Option<i64>,
+    /// Files of the control group, as `--cgroup-conf`, where nothing else is to be in them.
+    pub cgroup_conf: Vec<String>,
     /// Options of pasta, in front of those of the network itself.
     pub pasta: Vec<String>,
     /// Options of slirp4netns, in front of those of the network itself.

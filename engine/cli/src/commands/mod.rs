@@ -53,6 +53,7 @@ mod volume;
 mod volume_archive;
 mod wait;
 
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use pontoon_lifecycle::host::Host;
@@ -94,7 +95,7 @@ impl Context {
         if globals.storage_driver.as_deref().is_some_and(|it| !it.is_empty()) {
             host.storage.foreign_driver = None;
         }
-        let option_host = run_options::Host::read();
+        let mut option_host = run_options::Host::read();
         // What is wrong with the file is said where all of it is wanted.
         let conf = tells.then(|| ContainersConf::read(&option_host, &globals.module).ok()).flatten();
         let said = || EventsBackend::named(conf.as_ref()?.events_logger()?);
@@ -106,6 +107,9 @@ impl Context {
             Some(EventsBackend::None) => host.events = EventLog::None,
         }
         if let Some(conf) = &conf {
+            if let (EventLog::File(file), Some(named)) = (&mut host.events, conf.events_file()) {
+                named.clone_into(file);
+            }
             host.networks = conf.networks()?;
         }
         let absolute = |it: &std::path::PathBuf| std::path::absolute(it).unwrap_or_else(|_| it.clone());
@@ -115,8 +119,13 @@ impl Context {
         if let Some(directory) = &globals.network_config_dir {
             host.networks.directory = Some(absolute(directory));
         }
-        let mut option_host = run_options::Host::read();
         option_host.rootless = host.is_rootless();
+        for (name, value) in conf.iter().flat_map(ContainersConf::engine_env) {
+            let own = host.environment.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+            if !option_host.env.iter().any(|it| it.0 == name) {
+                option_host.env.push((name.to_owned(), own.clone()));
+            }
+        }
         // Whoever reads these files finds their places in the environment.
         let files =
             [("DOCKER_CONFIG", &globals.config), ("CONTAINERS_REGISTRIES_CONF", &globals.registries_conf)];
@@ -169,6 +178,20 @@ impl Context {
             Some(_) => Ok(DetachKeys::read(given)?),
             None => Ok(DetachKeys::read(self.containers_conf()?.detach_keys())?),
         }
+    }
+
+    /// Where archives are put that must be unpacked first.
+    pub fn temporary_directory(&self) -> Result<PathBuf, Failure> {
+        if let Some(path) = self.host.variable("TMPDIR") {
+            return Ok(PathBuf::from(path));
+        }
+        let conf = self.containers_conf()?;
+        Ok(match conf.temporary_directory() {
+            // Beside what is made of them.
+            Some("storage") => self.host.paths.root.clone(),
+            Some(path) => PathBuf::from(path),
+            None => PathBuf::from("/var/tmp"),
+        })
     }
 
     /// Opens the store. That images of another store are not seen is told once.

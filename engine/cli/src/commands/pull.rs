@@ -297,7 +297,7 @@ fn pull_one(
     let mut options = wishes.options(context, maps);
     let (client, conf) =
         acquire::client(&context.host, &wishes.registry, &mut options).map_err(|err| fatal(err.into()))?;
-    let spool = spool(context);
+    let spool = context.temporary_directory().map_err(|failure| (failure, false))?;
     let progress = wishes.progress(image);
     if !wishes.quiet {
         for unknown in &conf.unhonoured {
@@ -334,11 +334,6 @@ fn pull_one(
             Err((Failure::from(*err).while_doing(format!("cannot pull `{image}`")), unavailable))
         }
     }
-}
-
-/// Where archives that must be unpacked first are put.
-fn spool(context: &Context) -> PathBuf {
-    context.host.variable("TMPDIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from)
 }
 
 /// The image of a request: the one that is there, or a pulled one, as the policy says.
@@ -408,7 +403,7 @@ fn said_already() -> Failure {
 
 /// `pontoon load`
 pub fn load(context: &Context, args: &LoadArgs) -> Result<ExitStatus, Failure> {
-    let spool = spool(context);
+    let spool = context.temporary_directory()?;
     let (path, _spooled) = match &args.input {
         Some(path) if path != &PathBuf::from("-") => (path.clone(), None),
         _ if rustix::termios::isatty(rustix::stdio::stdin()) => {

@@ -142,7 +142,7 @@ fn gather(context: &Context) -> Result<Info, Failure> {
             graph_root_allocated: total,
             graph_root_used: total.saturating_sub(space.f_bfree.saturating_mul(space.f_frsize)),
             graph_status: graph_status(&store.paths().root, driver_reason),
-            image_copy_tmp_dir: context.host.variable("TMPDIR").unwrap_or("/var/tmp").to_owned(),
+            image_copy_tmp_dir: context.temporary_directory()?.display().to_string(),
             image_store: ImageStore { number: store.list_images()?.len() },
             run_root: store.paths().run.display().to_string(),
             volume_path: store.paths().root.join("volumes").display().to_string(),

@@ -15,6 +15,7 @@ impl ContainersConf {
         self.lists(options);
         self.network(options, rootless);
         options.defaults.env = self.list("containers.env").to_vec();
+        options.defaults.cgroup_conf = self.list("containers.cgroup_conf").to_vec();
         options.defaults.volume = self.list("containers.volumes").to_vec();
         options.defaults.mount = self.list("containers.mounts").to_vec();
         options.defaults.cdi_spec_dirs = self.directories("engine.cdi_spec_dirs");
@@ -37,7 +38,8 @@ impl ContainersConf {
         };
         fill(&mut options.joint.hosts_file, "containers.base_hosts_file");
         if options.init_path.is_none() {
-            options.init_path = self.text("containers.init_path").map(Into::into);
+            let path = self.text("containers.init_path").or(self.text("engine.init_path"));
+            options.init_path = path.map(Into::into);
         }
         fill(&mut options.cgroups, "containers.cgroups");
         fill(&mut options.log_driver, "containers.log_driver");

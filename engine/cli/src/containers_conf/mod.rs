@@ -10,7 +10,7 @@ mod parse;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pontoon_image::Unhonoured;
 
@@ -38,12 +38,14 @@ enum Kind {
 use Kind::{Nothing, Number, Pools, Same, Text, Texts, Truth, Word};
 
 /// The keys that we know.
-const KEYS: [(&str, Kind); 81] = [
+const KEYS: [(&str, Kind); 105] = [
     ("containers.annotations", Texts),
     ("containers.apparmor_profile", Text),
     ("containers.base_hosts_file", Text),
+    ("containers.cgroup_conf", Texts),
     ("containers.cgroupns", Text),
     ("containers.cgroups", Text),
+    ("containers.container_name_as_hostname", Truth),
     ("containers.default_capabilities", Texts),
     ("containers.default_sysctls", Texts),
     ("containers.default_ulimits", Texts),
@@ -57,9 +59,11 @@ const KEYS: [(&str, Kind); 81] = [
     ("containers.http_proxy", Truth),
     ("containers.init", Truth),
     ("containers.init_path", Text),
+    ("containers.interface_name", Same(&[], &["device"])),
     ("containers.ipcns", Text),
     ("containers.keyring", Same(&["true"], &["false"])),
     ("containers.label", Truth),
+    ("containers.label_users", Same(&["false"], &["true"])),
     ("containers.log_driver", Text),
     ("containers.log_size_max", Number),
     ("containers.log_tag", Text),
@@ -77,24 +81,37 @@ const KEYS: [(&str, Kind); 81] = [
     ("containers.tz", Text),
     ("containers.umask", Text),
     ("containers.userns", Text),
+    ("containers.userns_size", Nothing),
     ("containers.utsns", Text),
     ("containers.volumes", Texts),
     ("engine.active_service", Nothing),
     ("engine.cdi_spec_dirs", Texts),
+    ("engine.cgroup_check", Nothing),
     ("engine.cgroup_manager", Same(&["systemd"], &["cgroupfs"])),
     ("engine.compat_api_enforce_docker_hub", Nothing),
+    ("engine.compose_providers", Nothing),
     ("engine.compose_warning_logs", Nothing),
     ("engine.conmon_env_vars", Nothing),
     ("engine.conmon_path", Nothing),
+    ("engine.conmonrs_path", Nothing),
     ("engine.database_backend", Word(&["boltdb", "sqlite"])),
     ("engine.detach_keys", Text),
+    ("engine.enable_port_reservation", Nothing),
+    ("engine.env", Texts),
+    ("engine.events_logfile_path", Text),
     ("engine.events_logger", Word(&["journald", "file", "none"])),
+    ("engine.exit_command_delay", Nothing),
     ("engine.healthcheck_events", Nothing),
     ("engine.hooks_dir", Texts),
+    ("engine.image_copy_tmp_dir", Text),
+    ("engine.image_default_format", Same(&["oci"], &["v2s1", "v2s2"])),
+    ("engine.image_default_transport", Same(&["docker://"], &[])),
     ("engine.image_parallel_copies", Nothing),
     ("engine.image_volume_mode", Text),
     ("engine.infra_command", Nothing),
     ("engine.infra_image", Nothing),
+    ("engine.init_path", Text),
+    ("engine.kube_generate_type", Word(&["pod", "deployment", "daemonset", "job"])),
     ("engine.lock_type", Word(&["shm", "file"])),
     ("engine.network_cmd_options", Texts),
     ("engine.no_pivot_root", Same(&["false"], &["true"])),
@@ -102,15 +119,22 @@ const KEYS: [(&str, Kind); 81] = [
     ("engine.pod_exit_policy", Word(&["continue", "stop"])),
     ("engine.pull_policy", Text),
     ("engine.remote", Same(&["false"], &["true"])),
+    ("engine.remote_identity", Nothing),
+    ("engine.remote_uri", Nothing),
     ("engine.retry", Number),
     ("engine.retry_delay", Text),
     ("engine.runtime", Same(&["crun", "runc", "youki"], &[])),
+    ("engine.runtime_path", Nothing),
     ("engine.runtime_supports_json", Nothing),
     ("engine.runtime_supports_kvm", Nothing),
+    ("engine.runtime_supports_nocgroup", Nothing),
     ("engine.runtime_supports_nocgroups", Nothing),
     ("engine.runtimes", Nothing),
+    ("engine.service_destinations", Nothing),
     ("engine.service_timeout", Nothing),
+    ("engine.ssh_config", Nothing),
     ("engine.stop_timeout", Number),
+    ("network.cni_plugin_dirs", Nothing),
     ("network.default_network", Text),
     ("network.default_rootless_network_cmd", Word(&["pasta", "slirp4netns"])),
     ("network.default_subnet", Text),
@@ -241,6 +265,26 @@ impl ContainersConf {
     /// Where events go: `journald`, `file` or `none`.
     pub fn events_logger(&self) -> Option<&str> {
         self.text("engine.events_logger")
+    }
+
+    /// The file for events, where they go into one.
+    pub fn events_file(&self) -> Option<&Path> {
+        self.text("engine.events_logfile_path").map(Path::new)
+    }
+
+    /// Variables of our own environment, unless it has them.
+    pub fn engine_env(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.list("engine.env").iter().filter_map(|it| it.split_once('='))
+    }
+
+    /// Where archives are put that must be unpacked first: a directory, or `storage`.
+    pub fn temporary_directory(&self) -> Option<&str> {
+        self.text("engine.image_copy_tmp_dir")
+    }
+
+    /// What `kube generate` makes of containers.
+    pub fn kube_type(&self) -> Option<&str> {
+        self.text("engine.kube_generate_type")
     }
 
     /// Kernel settings, as `NAME=VALUE`, of containers that say nothing else.

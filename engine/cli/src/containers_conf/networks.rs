@@ -57,6 +57,7 @@ impl ContainersConf {
         if let Some(text) = self.text("containers.host_containers_internal_ip") {
             conf.host_name = text.parse().map_or(HostName::Nothing, HostName::At);
         }
+        conf.names_are_hostnames = self.truth("containers.container_name_as_hostname") == Some(true);
         Ok(conf)
     }
 }

@@ -68,7 +68,16 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Parsed, ConfError> {
                         parsed.unhonoured.push(Unhonoured { path: PathBuf::from(path), line, key });
                     }
                 }
-                Some((known, kind)) => parsed.values.push((known, read(&source, known, *kind, value)?)),
+                Some((known, kind)) => {
+                    let read = read(&source, known, *kind, value)?;
+                    let (line, _) = source.place(name.span().start);
+                    parsed.unhonoured.extend(without_value(known, &read).map(|item| Unhonoured {
+                        path: PathBuf::from(path),
+                        line,
+                        key: format!("{key} = {item}"),
+                    }));
+                    parsed.values.push((known, read));
+                }
                 // The distributions' file has tables with nothing in them.
                 None if value.get_ref().as_table().is_some_and(|it| it.is_empty()) => {}
                 None => {
@@ -103,6 +112,15 @@ fn read(source: &Text<'_>, key: &str, kind: Kind, value: &Spanned<DeValue<'_>>) 
         (Value::List { .. }, None) => {}
     }
     Ok(read)
+}
+
+/// Variables for ourselves that say nothing: Podman warns of them, and goes on.
+fn without_value<'a>(key: &str, value: &'a Value) -> impl Iterator<Item = &'a String> {
+    let items = match value {
+        Value::List { items, .. } if key == "engine.env" => items.as_slice(),
+        _ => &[],
+    };
+    items.iter().filter(|it| !it.contains('='))
 }
 
 /// The value as text, if it is none of those that say what is so anyway.

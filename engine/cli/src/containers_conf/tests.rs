@@ -226,6 +226,23 @@ fn what_is_so_anyway_is_not_told_and_other_values_are() {
 }
 
 #[test]
+fn what_is_for_ourselves_is_read() {
+    let text = "[engine]\nenv=['A=1=2','bogus']\nevents_logfile_path='/e'\nimage_copy_tmp_dir='storage'\n\
+                kube_generate_type='job'\ninit_path='/engine'\n[containers]\ncgroup_conf=['memory.high=1']\n";
+    let conf = conf(&[text]);
+    assert_eq!(conf.engine_env().collect::<Vec<_>>(), [("A", "1=2")]);
+    assert_eq!(conf.unhonoured_text(), "/f.conf:2: `engine.env = bogus` is not honoured\n");
+    assert_eq!((conf.events_file(), conf.kube_type()), (Some(Path::new("/e")), Some("job")));
+    assert_eq!(conf.temporary_directory(), Some("storage"));
+    let mut options = ContainerOptions::default();
+    conf.apply(&mut options, true);
+    assert_eq!(options.init_path.as_deref(), Some(Path::new("/engine")));
+    assert_eq!(options.defaults.cgroup_conf, ["memory.high=1"]);
+    assert!(refused("[engine]\nimage_copy_tmp_dir='x'\n").contains("must be an absolute path, or `storage`"));
+    assert!(refused("[containers]\ncgroup_conf=['x']\n").contains("/f.conf:2:14:"));
+}
+
+#[test]
 fn networks_are_as_it_says() {
     let conf = conf(&[
         "[network]\ndefault_network='corp'\ndefault_subnet='10.77.0.0/16'\nnetwork_config_dir='/n'\n\

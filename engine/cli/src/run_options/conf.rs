@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use super::error::Fault;
-use super::{Host, devices, labels, limits, logs, modes, mounts, names, network, security, size, userns};
+use super::{
+    Host, devices, labels, limits, logs, modes, mounts, names, network, resources, security, size, userns,
+};
 use crate::detach_keys::DetachKeys;
 
 /// Reads a value, or an item of a list, as the option does that the key stands for.
@@ -24,6 +26,7 @@ fn read(key: &str, text: &str) -> Result<(), Fault> {
         "containers.cgroupns" | "containers.pidns" | "containers.utsns" => {
             modes::namespace(text, &host).map(drop)
         }
+        "containers.cgroup_conf" => resources::cgroup_file(text).map(drop),
         "containers.cgroups" => modes::cgroups(text).map(drop),
         "containers.default_capabilities" => security::capabilities("", &[text.to_owned()])
             .map(drop)
@@ -52,6 +55,8 @@ fn read(key: &str, text: &str) -> Result<(), Fault> {
         "engine.detach_keys" => {
             DetachKeys::read(Some(text)).map(drop).map_err(|err| Fault::invalid(err.reason()))
         }
+        "engine.image_copy_tmp_dir" if text == "storage" || text.starts_with('/') => Ok(()),
+        "engine.image_copy_tmp_dir" => Err(Fault::invalid("it must be an absolute path, or `storage`")),
         "engine.image_volume_mode" => modes::image_volume(text).map(drop),
         "engine.pull_policy" => modes::pull(text).map(drop),
         _ => Ok(()),

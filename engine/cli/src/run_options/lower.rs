@@ -173,6 +173,13 @@ fn usage(request: &mut CreateRequest, options: &ContainerOptions, host: &Host) -
     request.shm_size = optional("--shm-size", options.joint.shm_size.as_ref(), size::read)?;
     request.oom_score_adj = optional("--oom-score-adj", options.oom_score_adj.as_ref(), limits::oom_score)?;
     request.cgroups = optional("--cgroups", options.cgroups.as_ref(), modes::cgroups)?.unwrap_or_default();
+    if request.cgroups != CgroupMode::Disabled {
+        let mut usual =
+            each("containers.conf: cgroup_conf", &options.defaults.cgroup_conf, resources::cgroup_file)?;
+        let asked = &mut request.resources.cgroup_conf;
+        usual.retain(|(file, _)| !asked.iter().any(|it| it.0 == *file));
+        asked.splice(0..0, usual);
+    }
     request.cgroup_parent =
         optional("--cgroup-parent", options.cgroup_parent.as_ref(), modes::cgroup_parent)?;
     // With no-conmon it says where the scope is.

@@ -170,7 +170,7 @@ fn device(text: &str, read: impl Fn(&str) -> Result<u64, Fault>) -> Result<Devic
 }
 
 /// `FILE=VALUE`: a file of the group itself.
-fn cgroup_file(text: &str) -> Result<(String, String), Fault> {
+pub(super) fn cgroup_file(text: &str) -> Result<(String, String), Fault> {
     match text.split_once('=') {
         Some((file, value)) if file.contains('.') && !file.contains('/') && !file.starts_with('.') => {
             // Files of the group's life are ours.

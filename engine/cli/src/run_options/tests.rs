@@ -45,6 +45,21 @@ fn the_files_options_of_pasta_come_first() {
 }
 
 #[test]
+fn the_files_cgroup_conf_gives_way() {
+    let conf = |cgroups: &str| {
+        let mut options =
+            ContainerOptions { cgroups: Some(cgroups.to_owned()), ..ContainerOptions::default() };
+        options.defaults.cgroup_conf = vec!["memory.high=1".to_owned(), "memory.max=2".to_owned()];
+        options.resources.cgroup_conf = vec!["memory.max=3,pids.max=4".to_owned()];
+        let lowered = super::lower::lower(&options, &["image".to_owned()], Vec::new(), &host()).unwrap();
+        let files = lowered.request.resources.cgroup_conf;
+        files.iter().map(|(file, value)| format!("{file}={value}")).collect::<Vec<_>>()
+    };
+    assert_eq!(conf("enabled"), ["memory.high=1", "memory.max=3", "pids.max=4"]);
+    assert_eq!(conf("disabled"), ["memory.max=3", "pids.max=4"]);
+}
+
+#[test]
 fn the_environment_says_whose_ids_where_nothing_else_does() {
     let mut host = host();
     host.env.push(("PODMAN_USERNS".to_owned(), "keep-id".to_owned()));

@@ -18,13 +18,14 @@ pub(super) fn durability(request: &CreateRequest) -> Durability {
     if request.rm { Durability::Volatile } else { Durability::Durable }
 }
 
-/// Writes the record under a name that is free.
+/// Writes the record under a name that is free, which is the host name as well if `named_as_host` says so.
 pub(super) fn claim_and_write(
     store: &Store,
     id: &ContainerId,
     image: Option<&ImageRecord>,
     mounted_images: &[ImageId],
     record: &mut ContainerRecord,
+    named_as_host: bool,
 ) -> Result<(ContainerHandle, Unsynced, OwnedFd), CreateError> {
     let run_directory = store.paths().run.join("containers").join(id.hex());
     make_private(&run_directory).map_err(CreateError::Lock)?;
@@ -33,6 +34,9 @@ pub(super) fn claim_and_write(
     let durability = durability(&record.request);
     for attempt in 0.. {
         record.name = record.request.name.clone().unwrap_or_else(|| names::random(attempt));
+        if named_as_host {
+            record.request.hostname = Some(names::as_hostname(&record.name));
+        }
         let new = NewContainer {
             id,
             name: Some(&record.name),

@@ -24,7 +24,7 @@ use crate::health::HealthError;
 use crate::host::Host;
 use crate::record::ContainerRecord;
 use crate::remove::{self, RemoveOptions};
-use crate::request::{CreateRequest, SdNotifyMode, UserNsMode};
+use crate::request::{CreateRequest, NamespaceMode, SdNotifyMode, UserNsMode};
 use crate::secret::{self, Places, UseError};
 use crate::{annotated, artifact, base, health, id_maps, network, pod};
 
@@ -147,7 +147,13 @@ pub fn create(
     record.volumes = inherited;
     record.mounted_images = mounted_images.iter().map(ToString::to_string).collect();
     use_volumes(host, store, &mut record, &config)?;
-    let made = claim_and_write(store, &id, image, &mounted_images, &mut record);
+    let asked = &record.request;
+    let named_as_host = host.networks.names_are_hostnames
+        && asked.hostname.is_none()
+        && asked.uts == NamespaceMode::Private
+        && asked.pod.is_none()
+        && asked.infra.is_none();
+    let made = claim_and_write(store, &id, image, &mounted_images, &mut record, named_as_host);
     let (container, unsynced, lock) = match made {
         Ok(made) => made,
         Err(err) => {

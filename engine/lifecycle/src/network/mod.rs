@@ -40,6 +40,8 @@ pub struct NetworkConf {
     pub uplink: Option<HelperKind>,
     /// What `host.containers.internal` stands for.
     pub host_name: HostName,
+    /// Whether a container's name is its host name, unless it has another.
+    pub names_are_hostnames: bool,
 }
 
 impl Default for NetworkConf {
@@ -51,6 +53,7 @@ impl Default for NetworkConf {
             pools: default_pools(),
             uplink: None,
             host_name: HostName::Found,
+            names_are_hostnames: false,
         }
     }
 }

@@ -23,7 +23,8 @@ const HEADER: &str =
 
 /// `pontoon kube generate`
 pub fn generate(context: &Context, args: &KubeGenerateArgs) -> Result<ExitStatus, Failure> {
-    let kind = args.kind.map(|it| match it {
+    let usual = context.containers_conf()?.kube_type().and_then(WorkloadKind::named);
+    let kind = args.kind.or(usual).map(|it| match it {
         WorkloadKind::Pod => Kind::Pod,
         WorkloadKind::Deployment => Kind::Deployment,
         WorkloadKind::Daemonset => Kind::DaemonSet,
