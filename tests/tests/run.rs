@@ -680,3 +680,17 @@ fn words_we_do_not_have_are_refused_by_name() {
     // Known to the original, and not here: a clear word, no half of it.
     pontoon("run --rm --cpu-rt-runtime 1 $B true").fails(125).warns("--cpu-rt-runtime");
 }
+
+#[test]
+fn an_empty_group_is_the_users_own_alone() {
+    let _alone = alone();
+    let host = host();
+    let ids = |words: &str| host.alice(&format!("pontoon {words} id -G")).ok().text().to_owned();
+    assert_eq!(ids(&format!("run --rm --network none --user www: {B}")), "33");
+    assert_eq!(ids(&format!("run --rm --network none --user 33: --group-add 5 {B}")), "33 5");
+    assert_eq!(ids(&format!("run --rm --network none --user www {B}")), "33 10");
+    host.alice(&format!("pontoon run -d --name empty-group --network none --stop-timeout 0 {B} sleep 1000"))
+        .ok();
+    assert_eq!(ids("exec --user www: empty-group"), "33 10");
+    host.alice("pontoon rm -f -t 0 empty-group").ok();
+}

@@ -58,14 +58,15 @@ fn group_entries(text: &str) -> impl Iterator<Item = (&str, u32, &str)> {
 }
 
 /// Looks up `user`, `uid`, `user:group`, `uid:gid`, … as Podman does: with a group given, only that group and `more` are
-/// set; without, the user's primary group and the groups that list it as a member; where no user is asked for, `more` alone.
+/// set; without, the user's primary group and the groups that list it as a member; with an empty one (`user:`) the primary
+/// group alone; where no user is asked for, `more` alone.
 ///
 /// # Errors
 /// [`Step::UnknownUser`], [`Step::UnknownGroup`].
 pub fn resolve(user: &str, more: &[String], passwd: &str, group: &str) -> Result<Identity, Failure> {
     let asked_for = !user.is_empty();
     let (user, wanted_group) = match user.split_once(':') {
-        Some((user, group)) => (user, Some(group).filter(|it| !it.is_empty())),
+        Some((user, group)) => (user, Some(group)),
         None => (user, None),
     };
     let user = if user.is_empty() { "0" } else { user };
@@ -88,9 +89,9 @@ pub fn resolve(user: &str, more: &[String], passwd: &str, group: &str) -> Result
     };
     let mut groups = Vec::new();
     let gid = match wanted_group {
-        Some(name) => group_id(name)?,
-        None => {
-            if let Some(entry) = &entry {
+        Some(name) if !name.is_empty() => group_id(name)?,
+        given => {
+            if let (Some(entry), None) = (&entry, given) {
                 let lists_user = |members: &str| members.split(',').any(|it| it == entry.name);
                 groups.extend(group_entries(group).filter(|it| lists_user(it.2)).map(|it| it.1));
             }
@@ -217,6 +218,8 @@ mod tests {
     fn a_group_that_is_given_replaces_them() {
         check("nginx:www", &[], (101, 33, &[33], "/nonexistent"));
         check("5000:6000", &[], (5000, 6000, &[6000], "/"));
+        check("nginx:", &[], (101, 102, &[102], "/nonexistent"));
+        check("nginx:", &["99"], (101, 102, &[99, 102], "/nonexistent"));
         check("nginx", &["adm", "99"], (101, 102, &[4, 33, 99, 102], "/nonexistent"));
     }
 
