@@ -177,6 +177,8 @@ fn the_environment_may_be_the_callers() {
     let _alone = alone();
     let script = "FOO=1 BAR=2 BAZ=3 $RUN $B sh -c 'echo $FOO $BAR $BAZ $MORE'";
     with("[containers]\nenv=['FOO','BA*','MORE=4','ABSENT']\n", script).ok().prints("1 2 3 4");
+    let script = "$RUN --unsetenv A --unsetenv B -e B=line $B sh -c 'echo ${A-unset} $B $C'";
+    with("[containers]\nenv=['A=1','B=2','C=3']\n", script).ok().prints("unset line 3");
 }
 
 #[test]

@@ -215,7 +215,7 @@ fn first_settings(
     if let Some(hostname) = hostname {
         settings.set("HOSTNAME", hostname);
     }
-    for (name, value) in &request.default_env {
+    for (name, value) in request.default_env.iter().filter(|it| !request.unset_env.contains(&it.0)) {
         settings.set(name, value);
     }
     if !request.unset_env_all {
