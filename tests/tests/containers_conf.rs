@@ -221,11 +221,19 @@ fn secrets_are_not_kept_where_the_file_does_not_want_them() {
     let _alone = alone();
     let create = "printf x | pontoon secret create conf-secret -";
     for driver in ["pass", "shell"] {
-        let refused = with(&format!("[secrets]\ndriver='{driver}'\n"), create).fails(125);
-        assert!(refused.stderr.contains(&format!("`{driver}`")), "{refused:?}");
+        let conf = format!("[secrets]\ndriver='{driver}'\n");
+        for words in [create, "pontoon secret renew conf-secret -- echo x"] {
+            let refused = with(&conf, words).fails(125);
+            assert!(refused.stderr.contains(&format!("`{driver}`")), "{refused:?}");
+        }
     }
-    let refused = with("[secrets.opts]\npath='/x'\n", create).fails(125);
-    assert!(refused.stderr.contains("containers.conf:1: `secrets.opts`"), "{refused:?}");
+    for words in [create, "pontoon secret renew conf-secret -- echo x"] {
+        let refused = with("[secrets.opts]\npath='/x'\n", words).fails(125);
+        assert!(refused.stderr.contains("containers.conf:1: `secrets.opts`"), "{refused:?}");
+    }
+    let conf = "[secrets]\ndriver='systemd-credential'\n";
+    with(conf, "pontoon secret renew conf-secret -- echo x").fails(125).warns("systemd-credential");
+    with("", "pontoon secret exists conf-secret").fails(1);
     let script = "printf x | pontoon secret create --driver file conf-secret - >/dev/null
         pontoon secret inspect --format '{{.Spec.Driver.Name}}' conf-secret; pontoon secret rm conf-secret >/dev/null";
     with("[secrets]\ndriver='pass'\n", script).ok().prints("file");

@@ -162,8 +162,7 @@ pub const SECRET_OPTIONS: &str = "`secret create --driver-opts`";
 /// Any driver of secrets but ours.
 pub const SECRET_DRIVER: &str = "`secret create --driver` other than `file` and `systemd-credential`";
 /// Drivers of secrets, and their options, that a file of the configuration names.
-pub const SECRET_CONF: &str =
-    "`secret create` where containers.conf has another `driver` of secrets, or `opts` of one";
+pub const SECRET_CONF: &str = "`secret create` and `.secret` files where containers.conf has another `driver` of secrets, or `opts` of one";
 /// Any driver of volumes but ours.
 pub const VOLUME_DRIVER: &str = "`volume create --driver` other than `local`";
 /// A directory of volumes that a file of the configuration names.
@@ -195,7 +194,7 @@ const VALUES: &[(&str, &str)] = &[
     (SECCOMP_POLICY, "images bring no profiles; `--security-opt seccomp=FILE` takes one"),
     (
         SECRET_CONF,
-        "`--driver file` keeps the data below --root, unencrypted; `pass show NAME | pontoon secret create --driver file NAME -` takes another program's",
+        "`--driver file` keeps the data below --root, unencrypted; `pass show NAME | pontoon secret create --driver file NAME -` takes another program's; for the service of a `.secret` file, `Environment=CONTAINERS_CONF_OVERRIDE=FILE` in [Service] with another `driver` in that file",
     ),
     (
         SECRET_DRIVER,

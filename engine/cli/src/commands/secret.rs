@@ -64,7 +64,7 @@ pub fn create(context: &Context, args: &SecretCreateArgs) -> Result<ExitStatus, 
 }
 
 /// The driver that containers.conf names. Data that is to be kept by one that we do not have must not come to lie here.
-fn usual_driver(context: &Context) -> Result<Option<String>, Failure> {
+pub(super) fn usual_driver(context: &Context) -> Result<Option<String>, Failure> {
     let conf = context.containers_conf()?;
     let refused = |text| Err(Failure::new(text, Some(instead_of(SECRET_CONF))));
     let driver = conf.secret_driver();

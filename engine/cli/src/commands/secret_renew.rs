@@ -13,9 +13,11 @@ use pontoon_monitor::event::{Deed, Kind};
 use pontoon_storage::{MAX_SECRET, SecretData, SecretRecord, Store};
 
 use super::auto_update::{Manager, Whose};
+use super::secret::usual_driver;
 use super::{Context, Failure};
 use crate::behalf;
 use pontoon_cli::args::SecretRenewArgs;
+use pontoon_cli::args::refused::{SECRET_CONF, instead_of};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::run_options::parse_label;
 use pontoon_cli::{message, output};
@@ -27,6 +29,15 @@ pub fn renew(context: &Context, args: &SecretRenewArgs) -> Result<ExitStatus, Fa
         SecretRecord { name: name.clone(), driver: FILE_DRIVER.to_owned(), ..SecretRecord::default() };
     for label in &args.label {
         record.labels.push(parse_label(label)?);
+    }
+    // What was refused to be made must not come to lie here, either.
+    if let Some(other) = usual_driver(context)?.filter(|it| it != FILE_DRIVER) {
+        return Err(Failure::new(
+            format!(
+                "the driver `{other}` of secrets, which containers.conf names, keeps no data that could be renewed"
+            ),
+            Some(instead_of(SECRET_CONF)),
+        ));
     }
     let data = read(args).map_err(|failure| failure.while_doing(format!("cannot renew secret `{name}`")))?;
     let store = context.store()?;
