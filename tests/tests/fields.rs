@@ -154,17 +154,18 @@ const TABLE: &[Told] = &[
     Told {
         words: "info --format json",
         differences: &[
-            differs("host.buildahVersion", "ours does not build yet"),
+            ours_is("\"\"", "host.buildahVersion", "ours does not build yet"),
             differs("host.conmon.*", OWN_NAME),
             differs("host.ociRuntime.*", OWN_NAME),
             differs("host.cpuUtilization.*", MEASURED),
             differs("host.memFree", MEASURED),
             differs("host.uptime", MEASURED),
-            differs("host.databaseBackend", "there is no database"),
+            ours_is("\"\"", "host.databaseBackend", "there is no database"),
             differs("host.freeLocks", NO_LOCKS),
             differs("host.security.deviceFilter", "Podman does not tell why devices cannot be filtered"),
             differs("host.networkBackend", NO_NETAVARK),
-            differs("host.networkBackendInfo", NO_NETAVARK),
+            differs("host.networkBackendInfo.*", NO_NETAVARK),
+            differs("host.networkBackendInfo.dns.*", NO_NETAVARK),
             differs("host.remoteSocket.exists", NO_SERVICE),
             differs("host.remoteSocket.path", NO_SERVICE),
             differs("host.pasta.package", "ours names the package, Podman its version, too"),
@@ -422,6 +423,24 @@ fn a_container_is_told_with_its_pod_and_its_names_and_its_ports_in_order() {
     );
     host.alice("pontoon rm pier").ok();
     both("E rm ship boat && E pod rm fleet && E network rm sea");
+}
+
+#[test]
+fn info_has_all_of_podman_s_fields() {
+    let host = host_with_podman();
+    for words in [
+        "--format '{{.Host.BuildahVersion}}{{.Host.DatabaseBackend}}{{.Host.FreeLocks}}'",
+        "--format '{{.Host.NetworkBackendInfo.Path}}{{.Host.NetworkBackendInfo.DNS.Path}}'",
+        "-D",
+        "--debug --format json",
+    ] {
+        for engine in ["pontoon", "podman"] {
+            assert!(
+                !host.alice(&format!("{engine} info {words}")).ok().text().is_empty(),
+                "{engine} {words}"
+            );
+        }
+    }
 }
 
 #[test]

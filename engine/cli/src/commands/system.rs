@@ -26,7 +26,7 @@ use pontoon_cli::format::{NullIfEmpty, OmitEmpty};
 use pontoon_cli::output;
 use pontoon_cli::view::info::{
     self, ContainerStore, CpuUtilization, Distribution, Helper, Host, IdMappings, IdRange, ImageStore, Info,
-    Plugins, Program, Registry, RegistryEntry, RemoteSocket, Runtime, Security,
+    NameServer, NetworkBackend, Plugins, Program, Registry, RegistryEntry, RemoteSocket, Runtime, Security,
 };
 use pontoon_cli::view::version as version_view;
 
@@ -228,8 +228,14 @@ fn host(context: &Context) -> Result<Host, Failure> {
     let network = if pasta.executable.is_empty() { "slirp4netns" } else { "pasta" };
     let has_journal = Path::new(JOURNAL).exists();
     let lsm = std::fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default();
+    let networks = NameServer {
+        version: format!("pontoon-network version {version}"),
+        package: "pontoon".to_owned(),
+        path: context.host.network_program().display().to_string(),
+    };
     Ok(Host {
         arch: version_view::architecture().to_owned(),
+        buildah_version: String::new(),
         cgroup_manager: if has_journal { "systemd" } else { "cgroupfs" }.to_owned(),
         cgroup_version: "v2".to_owned(),
         cgroup_controllers: controllers,
@@ -239,7 +245,16 @@ fn host(context: &Context) -> Result<Host, Failure> {
             version: format!("pontoon-monitor version {version}"),
         },
         cpu_utilization: CpuUtilization::read(&std::fs::read_to_string("/proc/stat").unwrap_or_default()),
+        database_backend: String::new(),
+        free_locks: u32::MAX,
         network_backend: "pontoon".to_owned(),
+        network_backend_info: NetworkBackend {
+            backend: "pontoon".to_owned(),
+            version: networks.version.clone(),
+            package: networks.package.clone(),
+            path: networks.path.clone(),
+            dns: networks,
+        },
         remote_socket: RemoteSocket::default(),
         cpus: std::thread::available_parallelism().map_or(1, |it| u32::try_from(it.get()).unwrap_or(1)),
         distribution: Distribution {
@@ -331,5 +346,11 @@ fn os_release() -> BTreeMap<String, String> {
 fn uptime() -> String {
     let text = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
     let seconds: u64 = text.split(['.', ' ']).next().and_then(|it| it.parse().ok()).unwrap_or(0);
-    format!("{}h {}m {}.00s", seconds / 3600, seconds / 60 % 60, seconds % 60)
+    let hours = seconds / 3600;
+    // As Podman says it.
+    let days = match hours {
+        0 => String::new(),
+        _ => format!(" (Approximately {}.{:02} days)", hours / 24, (hours % 24 * 100 + 12) / 24),
+    };
+    format!("{hours}h {}m {}.00s{days}", seconds / 60 % 60, seconds % 60)
 }

@@ -24,6 +24,7 @@ const NAMES: &[(&str, &str)] = &[
     ("cpuset_mems", "CPUSetMems"),
     ("device_read_bps", "BlkioDeviceReadBps"),
     ("device_write_bps", "BlkioDeviceWriteBps"),
+    ("dns", "DNS"),
     ("dns_enabled", "DNSEnabled"),
     ("end_ip", "EndIP"),
     ("gidmap", "GIDMap"),

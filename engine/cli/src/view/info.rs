@@ -30,6 +30,8 @@ pub struct Info {
 pub struct Host {
     /// Architecture, in the words of images.
     pub arch: String,
+    /// Podman's; empty, for nothing is built here.
+    pub buildah_version: String,
     /// `systemd` or `cgroupfs`.
     pub cgroup_manager: String,
     /// Always `v2`.
@@ -42,10 +44,14 @@ pub struct Host {
     pub cpus: u32,
     /// How busy they have been since the host was started.
     pub cpu_utilization: CpuUtilization,
+    /// Podman's; empty, for there is no database.
+    pub database_backend: String,
     /// Distribution.
     pub distribution: Distribution,
     /// `journald`, `file` or `none`.
     pub event_logger: String,
+    /// How many locks are left. Ours are files, of which there are always more.
+    pub free_locks: u32,
     /// Host name.
     pub hostname: String,
     /// Ids of the default map.
@@ -64,6 +70,8 @@ pub struct Host {
     pub os: String,
     /// What makes the networks, which is ourselves.
     pub network_backend: String,
+    /// The program that does it.
+    pub network_backend_info: NetworkBackend,
     /// Where a service would listen; there is none.
     pub remote_socket: RemoteSocket,
     /// `pasta` or `slirp4netns`.
@@ -113,6 +121,32 @@ impl CpuUtilization {
         };
         Self { user_percent: percent(0), system_percent: percent(2), idle_percent: percent(3) }
     }
+}
+
+/// What makes networks.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct NetworkBackend {
+    /// Its name.
+    pub backend: String,
+    /// Its version.
+    pub version: String,
+    /// Package it came with.
+    pub package: String,
+    /// Where it is.
+    pub path: String,
+    /// What answers for names on networks.
+    pub dns: NameServer,
+}
+
+/// What answers for names on networks.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct NameServer {
+    /// Its version.
+    pub version: String,
+    /// Package it came with.
+    pub package: String,
+    /// Where it is.
+    pub path: String,
 }
 
 /// Where a service would listen.

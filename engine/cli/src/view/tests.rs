@@ -662,6 +662,7 @@ fn info_is_told_in_three_forms() {
     let info = info::Info {
         host: info::Host {
             arch: "amd64".to_owned(),
+            buildah_version: String::new(),
             cgroup_manager: "systemd".to_owned(),
             cgroup_version: "v2".to_owned(),
             cgroup_controllers: vec!["memory".to_owned(), "pids".to_owned()],
@@ -669,7 +670,10 @@ fn info_is_told_in_three_forms() {
             cpus: 2,
             cpu_utilization: info::CpuUtilization::read("cpu  100 0 50 850 0 0 0 0 0 0\ncpu0 1 2\n"),
             remote_socket: info::RemoteSocket::default(),
+            database_backend: String::new(),
+            free_locks: 1,
             network_backend: String::new(),
+            network_backend_info: info::NetworkBackend::default(),
             distribution: info::Distribution {
                 distribution: "debian".to_owned(),
                 version: "13".to_owned(),
@@ -707,7 +711,7 @@ fn info_is_told_in_three_forms() {
         version: version::ours("pontoon", None),
     };
     let text = info::text(&info, None).unwrap();
-    assert!(text.starts_with("host:\n  arch: amd64\n  cgroupManager: systemd\n  cgroupVersion: v2\n  cgroupControllers:\n  - memory\n  - pids\n"), "{text}");
+    assert!(text.starts_with("host:\n  arch: amd64\n  buildahVersion: \"\"\n  cgroupManager: systemd\n  cgroupVersion: v2\n  cgroupControllers:\n  - memory\n  - pids\n"), "{text}");
     assert!(
         text.contains(
             "    uidmap:\n    - container_id: 0\n      host_id: 1000\n      size: 1\n    - container_id: 1\n"
@@ -721,6 +725,9 @@ fn info_is_told_in_three_forms() {
     let read: serde_json::Value = serde_json::from_str(&info::text(&info, Some("json")).unwrap()).unwrap();
     assert_eq!(read["host"]["idMappings"]["uidmap"][1]["host_id"], 100_000);
     let told = |template: &str| info::text(&info, Some(template)).map_err(|err| err.why);
+    let told_networks =
+        "{{.Host.FreeLocks}} {{.Host.NetworkBackendInfo.DNS.Version}}{{.Host.DatabaseBackend}}.";
+    assert_eq!(told(told_networks).as_deref(), Ok("1 .\n"));
     assert_eq!(
         told("{{.Host.Security.Rootless}} {{.Store.GraphRoot}} {{.Host.OCIRuntime.Name}}").as_deref(),
         Ok("true /srv pontoon\n")
