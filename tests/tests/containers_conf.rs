@@ -207,6 +207,17 @@ fn what_is_for_the_engine_itself_counts() {
 }
 
 #[test]
+fn outcomes_of_health_checks_are_events_unless_the_file_says_otherwise() {
+    let _alone = alone();
+    let script = "pontoon run -d --name conf-health --network none --stop-timeout 0 --health-cmd true --health-interval 0 $B sleep 1000 >/dev/null
+        pontoon healthcheck run conf-health; pontoon inspect --format '{{.State.Health.Status}}' conf-health
+        pontoon rm -f -t 0 conf-health >/dev/null
+        pontoon events --stream=false --since 1m --filter container=conf-health --format '{{.Status}}' | grep -c health_status";
+    with("[engine]\nhealthcheck_events=false\n", script).fails(1).prints("healthy\n0");
+    with("", script).ok().prints("healthy\n1");
+}
+
+#[test]
 fn append_holds_for_later_files() {
     let _alone = alone();
     let script = "mkdir -p .config/containers/containers.conf.d

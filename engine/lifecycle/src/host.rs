@@ -29,6 +29,8 @@ pub struct Host {
     pub paths: StorePaths,
     /// Where events go.
     pub events: EventLog,
+    /// Whether outcomes of health checks are events.
+    pub health_events: bool,
     /// `--cdi-spec-dir` of this command; none leaves it to what the container was made with.
     pub cdi_spec_dirs: Vec<PathBuf>,
     /// `--hooks-dir` of this command; none leaves it to what the container was made with.
@@ -270,6 +272,7 @@ impl Host {
             environment,
             paths,
             events,
+            health_events: true,
             cdi_spec_dirs: Vec::new(),
             hooks_dirs: Vec::new(),
             networks: NetworkConf::default(),

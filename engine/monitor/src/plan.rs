@@ -221,6 +221,9 @@ pub struct EventPlan {
     pub pod: String,
     /// The container's labels, which every event carries.
     pub labels: BTreeMap<String, String>,
+    /// What health checks say is not told.
+    #[serde(default)]
+    pub without_health: bool,
 }
 
 /// Who tells systemd what.

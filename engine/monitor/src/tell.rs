@@ -37,6 +37,9 @@ impl<'a> Teller<'a> {
 
     /// A health check said something.
     pub fn health(&self, record: &HealthRecord, to_events: bool) {
+        if self.plan.events.without_health {
+            return;
+        }
         let last = record.log.back().filter(|_| to_events);
         let log = last.and_then(|it| serde_json::to_string(it).ok()).unwrap_or_default();
         let news = HealthNews { status: record.status.clone(), failing_streak: record.failing_streak, log };

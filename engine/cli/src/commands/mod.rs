@@ -110,6 +110,7 @@ impl Context {
             if let (EventLog::File(file), Some(named)) = (&mut host.events, conf.events_file()) {
                 named.clone_into(file);
             }
+            host.health_events = conf.health_events();
             host.networks = conf.networks()?;
         }
         let absolute = |it: &std::path::PathBuf| std::path::absolute(it).unwrap_or_else(|_| it.clone());

@@ -101,7 +101,7 @@ const KEYS: [(&str, Kind); 105] = [
     ("engine.events_logfile_path", Text),
     ("engine.events_logger", Word(&["journald", "file", "none"])),
     ("engine.exit_command_delay", Nothing),
-    ("engine.healthcheck_events", Nothing),
+    ("engine.healthcheck_events", Truth),
     ("engine.hooks_dir", Texts),
     ("engine.image_copy_tmp_dir", Text),
     ("engine.image_default_format", Same(&["oci"], &["v2s1", "v2s2"])),
@@ -270,6 +270,16 @@ impl ContainersConf {
     /// The file for events, where they go into one.
     pub fn events_file(&self) -> Option<&Path> {
         self.text("engine.events_logfile_path").map(Path::new)
+    }
+
+    /// Whether outcomes of health checks are events.
+    pub fn health_events(&self) -> bool {
+        self.truth("engine.healthcheck_events") != Some(false)
+    }
+
+    /// Whether volumes are filled when a container is made, and not only when it starts.
+    pub fn prepares_volumes(&self) -> bool {
+        self.truth("containers.prepare_volume_on_create") == Some(true)
     }
 
     /// Variables of our own environment, unless it has them.

@@ -98,6 +98,8 @@ pub struct Facts<'a> {
     /// What the payload's streams are.
     pub streams: StreamPlan,
     /// Where events go.
+    pub health_events: bool,
+    /// Where events go.
     pub events: EventLog,
     /// Where whoever tries an update with it wants to hear of its end.
     pub trial: Option<PathBuf>,

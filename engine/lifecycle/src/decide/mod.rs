@@ -139,6 +139,7 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
             log: facts.events.clone(),
             pod: request.pod.as_ref().map(|it| it.id.clone()).unwrap_or_default(),
             labels: event::labels(facts.record, Some(facts.image)),
+            without_health: !facts.health_events,
         },
         notify,
         streams: facts.streams,

@@ -120,6 +120,7 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
         streams: known.streams.clone(),
         default_mounts: &known.default_mounts,
         events: host.events.clone(),
+        health_events: host.health_events,
         trial: crate::unit::trial(store, request),
         prober: host.network_program(),
     };
