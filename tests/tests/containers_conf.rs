@@ -218,6 +218,16 @@ fn outcomes_of_health_checks_are_events_unless_the_file_says_otherwise() {
 }
 
 #[test]
+fn volumes_are_filled_when_a_container_is_made_if_the_file_says_so() {
+    let _alone = alone();
+    let script = "pontoon create --name conf-fill --network none -v conf-fill:/etc $B true >/dev/null
+        pontoon unshare ls $(pontoon volume inspect --format '{{.Mountpoint}}' conf-fill) | grep -c passwd
+        pontoon rm conf-fill >/dev/null; pontoon volume rm conf-fill >/dev/null";
+    with("[containers]\nprepare_volume_on_create=true\n", script).ok().prints("1");
+    with("[containers]\nprepare_volume_on_create=false\n", script).ok().prints("0");
+}
+
+#[test]
 fn append_holds_for_later_files() {
     let _alone = alone();
     let script = "mkdir -p .config/containers/containers.conf.d

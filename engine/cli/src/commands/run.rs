@@ -7,7 +7,9 @@ use pontoon_lifecycle::create::{self, Created, preview};
 use pontoon_lifecycle::default_mounts;
 use pontoon_lifecycle::facts::{self, Known};
 use pontoon_lifecycle::host::ImageStoreError;
+use pontoon_lifecycle::list;
 use pontoon_lifecycle::pod::PodRecord;
+use pontoon_lifecycle::reach;
 use pontoon_lifecycle::remove::{self, RemoveOptions};
 use pontoon_lifecycle::request::{CgroupMode, CreateRequest, SdNotifyMode};
 use pontoon_lifecycle::start::{self, Attachment, Passed, Shown, Startable};
@@ -203,9 +205,26 @@ pub fn create(context: &Context, mut args: CreateArgs) -> Result<ExitStatus, Fai
     let image = base_image(context, &store, &request, &args.container)?;
     let new_pod = pod::make_for(context, &store, &mut request, &args.container)?;
     let created = create_in(context, &store, request, image.as_ref(), new_pod.as_ref(), false)?;
-    created.unsynced.sync()?;
-    output::line(&created.record.id)?;
+    let Created { record, lock, unsynced, .. } = created;
+    unsynced.sync()?;
+    let id = record.id;
+    if conf.prepares_volumes() && !record.volumes.is_empty() {
+        // Whoever comes to its files puts them together under that lock.
+        drop(lock);
+        fill_volumes(context, &store, &id).map_err(|failure| {
+            remove_unstarted(context, &store, &id, true);
+            failure.while_doing("cannot fill the volumes".to_owned())
+        })?;
+    }
+    output::line(&id)?;
     Ok(ExitStatus::Success)
+}
+
+/// Puts what the image has in the places of a container's volumes into those that nobody has used yet: that is done by
+/// whoever comes to its files first.
+fn fill_volumes(context: &Context, store: &Store, id: &str) -> Result<(), Failure> {
+    let found = list::find(store, id)?;
+    Ok(reach::reach(&context.host, store, &found, |_| Ok(()))?.wait()?)
 }
 
 /// How many sockets the service manager listens on for us.

@@ -73,7 +73,7 @@ const KEYS: [(&str, Kind); 105] = [
     ("containers.oom_score_adj", Number),
     ("containers.pidns", Text),
     ("containers.pids_limit", Number),
-    ("containers.prepare_volume_on_create", Nothing),
+    ("containers.prepare_volume_on_create", Truth),
     ("containers.privileged", Truth),
     ("containers.read_only", Truth),
     ("containers.seccomp_profile", Text),

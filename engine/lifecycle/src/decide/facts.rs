@@ -97,7 +97,7 @@ pub struct Facts<'a> {
     pub default_mounts: &'a [DefaultMount],
     /// What the payload's streams are.
     pub streams: StreamPlan,
-    /// Where events go.
+    /// Whether outcomes of health checks are events.
     pub health_events: bool,
     /// Where events go.
     pub events: EventLog,
