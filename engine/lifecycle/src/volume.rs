@@ -108,12 +108,14 @@ pub(crate) fn make(
     Ok(volume)
 }
 
-/// All volumes, by name.
+/// All volumes, the oldest first.
 ///
 /// # Errors
 /// See [`VolumeDeedError`].
 pub fn list(store: &Store) -> Result<VolumeList, VolumeDeedError> {
-    Ok(store.list_volumes()?)
+    let mut list = store.list_volumes()?;
+    list.volumes.sort_by_key(|it| it.created);
+    Ok(list)
 }
 
 /// Removes a volume; with `force`, the containers that use it go first.

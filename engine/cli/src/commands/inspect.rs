@@ -79,7 +79,12 @@ fn of_any_kind(context: &Context, store: &Store, name: &str, args: &InspectArgs)
     }
     if is(InspectType::Volume) {
         match volume::named(store, name) {
-            Err(failure) if kind == InspectType::All && failure.error.is::<FindVolumeError>() => {}
+            Err(failure)
+                if kind == InspectType::All
+                    && matches!(
+                        failure.error.downcast_ref(),
+                        Some(FindVolumeError::NotFound { .. } | FindVolumeError::Empty)
+                    ) => {}
             other => return Ok(volume_text(&[other?], format)?),
         }
     }

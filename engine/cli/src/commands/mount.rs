@@ -169,7 +169,7 @@ pub fn mount_volumes(context: &Context, args: &VolumeMountArgs) -> Result<ExitSt
     mounted::check(&context.host, "volume mount")?;
     let store = context.store()?;
     for name in &args.volumes {
-        let volume = store.find_volume(name)?;
+        let volume = store.look_up_volume(name)?;
         let record: VolumeRecord = volume.read_entry()?.record()?;
         let place = mounted::mount_volume(&context.host, &volume, &record)
             .map_err(|err| Failure::from(err).while_doing(format!("cannot mount volume `{name}`")))?;
@@ -182,7 +182,7 @@ pub fn mount_volumes(context: &Context, args: &VolumeMountArgs) -> Result<ExitSt
 pub fn unmount_volumes(context: &Context, args: &VolumeMountArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
     for name in &args.volumes {
-        mounted::unmount(&store.find_volume(name)?.data_path(), false)?;
+        mounted::unmount(&store.look_up_volume(name)?.data_path(), false)?;
         output::line(name)?;
     }
     Ok(ExitStatus::Success)

@@ -41,7 +41,8 @@ pub fn create(context: &Context, args: &VolumeCreateArgs) -> Result<ExitStatus, 
     Ok(ExitStatus::Success)
 }
 
-fn rows(store: &Store) -> Result<Vec<view::Row>, Failure> {
+/// All volumes, as they are shown.
+pub(super) fn rows(store: &Store) -> Result<Vec<view::Row>, Failure> {
     let records: Vec<ContainerRecord> =
         store.list_containers()?.containers.into_iter().filter_map(|it| it.record().ok()).collect();
     let listing = volume::list(store)?;
@@ -108,21 +109,25 @@ pub fn inspect(context: &Context, args: &VolumeInspectArgs) -> Result<ExitStatus
     if args.volumes.is_empty() && !args.all {
         return Err(Failure::new("`volume inspect` needs the name of a volume, or --all", None));
     }
-    let every = rows(&context.store()?)?;
-    let names: Vec<String> =
-        if args.all { every.iter().map(|it| it.name.clone()).collect() } else { args.volumes.clone() };
-    let (rows, missing) = found::each(&names, |name| of_name(&every, name))?;
+    let store = context.store()?;
+    let every = rows(&store)?;
+    if args.all {
+        output::out(&view::inspect_text(&every, args.format.as_deref())?)?;
+        return Ok(ExitStatus::Success);
+    }
+    let (rows, missing) = found::each(&args.volumes, |name| of_name(&store, &every, name))?;
     output::out(&view::inspect_text(&rows, args.format.as_deref())?)?;
     missing.told()
 }
 
-/// The row of a volume.
+/// The row of a volume, by its name or the beginning of it.
 pub fn named(store: &Store, name: &str) -> Result<view::Row, Failure> {
-    of_name(&rows(store)?, name)
+    of_name(store, &rows(store)?, name)
 }
 
-fn of_name(rows: &[view::Row], name: &str) -> Result<view::Row, Failure> {
-    let found = rows.iter().find(|it| it.name == name).cloned();
+fn of_name(store: &Store, rows: &[view::Row], name: &str) -> Result<view::Row, Failure> {
+    let volume = store.look_up_volume(name)?;
+    let found = rows.iter().find(|it| it.name == volume.name()).cloned();
     found.ok_or_else(|| FindVolumeError::NotFound { name: name.to_owned() }.into())
 }
 
@@ -137,8 +142,17 @@ pub fn remove(context: &Context, args: &VolumeRmArgs) -> Result<ExitStatus, Fail
     }
     let mut last: Option<Failure> = None;
     for name in &names {
-        match volume::remove(&context.host, &store, name, args.force) {
-            Ok(()) => output::line(name)?,
+        // What was listed is meant by its whole name, whatever has gone meanwhile.
+        let full = match args.all {
+            true => Ok(name.clone()),
+            false => store.look_up_volume(name).map(|it| it.name().to_owned()),
+        };
+        let removed = full.map_err(VolumeDeedError::from).and_then(|full| {
+            volume::remove(&context.host, &store, &full, args.force)?;
+            Ok(full)
+        });
+        match removed {
+            Ok(full) => output::line(&full)?,
             Err(VolumeDeedError::Find(FindVolumeError::NotFound { .. })) if args.force => {}
             Err(err) => {
                 let status = match &err {

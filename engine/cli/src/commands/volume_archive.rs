@@ -18,7 +18,7 @@ use pontoon_cli::exit::ExitStatus;
 
 /// The volume, and the directory that holds its content.
 fn open(context: &Context, name: &str) -> Result<(VolumeHandle, std::path::PathBuf), Failure> {
-    let volume = context.store()?.find_volume(name)?;
+    let volume = context.store()?.look_up_volume(name)?;
     let record: VolumeRecord = volume.read_entry()?.record()?;
     match record.filesystem() {
         // One that is mounted here has its files in its place.

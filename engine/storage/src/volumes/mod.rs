@@ -142,6 +142,17 @@ pub enum FindVolumeError {
         /// What was asked for.
         name: String,
     },
+    /// No name at all.
+    #[error("the name of a volume cannot be empty")]
+    Empty,
+    /// The beginning of a name fits several.
+    #[error("`{query}` is the beginning of several volumes' names: {}", candidates.join(", "))]
+    Ambiguous {
+        /// What was asked for.
+        query: String,
+        /// Whose names begin so.
+        candidates: Vec<String>,
+    },
 }
 
 impl VolumeError {
@@ -206,6 +217,9 @@ impl Store {
 
     /// The volume of this name.
     pub fn find_volume(&self, name: &str) -> Result<VolumeHandle, FindVolumeError> {
+        if name.is_empty() {
+            return Err(FindVolumeError::Empty);
+        }
         if !is_name(name) {
             return Err(FindVolumeError::NotFound { name: name.to_owned() });
         }
@@ -216,6 +230,26 @@ impl Store {
                 error.into()
             }
         })
+    }
+
+    /// The volume of this name, or else the only one whose name begins so.
+    pub fn look_up_volume(&self, query: &str) -> Result<VolumeHandle, FindVolumeError> {
+        let not_found = match self.find_volume(query) {
+            Err(error @ FindVolumeError::NotFound { .. }) => error,
+            other => return other,
+        };
+        let entries = self.volumes()?.list()?;
+        let names = entries.iter().filter_map(|it| it.text()).filter(|name| is_name(name));
+        let mut candidates: Vec<&str> = names.filter(|name| name.starts_with(query)).collect();
+        match candidates.as_slice() {
+            [] => Err(not_found),
+            [name] => self.find_volume(name),
+            _ => {
+                candidates.sort_unstable();
+                let candidates = candidates.into_iter().map(str::to_owned).collect();
+                Err(FindVolumeError::Ambiguous { query: query.to_owned(), candidates })
+            }
+        }
     }
 
     /// All volumes, by name.

@@ -30,7 +30,8 @@ fn volumes_are_made_found_listed_and_removed() {
     assert_eq!((list.volumes.len(), list.broken.len()), (2, 0));
     assert!(list.volumes.iter().any(|volume| volume.anonymous && volume.name == anonymous.name()));
     for name in ["", "..", "../x", ".x", "a/b", "nothing"] {
-        assert!(matches!(store.find_volume(name), Err(FindVolumeError::NotFound { .. })), "{name}");
+        let found = store.find_volume(name);
+        assert!(matches!(found, Err(FindVolumeError::NotFound { .. } | FindVolumeError::Empty)), "{name}");
         assert!(
             name == "nothing"
                 || matches!(create(&store, Some(name), false), Err(VolumeError::BadName { .. }))
@@ -43,6 +44,26 @@ fn volumes_are_made_found_listed_and_removed() {
     assert!(store.find_volume("data").is_err());
     create(&store, Some("data"), false).unwrap();
     assert_eq!(store.empty_trash().unwrap().deleted, 1);
+}
+
+#[test]
+fn a_volume_is_looked_up_by_the_beginning_of_its_name() {
+    let test = TestDir::new();
+    let store = test.store();
+    for name in ["beta", "betamax", "alpha"] {
+        create(&store, Some(name), false).unwrap();
+    }
+    let look_up = |query: &str| match store.look_up_volume(query) {
+        Ok(volume) => volume.name().to_owned(),
+        Err(error) => error.to_string(),
+    };
+    assert_eq!(look_up("al"), "alpha");
+    assert_eq!(look_up("beta"), "beta", "a whole name is no beginning");
+    assert_eq!(look_up("betam"), "betamax");
+    assert_eq!(look_up("be"), "`be` is the beginning of several volumes' names: beta, betamax");
+    assert_eq!(look_up("q"), "no volume `q`");
+    assert_eq!(look_up(".."), "no volume `..`");
+    assert_eq!(look_up(""), "the name of a volume cannot be empty");
 }
 
 #[test]
