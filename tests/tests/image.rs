@@ -315,6 +315,32 @@ fn images_are_listed_in_podman_s_shapes() {
 }
 
 #[test]
+fn images_are_filtered_and_pruned_by_what_they_are_not() {
+    pontoon("create --name denied $B true").ok();
+    pontoon("commit -q --change 'LABEL denied=1' denied localhost/denied-one:1").ok();
+    pontoon("commit -q --change 'LABEL denied=2' denied localhost/denied-two:2").ok();
+    let list = |filters: &str| pontoon(&format!("images --format '{{{{.Repository}}}}' {filters}")).ok();
+    list("--filter reference!=denied-one").says("localhost/denied-two").lacks("denied-one");
+    list("--filter 'reference!=*/denied-*' --filter label=denied").prints("");
+    list("--filter label=denied --filter label!=denied=1").prints("localhost/denied-two");
+    list("--filter label=denied= --filter reference=denied-o?e").prints("localhost/denied-one");
+    list("--filter containers!=false").lacks("denied-");
+    list("--filter dangling!=true --filter label=denied=1").prints("localhost/denied-one");
+    pontoon("images --filter odd!=1").fails(125).warns("`odd` is no filter");
+    pontoon("images --filter dangling=true --filter dangling=false").fails(125).warns("takes one");
+    // What has a name goes where that is asked for.
+    let prune = |words: &str| pontoon(&format!("image prune -f --filter label=denied {words}"));
+    prune("").ok().prints("");
+    prune("-a --filter reference=other").ok().prints("");
+    prune("--filter dangling=false --filter reference!=denied-two").ok();
+    list("--filter label=denied").prints("localhost/denied-two");
+    prune("-a --filter reference=denied-two").ok();
+    list("--filter label=denied").prints("");
+    prune("--filter odd=1").fails(125);
+    pontoon("rm denied").ok();
+}
+
+#[test]
 fn tags_are_names_for_the_same_image() {
     pontoon("pull -q $B && pontoon tag $B localhost/copy:v2 other").ok();
     pontoon("images --format '{{.Repository}}:{{.Tag}}'")

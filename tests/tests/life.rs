@@ -196,7 +196,8 @@ fn only_what_nothing_uses_is_swept_away() {
     assert_eq!(host.alice("pontoon container prune -f --filter label!=keep=yes").ok().text(), ended);
     host.alice("pontoon container exists labelled && pontoon container exists runs").ok();
     let volumes = host.alice("echo y | pontoon volume prune").ok().stdout;
-    assert!(volumes.ends_with("ended-data\nloose\n") && !volumes.contains("runs-data"), "{volumes}");
+    assert!(volumes.ends_with("[y/N] ended-data\nloose\n") && !volumes.contains("runs-data"), "{volumes}");
+    assert!(volumes.contains("will be removed:\nended-data\nloose\nAre you sure"), "{volumes}");
     host.alice(&format!("pontoon tag {B} localhost/swept:1 && pontoon image prune -f")).ok().prints("");
     host.alice("pontoon image prune -a -f").ok();
     assert!(host.alice("pontoon images -q").ok().stdout.lines().count() >= 1, "what runs keeps its image");
@@ -205,7 +206,10 @@ fn only_what_nothing_uses_is_swept_away() {
     drop(runs);
     host.alice("pontoon volume rm runs-data").ok();
     // Where there is nothing nobody is asked.
-    host.alice("pontoon volume prune --filter label=nobody-has-it </dev/null").ok().prints("");
+    host.alice("pontoon volume prune --filter label=nobody-has-it </dev/null")
+        .ok()
+        .says("No dangling volumes found")
+        .lacks("[y/N]");
     host.alice(&format!("pontoon pull -q {B}")).ok();
 }
 

@@ -31,6 +31,65 @@ fn volumes_are_made_listed_inspected_and_removed() {
 }
 
 #[test]
+fn volumes_are_found_by_the_beginning_of_their_names() {
+    pontoon("volume create begin-alpha").ok();
+    pontoon("volume create begin-beta").ok();
+    pontoon("volume inspect --format '{{.Name}}' begin-a begin-beta").ok().prints("begin-alpha\nbegin-beta");
+    pontoon("inspect --format '{{.Name}}' begin-a").ok().prints("begin-alpha");
+    pontoon("volume export begin-a -o archive.tar").ok();
+    pontoon("volume import begin-b archive.tar").ok();
+    pontoon("volume unmount begin-a").ok().prints("begin-a");
+    pontoon("unshare pontoon volume mount begin-a").ok().says("/begin-alpha/_data");
+    pontoon("volume ls -q --filter since=begin-a").ok().says("begin-beta").lacks("begin-alpha");
+    // What fits several is an error that lists them.
+    for words in ["inspect", "rm", "rm -f", "export", "unmount"] {
+        pontoon(&format!("volume {words} begin-"))
+            .fails(125)
+            .warns("`begin-` is the beginning of several volumes' names: begin-alpha, begin-beta");
+    }
+    pontoon("inspect begin-").fails(125).warns("begin-alpha, begin-beta");
+    // Whether there is one, and which one a container uses, is a matter of the whole name.
+    pontoon("volume exists begin-a").fails(1);
+    pontoon("run --rm -v begin-a:/data $B true").ok();
+    pontoon("volume exists begin-a").ok();
+    pontoon("volume rm begin-a").ok().prints("begin-a");
+    for words in ["rm", "rm -f", "exists", "inspect"] {
+        pontoon(&format!("volume {words} ''")).fails(125).warns("cannot be empty");
+    }
+    pontoon("volume rm begin-al begin-b; rm archive.tar").ok().prints("begin-alpha\nbegin-beta");
+}
+
+#[test]
+fn volumes_are_pruned_by_every_filter() {
+    pontoon("volume create --label pruned=1 pruned-one").ok();
+    pontoon("volume create --label pruned=2 --opt type=tmpfs pruned-two").ok();
+    pontoon("volume create pruned-other").ok();
+    pontoon("create --name pruned-user -v pruned-used:/data $B true").ok();
+    for filter in [
+        "--filter name=^pruned- --filter label=other",
+        "--filter name=^pruned- --filter driver=other",
+        "--filter name=^pruned- --filter scope=global",
+        "--filter name=^pruned- --filter dangling=false",
+        "--filter name=^pruned- --filter anonymous=true",
+        "--filter name=^pruned- --filter all=false",
+        "--filter name=^pruned- --filter opt=device",
+        "--filter since=pruned-other --filter name=^pruned-",
+        "--filter name=^pruned- --filter until=1h",
+    ] {
+        pontoon(&format!("volume prune -f {filter}")).ok().prints("");
+    }
+    pontoon("volume prune -f --filter name!=x").fails(125);
+    pontoon("volume prune -f --filter until=1h --filter until=2h").fails(125).warns("takes one");
+    pontoon("volume prune --filter name=^pruned- <<<n")
+        .ok()
+        .says("pruned-one\npruned-two\npruned-other\nAre you");
+    pontoon("volume prune -f --filter opt=type=tmpfs --filter name=^pruned-").ok().prints("pruned-two");
+    pontoon("volume prune -f --filter label=pruned=").ok().prints("pruned-one");
+    pontoon("volume prune -af --filter name=^pruned-").ok().prints("pruned-other");
+    pontoon("rm pruned-user; pontoon volume rm pruned-used").ok();
+}
+
+#[test]
 fn a_new_volume_takes_what_the_image_has_there_once() {
     pontoon("run --rm -v copied:/data $B sh -c 'cat /data/file /data/sub/file; stat -c %u:%g:%a /data/sub; rm /data/file; echo mine >/data/mine'")
         .ok()

@@ -26,7 +26,8 @@ fn in_directory(directory: &Path, pattern: &str) -> Vec<PathBuf> {
 }
 
 /// Whether a name is what a pattern describes.
-fn is_match(pattern: &str, name: &str) -> bool {
+#[must_use]
+pub fn is_match(pattern: &str, name: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let name: Vec<char> = name.chars().collect();
     rest_matches(&pattern, &name)

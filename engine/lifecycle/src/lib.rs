@@ -20,7 +20,7 @@ pub mod event;
 pub mod exec;
 pub mod facts;
 pub mod files;
-mod glob;
+pub mod glob;
 pub mod health;
 pub mod hooks;
 pub mod host;

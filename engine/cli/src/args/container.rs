@@ -392,7 +392,7 @@ pub struct StatsArgs {
     pub no_trunc: bool,
 }
 
-/// `container prune`, `volume prune`
+/// `container prune`
 #[derive(Debug, Args)]
 pub struct PruneArgs {
     /// Remove only what matches KEY=VALUE

@@ -91,7 +91,7 @@ pub use system::{
 pub use unit::{AutoUpdateArgs, PinArgs, RollbackArgs};
 pub use volume::{
     LsArgs, VolumeCreateArgs, VolumeExportArgs, VolumeImportArgs, VolumeInspectArgs, VolumeMountArgs,
-    VolumeReloadArgs, VolumeRmArgs,
+    VolumePruneArgs, VolumeReloadArgs, VolumeRmArgs,
 };
 
 /// A whole command line, understood.
@@ -295,7 +295,7 @@ pub enum Command {
     /// `image prune`
     ImagePrune(ImagePruneArgs),
     /// `volume prune`
-    VolumePrune(PruneArgs),
+    VolumePrune(VolumePruneArgs),
     /// `healthcheck run`
     HealthcheckRun(HealthcheckRunArgs),
     /// `commit`

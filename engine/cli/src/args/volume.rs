@@ -90,6 +90,20 @@ pub struct VolumeRmArgs {
     pub time: Option<i64>,
 }
 
+/// `volume prune`
+#[derive(Debug, Args)]
+pub struct VolumePruneArgs {
+    /// All of them, not only those without a name; so it is in any case
+    #[arg(short, long)]
+    pub all: bool,
+    /// Remove only what matches KEY=VALUE
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub filter: Vec<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub force: bool,
+}
+
 /// `volume export`
 #[derive(Debug, Args)]
 pub struct VolumeExportArgs {

@@ -1,6 +1,6 @@
 //! `images`, `rmi`, `tag`, `untag`, `image exists`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use pontoon_image::Reference;
@@ -55,52 +55,28 @@ pub fn users(store: &Store, id: &str) -> Result<Vec<String>, Failure> {
     Ok(users)
 }
 
-/// An image that nothing uses.
-pub struct Leftover {
-    /// The image.
-    pub image: ImageRecord,
-    /// Its labels.
-    pub labels: BTreeMap<String, String>,
-    /// When it was made.
-    pub created: Option<SystemTime>,
-}
-
-/// The images that no container uses: those without a name, or all of them.
-pub fn leftovers(store: &Store, all: bool) -> Result<Vec<Leftover>, Failure> {
+/// All images, as they are shown.
+pub(super) fn rows(store: &Store) -> Result<Vec<images::Row>, Failure> {
     let containers = store.list_containers()?.containers;
-    let is_used = |image: &ImageRecord| containers.iter().any(|it| it.needs(&image.id));
-    let images = store
-        .list_images()?
-        .into_iter()
-        .filter(|it| (all || it.names.is_empty()) && !it.read_only && !is_used(it));
-    let leftover = |image: ImageRecord| Leftover {
-        labels: image_config(store, &image).map(|it| it.config.labels).unwrap_or_default(),
+    let row = |image: ImageRecord| images::Row {
+        containers: containers.iter().filter(|it| it.needs(&image.id)).count(),
         created: created(&image),
-        image,
+        labels: image_config(store, &image).map(|it| it.config.labels).unwrap_or_default(),
+        id: image.id.to_string(),
+        repo_digests: repo_digests(&image),
+        digest: image.digest,
+        names: image.names,
+        size: image.size,
+        read_only: image.read_only,
     };
-    Ok(images.map(leftover).collect())
+    Ok(store.list_images()?.into_iter().map(row).collect())
 }
 
 /// `pontoon images`
 pub fn list(context: &Context, args: &ImagesArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
     let filters = Filter::parse_all(&args.filter)?;
-    let containers = store.list_containers()?.containers;
-    let mut rows = Vec::new();
-    for image in store.list_images()? {
-        let labels = image_config(&store, &image).map(|it| it.config.labels).unwrap_or_default();
-        rows.push(images::Row {
-            containers: containers.iter().filter(|it| it.needs(&image.id)).count(),
-            created: created(&image),
-            labels,
-            id: image.id.to_string(),
-            repo_digests: repo_digests(&image),
-            digest: image.digest,
-            names: image.names,
-            size: image.size,
-            read_only: image.read_only,
-        });
-    }
+    let mut rows = rows(&store)?;
     if let Some(wanted) = &args.image {
         let of_digest = wanted.contains('@').then(|| context.find_image(&store, wanted).ok()).flatten();
         let has_digest = |row: &images::Row| of_digest.as_ref().is_some_and(|it| it.id.to_string() == row.id);

@@ -228,7 +228,7 @@ pub fn row(summary: &Summary, images: &mut ImageFacts<'_>) -> ps::Row {
         restart_policy: policy_word(record.request.restart),
         starts_on_boot: record.starts_on_boot(&summary.status),
         mounts: mount_targets(record),
-        volumes: record.volumes.iter().map(|it| it.name.clone()).collect(),
+        sources: mount_sources(record),
         // Only networks with names are told, as Podman does it.
         networks: record.request.networks().map(str::to_owned).collect(),
         auto_remove: record.request.rm,
@@ -280,6 +280,14 @@ pub fn restarts(status: &Status) -> u32 {
         Status::Exited(exit) | Status::Restarting(exit) => exit.restarts,
         Status::Created | Status::Starting => 0,
     }
+}
+
+fn mount_sources(record: &ContainerRecord) -> Vec<(String, String)> {
+    let binds = record.request.mounts.iter().filter_map(|it| match &it.source {
+        MountSource::Bind(path) => Some((path.display().to_string(), it.target.clone())),
+        _ => None,
+    });
+    binds.chain(record.volumes.iter().map(|it| (it.name.clone(), it.target.clone()))).collect()
 }
 
 fn mount_targets(record: &ContainerRecord) -> Vec<String> {

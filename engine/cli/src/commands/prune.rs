@@ -7,20 +7,20 @@ use std::time::SystemTime;
 
 use pontoon_lifecycle::disk::{self, ImageRoom};
 use pontoon_lifecycle::list;
-use pontoon_lifecycle::record::VolumeRecord;
 use pontoon_lifecycle::remove::{self, RemoveOptions};
 use pontoon_lifecycle::status::Status;
 use pontoon_lifecycle::volume;
 use pontoon_monitor::event::{Deed, Kind};
 use pontoon_storage::{ImageRecord, Store};
 
-use super::image::{self as images, Leftover};
+use super::image::rows as image_rows;
+use super::volume::rows as volume_rows;
 use super::{Context, Failure, list as rows};
-use pontoon_cli::args::{ImagePruneArgs, PruneArgs};
+use pontoon_cli::args::{ImagePruneArgs, PruneArgs, VolumePruneArgs};
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
-use pontoon_cli::time::from_nanos;
 use pontoon_cli::view::filter::{self, Filter};
+use pontoon_cli::view::volume as view;
 
 /// What was removed, by ids or names.
 #[derive(Debug, Default)]
@@ -91,7 +91,10 @@ pub(super) fn idle_containers(
 
 /// `pontoon image prune`
 pub fn images(context: &Context, args: &ImagePruneArgs) -> Result<ExitStatus, Failure> {
-    let filters = filters(&args.filter)?;
+    let filters = Filter::parse_all(&args.filter)?;
+    let store = context.store()?;
+    // Wrong ones are told before anybody is asked.
+    unused_images(&store, args.all, &filters)?;
     let what = match args.all {
         true => "This will remove all images that no container uses.",
         false => "This will remove all images that have no name and that no container uses.",
@@ -99,7 +102,16 @@ pub fn images(context: &Context, args: &ImagePruneArgs) -> Result<ExitStatus, Fa
     if !is_meant(args.force, what)? {
         return Ok(ExitStatus::Success);
     }
-    tell(&idle_images(context, &context.store()?, args.all, &filters)?)
+    tell(&idle_images(context, &store, args.all, &filters)?)
+}
+
+/// The images that no container uses and that pass: those without a name, or all of them, or what the filter `dangling` says. Those
+/// of other stores stay.
+fn unused_images(store: &Store, all: bool, filters: &[Filter]) -> Result<BTreeSet<String>, Failure> {
+    let mut rows = filter::images(image_rows(store)?, filters)?;
+    let any_name = all || filters.iter().any(Filter::asks_for_names);
+    rows.retain(|it| it.containers == 0 && !it.read_only && (any_name || it.names.is_empty()));
+    Ok(rows.into_iter().map(|it| it.id).collect())
 }
 
 /// Removes the images that no container uses and that pass: those without a name, or all of them.
@@ -110,14 +122,12 @@ pub(super) fn idle_images(
     filters: &[Filter],
 ) -> Result<Pruned, Failure> {
     // What cannot be measured can be removed all the same.
-    let room = ImageRoom::of(store, &store.list_images()?).unwrap_or_default();
+    let images = store.list_images()?;
+    let room = ImageRoom::of(store, &images).unwrap_or_default();
+    let unused = unused_images(store, all, filters)?;
     let mut removed = BTreeSet::new();
-    for leftover in images::leftovers(store, all)? {
-        let Leftover { image, labels, created } = leftover;
-        let created = created.unwrap_or(SystemTime::UNIX_EPOCH);
-        if filter::may_be_pruned(filters, &labels, created, SystemTime::now())?
-            && remove_image(context, store, &image)
-        {
+    for image in images.into_iter().filter(|it| unused.contains(&it.id.to_string())) {
+        if remove_image(context, store, &image) {
             removed.insert(image.id);
         }
     }
@@ -140,44 +150,40 @@ fn remove_image(context: &Context, store: &Store, image: &ImageRecord) -> bool {
 }
 
 /// `pontoon volume prune`
-pub fn volumes(context: &Context, args: &PruneArgs) -> Result<ExitStatus, Failure> {
-    let filters = filters(&args.filter)?;
+pub fn volumes(context: &Context, args: &VolumePruneArgs) -> Result<ExitStatus, Failure> {
+    let filters = Filter::parse_all(&args.filter)?;
     let store = context.store()?;
-    // Where there is nothing to be removed nobody is asked, as in Podman.
-    let is_nothing = !args.force && unused_volumes(&store, &filters)?.0.is_empty();
-    if is_nothing
-        || !is_meant(
-            args.force,
-            "This will remove all volumes that no container uses, with what is in them.",
-        )?
-    {
-        return Ok(ExitStatus::Success);
+    if !args.force {
+        let text = "This will remove all volumes not used by at least one container. \
+                    The following volumes will be removed:";
+        let idle = unused_volumes(&store, &filters)?;
+        if idle.is_empty() {
+            output::line(&format!("WARNING! {text}\nNo dangling volumes found"))?;
+            return Ok(ExitStatus::Success);
+        }
+        let names: String = idle.iter().map(|it| format!("\n{}", it.name)).collect();
+        if !is_meant(false, &format!("{text}{names}"))? {
+            return Ok(ExitStatus::Success);
+        }
     }
     tell(&idle_volumes(context, &store, &filters)?)
 }
 
-/// The volumes that no container uses and that pass, and where their files are.
-fn unused_volumes(store: &Store, filters: &[Filter]) -> Result<(Vec<String>, Vec<PathBuf>), Failure> {
-    let (mut names, mut directories) = (Vec::new(), Vec::new());
-    for entry in volume::list(store)?.volumes {
-        let labels = entry.record::<VolumeRecord>()?.labels.into_iter().collect();
-        let created = from_nanos(entry.created);
-        if volume::users(store, &entry.name)?.is_empty()
-            && filter::may_be_pruned(filters, &labels, created, SystemTime::now())?
-        {
-            names.push(entry.name);
-            directories.push(entry.data);
-        }
-    }
-    Ok((names, directories))
+/// The volumes that no container uses and that pass.
+fn unused_volumes(store: &Store, filters: &[Filter]) -> Result<Vec<view::Row>, Failure> {
+    let mut rows = filter::volumes(volume_rows(store)?, filters)?;
+    rows.retain(|it| it.containers == 0);
+    Ok(rows)
 }
 
 /// Removes the volumes that no container uses and that pass.
 pub(super) fn idle_volumes(context: &Context, store: &Store, filters: &[Filter]) -> Result<Pruned, Failure> {
-    let (names, directories) = unused_volumes(store, filters)?;
+    let unused = unused_volumes(store, filters)?;
+    let directories: Vec<PathBuf> = unused.iter().map(|it| PathBuf::from(&it.mountpoint)).collect();
+    let names = unused.into_iter().map(|it| it.name);
     let sizes = disk::sizes(&context.host, &directories);
     let mut pruned = Pruned::default();
-    for (name, size) in names.into_iter().zip(sizes) {
+    for (name, size) in names.zip(sizes) {
         match volume::remove(&context.host, store, &name, false) {
             Ok(()) => {
                 context.host.tell_of_other(Kind::Volume, Deed::Prune, "", &name);

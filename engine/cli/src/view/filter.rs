@@ -23,6 +23,8 @@ pub use quadlets::quadlets;
 pub use secrets::secrets;
 pub use volumes::volumes;
 
+use pontoon_lifecycle::glob;
+
 use crate::time::parse_since;
 
 /// One `--filter`.
@@ -69,6 +71,16 @@ pub enum FilterError {
         /// What it takes.
         expected: &'static str,
     },
+    /// It is there several times, and only one of them can hold.
+    #[error("the filter `{key}` is there with the values `{first}` and `{second}`, and takes one")]
+    Twice {
+        /// The key.
+        key: String,
+        /// One value.
+        first: String,
+        /// And another.
+        second: String,
+    },
     /// It compares with something that is not there.
     #[error("the filter `{key}` names `{value}`, and there is no such {kind}")]
     NoSuch {
@@ -87,7 +99,7 @@ impl FilterError {
         match self {
             Self::Unknown { known, .. } => Some(format!("the filters are {}", known.join(", "))),
             Self::Word { known, .. } => Some(format!("it is one of {}", known.join(", "))),
-            Self::NoValue { .. } | Self::Value { .. } | Self::NoSuch { .. } => None,
+            Self::NoValue { .. } | Self::Value { .. } | Self::Twice { .. } | Self::NoSuch { .. } => None,
         }
     }
 }
@@ -95,7 +107,12 @@ impl FilterError {
 impl Filter {
     /// Whether it asks for what a container is doing, so that all of them are to be looked at.
     pub fn asks_for_state(&self) -> bool {
-        matches!(self.key.as_str(), "status" | "exited")
+        self.key == "status"
+    }
+
+    /// Whether it asks for images with or without a name.
+    pub fn asks_for_names(&self) -> bool {
+        self.key.trim_end_matches('!') == "dangling"
     }
 
     /// Whether it asks for a pod, whose name is to be known.
@@ -115,6 +132,12 @@ impl Filter {
             }
             _ => Err(FilterError::NoValue { text: text.to_owned() }),
         }
+    }
+
+    /// What it is the opposite of, if it is `KEY!=VALUE`.
+    fn denied(&self) -> Option<Self> {
+        let key = self.key.strip_suffix('!')?.to_owned();
+        Some(Self { key, value: self.value.clone() })
     }
 
     fn wrong_value(&self, expected: &'static str) -> FilterError {
@@ -165,9 +188,9 @@ impl Filter {
     }
 
     fn flag(&self) -> Result<bool, FilterError> {
-        match self.value.as_str() {
-            "true" | "1" => Ok(true),
-            "false" | "0" => Ok(false),
+        match self.value.to_ascii_lowercase().as_str() {
+            "true" | "t" | "1" => Ok(true),
+            "false" | "f" | "0" => Ok(false),
             _ => Err(self.wrong_value("`true` or `false`")),
         }
     }
@@ -193,16 +216,36 @@ fn check_values(
     })
 }
 
-/// Whether a row passes: filters of the same key are alternatives, different keys must all hold; all labels must hold.
+/// Refuses filters of one of the keys that are there with different values, of which a row cannot have both.
+fn check_one_value(filters: &[Filter], keys: &[&str]) -> Result<(), FilterError> {
+    for (number, filter) in filters.iter().enumerate().filter(|(_, it)| keys.contains(&it.key.as_str())) {
+        let other = filters.iter().skip(number).find(|it| it.key == filter.key && it.value != filter.value);
+        if let Some(other) = other {
+            let (first, second) = (filter.value.clone(), other.value.clone());
+            return Err(FilterError::Twice { key: filter.key.clone(), first, second });
+        }
+    }
+    Ok(())
+}
+
+/// Whether a row passes: filters of the same key are alternatives, different keys must all hold; all labels must hold,
+/// and who is to be older than several is older than the oldest.
 fn passes(
     filters: &[Filter],
+    test: impl FnMut(&Filter) -> Result<bool, FilterError>,
+) -> Result<bool, FilterError> {
+    passes_with(filters, |key| key.starts_with("label") || key == "before", test)
+}
+
+/// The same where a list has keys of its own of which all filters must hold.
+fn passes_with(
+    filters: &[Filter],
+    all_must_hold: impl Fn(&str) -> bool,
     mut test: impl FnMut(&Filter) -> Result<bool, FilterError>,
 ) -> Result<bool, FilterError> {
     let mut passed = true;
     for filter in filters {
-        let all_must_hold =
-            filter.key.starts_with("label") || matches!(filter.key.as_str(), "after" | "before" | "since");
-        let holds = if all_must_hold {
+        let holds = if all_must_hold(&filter.key) {
             test(filter)?
         } else {
             let mut any = false;
@@ -230,10 +273,13 @@ fn keep<T>(
     Ok(kept)
 }
 
-/// Whether there is a label of that name, or of that name and value.
+/// Whether there is a label of that name, or of that name and value. As in Podman, an empty value is any, and a name with `*`
+/// in it is that of every label in which it is found.
 fn has_label(labels: &BTreeMap<String, String>, wanted: &str) -> bool {
-    match wanted.split_once('=') {
-        Some((key, value)) => labels.get(key).is_some_and(|known| known == value),
-        None => labels.contains_key(wanted),
-    }
+    let (key, value) = wanted.split_once('=').unwrap_or((wanted, ""));
+    let pattern = key.contains('*').then(|| format!("*{key}*"));
+    labels.iter().any(|(known, known_value)| {
+        (value.is_empty() || known_value == value)
+            && (known == key || pattern.as_ref().is_some_and(|it| glob::is_match(it, known)))
+    })
 }

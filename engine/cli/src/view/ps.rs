@@ -60,8 +60,8 @@ pub struct Row {
     pub starts_on_boot: bool,
     /// Paths of its mounts in the container.
     pub mounts: Vec<String>,
-    /// Names of the volumes it uses, for filters.
-    pub volumes: Vec<String>,
+    /// What is mounted, and where: paths of the host and names of volumes.
+    pub sources: Vec<(String, String)>,
     /// Names of its networks.
     pub networks: Vec<String>,
     /// Whether it is removed when it ends.

@@ -53,7 +53,7 @@ fn web() -> ps::Row {
         exposed: vec!["80/tcp".to_owned(), "90/tcp".to_owned()],
         labels: BTreeMap::from([("a".to_owned(), "b".to_owned()), ("l".to_owned(), "1".to_owned())]),
         mounts: vec!["/mnt".to_owned(), "/data".to_owned()],
-        volumes: vec!["vol1".to_owned()],
+        sources: vec![("vol1".to_owned(), "/mnt".to_owned())],
         networks: vec![],
         annotations: BTreeMap::new(),
         health: String::new(),
@@ -88,7 +88,7 @@ fn ended() -> ps::Row {
         exposed: vec![],
         labels: BTreeMap::new(),
         mounts: vec![],
-        volumes: vec![],
+        sources: vec![],
         ..web()
     }
 }
@@ -325,13 +325,23 @@ fn containers_are_filtered() {
     check_filter(&["ancestor=localhost/full:latest"], "web");
     check_filter(&["volume=vol1"], "web");
     check_filter(&["volume=/mnt"], "web");
+    check_filter(&["volume=vol1:/mnt"], "web");
+    check_filter(&["volume=vol1:/other"], "");
+    check_filter(&["label=a="], "web");
+    check_filter(&["label=*"], "web");
+    check_filter(&["label=*=b"], "web");
+    check_filter(&["label!=a*"], "r1");
     check_filter(&["before=web"], "r1");
+    check_filter(&["since=r1", "since=web"], "web");
     check_filter(&["since=r1"], "web");
     let refused = |text: &str| {
         Filter::parse_all(&[text.to_owned()])
             .and_then(|filters| filter::containers(vec![], &filters).map(drop))
             .map_err(|err| err.to_string())
     };
+    let twice = ["until=1h".to_owned(), "until=2h".to_owned()];
+    let twice = filter::containers(vec![], &Filter::parse_all(&twice).unwrap()).unwrap_err().to_string();
+    assert_eq!(twice, "the filter `until` is there with the values `1h` and `2h`, and takes one");
     assert_eq!(refused("nosuch=1"), Err("`nosuch` is no filter of this list".to_owned()));
     assert_eq!(refused("name"), Err("invalid value `name` for `--filter`: it must be KEY=VALUE".to_owned()));
     assert_eq!(refused("=x"), Err("invalid value `=x` for `--filter`: it must be KEY=VALUE".to_owned()));
@@ -348,6 +358,14 @@ fn references_match_with_and_without_registry_and_tag() {
         ("localhost:5000/a/b:v1", "b:v*", true),
         ("localhost:5000/a/b:v1", "localhost:5000/a/b", true),
         ("localhost/full:latest", "*", true),
+        ("localhost/full:latest", "f?ll", true),
+        ("localhost/full:latest", "f[^a-t]ll", true),
+        ("localhost/full:latest", "f[a-t]ll", false),
+        ("quay.io/x/full:1", "quay.io/*/full", true),
+        ("quay.io/x/full:1", "quay.io/*", false),
+        ("quay.io/x/full:1", "quay*full", false),
+        ("quay.io/x/full:1", "*:1", true),
+        ("quay.io/x/full:1", "a/quay.io/x/full", false),
     ] {
         assert_eq!(filter::is_reference(full, wanted), expected, "{full} {wanted}");
     }
@@ -428,6 +446,64 @@ fn images_are_sorted_and_filtered() {
         (kept("dangling=true"), kept("dangling=false"), kept("reference=busybox"), kept("id=5a86")),
         (1, 1, 1, 1)
     );
+    // Two images; what is not so is the rest.
+    for (filter, expected) in [
+        ("reference!=busybox", 1),
+        ("reference!=nothing", 2),
+        ("dangling!=true", 1),
+        ("id!=5a86", 1),
+        ("label!=a", 2),
+        ("containers!=true", 2),
+        ("until!=1h", 1),
+        ("before!=busybox", 1),
+        ("digest!=sha256:148f", 0),
+        ("reference=9325fbdc1ca6", 1),
+    ] {
+        assert_eq!(kept(filter), expected, "{filter}");
+    }
+    let refused = |filters: &[&str]| {
+        let filters: Vec<String> = filters.iter().map(|it| (*it).to_owned()).collect();
+        filter::images(vec![], &Filter::parse_all(&filters).unwrap()).unwrap_err().to_string()
+    };
+    assert_eq!(refused(&["odd!=1"]), "`odd` is no filter of this list");
+    assert!(refused(&["digest=148f"]).ends_with("it must be a digest as sha256:…"));
+    assert!(refused(&["dangling=true", "dangling=false"]).ends_with("and takes one"));
+}
+
+#[test]
+fn volumes_are_filtered() {
+    let anonymous = || volume::Row {
+        name: "0123".to_owned(),
+        anonymous: true,
+        containers: 1,
+        created: from_nanos(CREATED + 1),
+        ..vol1()
+    };
+    let kept = |filters: &[&str]| {
+        let filters: Vec<String> = filters.iter().map(|it| (*it).to_owned()).collect();
+        let kept = filter::volumes(vec![vol1(), anonymous()], &Filter::parse_all(&filters).unwrap());
+        kept.map(|rows| rows.into_iter().map(|it| it.name).collect::<Vec<_>>().join(" "))
+    };
+    for (filters, expected) in [
+        (&["name=v"][..], "v1"),
+        (&["name=v", "name=0"], "v1 0123"),
+        (&["name=v", "dangling=false"], ""),
+        (&["dangling=true"], "v1"),
+        (&["anonymous=true"], "0123"),
+        (&["all=false"], "0123"),
+        (&["all=true"], "v1 0123"),
+        (&["driver=local"], "v1 0123"),
+        (&["scope=global"], ""),
+        (&["since=v1"], "0123"),
+        (&["after=v"], "0123"),
+        (&["since=v1", "since=0123"], "0123"),
+        (&["label=a=b", "label!=c"], "v1 0123"),
+    ] {
+        assert_eq!(kept(filters).as_deref(), Ok(expected), "{filters:?}");
+    }
+    assert!(kept(&["since="]).is_err());
+    assert!(kept(&["dangling=x"]).is_err());
+    assert!(kept(&["name!=v"]).is_err());
 }
 
 fn vol1() -> volume::Row {

@@ -8,7 +8,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "volume prune",
         "Remove volumes that no container uses",
         "[options]",
-        PruneArgs,
+        VolumePruneArgs,
         Command::VolumePrune
     ),
     row!("secret create", "Keep a secret", "[options] NAME FILE|-", SecretCreateArgs, Command::SecretCreate),

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use super::images::is_reference;
-use super::{Filter, FilterError, check, check_values, has_label, keep, passes};
+use super::{Filter, FilterError, check, check_one_value, check_values, has_label, keep, passes};
 use crate::view::ps;
 
 const FILTERS: &[&str] = &[
@@ -63,6 +63,7 @@ pub fn containers(rows: Vec<ps::Row>, filters: &[Filter]) -> Result<Vec<ps::Row>
         found.map(|(id, names, _)| names.iter().chain([id]).cloned().collect()).unwrap_or_default()
     };
     check(filters, FILTERS)?;
+    check_one_value(filters, &["until"])?;
     check_values(filters, |filter| match filter.key.as_str() {
         "name" => filter.pattern().map(drop),
         "status" => filter.word(STATES).map(drop),
@@ -96,7 +97,15 @@ pub fn containers(rows: Vec<ps::Row>, filters: &[Filter]) -> Result<Vec<ps::Row>
                     is_reference(&row.image, &filter.value)
                         || row.image_id.starts_with(filter.value.trim_start_matches("sha256:"))
                 }
-                "volume" => row.volumes.iter().chain(&row.mounts).any(|volume| *volume == filter.value),
+                "volume" => {
+                    // A volume or a path of the host, where it is mounted, or both.
+                    let both = filter.value.split_once(':');
+                    row.mounts.contains(&filter.value)
+                        || row.sources.iter().any(|(source, target)| match both {
+                            Some(both) => (source.as_str(), target.as_str()) == both,
+                            None => *source == filter.value,
+                        })
+                }
                 "network" => match filter.value.strip_prefix("container:") {
                     Some(other) => aliases(other).contains(&row.network_of),
                     None => row.networks.contains(&filter.value),

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use pontoon_network::config::DEFAULT_NETWORK;
 
-use super::{Filter, FilterError, check, check_values, has_label, keep, passes};
+use super::{Filter, FilterError, check, check_one_value, check_values, has_label, keep, passes};
 use crate::time::moment_of;
 use crate::view::network;
 
@@ -13,6 +13,7 @@ const FILTERS: &[&str] = &["dangling", "driver", "id", "label", "name", "until"]
 /// Checks the filters of `network ls`, even where there is nothing to try them on.
 pub fn check_networks(filters: &[Filter]) -> Result<(), FilterError> {
     check(filters, FILTERS)?;
+    check_one_value(filters, &["dangling", "until"])?;
     check_values(filters, |filter| match filter.key.as_str() {
         "name" | "id" => filter.pattern().map(drop),
         "dangling" => filter.flag().map(drop),

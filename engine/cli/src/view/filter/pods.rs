@@ -17,7 +17,10 @@ const FILTERS: &[&str] = &[
     "until",
 ];
 /// Values of the filter `status`.
-const STATES: &[&str] = &["created", "degraded", "exited", "paused", "running", "stopped"];
+const STATES: &[&str] = &["created", "dead", "degraded", "exited", "paused", "running", "stopped"];
+/// Values of the filter `ctr-status`.
+const CONTAINER_STATES: &[&str] =
+    &["created", "initialized", "running", "stopping", "stopped", "exited", "removing", "paused", "unknown"];
 
 /// Keeps the pods that pass.
 pub fn pods(rows: Vec<pod::Row>, filters: &[Filter]) -> Result<Vec<pod::Row>, FilterError> {
@@ -25,6 +28,7 @@ pub fn pods(rows: Vec<pod::Row>, filters: &[Filter]) -> Result<Vec<pod::Row>, Fi
     check_values(filters, |filter| match filter.key.as_str() {
         "name" | "ctr-names" => filter.pattern().map(drop),
         "status" => filter.word(STATES).map(drop),
+        "ctr-status" => filter.word(CONTAINER_STATES).map(drop),
         "ctr-number" => filter.number::<usize>().map(drop),
         _ => Ok(()),
     })?;
@@ -47,7 +51,10 @@ pub fn pods(rows: Vec<pod::Row>, filters: &[Filter]) -> Result<Vec<pod::Row>, Fi
                     }
                     any
                 }
-                "ctr-status" => containers.any(|it| it.state == filter.value),
+                "ctr-status" => match filter.value.as_str() {
+                    "stopped" => containers.any(|it| it.state == "exited"),
+                    word => containers.any(|it| it.state == word),
+                },
                 "ctr-number" => row.containers.len() == filter.number::<usize>()?,
                 "until" => row.created <= filter.moment()?,
                 _ => return Err(filter.unknown(FILTERS)),

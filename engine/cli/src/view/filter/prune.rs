@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use super::{Filter, FilterError, check, check_values, has_label, passes};
+use super::{Filter, FilterError, check, check_one_value, check_values, has_label, passes};
 
 const FILTERS: &[&str] = &["label", "label!", "until"];
 
 /// Checks the filters of what prunes, even where there is nothing to prune.
 pub fn check_prune(filters: &[Filter]) -> Result<(), FilterError> {
     check(filters, FILTERS)?;
+    check_one_value(filters, &["until"])?;
     check_values(filters, |_| Ok(()))
 }
 
