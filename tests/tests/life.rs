@@ -90,6 +90,69 @@ fn a_restart_is_a_new_run_of_the_same_container() {
     assert_eq!(again.inspect("{{.State.Status}}"), "running");
     host.alice("pontoon stop again && pontoon restart --running").ok();
     assert_eq!(again.inspect("{{.State.Status}}"), "exited");
+    // Of those that are named, too.
+    host.alice("pontoon restart --running again").ok().prints("");
+    assert_eq!(again.inspect("{{.State.Status}}"), "exited");
+    host.alice("pontoon start again && pontoon restart -t 0 --running again").ok().prints("again\nagain");
+}
+
+#[test]
+fn who_is_told_of_all_is_told_of_each() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    host.alice("pontoon rm -f -t 0 -a; pontoon pod rm -f -a").ok();
+    // One in each state, by its first letter.
+    let make = format!(
+        "pontoon rm -f -t 0 -a >/dev/null
+         for it in c i r p; do pontoon create --name $it --stop-timeout 0 {B} sleep 10000; done >/dev/null
+         pontoon create --name e {B} true >/dev/null
+         pontoon init i >/dev/null; pontoon start r p >/dev/null; pontoon pause p >/dev/null
+         pontoon start -a e; "
+    );
+    let names = "| while read id; do pontoon inspect --format '{{.Name}}' $id 2>/dev/null || echo gone; done | sort | tr -d '\\n'";
+    for (deed, code, told) in [
+        ("restart --running", 0, "r"),
+        ("init --all", 0, "ceipr"),
+        ("start --all", 125, "cei"),
+        ("pause --all", 0, "r"),
+        ("unpause --all", 0, "p"),
+        ("kill --all", 0, "pr"),
+        ("stop --all", 0, "ceipr"),
+        ("stop --filter status=created", 0, "c"),
+        ("rm --all", 2, "gonegonegone"),
+    ] {
+        let said = host.alice(&format!("{make} set -o pipefail; pontoon {deed} {names}"));
+        assert_eq!((said.code, said.text()), (code, told), "{deed}: {said:?}");
+    }
+    host.alice("pontoon rm -f -t 0 -a").ok();
+}
+
+#[test]
+fn files_with_ids_may_miss_where_that_is_said() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    for deed in ["rm", "rm -f", "stop", "kill", "pause", "unpause", "restart"] {
+        host.alice(&format!("pontoon {deed} --cidfile missing")).fails(125).warns("missing");
+        // What is in it names nobody.
+        host.alice(&format!("echo >blank; pontoon {deed} --cidfile blank"))
+            .fails(125)
+            .warns("cannot be empty");
+        host.alice(&format!("pontoon {deed} ''")).fails(125).warns("cannot be empty");
+    }
+    for deed in ["rm -i", "rm -f -i", "stop -i"] {
+        host.alice(&format!("pontoon {deed} --cidfile missing")).ok().prints("");
+        host.alice(&format!("pontoon {deed} --cidfile blank")).fails(125);
+    }
+    for deed in ["pod rm", "pod rm -f", "pod stop", "pod start"] {
+        host.alice(&format!("pontoon {deed} --pod-id-file missing")).fails(125).warns("missing");
+        host.alice(&format!("pontoon {deed} --pod-id-file blank")).fails(125).warns("cannot be empty");
+    }
+    host.alice("rm blank").ok();
+    // Neither is said where both are empty.
+    host.alice(&format!("pontoon run --rm --pod '' --pod-id-file '' {B} true")).ok();
+    host.alice(&format!("pontoon create --pod some --pod-id-file file {B} true"))
+        .fails(125)
+        .warns("--pod-id-file");
 }
 
 #[test]

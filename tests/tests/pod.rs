@@ -172,7 +172,15 @@ fn a_pod_s_containers_are_started_and_stopped_together() {
     host.alice("pontoon pod restart course").ok();
     assert_ne!(pid("stays"), before);
     host.alice("pontoon exec stays grep stays /etc/hosts").ok();
-    host.alice("pontoon exec stays true && pontoon pod stop -t 0 --all && pontoon pod prune -f").ok();
+    host.alice("pontoon exec stays true && pontoon pod stop -t 0 --all").ok().says("course");
+    // All of them, whatever they do.
+    for deed in ["stop --all", "kill --all", "pause --all", "restart --all", "stop -t 0 --all"] {
+        let said = host.alice(&format!("pontoon pod {deed}")).ok();
+        assert!(said.stdout.contains("course") || said.stdout.contains(&id), "{deed}: {said:?}");
+    }
+    // A younger one is not what was meant.
+    host.alice("pontoon system prune -f --filter until=24h && pontoon pod exists course").ok();
+    host.alice("pontoon pod prune -f").ok();
     host.alice("pontoon pod exists course").fails(1);
     host.alice("pontoon pod stop course").fails(125);
     host.alice("pontoon pod stop --ignore course").ok();

@@ -330,8 +330,8 @@ pub struct RestartArgs {
     /// Those that pass
     #[command(flatten)]
     pub passing: Passing,
-    /// Restart all containers that run
-    #[arg(long, conflicts_with = "containers")]
+    /// Restart those that run, of the named ones or of all
+    #[arg(long)]
     pub running: bool,
     /// Seconds until a container that does not stop is killed; -1 waits for ever
     #[arg(short, long, value_name = "SECONDS", alias = "timeout")]

@@ -288,7 +288,7 @@ pub struct ContainerOptions {
     #[arg(long, value_name = "MODE")]
     pub pid: Option<String>,
     /// Pod that the container is in; new:NAME makes it
-    #[arg(long, value_name = "[new:]NAME", conflicts_with = "pod_id_file")]
+    #[arg(long, value_name = "[new:]NAME")]
     pub pod: Option<String>,
     /// Read the id of the container's pod from a file
     #[arg(long, value_name = "FILE")]

@@ -27,7 +27,10 @@ pub(super) struct Selection<'a> {
     pub(super) filters: &'a [String],
     pub(super) all: bool,
     pub(super) latest: bool,
+    /// Names of which there is no container are fine.
     pub(super) ignore: bool,
+    /// So are files with ids that are not there.
+    pub(super) ignore_files: bool,
 }
 
 impl<'a> Selection<'a> {
@@ -41,6 +44,7 @@ impl<'a> Selection<'a> {
             all: chosen.all,
             latest: chosen.latest,
             ignore: false,
+            ignore_files: false,
         }
     }
 
@@ -56,12 +60,15 @@ impl<'a> Selection<'a> {
         for path in self.cidfiles {
             match std::fs::read_to_string(path) {
                 Ok(text) => names.push(text.trim().to_owned()),
-                Err(err) if self.ignore && err.kind() == std::io::ErrorKind::NotFound => {}
+                Err(err) if self.ignore_files && err.kind() == std::io::ErrorKind::NotFound => {}
                 Err(err) => {
                     let deed = format!("cannot read the id file `{}`", path.display());
                     return Err(Failure::from(err).while_doing(deed));
                 }
             }
+        }
+        if names.iter().any(String::is_empty) {
+            return Err(Failure::new("the name or id of a container cannot be empty", None));
         }
         self.find_all(store, &names)?;
         if self.all || self.latest || !self.filters.is_empty() {
@@ -169,12 +176,14 @@ pub(super) fn stop_one(found: &list::Found, name: &str, time: Option<i64>) -> Re
 /// `pontoon stop`
 pub fn stop(context: &Context, args: &StopArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
-    let selection =
-        Selection { ignore: args.ignore, ..Selection::of("stop", &args.chosen, &args.passing.filter) };
-    let names = selection.resolve(&store, Status::is_alive)?;
+    let selection = Selection::of("stop", &args.chosen, &args.passing.filter);
+    let selection = Selection { ignore: args.ignore, ignore_files: args.ignore, ..selection };
+    // Those that do not run are told as well, as those that are named are.
+    let names = selection.resolve(&store, |_| true)?;
+    let may_miss = args.ignore || args.chosen.all;
     for_each(&names, |name| {
         let found = match list::find(&store, name) {
-            Err(err) if args.ignore && is_missing(&err) => return Ok(None),
+            Err(err) if may_miss && is_missing(&err) => return Ok(None),
             other => other?,
         };
         if found.status.is_alive() {
@@ -244,6 +253,7 @@ pub fn rm(context: &Context, args: &RmArgs) -> Result<ExitStatus, Failure> {
     let selection = Selection {
         // Podman's --force takes a container that is not there as removed.
         ignore: args.ignore || args.force,
+        ignore_files: args.ignore,
         ..Selection::of("rm", &args.chosen, &args.filter)
     };
     let mut names = selection.resolve(&store, |_| true)?;

@@ -202,6 +202,7 @@ pub fn reload(context: &Context, args: &NetworkReloadArgs) -> Result<ExitStatus,
         all: args.all,
         latest: args.latest,
         ignore: false,
+        ignore_files: false,
     };
     let names = chosen.resolve(&store, |status| status.is_alive())?;
     let mut is_done = false;

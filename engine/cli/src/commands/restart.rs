@@ -15,12 +15,16 @@ use pontoon_cli::exit::ExitStatus;
 pub fn restart(context: &Context, args: &RestartArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
     let selection = Selection {
-        all: args.chosen.all || args.running,
+        all: args.chosen.all || (args.running && args.chosen.containers.is_empty()),
         ..Selection::of("restart", &args.chosen, &args.passing.filter)
     };
-    let names = selection.resolve(&store, |status| !args.running || status.is_alive())?;
+    let is_meant = |status: &Status| !args.running || matches!(status, Status::Running(_));
+    let names = selection.resolve(&store, is_meant)?;
     for_each(&names, |name| {
         let found = list::find(&store, name)?;
+        if !is_meant(&found.status) {
+            return Ok(None);
+        }
         if found.status.is_alive() {
             let request = &found.record.request;
             // Its end would be the end of the container, or of the unit that holds it: its supervisor, which stays, tells of it.

@@ -30,8 +30,11 @@ pub fn start(context: &Context, args: &StartArgs) -> Result<ExitStatus, Failure>
         all: args.all,
         latest: args.latest,
         ignore: false,
+        ignore_files: false,
     };
-    let names = selection.resolve(&store, needs_start)?;
+    // One that is paused is told of, as it is when it is started by itself.
+    let wanted = |status: &Status| needs_start(status) || matches!(status, Status::Paused(_));
+    let names = selection.resolve(&store, wanted)?;
     if args.attach && names.len() > 1 {
         return Err(Failure::new("one container at a time can be attached to", None));
     }
@@ -158,11 +161,16 @@ pub fn init(context: &Context, args: &InitArgs) -> Result<ExitStatus, Failure> {
         all: args.all,
         latest: args.latest,
         ignore: false,
+        ignore_files: false,
     };
-    let names = selection.resolve(&store, |status| !status.is_alive())?;
+    let names = selection.resolve(&store, |_| true)?;
     for_each(&names, |name| {
         let found = settled(&store, name)?;
         if found.status.is_alive() {
+            // Of all of them, these are what they are to be, or more; they are told as the others are.
+            if args.all {
+                return Ok(Some(name.to_owned()));
+            }
             let word = found.status.word();
             let text = format!("container `{name}` is {word}: only one that does not run can be set up");
             return Err(Failure::new(text, None));

@@ -11,15 +11,18 @@ use pontoon_cli::time::size_words;
 /// `pontoon system prune`
 pub fn prune(context: &Context, args: &SystemPruneArgs) -> Result<ExitStatus, Failure> {
     let filters = prune::filters(&args.filter)?;
+    // What killed commands left is nobody's, so nobody is asked.
+    if args.external {
+        let store = context.store()?;
+        remove::sweep(&context.host, &store);
+        remove::delete_files(&context.host, &store);
+        return Ok(ExitStatus::Success);
+    }
     if !prune::confirm(args.force, &warning(args))? {
         return Ok(ExitStatus::Success);
     }
     let store = context.store()?;
     remove::sweep(&context.host, &store);
-    if args.external {
-        remove::delete_files(&context.host, &store);
-        return Ok(ExitStatus::Success);
-    }
     let mut freed = 0;
     let mut tell = |what: &str, pruned: prune::Pruned| {
         freed += pruned.freed;
@@ -28,7 +31,7 @@ pub fn prune(context: &Context, args: &SystemPruneArgs) -> Result<ExitStatus, Fa
             names => output::line(&format!("Deleted {what}\n{}", names.join("\n"))),
         }
     };
-    let pods = prune::Pruned { names: pod::idle_pods(context, &store)?, freed: 0 };
+    let pods = prune::Pruned { names: pod::idle_pods(context, &store, &filters)?, freed: 0 };
     tell("Pods", pods)?;
     // Containers before the rest: what only they used is used by nobody then.
     tell("Containers", prune::idle_containers(context, &store, &filters)?)?;
@@ -42,21 +45,18 @@ pub fn prune(context: &Context, args: &SystemPruneArgs) -> Result<ExitStatus, Fa
 }
 
 fn warning(args: &SystemPruneArgs) -> String {
-    let mut what = Vec::new();
-    if args.external {
-        what.push("what killed commands left in the store");
-    } else {
-        what.push("all pods that have ended, with their containers");
-        what.push("all containers that do not run");
-        what.push("all networks that no container uses");
-        if args.volumes {
-            what.push("all volumes that no container uses, with what is in them");
-        }
-        what.push(match args.all {
-            true => "all images that no container uses",
-            false => "all images that have no name and that no container uses",
-        });
+    let mut what = vec![
+        "all pods that have ended, with their containers",
+        "all containers that do not run",
+        "all networks that no container uses",
+    ];
+    if args.volumes {
+        what.push("all volumes that no container uses, with what is in them");
     }
+    what.push(match args.all {
+        true => "all images that no container uses",
+        false => "all images that have no name and that no container uses",
+    });
     let lines: String = what.iter().map(|it| format!("\t- {it}\n")).collect();
     format!("WARNING! This command removes:\n{lines}\n")
 }

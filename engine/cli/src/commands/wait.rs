@@ -54,6 +54,7 @@ pub fn wait(context: &Context, args: &WaitArgs) -> Result<ExitStatus, Failure> {
         all: false,
         latest: args.latest,
         ignore: args.ignore,
+        ignore_files: false,
     };
     let names = selection.resolve(&store, |_| true)?;
     let only_the_end = args.condition.iter().all(|state| matches!(state.as_str(), "stopped" | "exited"));

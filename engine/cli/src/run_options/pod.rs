@@ -14,8 +14,15 @@ const NEW: &str = "new:";
 
 /// `--pod`, `--pod-id-file`, `--init-ctr`: what a container is in which pod. One that is to be made has its name here as well.
 pub(super) fn member(request: &mut CreateRequest, options: &ContainerOptions) -> Result<(), OptionError> {
-    let named = match (&options.pod, &options.pod_id_file) {
-        (Some(word), _) => {
+    // An empty word is as good as none, as in Podman.
+    let word = options.pod.as_ref().filter(|it| !it.is_empty());
+    let file = options.pod_id_file.as_ref().filter(|it| !it.as_os_str().is_empty());
+    let named = match (word, file) {
+        (Some(_), Some(_)) => {
+            let (one, other) = ("--pod".to_owned(), "--pod-id-file".to_owned());
+            return Err(OptionError::Conflict { one, other });
+        }
+        (Some(word), None) => {
             let name = word.strip_prefix(NEW).unwrap_or(word);
             if name.is_empty() {
                 return Err(Fault::invalid("the name of the pod is missing").of("--pod", word));

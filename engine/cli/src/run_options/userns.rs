@@ -50,8 +50,8 @@ const VARIABLE: &str = "PODMAN_USERNS";
 /// A mode that is none, with the name of the variable.
 pub fn userns_of_environment(options: &mut ContainerOptions, host: &Host) -> Result<(), OptionError> {
     let is_asked = options.userns.as_ref().is_some_and(|it| !it.is_empty());
-    let is_member =
-        options.pod_id_file.is_some() || options.pod.as_ref().is_some_and(|it| !it.starts_with("new:"));
+    let is_member = options.pod_id_file.as_ref().is_some_and(|it| !it.as_os_str().is_empty())
+        || options.pod.as_ref().is_some_and(|it| !it.is_empty() && !it.starts_with("new:"));
     if is_asked || is_member || options.joint.has_id_maps() {
         return Ok(());
     }

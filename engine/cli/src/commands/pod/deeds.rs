@@ -1,6 +1,7 @@
 //! What is done with all containers of a pod at once.
 
 use std::os::fd::OwnedFd;
+use std::time::SystemTime;
 
 use pontoon_lifecycle::annotated;
 use pontoon_lifecycle::list::{self as containers, Summary};
@@ -21,11 +22,13 @@ use pontoon_cli::args::{PodKillArgs, PodPruneArgs, PodRmArgs, PodStartArgs, PodS
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
 use pontoon_cli::run_options::parse_signal;
+use pontoon_cli::time::from_nanos;
+use pontoon_cli::view::filter::{self, Filter};
 
 /// `pontoon pod start`
 pub fn start(context: &Context, args: &PodStartArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
-    let names = chosen(context, &store, "start", &args.chosen, &args.pod_id_file, false, |_| true)?;
+    let names = chosen(context, &store, "start", &args.chosen, &args.pod_id_file, false)?;
     for_each(&names, |name| {
         start_pod(context, &store, &pod::find(&store, name)?.1)?;
         Ok(Some(name.to_owned()))
@@ -130,8 +133,7 @@ fn run_init(context: &Context, store: &Store, member: &Summary) -> Result<(), Fa
 /// `pontoon pod stop`
 pub fn stop(context: &Context, args: &PodStopArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
-    let is_up = |pod: &PodSummary| pod.members.iter().any(|it| it.status.is_alive());
-    let names = chosen(context, &store, "stop", &args.chosen, &args.pod_id_file, args.ignore, is_up)?;
+    let names = chosen(context, &store, "stop", &args.chosen, &args.pod_id_file, args.ignore)?;
     for_each(&names, |name| {
         let pod = match pod::find(&store, name) {
             Err(err) if args.ignore && err.is_not_found() => return Ok(None),
@@ -192,8 +194,7 @@ fn stop_one(store: &Store, member: &Summary, timeout: Option<u32>) -> Result<(),
 /// `pontoon pod restart`
 pub fn restart(context: &Context, args: &PodsArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
-    let names =
-        chosen(context, &store, "restart", &args.chosen, &[], false, |pod| pod.state() == State::Running)?;
+    let names = chosen(context, &store, "restart", &args.chosen, &[], false)?;
     for_each(&names, |name| {
         let (_, pod) = pod::find(&store, name)?;
         restart_pod(context, &store, &pod)?;
@@ -230,8 +231,7 @@ fn restart_pod(context: &Context, store: &Store, pod: &PodSummary) -> Result<(),
 pub fn kill(context: &Context, args: &PodKillArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
     let signal = parse_signal("--signal", &args.signal)?;
-    let is_up = |pod: &PodSummary| pod.members.iter().any(|it| it.status.run().is_some());
-    let names = chosen(context, &store, "kill", &args.chosen, &[], false, is_up)?;
+    let names = chosen(context, &store, "kill", &args.chosen, &[], false)?;
     for_each(&names, |name| {
         let (_, pod) = pod::find(&store, name)?;
         // The infra container last, as when the pod is stopped.
@@ -278,7 +278,7 @@ fn freeze(
         _ => None,
     };
     let wanted = |pod: &PodSummary| pod.members.iter().any(|it| state_of(&it.status).is_some());
-    let names = chosen(context, &store, command, &args.chosen, &[], false, wanted)?;
+    let names = chosen(context, &store, command, &args.chosen, &[], false)?;
     let deed = if frozen { Deed::Pause } else { Deed::Unpause };
     for_each(&names, |name| {
         let (_, pod) = pod::find(&store, name)?;
@@ -301,7 +301,7 @@ pub fn remove(context: &Context, args: &PodRmArgs) -> Result<ExitStatus, Failure
     let store = context.store()?;
     remove::sweep(&context.host, &store);
     let ignore = args.force || args.ignore;
-    let names = chosen(context, &store, "rm", &args.chosen, &args.pod_id_file, ignore, |_| true)?;
+    let names = chosen(context, &store, "rm", &args.chosen, &args.pod_id_file, ignore)?;
     let status = for_each(&names, |name| {
         match pod::remove(&context.host, &store, name, args.force, seconds(args.time)) {
             Ok(id) => Ok(Some(id)),
@@ -325,19 +325,22 @@ pub fn prune(context: &Context, args: &PodPruneArgs) -> Result<ExitStatus, Failu
     if !confirm(args.force, warning)? {
         return Ok(ExitStatus::Success);
     }
-    for id in idle_pods(context, &context.store()?)? {
+    for id in idle_pods(context, &context.store()?, &[])? {
         output::line(&id)?;
     }
     Ok(ExitStatus::Success)
 }
 
-/// Removes the pods whose containers have ended.
-pub fn idle_pods(context: &Context, store: &Store) -> Result<Vec<String>, Failure> {
+/// Removes the pods that pass and whose containers have ended.
+pub fn idle_pods(context: &Context, store: &Store, filters: &[Filter]) -> Result<Vec<String>, Failure> {
     let mut removed = Vec::new();
     for pod in all(context, store)? {
         // What is about to have ended is left for the next time.
         let is_stopping = pod.members.iter().any(|it| matches!(it.status, Status::Stopping(_)));
-        if matches!(pod.state(), State::Exited | State::Stopped) && !is_stopping {
+        let has_ended = matches!(pod.state(), State::Exited | State::Stopped) && !is_stopping;
+        let labels = pod.record.labels.iter().cloned().collect();
+        let created = from_nanos(pod.record.created);
+        if has_ended && filter::may_be_pruned(filters, &labels, created, SystemTime::now())? {
             match pod::remove(&context.host, store, &pod.record.id, false, None) {
                 Ok(id) => removed.push(id),
                 Err(err) => Failure::from(err).print(),

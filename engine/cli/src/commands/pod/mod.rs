@@ -39,7 +39,7 @@ fn latest(context: &Context, store: &Store) -> Result<PodSummary, Failure> {
     all(context, store)?.pop().ok_or_else(|| Failure::new("there is no pod", None))
 }
 
-/// The names or ids of the pods that a command is about; of those that are not named the ones that are wanted. If one of several
+/// The names or ids of the pods that a command is about. If one of several
 /// names is no pod's, nothing is done with the others either, unless such names are passed over (`ignore`).
 fn chosen(
     context: &Context,
@@ -48,7 +48,6 @@ fn chosen(
     chosen: &ChosenPods,
     id_files: &[PathBuf],
     ignore: bool,
-    wanted: impl Fn(&PodSummary) -> bool,
 ) -> Result<Vec<String>, Failure> {
     let mut names = chosen.pods.clone();
     for path in id_files {
@@ -56,6 +55,9 @@ fn chosen(
             Failure::from(err).while_doing(format!("cannot read the id file `{}`", path.display()))
         })?;
         names.push(text.trim().to_owned());
+    }
+    if names.iter().any(String::is_empty) {
+        return Err(Failure::new("the name or id of a pod cannot be empty", None));
     }
     if names.len() > 1 && !ignore {
         for name in &names {
@@ -68,7 +70,7 @@ fn chosen(
         }
     }
     if chosen.all {
-        names.extend(all(context, store)?.into_iter().filter(wanted).map(|it| it.record.name));
+        names.extend(all(context, store)?.into_iter().map(|it| it.record.name));
     } else if chosen.latest {
         names.push(latest(context, store)?.record.name);
     } else if names.is_empty() {
