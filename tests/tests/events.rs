@@ -173,6 +173,7 @@ fn events_are_shown_as_they_are_asked_for() {
     assert_eq!(found(&format!("--filter container=shown --until {}", at(nanos + 1000))), "create");
     assert_eq!(found(&format!("--filter container=shown --until {}", at(nanos))), "");
     assert_eq!(found("--filter container=shown --since 10m --until 10m"), "create");
+    assert_eq!(found("--filter container=shown --since 10m --until 2020-01-01"), "");
     // What ends in the past is not waited for.
     let ended = host.alice("timeout 20 pontoon events --filter container=shown --until 2020-01-01");
     ended.ok().prints("");

@@ -60,6 +60,10 @@ pub fn events(context: &Context, args: &EventsArgs) -> Result<ExitStatus, Failur
         format: EventFormat { format: args.format.as_deref(), whole_ids: args.no_trunc != Some(false) },
     };
     wanted.format.check()?;
+    // Before it began nothing has happened; journalctl would call that an error.
+    if wanted.since.zip(wanted.until).is_some_and(|(since, until)| until < since) {
+        return Ok(ExitStatus::Success);
+    }
     match &context.host.events {
         EventLog::Journald => journal::read(&wanted, context.host.uid),
         EventLog::File(path) => file::read(&wanted, path),

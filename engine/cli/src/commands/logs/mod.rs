@@ -144,6 +144,10 @@ pub fn logs(context: &Context, args: &LogsArgs) -> Result<ExitStatus, Failure> {
     let until = args.until.as_deref().map(|it| parse_until(it, now)).transpose()?;
     // All are there before anything is shown of one.
     let found = names.iter().map(|it| list::find(&store, it)).collect::<Result<Vec<_>, _>>()?;
+    // Nothing was written before it began; journalctl would call that an error.
+    if since.zip(until).is_some_and(|(since, until)| until < since) {
+        return Ok(ExitStatus::Success);
+    }
     let several = found.len() > 1;
     let wanted = found.iter().enumerate().map(|(number, it)| Wanted {
         follow: args.follow,
