@@ -6,9 +6,10 @@ use std::path::Path;
 
 use pontoon_monitor::state::RunState;
 use pontoon_rootless::cgroup::{Cgroup, CgroupError};
+use pontoon_storage::ContainerHandle;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::small;
+use crate::{small, stop};
 
 const FREEZE: &str = "cgroup.freeze";
 const EVENTS: &str = "cgroup.events";
@@ -60,6 +61,16 @@ pub fn set(state: &RunState, frozen: bool) -> Result<(), PauseError> {
         let a_while = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
         let _ = poll(&mut fds, Some(&a_while));
     }
+    Ok(())
+}
+
+/// Freezes them until somebody lets them go on. Whoever is about to join them is refused, and does not wait for that.
+///
+/// # Errors
+/// See [`PauseError`].
+pub fn pause(container: &ContainerHandle, state: &RunState) -> Result<(), PauseError> {
+    set(state, true)?;
+    stop::tell_of_pause(container);
     Ok(())
 }
 

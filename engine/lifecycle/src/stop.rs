@@ -246,6 +246,11 @@ pub fn join_pod(infra: &ContainerHandle) -> Result<OwnedFd, AskError> {
     Ok(socket)
 }
 
+/// Tells its supervisor that it was paused. One that has gone, or is older than this, refuses nobody.
+pub(crate) fn tell_of_pause(container: &ContainerHandle) {
+    let _ = ask(container, &Request::Paused);
+}
+
 /// Sends a signal to its first process.
 ///
 /// # Errors

@@ -81,6 +81,9 @@ pub enum Request {
     Disconnect(String),
     /// The container has another name; answered by [`Reply::Done`].
     Renamed(String),
+    /// The container was paused: whoever is about to join it is refused, as if it had come a moment later; answered by
+    /// [`Reply::Done`].
+    Paused,
     /// Get the root of the container's files, without what is mounted in it: answered by [`Reply::Done`], with a handle of a
     /// mount that has no place.
     Root,

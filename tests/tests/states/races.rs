@@ -1,6 +1,6 @@
 //! Two commands on one container: at most one of them wins, and what is left is whole.
 
-use pontoon_tests::{B, alone, host_with_busybox};
+use pontoon_tests::{B, Gone, alone, host_with_busybox};
 
 /// Pairs of commands on a container `@N`, and how it is made before each round.
 const PAIRS: &[(&str, &str, &str)] = &[
@@ -66,4 +66,29 @@ fn two_commands_on_one_container_never_both_win() {
         }
     }
     assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
+}
+
+/// Who comes into a container in the moment in which it is paused is in before, and stands still with it, or is told that it is paused.
+#[test]
+fn who_comes_while_it_is_paused_is_in_or_is_told() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _gone = Gone(host, "race-pause");
+    host.alice(&format!("pontoon run -d --stop-timeout 0 --name race-pause {B} sleep 1000")).ok();
+    let rounds = host.alice(
+        "for round in $(seq 40); do
+             timeout 20 pontoon exec race-pause true >/dev/null 2>/tmp/race-exec & exec=$!
+             sleep $(printf '0.%03d' $((round % 20)))
+             pontoon pause race-pause >/dev/null
+             sleep 0.2
+             # Who still waits has a process in it.
+             kill -0 $exec 2>/dev/null && pontoon inspect --format '{{len .ExecIDs}}' race-pause
+             pontoon unpause race-pause >/dev/null
+             wait $exec || { code=$?; grep -q 'is paused' /tmp/race-exec || echo $code $(cat /tmp/race-exec); }
+         done | sort -u",
+    );
+    assert!(["", "1"].contains(&rounds.ok().text()), "{rounds:?}");
+    host.alice("pontoon exec race-pause true && pontoon inspect --format '{{len .ExecIDs}}' race-pause")
+        .ok()
+        .prints("0");
 }

@@ -45,7 +45,11 @@ fn set(
                 return Err(Failure::new(text, None));
             }
         };
-        pause::set(state, frozen)?;
+        if frozen {
+            pause::pause(&found.container, state)?;
+        } else {
+            pause::set(state, false)?;
+        }
         let deed = if frozen { Deed::Pause } else { Deed::Unpause };
         context.host.tell_of(&store, &found.record, deed);
         Ok(Some(name.to_owned()))

@@ -165,6 +165,10 @@ impl Supervisor<'_> {
                 self.teller.renamed(name);
                 self.reply(token, &Reply::Done, &[]);
             }
+            Request::Paused => {
+                self.refuse_pending();
+                self.reply(token, &Reply::Done, &[]);
+            }
             Request::Policy(policy) => {
                 self.course.policy = policy;
                 self.reply(token, &Reply::Done, &[]);
@@ -270,10 +274,7 @@ impl Supervisor<'_> {
             return self.reply(token, &Reply::Failed(report), &[]);
         }
         if self.is_frozen() {
-            let text = "the container is paused".to_owned();
-            let hint = Some(format!("let it go on first: pontoon unpause {}", self.plan.name));
-            let report = FailureReport { chain: vec![text], hint, code: 125 };
-            return self.reply(token, &Reply::Failed(report), &[]);
+            return self.refuse_paused(token);
         }
         let cgroup = self.launched.cgroup.as_ref().map(|it| &it.1);
         let (target, namespaces) = (self.launched.running.pidfd.as_fd(), &self.plan.container.namespaces);
@@ -284,5 +285,13 @@ impl Supervisor<'_> {
             Ok(joining) => self.await_process(joining, purpose),
             Err(err) => self.did_not_join(purpose, &err),
         }
+    }
+
+    /// Nobody comes into a container that is paused.
+    pub(super) fn refuse_paused(&mut self, token: u64) {
+        let text = "the container is paused".to_owned();
+        let hint = Some(format!("let it go on first: pontoon unpause {}", self.plan.name));
+        let report = FailureReport { chain: vec![text], hint, code: 125 };
+        self.reply(token, &Reply::Failed(report), &[]);
     }
 }

@@ -79,6 +79,25 @@ impl Supervisor<'_> {
         }
     }
 
+    /// The container stands still. Clients whose process runs in it wait until it goes on; those whose process is not ready yet
+    /// are told now, for what they wait for would come only then.
+    pub(super) fn refuse_pending(&mut self) {
+        let number_of =
+            |(number, it): (&u64, &Pending)| matches!(it.purpose, Purpose::Exec { .. }).then_some(*number);
+        let numbers: Vec<u64> = self.pending.iter().filter_map(number_of).collect();
+        for number in numbers {
+            // What it said before it was frozen may say that it runs.
+            while self.pending.get(&number).is_some_and(|it| it.joining.has_something_to_say()) {
+                self.advance(number);
+            }
+            if let Some(Purpose::Exec { client, .. }) = self.pending.get(&number).map(|it| it.purpose) {
+                self.forget_pending(|at, _| at == number);
+                self.refuse_paused(client);
+            }
+        }
+        self.reap();
+    }
+
     pub(super) fn forget_pending(&mut self, unwanted: impl Fn(u64, Purpose) -> bool) {
         let sources = &self.sources;
         self.pending.retain(|token, it| {

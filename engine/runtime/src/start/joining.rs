@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use pontoon_rootless::cgroup::Entrance;
 use pontoon_rootless::sys::{self, CloneFlags, Cloned};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::line::report_socket;
@@ -63,6 +64,13 @@ impl Joining {
     #[must_use]
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+
+    /// Whether [`Joining::advance`] would not wait.
+    #[must_use]
+    pub fn has_something_to_say(&self) -> bool {
+        let mut fds = [PollFd::new(&self.socket, PollFlags::IN)];
+        matches!(poll(&mut fds, Some(&Timespec::default())), Ok(1..))
     }
 
     /// Hears one thing that it says, and waits for that if need be. Gives the process as soon as its payload runs.

@@ -284,7 +284,10 @@ fn freeze(
         let (_, pod) = pod::find(&store, name)?;
         for member in &pod.members {
             if let Some(state) = state_of(&member.status) {
-                freezer::set(&state, frozen)?;
+                match store.find_container(&member.record.id) {
+                    Ok(container) if frozen => freezer::pause(&container, &state)?,
+                    _ => freezer::set(&state, frozen)?,
+                }
                 context.host.tell_of(&store, &member.record, deed);
             }
         }
