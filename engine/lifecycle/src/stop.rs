@@ -246,6 +246,21 @@ pub fn join_pod(infra: &ContainerHandle) -> Result<OwnedFd, AskError> {
     Ok(socket)
 }
 
+/// Has a place in the pod whose infra container this is, as long as the connection stands: that one does not end for want of
+/// members. `None` if its supervisor is older than these.
+///
+/// # Errors
+/// See [`AskError`]: [`AskError::NotRunning`] or [`AskError::Refused`] if it has ended, or is about to.
+pub fn take_place(infra: &ContainerHandle) -> Result<Option<OwnedFd>, AskError> {
+    let socket = connect(infra)?;
+    control::send(&socket, &Request::Place, &[]).map_err(AskError::Talk)?;
+    match control::receive::<Reply>(&socket).map_err(AskError::Talk)? {
+        Some((Reply::Done, _)) => Ok(Some(socket)),
+        Some((Reply::Failed(report), _)) => Err(AskError::Refused(report.chain)),
+        _ => Ok(None),
+    }
+}
+
 /// Tells its supervisor that it was paused. One that has gone, or is older than this, refuses nobody.
 pub(crate) fn tell_of_pause(container: &ContainerHandle) {
     let _ = ask(container, &Request::Paused);

@@ -73,6 +73,9 @@ pub enum Request {
     /// As [`Request::Member`], of one that is there for the others. When the last of those has ended it is told, by
     /// [`Reply::Exited`], that it may end, too.
     Sidecar,
+    /// The client is about to start a member of the pod: as long as it is connected the infra container does not end for want of
+    /// members. Answered by [`Reply::Done`], or by [`Reply::Failed`] if it is about to end already.
+    Place,
     /// Answered by [`Reply::Done`] when the run has got so far, and by [`Reply::Exited`] if it ends before.
     Await(Stage),
     /// Connect the container to one more network; answered by [`Reply::Done`].

@@ -164,11 +164,16 @@ fn supervise(
         let gate = gate.take().map(|word| Gate { word, reporter: &mut reporter });
         // Where there can be no lock nobody else has it.
         let mut files = lock_files(&plan).ok();
-        let launched = launch(&plan, &course, holds, filter.clone(), gate, &mut begun, manager.as_ref());
+        let mut place = None;
+        let launched = pod::come(&plan).and_then(|it| {
+            place = it;
+            launch(&plan, &course, holds, filter.clone(), gate, &mut begun, manager.as_ref())
+        });
         let mut launched = match launched {
             Ok(launched) => launched,
             Err(LaunchError::Unwanted) => return 125,
             Err(err) => {
+                let err = if pod::has_ended(&plan) { LaunchError::PodEnds } else { err };
                 let exit = ExitRecord { restarts, started_at: last_start, ..ExitRecord::default() };
                 let report = FailureReport::new(&err, err.hint(), err.exit_code());
                 answer(&mut restarters, &Reply::Failed(report));
@@ -182,6 +187,7 @@ fn supervise(
             }
             _membership = Some(connection);
         }
+        drop(place);
         let pid = launched.running.pid.as_raw_nonzero().get();
         let state = RunState {
             pid,

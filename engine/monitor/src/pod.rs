@@ -14,6 +14,31 @@ use crate::mapped;
 /// Name of the file of names, among those of a container's runtime directory.
 pub const HOSTS: &str = "hosts";
 
+/// Keeps the infra container there until we are one of the pod's members. It must be there for us if we join its namespaces.
+///
+/// # Errors
+/// [`LaunchError::PodEnds`].
+pub fn come(plan: &MonitorPlan) -> Result<Option<OwnedFd>, LaunchError> {
+    let Some(PodRole::Member { infra, .. }) = &plan.pod else { return Ok(None) };
+    // Where nobody listens, or somebody who does not know these words, we are told by what is missing.
+    let Ok(connection) = control::connect_in(infra) else { return Ok(None) };
+    if control::send(&connection, &Request::Place, &[]).is_err() {
+        return Ok(None);
+    }
+    match control::receive::<Reply>(&connection) {
+        Ok(Some((Reply::Done, _))) => Ok(Some(connection)),
+        Ok(Some(_)) if plan.container.namespaces.joined.is_some() => Err(LaunchError::PodEnds),
+        Ok(_) | Err(_) => Ok(None),
+    }
+}
+
+/// Whether the infra container whose namespaces we join has ended, or is about to: whatever went wrong with us is its end then.
+pub fn has_ended(plan: &MonitorPlan) -> bool {
+    let Some(PodRole::Member { infra, .. }) = &plan.pod else { return false };
+    let joins = plan.container.namespaces.joined.is_some();
+    joins && (control::connect_in(infra).is_err() || come(plan).is_err())
+}
+
 /// Says that we are one of a pod's members, as long as the connection stands.
 pub fn join(plan: &MonitorPlan) -> Option<OwnedFd> {
     let Some(PodRole::Member { infra, is_sidecar, .. }) = &plan.pod else { return None };

@@ -63,6 +63,8 @@ pub struct Supervisor<'a> {
     /// What its two sides are watched for.
     terminal_watch: [EventFlags; 2],
     clients: BTreeMap<u64, Client>,
+    /// A member of the pod has ended, whatever became of the others.
+    has_been_left: bool,
     /// The number of the next connection, or process that is about to join.
     next_talk: u64,
     joined: BTreeMap<i32, Joined>,

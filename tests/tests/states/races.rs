@@ -92,3 +92,58 @@ fn who_comes_while_it_is_paused_is_in_or_is_told() {
         .ok()
         .prints("0");
 }
+
+/// A member whose pod is stopped while it is started runs in a pod that runs, or does not; and whoever started it is told why.
+#[test]
+fn no_member_runs_without_its_infra_container() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let member = format!("--pod race-pod --stop-timeout 0 {B} sleep 1000");
+    let mut faults = Vec::new();
+    for (make, command) in [
+        (String::from("true"), format!("run -d --name race-new {member}")),
+        (format!("pontoon create --name race-new {member}"), "start race-new".to_owned()),
+        (format!("pontoon create --name race-new {member}"), "pod start race-pod".to_owned()),
+    ] {
+        let output = host.alice(&format!(
+            "for round in $(seq 12); do
+                 pontoon pod create --name race-pod --exit-policy continue >/dev/null
+                 pontoon run -d --name race-old {member} >/dev/null
+                 {make} >/dev/null
+                 pontoon pod stop race-pod >/dev/null 2>/tmp/race-stop & stop=$!
+                 sleep $(printf '0.%03d' $((round * 7 % 80)))
+                 timeout 60 pontoon {command} >/dev/null 2>/tmp/race-start; code=$?
+                 wait $stop || echo stop: $(cat /tmp/race-stop)
+                 states=$(pontoon ps -a --pod --filter pod=race-pod --format '{{{{.Names}}}} {{{{.State}}}}')
+                 case \"$states\" in
+                 *'infra running'*) ;;
+                 *running*) echo alone: $states ;;
+                 esac
+                 [ $code = 0 ] || grep -Eq 'pod is being stopped|does not run' /tmp/race-start || \
+                     echo $code: $(cat /tmp/race-start)
+                 timeout 60 pontoon pod rm -f -t 0 race-pod >/dev/null || echo rm
+             done"
+        ));
+        if !output.ok().stdout.is_empty() {
+            faults.push(format!("{command}: {}", output.stdout));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// The last member's end, which takes the infra container with it, and the next one's start.
+#[test]
+fn the_next_member_has_an_infra_container_when_the_last_one_ends() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let output = host.alice(&format!(
+        "pontoon pod create --name race-last --exit-policy stop >/dev/null
+         for round in $(seq 30); do
+             pontoon run -d --rm --pod race-last {B} sleep 0.0$((round % 10)) >/dev/null
+             sleep $(printf '0.%03d' $((round * 11 % 120)))
+             timeout 60 pontoon run --rm --pod race-last {B} grep -q race-last /etc/hosts || echo $round: $?
+         done
+         timeout 60 pontoon pod rm -f -t 0 race-last >/dev/null"
+    ));
+    output.ok().prints("");
+}

@@ -77,7 +77,7 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
         return dry_run(context, &store, request, args.detach);
     }
     let image = base_image(context, &store, &request, &args.container)?;
-    start_shared(context, &store, &request)?;
+    drop(start_shared(context, &store, &request)?);
     warn_of_linger(context, &request, args.detach);
     let new_pod = pod::make_for(context, &store, &mut request, &args.container)?;
     let created = create_in(context, &store, request, image.as_ref(), new_pod.as_ref(), true)?;
@@ -89,14 +89,17 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
     // Which container holds the pod's namespaces is known only now.
     let needed = match &created.record.request.pod {
         Some(_) => start_shared(context, &store, &created.record.request),
-        None => Ok(()),
+        None => Ok(None),
     };
-    if let Err(failure) = needed {
-        // Its lock is ours as long as we have it, and who removes it waits for that.
-        drop(created);
-        remove_unstarted(context, &store, &id, removes);
-        return Err(failure.while_doing(format!("cannot start container `{name}`")));
-    }
+    let place = match needed {
+        Ok(place) => place,
+        Err(failure) => {
+            // Its lock is ours as long as we have it, and who removes it waits for that.
+            drop(created);
+            remove_unstarted(context, &store, &id, removes);
+            return Err(failure.while_doing(format!("cannot start container `{name}`")));
+        }
+    };
     let tells_itself = created.record.request.sdnotify == SdNotifyMode::Conmon;
     let slice = created.record.request.cgroup_parent.clone();
     let startable = Startable::from(created);
@@ -119,6 +122,7 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
             if args.detach { Attachment::Detached } else { Attachment::Foreground { interactive, shown } };
         start::start(&context.host, &store, startable, attachment, passed, &message::print_warning)
     };
+    drop(place);
     let started = match outcome {
         Ok(started) => started,
         Err(err) => {

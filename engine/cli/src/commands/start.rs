@@ -1,14 +1,15 @@
 //! `start`, `init`.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
+use pontoon_lifecycle::annotated;
 use pontoon_lifecycle::base;
 use pontoon_lifecycle::list::{self, Found, LookError};
 use pontoon_lifecycle::nap::Nap;
 use pontoon_lifecycle::request::CreateRequest;
 use pontoon_lifecycle::start::{self, Attachment, Begun, Passed, Shown, Startable, Started};
 use pontoon_lifecycle::status::{self, Status};
-use pontoon_lifecycle::stop;
+use pontoon_lifecycle::stop::{self, AskError};
 use pontoon_storage::{Store, Unsynced, replace_file};
 use rustix::fs::Mode;
 
@@ -89,24 +90,26 @@ pub struct Pending {
     /// Its name, as it was asked for.
     name: String,
     begun: Begun,
+    /// Its place in its pod, until it has one of its own.
+    _place: Option<OwnedFd>,
 }
 
 /// Begins to start a container that is there, and goes on without it; `None` if it runs already. What it needs is started first.
 pub fn begin_detached(context: &Context, store: &Store, name: &str) -> Result<Option<Pending>, Failure> {
-    let startable = loop {
+    let (startable, place) = loop {
         let found = settled(store, name)?;
         if found.status.is_alive() {
             return start_detached(context, store, name).map(|()| None);
         }
-        start_shared(context, store, &found.record.request)?;
+        let place = start_shared(context, store, &found.record.request)?;
         if let Some(startable) = startable(store, found).map_err(|err| cannot_start(err, name))? {
-            break startable;
+            break (startable, place);
         }
     };
     let (attachment, passed) = (Attachment::Detached, Passed::default());
     let begun = start::begin(&context.host, store, startable, attachment, passed, &message::print_warning);
     let begun = begun.map_err(|err| cannot_start(err.into(), name))?;
-    Ok(Some(Pending { name: name.to_owned(), begun }))
+    Ok(Some(Pending { name: name.to_owned(), begun, _place: place }))
 }
 
 /// Waits for all of these side by side, since most of a start is spent waiting for the service manager and the kernel. Gives what
@@ -115,7 +118,7 @@ pub fn finish_all(context: &Context, store: &Store, pending: Vec<Pending>) -> Ve
     let host = &context.host;
     std::thread::scope(|threads| {
         let finish = |it: Pending| {
-            let Pending { name, begun } = it;
+            let Pending { name, begun, _place } = it;
             let started = begun.finish(host, store).map(drop);
             started.map_err(|err| cannot_start(err.into(), &name))
         };
@@ -242,8 +245,9 @@ fn start_found(
             return Err(Failure::new(format!("container `{name}` is {word}, so it cannot be started"), hint));
         }
         Status::Initialized(_) => {
-            start_shared(context, store, &found.record.request)?;
+            let _place = start_shared(context, store, &found.record.request)?;
             if args.attach {
+                drop(_place);
                 return attach::held(&found, args.interactive || with_input, proxies, keys).map(Some);
             }
             let cannot = |err| Failure::from(err).while_doing(format!("cannot start container `{name}`"));
@@ -256,13 +260,14 @@ fn start_found(
         status if status.is_alive() => return Ok(Some(ExitStatus::Success)),
         _ => {}
     }
-    start_shared(context, store, &found.record.request)?;
+    let place = start_shared(context, store, &found.record.request)?;
     let id = found.record.id.clone();
     let attachment = match args.attach {
         true => Attachment::Foreground { interactive: with_input, shown: Shown::ALL },
         false => Attachment::Detached,
     };
     let started = launch(context, store, found, attachment).map_err(|err| cannot_start(err, name))?;
+    drop(place);
     match started {
         Some(started) if args.attach => {
             foreground::attend(store, &id, started, with_input, proxies, keys).map(Some)
@@ -303,15 +308,51 @@ fn startable(store: &Store, found: Found) -> Result<Option<Startable>, Failure> 
     Ok(Some(Startable { container, record, config, lock, unsynced: Unsynced::default() }))
 }
 
-/// Starts the containers that are needed, as far as they do not run.
-pub(super) fn start_shared(context: &Context, store: &Store, request: &CreateRequest) -> Result<(), Failure> {
+/// Starts the containers that are needed, as far as they do not run. Gives the place of a member in its pod, which keeps the
+/// infra container there until the member has been started.
+pub(super) fn start_shared(
+    context: &Context,
+    store: &Store,
+    request: &CreateRequest,
+) -> Result<Option<OwnedFd>, Failure> {
     for name in request.needs() {
-        // What cannot be found is told when it is needed.
-        if list::find(store, name).is_ok_and(|it| needs_start(&it.status)) {
-            start_detached(context, store, name)?;
-        }
+        start_needed(context, store, name)?;
     }
-    Ok(())
+    // One that is there for the others keeps nothing there.
+    let infra = request.pod.as_ref().and_then(|it| it.infra.as_deref());
+    let is_needed = |infra: &&str| request.needs().any(|it| it == *infra);
+    match infra.filter(|_| !annotated::is_sidecar(&request.annotations)).filter(is_needed) {
+        Some(infra) => take_place(context, store, infra),
+        None => Ok(None),
+    }
+}
+
+fn start_needed(context: &Context, store: &Store, name: &str) -> Result<(), Failure> {
+    // What cannot be found is told when it is needed.
+    match list::find(store, name).is_ok_and(|it| needs_start(&it.status)) {
+        true => start_detached(context, store, name),
+        false => Ok(()),
+    }
+}
+
+/// Takes a place in a pod. If its infra container is about to end, by `pod stop` or with its last member, that is waited for, and
+/// it is started anew.
+fn take_place(context: &Context, store: &Store, infra: &str) -> Result<Option<OwnedFd>, Failure> {
+    // One that ends again and again is told of when it is joined.
+    for _ in 0..3 {
+        let Ok(found) = list::find(store, infra) else { break };
+        match stop::take_place(&found.container) {
+            Ok(place) => return Ok(place),
+            Err(AskError::NotRunning | AskError::Refused(_)) => {}
+            Err(AskError::Talk(_)) => break,
+        }
+        let mut nap = Nap::default();
+        while matches!(status::of(&found.container), Status::Starting | Status::Stopping(_)) {
+            nap.take();
+        }
+        start_needed(context, store, infra)?;
+    }
+    Ok(None)
 }
 
 /// Whether a container that others need must be started first: one that waits to be started does not run either.

@@ -33,6 +33,9 @@ pub enum LaunchError {
     /// The container whose namespaces it shares.
     #[error("the container whose namespaces are shared does not run")]
     NotRunning,
+    /// The infra container of its pod.
+    #[error("the infra container of its pod is being stopped")]
+    PodEnds,
     /// A hook.
     #[error(transparent)]
     Hook(#[from] HookFailure),
@@ -68,6 +71,7 @@ impl LaunchError {
             Self::Fuse(err) => err.hint(),
             Self::Hook(_) => None,
             Self::NotRunning => Some("start that one first".to_owned()),
+            Self::PodEnds => Some("start it again when that has ended, which starts both".to_owned()),
             Self::Devices(_) => Some(
                 "the kernel needs CONFIG_CGROUP_BPF, and whoever starts us must leave us CAP_BPF or CAP_SYS_ADMIN".to_owned(),
             ),

@@ -72,6 +72,7 @@ impl<'a> Supervisor<'a> {
             terminal,
             terminal_watch: [EventFlags::empty(); 2],
             clients: BTreeMap::new(),
+            has_been_left: false,
             next_talk: 0,
             joined: BTreeMap::new(),
             pending: BTreeMap::new(),

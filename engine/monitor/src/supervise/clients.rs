@@ -23,13 +23,15 @@ use crate::relay::Tap;
 pub(super) struct Client {
     pub(super) socket: OwnedFd,
     pub(super) waits: bool,
-    /// It is the supervisor of a member of the pod.
+    /// It is the supervisor of a member of the pod, or about to start one.
     pub(super) membership: Option<Membership>,
 }
 
 /// What a member is to its pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Membership {
+    /// It is about to start one.
+    Coming,
     /// The pod is there as long as it is.
     Main,
     /// It is there for the others.
@@ -60,8 +62,14 @@ impl Supervisor<'_> {
             self.give_up(|purpose| matches!(purpose, Purpose::Exec { client, .. } if client == token));
             self.client_left(token);
             self.stages.retain(|it| it.0 != token);
-            if client.membership.is_some() {
-                self.member_left();
+            match client.membership {
+                None => {}
+                // Of one that never came nobody was left alone.
+                Some(Membership::Coming) if !self.has_been_left => {}
+                Some(_) => {
+                    self.has_been_left = true;
+                    self.member_left();
+                }
             }
         }
     }
@@ -71,7 +79,9 @@ impl Supervisor<'_> {
     fn member_left(&mut self) {
         let stops = matches!(self.plan.pod, Some(PodRole::Infra { stops_with_last: true }));
         let is = |it: &Client, what: Membership| it.membership == Some(what);
-        let is_needed = |it: &Client| is(it, Membership::Main) || is(it, Membership::Dismissed);
+        let is_needed = |it: &Client| {
+            [Membership::Coming, Membership::Main, Membership::Dismissed].iter().any(|what| is(it, *what))
+        };
         if !stops || self.halt.is_asked || self.clients.values().any(is_needed) {
             return;
         }
@@ -150,6 +160,14 @@ impl Supervisor<'_> {
             }
             Request::Sidecar => {
                 client.membership = Some(Membership::Sidecar);
+                self.reply(token, &Reply::Done, &[]);
+            }
+            Request::Place if self.halt.is_asked => {
+                let chain = vec!["the infra container of the pod is about to end".to_owned()];
+                self.reply(token, &Reply::Failed(FailureReport { chain, hint: None, code: 125 }), &[]);
+            }
+            Request::Place => {
+                client.membership = Some(Membership::Coming);
                 self.reply(token, &Reply::Done, &[]);
             }
             Request::Await(stage) => self.await_stage(token, stage),

@@ -144,8 +144,7 @@ pub fn stop(context: &Context, args: &PodStopArgs) -> Result<ExitStatus, Failure
     })
 }
 
-/// Stops the members side by side, then those that are there for them, the last one first, and then the infra container, without
-/// which they would have no network.
+/// Stops all of a pod. Whoever was about to start a member meanwhile has it stopped as well: it would have no network.
 pub fn stop_pod(
     context: &Context,
     store: &Store,
@@ -153,6 +152,21 @@ pub fn stop_pod(
     timeout: Option<u32>,
 ) -> Result<(), Failure> {
     context.host.tell_of_other(Kind::Pod, Deed::Stop, &pod.record.id, &pod.record.name);
+    stop_members(store, pod, timeout)?;
+    // Those who are started again and again by somebody else are left to them.
+    for _ in 0..3 {
+        let Ok((_, now)) = pod::find(store, &pod.record.id) else { break };
+        if !now.members.iter().any(|it| it.status.is_alive()) {
+            break;
+        }
+        stop_members(store, &now, timeout)?;
+    }
+    Ok(())
+}
+
+/// Stops the members side by side, then those that are there for them, the last one first, and then the infra container, without
+/// which they would have no network.
+fn stop_members(store: &Store, pod: &PodSummary, timeout: Option<u32>) -> Result<(), Failure> {
     let alive = pod.own_members().filter(|it| it.status.is_alive());
     let (sidecars, members): (Vec<&Summary>, Vec<&Summary>) = alive.partition(|it| is_sidecar(it));
     let stopped = std::thread::scope(|threads| {
