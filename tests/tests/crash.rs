@@ -3,7 +3,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
 use pontoon_tests::tree::{Traces, assert_nothing_left};
-use pontoon_tests::{B, alone, host_with_busybox};
+use pontoon_tests::{B, Gone, alone, host_with_busybox};
 
 /// Lifecycles, half of them cut off in the command and half in the supervisor. `LIFECYCLES=500` for a long run.
 fn lifecycles() -> u32 {
@@ -206,4 +206,30 @@ fn many_starts_at_once_all_succeed() {
     );
     let seen = host.entry("alice").limit(std::time::Duration::from_secs(500)).sh(&script);
     assert!(seen.stdout.is_empty() && seen.stderr.is_empty(), "{seen:?}");
+}
+
+/// How a container ended stays known as long as nothing else is: a start that fails, or whose supervisor is killed before the
+/// program runs, changes nothing of that.
+#[test]
+fn the_last_end_stays_known_when_a_start_comes_to_nothing() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _gone = Gone(host, "kept");
+    host.alice("pontoon rm -f -i -t 0 kept; mkdir -p ~/kept-dir").ok();
+    host.alice(&format!("pontoon run --name kept -v ~/kept-dir:/d {B} sh -c 'exit 7'")).fails(7);
+    let state = "pontoon inspect --format '{{.State.Status}} {{.State.ExitCode}}' kept";
+    let failed = host.alice(&format!("rmdir ~/kept-dir; pontoon start kept 2>/dev/null && echo started; {state}; pontoon wait kept; mkdir ~/kept-dir"));
+    failed.ok().prints("exited 7\n7");
+    let cut = host.alice(&format!(
+        "for round in $(seq 15); do
+             pontoon start kept >/dev/null 2>&1 & start=$!
+             sleep $(printf '0.%03d' $((round * 7)))
+             pkill -9 -u alice pontoon-monito
+             wait $start
+             timeout 10 pontoon wait kept
+         done | sort -u; rmdir ~/kept-dir"
+    ));
+    let codes: Vec<&str> = cut.ok().stdout.lines().collect();
+    // 137 is that of a run that was killed with its supervisor.
+    assert!(codes.iter().all(|it| ["7", "137"].contains(it)), "{codes:?}");
 }

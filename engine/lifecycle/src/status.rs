@@ -140,9 +140,9 @@ pub fn of(container: &ContainerHandle) -> Status {
         return match state(run_directory) {
             None => match container.read_exit::<ExitRecord>() {
                 Ok(Some(exit)) if exit.another_follows => Status::Restarting(exit),
+                Ok(Some(exit)) if exit.start_follows => Status::Starting,
                 // The supervisor's last deeds are done; it has only to go.
                 Ok(Some(exit)) => Status::Exited(exit),
-                // A start makes it forget how it ended before.
                 _ => Status::Starting,
             },
             Some(state) if state.initialized => Status::Initialized(state),
@@ -155,7 +155,7 @@ pub fn of(container: &ContainerHandle) -> Status {
         // Between the two looks the supervisor may have ended in good order, which takes the file away.
         Some(state) if run_directory.join(STATE_FILE).exists() => match container.read_exit::<ExitRecord>() {
             // It was killed between its last two deeds: how the run ended is noted.
-            Ok(Some(exit)) if !exit.another_follows => Status::Exited(exit),
+            Ok(Some(exit)) if !exit.another_follows && !exit.start_follows => Status::Exited(exit),
             _ => Status::Abandoned(state),
         },
         _ => match container.read_exit() {

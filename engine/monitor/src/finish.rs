@@ -103,6 +103,27 @@ pub fn note_end(plan: &MonitorPlan, exit: &ExitRecord) {
     let _ = std::fs::remove_file(plan.run_directory.join(state::STATE_FILE));
 }
 
+/// How the last run ended is history now.
+pub fn forget_last_end(plan: &MonitorPlan) {
+    if plan.has_run {
+        let _ = open_store(plan).and_then(|store| {
+            let container = store.find_container(&plan.id).map_err(|err| err.to_string())?;
+            container.clear_exit().map_err(|err| err.to_string())
+        });
+    }
+}
+
+/// How a start ended that came to nothing: what is known of the run before stays.
+#[must_use]
+pub fn end_of_start(plan: &MonitorPlan, failed: ExitRecord) -> ExitRecord {
+    let last_end = || open_store(plan).ok()?.find_container(&plan.id).ok()?.read_exit::<ExitRecord>().ok()?;
+    match plan.has_run.then(last_end).flatten() {
+        // As long as this start was not noted.
+        Some(last) if last.start_follows => ExitRecord { error: failed.error, start_follows: false, ..last },
+        _ => failed,
+    }
+}
+
 /// Remembers how the run ended, or removes the container if it is not to stay. What is slow (deleting the files) is left
 /// for [`delete_files`].
 pub fn settle(plan: &MonitorPlan, teller: &Teller<'_>, exit: &ExitRecord) -> Vec<String> {

@@ -272,6 +272,7 @@ fn supervise(
             error: failure.map(|it| it.chain.join(": ")),
             restarts,
             another_follows: false,
+            start_follows: false,
             stopped: halt.by_command,
         };
         let mut stopper = None;
@@ -400,6 +401,7 @@ fn prepare(plan: &MonitorPlan) -> Result<(SignalFd, OwnedFd), LaunchError> {
 fn note_start(plan: &MonitorPlan, state: &RunState) -> io::Result<()> {
     finish::note(plan, state::PROCESS_FILE, &plan.container.process)?;
     finish::note(plan, state::STATE_FILE, state)?;
+    finish::forget_last_end(plan);
     if let Some(path) = &plan.pidfile {
         let _ = told_file::write(path, &state.pid.to_string());
     }
@@ -423,7 +425,7 @@ fn fail(
     finish::undo_outside(begun.network, begun.rootfs.as_ref(), begun.cgroup.as_ref());
     finish::run_poststop_hooks(plan);
     let error = Some(report.chain.join(": "));
-    let exit = ExitRecord { code, finished_at: time::now(), error, ..exit };
+    let exit = finish::end_of_start(plan, ExitRecord { code, finished_at: time::now(), error, ..exit });
     finish::settle(plan, teller, &exit);
     reporter.fail(plan, report);
     // The container's user namespace is gone, and nothing in it has run: the files are ours.

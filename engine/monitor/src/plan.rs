@@ -59,6 +59,9 @@ pub struct MonitorPlan {
     /// Remove this image, by its id, when the container is removed, unless something else uses it.
     #[serde(default)]
     pub remove_image: Option<String>,
+    /// It has run before: how that ended is remembered until this run is noted, or cannot be.
+    #[serde(default)]
+    pub has_run: bool,
     /// Its health checks.
     #[serde(default)]
     pub health: Option<HealthPlan>,

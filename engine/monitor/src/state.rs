@@ -89,6 +89,9 @@ pub struct ExitRecord {
     /// Whether its supervisor is about to start it anew.
     #[serde(default)]
     pub another_follows: bool,
+    /// Whether a start has begun since, of which nothing is known yet.
+    #[serde(default)]
+    pub start_follows: bool,
     /// Whether somebody stopped it, by a command.
     #[serde(default)]
     pub stopped: bool,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use pontoon_monitor::state::FailureReport;
 use pontoon_network::PortError;
 use pontoon_rootless::dbus::ManagerError;
-use pontoon_storage::{FileError, FindImageError};
+use pontoon_storage::{FileError, FindImageError, RecordError};
 
 use crate::exec::Causes;
 use crate::facts::PlanError;
@@ -30,6 +30,9 @@ pub enum StartError {
     /// The container's directories.
     #[error(transparent)]
     File(#[from] FileError),
+    /// How it ended before.
+    #[error(transparent)]
+    Record(#[from] RecordError),
     /// What is to be labelled for it.
     #[error(transparent)]
     Relabel(#[from] RelabelError),
@@ -93,6 +96,7 @@ impl StartError {
             Self::Relabel(err) => err.hint(),
             Self::Precreate(err) => err.hint(),
             Self::File(err) => err.hint(),
+            Self::Record(err) => err.hint(),
             Self::Scope(err) | Self::NetworkUnit(err) => err.hint(),
             Self::Slice(err) => err.hint(),
             Self::Failed(report, _) => report.hint.clone(),

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use pontoon_monitor::plan::{MonitorPlan, StreamPlan};
+use pontoon_monitor::state::ExitRecord;
 use pontoon_rootless::sys::SockFilter;
-use pontoon_storage::Store;
+use pontoon_storage::{ContainerHandle, Durability, Store};
 
 use super::{StartError, Startable};
 use crate::base;
@@ -73,8 +74,20 @@ pub(super) fn plan_for(
     for warning in &decided.warnings {
         warn(warning);
     }
-    startable.container.clear_exit()?;
+    decided.plan.has_run = keep_exit(&startable.container)?;
     Ok((decided.plan, decided.filter))
+}
+
+/// How the container ended stays known while it is started, for that may fail, or be cut off. Gives whether it has ended before.
+fn keep_exit(container: &ContainerHandle) -> Result<bool, StartError> {
+    let Ok(Some(exit)) = container.read_exit::<ExitRecord>() else {
+        container.clear_exit()?;
+        return Ok(false);
+    };
+    // Whoever starts it wants it to run.
+    let exit = ExitRecord { start_follows: true, another_follows: false, stopped: false, ..exit };
+    container.write_exit(&exit, Durability::Volatile)?;
+    Ok(true)
 }
 
 /// Makes the places for changes to what is mounted with the option `O`, and to images.
