@@ -8,6 +8,7 @@ pub use pontoon_monitor::control::Stage;
 use pontoon_monitor::control::{self, Reply, Request};
 use pontoon_monitor::state::RunState;
 use pontoon_storage::ContainerHandle;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
 use crate::exec::Causes;
@@ -244,6 +245,22 @@ pub fn join_pod(infra: &ContainerHandle) -> Result<OwnedFd, AskError> {
     // Answered, so that it counts from now on.
     control::receive::<Reply>(&socket).map_err(AskError::Talk)?;
     Ok(socket)
+}
+
+/// Ids of the sessions of `exec` that go on in it; none where its supervisor is busy, or older than this.
+#[must_use]
+pub fn sessions(container: &ContainerHandle) -> Vec<String> {
+    let a_while = Timespec { tv_sec: 1, tv_nsec: 0 };
+    let ask = || {
+        let socket = connect(container).ok()?;
+        control::send(&socket, &Request::Sessions, &[]).ok()?;
+        let answers = poll(&mut [PollFd::new(&socket, PollFlags::IN)], Some(&a_while)).is_ok_and(|it| it > 0);
+        answers.then(|| control::receive::<Reply>(&socket).ok().flatten())?
+    };
+    match ask() {
+        Some((Reply::Sessions(sessions), _)) => sessions,
+        _ => Vec::new(),
+    }
 }
 
 /// Has a place in the pod whose infra container this is, as long as the connection stands: that one does not end for want of

@@ -84,6 +84,8 @@ pub enum Request {
     Disconnect(String),
     /// The container has another name; answered by [`Reply::Done`].
     Renamed(String),
+    /// Tell the sessions of `exec` that go on; answered by [`Reply::Sessions`].
+    Sessions,
     /// The container was paused: whoever is about to join it is refused, as if it had come a moment later; answered by
     /// [`Reply::Done`].
     Paused,
@@ -130,6 +132,8 @@ pub enum Reply {
         /// Exit code.
         code: i32,
     },
+    /// Ids of the sessions of `exec` that go on.
+    Sessions(Vec<String>),
     /// It could not be done.
     Failed(FailureReport),
 }

@@ -197,7 +197,6 @@ fn supervise(
             restarts,
             initialized: holds,
             stopping: false,
-            sessions: Vec::new(),
             events: plan.events.log.clone(),
             networks: launched.networks.as_ref().map(|it| it.joined().clone()),
         };

@@ -52,9 +52,6 @@ pub struct RunState {
     /// Where its supervisor tells of events: whoever cleans up after it tells the rest there.
     #[serde(default)]
     pub events: EventLog,
-    /// Ids of the sessions of `exec` that go on, in the order in which they began.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub sessions: Vec<String>,
     /// What it has on networks with names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub networks: Option<pontoon_network::join::Joined>,

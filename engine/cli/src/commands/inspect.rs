@@ -17,6 +17,7 @@ use pontoon_lifecycle::request::{
     CreateRequest, LogDriver, NamespaceMode, NetworkMode, NetworkUse, SecretPlace, UserNsMode,
 };
 use pontoon_lifecycle::status::{self, Status};
+use pontoon_lifecycle::stop;
 use pontoon_monitor::event::JOURNAL;
 use pontoon_monitor::health::HealthRecord;
 use pontoon_monitor::state::PROCESS_FILE;
@@ -386,7 +387,7 @@ fn state(found: &Found, config: Option<&ImageConfig>) -> StateFacts {
         health: status::health(found.container.run_path()).or_else(|| is_checked.then(HealthRecord::default)),
         restarts: rows::restarts(status),
         stopped: matches!(status, Status::Exited(exit) if exit.stopped),
-        sessions: status.process().map(|state| state.sessions.clone()).unwrap_or_default(),
+        sessions: status.run().map(|_| stop::sessions(&found.container)).unwrap_or_default(),
         cgroup_path,
     }
 }

@@ -183,6 +183,10 @@ impl Supervisor<'_> {
                 self.teller.renamed(name);
                 self.reply(token, &Reply::Done, &[]);
             }
+            Request::Sessions => {
+                let sessions = self.joined.values().map(|it| it.session.clone()).collect();
+                self.reply(token, &Reply::Sessions(sessions), &[]);
+            }
             Request::Paused => {
                 self.refuse_pending();
                 self.reply(token, &Reply::Done, &[]);

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use pontoon_monitor::control::Reply;
 use pontoon_monitor::event::Deed;
-use pontoon_monitor::state::{self, FailureReport};
+use pontoon_monitor::state::FailureReport;
 use pontoon_runtime::start::{Joining, Running, StartError};
 use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
@@ -13,7 +13,6 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use super::Supervisor;
 use super::sources::Source;
 use crate::check::Job;
-use crate::finish;
 
 /// A process that joined.
 #[derive(Debug)]
@@ -117,8 +116,6 @@ impl Supervisor<'_> {
         let pid = running.pid.as_raw_nonzero().get();
         let theirs = running.terminal.as_ref().filter(|_| !unattended).and_then(|it| it.try_clone().ok());
         let session = new_session();
-        self.state.sessions.push(session.clone());
-        let _ = finish::note(self.plan, state::STATE_FILE, &self.state);
         self.joined.insert(pid, Joined { client, session: session.clone(), terminal: running.terminal });
         if unattended {
             self.client_left(client);
@@ -130,8 +127,6 @@ impl Supervisor<'_> {
 
     /// A process that joined has ended.
     pub(super) fn has_left(&mut self, joined: &Joined, code: i32) {
-        self.state.sessions.retain(|it| *it != joined.session);
-        let _ = finish::note(self.plan, state::STATE_FILE, &self.state);
         self.teller.ended(Deed::ExecDied, code);
         self.reply(joined.client, &Reply::Exited { code }, &[]);
     }
