@@ -1,7 +1,9 @@
 //! What containers there are, and what they are doing.
 
 use pontoon_monitor::state::RunState;
-use pontoon_storage::{ContainerEntry, ContainerHandle, FileError, FindContainerError, RecordError, Store};
+use pontoon_storage::{
+    ContainerEntry, ContainerHandle, ContainerLock, FileError, FindContainerError, RecordError, Store,
+};
 
 use crate::record::ContainerRecord;
 use crate::start::run_directory;
@@ -130,6 +132,25 @@ pub struct Found {
     pub record: ContainerRecord,
     /// What it is doing.
     pub status: Status,
+}
+
+impl Found {
+    /// Waits for the container's lock.
+    ///
+    /// # Errors
+    /// See [`LookError`]: somebody may have removed it meanwhile.
+    pub fn lock(&self) -> Result<ContainerLock, LookError> {
+        self.container.lock().map_err(|err| match err.is_not_found() {
+            true => self.is_gone().into(),
+            false => FindContainerError::from(err).into(),
+        })
+    }
+
+    /// Says that it is there no more.
+    #[must_use]
+    pub fn is_gone(&self) -> FindContainerError {
+        FindContainerError::NotFound { query: self.record.name.clone() }
+    }
 }
 
 /// Finds a container by name, id or the beginning of an id.

@@ -2,7 +2,7 @@
 
 use pontoon_monitor::control::Request;
 use pontoon_monitor::event::Deed;
-use pontoon_storage::{Durability, FileError, FindContainerError, RecordError, RenameContainerError, Store};
+use pontoon_storage::{Durability, FindContainerError, RecordError, RenameContainerError, Store};
 
 use crate::host::Host;
 use crate::list::{self, LookError};
@@ -20,9 +20,6 @@ pub enum RenameError {
     /// Its record.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// Its lock.
-    #[error(transparent)]
-    File(#[from] FileError),
     /// It was removed meanwhile.
     #[error(transparent)]
     Find(#[from] FindContainerError),
@@ -34,7 +31,7 @@ pub enum RenameError {
 /// See [`RenameError`].
 pub fn rename(host: &Host, store: &Store, query: &str, name: &str) -> Result<(), RenameError> {
     let mut found = list::find(store, query)?;
-    let _lock = found.container.lock()?;
+    let _lock = found.lock()?;
     // Whoever held the lock before may have given it another name: then it is not the one that is meant any more.
     if store.find_container(query)?.id() != found.container.id() {
         return Err(FindContainerError::NotFound { query: query.to_owned() }.into());

@@ -215,7 +215,11 @@ impl Store {
         let secrets = self.secrets()?;
         let data = format!("{name}/{DATA}");
         let path = secrets.path.join(&data);
-        Ok(SecretData(read_bytes(secrets.fd.as_fd(), &data, &path)?))
+        match read_bytes(secrets.fd.as_fd(), &data, &path) {
+            // Removed since it was found.
+            Err(err) if err.is_not_found() => Err(SecretError::NotFound { query: name.to_owned() }),
+            bytes => Ok(SecretData(bytes?)),
+        }
     }
 
     /// Removes a secret.

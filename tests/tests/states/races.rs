@@ -87,7 +87,8 @@ fn who_comes_while_it_is_paused_is_in_or_is_told() {
              wait $exec || { code=$?; grep -q 'is paused' /tmp/race-exec || echo $code $(cat /tmp/race-exec); }
          done | sort -u",
     );
-    assert!(["", "1"].contains(&rounds.ok().text()), "{rounds:?}");
+    let seen = rounds.ok();
+    assert!(["", "1"].contains(&seen.text()), "{seen:?}");
     host.alice("pontoon exec race-pause true && pontoon inspect --format '{{len .ExecIDs}}' race-pause")
         .ok()
         .prints("0");
@@ -124,8 +125,9 @@ fn no_member_runs_without_its_infra_container() {
                  timeout 60 pontoon pod rm -f -t 0 race-pod >/dev/null || echo rm
              done"
         ));
-        if !output.ok().stdout.is_empty() {
-            faults.push(format!("{command}: {}", output.stdout));
+        let seen = output.ok().stdout;
+        if !seen.is_empty() {
+            faults.push(format!("{command}: {seen}"));
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
@@ -146,4 +148,57 @@ fn the_next_member_has_an_infra_container_when_the_last_one_ends() {
          timeout 60 pontoon pod rm -f -t 0 race-last >/dev/null"
     ));
     output.ok().prints("");
+}
+
+/// Two commands of which one takes away what the other needs: the other has it, or says by its name that it is gone; nothing of
+/// the store's own is shown, and what is left works.
+#[test]
+fn what_is_taken_away_meanwhile_is_told_by_its_name() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let run = format!("run -d --stop-timeout 0 --name race {B} sleep 1000");
+    // What is made, the two commands, what the first may say, and what must work afterwards.
+    let pairs = [
+        (run.as_str(), "rename race race-b", "rm -f race", "no container `race`", "ps -a"),
+        (&run, "update --restart on-failure race", "restart race", "nothing", "exec race true"),
+        (&run, "cp /usr/bin race:/tmp/copied", "stop race", "nothing", "start race"),
+        (&run, "export -o /dev/null race", "stop race", "nothing", "start race"),
+        (&run, "commit -q race localhost/raced", "stop race", "nothing", "rmi -f localhost/raced"),
+        (&run, "cp race:/bin /tmp/raced", "rm -f race", "no container `race`", "ps -a"),
+        (
+            "volume create race",
+            &format!("run -d --stop-timeout 0 --name race -v race:/v {B} sleep 1000"),
+            "volume rm race",
+            "nothing",
+            "exec race true",
+        ),
+        (
+            "volume inspect -a",
+            &format!("create --secret race --name race {B} true"),
+            "secret rm race",
+            "no secret `race`",
+            "ps -a",
+        ),
+    ];
+    let mut faults = Vec::new();
+    for (make, one, other, said, after) in pairs {
+        let output = host.alice(&format!(
+            "for round in $(seq 12); do
+                 echo x | pontoon secret create race - >/dev/null 2>&1
+                 pontoon {make} >/dev/null 2>&1
+                 (sleep $(printf '0.%03d' $((round * 5 % 40))); exec timeout 60 pontoon {other}) >/dev/null 2>&1 & second=$!
+                 sleep $(printf '0.%03d' $((round * 11 % 40)))
+                 timeout 60 pontoon {one} >/dev/null 2>/tmp/race1 </dev/null || grep -q '{said}' /tmp/race1 || cat /tmp/race1
+                 wait $second; [ $? = 124 ] && echo hangs
+                 pontoon {after} >/dev/null 2>/tmp/race2 || cat /tmp/race2
+                 pontoon ps -aq --filter name=race | xargs -r pontoon rm -f -t 0 >/dev/null
+                 pontoon volume rm -f race >/dev/null; pontoon secret rm race >/dev/null 2>&1; rm -rf /tmp/raced
+             done"
+        ));
+        let seen = output.ok().stdout;
+        if !seen.is_empty() {
+            faults.push(format!("{one}, {other}: {seen}"));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
