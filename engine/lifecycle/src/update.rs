@@ -1,6 +1,7 @@
 //! Other limits, another restart policy, other health checks and variables for a container that is there.
 
 use std::os::fd::AsFd;
+use std::path::Path;
 
 use pontoon_monitor::control::Request;
 use pontoon_monitor::event::Deed;
@@ -9,13 +10,13 @@ use pontoon_monitor::limits;
 use pontoon_monitor::state::PROCESS_FILE;
 use pontoon_rootless::cgroup::{Cgroup, CgroupError};
 use pontoon_runtime::plan::Process;
-use pontoon_storage::{Durability, FileError, FindImageError, RecordError, Store, write_record_atomically};
+use pontoon_storage::{Durability, FindImageError, RecordError, Store, write_record_atomically};
 
 use crate::create::{CreateError, image_config};
 use crate::decide::DecideError;
 use crate::health::{self, HealthError, HealthRequest};
 use crate::host::Host;
-use crate::list::Found;
+use crate::list::{Found, LookError};
 use crate::record::ContainerRecord;
 use crate::request::RestartPolicy;
 use crate::resources::{NoDevice, Resources, block_device};
@@ -24,9 +25,9 @@ use crate::stop::{self, AskError};
 /// Why it could not be changed.
 #[derive(Debug, thiserror::Error)]
 pub enum UpdateError {
-    /// Its lock.
+    /// It was removed meanwhile.
     #[error(transparent)]
-    File(#[from] FileError),
+    Look(#[from] LookError),
     /// Its record.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -64,7 +65,7 @@ impl UpdateError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::File(err) => err.hint(),
+            Self::Look(err) => err.hint(),
             Self::Record(err) => err.hint(),
             Self::Decide(err) => err.hint(),
             Self::Cgroup(err) => err.hint(),
@@ -94,7 +95,7 @@ pub struct Changes {
 /// # Errors
 /// See [`UpdateError`].
 pub fn update(host: &Host, store: &Store, found: &Found, by: Changes) -> Result<(), UpdateError> {
-    let _lock = found.container.lock()?;
+    let _lock = found.lock()?;
     let mut record: ContainerRecord = found.container.read_record()?;
     let Changes { resources, restart, health, env } = by;
     if record.request.rm && restart.is_some_and(|it| it != RestartPolicy::No) {
@@ -111,34 +112,40 @@ pub fn update(host: &Host, store: &Store, found: &Found, by: Changes) -> Result<
         // Of what was not said nothing is written: a limit that was set from outside stays.
         let wanted: Vec<_> = changed.into_iter().filter(|it| it.option.is_some()).collect();
         match (&state.cgroup, wanted.iter().find_map(|it| it.option.clone())) {
-            (Some(path), _) => limits::apply(&wanted, &Cgroup::at(path.into()))?,
+            (Some(path), _) => match limits::apply(&wanted, &Cgroup::at(path.into())) {
+                // It has ended meanwhile.
+                Err(_) if !Path::new(path).exists() => {}
+                applied => applied?,
+            },
             (None, Some(option)) => return Err(DecideError::NoCgroup { option }.into()),
             (None, None) => {}
         }
     }
-    let tell = |request: &Request| match found.status.is_alive() {
-        true => stop::tell(&found.container, request),
-        false => Ok(()),
-    };
+    let mut news = Vec::new();
     if is_limited {
-        tell(&Request::Limits(record.request.resources.limits(block_device)?))?;
+        news.push(Request::Limits(record.request.resources.limits(block_device)?));
     }
     if let Some(policy) = restart {
         record.request.restart = policy;
-        tell(&Request::Policy(policy))?;
+        news.push(Request::Policy(policy));
     }
     if let Some(plan) = checks {
-        tell(&Request::Health(plan.map(Box::new)))?;
+        news.push(Request::Health(plan.map(Box::new)));
     }
     if env != <(Vec<_>, Vec<_>)>::default() {
         change_environment(&mut record, env.0, &env.1);
-        if found.status.is_alive()
-            && let Some(environment) = process_environment(found, &record)
-        {
-            tell(&Request::Environment(environment))?;
+        if found.status.is_alive() {
+            news.extend(process_environment(found, &record).map(Request::Environment));
         }
     }
+    // Who starts it from now on finds this; who has begun before that is told.
     found.container.replace_record(&record, Durability::Durable)?;
+    for request in news {
+        match stop::tell(&found.container, &request) {
+            Ok(()) | Err(AskError::NotRunning) => {}
+            Err(err) => return Err(err.into()),
+        }
+    }
     host.tell_of(store, &record, Deed::Update);
     Ok(())
 }

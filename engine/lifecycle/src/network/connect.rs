@@ -8,7 +8,7 @@ use pontoon_storage::{Durability, FileError, RecordError, Store};
 use super::attach::{AttachError, one_more};
 use super::{NetworkDeedError, find};
 use crate::host::Host;
-use crate::list::{self, LookError};
+use crate::list::{self, Found, LookError};
 use crate::record::ContainerRecord;
 use crate::request::{NetworkMode, NetworkUse};
 use crate::stop::{self, AskError};
@@ -103,6 +103,14 @@ fn uses(record: &mut ContainerRecord) -> Result<&mut Vec<NetworkUse>, ConnectErr
     }
 }
 
+/// What has ended meanwhile is on its networks when it is started again.
+fn tell_if_it_runs(found: &Found, request: &Request) -> Result<(), AskError> {
+    match stop::tell(&found.container, request) {
+        Err(AskError::NotRunning) => Ok(()),
+        told => told,
+    }
+}
+
 /// Puts a container on a network. `new.name` is the network, by name or id. One that is on it already stays as it is.
 ///
 /// # Errors
@@ -110,7 +118,7 @@ fn uses(record: &mut ContainerRecord) -> Result<&mut Vec<NetworkUse>, ConnectErr
 pub fn connect(host: &Host, store: &Store, query: &str, new: NetworkUse) -> Result<(), ConnectError> {
     let network = find(host, store, &new.name)?;
     let found = list::find(store, query)?;
-    let _lock = found.container.lock()?;
+    let _lock = found.lock()?;
     let mut record: ContainerRecord = found.container.read_record()?;
     let name = record.name.clone();
     network.check_addresses(&new.addresses)?;
@@ -127,7 +135,7 @@ pub fn connect(host: &Host, store: &Store, query: &str, new: NetworkUse) -> Resu
         let has = state.networks.iter().flat_map(|it| &it.networks);
         let taken: Vec<String> = has.map(|it| it.interface.clone()).collect();
         let attachment = one_more(host, &network, &new, &taken)?;
-        stop::tell(&found.container, &Request::Connect(Box::new(attachment)))?;
+        tell_if_it_runs(&found, &Request::Connect(Box::new(attachment)))?;
     }
     uses.push(NetworkUse { name: network.name.clone(), ..new });
     found.container.replace_record(&record, Durability::Durable)?;
@@ -141,7 +149,7 @@ pub fn connect(host: &Host, store: &Store, query: &str, new: NetworkUse) -> Resu
 /// See [`ConnectError`].
 pub fn disconnect(host: &Host, store: &Store, query: &str, network: &str) -> Result<(), ConnectError> {
     let found = list::find(store, query)?;
-    let _lock = found.container.lock()?;
+    let _lock = found.lock()?;
     let mut record: ContainerRecord = found.container.read_record()?;
     let name = record.name.clone();
     let uses = uses(&mut record)?;
@@ -158,7 +166,7 @@ pub fn disconnect(host: &Host, store: &Store, query: &str, network: &str) -> Res
         return Err(ConnectError::NotConnected { name, network: config.name });
     }
     if found.status.is_alive() {
-        stop::tell(&found.container, &Request::Disconnect(config.name.clone()))?;
+        tell_if_it_runs(&found, &Request::Disconnect(config.name.clone()))?;
     }
     found.container.replace_record(&record, Durability::Durable)?;
     tell(host, &config, &record, Deed::Disconnect);
