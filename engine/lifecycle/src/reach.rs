@@ -11,6 +11,8 @@ use pontoon_runtime::plan::Files;
 use pontoon_runtime::start::StartError;
 use pontoon_runtime::visit::{self, Place, Visitor};
 use pontoon_storage::{FileError, FindContainerError, FindImageError, OpenError, Store};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
@@ -55,6 +57,9 @@ pub enum ReachError {
     /// It went while it was waited for.
     #[error(transparent)]
     Gone(#[from] FindContainerError),
+    /// The run whose files they are has ended.
+    #[error("the container ended while its files were reached")]
+    Ended,
     /// Its supervisor was killed while it was waited for.
     #[error("the container's supervisor was killed just now")]
     Abandoned,
@@ -80,6 +85,7 @@ impl ReachError {
             Self::File(err) => err.hint(),
             Self::Open(err) => err.hint(),
             Self::Visit(err) => err.hint(),
+            Self::Ended => Some("try again: now they are reached at rest".to_owned()),
             Self::Abandoned => Some("try again: then it is put in order first".to_owned()),
             Self::Work(report, _) => report.hint.clone(),
             Self::Image(_) | Self::Gone(_) | Self::Io(_) | Self::Killed | Self::ReaderGone => None,
@@ -148,10 +154,27 @@ pub fn way(store: &Store, found: &Found) -> Result<Way, ReachError> {
 fn lock_at_rest(store: &Store, found: &Found) -> Result<Option<OwnedFd>, ReachError> {
     found.container.open_run_dir(store)?;
     let Some(lock) = files_lock::try_take(found.container.run_path())? else { return Ok(None) };
-    // Before we had it, somebody may have removed it.
-    store.container(found.container.id())?;
+    still_there(store, found)?;
     // A run holds the lock for longer than anybody can see it.
     Ok(Some(lock))
+}
+
+/// Before we came so far, somebody may have removed it.
+fn still_there(store: &Store, found: &Found) -> Result<(), ReachError> {
+    match store.container(found.container.id()) {
+        Err(FindContainerError::NotFound { .. }) => {
+            // We may have made it anew.
+            let _ = std::fs::remove_dir_all(found.container.run_path());
+            Err(found.is_gone().into())
+        }
+        container => Ok(container.map(drop)?),
+    }
+}
+
+/// Whether a process has. What is its own is gone a moment before its end is told.
+fn has_ended(process: &OwnedFd) -> bool {
+    let a_moment = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+    poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&a_moment)).is_ok_and(|it| it > 0)
 }
 
 /// Lets `work` run in a child that sees the container's files; it is given a handle of their root. Called with a single
@@ -163,9 +186,15 @@ pub fn reach(
     host: &Host,
     store: &Store,
     found: &Found,
-    work: impl FnOnce(&OwnedFd) -> WorkResult,
+    mut work: impl FnMut(&OwnedFd) -> WorkResult,
 ) -> Result<Reached, ReachError> {
-    reach_by(host, store, found, way(store, found)?, work)
+    loop {
+        match reach_by(host, store, found, way(store, found)?, &mut work) {
+            // Its end came first; the work has not begun.
+            Err(ReachError::Ended) => {}
+            other => return other,
+        }
+    }
 }
 
 /// [`reach`] by a way that has been found before.
@@ -185,7 +214,17 @@ pub fn reach_by(
         Way::Running(process) => {
             let user_namespace = id_maps::of(host, store, &found.record)?.is_some();
             let place = Place::Running { process: process.as_fd(), user_namespace };
-            (visit::visit(place, reporting)?, None)
+            let mut visitor = visit::visit(place, reporting)?;
+            if let Err(err) = visitor.enter() {
+                // The child ends by itself.
+                let _ = visitor.wait();
+                if has_ended(&process) {
+                    still_there(store, found)?;
+                    return Err(ReachError::Ended);
+                }
+                return Err(err.into());
+            }
+            (visitor, None)
         }
         Way::AtRest(lock) => {
             let files = at_rest(host, store, found)?;
@@ -258,7 +297,10 @@ impl Reached {
 /// The first process, held so that its number cannot come to mean another.
 fn process_of(state: &RunState) -> io::Result<OwnedFd> {
     let pid = Pid::from_raw(state.pid).ok_or(io::ErrorKind::NotFound)?;
-    let process = pidfd_open(pid, PidfdFlags::empty())?;
+    let process = match pidfd_open(pid, PidfdFlags::empty()) {
+        Err(Errno::SRCH) => return Err(io::ErrorKind::NotFound.into()),
+        process => process?,
+    };
     if !state.has_its_pid() {
         return Err(io::Error::new(io::ErrorKind::NotFound, "the container has ended"));
     }

@@ -79,6 +79,8 @@ pub struct Visitor {
     socket: OwnedFd,
     /// The program that serves the root file system, if one does.
     server: Option<OwnedFd>,
+    /// It has said that it is where the files are.
+    has_entered: bool,
 }
 
 /// The root of a running container's files, without what is mounted in it: a mount that has no place. Called with a single
@@ -134,7 +136,7 @@ pub fn visit(place: Place<'_>, work: impl FnOnce(&OwnedFd) -> i32) -> Result<Vis
             |opened, theirs: OwnedFd| attend(child::mount_opened_files(files, opened, &theirs), theirs, work);
         let between = between::begin(way, (ours, theirs), open, go_on)?;
         let Made { child, socket, .. } = between.child()?;
-        let visitor = Visitor { child, socket, server: None };
+        let visitor = Visitor { child, socket, server: None, has_entered: false };
         visitor.let_go_on()?;
         return Ok(visitor);
     }
@@ -157,7 +159,7 @@ pub fn visit(place: Place<'_>, work: impl FnOnce(&OwnedFd) -> i32) -> Result<Vis
         }
         Cloned::Parent { pid, pidfd } => {
             drop(theirs);
-            let mut visitor = Visitor { child: pidfd, socket: ours, server: None };
+            let mut visitor = Visitor { child: pidfd, socket: ours, server: None, has_entered: false };
             let maps = match place {
                 Place::Running { .. } => return Ok(visitor),
                 Place::AtRest { files } => files.user.as_ref(),
@@ -217,20 +219,31 @@ impl Visitor {
         message::tell(&self.socket, MAPPED).map_err(StartError::Socket)
     }
 
+    /// Waits until the child is where the files are, and about to begin its work.
+    ///
+    /// # Errors
+    /// [`StartError::Child`] if they could not be reached.
+    pub fn enter(&mut self) -> Result<(), StartError> {
+        match message::receive(&self.socket).map_err(StartError::Socket)? {
+            Some(Report::Failed(failure)) => Err(StartError::child(failure)),
+            Some(_) => {
+                self.has_entered = true;
+                Ok(())
+            }
+            None => Err(StartError::Vanished),
+        }
+    }
+
     /// Waits for the child, and gives what the work said; `None` if a signal ended it.
     ///
     /// # Errors
     /// [`StartError::Child`] if the files could not be reached.
     pub fn wait(mut self) -> Result<Option<i32>, StartError> {
-        let report = message::receive(&self.socket).map_err(StartError::Socket)?;
+        let entered = if self.has_entered { Ok(()) } else { self.enter() };
         let status = waitid(WaitId::PidFd(self.child.as_fd()), WaitIdOptions::EXITED)
             .map_err(|err| StartError::Socket(err.into()))?;
         drop(self.server.take().map(Server));
-        match report {
-            Some(Report::Failed(failure)) => Err(StartError::child(failure)),
-            Some(_) => Ok(status.and_then(|it| it.exit_status())),
-            None => Err(StartError::Vanished),
-        }
+        entered.map(|()| status.and_then(|it| it.exit_status()))
     }
 }
 

@@ -107,10 +107,12 @@ pub fn copy_out(
     }
     // The host's side is opened while we still see it; which place is meant depends on what is copied, so both are.
     let place = |is_directory| find_target(View::Host, &to, &What::new(&from, is_directory));
-    let (for_file, for_directory) = (place(false), place(true));
+    let mut places = Some((place(false), place(true)));
     let owner = caller_inside(host, found);
     reach(host, store, found, |root| {
         let source = open_source(View::Container(root), &from)?;
+        // The work is done once, however often it is begun.
+        let Some((for_file, for_directory)) = places.take() else { return Ok(()) };
         let target = if source.what.is_directory { for_directory } else { for_file };
         copy(&source, &target?.of(&source.what), Some(owner), options.overwrite)
     })?
@@ -161,7 +163,8 @@ pub fn extract_into(
             Ownership::Keep
         };
         let options = ExtractOptions { ownership, with_root: false, overwrite: options.overwrite };
-        let archive = rootfs::open_tar_reader(File::from(archive), &DecompressLimits::default())?;
+        let archive =
+            rootfs::open_tar_reader(File::from(archive.try_clone()?), &DecompressLimits::default())?;
         if extract_archive(archive, directory.as_fd(), options)?.entries == 0 {
             return Err(Unfit::place(Path::new("-"), "is no archive, or one of nothing").into());
         }
@@ -185,7 +188,7 @@ pub fn archive_of(
     let from = inside(from);
     reach(host, store, found, |root| {
         let source = open_source(View::Container(root), &from)?;
-        let out = File::from(out);
+        let out = File::from(out.try_clone()?);
         Ok(write_archive(source.file.as_fd(), source.what.name.as_deref(), ArchiveForm::Plain, out)?)
     })?
     .wait()
