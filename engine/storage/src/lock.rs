@@ -45,7 +45,7 @@ lock_owner! {
     ContainerLock
 }
 lock_owner! {
-    /// Says that this process is changing one volume.
+    /// Says that this process is changing one volume, or, shared, that it is about to use it.
     VolumeLock
 }
 lock_owner! {

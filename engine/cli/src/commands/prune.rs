@@ -9,9 +9,9 @@ use pontoon_lifecycle::disk::{self, ImageRoom};
 use pontoon_lifecycle::list;
 use pontoon_lifecycle::remove::{self, RemoveOptions};
 use pontoon_lifecycle::status::Status;
-use pontoon_lifecycle::volume;
+use pontoon_lifecycle::volume::{self, VolumeDeedError};
 use pontoon_monitor::event::{Deed, Kind};
-use pontoon_storage::{ImageRecord, Store};
+use pontoon_storage::{FindVolumeError, ImageRecord, Store, VolumeError};
 
 use super::image::rows as image_rows;
 use super::volume::rows as volume_rows;
@@ -190,6 +190,11 @@ pub(super) fn idle_volumes(context: &Context, store: &Store, filters: &[Filter])
                 pruned.names.push(name);
                 pruned.freed += size;
             }
+            // Somebody has come to use it, or was first to remove it.
+            Err(
+                VolumeDeedError::Volume(VolumeError::InUse { .. })
+                | VolumeDeedError::Find(FindVolumeError::NotFound { .. }),
+            ) => {}
             Err(err) => Failure::from(err).print(),
         }
     }

@@ -146,7 +146,7 @@ pub fn create(
     };
     record.volumes = inherited;
     record.mounted_images = mounted_images.iter().map(ToString::to_string).collect();
-    use_volumes(host, store, &mut record, &config)?;
+    let volumes = use_volumes(host, store, &mut record, &config)?;
     let asked = &record.request;
     let named_as_host = host.networks.names_are_hostnames
         && asked.hostname.is_none()
@@ -154,6 +154,8 @@ pub fn create(
         && asked.pod.is_none()
         && asked.infra.is_none();
     let made = claim_and_write(store, &id, image, &mounted_images, &mut record, named_as_host);
+    // From now on the record says who uses them.
+    drop(volumes);
     let (container, unsynced, lock) = match made {
         Ok(made) => made,
         Err(err) => {

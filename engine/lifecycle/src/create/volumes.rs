@@ -1,7 +1,7 @@
 //! Its volumes: found, made, or taken over from another container.
 
 use pontoon_image::ImageConfig;
-use pontoon_storage::{FindVolumeError, NewVolume, Store, VolumeHandle};
+use pontoon_storage::{FindVolumeError, NewVolume, Store, VolumeError, VolumeHandle, VolumeLock};
 
 use super::CreateError;
 use super::claim::durability;
@@ -44,26 +44,29 @@ pub(super) fn volumes_from(
     Ok(volumes)
 }
 
-/// Finds or makes the volumes that the request and the image name.
+/// Finds or makes the volumes that the request and the image name. As long as what it gives is held, nobody removes them: until
+/// the record is written nobody else knows who uses them.
 pub(super) fn use_volumes(
     host: &Host,
     store: &Store,
     record: &mut ContainerRecord,
     image: &ImageConfig,
-) -> Result<(), CreateError> {
+) -> Result<Vec<VolumeLock>, CreateError> {
     let mounts = record.request.mounts.clone();
+    let mut held = Vec::new();
     for mount in &mounts {
-        let volume = match &mount.source {
+        let (volume, lock) = match &mount.source {
             MountSource::Volume(name) => find_or_make(host, store, name, &volume_record(host, mount)?)?,
             MountSource::Anonymous => make_anonymous(host, store, record, &volume_record(host, mount)?)?,
             _ => continue,
         };
+        held.push(lock);
         let options: Vec<String> =
             mount.options.iter().filter(|it| !it.starts_with(VOLUME_OPTION)).cloned().collect();
         record.volumes.push(used(&volume, &mount.target, &options));
     }
     if record.request.image_volume == ImageVolumeMode::Ignore {
-        return Ok(());
+        return Ok(held);
     }
     for target in &image.config.volumes {
         let clean = target.trim_end_matches('/');
@@ -74,11 +77,12 @@ pub(super) fn use_volumes(
                 record.request.mounts.push(MountRequest { source, target, options: Vec::new() });
                 continue;
             }
-            let volume = make_anonymous(host, store, record, &VolumeRecord::default())?;
+            let (volume, lock) = make_anonymous(host, store, record, &VolumeRecord::default())?;
+            held.push(lock);
             record.volumes.push(used(&volume, target, &[]));
         }
     }
-    Ok(())
+    Ok(held)
 }
 
 /// What stands behind a volume: its own data, or what its driver options name.
@@ -112,14 +116,23 @@ fn find_or_make(
     store: &Store,
     name: &str,
     record: &VolumeRecord,
-) -> Result<VolumeHandle, CreateError> {
-    match store.find_volume(name) {
-        Err(FindVolumeError::NotFound { .. }) => {}
-        other => return Ok(other?),
+) -> Result<(VolumeHandle, VolumeLock), CreateError> {
+    loop {
+        match store.find_volume(name) {
+            Err(FindVolumeError::NotFound { .. }) => {
+                // Somebody else may be first.
+                volume::create(host, store, Some(name), record, true)?;
+            }
+            found => {
+                let volume = found?;
+                match volume.hold() {
+                    // It was removed just now.
+                    Err(err) if err.is_not_found() => {}
+                    held => return Ok((volume, held.map_err(VolumeError::from)?)),
+                }
+            }
+        }
     }
-    // Somebody else may have been first.
-    volume::create(host, store, Some(name), record, true)?;
-    Ok(store.find_volume(name)?)
 }
 
 fn make_anonymous(
@@ -127,7 +140,7 @@ fn make_anonymous(
     store: &Store,
     record: &mut ContainerRecord,
     volume_record: &VolumeRecord,
-) -> Result<VolumeHandle, CreateError> {
+) -> Result<(VolumeHandle, VolumeLock), CreateError> {
     let new = NewVolume {
         name: None,
         copy_up: volume_record.has_first_use(),
@@ -136,5 +149,6 @@ fn make_anonymous(
     };
     let volume = volume::make(host, store, new, volume_record)?;
     record.anonymous_volumes.push(volume.name().to_owned());
-    Ok(volume)
+    let lock = volume.hold().map_err(VolumeError::from)?;
+    Ok((volume, lock))
 }

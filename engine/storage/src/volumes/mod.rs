@@ -331,8 +331,18 @@ impl VolumeHandle {
 
     /// Waits for the volume's lock. An error with "not found" says that the volume was removed meanwhile.
     pub fn lock(&self) -> Result<VolumeLock, FileError> {
+        self.locked(FlockOperation::LockExclusive)
+    }
+
+    /// Keeps the volume from being removed until a record says who uses it; others may do so at the same time. An error with
+    /// "not found" says that it was removed meanwhile.
+    pub fn hold(&self) -> Result<VolumeLock, FileError> {
+        self.locked(FlockOperation::LockShared)
+    }
+
+    fn locked(&self, operation: FlockOperation) -> Result<VolumeLock, FileError> {
         let held = lock::reopen(self.dir.as_fd()).at("open", &self.path)?;
-        lock::take(held.as_fd(), FlockOperation::LockExclusive).at("lock", &self.path)?;
+        lock::take(held.as_fd(), operation).at("lock", &self.path)?;
         let mine = rustix::fs::fstat(&held).at("look at", &self.path)?;
         let named = rustix::fs::lstat(&self.path).at("find", &self.path)?;
         if (mine.st_dev, mine.st_ino) != (named.st_dev, named.st_ino) {

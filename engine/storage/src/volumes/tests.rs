@@ -89,3 +89,29 @@ fn a_lock_on_a_volume_made_anew_is_another_lock() {
     create(&store, Some("data"), false).unwrap();
     assert!(same.lock().unwrap_err().is_not_found());
 }
+
+#[test]
+fn a_volume_that_somebody_is_about_to_use_is_not_removed_before_it_is_known_who() {
+    let test = TestDir::new();
+    let store = test.store();
+    let data = create(&store, Some("data"), false).unwrap();
+    let (held, also) = (data.hold().unwrap(), store.find_volume("data").unwrap().hold().unwrap());
+    let is_recorded = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let removing = scope.spawn(|| {
+            let users = || match is_recorded.load(std::sync::atomic::Ordering::SeqCst) {
+                true => vec!["web".to_owned()],
+                false => Vec::new(),
+            };
+            store.remove_volume(store.find_volume("data").unwrap(), || Ok::<_, VolumeError>(users()))
+        });
+        drop(also);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        is_recorded.store(true, std::sync::atomic::Ordering::SeqCst);
+        drop(held);
+        assert!(matches!(removing.join().unwrap(), Err(VolumeError::InUse { .. })));
+    });
+    store.remove_volume(data, || Ok::<_, VolumeError>(Vec::new())).unwrap();
+    let gone = store.find_volume("data");
+    assert!(matches!(gone, Err(FindVolumeError::NotFound { .. })));
+}
