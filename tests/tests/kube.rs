@@ -227,6 +227,43 @@ spec:
 }
 
 #[test]
+fn memory_is_one_for_all_containers_of_a_pod() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let yaml = format!(
+        "apiVersion: v1
+kind: Pod
+metadata: {{name: memory}}
+spec:
+  terminationGracePeriodSeconds: 0
+  initContainers:
+  - {{name: first, image: {B}, command: [sh, -c, 'echo said >/m/word'], volumeMounts: [{{name: v, mountPath: /m}}]}}
+  containers:
+  - {{name: a, image: {B}, command: [sleep, '10000'], volumeMounts: [{{name: v, mountPath: /m}}]}}
+  - {{name: b, image: {B}, command: [sleep, '10000'], volumeMounts: [{{name: v, mountPath: /n, readOnly: true}}]}}
+  volumes:
+  - {{name: v, emptyDir: {{medium: Memory, sizeLimit: 1Mi}}}}
+"
+    );
+    host.write("alice", "/home/alice/memory.yaml", &yaml);
+    let _played = Played(host, "/home/alice/memory.yaml");
+    host.alice("pontoon kube play --strict --network none /home/alice/memory.yaml").ok();
+    host.alice(
+        "pontoon exec memory-a sh -c 'cat /m/word; echo more >/m/more; stat -c %a /m; grep -c \"tmpfs /m \" /proc/mounts'
+         pontoon exec memory-b sh -c 'cat /n/more; touch /n/x 2>/dev/null || echo closed'",
+    )
+    .ok()
+    .prints("said\n1777\n1\nmore\nclosed");
+    host.alice("pontoon restart -t 0 memory-a memory-b >/dev/null; pontoon exec memory-b ls /n")
+        .ok()
+        .prints("more\nword");
+    host.alice("pontoon kube generate memory").ok().says("medium: Memory\n      sizeLimit: 1Mi");
+    host.alice("pontoon kube down /home/alice/memory.yaml && pontoon volume ls -q; ls $XDG_RUNTIME_DIR/pontoon/volumes")
+        .ok()
+        .says("Volumes removed");
+}
+
+#[test]
 fn nothing_is_made_by_half() {
     let host = host_with_busybox();
     let _alone = alone();

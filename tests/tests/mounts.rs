@@ -84,6 +84,158 @@ fn volumes_are_file_systems_and_paths_of_the_host() {
     sh("pontoon volume rm tm bo em ov; pontoon unshare rm -rf ~/vol").ok();
 }
 
+/// Makes a volume that is a tmpfs.
+const MEMORY: &str = "pontoon volume create -o type=tmpfs -o device=tmpfs";
+/// Runs a container that stays.
+const STAYS: &str = "pontoon run -d --stop-timeout 0 --network none";
+/// Where those are known that have a volume's file system.
+const KNOWN: &str = "ls $XDG_RUNTIME_DIR/pontoon/volumes";
+
+#[test]
+fn a_file_system_in_memory_is_one_for_all_who_use_the_volume() {
+    let _alone = alone();
+    sh(&format!(
+        "{MEMORY} -o o=size=1m,mode=1777 one >/dev/null
+         {STAYS} --name first -v one:/data $B sh -c 'echo mine >/data/new; exec sleep 10000' >/dev/null
+         {STAYS} --name second -v one:/data:ro $B sleep 10000 >/dev/null
+         until pontoon exec second cat /data/new; do sleep 0.1; done 2>/dev/null"
+    ))
+    .ok()
+    .prints("mine");
+    sh("pontoon exec second sh -c 'cat /data/file; stat -c %a /data; touch /data/x 2>/dev/null || echo closed
+         df -k /data | tail -1 | tr -s \" \" | cut -d\" \" -f2'")
+    .ok()
+    .prints("hello\n1777\nclosed\n1024");
+    sh("pontoon volume inspect --format '{{.MountCount}}' one").ok().prints("2");
+    sh("pontoon volume rm one").fails(2).warns("in use");
+    // Whoever looks from outside sees the same.
+    sh("pontoon volume export one | tar t | sort; pontoon volume export one >~/one.tar").ok().says("new");
+    sh("pontoon unshare sh -c 'place=$(pontoon volume mount one); cat $place/new; touch $place/outside
+         pontoon volume unmount one >/dev/null; ls -A $place'; pontoon exec second ls /data/outside")
+    .ok()
+    .prints("mine\n/data/outside");
+    // One that does not run has what the others have, as long as they do.
+    sh("echo copied >~/copied; pontoon create --name rests -v one:/data $B true >/dev/null
+        pontoon cp ~/copied rests:/data/copied; pontoon exec second cat /data/copied; pontoon rm rests >/dev/null")
+    .ok()
+    .prints("copied");
+    // It lasts until the last one has ended.
+    sh("pontoon stop -t 0 first >/dev/null; pontoon start first >/dev/null; pontoon stop -t 0 second >/dev/null
+        pontoon exec first ls /data")
+    .ok()
+    .prints("copied\nfile\nnew\noutside\nsecond\nsub");
+    sh(&format!(
+        "pontoon stop -t 0 first >/dev/null; {KNOWN}; pontoon volume inspect --format '{{{{.MountCount}}}}' one
+         pontoon start second >/dev/null; pontoon exec second ls /data"
+    ))
+    .ok()
+    .prints("0\nfile\nsecond\nsub");
+    sh("pontoon volume import one ~/one.tar; pontoon exec second ls /data")
+        .ok()
+        .prints("file\nnew\nsecond\nsub");
+    sh(&format!("pontoon rm -ft 0 first second >/dev/null; {KNOWN}")).ok().prints("");
+    sh("pontoon volume export one >/dev/null").fails(125).warns("empty whenever no container uses it");
+    sh("pontoon volume rm one; rm ~/one.tar ~/copied").ok();
+}
+
+#[test]
+fn who_starts_at_once_has_the_same_and_who_is_killed_takes_nothing_away() {
+    let _alone = alone();
+    sh(&format!(
+        "{MEMORY} many >/dev/null
+         for n in 1 2 3 4 5 6; do
+             {STAYS} --name many-$n -v many:/data $B sh -c \"touch /data/$n; exec sleep 10000\" >/dev/null &
+         done; wait
+         for n in 1 2 3 4 5 6; do
+             until pontoon exec many-1 test -e /data/$n; do sleep 0.1; done
+         done
+         pontoon exec many-6 ls /data"
+    ))
+    .ok()
+    .prints("1\n2\n3\n4\n5\n6\nfile\nsecond\nsub");
+    let killed = |which: &str| {
+        format!(
+            "for n in {which}; do
+                 kill -9 $(pontoon inspect --format '{{{{.State.ConmonPid}}}}' many-$n)
+             done
+             pontoon wait $(for n in {which}; do echo many-$n; done) >/dev/null 2>&1"
+        )
+    };
+    sh(&format!("{}; pontoon run --rm -v many:/data $B sh -c 'ls /data | wc -l'", killed("1 2 3 4 5")))
+        .ok()
+        .prints("9");
+    // Nobody has it: it begins anew, and nothing is left of those who had it.
+    sh(&format!("{}; pontoon run --rm -v many:/data $B ls /data; {KNOWN}", killed("6")))
+        .ok()
+        .prints("file\nsecond\nsub");
+    sh("pontoon rm -ft 0 many-1 many-2 many-3 many-4 many-5 many-6 >/dev/null").ok();
+    // Those who are started anew and anew wait for nobody.
+    sh(&format!(
+        "for n in 1 2 3; do
+             pontoon run -d --network none --restart always --name many-$n -v many:/data $B true >/dev/null
+         done
+         sleep 1; timeout 20 pontoon rm -ft 0 many-1 many-2 many-3 | wc -l; {KNOWN}; pontoon volume rm many"
+    ))
+    .ok()
+    .prints("3\nmany");
+}
+
+#[test]
+fn who_has_other_ids_or_is_in_a_pod_has_the_same_file_system() {
+    let _alone = alone();
+    sh(&format!(
+        "{MEMORY} ids >/dev/null
+         {STAYS} --name ids-keep --userns keep-id -v ids:/d $B sleep 10000 >/dev/null
+         {STAYS} --name ids-auto --userns auto -v ids:/d $B sleep 10000 >/dev/null
+         {STAYS} --name ids-root -v ids:/d $B sleep 10000 >/dev/null
+         for name in keep auto root; do pontoon exec ids-$name touch /d/$name; done
+         pontoon exec ids-keep stat -c %u /d /d/keep /d/root; pontoon exec ids-root stat -c %u /d/keep /d/root
+         pontoon exec ids-auto ls /d; pontoon rm -ft 0 ids-keep ids-auto ids-root >/dev/null"
+    ))
+    .ok()
+    .prints("1000\n1000\n1000\n0\n0\nauto\nkeep\nroot");
+    // What is new is the container's user's, whatever ids those are, unless it is what covers a directory.
+    sh("pontoon run --rm -u 5:6 -v ids:/nothing $B stat -c %u:%g /nothing
+        pontoon run --rm --userns auto -u 5:6 -v ids:/nothing $B stat -c %u:%g /nothing
+        pontoon run --rm --userns auto -v ids:/data $B sh -c 'stat -c %u /data/sub; cat /data/file'")
+    .ok()
+    .prints("5:6\n5:6\n33\nhello");
+    // A pod has it as long as it is there.
+    sh("pontoon pod create --name ids-pod --network none -v ids:/shared >/dev/null
+        pontoon run --rm --pod ids-pod -u 33 $B touch /shared/new; pontoon run --rm --pod ids-pod $B stat -c '%n %u' /shared/new
+        pontoon pod rm -ft 0 ids-pod >/dev/null")
+    .ok()
+    .prints("/shared/new 33");
+    // Parts, and twice in one container.
+    sh("pontoon run --rm -v ids:/a -v ids:/b $B sh -c 'mkdir /a/part; touch /a/part/x; ls /b/part'")
+        .ok()
+        .prints("x");
+    sh(&format!(
+        "{STAYS} --name ids-part -v ids:/a $B sh -c 'mkdir /a/part; touch /a/part/y; exec sleep 10000' >/dev/null
+         until pontoon exec ids-part test -e /a/part/y; do sleep 0.1; done
+         pontoon run --rm --mount type=volume,src=ids,dst=/m,subpath=part $B ls /m
+         pontoon rm -ft 0 ids-part >/dev/null; pontoon volume rm ids"
+    ))
+    .ok()
+    .prints("y\nids");
+}
+
+#[test]
+fn what_root_has_mounted_is_what_containers_have() {
+    let _alone = alone();
+    root(&format!(
+        "{MEMORY} -o o=size=1m seen >/dev/null; place=$(pontoon volume mount seen); echo before >$place/file
+         {STAYS} --name seen-one -v seen:/d $B sleep 10000 >/dev/null
+         {STAYS} --name seen-two --privileged -v seen:/d $B sleep 10000 >/dev/null
+         pontoon exec seen-one cat /d/file; pontoon volume unmount seen >/dev/null; ls $place
+         pontoon exec seen-two umount /d; pontoon exec seen-one cat /d/file
+         pontoon volume mount seen >/dev/null; cat $place/file; pontoon volume unmount seen >/dev/null
+         pontoon rm -ft 0 seen-one seen-two >/dev/null
+         grep -c volumes/seen /proc/self/mountinfo; ls /run/pontoon/volumes; pontoon volume rm seen"
+    ))
+    .prints("before\nbefore\nbefore\n0\nseen");
+}
+
 #[test]
 fn volumes_are_mounted_inside_unshare() {
     let _alone = alone();

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::health::{HealthError, arguments};
 
+/// The label of a pod, and of volumes, that were made for a pod of Kubernetes: that one's name.
+pub const OF_POD: &str = "io.pontoon.kube.pod";
 /// What is done as soon as the container runs.
 pub const POST_START: &str = "io.pontoon.post-start";
 /// What is done before it is asked to end.

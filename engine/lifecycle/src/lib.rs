@@ -10,6 +10,7 @@ pub mod base;
 pub mod cdi;
 pub mod check;
 pub mod commit;
+pub mod common;
 pub mod create;
 pub mod decide;
 pub mod default_mounts;

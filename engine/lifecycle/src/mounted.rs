@@ -25,6 +25,7 @@ use rustix::mount::{
 };
 
 use crate::base;
+use crate::common;
 use crate::create::CreateError;
 use crate::exec::Causes;
 use crate::facts::{self, Known, PlanError};
@@ -310,12 +311,14 @@ pub fn mount_image(host: &Host, store: &Store, image: &ImageRecord) -> Result<Pa
     Ok(place)
 }
 
-/// Mounts what a volume is made of in its place, if it is more than a directory, and tells where its data is.
+/// Mounts what a volume is made of in its place, if it is more than a directory, and tells where its data is. What containers
+/// have that run is the same.
 ///
 /// # Errors
 /// See [`MountError`].
 pub fn mount_volume(
     host: &Host,
+    store: &Store,
     volume: &VolumeHandle,
     record: &VolumeRecord,
 ) -> Result<PathBuf, MountError> {
@@ -327,6 +330,13 @@ pub fn mount_volume(
     if count(&place) > 0 {
         mount_again(&place)?;
         return Ok(place);
+    }
+    if record.is_common() {
+        let failed = |source| MountError::Mount { path: place.clone(), source };
+        if let Some(theirs) = common::of_volume(store, volume.name()).map_err(failed)? {
+            attach(&theirs, &place)?;
+            return Ok(place);
+        }
     }
     let source = match (record.bound(), record.filesystem()) {
         (Some(path), _) => MountSource::Bind { path, recursive: true, first_copy: None, subpath: None },

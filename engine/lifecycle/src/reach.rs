@@ -17,6 +17,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::base;
+use crate::common;
 use crate::create::CreateError;
 use crate::exec::Causes;
 use crate::facts::{self, Known, PlanError};
@@ -227,8 +228,9 @@ pub fn reach_by(
             (visitor, None)
         }
         Way::AtRest(lock) => {
-            let files = at_rest(host, store, found)?;
-            (visit::visit(Place::AtRest { files: &files }, reporting)?, Some(lock))
+            let mut files = at_rest(host, store, found)?;
+            let given = common::at_rest(store, &mut files.mounts)?;
+            (visit::visit(Place::AtRest { files: &files, common: &given }, reporting)?, Some(lock))
         }
     };
     Ok(Reached { visitor, said, _lock: lock })

@@ -204,6 +204,13 @@ impl VolumeRecord {
         })
     }
 
+    /// Whether it is a file system that would be another one for each mount, and that all containers which use it at the same
+    /// time have together.
+    #[must_use]
+    pub fn is_common(&self) -> bool {
+        self.filesystem().is_some_and(|it| it.is_for_everybody())
+    }
+
     /// With which options it is mounted, if it is a path of the host.
     #[must_use]
     pub fn bound_filesystem(&self) -> Option<VolumeFilesystem> {

@@ -92,6 +92,9 @@ pub enum Request {
     /// Get the root of the container's files, without what is mounted in it: answered by [`Reply::Done`], with a handle of a
     /// mount that has no place.
     Root,
+    /// Get the file system of the volume of that name, if the container has it: answered by [`Reply::Done`], with a handle of a
+    /// mount that has no place.
+    Volume(String),
     /// Set the size of the container's terminal.
     Resize {
         /// Rows.

@@ -9,6 +9,7 @@ mod groups;
 mod parts;
 mod shared;
 mod streams;
+mod volumes;
 
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
@@ -31,6 +32,7 @@ pub use self::shared::files_namespace;
 
 use self::parts::Parts;
 use self::streams::Streams;
+use self::volumes::Volumes;
 use crate::connect::{self, Connected, Early};
 use crate::course::Course;
 use crate::finish;
@@ -68,6 +70,8 @@ pub struct Launched {
     pub resolv_conf: Option<File>,
     /// What every process in it gets.
     pub extras: Extras,
+    /// Volumes' file systems that it has together with others.
+    pub volumes: Vec<volumes::Held>,
 }
 
 /// What must be undone if the launch fails half-way; kept apart so that the supervisor can undo it whatever happens.
@@ -106,7 +110,9 @@ pub fn launch(
     let current = current::current(plan, course)?;
     let plan = current.as_ref().unwrap_or(plan);
     let Early { namespace, lease } = connect::begin(plan)?;
-    let Parts { log, notify, streams, extras, files } = parts::make(plan, holds, filter, manager)?;
+    let Parts { log, notify, streams, mut extras, files } = parts::make(plan, holds, filter, manager)?;
+    let mut volumes = Volumes::take(plan)?;
+    extras.common = std::mem::take(&mut volumes.given);
     let Streams { payload: streams, output, input } = streams;
     let can_be_moved = start::can_be_moved(&plan.container) && lease.is_none();
     if let Some(mut gate) = gate.take_if(|_| !can_be_moved) {
@@ -179,6 +185,7 @@ pub fn launch(
     // Even if the mounts failed, the helper's end must be known before it can be undone.
     let connected = connecting.map(pontoon_network::Starting::finish).transpose();
     prepared?;
+    let volumes = volumes.begun(plan);
     begun.network = connected?;
     if is_hidden {
         begun.network = connect()?.map(pontoon_network::Starting::finish).transpose()?;
@@ -207,5 +214,6 @@ pub fn launch(
         pod: None,
         resolv_conf: files.resolv_conf,
         extras: Extras { filter: extras.filter, ..Extras::default() },
+        volumes,
     })
 }

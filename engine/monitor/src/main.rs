@@ -257,6 +257,7 @@ fn supervise(
         teller.ended(Deed::Died, code);
         let oom_killed = launched.cgroup.as_ref().is_some_and(|it| finish::was_oom_killed(&it.0));
         drop(launched.networks.take());
+        launched.volumes.clear();
         finish::undo_outside(launched.network.take(), begun.rootfs.as_ref(), None);
         if let Some((cgroup, _)) = &launched.cgroup {
             finish::remove_cgroup(&plan, cgroup, launched.user_namespace.as_ref().map(AsFd::as_fd));

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use pontoon_network::NetworkPlan;
 use pontoon_rootless::sys::SockFilter;
 use pontoon_runtime::devices::DeviceRule;
-use pontoon_runtime::plan::{Plan, Window};
+use pontoon_runtime::plan::{CommonVolume, Plan, Window};
 use rustix::fs::MemfdFlags;
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +83,9 @@ pub struct MonitorPlan {
     /// What it is in its pod.
     #[serde(default)]
     pub pod: Option<PodRole>,
+    /// Volumes whose file systems it keeps for others, without mounting them.
+    #[serde(default)]
+    pub kept_volumes: Vec<CommonVolume>,
     /// Volumes that need no first copy once it runs.
     pub first_used_volumes: Vec<FirstUse>,
     /// Where the pid of its first process is written.

@@ -6,6 +6,7 @@
 mod between;
 pub mod capabilities;
 mod child;
+pub mod common;
 pub mod devices;
 pub mod fuse;
 pub mod hooks;

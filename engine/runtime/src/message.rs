@@ -42,6 +42,8 @@ pub enum Step {
     MountTarget,
     /// Mounting.
     Mount,
+    /// Mounting a volume that others may have as well.
+    Volume,
     /// The image has a symbolic link where a directory must be.
     SymlinkTarget,
     /// A link has led into `/proc`.
@@ -97,7 +99,7 @@ pub enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 33] = [
+    const ALL: [Self; 34] = [
         Self::Wait,
         Self::BecomeRoot,
         Self::Namespaces,
@@ -105,6 +107,7 @@ impl Step {
         Self::MountSource,
         Self::MountTarget,
         Self::Mount,
+        Self::Volume,
         Self::SymlinkTarget,
         Self::ProcTarget,
         Self::Device,
@@ -243,6 +246,7 @@ impl fmt::Display for Failure {
             Step::MountSource => write!(f, "cannot open `{subject}` to mount it"),
             Step::MountTarget => write!(f, "cannot make the mount point `{subject}` in the container"),
             Step::Mount => write!(f, "cannot mount `{subject}` in the container"),
+            Step::Volume => write!(f, "cannot mount the volume `{subject}`"),
             Step::SymlinkTarget => write!(f, "the image has something other than a directory at `{subject}`"),
             Step::ProcTarget => {
                 write!(f, "nothing can be mounted at `{subject}`: a link of the image leads into /proc there")

@@ -16,6 +16,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
 use crate::between::{self, Made, Way};
 use crate::child;
+use crate::common::Given;
 use crate::fuse;
 use crate::mapped::IdSpaces;
 use crate::message::{self, Failure, MAPPED, ROOTFS, Report};
@@ -42,6 +43,8 @@ pub enum Place<'a> {
     AtRest {
         /// What they are.
         files: &'a Files,
+        /// The file systems of volumes that containers have which run.
+        common: &'a [Given],
     },
 }
 
@@ -123,15 +126,15 @@ pub fn root_of(process: BorrowedFd<'_>, user_namespace: bool) -> Result<OwnedFd,
 /// See [`StartError`].
 pub fn visit(place: Place<'_>, work: impl FnOnce(&OwnedFd) -> i32) -> Result<Visitor, StartError> {
     let spaces = match place {
-        Place::AtRest { files } => IdSpaces::make(&files.rootfs, &files.mounts)?,
+        Place::AtRest { files, .. } => IdSpaces::make(&files.rootfs, &files.mounts)?,
         Place::Running { .. } | Place::Outside { .. } => IdSpaces::default(),
     };
     let (ours, theirs) = report_socket().map_err(StartError::Clone)?;
-    if let Place::AtRest { files: files @ Files { user, mounter: Some(mounter), .. } } = place {
+    if let Place::AtRest { files: files @ Files { user, mounter: Some(mounter), .. }, common } = place {
         let flags = if user.is_some() { CloneFlags::MOUNT.with(CloneFlags::USER) } else { CloneFlags::MOUNT };
         let user = user.as_ref();
         let way = Way { joined: None, mounter: Some(mounter), namespace: None, user, flags, network: false };
-        let open = |_: &OwnedFd| child::open_files(files, &spaces, mounter);
+        let open = |_: &OwnedFd| child::open_files(files, &spaces, common, mounter);
         let go_on =
             |opened, theirs: OwnedFd| attend(child::mount_opened_files(files, opened, &theirs), theirs, work);
         let between = between::begin(way, (ours, theirs), open, go_on)?;
@@ -143,7 +146,7 @@ pub fn visit(place: Place<'_>, work: impl FnOnce(&OwnedFd) -> i32) -> Result<Vis
     let flags = match place {
         Place::Running { .. } | Place::Outside { user: None } => CloneFlags::default(),
         Place::Outside { user: Some(_) } => CloneFlags::USER,
-        Place::AtRest { files } if files.user.is_some() => CloneFlags::MOUNT.with(CloneFlags::USER),
+        Place::AtRest { files, .. } if files.user.is_some() => CloneFlags::MOUNT.with(CloneFlags::USER),
         Place::AtRest { .. } => CloneFlags::MOUNT,
     };
     match sys::clone(flags, None).map_err(StartError::Clone)? {
@@ -152,7 +155,7 @@ pub fn visit(place: Place<'_>, work: impl FnOnce(&OwnedFd) -> i32) -> Result<Vis
             let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
             let root = match place {
                 Place::Running { process, user_namespace } => child::enter_files(process, user_namespace),
-                Place::AtRest { files } => child::mount_files(files, &spaces, &theirs),
+                Place::AtRest { files, common } => child::mount_files(files, &spaces, common, &theirs),
                 Place::Outside { user } => child::stay_outside(user, &theirs),
             };
             sys::exit_now(attend(root, theirs, work))
@@ -162,14 +165,14 @@ pub fn visit(place: Place<'_>, work: impl FnOnce(&OwnedFd) -> i32) -> Result<Vis
             let mut visitor = Visitor { child: pidfd, socket: ours, server: None, has_entered: false };
             let maps = match place {
                 Place::Running { .. } => return Ok(visitor),
-                Place::AtRest { files } => files.user.as_ref(),
+                Place::AtRest { files, .. } => files.user.as_ref(),
                 Place::Outside { user } => user,
             };
             if let Some(maps) = maps {
                 userns::write_maps(pid, maps)?;
             }
             visitor.let_go_on()?;
-            if let Place::AtRest { files } = place
+            if let Place::AtRest { files, .. } = place
                 && matches!(files.rootfs.source, RootfsSource::Fuse { .. })
             {
                 visitor.serve(pid, files)?;

@@ -107,7 +107,13 @@ fn source(
         match empty.medium.as_str() {
             "Memory" if users <= 1 => return Some(Source::Memory(size.flatten())),
             "Memory" => {
-                deciding.note(&spot.field("medium"), "several containers share it, so it is on disk");
+                // Everybody may write there; the pod has it as long as it is there.
+                let size = size.flatten().map(|it| format!(",size={it}")).unwrap_or_default();
+                let mut memory = own_volume(&own, pod, volume, Vec::new());
+                let words = ["--opt=type=tmpfs", "--opt=device=tmpfs", &format!("--opt=o=mode=1777{size}")];
+                memory.words.splice(2..2, words.map(str::to_owned));
+                wanted.volumes.push(memory);
+                return Some(Source::Volume(own, true));
             }
             "" => {}
             other => {

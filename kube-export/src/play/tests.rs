@@ -252,6 +252,23 @@ fn volumes_are_mounted() {
 }
 
 #[test]
+fn memory_that_several_containers_share_is_a_volume() {
+    let mount = "volumeMounts: [{name: v, mountPath: /m}]";
+    let first = format!("initContainers: [{{name: i, image: 'i:1', {mount}}}]\n");
+    for (size, options) in [("", "mode=1777"), (", sizeLimit: 1Mi", "mode=1777,size=1048576")] {
+        let volumes = format!("{first}volumes: [{{name: v, emptyDir: {{medium: Memory{size}}}}}]");
+        let play = play(&pod(mount, &volumes));
+        assert!(play.notes.is_empty(), "{:?}", play.notes);
+        let [volume] = play.pods[0].volumes.as_slice() else { panic!("{:?}", play.pods[0].volumes) };
+        let said = format!("--opt=o={options}");
+        assert_eq!(volume.words[2..5], ["--opt=type=tmpfs", "--opt=device=tmpfs", &said]);
+        let users =
+            play.pods[0].containers.iter().filter(|it| it.words.contains(&"--volume=p-v:/m".to_owned()));
+        assert_eq!(users.count(), 2);
+    }
+}
+
+#[test]
 fn volumes_are_the_group_s_and_paths_of_the_host_are_not() {
     let word = |volume: &str| {
         let volumes = format!("securityContext: {{fsGroup: 5}}\nvolumes: [{{name: v, {volume}}}]");

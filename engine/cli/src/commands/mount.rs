@@ -171,7 +171,7 @@ pub fn mount_volumes(context: &Context, args: &VolumeMountArgs) -> Result<ExitSt
     for name in &args.volumes {
         let volume = store.look_up_volume(name)?;
         let record: VolumeRecord = volume.read_entry()?.record()?;
-        let place = mounted::mount_volume(&context.host, &volume, &record)
+        let place = mounted::mount_volume(&context.host, &store, &volume, &record)
             .map_err(|err| Failure::from(err).while_doing(format!("cannot mount volume `{name}`")))?;
         output::line(&place.display().to_string())?;
     }

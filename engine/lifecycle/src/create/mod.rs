@@ -19,6 +19,7 @@ pub use self::error::CreateError;
 use self::labels::{LabelWords, check_labels, contexts};
 pub use self::preview::preview;
 use self::sources::{check_sources, expand_globs, look_at_namespaces, mounted_images, publish_exposed};
+pub(crate) use self::volumes::used;
 use self::volumes::{use_volumes, volumes_from};
 use crate::health::HealthError;
 use crate::host::Host;

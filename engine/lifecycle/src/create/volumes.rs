@@ -86,7 +86,7 @@ pub(super) fn use_volumes(
 }
 
 /// What stands behind a volume: its own data, or what its driver options name.
-fn used(volume: &VolumeHandle, target: &str, options: &[String]) -> VolumeUse {
+pub(crate) fn used(volume: &VolumeHandle, target: &str, options: &[String]) -> VolumeUse {
     let entry = volume.read_entry().ok();
     let record: VolumeRecord = entry.as_ref().and_then(|it| it.record().ok()).unwrap_or_default();
     let filesystem = record.filesystem();

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use pontoon_rootless::idmap::IdMaps;
-use pontoon_runtime::plan::{Allows, FirstCopy, Mount, MountSource as Source, Propagation};
+use pontoon_runtime::plan::{Allows, CommonVolume, FirstCopy, Mount, MountSource as Source, Propagation};
+use pontoon_storage::StorePaths;
 
 use super::mounts::{bind, plain, tmpfs};
 use super::{DecideError, Facts};
@@ -15,12 +16,17 @@ use crate::request::{MountRequest, MountSource};
 /// Below a container's directory: the changes to what is mounted with the option `O`, and to images.
 pub(crate) const OVERLAYS: &str = "overlays";
 
+/// Below the runtime directory: who has which volume's file system together with others.
+pub(crate) const COMMON_VOLUMES: &str = "volumes";
+
 /// What these mounts are decided from.
 pub(super) struct Asked<'a> {
     /// The container.
     pub record: &'a ContainerRecord,
     /// Its directory.
     pub directory: &'a Path,
+    /// The store.
+    pub store: &'a StorePaths,
     /// Volumes that were never used before, by name.
     pub fresh_volumes: &'a [String],
     /// Id maps of its user namespace; `None` as root.
@@ -49,6 +55,7 @@ impl<'a> Asked<'a> {
         Self {
             record: facts.record,
             directory: facts.directory,
+            store: facts.store,
             fresh_volumes: &facts.fresh_volumes,
             maps: facts.maps.as_ref(),
             stored: facts.stored,
@@ -180,12 +187,17 @@ pub(crate) fn check_target(target: &str) -> Result<(), DecideError> {
 fn volume_mount(volume: &VolumeUse, asked: &Asked<'_>) -> Result<Mount, DecideError> {
     let is_fresh = asked.fresh_volumes.contains(&volume.name);
     let copies = !volume.no_copy && !volume.options.iter().any(|it| it == "nocopy");
-    if let Some(options) = &volume.tmpfs {
-        let mut all = options.clone();
-        all.extend(volume.options.iter().cloned());
-        let request =
-            MountRequest { source: MountSource::Tmpfs, target: volume.target.clone(), options: all };
-        return Ok(asked_tmpfs(&request));
+    if let Some(common) = common_volume(volume, asked.store, asked.is_rootless.then_some(asked.stored)) {
+        let is_read_only = common.options.iter().any(|(key, _)| key == "ro");
+        let fill = is_fresh && copies && !common.is_in_memory();
+        let mut common = CommonVolume { copies, ..common };
+        if common.is_in_memory() {
+            // It is the container that does not write: somebody has to fill it.
+            common.options.retain(|(key, _)| key != "ro");
+        }
+        let source = Source::Common { volume: common, subpath: None };
+        let mount = Mount { read_only: is_read_only, fill, ..plain(source, &volume.target) };
+        return Ok(with_options(mount, &volume.options));
     }
     let mount = match &volume.filesystem {
         Some(it) if volume.is_bound => with_options(bind(volume.data.clone(), &volume.target), &it.options),
@@ -193,10 +205,6 @@ fn volume_mount(volume: &VolumeUse, asked: &Asked<'_>) -> Result<Mount, DecideEr
             return Err(DecideError::VolumeFilesystem { name: volume.name.clone(), kind: it.kind.clone() });
         }
         Some(VolumeFilesystem { kind, device, options }) => {
-            let pair = |word: &String| match word.split_once('=') {
-                Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
-                None => (word.clone(), None),
-            };
             filesystem(kind, device.clone(), options.iter().map(pair).collect(), &volume.target)
         }
         None => {
@@ -211,6 +219,42 @@ fn volume_mount(volume: &VolumeUse, asked: &Asked<'_>) -> Result<Mount, DecideEr
     };
     let fill = is_fresh && copies && volume.filesystem.is_some();
     Ok(with_options(Mount { fill, ..mount }, &volume.options))
+}
+
+fn pair(word: &String) -> (String, Option<String>) {
+    match word.split_once('=') {
+        Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
+        None => (word.clone(), None),
+    }
+}
+
+/// The file system of a volume, if it is one that the kernel would make anew for each mount. `user` are all ids of an
+/// ordinary user.
+pub(super) fn common_volume(
+    volume: &VolumeUse,
+    store: &StorePaths,
+    user: Option<&IdMaps>,
+) -> Option<CommonVolume> {
+    if volume.is_bound {
+        return None;
+    }
+    let tmpfs = volume.tmpfs.as_ref().map(|options| VolumeFilesystem {
+        kind: "tmpfs".to_owned(),
+        device: None,
+        options: options.clone(),
+    });
+    let filesystem =
+        tmpfs.or_else(|| volume.filesystem.clone()).filter(VolumeFilesystem::is_for_everybody)?;
+    Some(CommonVolume {
+        name: volume.name.clone(),
+        place: store.run.join(COMMON_VOLUMES).join(&volume.name),
+        data: volume.data.clone(),
+        kind: filesystem.kind,
+        device: filesystem.device,
+        options: filesystem.options.iter().map(pair).collect(),
+        user: user.cloned(),
+        copies: false,
+    })
 }
 
 fn filesystem(
@@ -264,7 +308,8 @@ fn with_options(mut mount: Mount, options: &[String]) -> Mount {
             word if word.starts_with("subpath=") => {
                 if let Source::Bind { subpath, .. }
                 | Source::Image { subpath, .. }
-                | Source::Filesystem { subpath, .. } = &mut mount.source
+                | Source::Filesystem { subpath, .. }
+                | Source::Common { subpath, .. } = &mut mount.source
                 {
                     *subpath = word.strip_prefix("subpath=").map(str::to_owned);
                 }
@@ -343,6 +388,7 @@ mod tests {
         mounts(&Asked {
             record: &record,
             directory: Path::new("/c"),
+            store: &StorePaths { root: "/s".into(), run: "/run".into() },
             fresh_volumes: &["v".to_owned()],
             maps,
             stored: &IdMaps::all(),
@@ -391,7 +437,14 @@ mod tests {
         let Source::Filesystem { options, .. } = &all[1].source else { panic!("{:?}", all[1]) };
         assert_eq!(options, &[("ro".to_owned(), None), ("data".to_owned(), Some("journal".to_owned()))]);
         assert!(matches!(of("ext4", true), Err(DecideError::VolumeFilesystem { .. })));
-        assert!(of("overlay", true).is_ok());
+        // What would be another file system for each mount is one for all who use it.
+        for kind in ["overlay", "ramfs", "tmpfs"] {
+            let Source::Common { volume, .. } = &of(kind, true).unwrap()[1].source else { panic!("{kind}") };
+            assert_eq!((volume.kind.as_str(), &volume.place), (kind, &PathBuf::from("/run/volumes/v")));
+            assert!(volume.user.is_some() && of(kind, true).unwrap()[1].read_only);
+            // Somebody has to fill what is in memory.
+            assert_eq!(volume.options.iter().any(|(key, _)| key == "ro"), kind == "overlay");
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::artifact::BlobFile;
 use crate::cdi::Edits;
 use crate::default_mounts::DefaultMount;
 use crate::devices::{FoundDevice, NoFilter};
-use crate::record::ContainerRecord;
+use crate::record::{ContainerRecord, VolumeUse};
 use crate::sharing::Shared;
 
 /// What the decision is made from.
@@ -51,6 +51,8 @@ pub struct Facts<'a> {
     pub attachments: Vec<Attachment>,
     /// Volumes that were never used before, by name.
     pub fresh_volumes: Vec<String>,
+    /// Volumes whose file systems are kept for others.
+    pub kept_volumes: Vec<VolumeUse>,
     /// The layers of images that are mounted, the topmost first: by the numbers of the mounts that ask for them.
     pub images: Vec<(usize, Vec<PathBuf>)>,
     /// The files of artifacts that are mounted: by the numbers of the mounts that ask for them.

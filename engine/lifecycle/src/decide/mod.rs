@@ -22,8 +22,8 @@ use pontoon_rootless::idmap::IdMaps;
 use pontoon_rootless::sys::SockFilter;
 use pontoon_runtime::devices::DeviceRule;
 use pontoon_runtime::hooks::{Hook, Hooks};
-use pontoon_runtime::plan::{Files, Mount, Mounter, Namespaces, Plan, Rootfs, RootfsSource};
-use pontoon_storage::MountPoints;
+use pontoon_runtime::plan::{CommonVolume, Files, Mount, Mounter, Namespaces, Plan, Rootfs, RootfsSource};
+use pontoon_storage::{MountPoints, StorePaths};
 
 use crate::event;
 use crate::record::ContainerRecord;
@@ -123,6 +123,7 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
         hooks: hooks(&facts),
     };
     let cgroup = cgroup(&facts, device_rules, &container.mounts)?;
+    let kept_volumes = kept_volumes(&facts);
     let plan = MonitorPlan {
         id: facts.record.id.clone(),
         name: facts.record.name.clone(),
@@ -155,6 +156,7 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
         holds: false,
         pod: pod_role(request, &facts.store.run),
         timeout: request.timeout.filter(|it| *it > 0),
+        kept_volumes,
         first_used_volumes: first_uses(facts.record, &facts.fresh_volumes),
         pidfile: request.pidfile.clone(),
         monitor_pidfile: request.conmon_pidfile.clone(),
@@ -181,6 +183,7 @@ fn pod_role(request: &CreateRequest, run: &Path) -> Option<PodRole> {
 /// # Errors
 /// [`DecideError::Target`].
 pub fn files(
+    store: &StorePaths,
     record: &ContainerRecord,
     image: &ImageConfig,
     caller: Caller<'_>,
@@ -192,6 +195,7 @@ pub fn files(
     let asked = asked::Asked {
         record,
         directory: Path::new(""),
+        store,
         fresh_volumes,
         maps: maps.as_ref(),
         stored,
@@ -207,6 +211,12 @@ pub fn files(
     let mounter = mounter(maps.as_ref(), caller, stored);
     check_mounter(mounter.as_ref(), &rootfs.source)?;
     Ok(Files { rootfs, user: maps, mounter, mounts, owner, hosts: Vec::new() })
+}
+
+/// The file systems that a pod's infra container has for the others, so that they last as long as the pod does.
+fn kept_volumes(facts: &Facts<'_>) -> Vec<CommonVolume> {
+    let user = (facts.caller.uid != 0).then_some(facts.stored);
+    facts.kept_volumes.iter().filter_map(|it| asked::common_volume(it, facts.store, user)).collect()
 }
 
 /// What is filled when it is first used, and where that can be seen.

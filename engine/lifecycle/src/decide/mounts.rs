@@ -148,6 +148,13 @@ pub(super) fn decide(
             if let Source::Tmpfs { options, .. } | Source::AskedDevpts { options } = &mut mount.source {
                 options.push(("context".to_owned(), contexts.mount.clone()));
             }
+            if let Source::Common { volume, .. } = &mut mount.source
+                && volume.is_in_memory()
+            {
+                // Without the categories, which are one container's.
+                let all = contexts.mount.splitn(4, ':').take(3).chain(["s0"]).collect::<Vec<_>>().join(":");
+                volume.options.push(("context".to_owned(), Some(all)));
+            }
         }
     }
     Ok(mounts)
@@ -311,7 +318,7 @@ pub(super) fn from_host(asked: &asked::Asked<'_>) -> Result<Vec<Mount>, DecideEr
     // What is laid over another directory is so for a run only, and nowhere to be found without one.
     let mut mounts = asked::mounts(asked)?;
     mounts.retain(|it| match &it.source {
-        Source::Bind { .. } | Source::Link { .. } => true,
+        Source::Bind { .. } | Source::Link { .. } | Source::Common { .. } => true,
         // What is in memory is gone when it is.
         Source::Filesystem { kind, .. } => kind != "ramfs",
         _ => false,

@@ -68,6 +68,7 @@ pub(super) fn mount_points(facts: &Facts<'_>, files: &[RunFile], mounts: &[Mount
         Source::Bind { first_copy, .. } | Source::Overlay { first_copy, .. } => {
             first_copy.as_ref().is_some_and(|it| !it.only_owner)
         }
+        Source::Common { volume, .. } => it.fill || (volume.copies && volume.is_in_memory()),
         _ => it.fill,
     };
     let shows = mounts.iter().any(|it| is_copied(it) && points.reach_into(&it.target));

@@ -21,15 +21,16 @@ pub use self::error::PlanError;
 pub(crate) use self::host::own_capabilities;
 
 use self::host as host_facts;
+use crate::annotated;
 use crate::artifact;
 use crate::cdi::CdiError;
-use crate::create::CREDENTIALS;
+use crate::create::{self, CREDENTIALS};
 use crate::decide::{self, Caller, Decided, Facts};
 use crate::default_mounts::DefaultMount;
 use crate::devices;
 use crate::host::Host;
 use crate::labels::apparmor::{self, AppArmorError, AppArmorHost};
-use crate::record::{ContainerRecord, VolumeUse};
+use crate::record::{ContainerRecord, VolumeRecord, VolumeUse};
 use crate::resources::block_device;
 use crate::secret;
 use crate::sharing;
@@ -91,6 +92,7 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
         network: &network,
         attachments: crate::network::attachments(host, store, request)?,
         fresh_volumes: fresh_volumes(store, known.record),
+        kept_volumes: kept_volumes(store, known.record),
         images: rootfs::image_layers(host, store, known.record, ids.shift().as_ref())?,
         artifacts: artifact::mounted(store, &known.record.request)?,
         seccomp_profile: host_facts::seccomp_profile(&request.seccomp)?,
@@ -137,8 +139,16 @@ pub fn files(host: &Host, store: &Store, known: &Known<'_>) -> Result<Files, Pla
     let (source, ids) = rootfs::root(host, store, known)?;
     let rootfs = plain_rootfs(source, known);
     let fresh = fresh_volumes(store, known.record);
-    let files =
-        decide::files(known.record, known.config, caller(host), rootfs, ids.maps, &ids.stored, &fresh)?;
+    let files = decide::files(
+        store.paths(),
+        known.record,
+        known.config,
+        caller(host),
+        rootfs,
+        ids.maps,
+        &ids.stored,
+        &fresh,
+    )?;
     // One that the host does not know any more is missed only by who is nobody else.
     let users = host_facts::host_users(host, &known.record.request).unwrap_or_default();
     Ok(Files { hosts: users.iter().map(decide::ownership).collect(), ..files })
@@ -178,6 +188,27 @@ fn labels(host: &Host, record: &ContainerRecord) -> Result<Labels, AppArmorError
 
 fn caller(host: &Host) -> Caller<'_> {
     Caller { user: host.user.as_ref(), uid: host.uid, gid: host.gid }
+}
+
+/// The volumes that a pod's infra container has for the others: those that the pod was given, and those that were made for it.
+fn kept_volumes(store: &Store, record: &ContainerRecord) -> Vec<VolumeUse> {
+    if record.request.infra.is_none() {
+        return Vec::new();
+    }
+    let mut kept = record.volumes.clone();
+    let of_pod = |labels: &[(String, String)]| {
+        labels.iter().find(|it| it.0 == annotated::OF_POD).map(|it| it.1.clone())
+    };
+    if let Some(pod) = of_pod(&record.request.labels)
+        && let Ok(all) = store.list_volumes()
+    {
+        let is_its = |it: &VolumeRecord| it.is_common() && of_pod(&it.labels).as_ref() == Some(&pod);
+        let its = all.volumes.iter().filter(|it| it.record().is_ok_and(|it| is_its(&it)));
+        kept.extend(
+            its.filter_map(|it| store.find_volume(&it.name).ok()).map(|it| create::used(&it, "", &[])),
+        );
+    }
+    kept
 }
 
 fn fresh_volumes(store: &Store, record: &ContainerRecord) -> Vec<String> {

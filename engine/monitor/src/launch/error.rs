@@ -36,6 +36,15 @@ pub enum LaunchError {
     /// The infra container of its pod.
     #[error("the infra container of its pod is being stopped")]
     PodEnds,
+    /// The file system of a volume.
+    #[error("cannot have the volume `{name}` together with the containers that use it")]
+    Volume {
+        /// Its name.
+        name: String,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
     /// A hook.
     #[error(transparent)]
     Hook(#[from] HookFailure),
@@ -78,6 +87,7 @@ impl LaunchError {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 Some("the file system of the runtime directory (`pontoon info` names it) is full: make room there".to_owned())
             }
+            Self::Volume { .. } => Some("stop those first, or start this one where they were started".to_owned()),
             Self::NoSharedMemory | Self::Unwanted | Self::Io { .. } => None,
         }
     }

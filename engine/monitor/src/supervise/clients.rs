@@ -245,6 +245,21 @@ impl Supervisor<'_> {
                 self.reply(token, &Reply::Done, &[]);
             }
             Request::Exec(process) => self.exec(token, &process, fds),
+            Request::Volume(name) => {
+                let held = self.launched.volumes.iter().find(|it| it.volume == name);
+                match held.map(|it| it.common.copy()) {
+                    Some(Ok(mount)) => self.reply(token, &Reply::Done, &[mount.as_fd()]),
+                    Some(Err(err)) => {
+                        let report = FailureReport::new(&err, err.hint(), err.exit_code());
+                        self.reply(token, &Reply::Failed(report), &[]);
+                    }
+                    None => {
+                        let chain = vec![format!("the container has no volume `{name}` mounted")];
+                        let report = FailureReport { chain, hint: None, code: 125 };
+                        self.reply(token, &Reply::Failed(report), &[]);
+                    }
+                }
+            }
             Request::Root => {
                 let user_namespace = self.plan.container.namespaces.user.is_some();
                 match visit::root_of(self.launched.running.pidfd.as_fd(), user_namespace) {

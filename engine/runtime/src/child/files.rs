@@ -11,6 +11,7 @@ use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
 
 use super::mounts::Owner;
 use super::{confine, mounts, rootfs};
+use crate::common::Given;
 use crate::identity;
 use crate::mapped::IdSpaces;
 use crate::message::{self, Failure, MAPPED, Step};
@@ -33,8 +34,13 @@ pub(crate) fn enter_files(process: BorrowedFd<'_>, user_namespace: bool) -> Resu
 
 /// Puts together what a container that does not run would see. Runs in a mount namespace of its own, and in a user namespace
 /// whose ids the parent maps meanwhile, if there is to be one.
-pub(crate) fn mount_files(files: &Files, spaces: &IdSpaces, socket: &OwnedFd) -> Result<OwnedFd, Failure> {
-    let mut sources = mounts::open_sources(&files.mounts, spaces)?;
+pub(crate) fn mount_files(
+    files: &Files,
+    spaces: &IdSpaces,
+    common: &[Given],
+    socket: &OwnedFd,
+) -> Result<OwnedFd, Failure> {
+    let mut sources = mounts::open_sources(&files.mounts, spaces, common)?;
     message::expect(socket, MAPPED)?;
     if files.user.is_some() {
         become_its_root()?;
@@ -45,7 +51,7 @@ pub(crate) fn mount_files(files: &Files, spaces: &IdSpaces, socket: &OwnedFd) ->
     let root = rootfs::mount(&files.rootfs, spaces, socket)?;
     let identity = identity::look_up_owner(&root, files)?;
     let userxattr = files.rootfs.userxattr();
-    mounts::prepare(&root, &files.mounts, &mut sources, spaces, userxattr, Owner::of(&identity))?;
+    mounts::prepare(&root, &files.mounts, &mut sources, spaces, common, userxattr, Owner::of(&identity))?;
     mounts::make_all(&root, &files.mounts, &[], sources, &identity, None::<fn() -> _>)?;
     Ok(root)
 }

@@ -3,6 +3,7 @@
 //! It executes the plan's steps in order and decides nothing. It is a copy of a single-threaded program, so it may use
 //! memory, but it logs nothing and takes no lock; a failure goes back over the socket as step, subject and errno.
 
+mod common;
 mod confine;
 mod files;
 mod filesystem;
@@ -32,6 +33,7 @@ use crate::start::{self, Extras, StandardStreams};
 use mounts::Owner;
 use opened::Placed;
 
+pub(crate) use common::{copy_common, make_common};
 pub(crate) use files::{enter_files, mount_files, stay_outside};
 pub(crate) use filesystem::mount_layers_here;
 pub(crate) use join::{enter_joined, enter_mounter_of, join};
@@ -83,7 +85,7 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
     // container may be given.
     let files = match opened {
         Some(opened) => Prepared::Elsewhere(opened.at(&plan.rootfs)?),
-        None => Prepared::Here(mounts::open_sources(&plan.mounts, spaces)?),
+        None => Prepared::Here(mounts::open_sources(&plan.mounts, spaces, &extras.common)?),
     };
     message::expect(socket, MAPPED)?;
     if let Some(maps) = &plan.namespaces.user {
@@ -128,6 +130,7 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
                 &plan.mounts,
                 &mut sources,
                 spaces,
+                &extras.common,
                 plan.rootfs.userxattr(),
                 Owner::of(&identity),
             )?;

@@ -8,6 +8,7 @@ use rustix::process::DumpableBehavior;
 
 use super::mounts::{self, Owner};
 use super::rootfs;
+use crate::common::Given;
 use crate::identity;
 use crate::mapped::IdSpaces;
 use crate::message::{self, Failure, MAPPED, Step};
@@ -26,8 +27,13 @@ pub(super) struct Placed {
 }
 
 /// Puts the files together. Runs in a mount namespace of its own, with the maps of `mounter`.
-pub(crate) fn open_files(files: &Files, spaces: &IdSpaces, mounter: &Mounter) -> Result<Opened, Failure> {
-    let mut sources = mounts::open_sources(&files.mounts, spaces)?;
+pub(crate) fn open_files(
+    files: &Files,
+    spaces: &IdSpaces,
+    common: &[Given],
+    mounter: &Mounter,
+) -> Result<Opened, Failure> {
+    let mut sources = mounts::open_sources(&files.mounts, spaces, common)?;
     if let Some(maps) = &mounter.user {
         become_root(maps.is_single()).map_err(|err| {
             Failure::new(Step::BecomeRoot, "", Errno::from_io_error(&err).unwrap_or(Errno::PERM))
@@ -44,6 +50,7 @@ pub(crate) fn open_files(files: &Files, spaces: &IdSpaces, mounter: &Mounter) ->
         &files.mounts,
         &mut sources,
         spaces,
+        common,
         files.rootfs.userxattr(),
         Owner { told: told.as_ref(), ..Owner::of(&identity) },
     )?;

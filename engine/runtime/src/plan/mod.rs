@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use pontoon_rootless::idmap::IdMaps;
 use serde::{Deserialize, Serialize};
 
-pub use self::mount::{Allows, FirstCopy, Mount, MountSource, Propagation};
+pub use self::mount::{Allows, CommonVolume, FirstCopy, Mount, MountSource, Propagation};
 pub use self::namespaces::{JoinedNamespaces, Mounter, NamespaceKind, Namespaces, OtherContainer};
 pub use self::process::{Capabilities, Entry, HostEntry, Labels, Process, Rlimit, Window};
 use crate::hooks::Hooks;

@@ -88,6 +88,36 @@ pub struct FirstCopy {
     pub only_owner: bool,
 }
 
+/// A volume that is a file system. It is made when the first container starts that uses it, and is gone when the last has
+/// ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommonVolume {
+    /// Its name.
+    pub name: String,
+    /// Where those are known that have it: a directory of the runtime directory's.
+    pub place: PathBuf,
+    /// Its directory in the store, where root may have mounted it.
+    pub data: PathBuf,
+    /// Its type, as the kernel calls it.
+    pub kind: String,
+    /// What it is on; just a word for most.
+    pub device: Option<String>,
+    /// Its options, as for [`MountSource::Filesystem`].
+    pub options: Vec<(String, Option<String>)>,
+    /// Maps of the user namespace that it is made in: all ids that its users can have. `None` as root.
+    pub user: Option<IdMaps>,
+    /// It begins with what the root file system has at the target.
+    pub copies: bool,
+}
+
+impl CommonVolume {
+    /// Whether what it holds is gone when it is.
+    #[must_use]
+    pub fn is_in_memory(&self) -> bool {
+        matches!(self.kind.as_str(), "tmpfs" | "ramfs")
+    }
+}
+
 /// The source of a mount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -161,6 +191,13 @@ pub enum MountSource {
         device: Option<String>,
         /// Its options; words without a value that are attributes of mounts (`ro`, `noatime`, …) are taken as such.
         options: Vec<(String, Option<String>)>,
+        /// A file or directory in it that is mounted instead.
+        subpath: Option<String>,
+    },
+    /// The file system of a volume, which all containers that use it at the same time have together.
+    Common {
+        /// What it is, and where it is found.
+        volume: CommonVolume,
         /// A file or directory in it that is mounted instead.
         subpath: Option<String>,
     },

@@ -27,6 +27,7 @@ use self::namespaces::{has_network, new_namespaces};
 use self::process::pid_of;
 use crate::between::{self, Made, StandIn, Way};
 use crate::child::{self, FirstProcess};
+use crate::common::Given;
 use crate::mapped::IdSpaces;
 use crate::message::{self, GO, MAPPED, PIVOT, PLACED, ROOTFS, Report};
 use crate::plan::{Namespaces, Plan};
@@ -55,6 +56,8 @@ pub struct Extras {
     pub passed: Vec<OwnedFd>,
     /// `/dev/shm` of the container that is joined, as a mount that has no place yet.
     pub shared_memory: Option<OwnedFd>,
+    /// The file systems of volumes that others may have as well.
+    pub common: Vec<Given>,
     /// Whether a program that is not there is told before the process waits for the word to become it.
     pub looks_first: bool,
 }
@@ -136,7 +139,7 @@ impl Starting {
         let way = Way { joined, mounter, namespace, user: user.as_ref(), flags, network };
         let open = |_: &OwnedFd| {
             let files = plan.files();
-            mounter.map(|it| child::open_files(&files, &spaces, it)).transpose()
+            mounter.map(|it| child::open_files(&files, &spaces, &extras.common, it)).transpose()
         };
         let go_on = |opened, theirs| become_child(theirs, opened, streams);
         let between = between::begin(way, (ours, theirs), open, go_on)?;

@@ -3,7 +3,9 @@
 use pontoon_rootless::idmap::{IdMaps, IdRange};
 use pontoon_runtime::capabilities::CapSet;
 use pontoon_runtime::hooks::{Hook, Stage};
-use pontoon_runtime::plan::{Mount, MountSource, NamespaceKind, Plan, Process, Propagation, Rlimit};
+use pontoon_runtime::plan::{
+    CommonVolume, Mount, MountSource, NamespaceKind, Plan, Process, Propagation, Rlimit,
+};
 use serde_json::{Map, Value, json};
 
 /// The names of limits, by their numbers (getrlimit(2)).
@@ -147,7 +149,8 @@ fn source(source: &MountSource) -> (String, String, Vec<String>) {
         MountSource::File { path: from, .. } | MountSource::Device { path: from, .. } => {
             ("bind".to_owned(), path(from), bind(false))
         }
-        MountSource::Filesystem { kind, device, options, .. } => {
+        MountSource::Filesystem { kind, device, options, .. }
+        | MountSource::Common { volume: CommonVolume { kind, device, options, .. }, .. } => {
             let word = |(key, value): &(String, Option<String>)| match value {
                 Some(value) => format!("{key}={value}"),
                 None => key.clone(),

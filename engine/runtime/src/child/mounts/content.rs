@@ -5,11 +5,12 @@ use std::path::Path;
 
 use rustix::event::{Timespec, poll};
 use rustix::fs::{
-    CWD, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Uid, flock, fstat, openat, renameat_with,
+    CWD, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Stat, Uid, flock, fstat, openat,
+    renameat_with,
 };
 use rustix::io::Errno;
 
-use crate::plan::FirstCopy;
+use crate::plan::{CommonVolume, FirstCopy};
 use crate::{paths, tree};
 
 /// Where a copy is made in what is to be filled.
@@ -29,7 +30,11 @@ pub(super) fn copy_into_tmpfs(
 ) -> Result<(), Errno> {
     let before = fstat(to)?;
     tree::copy_contents(from, to)?;
-    let has = |name: &str| options.iter().any(|(key, _)| key == name);
+    keep_asked(to, &before, |name| options.iter().any(|(key, _)| key == name))
+}
+
+/// Gives a directory back what its owner and mode were, as far as options say so.
+fn keep_asked(to: &OwnedFd, before: &Stat, has: impl Fn(&str) -> bool) -> Result<(), Errno> {
     let (uid, gid) = (
         has("uid").then_some(Uid::from_raw(before.st_uid)),
         has("gid").then_some(Gid::from_raw(before.st_gid)),
@@ -41,6 +46,48 @@ pub(super) fn copy_into_tmpfs(
         rustix::fs::fchmod(to, Mode::from_raw_mode(before.st_mode & 0o7777))?;
     }
     Ok(())
+}
+
+/// What the file system of a volume begins with, which `is_fresh` if nobody had it before: its mode and owner are those of the
+/// image's directory, or it is the container's user's, unless options say so. What the image has there is copied by whoever
+/// finds nothing in it, and may do so.
+pub(super) fn begin_common(
+    root: &OwnedFd,
+    target: &str,
+    volume: &CommonVolume,
+    mounted: &OwnedFd,
+    is_fresh: bool,
+    user: (u32, u32),
+) -> Result<(), Errno> {
+    // What a disk keeps is as it was left.
+    if !volume.is_in_memory() {
+        return Ok(());
+    }
+    let place = reopen_directory(mounted)?;
+    let before = fstat(&place)?;
+    let has = |name: &str| volume.options.iter().any(|(key, _)| key == name);
+    match paths::open(root, target, OFlags::DIRECTORY) {
+        Ok(source) => {
+            let mode = Mode::from_raw_mode(before.st_mode & 0o7777);
+            if !is_fresh && rustix::fs::fchmod(&place, mode).is_err() {
+                // It is somebody else's, whose ids are not ours.
+                return Ok(());
+            }
+            if volume.copies {
+                fill(root, target, mounted)?;
+            }
+            if is_fresh {
+                tree::copy_owner(&source, &place)?;
+            }
+            keep_asked(&place, &before, |name| has(name) || !is_fresh)
+        }
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) if is_fresh => {
+            rustix::fs::fchown(&place, Some(Uid::from_raw(user.0)), Some(Gid::from_raw(user.1)))?;
+            keep_asked(&place, &before, has)
+        }
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(()),
+        Err(err) => Err(err),
+    }
 }
 
 /// Gives a directory the mode of another one.
@@ -165,7 +212,9 @@ pub(super) fn fill(root: &OwnedFd, target: &str, mounted: &OwnedFd) -> Result<()
         return Ok(());
     }
     rustix::fs::mkdirat(&place, STAGING, Mode::RWXU)?;
-    let staging = openat(&place, STAGING, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    // Others may have it mounted, and would have us follow a link to the host.
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let staging = openat(&place, STAGING, flags, Mode::empty())?;
     tree::copy_contents(&source, &staging)?;
     rustix::fs::syncfs(&staging)?;
     tree::copy_owner(&staging, &place)?;

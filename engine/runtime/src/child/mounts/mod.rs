@@ -140,6 +140,7 @@ fn make(
         | MountSource::SharedMemory
         | MountSource::Link { .. }
         | MountSource::Filesystem { .. }
+        | MountSource::Common { .. }
         | MountSource::Image { .. } => {
             let recursive = matches!(
                 mount.source,

@@ -9,10 +9,11 @@ use rustix::io::Errno;
 use rustix::mount::{MoveMountFlags, move_mount};
 
 use super::at;
-use super::content::{fill, first_copy_into};
+use super::content::{begin_common, fill, first_copy_into};
 use super::sources::{clone_mount, clone_part, show_with_ids};
 use crate::child::filesystem;
 use crate::child::rootfs::VolumeOverlay;
+use crate::common::{self, Given};
 use crate::identity::Identity;
 use crate::mapped::IdSpaces;
 use crate::message::{Failure, Step};
@@ -52,6 +53,7 @@ pub(in crate::child) fn prepare(
     mounts: &[Mount],
     sources: &mut [Option<OwnedFd>],
     spaces: &IdSpaces,
+    common: &[Given],
     userxattr: bool,
     owner: Owner<'_>,
 ) -> Result<(), Failure> {
@@ -82,6 +84,23 @@ pub(in crate::child) fn prepare(
             MountSource::Filesystem { kind, device, options, subpath } => {
                 let whole =
                     filesystem::create(kind, device.as_deref(), options, userxattr).map_err(&failed)?;
+                *source = Some(match subpath {
+                    Some(part) => filesystem::part_of(&whole, part, Path::new(PLACE)).map_err(failed)?,
+                    None => whole,
+                });
+            }
+            MountSource::Common { volume, subpath } => {
+                let whole = match source.take() {
+                    Some(given) => given,
+                    None => {
+                        filesystem::create(&volume.kind, volume.device.as_deref(), &volume.options, userxattr)
+                            .map_err(&failed)?
+                    }
+                };
+                let is_fresh = common::given(common, number).is_none_or(|(_, is_fresh)| is_fresh);
+                let user = owner.here(owner.uid, owner.gid);
+                user.and_then(|user| begin_common(root, &mount.target, volume, &whole, is_fresh, user))
+                    .map_err(at(Step::Copy, &mount.target))?;
                 *source = Some(match subpath {
                     Some(part) => filesystem::part_of(&whole, part, Path::new(PLACE)).map_err(failed)?,
                     None => whole,

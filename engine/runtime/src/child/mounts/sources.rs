@@ -5,11 +5,12 @@ use std::path::Path;
 
 use pontoon_rootless::sys::map_mount_ids;
 use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, major, minor, openat};
-use rustix::io::Errno;
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::mount::{OpenTreeFlags, open_tree};
 
 use super::at;
 use super::attributes::kernel_error;
+use crate::common::{self, Given};
 use crate::mapped::IdSpaces;
 use crate::message::{Failure, Step};
 use crate::paths;
@@ -46,6 +47,7 @@ pub(super) fn clone_part(path: &Path, subpath: Option<&str>, recursive: bool) ->
 pub(in crate::child) fn open_sources(
     mounts: &[Mount],
     spaces: &IdSpaces,
+    common: &[Given],
 ) -> Result<Vec<Option<OwnedFd>>, Failure> {
     let open = |(number, mount): (usize, &Mount)| match &mount.source {
         MountSource::Bind { path, recursive, first_copy: None, subpath, .. } => {
@@ -55,6 +57,10 @@ pub(in crate::child) fn open_sources(
         }
         MountSource::File { path, .. } => clone_part(path, None, false).map(Some),
         MountSource::Link { path, recursive } => open_unfollowed(path, *recursive).map(Some),
+        MountSource::Common { .. } => {
+            let own = common::given(common, number).map(|(it, _)| fcntl_dupfd_cloexec(it, 0));
+            own.transpose().map_err(at(Step::Mount, &mount.target))
+        }
         MountSource::Device { path, number, .. } => open_device(path, *number).map(Some),
         _ => Ok(None),
     };
