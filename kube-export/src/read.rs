@@ -99,11 +99,14 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn wrong<T>(&self, expected: &dyn de::Expected) -> Result<T, ValueError> {
-        self.placed(Err(de::Error::custom(format_args!(
-            "it takes {expected}, and this is {}",
-            self.node.kind()
-        ))))
+    /// `instead` is what may have been meant.
+    fn wrong<T>(&self, expected: &dyn de::Expected, instead: Option<&str>) -> Result<T, ValueError> {
+        let kind = match self.node.value {
+            Value::Float(_) => "a number that is none",
+            _ => self.node.kind(),
+        };
+        let instead = instead.map(|it| format!("; write `{it}`, without quotes")).unwrap_or_default();
+        self.placed(Err(de::Error::custom(format_args!("it takes {expected}, and this is {kind}{instead}"))))
     }
 
     fn list<V: Visitor<'a>>(&self, items: &'a [Node], visitor: V) -> Result<V::Value, ValueError> {
@@ -130,7 +133,7 @@ impl<'a> Reader<'a> {
         let result = match &self.node.value {
             Value::Map(entries) => self.map(entries, known, visitor),
             Value::Null => self.map(&[], known, visitor),
-            _ => return self.wrong(&"a map"),
+            _ => return self.wrong(&"a map", None),
         };
         self.placed(result)
     }
@@ -213,6 +216,34 @@ impl<'a> Deserializer<'a> for UnknownField<'a> {
     }
 }
 
+/// What is to be written for a text that was meant as a truth value.
+fn truth(text: &str) -> Option<&'static str> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "y" => Some("true"),
+        "false" | "no" | "off" | "n" => Some("false"),
+        _ => None,
+    }
+}
+
+/// A text that is a whole number but for its quotes.
+fn digits(text: &str) -> Option<&str> {
+    (!text.is_empty() && text.bytes().all(|it| it.is_ascii_digit())).then_some(text)
+}
+
+macro_rules! whole_numbers {
+    ($($method:ident)*) => {$(
+        fn $method<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, ValueError> {
+            let result = match (self.node.whole(), &self.node.value) {
+                (Some(value), _) => visitor.visit_i64(value),
+                (None, Value::Uint(value)) => visitor.visit_u64(*value),
+                (None, Value::Null) => visitor.visit_i64(0),
+                _ => return self.wrong(&"a whole number", self.node.text().and_then(digits)),
+            };
+            self.placed(result)
+        }
+    )*};
+}
+
 impl<'a> Deserializer<'a> for Reader<'a> {
     type Error = ValueError;
 
@@ -245,7 +276,7 @@ impl<'a> Deserializer<'a> for Reader<'a> {
             Value::Int(value) => visitor.visit_string(value.to_string()),
             Value::Uint(value) => visitor.visit_string(value.to_string()),
             Value::Float(value) => visitor.visit_string(value.to_string()),
-            Value::List(_) | Value::Map(_) => return self.wrong(&visitor),
+            Value::List(_) | Value::Map(_) => return self.wrong(&visitor, None),
         };
         self.placed(result)
     }
@@ -258,7 +289,7 @@ impl<'a> Deserializer<'a> for Reader<'a> {
         match self.node.value {
             Value::Bool(value) => visitor.visit_bool(value),
             Value::Null => visitor.visit_bool(false),
-            _ => self.wrong(&"`true` or `false`"),
+            _ => self.wrong(&"`true` or `false`", self.node.text().and_then(truth)),
         }
     }
 
@@ -266,7 +297,7 @@ impl<'a> Deserializer<'a> for Reader<'a> {
         let result = match &self.node.value {
             Value::List(items) => self.list(items, visitor),
             Value::Null => self.list(&[], visitor),
-            _ => return self.wrong(&"a list"),
+            _ => return self.wrong(&"a list", None),
         };
         self.placed(result)
     }
@@ -302,26 +333,18 @@ impl<'a> Deserializer<'a> for Reader<'a> {
             Value::Text(text) => {
                 visitor.visit_enum(IntoDeserializer::<ValueError>::into_deserializer(text.as_str()))
             }
-            _ => return self.wrong(&"a word"),
+            _ => return self.wrong(&"a word", None),
         };
         self.placed(result)
     }
 
-    fn deserialize_i32<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, ValueError> {
-        self.deserialize_i64(visitor)
-    }
-
-    fn deserialize_i64<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, ValueError> {
-        let result = match self.node.value {
-            Value::Int(value) => visitor.visit_i64(value),
-            Value::Null => visitor.visit_i64(0),
-            _ => return self.wrong(&"a whole number"),
-        };
-        self.placed(result)
+    whole_numbers! {
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
     }
 
     forward_to_deserialize_any! {
         <W: Visitor<'a>>
-        i8 i16 u8 u16 u32 u64 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct identifier ignored_any
+        f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct identifier ignored_any
     }
 }

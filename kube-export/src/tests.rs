@@ -38,7 +38,7 @@ fn a_fault_is_told_with_file_line_and_column() {
         ),
         (
             "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - ports:\n    - containerPort: x\n",
-            "f.yaml:6:22: `spec.containers[0].ports[0].containerPort`: it takes u16",
+            "f.yaml:6:22: `spec.containers[0].ports[0].containerPort`: it takes a whole number, and this is text",
         ),
         (
             "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - ports:\n    - containerPort: 70000\n",
@@ -46,7 +46,19 @@ fn a_fault_is_told_with_file_line_and_column() {
         ),
         (
             "apiVersion: v1\nkind: Pod\nspec:\n  hostNetwork: 'yes'\n",
-            "f.yaml:4:16: `spec.hostNetwork`: it takes `true` or `false`, and this is text",
+            "f.yaml:4:16: `spec.hostNetwork`: it takes `true` or `false`, and this is text; write `true`, without quotes",
+        ),
+        (
+            "apiVersion: v1\nkind: Pod\nspec:\n  hostNetwork: off\n",
+            "f.yaml:4:16: `spec.hostNetwork`: it takes `true` or `false`, and this is text; write `false`, without quotes",
+        ),
+        (
+            "apiVersion: v1\nkind: Pod\nspec:\n  volumes:\n  - configMap: {defaultMode: '0400'}\n",
+            "f.yaml:5:30: `spec.volumes[0].configMap.defaultMode`: it takes a whole number, and this is text; write `0400`, without quotes",
+        ),
+        (
+            "apiVersion: v1\nkind: Pod\nspec:\n  terminationGracePeriodSeconds: 1.5\n",
+            "f.yaml:4:34: `spec.terminationGracePeriodSeconds`: it takes a whole number, and this is a number that is none",
         ),
         (
             "apiVersion: v1\nkind: Pod\nspec:\n  hostname: [a]\n",
@@ -93,6 +105,55 @@ fn what_go_forgives_is_forgiven() {
     assert_eq!(env, ["8001", "true"]);
     assert_eq!(pod.spec.containers[0].resources, None);
     assert!(pod.spec.containers[0].args.is_empty());
+}
+
+#[test]
+fn words_and_numbers_are_what_go_reads() {
+    for (written, read) in [
+        ("yes", "yes"),
+        ("No", "No"),
+        ("on", "on"),
+        ("OFF", "OFF"),
+        ("y", "y"),
+        ("N", "N"),
+        ("True", "true"),
+        ("'010'", "010"),
+        ("010", "8"),
+        ("-010", "-8"),
+        ("00", "0"),
+        ("0", "0"),
+        ("09", "9"),
+        ("0o17", "15"),
+        ("0x10", "16"),
+        ("0b11", "3"),
+        ("1_000", "1000"),
+        ("+5", "5"),
+        (".5", "0.5"),
+        ("1.10", "1.1"),
+        ("12:30", "12:30"),
+    ] {
+        let pod =
+            pod(&format!("{POD}    env: [{{name: {written}, value: {written}}}]\n    args: [{written}]\n"));
+        let container = &pod.spec.containers[0];
+        assert_eq!(container.args, [read], "{written}");
+        assert_eq!((container.env[0].name.as_str(), container.env[0].value.as_deref()), (read, Some(read)));
+    }
+    for (written, mode) in [
+        ("0400", 0o400),
+        ("0o400", 0o400),
+        ("256", 256),
+        ("0x100", 256),
+        ("256.0", 256),
+        ("1e2", 100),
+        ("09", 9),
+    ] {
+        let volumes = format!(
+            "  volumes: [{{name: v, configMap: {{defaultMode: {written}, items: [{{key: k, path: k, mode: {written}}}]}}}}]\n"
+        );
+        let pod = pod(&format!("{POD}{volumes}"));
+        let map = pod.spec.volumes[0].config_map.as_ref().unwrap();
+        assert_eq!((map.default_mode, map.items[0].mode), (Some(mode), Some(mode)), "{written}");
+    }
 }
 
 #[test]
@@ -183,6 +244,10 @@ fn whatever_a_text_holds_it_comes_back() {
         "0x1f",
         "0o7",
         "012",
+        "09",
+        "0_10",
+        "0X1F",
+        "1_000.5",
         "1_000",
         "1e3",
         ".5",

@@ -82,6 +82,19 @@ impl Node {
         }
     }
 
+    /// The whole number, if it is one, however it is written: `9`, `9.0`, `09`.
+    #[must_use]
+    pub fn whole(&self) -> Option<i64> {
+        match self.value {
+            Value::Int(value) => Some(value),
+            // Beyond this range numbers are not exact any more.
+            Value::Float(value) if value.fract() == 0.0 && value.abs() < 9e15 => {
+                format!("{value:.0}").parse().ok()
+            }
+            _ => None,
+        }
+    }
+
     /// Where a path of fields (`spec.containers[0].image`) leads; where it leads nowhere, the last place on the way.
     #[must_use]
     pub fn place_of(&self, path: &str) -> Place {

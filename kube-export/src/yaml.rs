@@ -36,21 +36,12 @@ pub struct WriteError {
 
 /// Reads the documents of a text; empty ones are left out.
 ///
+/// Words and numbers are what Go's reader makes of them, so that a file says here what it says to Podman: `yes`, `no`, `on` and
+/// `off` are text, as YAML 1.2 has it, but `010` is octal, as in YAML 1.1.
+///
 /// # Errors
 /// [`SyntaxError`]; also for a name that stands twice in a map.
 pub fn documents(text: &str) -> Result<Vec<Node>, SyntaxError> {
-    read(text, false)
-}
-
-/// Reads the documents of a text in which `yes`, `no`, `on` and `off` are text, as YAML 1.2 has it and compose files mean it.
-///
-/// # Errors
-/// As for [`documents`].
-pub fn documents_of_yaml_1_2(text: &str) -> Result<Vec<Node>, SyntaxError> {
-    read(text, true)
-}
-
-fn read(text: &str, strict_booleans: bool) -> Result<Vec<Node>, SyntaxError> {
     if text.len() > MAX_SIZE {
         let message = format!("the file is longer than {} MiB", MAX_SIZE >> 20);
         return Err(SyntaxError { place: Place { line: 1, column: 1 }, message });
@@ -64,7 +55,8 @@ fn read(text: &str, strict_booleans: bool) -> Result<Vec<Node>, SyntaxError> {
         alias_limits: serde_saphyr::alias_limits! {
             max_total_replayed_events: MAX_REPEATED,
         },
-        strict_booleans: strict_booleans,
+        strict_booleans: true,
+        legacy_octal_numbers: true,
         with_snippet: false,
     };
     serde_saphyr::from_multiple_with_options(text, options).map_err(|err| {

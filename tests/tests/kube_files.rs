@@ -278,3 +278,44 @@ fn failures_of_containers_are_those_of_a_unit_as_far_as_it_says() {
     alice.remove("ends.kube");
     alice.remove("ends.yaml");
 }
+
+#[test]
+fn words_and_numbers_without_quotes_are_those_of_podman() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let text = |mode: &str, read_only: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: words}}\ndata: {{flag: on, key: k}}\n---\n\
+             apiVersion: v1\nkind: Pod\nmetadata: {{name: words, labels: {{fine: yes}}}}\nspec:\n  terminationGracePeriodSeconds: 0\n  \
+             containers:\n  - name: c\n    image: {B}\n    command: [sleep, 010000]\n    \
+             env: [{{name: A, value: yes}}, {{name: N, value: No}}, {{name: C, value: 010}}]\n    \
+             envFrom: [{{configMapRef: {{name: words}}}}]\n    securityContext: {{readOnlyRootFilesystem: {read_only}}}\n    \
+             volumeMounts: [{{name: v, mountPath: /v}}]\n  \
+             volumes: [{{name: v, configMap: {{name: words, defaultMode: 0400, items: [{{key: key, path: k}}, {{key: flag, path: f, mode: {mode}}}]}}}}]\n"
+        )
+    };
+    host.write("alice", "/home/alice/words.yaml", text("0755", "true"));
+    host.alice("pontoon kube play --network none words.yaml").ok();
+    host.alice("pontoon exec words-c sh -c 'echo $A $N $C $flag; stat -L -c %a /v/k /v/f'")
+        .ok()
+        .prints("yes No 8 on\n400\n755\n");
+    host.alice("pontoon pod inspect words --format '{{.Labels.fine}}'").ok().prints("yes\n");
+    host.alice("pontoon inspect words-c --format '{{.HostConfig.ReadonlyRootfs}} {{.Args}}'")
+        .ok()
+        .prints("true [4096]\n");
+    host.alice("pontoon kube down words.yaml").ok();
+    // Where text is not what a field takes, it is said where, and what to write.
+    for (mode, read_only, expected) in [
+        ("'0755'", "true", ".mode`: it takes a whole number, and this is text; write `0755`, without quotes"),
+        (
+            "0755",
+            "yes",
+            ".readOnlyRootFilesystem`: it takes `true` or `false`, and this is text; write `true`",
+        ),
+    ] {
+        host.write("alice", "/home/alice/words.yaml", text(mode, read_only));
+        let told = host.alice("pontoon kube play --network none words.yaml").fails(125);
+        assert!(told.stderr.contains(expected), "{expected}: {told:?}");
+        assert_eq!(pods(host), "");
+    }
+}

@@ -102,7 +102,11 @@ fn json(node: &Node) -> Json {
         Value::Bool(it) => Json::Bool(*it),
         Value::Int(it) => (*it).into(),
         Value::Uint(it) => (*it).into(),
-        Value::Float(it) => serde_json::Number::from_f64(*it).map_or(Json::Null, Json::Number),
+        // What is whole is sent so: a server reads no `9.0` where it wants a whole number.
+        Value::Float(it) => match node.whole() {
+            Some(whole) => whole.into(),
+            None => serde_json::Number::from_f64(*it).map_or(Json::Null, Json::Number),
+        },
         Value::Text(it) => Json::String(it.clone()),
         Value::List(items) => items.iter().map(json).collect(),
         Value::Map(entries) => entries.iter().map(|it| (it.key.clone(), json(&it.node))).collect(),

@@ -55,7 +55,7 @@ pub struct Project {
 /// Reads a compose file.
 pub fn read(text: &str, surroundings: &Surroundings) -> Project {
     let mut report = Report::default();
-    let mut document = match yaml::documents_of_yaml_1_2(text) {
+    let mut document = match yaml::documents(text) {
         Ok(documents) if documents.len() == 1 => documents.into_iter().next().unwrap_or_else(nothing),
         Ok(_) => {
             report.refuse(Place { line: 1, column: 1 }, "", "a compose file is one YAML document");
