@@ -36,7 +36,7 @@ use pontoon_cli::output;
 use pontoon_cli::run_options::log_driver_word;
 use pontoon_cli::time::from_nanos;
 use pontoon_cli::view::container::{
-    Facts, GraphDriver, MadeFiles, NetworkFacts, Secret, StateFacts, text as container_text,
+    Facts, GraphDriver, MadeFiles, NetworkFacts, NetworkHolder, Secret, StateFacts, text as container_text,
 };
 use pontoon_cli::view::image;
 use pontoon_cli::view::mounts;
@@ -204,6 +204,7 @@ fn facts<'a>(
     let has_file = matches!(driver, LogDriver::K8sFile | LogDriver::JsonFile);
     let stop_signal =
         request.stop_signal.or_else(|| run.and_then(|it| signal_number(it.stop_signal.as_deref()?)));
+    let holder = holder_of_network(store, &found.record);
     Ok(Facts {
         contexts: record.contexts.as_ref(),
         id: &record.id,
@@ -236,12 +237,7 @@ fn facts<'a>(
         user,
         hostname: hostname(store, record, MOST_SHARED),
         labels,
-        exposed: run
-            .map(|it| it.exposed_ports.clone())
-            .unwrap_or_default()
-            .into_iter()
-            .chain(request.expose.iter().cloned())
-            .collect(),
+        exposed: exposed(config.as_ref(), request),
         stop_signal: stop_signal.unwrap_or_else(|| usual_stop_signal(request, &command)),
         stop_timeout: request.stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
         healthcheck: config.as_ref().and_then(|it| health::effective(&request.health, it)).or_else(|| {
@@ -256,7 +252,8 @@ fn facts<'a>(
         effective_caps: effective,
         bounding_caps: cap_names,
         network_mode: rows::network_word(record),
-        networks: networks(context, store, found),
+        networks: networks(context, store, holder.as_ref().unwrap_or(found)),
+        network_holder: holder.as_ref().map(|it| network_holder(store, it)),
         directory: found.container.path().display().to_string(),
         files: made_files(store, found),
         log_driver: log_driver_word(driver),
@@ -269,6 +266,37 @@ fn facts<'a>(
         cgroup_manager: rows::CGROUP_MANAGER,
         size: if with_size { rows::sizes(&context.host, store, &[record]).pop() } else { None },
     })
+}
+
+/// Ports that the image and the request name.
+fn exposed(config: Option<&ImageConfig>, request: &CreateRequest) -> Vec<String> {
+    let of_image = config.into_iter().flat_map(|it| &it.config.exposed_ports);
+    of_image.chain(&request.expose).cloned().collect()
+}
+
+/// The container that has the network namespace, if that is another one: it may itself have been given another one's to share.
+fn holder_of_network(store: &Store, record: &ContainerRecord) -> Option<Found> {
+    let mut holder: Option<Found> = None;
+    for _ in 0..MOST_SHARED {
+        let record = holder.as_ref().map_or(record, |it| &it.record);
+        let Some(NetworkMode::Container(name)) = &record.request.network else { break };
+        holder = Some(list::find(store, name).ok()?);
+    }
+    holder
+}
+
+fn network_holder(store: &Store, found: &Found) -> NetworkHolder {
+    let record = &found.record;
+    let config = store.find_image(&record.image_id).ok().and_then(|it| image_config(store, &it).ok());
+    let (_, pid, ..) = rows::state(&found.status);
+    NetworkHolder {
+        id: record.id.clone(),
+        hostname: hostname(store, record, MOST_SHARED),
+        pid,
+        request: record.request.clone(),
+        network_mode: rows::network_word(record),
+        exposed: exposed(config.as_ref(), &record.request),
+    }
 }
 
 /// The networks with names that it is on.

@@ -14,7 +14,7 @@ use state::{State, state};
 use super::host_config::HostConfig;
 use super::inspection;
 use super::network_settings;
-pub use super::network_settings::NetworkFacts;
+pub use super::network_settings::{NetworkFacts, NetworkHolder};
 use crate::format::{NullIfEmpty, OmitEmpty, TemplateError, WireTime};
 use crate::time::rfc3339_local;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use pontoon_lifecycle::request::NetworkMode;
+use pontoon_lifecycle::request::{CreateRequest, NetworkMode};
 use pontoon_network::join::JoinedNetwork;
 use serde::Serialize;
 
@@ -24,6 +24,56 @@ pub struct NetworkFacts {
     pub aliases: Vec<String>,
     /// What the container has of it, as long as it runs.
     pub joined: Option<JoinedNetwork>,
+}
+
+/// A container whose network namespace others share: what is told of their networks is its.
+#[derive(Debug, Clone)]
+pub struct NetworkHolder {
+    /// Its id.
+    pub id: String,
+    /// Its host name.
+    pub hostname: String,
+    /// Its process; 0 if it does not run.
+    pub pid: i32,
+    /// What was asked for.
+    pub request: CreateRequest,
+    /// `pasta`, `host`, …
+    pub network_mode: &'static str,
+    /// Ports that it or its image names, with their protocols.
+    pub exposed: Vec<String>,
+}
+
+/// Whose network namespace it is: the container's own, or another one's.
+struct Holder<'a> {
+    id: &'a str,
+    hostname: &'a str,
+    pid: i32,
+    request: &'a CreateRequest,
+    mode: &'a str,
+    exposed: &'a [String],
+}
+
+impl<'a> Holder<'a> {
+    fn of(facts: &'a Facts<'_>) -> Self {
+        match &facts.network_holder {
+            Some(it) => Self {
+                id: &it.id,
+                hostname: &it.hostname,
+                pid: it.pid,
+                request: &it.request,
+                mode: it.network_mode,
+                exposed: &it.exposed,
+            },
+            None => Self {
+                id: facts.id,
+                hostname: &facts.hostname,
+                pid: facts.state.pid,
+                request: facts.request,
+                mode: facts.network_mode,
+                exposed: &facts.exposed,
+            },
+        }
+    }
 }
 
 /// A struct that begins with the fields of one network, and goes on with others: flattened by hand, because a template may only
@@ -128,12 +178,13 @@ impl Network {
 
 /// Tells of a container's networks.
 pub(super) fn of(facts: &Facts<'_>) -> NetworkSettings {
-    let sandbox_key = match facts.state.pid {
+    let holder = Holder::of(facts);
+    let sandbox_key = match holder.pid {
         0 => String::new(),
         pid => format!("/proc/{pid}/ns/net"),
     };
-    let published = bindings(&facts.request.publish).into_iter().map(|(port, hosts)| (port, Some(hosts)));
-    let exposed = facts.exposed.iter().map(|port| (port.clone(), None));
+    let published = bindings(&holder.request.publish).into_iter().map(|(port, hosts)| (port, Some(hosts)));
+    let exposed = holder.exposed.iter().map(|port| (port.clone(), None));
     // Of several networks none is the container's own, as in Podman.
     let own = match facts.networks.as_slice() {
         [only] if only.is_default => only.joined.as_ref(),
@@ -143,22 +194,26 @@ pub(super) fn of(facts: &Facts<'_>) -> NetworkSettings {
         // What is published has the last word.
         ports: exposed.chain(published).collect(),
         sandbox_key,
-        networks: OmitEmpty(networks(facts)),
+        networks: OmitEmpty(networks(&facts.networks, &holder)),
         ..NetworkSettings::begun(own)
     }
 }
 
-fn networks(facts: &Facts<'_>) -> BTreeMap<String, Network> {
-    if matches!(facts.request.network, Some(NetworkMode::Named(_))) {
-        let one = |it: &NetworkFacts| (it.name.clone(), Network::of(it, facts.id, &facts.hostname));
-        return facts.networks.iter().map(one).collect();
+fn networks(facts: &[NetworkFacts], holder: &Holder<'_>) -> BTreeMap<String, Network> {
+    let network = holder.request.network.as_ref();
+    if matches!(network, Some(NetworkMode::Named(_))) {
+        let one = |it: &NetworkFacts| (it.name.clone(), Network::of(it, holder.id, holder.hostname));
+        return facts.iter().map(one).collect();
     }
-    // Podman tells the mode as a network as long as there is no network namespace of the container's own.
-    let own = !matches!(facts.request.network, Some(NetworkMode::Host | NetworkMode::Container(_)));
-    let has_none = facts.state.pid == 0 && own || facts.request.network == Some(NetworkMode::Host);
+    // Podman tells the mode as a network where nothing has connected the namespace, or nothing yet.
+    let has_mode = match network {
+        Some(NetworkMode::Host | NetworkMode::None) => true,
+        Some(NetworkMode::Container(_)) => false,
+        _ => holder.pid == 0,
+    };
     let mode = || {
-        let name = facts.network_mode.to_owned();
+        let name = holder.mode.to_owned();
         (name.clone(), Network { network_id: name, ..Network::default() })
     };
-    has_none.then(mode).into_iter().collect()
+    has_mode.then(mode).into_iter().collect()
 }

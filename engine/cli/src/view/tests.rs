@@ -617,6 +617,7 @@ fn facts(request: &CreateRequest) -> container::Facts<'_> {
         bounding_caps: vec!["CAP_CHOWN".to_owned()],
         network_mode: "pasta",
         networks: Vec::new(),
+        network_holder: None,
         directory: "/d".to_owned(),
         files: container::MadeFiles::default(),
         log_driver: "journald",

@@ -44,6 +44,14 @@ pub enum ConnectError {
         /// The network.
         network: String,
     },
+    /// It is on that network and runs: what is asked for now would be lost.
+    #[error("container `{name}` is already connected to network `{network}`")]
+    Connected {
+        /// Its name.
+        name: String,
+        /// The network.
+        network: String,
+    },
     /// An address that the network does not have.
     #[error(transparent)]
     Address(#[from] pontoon_network::config::AddressError),
@@ -73,6 +81,7 @@ impl ConnectError {
             Self::File(err) => err.hint(),
             Self::Record(err) => err.hint(),
             Self::Mode { .. } => Some("make it with --network NAME".to_owned()),
+            Self::Connected { .. } => Some("disconnect it first to connect it in another way".to_owned()),
             Self::Attach(err) => err.hint(),
             _ => None,
         }
@@ -111,7 +120,8 @@ fn tell_if_it_runs(found: &Found, request: &Request) -> Result<(), AskError> {
     }
 }
 
-/// Puts a container on a network. `new.name` is the network, by name or id. One that is on it already stays as it is.
+/// Puts a container on a network. `new.name` is the network, by name or id. One that is on it already and does not run stays as
+/// it is, as with Podman.
 ///
 /// # Errors
 /// See [`ConnectError`].
@@ -124,7 +134,10 @@ pub fn connect(host: &Host, store: &Store, query: &str, new: NetworkUse) -> Resu
     network.check_addresses(&new.addresses)?;
     let uses = uses(&mut record)?;
     if uses.iter().any(|it| it.name == network.name) {
-        return Ok(());
+        return match found.status.is_alive() {
+            true => Err(ConnectError::Connected { name, network: network.name }),
+            false => Ok(()),
+        };
     }
     if let Some(interface) = &new.interface
         && uses.iter().any(|it| it.interface.as_ref() == Some(interface))

@@ -18,6 +18,7 @@ use pontoon_storage::{FileError, NetworkFiles, RecordError, Store};
 
 use crate::host::Host;
 use crate::network_unit;
+use crate::pod::{self, RemovePodError};
 use crate::record::ContainerRecord;
 use crate::remove::{self, RemoveError, RemoveOptions};
 use crate::status;
@@ -119,6 +120,9 @@ pub enum NetworkDeedError {
     /// It could not be removed with its containers.
     #[error(transparent)]
     Remove(#[from] RemoveError),
+    /// It could not be removed with a pod.
+    #[error(transparent)]
+    Pod(#[from] RemovePodError),
     /// It cannot be set up.
     #[error(transparent)]
     Link(#[from] LinkError),
@@ -152,6 +156,7 @@ impl NetworkDeedError {
                 Some("remove those containers first, or use --force, which removes them too".to_owned())
             }
             Self::Remove(err) => err.hint(),
+            Self::Pod(err) => err.hint(),
             Self::Foreign { .. } => Some("a network's file is called NAME.json; rename it".to_owned()),
             _ => None,
         }
@@ -359,7 +364,11 @@ pub fn remove(
         let options =
             RemoveOptions { force: true, ignore: true, depend: true, timeout, ..RemoveOptions::default() };
         for user in users(store, &config)? {
-            remove::remove(host, store, &user.id, options)?;
+            match user.request.pod.as_ref().filter(|_| user.request.infra.is_some()) {
+                // An infra container goes with its pod only.
+                Some(pod) => remove_pod(host, store, &pod.id, timeout)?,
+                None => drop(remove::remove(host, store, &user.id, options)?),
+            }
         }
     }
     let change = files.change()?;
@@ -372,6 +381,14 @@ pub fn remove(
     }
     host.tell_of_other(Kind::Network, Deed::Remove, &config.id, &config.name);
     Ok(config.name)
+}
+
+/// Somebody else may have removed it meanwhile.
+fn remove_pod(host: &Host, store: &Store, id: &str, timeout: Option<u32>) -> Result<(), NetworkDeedError> {
+    match pod::remove(host, store, id, true, timeout) {
+        Err(RemovePodError::Look(err)) if err.is_not_found() => Ok(()),
+        other => Ok(other.map(drop)?),
+    }
 }
 
 /// Has the rules of all networks made again, which others have flushed. Called for containers that run: it starts

@@ -11,7 +11,7 @@ use pontoon_rootless::idmap::IdMaps;
 use serde::Serialize;
 
 use crate::format::{NullIfEmpty, OmitEmpty};
-use crate::view::network_settings::NetworkFacts;
+use crate::view::network_settings::{NetworkFacts, NetworkHolder};
 use crate::view::ps;
 
 /// What is known of a container.
@@ -75,8 +75,10 @@ pub struct Facts<'a> {
     pub bounding_caps: Vec<String>,
     /// `pasta`, `host`, …
     pub network_mode: &'a str,
-    /// The networks with names that it is on.
+    /// The networks with names that it is on, or whoever has its network namespace.
     pub networks: Vec<NetworkFacts>,
+    /// The container that has its network namespace, if that is another one.
+    pub network_holder: Option<NetworkHolder>,
     /// Directory of the container on disk.
     pub directory: String,
     /// Files that are made for it at its start.
