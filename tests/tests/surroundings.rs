@@ -43,20 +43,24 @@ fn changes_can_go_elsewhere() {
 #[test]
 fn a_part_of_a_volume_is_mounted_and_no_link_leads_out_of_it() {
     let host = host_with_busybox();
-    let fill = "mkdir -p /v/a/b && echo deep >/v/a/b/file && ln -s /etc /v/out && ln -s ../../../../etc /v/up && ln -s a/b /v/in";
+    let fill = "mkdir -p /v/a/b && echo deep >/v/a/b/file && ln -s /etc /v/out && ln -s ../../../../etc /v/up && ln -s a/b /v/in && ln -s / /v/whole && ln -s ../../.. /v/a/above";
     run("-v parts:/v", fill).ok();
     let mount = |path: &str| format!("--mount type=volume,source=parts,target=/m,subpath={path}");
     assert_eq!(run(&mount("a/b"), "ls /m").ok().text(), "file");
     assert_eq!(run(&mount("in"), "ls /m").ok().text(), "file");
     assert_eq!(run(&mount("a/b/file"), "cat /m").ok().text(), "deep");
-    for path in ["out", "up", "nowhere", "out/passwd"] {
+    for (path, why) in [
+        ("out", "a link leads out"),
+        ("up", "a link leads out"),
+        ("out/passwd", "a link leads out"),
+        ("whole", "a link leads out"),
+        ("a/above", "a link leads out"),
+        ("nowhere", "No such file"),
+    ] {
         let refused = run(&mount(path), "ls /m").fails(125);
-        assert!(
-            refused.stderr.contains(path) && refused.stderr.contains("No such file"),
-            "{}",
-            refused.stderr
-        );
+        assert!(refused.stderr.contains(path) && refused.stderr.contains(why), "{}", refused.stderr);
     }
+    assert_eq!(run(&mount("/a/b"), "ls /m").ok().text(), "file");
     host.alice("pontoon volume rm parts").ok();
 }
 

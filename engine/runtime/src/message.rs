@@ -243,6 +243,9 @@ impl fmt::Display for Failure {
             Step::BecomeRoot => write!(f, "cannot become root of the user namespace"),
             Step::Namespaces => write!(f, "cannot enter the namespaces of the container"),
             Step::Rootfs => write!(f, "cannot mount the root file system at `{subject}`"),
+            Step::MountSource if self.errno == Errno::XDEV.raw_os_error() => {
+                write!(f, "cannot mount `{subject}`: a link leads out of what it is to be a part of")
+            }
             Step::MountSource => write!(f, "cannot open `{subject}` to mount it"),
             Step::MountTarget => write!(f, "cannot make the mount point `{subject}` in the container"),
             Step::Mount => write!(f, "cannot mount `{subject}` in the container"),

@@ -24,6 +24,20 @@ pub fn open(root: impl AsFd, path: impl AsRef<Path>, flags: OFlags) -> Result<Ow
     retry(|| openat2(&root, path.as_ref(), flags | OFlags::CLOEXEC, Mode::empty(), INSIDE))
 }
 
+/// Opens what is a part of `root`. A link that leads out, as an absolute one does, has no meaning there: unlike in a root file
+/// system nobody has said what it starts from.
+///
+/// # Errors
+/// `EXDEV` if a link leads out, else the kernel's error.
+pub(crate) fn open_part(root: impl AsFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let path = match path.trim_start_matches('/') {
+        "" => ".",
+        part => part,
+    };
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    retry(|| openat2(&root, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve))
+}
+
 /// Opens a directory inside `root` that must not be, nor lie behind, a symbolic link.
 ///
 /// # Errors
@@ -150,6 +164,32 @@ mod tests {
         fs::create_dir_all(base.join("root")).unwrap();
         let root = openat(rustix::fs::CWD, base.join("root"), OFlags::PATH, Mode::empty()).unwrap();
         (base, root)
+    }
+
+    #[test]
+    fn a_part_is_reached_by_no_link_that_leads_out() {
+        let (base, root) = fixture("part");
+        fs::create_dir_all(base.join("root/a/b")).unwrap();
+        for (target, name) in
+            [("/", "whole"), ("/a", "absolute"), ("a/b", "in"), ("..", "a/up"), ("../..", "a/above")]
+        {
+            symlink(target, base.join("root").join(name)).unwrap();
+        }
+        for (path, expected) in [
+            ("a/b", Ok(())),
+            ("/a/b", Ok(())),
+            ("/", Ok(())),
+            ("in", Ok(())),
+            ("a/up", Ok(())),
+            ("whole", Err(Errno::XDEV)),
+            ("absolute", Err(Errno::XDEV)),
+            ("a/above", Err(Errno::XDEV)),
+            ("in/../../..", Err(Errno::XDEV)),
+            ("nothing", Err(Errno::NOENT)),
+        ] {
+            assert_eq!(open_part(&root, path, OFlags::PATH).map(drop), expected, "{path}");
+        }
+        fs::remove_dir_all(base).unwrap();
     }
 
     #[test]

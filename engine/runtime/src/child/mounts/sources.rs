@@ -33,7 +33,7 @@ pub(super) fn clone_part(path: &Path, subpath: Option<&str>, recursive: bool) ->
     let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let clone = || {
         let whole = openat(CWD, path, directory, Mode::empty())?;
-        let part = paths::open(&whole, subpath, OFlags::PATH)?;
+        let part = paths::open_part(&whole, subpath, OFlags::PATH)?;
         let mut flags =
             OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
         flags.set(OpenTreeFlags::AT_RECURSIVE, recursive);
