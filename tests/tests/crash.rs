@@ -229,7 +229,8 @@ fn the_last_end_stays_known_when_a_start_comes_to_nothing() {
              timeout 10 pontoon wait kept
          done | sort -u; rmdir ~/kept-dir"
     ));
-    let codes: Vec<&str> = cut.ok().stdout.lines().collect();
+    let cut = cut.ok();
+    let codes: Vec<&str> = cut.stdout.lines().collect();
     // 137 is that of a run that was killed with its supervisor.
     assert!(codes.iter().all(|it| ["7", "137"].contains(it)), "{codes:?}");
 }
