@@ -205,7 +205,7 @@ fn volume_mount(volume: &VolumeUse, asked: &Asked<'_>) -> Result<Mount, DecideEr
             return Err(DecideError::VolumeFilesystem { name: volume.name.clone(), kind: it.kind.clone() });
         }
         Some(VolumeFilesystem { kind, device, options }) => {
-            filesystem(kind, device.clone(), options.iter().map(pair).collect(), &volume.target)
+            filesystem(kind, device.clone(), options.iter().map(|it| pair(it)).collect(), &volume.target)
         }
         None => {
             let first_copy = is_fresh.then(|| FirstCopy {
@@ -221,10 +221,10 @@ fn volume_mount(volume: &VolumeUse, asked: &Asked<'_>) -> Result<Mount, DecideEr
     Ok(with_options(Mount { fill, ..mount }, &volume.options))
 }
 
-fn pair(word: &String) -> (String, Option<String>) {
+fn pair(word: &str) -> (String, Option<String>) {
     match word.split_once('=') {
         Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
-        None => (word.clone(), None),
+        None => (word.to_owned(), None),
     }
 }
 
@@ -251,7 +251,7 @@ pub(super) fn common_volume(
         data: volume.data.clone(),
         kind: filesystem.kind,
         device: filesystem.device,
-        options: filesystem.options.iter().map(pair).collect(),
+        options: filesystem.options.iter().map(|it| pair(it)).collect(),
         user: user.cloned(),
         copies: false,
     })

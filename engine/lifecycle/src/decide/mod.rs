@@ -188,8 +188,7 @@ pub fn files(
     image: &ImageConfig,
     caller: Caller<'_>,
     rootfs: Rootfs,
-    maps: Option<IdMaps>,
-    stored: &IdMaps,
+    (maps, stored): (Option<IdMaps>, &IdMaps),
     fresh_volumes: &[String],
 ) -> Result<Files, DecideError> {
     let asked = asked::Asked {

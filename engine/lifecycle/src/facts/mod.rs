@@ -145,8 +145,7 @@ pub fn files(host: &Host, store: &Store, known: &Known<'_>) -> Result<Files, Pla
         known.config,
         caller(host),
         rootfs,
-        ids.maps,
-        &ids.stored,
+        (ids.maps, &ids.stored),
         &fresh,
     )?;
     // One that the host does not know any more is missed only by who is nobody else.

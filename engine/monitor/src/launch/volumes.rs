@@ -300,16 +300,17 @@ mod tests {
     #[test]
     fn a_place_that_is_removed_while_somebody_waits_is_made_anew() {
         let place = place("turn");
-        let turn = Turn::wait(&place).unwrap();
-        assert!(Turn::take(&place, FlockOperation::NonBlockingLockExclusive).unwrap().is_none());
-        std::thread::scope(|scope| {
-            let waits = scope.spawn(|| Turn::wait(&place).unwrap().is_there().unwrap());
-            std::thread::sleep(std::time::Duration::from_millis(50));
+        for _ in 0..50 {
+            let turn = Turn::wait(&place).unwrap();
+            assert!(Turn::take(&place, FlockOperation::NonBlockingLockExclusive).unwrap().is_none());
+            std::thread::scope(|scope| {
+                let waits = scope.spawn(|| Turn::wait(&place).unwrap().is_there().unwrap());
+                fs::remove_dir(&place).unwrap();
+                drop(turn);
+                assert!(waits.join().unwrap());
+            });
             fs::remove_dir(&place).unwrap();
-            drop(turn);
-            assert!(waits.join().unwrap());
-        });
-        fs::remove_dir(&place).unwrap();
+        }
     }
 
     #[test]
