@@ -220,15 +220,15 @@ fn the_last_end_stays_known_when_a_start_comes_to_nothing() {
     let state = "pontoon inspect --format '{{.State.Status}} {{.State.ExitCode}}' kept";
     let failed = host.alice(&format!("rmdir ~/kept-dir; pontoon start kept 2>/dev/null && echo started; {state}; pontoon wait kept; mkdir ~/kept-dir"));
     failed.ok().prints("exited 7\n7");
-    let cut = host.alice(&format!(
+    let cut = host.alice(
         "for round in $(seq 15); do
              pontoon start kept >/dev/null 2>&1 & start=$!
              sleep $(printf '0.%03d' $((round * 7)))
              pkill -9 -u alice pontoon-monito
              wait $start
              timeout 10 pontoon wait kept
-         done | sort -u; rmdir ~/kept-dir"
-    ));
+         done | sort -u; rmdir ~/kept-dir",
+    );
     let cut = cut.ok();
     let codes: Vec<&str> = cut.stdout.lines().collect();
     // 137 is that of a run that was killed with its supervisor.

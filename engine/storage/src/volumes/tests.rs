@@ -106,7 +106,6 @@ fn a_volume_that_somebody_is_about_to_use_is_not_removed_before_it_is_known_who(
             store.remove_volume(store.find_volume("data").unwrap(), || Ok::<_, VolumeError>(users()))
         });
         drop(also);
-        std::thread::sleep(std::time::Duration::from_millis(20));
         is_recorded.store(true, std::sync::atomic::Ordering::SeqCst);
         drop(held);
         assert!(matches!(removing.join().unwrap(), Err(VolumeError::InUse { .. })));
