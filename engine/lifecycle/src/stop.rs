@@ -264,7 +264,7 @@ pub fn sessions(container: &ContainerHandle) -> Vec<String> {
 }
 
 /// Has a place in the pod whose infra container this is, as long as the connection stands: that one does not end for want of
-/// members. `None` if its supervisor is older than these.
+/// members. `None` if its supervisor is older than these, or goes without a word.
 ///
 /// # Errors
 /// See [`AskError`]: [`AskError::NotRunning`] or [`AskError::Refused`] if it has ended, or is about to.
