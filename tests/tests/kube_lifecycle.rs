@@ -292,3 +292,31 @@ fn a_reload_changes_what_changed_and_the_unit_goes_on() {
     alice.remove("re.kube");
     alice.remove("re.yaml");
 }
+
+#[test]
+fn what_an_init_container_that_failed_wrote_is_shown_before_it_goes() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _played = Played(host, "/home/alice/init.yaml");
+    let text = pod(
+        "init",
+        "Never",
+        &format!(
+            "  initContainers:\n  - {{name: first, image: {B}, command: [echo, fine]}}\n  - {{name: second, image: {B}, command: [sh, -c, 'for i in $(seq 20); do echo line $i; done; echo the fault >&2; exit 3']}}\n  containers:\n  - {{name: c, image: {B}, command: [sleep, '10000']}}\n"
+        ),
+    );
+    host.write("alice", "/home/alice/init.yaml", text);
+    let told = host.alice("pontoon kube play --network none /home/alice/init.yaml").fails(125);
+    assert_eq!(told.stdout, "");
+    assert!(told.stderr.contains("init-second line 20\n"), "{}", told.stderr);
+    assert!(told.stderr.contains("init-second the fault\n"), "{}", told.stderr);
+    // The last lines are enough, and those of the one that failed.
+    assert!(!told.stderr.contains("line 1\n") && !told.stderr.contains("fine"), "{}", told.stderr);
+    host.alice("pontoon ps -aq").ok().prints("");
+    // As the hint says, all of it can be kept.
+    host.alice("pontoon kube play --network none --start=false /home/alice/init.yaml").ok();
+    let told = host.alice("pontoon pod start init").fails(125);
+    assert!(told.stderr.contains("`init-second` ended with exit code 3"), "{}", told.stderr);
+    let log = host.alice("pontoon logs init-second 2>&1").ok().stdout;
+    assert!(log.contains("line 1\n") && log.contains("the fault\n"), "{log}");
+}

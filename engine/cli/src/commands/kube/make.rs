@@ -9,14 +9,18 @@ use pontoon_image::ImageConfig;
 use pontoon_kube::objects::ConfigMap;
 use pontoon_kube::play::{HostPath, HostPathKind, OWNER, OwnVolume, Play, PodWanted};
 use pontoon_kube::yaml;
+use pontoon_lifecycle::annotated;
 use pontoon_lifecycle::create::image_config;
+use pontoon_lifecycle::list::{self, Summary};
 use pontoon_lifecycle::pod::{self as pods, PodRecord, PodRequest};
 use pontoon_lifecycle::request::CreateRequest;
 use pontoon_lifecycle::secret::FILE_DRIVER;
+use pontoon_lifecycle::status::Status;
 use pontoon_lifecycle::{create, volume, volume_options};
 use pontoon_monitor::event::{Deed, Kind};
 use pontoon_storage::{ImageRecord, SecretData, SecretRecord, Store};
 
+use super::super::logs;
 use super::super::pod::{pod_request, start_pod};
 use super::super::run::{base_image, new_request};
 use super::super::{Context, Failure};
@@ -301,10 +305,36 @@ fn make_pod(
         created.unsynced.sync()?;
     }
     if args.start != Some(false) {
-        start_pod(context, store, &pods::find(store, &record.id)?.1)
-            .map_err(|err| err.while_doing(format!("cannot play pod `{}`", pod.name)))?;
+        start_pod(context, store, &pods::find(store, &record.id)?.1).map_err(|err| {
+            let hint = show_last_words(store, &record.id, &pod.name).or(err.hint.clone());
+            Failure { hint, ..err.while_doing(format!("cannot play pod `{}`", pod.name)) }
+        })?;
     }
     Ok(())
+}
+
+/// Shows what those that come before the others wrote last, where one has ended: with the pod, its log is taken away. Says how it can
+/// be kept.
+fn show_last_words(store: &Store, id: &str, name: &str) -> Option<String> {
+    let (_, pod) = pods::find(store, id).ok()?;
+    let has_failed = |it: &Summary| match &it.status {
+        // One that is to go on fails whatever it ends with.
+        Status::Exited(_) if annotated::is_sidecar(&it.record.request.annotations) => true,
+        Status::Exited(exit) => it.record.request.init_container.is_some() && exit.code != 0,
+        _ => false,
+    };
+    let mut shown = None;
+    for member in pod.own_members() {
+        if has_failed(member)
+            && let Ok(found) = list::find(store, &member.record.id)
+            && logs::show_last(&found).is_ok()
+        {
+            let way = format!("`kube play --start=false` and `pod start {name}`");
+            shown =
+                Some(format!("what it wrote last stands above; with {way} the pod stays, with all its logs"));
+        }
+    }
+    shown
 }
 
 /// Writes the files of a ConfigMap or a Secret. The volume was made a moment ago and no container has seen it, so there are no

@@ -52,6 +52,8 @@ struct Wanted {
     prefix: Option<String>,
     /// What colours a line.
     color: Option<&'static str>,
+    /// All of it goes to standard error, beside what was asked for.
+    aside: bool,
 }
 
 impl Wanted {
@@ -119,7 +121,7 @@ impl<'a> Shown<'a> {
 
     /// Writes what has come together: at the end, and before anything is waited for.
     fn flush(&mut self) -> std::io::Result<()> {
-        let outcome = if self.error {
+        let outcome = if self.error || self.wanted.aside {
             output::forgiving(std::io::stderr().lock(), &self.bytes)
         } else {
             output::forgiving(std::io::stdout().lock(), &self.bytes)
@@ -161,6 +163,7 @@ pub fn logs(context: &Context, args: &LogsArgs) -> Result<ExitStatus, Failure> {
             false => it.record.id.get(..12).unwrap_or_default().to_owned(),
         }),
         color: args.color.then(|| COLORS.get(number % COLORS.len()).copied().unwrap_or_default()),
+        aside: false,
     });
     let each: Vec<(&Found, Wanted)> = found.iter().zip(wanted).collect();
     if !(args.follow && several) {
@@ -174,6 +177,21 @@ pub fn logs(context: &Context, args: &LogsArgs) -> Result<ExitStatus, Failure> {
         threads.into_iter().try_for_each(|it| it.join().unwrap_or(Ok(())))
     })?;
     Ok(ExitStatus::Success)
+}
+
+/// Shows on standard error what a container wrote last, before it is taken away.
+pub(super) fn show_last(found: &Found) -> Result<(), Failure> {
+    let wanted = Wanted {
+        follow: false,
+        tail: Some(10),
+        since: None,
+        until: None,
+        timestamps: false,
+        prefix: Some(found.record.name.clone()),
+        color: None,
+        aside: true,
+    };
+    show(found, &wanted)
 }
 
 /// Shows what is wanted of the log of one container.
