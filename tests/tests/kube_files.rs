@@ -319,3 +319,31 @@ fn words_and_numbers_without_quotes_are_those_of_podman() {
         assert_eq!(pods(host), "");
     }
 }
+
+#[test]
+fn settings_of_podman_in_annotations_hold() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let text = |source: &str| {
+        let annotations = format!(
+            "io.podman.annotations.volumes-from/c: '{source}', io.podman.annotations.infra.name: under, io.podman.annotations.bogus: x"
+        );
+        pod("set").replace("{name: set}", &format!("{{name: set, annotations: {{{annotations}}}}}"))
+    };
+    host.alice(&format!("pontoon run -d --name source -v kept:/kept {B} sleep 10000")).ok();
+    host.alice("pontoon exec source sh -c 'echo there >/kept/file'").ok();
+    host.write("alice", "/home/alice/set.yaml", text("source:ro"));
+    let told = host.alice("pontoon kube play --network none set.yaml").ok();
+    assert!(told.stderr.contains("io.podman.annotations.bogus`: there is no such setting"), "{told:?}");
+    host.alice("pontoon exec set-c sh -c 'cat /kept/file; echo x 2>&- >/kept/file || echo ro'")
+        .ok()
+        .prints("there\nro\n");
+    host.alice("pontoon inspect under --format '{{.Name}}'").ok().prints("under\n");
+    host.alice("pontoon kube down set.yaml").ok();
+    // One that is not there is an error, and nothing is left.
+    host.write("alice", "/home/alice/set.yaml", text("nowhere"));
+    let told = host.alice("pontoon kube play --network none set.yaml").fails(125);
+    assert!(told.stderr.contains("no container `nowhere`"), "{told:?}");
+    assert_eq!(pods(host), "");
+    host.alice("pontoon rm -f -t 0 source && pontoon volume rm kept").ok();
+}

@@ -3,14 +3,11 @@
 use super::pod::Around;
 use super::{
     ContainerWanted, Deciding, POST_START, PRE_STOP, PROBES, READINESS, SAID_OF_CONTAINER, SIDECAR, Said,
-    Spot, env, mounts, probes,
+    Spot, env, mounts, probes, settings,
 };
 use crate::names::moves;
 use crate::objects::{Container, PodSecurityContext, Profile, SeLinuxOptions, SecurityContext};
 use crate::quantity;
-
-/// Annotations that are settings of Podman's, for a container with `/NAME` after them or for all without.
-const OF_PODMAN: &str = "io.podman.annotations.";
 
 pub(super) fn decide(
     deciding: &mut Deciding<'_>,
@@ -32,7 +29,10 @@ pub(super) fn decide(
     // One that goes on beside the others is one of them.
     match (is_init, container.restart_policy.as_str()) {
         (true, "Always") => words.push("--restart=always".to_owned()),
-        (true, "") => words.push("--init-ctr=once".to_owned()),
+        (true, "") => {
+            let kind = settings::of_pod(around.metadata, "init.container.type").unwrap_or("once");
+            words.push(format!("--init-ctr={kind}"));
+        }
         (true, other) => {
             let text = format!("`{other}` is not `Always`, the only policy that an init container can have");
             deciding.fault(&spot.field("restartPolicy"), text, None);
@@ -181,7 +181,7 @@ fn labels(deciding: &Deciding<'_>, around: &Around<'_>, container: &Container, w
     if let Some(file) = own("io.containers.autoupdate.authfile") {
         words.push(format!("--label=io.containers.autoupdate.authfile={file}"));
     }
-    let setting = |name: &str| own(&format!("{OF_PODMAN}{name}"));
+    let setting = |name: &str| own(&settings::key(name));
     if setting("init").is_some_and(|it| it.eq_ignore_ascii_case("true")) {
         words.push("--init".to_owned());
     }
@@ -193,6 +193,13 @@ fn labels(deciding: &Deciding<'_>, around: &Around<'_>, container: &Container, w
     }
     if let Some(profile) = setting("apparmor") {
         words.push(format!("--security-opt=apparmor={profile}"));
+    }
+    if let Some(label) = setting("label").filter(|it| !it.is_empty()) {
+        words.push(format!("--security-opt=label={label}"));
+    }
+    if let Some(others) = setting("volumes-from") {
+        let others = others.split(';').map(str::trim).filter(|it| !it.is_empty());
+        words.extend(others.map(|it| format!("--volumes-from={it}")));
     }
 }
 

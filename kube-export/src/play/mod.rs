@@ -13,6 +13,7 @@ mod pod;
 mod probes;
 mod said;
 mod selected;
+mod settings;
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Deciding, OF_POD, PodWanted, Spot, container, mounts};
+use super::{Deciding, OF_POD, PodWanted, Spot, container, mounts, settings};
 use crate::names::NameRule;
 use crate::objects::{ContainerPort, Metadata, PodSpec};
 
@@ -24,6 +24,7 @@ pub(super) fn decide(
     spec: &PodSpec,
 ) -> PodWanted {
     let inside = spot.field("spec");
+    settings::tell(deciding, spot, metadata, spec);
     let mut wanted = PodWanted { name: metadata.name.clone(), ..PodWanted::default() };
     wanted.words = words(deciding, &inside, metadata, spec);
     let mut around = Around { name: &metadata.name, metadata, spec, mounts: mounts::Mountable::new() };
@@ -68,7 +69,10 @@ fn words(deciding: &mut Deciding<'_>, spot: &Spot<'_>, metadata: &Metadata, spec
         shared.push("pid");
     }
     say("share", &shared.join(","));
-    let userns = metadata.annotations.get("io.podman.annotations.userns");
+    if let Some(name) = settings::of_pod(metadata, "infra.name") {
+        say("infra-name", name);
+    }
+    let userns = settings::of_pod(metadata, "userns");
     match (&deciding.options.userns, userns, spec.host_users) {
         (Some(mode), _, _) => say("userns", mode),
         (None, Some(mode), _) => say("userns", mode),

@@ -207,6 +207,38 @@ fn fields_of_containers() {
 }
 
 #[test]
+fn settings_of_podman_are_taken_or_told() {
+    let text = |annotations: &str| {
+        pod("", "initContainers: [{name: i, image: i:1}]")
+            .replace("labels: {app: x}", &format!("annotations: {{{annotations}}}"))
+    };
+    let taken = play(&text(
+        "io.podman.annotations.volumes-from/c: \"src:ro,z;other\", io.podman.annotations.infra.name: foo, \
+         io.podman.annotations.label/c: \"type:t\", io.podman.annotations.init.container.type: always, \
+         io.podman.annotations.autoremove/c: \"FALSE\"",
+    ));
+    assert!(taken.notes.is_empty(), "{:?}", taken.notes);
+    let pod = &taken.pods[0];
+    assert!(pod.words.contains(&"--infra-name=foo".to_owned()), "{:?}", pod.words);
+    for word in ["--volumes-from=src:ro,z", "--volumes-from=other", "--security-opt=label=type:t"] {
+        let has: Vec<bool> = pod.containers.iter().map(|it| it.words.iter().any(|it| it == word)).collect();
+        assert_eq!(has, [false, true], "{word}");
+    }
+    assert!(pod.containers[0].words.contains(&"--init-ctr=always".to_owned()));
+    let told =
+        play(&text("io.podman.annotations.bogus: x, io.podman.annotations.init/d: x, other/key: x, org.systemd.property.Nice: x")).notes;
+    let told: Vec<String> = told.iter().map(|it| format!("{} {}", it.at, it.text)).collect();
+    assert_eq!(
+        told,
+        [
+            "f.yaml:5:46 `metadata.annotations.io.podman.annotations.bogus`: there is no such setting here, and it has no effect",
+            "f.yaml:5:79 `metadata.annotations.io.podman.annotations.init/d`: there is no container `d`, and it has no effect",
+            "f.yaml:5:123 `metadata.annotations.org.systemd.property.Nice`: there is no such setting here, and it has no effect",
+        ]
+    );
+}
+
+#[test]
 fn volumes_are_mounted() {
     for (mount, volume, expected) in [
         ("mountPath: /m", "hostPath: {path: /h}", "--volume=/h:/m:z"),
