@@ -347,3 +347,15 @@ fn settings_of_podman_in_annotations_hold() {
     assert_eq!(pods(host), "");
     host.alice("pontoon rm -f -t 0 source && pontoon volume rm kept").ok();
 }
+
+#[test]
+fn an_image_that_cannot_be_had_is_told_once() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let text = pod("lacks").replace(B, "localhost:1/nothing:1");
+    host.write("alice", "/home/alice/lacks.yaml", text);
+    let told = host.alice("pontoon kube play --network none lacks.yaml").fails(125);
+    assert_eq!(told.stderr.matches("error: ").count(), 1, "{told:?}");
+    assert!(told.stderr.contains("cannot pull `localhost:1/nothing:1`"), "{told:?}");
+    assert_eq!(pods(host), "");
+}

@@ -34,9 +34,12 @@ impl Failure {
         self
     }
 
-    /// The same, as a cause of something that was tried.
+    /// The same, as a cause of something that was tried. What was said already is not said again as a cause.
     #[must_use]
     pub fn while_doing(self, deed: String) -> Self {
+        if self.error.is::<Silent>() {
+            return self;
+        }
         Self { error: Box::new(Tried { deed, source: self.error }), ..self }
     }
 
@@ -186,5 +189,19 @@ impl Failure {
     /// A failure that a child has told of.
     pub fn silent() -> Self {
         Self::new(Silent, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_is_not_said_again_as_a_cause() {
+        assert!(Failure::silent().while_doing("cannot make it".to_owned()).error.is::<Silent>());
+        assert_eq!(
+            Failure::new("why", None).while_doing("cannot make it".to_owned()).error.to_string(),
+            "cannot make it"
+        );
     }
 }
