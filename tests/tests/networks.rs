@@ -215,6 +215,8 @@ fn containers_run_on_their_networks_and_it_is_told() {
         .ok()
         .prints("eth0\neth1\nlo");
     it.sh("pontoon run --rm --network two $B nslookup again").ok();
+    // What is asked for now would be lost.
+    it.refused("connect --alias third two on1", 125, "container `on1` is already connected to network `two`");
     it.sh("pontoon network rm -f -t 0 one").ok();
     it.sh("pontoon container exists on1").fails(1);
 }
@@ -248,4 +250,40 @@ fn units_make_and_remove_their_networks() {
         .prints("map[a:b] 10.68.0.0/24");
     it.sh("systemctl --user stop shop-network; pontoon network exists systemd-shop").fails(1);
     it.sh(&format!("rm {units}/shop.network; systemctl --user daemon-reload")).ok();
+}
+
+#[test]
+fn who_shares_a_network_namespace_shows_what_its_holder_has() {
+    let _alone = alone();
+    let it = Networks::new();
+    it.sh("set -e; pontoon network create --subnet 10.66.0.0/24 one
+           pontoon run -d --name on1 --stop-timeout 0 --network one:ip=10.66.0.9,alias=q -p 8471:80 $B sleep 10000
+           pontoon run -d --name on2 --stop-timeout 0 --network container:on1 $B sleep 10000
+           pontoon run -d --name on3 --stop-timeout 0 --network container:on2 $B sleep 10000")
+        .ok();
+    let settings = |name: &str| {
+        it.sh(&format!("pontoon inspect --format '{{{{json .NetworkSettings}}}}' {name}")).ok().stdout
+    };
+    let held = settings("on1");
+    assert!(held.contains("10.66.0.9") && held.contains("8471"), "{held}");
+    assert_eq!([settings("on2"), settings("on3")], [held.clone(), held]);
+    it.sh("pontoon rm -f -t 0 on1 on2 on3; pontoon run -d --name on1 --stop-timeout 0 --network none $B sleep 10000").ok();
+    it.sh("pontoon inspect --format '{{(index .NetworkSettings.Networks \"none\").NetworkID}}' on1")
+        .ok()
+        .prints("none");
+}
+
+#[test]
+fn a_network_is_removed_with_the_pods_on_it() {
+    let _alone = alone();
+    let it = Networks::new();
+    it.sh("set -e; pontoon network create one; pontoon pod create --name onpod --network one
+           pontoon run -d --pod onpod --name on1 --stop-timeout 0 $B sleep 10000")
+        .ok();
+    let address = "pontoon inspect --format '{{(index .NetworkSettings.Networks \"one\").IPAddress}}' on1";
+    it.sh(address).ok().says("10.");
+    it.sh("pontoon network rm -f -t 0 one").ok().prints("one");
+    it.sh("pontoon pod exists onpod").fails(1);
+    it.sh("pontoon ps -aq --filter name=on").ok().prints("");
+    it.sh("pontoon network exists one").fails(1);
 }

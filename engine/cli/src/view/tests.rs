@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use pontoon_lifecycle::request::{CreateRequest, UserNsMode};
+use pontoon_lifecycle::request::{CreateRequest, NetworkMode, UserNsMode};
 use pontoon_network::{PortMapping, Protocol};
 
 use super::*;
@@ -672,6 +672,36 @@ fn an_inspected_container_tells_once_what_it_needs() {
     facts.needed = ["infra", "db", "infra"].map(|name| (name.to_owned(), format!("id-of-{name}"))).into();
     let told = container::text(&[facts], Some("{{.Dependencies}}")).map_err(|err| err.why);
     assert_eq!(told.as_deref(), Ok("[id-of-infra id-of-db]\n"));
+}
+
+#[test]
+fn what_shares_a_network_shows_the_networks_and_ports_of_its_holder() {
+    let request = CreateRequest {
+        network: Some(NetworkMode::Container("holder".to_owned())),
+        ..CreateRequest::default()
+    };
+    let holder = |network| container::NetworkHolder {
+        id: "1d32b396b9e64867dc36".to_owned(),
+        hostname: "holder".to_owned(),
+        pid: 17,
+        request: CreateRequest {
+            publish: vec![port(None, 8099, 80, 1, Protocol::Tcp)],
+            network: Some(network),
+            ..CreateRequest::default()
+        },
+        network_mode: "none",
+        exposed: vec!["90/tcp".to_owned()],
+    };
+    let told = |network, template: &str| {
+        let facts = container::Facts { network_holder: Some(holder(network)), ..facts(&request) };
+        container::text(&[facts], Some(template)).map_err(|err| err.why)
+    };
+    let named = NetworkMode::Named(Vec::new());
+    let ports = "{{.NetworkSettings.SandboxKey}} {{.NetworkSettings.Ports}}";
+    assert_eq!(told(named, ports).as_deref(), Ok("/proc/17/ns/net map[80/tcp:[{0.0.0.0 8099}] 90/tcp:[]]\n"));
+    let names = "{{range $name, $it := .NetworkSettings.Networks}}{{$name}}{{end}}";
+    assert_eq!(told(NetworkMode::None, names).as_deref(), Ok("none\n"));
+    assert_eq!(told(NetworkMode::Pasta(Vec::new()), names).as_deref(), Ok("\n"));
 }
 
 #[test]
