@@ -403,3 +403,16 @@ fn the_unit_stops_when_nobody_needs_it() {
     dave(&format!("pontoon run --rm --network brief {B} ip -o -4 addr show eth0")).ok().says("10.89.");
     dave("pontoon network rm brief").ok();
 }
+
+/// What comes in is no way out.
+#[test]
+fn published_ports_lead_into_a_closed_network() {
+    let host = host();
+    let closed = Network::create("inner", "--internal");
+    closed.peer("innerpeer", "-p 8451:80 --add-host gw:host-gateway");
+    host.root("nc -N -w 3 127.0.0.1 8451 </dev/null").ok().says("10.");
+    ask_from_outside(host, HOST_V4, 8451).ok().says("10.");
+    ask_from_outside(host, HOST_V6, 8451).ok().says("10.");
+    pontoon("exec innerpeer ip route").ok().lacks("default");
+    pontoon("exec innerpeer cat /etc/hosts").ok().says("169.254.1.2\tgw");
+}

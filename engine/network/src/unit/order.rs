@@ -118,6 +118,18 @@ impl Reach {
         reach
     }
 
+    /// By way of a network that does not lead outside, if there is no other: what comes in is no way out. Everybody comes as the
+    /// gateway there, since the container has no route to anybody else.
+    #[must_use]
+    pub fn or_closed(self, joined: &[JoinedNetwork]) -> Self {
+        if self.v4.is_some() || self.v6.is_some() {
+            return self;
+        }
+        let everybody = [IpAddr::from(Ipv4Addr::UNSPECIFIED), IpAddr::from(Ipv6Addr::UNSPECIFIED)];
+        let on_link = everybody.into_iter().filter_map(|it| IpNet::new(it, 0).ok()).collect();
+        Self { on_link, v4_gateway: None, v6_gateway: None, ..Self::of(joined, &[]) }
+    }
+
     /// The same for one port.
     pub fn target(&self, port: u16) -> Target {
         Target {
@@ -169,4 +181,39 @@ pub enum Answer {
     Sockets(Vec<IpAddr>),
     /// It could not be done.
     Failed(Refusal),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn joined(network: &str, address: &str, gateway: Option<&str>) -> JoinedNetwork {
+        let address = JoinedAddress {
+            address: address.parse().unwrap(),
+            prefix: 24,
+            gateway: gateway.map(|it| it.parse().unwrap()),
+        };
+        JoinedNetwork {
+            network: network.to_owned(),
+            id: String::new(),
+            interface: "eth0".to_owned(),
+            mac: MacAddress([0; 6]),
+            addresses: vec![address],
+            aliases: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_closed_network_is_the_way_in_only_where_there_is_no_other() {
+        let inner = joined("inner", "10.89.0.2", None);
+        let outer = joined("outer", "10.89.1.2", Some("10.89.1.1"));
+        let closed = ["inner".to_owned()];
+        let reach = |networks: &[JoinedNetwork]| Reach::of(networks, &closed).or_closed(networks);
+        let both = reach(&[inner.clone(), outer]);
+        assert_eq!(both.v4, "10.89.1.2".parse().ok());
+        let alone = std::slice::from_ref(&inner);
+        assert_eq!(Reach::of(alone, &closed).v4, None);
+        let way = reach(alone).target(80).way("192.0.2.7:4000".parse().unwrap()).unwrap();
+        assert_eq!((way.to, way.name), ("10.89.0.2:80".parse().unwrap(), None));
+    }
 }
