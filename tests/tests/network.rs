@@ -55,6 +55,9 @@ fn slirp4netns_publishes_too() {
     let peer = Peer::run("slirppeer", "--network slirp4netns -p 8503:80");
     assert!(!ask(host, true, HOST_V4, 8503).ok().text().is_empty());
     pontoon("exec slirppeer ip -4 addr show tap0").ok().says("10.0.2.100");
+    wait::until_true("an address of IPv6", || {
+        pontoon("exec slirppeer ip -6 addr show tap0").stdout.contains("fd00::")
+    });
     drop(peer);
 }
 
@@ -146,6 +149,17 @@ fn network_options_are_passed_on_or_refused() {
     pontoon("run --rm --network pasta:--mtu,1400 $B ip link show").ok().says("mtu 1400");
     pontoon("run --rm --network slirp4netns:mtu=1400 $B ip link show tap0").ok().says("mtu 1400");
     pontoon("run --rm --network slirp4netns:bogus=1 $B true").refused().warns("bogus");
+    for option in ["--dns 192.0.2.7", "--dns-search example", "--dns-option ndots:2"] {
+        for deed in ["create", "pod create"] {
+            let image = if deed == "create" { "$B" } else { "" };
+            pontoon(&format!("{deed} --network none {option} {image}")).fails(125).warns("--network=none");
+        }
+    }
+    let six =
+        pontoon("run --rm --network pasta:-6 $B cat /etc/hosts /etc/resolv.conf").ok().lacks("169.254.1.");
+    assert!(six.stdout.contains(HOST_V6), "{six:?}");
+    pontoon("run --rm --pod new:badsysctl --sysctl net.foo=1 $B true").fails(125).warns("shares with others");
+    pontoon("pod rm -f -t 0 badsysctl").ok();
     pontoon("run --rm --network bridge $B ip -o -4 addr show eth0").ok().says("10.88.0.");
 }
 
@@ -231,4 +245,26 @@ fn a_new_resolver_of_the_host_reaches_running_containers() {
     assert_eq!(reads("follows"), "nameserver 192.0.2.1\n");
     host.root("cp --remove-destination /run/resolv.conf.before /etc/resolv.conf").ok();
     pontoon("rm -f -t 0 follows follows-as-host follows-not").ok();
+}
+
+#[test]
+fn a_port_that_is_published_twice_is_there_once() {
+    let host = host();
+    let peer =
+        Peer::run("twicepeer", "-p 8521:80 -p 8521:80 -p 127.0.0.1:8521:80 --expose 90-92/udp --expose 93");
+    ask(host, true, HOST_V4, 8521).ok();
+    ask(host, false, "127.0.0.1", 8521).ok();
+    pontoon("port twicepeer").ok().prints("80/tcp -> 0.0.0.0:8521\n80/tcp -> 127.0.0.1:8521");
+    pontoon("ps --noheading --format '{{.Ports}}' --filter name=twicepeer")
+        .ok()
+        .prints("0.0.0.0:8521->80/tcp, 127.0.0.1:8521->80/tcp, 93/tcp, 90-92/udp");
+    drop(peer);
+}
+
+#[test]
+fn names_of_a_hosts_file_stay_beside_those_asked_for() {
+    host().write("alice", "/home/alice/names", "192.0.2.7 one two\n");
+    pontoon("run --rm --hosts-file /home/alice/names --add-host one:192.0.2.9 $B head -n 2 /etc/hosts")
+        .ok()
+        .prints("192.0.2.9\tone\n192.0.2.7\tone two");
 }

@@ -76,7 +76,8 @@ pub(crate) fn hosts(added: &[(IpAddr, Vec<String>)], base: &str, own: &[(IpAddr,
         let line = line.split('#').next().unwrap_or_default();
         let mut words = line.split_whitespace();
         let Some(address) = words.next().filter(|it| it.parse::<IpAddr>().is_ok()) else { continue };
-        let names: Vec<&str> = words.filter(|name| !taken.contains(name)).collect();
+        // Also names that were asked for with another address: who looks one up takes the first line, or all.
+        let names: Vec<&str> = words.collect();
         localhost |= names.contains(&"localhost");
         push(&mut text, address, names.into_iter());
     }
@@ -137,7 +138,7 @@ mod tests {
         );
         assert_eq!(
             text,
-            "1.2.3.4\tfoo a\n127.0.0.1\tlocalhost\n127.0.1.1\tmyhost.example myhost\n10.9.9.9\tb\n\
+            "1.2.3.4\tfoo a\n127.0.0.1\tlocalhost\n127.0.1.1\tmyhost.example myhost\n10.9.9.9\ta b\n\
              169.254.1.2\thost.containers.internal host.docker.internal\n192.0.2.2\tid web\n"
         );
     }

@@ -106,10 +106,10 @@ fn choose(wanted: &PortMapping, others: &[PortMapping]) -> Result<u16, PortError
         .map_err(|source| PortError::Bind { port: 0, protocol: wanted.protocol, source })?;
         let candidate = PortMapping { host_port: first, ..wanted.clone() };
         let fits = u32::from(first) + u32::from(wanted.range.max(1)) <= 65536;
-        let apart = others.iter().filter(|it| it.host_port != 0).all(|other| {
-            let pair = [candidate.clone(), other.clone()];
-            crate::check_conflicts(&pair).is_ok() && pair[0] != pair[1]
-        });
+        let apart = others
+            .iter()
+            .filter(|it| it.host_port != 0)
+            .all(|other| other.protocol != candidate.protocol || candidate.common_host_port(other).is_none());
         if fits && apart && check_free(std::slice::from_ref(&candidate)).is_ok() {
             return Ok(first);
         }

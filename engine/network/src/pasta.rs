@@ -91,8 +91,11 @@ pub(crate) fn connect(
         words.extend(["--runas".into(), "0".into()]);
     }
     words.extend(["--netns".into(), Word::NetworkNamespace]);
+    let family = Family::of(&asked);
     let host_gateway = match guest_address {
         Some(address) => address.parse().ok(),
+        // Our addresses for the host and its resolver are of IPv4.
+        None if family == Family::V6 => facts.address_v4.or(facts.address_v6),
         None => maps_guest.then_some(HOST),
     };
     Ok(Connection {
@@ -107,9 +110,9 @@ pub(crate) fn connect(
             forwards: Vec::new(),
             guest: None,
         },
-        forwarder: dns_forward.unwrap_or(DNS_FORWARD).to_owned(),
+        forwarder: dns_forward.or((family != Family::V6).then_some(DNS_FORWARD)).map(str::to_owned),
         host_gateway,
-        addresses: addresses(&asked, facts),
+        addresses: addresses(&asked, family, facts),
     })
 }
 
@@ -120,8 +123,27 @@ fn hardware_address(id: &str) -> String {
     if own.len() == 5 { format!("02:{}", own.join(":")) } else { "02:00:00:00:00:01".to_owned() }
 }
 
+/// What pasta connects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Family {
+    V4,
+    V6,
+    Both,
+}
+
+impl Family {
+    fn of(asked: &Asked<'_>) -> Self {
+        let is = |names: &[&str]| asked.options.iter().any(|it| names.contains(&it.as_str()));
+        match (is(&["-4", "--ipv4-only"]), is(&["-6", "--ipv6-only"])) {
+            (true, false) => Self::V4,
+            (false, true) => Self::V6,
+            _ => Self::Both,
+        }
+    }
+}
+
 /// The addresses that the container will have.
-fn addresses(asked: &Asked<'_>, facts: &HostFacts) -> Vec<IpAddr> {
+fn addresses(asked: &Asked<'_>, family: Family, facts: &HostFacts) -> Vec<IpAddr> {
     let given: Vec<IpAddr> = asked
         .values(&["-a", "--address"])
         .filter_map(|value| value.split('/').next().and_then(|address| address.parse().ok()))
@@ -129,9 +151,10 @@ fn addresses(asked: &Asked<'_>, facts: &HostFacts) -> Vec<IpAddr> {
     let of = |is_v4: bool, hosts_own: Option<IpAddr>| {
         given.iter().copied().find(|address| address.is_ipv4() == is_v4).or(hosts_own)
     };
-    let known: Vec<IpAddr> =
-        of(true, facts.address_v4).into_iter().chain(of(false, facts.address_v6)).collect();
-    if known.is_empty() { vec![LOCAL_MODE] } else { known }
+    let v4 = of(true, facts.address_v4).filter(|_| family != Family::V6);
+    let v6 = of(false, facts.address_v6).filter(|_| family != Family::V4);
+    let known: Vec<IpAddr> = v4.into_iter().chain(v6).collect();
+    if known.is_empty() && family != Family::V6 { vec![LOCAL_MODE] } else { known }
 }
 
 /// `[address/]first-last:first-last`.

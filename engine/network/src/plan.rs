@@ -278,7 +278,7 @@ impl PlanError {
 pub(crate) struct Connection {
     pub(crate) helper: HelperPlan,
     /// What its resolver asks to have the host's own asked.
-    pub(crate) forwarder: String,
+    pub(crate) forwarder: Option<String>,
     pub(crate) host_gateway: Option<IpAddr>,
     pub(crate) addresses: Vec<IpAddr>,
 }
@@ -310,7 +310,7 @@ pub fn plan(request: &NetworkRequest, facts: &HostFacts) -> Result<NetworkPlan, 
         _ => &[],
     };
     let (helper, forwarder, host_gateway, addresses) = match connection {
-        Some(it) => (Some(it.helper), Some(it.forwarder), it.host_gateway, it.addresses),
+        Some(it) => (Some(it.helper), it.forwarder, it.host_gateway, it.addresses),
         None if !attachments.is_empty() => {
             let gateway = networks::host_gateway(attachments, facts);
             (None, networks::forwarder(facts.root), gateway, Vec::new())
@@ -318,6 +318,7 @@ pub fn plan(request: &NetworkRequest, facts: &HostFacts) -> Result<NetworkPlan, 
         None => (None, None, facts.address_v4.or(facts.address_v6), Vec::new()),
     };
     let host_gateway = facts.host_name.address(host_gateway);
+    let is_closed = !attachments.is_empty() && networks::are_closed(attachments);
     let join = (!attachments.is_empty()).then(|| networks::join(attachments, &ports, request, facts));
     // Without a network there is nothing to resolve with, and what the image says is as good.
     let resolves = helper.is_some() || join.is_some() || !own_namespace;
@@ -342,7 +343,7 @@ pub fn plan(request: &NetworkRequest, facts: &HostFacts) -> Result<NetworkPlan, 
     Ok(NetworkPlan {
         follow,
         join,
-        hosts: hosts_text(request, facts, own_namespace, host_gateway, &addresses)?,
+        hosts: hosts_text(request, facts, own_namespace, host_gateway, &addresses, is_closed)?,
         resolv_conf,
         loopback_up: own_namespace && helper.is_none() && attachments.is_empty() && mode != Mode::Private,
         // In the host's namespace every port is published as it is.
@@ -378,11 +379,12 @@ fn resolve_mode(mode: &Mode, facts: &HostFacts) -> Result<Mode, PlanError> {
     }
 }
 
-/// A mapping written twice counts once.
+/// A mapping that is written twice, or of which another one says all, counts once.
 fn remove_repeated(ports: &mut Vec<PortMapping>) {
     let mut kept: Vec<PortMapping> = Vec::with_capacity(ports.len());
     for mapping in ports.drain(..) {
-        if !kept.contains(&mapping) {
+        if !kept.iter().any(|it| it.covers(&mapping)) {
+            kept.retain(|it| !mapping.covers(it));
             kept.push(mapping);
         }
     }
@@ -414,7 +416,10 @@ fn hosts_text(
     own_namespace: bool,
     gateway: Option<IpAddr>,
     addresses: &[IpAddr],
+    is_closed: bool,
 ) -> Result<String, PlanError> {
+    // From a closed network nobody reaches the host; what asks for its address starts all the same, as with Podman.
+    let asked_gateway = gateway.or(is_closed.then_some(networks::HOST));
     let mut added = Vec::new();
     for (name, address) in &request.add_host {
         let wrong = || PlanError::AddHost { name: name.clone(), address: address.clone() };
@@ -423,7 +428,7 @@ fn hosts_text(
             return Err(wrong());
         }
         let address = match address.as_str() {
-            "host-gateway" => gateway.ok_or_else(|| PlanError::NoHostGateway { name: name.clone() })?,
+            "host-gateway" => asked_gateway.ok_or_else(|| PlanError::NoHostGateway { name: name.clone() })?,
             text => text.trim_matches(['[', ']']).parse().map_err(|_| wrong())?,
         };
         added.push((address, names));

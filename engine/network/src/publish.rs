@@ -196,14 +196,15 @@ fn parse_range(text: &str, range: &str) -> Result<(u16, u16), PublishError> {
     Ok((first, last - first + 1))
 }
 
-/// Finds two mappings that want the same host port. A mapping written twice is no conflict.
+/// Finds two mappings that want the same host port. A mapping written twice is no conflict, nor is one that says
+/// a part of what another one says.
 ///
 /// # Errors
 /// [`PublishError::Conflict`].
 pub fn check_conflicts(ports: &[PortMapping]) -> Result<(), PublishError> {
     for (place, first) in ports.iter().enumerate() {
         for second in ports.iter().skip(place + 1) {
-            if first == second || first.protocol != second.protocol {
+            if first.covers(second) || second.covers(first) || first.protocol != second.protocol {
                 continue;
             }
             if let Some(port) = first.common_host_port(second) {
@@ -220,6 +221,30 @@ pub fn check_conflicts(ports: &[PortMapping]) -> Result<(), PublishError> {
 }
 
 impl PortMapping {
+    /// Whether all that comes by way of the other one comes to the same port of the container by this one.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        if self == other {
+            return true;
+        }
+        let has_address = match (self.host_ip, other.host_ip) {
+            (None, _) => true,
+            (Some(own), Some(theirs)) => {
+                own == theirs || own.is_unspecified() && own.is_ipv4() == theirs.is_ipv4()
+            }
+            (Some(_), None) => false,
+        };
+        let way = |it: &Self| i32::from(it.container_port) - i32::from(it.host_port);
+        let end = |it: &Self| u32::from(it.host_port) + u32::from(it.range.max(1));
+        has_address
+            && self.protocol == other.protocol
+            // What is chosen later is nowhere yet.
+            && self.host_port != 0
+            && self.host_port <= other.host_port
+            && end(self) >= end(other)
+            && way(self) == way(other)
+    }
+
     /// The lowest host port that both would listen on; none if their addresses keep them apart.
     pub(crate) fn common_host_port(&self, other: &Self) -> Option<u16> {
         let apart = match (self.host_ip, other.host_ip) {
@@ -335,6 +360,12 @@ mod tests {
     fn two_mappings_of_one_host_port_are_a_conflict() {
         check_conflict("80:80 81:80 80:80/udp 82 83", None);
         check_conflict("80:80 80:80", None);
+        check_conflict("127.0.0.1:80:80 80:80", None);
+        check_conflict("80-82:80-82 0.0.0.0:81:81", None);
+        check_conflict(
+            "127.0.0.1:80:80 80:81",
+            Some("`127.0.0.1:80:80/tcp` and `80:81/tcp` both want port 80/tcp of the host"),
+        );
         check_conflict("127.0.0.1:80:80 127.0.0.2:80:81", None);
         check_conflict("0.0.0.0:80:80 [::]:80:80", None);
         check_conflict("80-81:80-81 82:82", None);
@@ -347,9 +378,10 @@ mod tests {
             "80:80 127.0.0.1:80:81",
             Some("`80:80/tcp` and `127.0.0.1:80:81/tcp` both want port 80/tcp of the host"),
         );
+        check_conflict("0.0.0.0:80:80 127.0.0.1:80:80", None);
         check_conflict(
-            "0.0.0.0:80:80 127.0.0.1:80:80",
-            Some("`0.0.0.0:80:80/tcp` and `127.0.0.1:80:80/tcp` both want port 80/tcp of the host"),
+            "0.0.0.0:80:80 127.0.0.1:80:81",
+            Some("`0.0.0.0:80:80/tcp` and `127.0.0.1:80:81/tcp` both want port 80/tcp of the host"),
         );
     }
 }

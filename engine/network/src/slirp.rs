@@ -88,7 +88,7 @@ pub(crate) fn connect(
             forwards: ports.to_vec(),
             guest: Some(guest),
         },
-        forwarder: address(3).to_string(),
+        forwarder: Some(address(3).to_string()),
         host_gateway: host,
         addresses: vec![guest],
     })
@@ -98,7 +98,8 @@ fn parse(words: &[String]) -> Result<Options, PlanError> {
     let mut options = Options {
         allow_host_loopback: false,
         cidr: None,
-        enable_ipv6: false,
+        // As podman-run(1) has it.
+        enable_ipv6: true,
         // The largest that the program takes: fewer, larger packets.
         mtu: 65520,
         outbound: None,

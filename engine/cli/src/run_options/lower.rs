@@ -238,7 +238,7 @@ fn surroundings(
     request.dns = each_listed("--dns", &options.joint.dns, network::dns_server)?;
     request.dns_search = listed(&options.joint.dns_search);
     request.dns_option = listed(&options.joint.dns_option);
-    Ok(())
+    network::check_resolver(&options.joint, &options.defaults.usual, request.network.as_ref())
 }
 
 /// How the container is pulled, watched, logged and stopped.

@@ -8,7 +8,7 @@ use pontoon_network::config::{is_interface_name, is_name};
 
 use super::error::{Fault, listed};
 use super::{Host, OptionError, modes};
-use crate::args::ContainerOptions;
+use crate::args::{ContainerOptions, JointOptions};
 
 /// What all these options say together: a mode, or networks with names.
 pub(super) fn read_all(options: &ContainerOptions, host: &Host) -> Result<Option<NetworkMode>, OptionError> {
@@ -223,12 +223,31 @@ fn network(name: &str, options: Option<&str>) -> Result<NetworkUse, Fault> {
             "interface_name" if is_interface_name(value) => network.interface = Some(value.to_owned()),
             "interface_name" => {
                 return Err(Fault::invalid(format!("`{value}` cannot be the name of an interface"))
-                    .hint("it has 1 to 15 bytes, and no `/`, `:`, or space"));
+                    .hint("it has 1 to 15 bytes, and no `/`, `:`, or space, and is not `lo`"));
             }
             _ => return Err(Fault::part_not_supported(option).hint(NETWORK_OPTIONS)),
         }
     }
     Ok(network)
+}
+
+/// Without a network nobody is asked for names. What is usual (`containers.conf`) was not asked for.
+pub(super) fn check_resolver(
+    joint: &JointOptions,
+    usual: &[&str],
+    network: Option<&NetworkMode>,
+) -> Result<(), OptionError> {
+    let given = [
+        ("--dns", !joint.dns.is_empty()),
+        ("--dns-search", !joint.dns_search.is_empty()),
+        ("--dns-option", !joint.dns_option.is_empty()),
+    ];
+    match given.into_iter().find(|(option, is_given)| *is_given && !usual.contains(option)) {
+        Some((option, _)) if network == Some(&NetworkMode::None) => {
+            Err(OptionError::Conflict { one: option.to_owned(), other: "--network=none".to_owned() })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// `NAME[;NAME…]:ADDRESS`; the address may be `host-gateway`.

@@ -4,7 +4,7 @@ use pontoon_lifecycle::pod::{ExitPolicy, PodRequest, Shared};
 use pontoon_lifecycle::request::{CreateRequest, InitContainer, NetworkMode, PodMember};
 
 use super::error::Fault;
-use super::{Host, Lowered, OptionError, labels, lower, modes, names, resources};
+use super::{Host, Lowered, OptionError, labels, lower, modes, names, network, resources};
 use crate::args::{ContainerOptions, JointOptions, LimitOptions, PodCreateArgs, ResourceOptions};
 
 /// What the containers of a pod share for which nothing is said.
@@ -143,6 +143,7 @@ pub fn read(
         _ => {
             let Lowered { request, warnings } =
                 lower::lower(&infra_options(args, defaults), &[], create_command.clone(), host)?;
+            network::check_resolver(&args.joint, &[], request.network.as_ref())?;
             if !args.joint.publish.is_empty()
                 && let Some(network) = match request.network {
                     Some(NetworkMode::Host) => Some("host"),

@@ -5,12 +5,20 @@ use pontoon_network::{PortMapping, Protocol, check_conflicts, parse_publish};
 use super::OptionError;
 use super::error::{Fault, listed};
 
-/// Reads the mappings and sees that no two want the same port.
+/// Reads the mappings, each once, and sees that no two want the same port.
 pub(super) fn publish(values: &[String]) -> Result<Vec<PortMapping>, OptionError> {
-    let mappings = listed(values)
-        .into_iter()
-        .map(|value| parse_publish(&value).map_err(|source| OptionError::Publish { value, source }))
-        .collect::<Result<Vec<PortMapping>, OptionError>>()?;
+    let mut mappings: Vec<PortMapping> = Vec::new();
+    for value in listed(values) {
+        let mapping = parse_publish(&value).map_err(|source| OptionError::Publish { value, source })?;
+        let says = |one: &PortMapping, other: &PortMapping| {
+            // Several that choose their port are several.
+            one.host_port != 0 && one.host_ip == other.host_ip && one.covers(other)
+        };
+        if !mappings.iter().any(|it| says(it, &mapping)) {
+            mappings.retain(|it| !says(&mapping, it));
+            mappings.push(mapping);
+        }
+    }
     check_conflicts(&mappings).map_err(|source| OptionError::PublishConflict { source })?;
     Ok(mappings)
 }

@@ -474,6 +474,7 @@ fn networks_are_chosen_by_name() {
         ("a:mac=93:d0:c6:0a:29:33", "no interface can have it"),
         ("a:alias=", "`` cannot be a host's name"),
         ("a:interface_name=waytoolongforaninterface", "cannot be the name of an interface"),
+        ("a:interface_name=lo", "cannot be the name of an interface"),
         ("a:bad=1", "`--network=bad=1` is not supported -> the options are ip, ip6, mac"),
         ("a:ip", "the option `ip` has no value"),
         ("a,b/c", "`b/c` is no network"),
@@ -482,6 +483,11 @@ fn networks_are_chosen_by_name() {
         ("bad name", "`bad name` is no network"),
     ] {
         check_refused("--network", value, expected);
+    }
+    for option in ["--dns=192.0.2.7", "--dns-search=a", "--dns-option=ndots:2"] {
+        let told = refusal(&["--network", "none", option]);
+        let name = option.split('=').next().unwrap();
+        assert_eq!(told, format!("`{name}` cannot be used together with `--network=none`"));
     }
     let conflict = refusal(&["--network", "host", "--network", "none"]);
     assert_eq!(conflict, "`--network=host` cannot be used together with `--network=none`");
@@ -790,6 +796,10 @@ fn ports_are_published_and_exposed() {
         read.publish.iter().map(|port| (port.host_port, port.container_port)).collect();
     assert_eq!(ports, [(8080, 80), (8443, 443), (53, 53)]);
     assert_eq!(read.expose, ["90/udp", "91/udp", "100/tcp"]);
+    let twice =
+        request(&["-p", "8080:80", "-p", "8080:80", "-p", "127.0.0.1:8080:80", "-p", "81", "-p", "81"]);
+    assert_eq!(twice.publish.len(), 4);
+    assert_eq!(request(&["-p", "81:91", "-p", "80-82:90-92", "-p", "82:92"]).publish.len(), 1);
     check_refused("--publish", "notaport", "notaport");
     check_refused("--publish", "70000:80", "70000");
     for wrong in ["x", "80/foo", "90-80", "0", "+80"] {

@@ -97,12 +97,12 @@ const MAX_INTERFACE: usize = 15;
 /// Longest name of a network: it is the name of a file, with `.json` and what a writer adds.
 const MAX_NAME: usize = 240;
 
-/// Whether the kernel gives an interface that name.
+/// Whether the kernel gives an interface that name: loopback has its own.
 #[must_use]
 pub fn is_interface_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= MAX_INTERFACE
-        && !matches!(name, "." | "..")
+        && !matches!(name, "." | ".." | "lo")
         && name.bytes().all(|it| it.is_ascii_graphic() && !matches!(it, b'/' | b':' | b'%'))
 }
 

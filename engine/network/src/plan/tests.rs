@@ -121,10 +121,10 @@ fn root_stays_root_in_pasta_and_binds_the_namespace_where_there_is_no_user_names
 #[test]
 fn slirp4netns_gets_its_words() {
     check_words(
-        slirp(&["allow_host_loopback=true", "mtu=1500", "cidr=10.5.0.0/16", "enable_ipv6=true"]),
+        slirp(&["allow_host_loopback=true", "mtu=1500", "cidr=10.5.0.0/16", "enable_ipv6=false"]),
         &["8080:80"],
         &facts(),
-        "--mtu=1500 --cidr=10.5.0.0/16 --enable-ipv6 --enable-sandbox --enable-seccomp --configure \
+        "--mtu=1500 --cidr=10.5.0.0/16 --enable-sandbox --enable-seccomp --configure \
          --api-socket slirp4netns.sock --exit-fd 0 --ready-fd <ReadyFd> <Pid> tap0",
     );
     let without_pasta = HostFacts { pasta: None, ..facts() };
@@ -132,7 +132,7 @@ fn slirp4netns_gets_its_words() {
         Mode::Default,
         &[],
         &without_pasta,
-        "--disable-host-loopback --mtu=65520 --enable-sandbox --enable-seccomp --configure --exit-fd 0 \
+        "--disable-host-loopback --mtu=65520 --enable-ipv6 --enable-sandbox --enable-seccomp --configure --exit-fd 0 \
          --ready-fd <ReadyFd> <Pid> tap0",
     );
 }
@@ -360,4 +360,36 @@ fn the_hosts_name_stands_for_what_is_said_of_it() {
         let refused = with(HostName::Nothing, mode, "host-gateway").unwrap_err();
         assert!(matches!(refused, PlanError::NoHostGateway { .. }), "{refused}");
     }
+}
+
+#[test]
+fn the_hosts_address_can_be_asked_for_on_a_closed_network() {
+    let closed = on(&[(crate::join::Driver::Bridge, None, true)]);
+    let add_host = vec![("gw".to_owned(), "host-gateway".to_owned())];
+    let hosts = plan(&NetworkRequest { add_host, ..request(closed, &[]) }, &facts()).unwrap().hosts;
+    assert!(hosts.starts_with("169.254.1.2\tgw\n"), "{hosts}");
+}
+
+#[test]
+fn without_ipv4_nothing_of_it_is_told() {
+    let six = HostFacts { address_v6: "2001:db8::2".parse().ok(), ..facts() };
+    let told = |options: &[&str]| plan(&request(pasta(options), &[]), &six).unwrap();
+    for option in ["-6", "--ipv6-only"] {
+        let plan = told(&[option]);
+        assert_eq!(plan.addresses, ["2001:db8::2".parse::<IpAddr>().unwrap()]);
+        assert!(!plan.hosts.contains("169.254") && !plan.resolv_conf.unwrap().contains("169.254"));
+    }
+    assert_eq!(told(&["-4"]).addresses, ["192.0.2.2".parse::<IpAddr>().unwrap()]);
+    assert_eq!(told(&[]).addresses.len(), 2);
+}
+
+#[test]
+fn what_another_mapping_says_as_well_is_not_listened_on_twice() {
+    let ports = |words: &[&str]| {
+        let plan = plan(&request(Mode::Default, words), &facts()).unwrap();
+        plan.ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(ports(&["127.0.0.1:80:80", "80:80"]), "80:80/tcp");
+    assert_eq!(ports(&["80-82:90-92", "81:91", "[::1]:82:92"]), "80-82:90-92/tcp");
+    assert_eq!(ports(&["0.0.0.0:80:80", "[::1]:80:80"]), "0.0.0.0:80:80/tcp [::1]:80:80/tcp");
 }
