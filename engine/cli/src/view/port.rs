@@ -1,6 +1,6 @@
 //! Published ports, in all the forms they are shown in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pontoon_network::PortMapping;
 use serde::Serialize;
@@ -71,8 +71,28 @@ fn single<'a>(
 /// `0.0.0.0:8080->80/tcp, 127.0.0.1:9000-9010->9000-9010/udp`; ports that are named and not published stand alone.
 pub(super) fn summary(mappings: &[PortMapping], exposed: &[String]) -> String {
     let published = bindings(mappings);
-    let alone = exposed.iter().filter(|port| !published.contains_key(*port)).cloned();
-    sorted(mappings).map(arrow).chain(alone).collect::<Vec<String>>().join(", ")
+    let alone = exposed.iter().filter(|port| !published.contains_key(*port));
+    sorted(mappings).map(arrow).chain(ranges(alone)).collect::<Vec<String>>().join(", ")
+}
+
+/// Neighbours together, by protocol: `93/tcp`, `90-92/udp`.
+fn ranges<'a>(ports: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let read = |port: &'a String| {
+        let (number, protocol) = port.split_once('/').unwrap_or((port, "tcp"));
+        Some((protocol, number.parse::<u16>().ok()?))
+    };
+    let mut ranges: Vec<(&str, u16, u16)> = Vec::new();
+    for (protocol, port) in ports.filter_map(read).collect::<BTreeSet<_>>() {
+        match ranges.last_mut() {
+            Some((of, _, last)) if *of == protocol && last.checked_add(1) == Some(port) => *last = port,
+            _ => ranges.push((protocol, port, port)),
+        }
+    }
+    let text = |(protocol, first, last): (&str, u16, u16)| match first == last {
+        true => format!("{first}/{protocol}"),
+        false => format!("{first}-{last}/{protocol}"),
+    };
+    ranges.into_iter().map(text).collect()
 }
 
 fn arrow(mapping: &PortMapping) -> String {
@@ -135,5 +155,17 @@ fn address(port: &HostPort) -> String {
         format!("[{}]:{}", port.host_ip, port.host_port)
     } else {
         format!("{}:{}", port.host_ip, port.host_port)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn named_ports_stand_together() {
+        let words = ["90/udp", "91/udp", "93/tcp", "92/udp", "101/tcp", "102", "93/tcp"];
+        let exposed = words.map(str::to_owned);
+        assert_eq!(summary(&[], &exposed), "93/tcp, 101-102/tcp, 90-92/udp");
     }
 }
