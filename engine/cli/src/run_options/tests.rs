@@ -329,7 +329,9 @@ fn namespaces_are_shared_by_name_and_by_path() {
     assert_eq!(read.network, Some(NetworkMode::Path("/run/netns/n".into())));
     let host = request(&["--cgroupns", "host"]);
     assert!(host.host_cgroup_namespace && host.cgroup_namespace == NamespaceMode::Host);
-    assert!(refusal(&["--network", "ns:/n", "-p", "80:80"]).contains("--network ns:/n"));
+    // Ports are whose the network is.
+    let shared = request(&["--network", "ns:/n", "-p", "80:80", "-P"]);
+    assert!(shared.publish.is_empty() && !shared.publish_all);
     assert!(refusal(&["--uts", "ns:/n", "--hostname", "x"]).contains("--uts ns:/n"));
 }
 
