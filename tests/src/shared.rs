@@ -34,6 +34,20 @@ pub fn in_busybox(options: &str, script: &str) -> crate::Output {
         .sh(&format!("pontoon run --rm {options} {B} sh -c \"$SCRIPT\""))
 }
 
+/// Runs a script of the host as alice, with a file in `~/.config/containers` that goes again.
+pub fn with_configuration(name: &str, text: &str, script: &str) -> crate::Output {
+    host_with_busybox()
+        .entry("alice")
+        .env("CONF", text)
+        .env("B", B)
+        .env("RUN", "pontoon run --rm --network none")
+        .sh(&format!(
+            "mkdir -p .config/containers && printf %s \"$CONF\" >.config/containers/{name}
+             {script}
+             code=$?; rm -r .config/containers; exit $code"
+        ))
+}
+
 /// Held by tests that look at, or change, everything that somebody has: no other test that uses a shared host runs meanwhile.
 #[must_use]
 pub fn alone() -> Alone {

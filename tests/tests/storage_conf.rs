@@ -2,18 +2,12 @@
 #![cfg(feature = "e2e")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
-use pontoon_tests::{B, Output, alone, host_with_busybox};
+use pontoon_tests::shared::with_configuration;
+use pontoon_tests::{Output, alone, host_with_busybox};
 
 /// Runs a script of the host as alice with a file of hers, which goes again.
 fn with(conf: &str, script: &str) -> Output {
-    let host = host_with_busybox();
-    host.entry("alice").env("CONF", conf).env("B", B).env("RUN", "pontoon run --rm --network none").sh(
-        &format!(
-            "mkdir -p .config/containers && printf %s \"$CONF\" >.config/containers/storage.conf
-             {script}
-             code=$?; rm -r .config/containers; exit $code"
-        ),
-    )
+    with_configuration("storage.conf", conf, script)
 }
 
 const PLACES: &str = "pontoon info --format '{{.Store.GraphRoot}} {{.Store.RunRoot}}'";

@@ -15,6 +15,7 @@ use crate::child;
 use crate::message::{self, MAPPED, Report};
 use crate::plan::CommonVolume;
 use crate::start::{StartError, report_socket};
+use crate::visit::mount_of_child;
 
 /// One of them, as long as this is held.
 #[derive(Debug)]
@@ -91,26 +92,7 @@ impl Common {
     /// # Errors
     /// See [`StartError`].
     pub fn copy(&self) -> Result<OwnedFd, StartError> {
-        let (ours, theirs) = report_socket().map_err(StartError::Clone)?;
-        match sys::clone(CloneFlags::default(), None).map_err(StartError::Clone)? {
-            Cloned::Child => {
-                drop(ours);
-                let copied = child::copy_common(self.mounts.as_fd(), self.user.as_ref().map(AsFd::as_fd));
-                let code = i32::from(copied.is_err());
-                message::send(&theirs, &copied.map_or_else(Report::Failed, Report::Root));
-                sys::exit_now(code)
-            }
-            Cloned::Parent { pidfd, .. } => {
-                drop(theirs);
-                let report = message::receive(&ours).map_err(StartError::Socket);
-                let _ = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED);
-                match report? {
-                    Some(Report::Root(mount)) => Ok(mount),
-                    Some(Report::Failed(failure)) => Err(StartError::child(failure)),
-                    _ => Err(StartError::Vanished),
-                }
-            }
-        }
+        mount_of_child(|| child::copy_common(self.mounts.as_fd(), self.user.as_ref().map(AsFd::as_fd)))
     }
 }
 

@@ -92,16 +92,23 @@ pub struct Visitor {
 /// # Errors
 /// See [`StartError`].
 pub fn root_of(process: BorrowedFd<'_>, user_namespace: bool) -> Result<OwnedFd, StartError> {
+    mount_of_child(|| {
+        let root = child::enter_files(process, user_namespace)?;
+        without_mounts(root.as_fd()).map_err(|err| {
+            let errno = rustix::io::Errno::from_io_error(&err).unwrap_or(rustix::io::Errno::IO);
+            Failure::new(crate::Step::Rootfs, "/", errno)
+        })
+    })
+}
+
+/// What a child hands over, a mount that has no place: it alone enters the namespaces that this is found in. Called with a
+/// single thread only.
+pub(crate) fn mount_of_child(copy: impl FnOnce() -> Result<OwnedFd, Failure>) -> Result<OwnedFd, StartError> {
     let (ours, theirs) = report_socket().map_err(StartError::Clone)?;
     match sys::clone(CloneFlags::default(), None).map_err(StartError::Clone)? {
         Cloned::Child => {
             drop(ours);
-            let copied = child::enter_files(process, user_namespace).and_then(|root| {
-                without_mounts(root.as_fd()).map_err(|err| {
-                    let errno = rustix::io::Errno::from_io_error(&err).unwrap_or(rustix::io::Errno::IO);
-                    Failure::new(crate::Step::Rootfs, "/", errno)
-                })
-            });
+            let copied = copy();
             let code = i32::from(copied.is_err());
             message::send(&theirs, &copied.map_or_else(Report::Failed, Report::Root));
             sys::exit_now(code)
