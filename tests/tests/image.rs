@@ -260,6 +260,18 @@ fn load_takes_the_archives_of_other_tools() {
         host.alice(&format!("pontoon load </tmp/{kind}.tar")).ok().says(name);
         host.alice(&format!("pontoon rmi {name}")).ok();
     }
+    // A directory of one image has no name for it.
+    host.root(&format!(
+        "rm -rf /tmp/flat; skopeo copy -q oci:{layout}:work dir:/tmp/flat; chmod -R a+rX /tmp/flat"
+    ))
+    .ok();
+    let id = host.alice("pontoon pull -q dir:/tmp/flat").ok().text().to_owned();
+    host.alice("pontoon load -q -i /tmp/flat").ok().says(&id);
+    // A file is read whatever is said of registries.
+    for name in ["dir:/tmp/flat", "docker-archive:/tmp/docker-archive.tar"] {
+        host.alice(&format!("pontoon run --rm --pull never {name} cat /data/second")).ok().prints("second");
+    }
+    host.alice("pontoon rmi -f localhost/loaded-docker:v1").ok();
     pontoon("load -i /nosuch").fails(125).warns("/nosuch");
     pontoon("load -i /etc/passwd").fails(125);
 }

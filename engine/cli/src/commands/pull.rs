@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pontoon_image::archive::ArchiveName;
 use pontoon_image::{
     Archive, Credential, NoProgress, Platform, PlatformRequest, Progress, Reference, RunConfig,
 };
@@ -349,8 +350,13 @@ pub fn ensure_image(
         Err(FindImageError::NotFound { .. }) => None,
         Err(err) => return Err(err.into()),
     };
+    // A file is no registry: reading it is no fetching.
+    let is_file = ArchiveName::parse(&request.image).is_some();
     match (request.pull, local) {
         (PullPolicy::Missing | PullPolicy::Never, Some(image)) => Ok(image),
+        (PullPolicy::Never, None) if is_file => {
+            fetch(context, store, &request.image, wishes)?.ok_or_else(said_already)
+        }
         (PullPolicy::Never, None) => Err(Failure::new(
             format!("no image `{}`{}, and --pull=never forbids to fetch it", request.image, wishes.words()),
             Some(format!("pull it first: pontoon pull {}", request.image)),

@@ -1,5 +1,6 @@
 //! The members of an archive or of a directory, by name.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use super::error::ArchiveError;
 use super::tar_index::{IndexError, MAX_MEMBERS, TarIndex};
 use crate::decompress::{self, Compression, DecompressError, DecompressLimits};
 use crate::digest::{Digest, DigestReader, VerifyError};
+use crate::manifest::{Descriptor, MAX_MANIFEST_SIZE};
 
 /// Where members are read from.
 #[derive(Debug)]
@@ -17,7 +19,14 @@ pub(super) struct Contents {
     /// What people call it.
     pub path: PathBuf,
     place: Place,
+    /// The manifest of a directory that holds one image without a layout (`dir:`), where each blob has its digits for a name.
+    flat: Option<Descriptor>,
 }
+
+/// The member that makes a directory such a one (containers-transports(5)).
+const FLAT_VERSION: &str = "version";
+/// Its manifest.
+const FLAT_MANIFEST: &str = "manifest.json";
 
 #[derive(Debug)]
 enum Place {
@@ -35,7 +44,8 @@ impl Contents {
         let file = File::open(path).map_err(read)?;
         let metadata = file.metadata().map_err(read)?;
         if metadata.is_dir() {
-            return Ok(Contents { path: path.to_owned(), place: Place::Directory(path.to_owned()) });
+            let place = Place::Directory(path.to_owned());
+            return Contents { path: path.to_owned(), place, flat: None }.look_for_flat();
         }
         if !metadata.is_file() {
             return Contents::spooled(file, path, spool);
@@ -77,11 +87,45 @@ impl Contents {
 
     fn index(file: File, path: &Path) -> Result<Contents, ArchiveError> {
         match TarIndex::read(file) {
-            Ok(index) => Ok(Contents { path: path.to_owned(), place: Place::Tar(index) }),
+            Ok(index) => Ok(Contents { path: path.to_owned(), place: Place::Tar(index), flat: None }),
             Err(IndexError::Io(source)) => Err(ArchiveError::Read { path: path.to_owned(), source }),
             Err(IndexError::NoTar) => Err(ArchiveError::Unknown { path: path.to_owned() }),
             Err(IndexError::TooManyMembers) => {
                 Err(ArchiveError::TooManyMembers { path: path.to_owned(), limit: MAX_MEMBERS })
+            }
+        }
+    }
+
+    /// Looks whether the directory holds an image without a layout.
+    fn look_for_flat(self) -> Result<Contents, ArchiveError> {
+        if self.find(FLAT_VERSION)?.is_none() || self.find(FLAT_MANIFEST)?.is_none() {
+            return Ok(self);
+        }
+        let bytes = self.read_member(FLAT_MANIFEST, MAX_MANIFEST_SIZE)?;
+        let flat = Descriptor {
+            media_type: String::new(),
+            digest: Digest::sha256(&bytes),
+            size: bytes.len() as u64,
+            annotations: BTreeMap::new(),
+            platform: None,
+        };
+        Ok(Contents { flat: Some(flat), ..self })
+    }
+
+    /// The manifest of an image without a layout.
+    pub(super) fn flat_manifest(&self) -> Option<&Descriptor> {
+        self.flat.as_ref()
+    }
+
+    /// Where a blob is kept. A digest has no characters that could lead elsewhere.
+    pub(super) fn member_of(&self, digest: &Digest) -> String {
+        match &self.flat {
+            None => blob_member(digest),
+            Some(manifest) if manifest.digest == *digest => FLAT_MANIFEST.to_owned(),
+            Some(_) => {
+                // So are manifests called that an index names.
+                let manifest = format!("{}.{FLAT_MANIFEST}", digest.hex());
+                if matches!(self.find(&manifest), Ok(Some(_))) { manifest } else { digest.hex().to_owned() }
             }
         }
     }
@@ -135,7 +179,7 @@ impl Contents {
 
     /// Reads a small blob of a layout, checked against its digest.
     pub(super) fn read_blob(&self, digest: &Digest, size: u64, limit: u64) -> Result<Vec<u8>, ArchiveError> {
-        let member = blob_member(digest);
+        let member = self.member_of(digest);
         let bytes = self.read_member(&member, limit)?;
         let mut checked = Vec::with_capacity(bytes.len());
         DigestReader::new(bytes.as_slice(), digest.clone(), Some(size))
@@ -167,7 +211,7 @@ impl Contents {
     }
 }
 
-/// Returns where a layout keeps a blob. A digest has no characters that could lead elsewhere.
+/// Returns where a layout keeps a blob.
 pub(super) fn blob_member(digest: &Digest) -> String {
     format!("blobs/{}/{}", digest.algorithm().name(), digest.hex())
 }

@@ -41,7 +41,9 @@ pub enum ArchiveError {
         source: DecompressError,
     },
     /// It is something else.
-    #[error("`{path}` is neither a docker-archive nor an oci-archive nor an OCI layout")]
+    #[error(
+        "`{path}` is neither a docker-archive nor an oci-archive nor an OCI layout, nor a directory of one image (dir:)"
+    )]
     Unknown {
         /// The archive.
         path: PathBuf,

@@ -1,4 +1,4 @@
-//! Images in files: docker-archive (`docker save`), oci-archive, and OCI layout directories.
+//! Images in files: docker-archive (`docker save`), oci-archive, OCI layout directories, and directories of one image (`dir:`).
 //!
 //! Archives are never unpacked: an index of their members is made and members are read in place. A compressed archive is
 //! first written uncompressed to an unnamed temporary file in a directory the caller gives.
@@ -15,7 +15,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use self::contents::{Contents, blob_member};
+use self::contents::Contents;
 use self::docker::{DockerImage, DockerLayer};
 pub use self::error::ArchiveError;
 use self::oci::OciImage;
@@ -49,7 +49,7 @@ enum Format {
 }
 
 impl Archive {
-    /// Opens an archive, compressed or not, or an OCI layout directory. `spool` is a directory for the uncompressed
+    /// Opens an archive, compressed or not, an OCI layout directory, or one of a single image. `spool` is a directory for the uncompressed
     /// copy.
     pub fn open(path: &Path, spool: &Path) -> Result<Archive, ArchiveError> {
         Archive::read(Contents::open(path, spool)?)
@@ -73,6 +73,8 @@ impl Archive {
             list.into_iter().map(|(image, names)| (Format::Docker(image), names)).collect()
         } else if contents.find(oci::INDEX)?.is_some() {
             oci::list(&contents)?.into_iter().map(|(image, names)| (Format::Oci(image), names)).collect()
+        } else if let Some(manifest) = contents.flat_manifest() {
+            vec![(Format::Oci(oci::flat(manifest)), Vec::new())]
         } else {
             return Err(ArchiveError::Unknown { path: contents.path.clone() });
         };
@@ -110,7 +112,7 @@ impl ArchiveImage {
 
     fn member(&self, digest: &Digest) -> Result<String, ArchiveError> {
         if let Format::Oci(_) = self.format {
-            return Ok(blob_member(digest));
+            return Ok(self.contents.member_of(digest));
         }
         let layers = self.layers.lock().unwrap_or_else(PoisonError::into_inner);
         let found = layers.iter().find(|layer| layer.digest == *digest);
@@ -131,6 +133,7 @@ impl ImageSource for ArchiveImage {
     fn origin(&self) -> Origin {
         let transport = match (&self.format, self.contents.is_directory()) {
             (Format::Docker(_), _) => "docker-archive",
+            (Format::Oci(_), true) if self.contents.flat_manifest().is_some() => "dir",
             (Format::Oci(_), true) => "oci",
             (Format::Oci(_), false) => "oci-archive",
         };
@@ -177,7 +180,7 @@ impl Read for Reported {
     }
 }
 
-/// An archive's path behind its transport: `docker-archive:PATH[:NAME]`, `oci-archive:PATH[:NAME]`, `oci:PATH[:NAME]`.
+/// An archive's path behind its transport: `docker-archive:PATH[:NAME]`, `oci-archive:PATH[:NAME]`, `oci:PATH[:NAME]`, `dir:PATH`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArchiveName {
     /// The path.
@@ -187,8 +190,11 @@ pub struct ArchiveName {
 }
 
 impl ArchiveName {
-    /// Parses a name; `None` if it has no transport. `oci:latest` without a slash is an image's name, not a path.
+    /// Parses a name; `None` if it has no transport. `oci:latest` and `dir:1` without a slash are names of images, no paths.
     pub fn parse(text: &str) -> Option<ArchiveName> {
+        if let Some(path) = text.strip_prefix("dir:").filter(|it| it.contains('/')) {
+            return Some(ArchiveName { path: PathBuf::from(path), image: None });
+        }
         let archive = text.strip_prefix("docker-archive:").or_else(|| text.strip_prefix("oci-archive:"));
         let layout = || text.strip_prefix("oci:").filter(|rest| rest.contains('/'));
         let rest = archive.or_else(layout)?;

@@ -1,6 +1,6 @@
 //! OCI layouts, as a directory or in a tar: `index.json` names manifests, `blobs/` has everything by its digest.
 
-use super::contents::{Contents, blob_member};
+use super::contents::Contents;
 use super::error::ArchiveError;
 use crate::config::MAX_CONFIG_SIZE;
 use crate::manifest::{Descriptor, Document, Index, MAX_MANIFEST_SIZE, ManifestError};
@@ -57,6 +57,11 @@ pub(super) fn list(contents: &Contents) -> Result<Vec<(OciImage, Vec<Reference>)
         .collect()
 }
 
+/// The image of a directory without a layout; nothing says what it is called.
+pub(super) fn flat(manifest: &Descriptor) -> OciImage {
+    OciImage { entries: vec![manifest.clone()], label: None }
+}
+
 /// A name without a registry, or a bare tag, becomes one of this machine, as Podman has it.
 fn local_name(label: &str) -> Result<Reference, InvalidReference> {
     let name = match is_short_name(label) {
@@ -94,7 +99,7 @@ impl OciImage {
             let bytes = contents.read_blob(&entry.digest, entry.size, MAX_MANIFEST_SIZE)?;
             let content_type = Some(entry.media_type.as_str()).filter(|it| !it.is_empty());
             let document = Document::parse(&bytes, content_type)
-                .map_err(|source| manifest_error(contents, &blob_member(&entry.digest), source))?;
+                .map_err(|source| manifest_error(contents, &contents.member_of(&entry.digest), source))?;
             match document {
                 Document::Index(index, _) => {
                     let next = choose(&index)?;

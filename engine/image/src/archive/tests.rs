@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use super::contents::blob_member;
 use super::*;
 use crate::manifest::{OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST};
 use crate::platform::Platform;
@@ -263,6 +264,34 @@ fn an_oci_archive_and_a_layout_directory() {
 }
 
 #[test]
+fn a_directory_of_one_image() {
+    let (blobs, entry) = oci_blobs(LAYER);
+    let directory = TestDir::new("flat");
+    let write = |name: &str, content: &[u8]| std::fs::write(directory.path().join(name), content).unwrap();
+    write("version", b"Directory Transport Version: 1.1\n");
+    write("manifest.json", &blobs[2]);
+    for blob in &blobs[..2] {
+        write(Digest::sha256(blob).hex(), blob);
+    }
+    let open = || Archive::open(directory.path(), directory.path());
+    let archive = open().unwrap();
+    let [image] = archive.images() else { panic!("{archive:?}") };
+    assert!(image.names().is_empty());
+    assert_eq!(image.origin().transport, "dir");
+    assert_eq!(layers(image).unwrap(), [LAYER]);
+    // One for several machines.
+    let index = format!(r#"{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":[{{{entry}}}]}}"#);
+    write("manifest.json", index.as_bytes());
+    write(&format!("{}.manifest.json", Digest::sha256(&blobs[2]).hex()), &blobs[2]);
+    assert_eq!(layers(&open().unwrap().images()[0]).unwrap(), [LAYER]);
+    write(Digest::sha256(&blobs[1]).hex(), b"other");
+    assert!(layers(&open().unwrap().images()[0]).unwrap_err().contains("digest"));
+    // A layout's file of its own version makes none.
+    std::fs::remove_file(directory.path().join("manifest.json")).unwrap();
+    assert!(matches!(open(), Err(ArchiveError::Unknown { .. })));
+}
+
+#[test]
 fn an_index_within_the_index_is_followed() {
     let (mut blobs, entry) = oci_blobs(LAYER);
     let platform = Platform::host();
@@ -318,7 +347,8 @@ fn names_with_transports_are_parsed() {
     assert_eq!(parse("docker-archive:/a/b.tar"), some("/a/b.tar", ""));
     assert_eq!(parse("oci-archive:b.tar:q.io/a:1"), some("b.tar", "q.io/a:1"));
     assert_eq!(parse("oci:./dir:tag"), some("./dir", "tag"));
-    for text in ["oci:latest", "alpine", "docker://alpine", "docker-archive:"] {
+    assert_eq!(parse("dir:/a:b"), some("/a:b", ""));
+    for text in ["oci:latest", "dir:1", "alpine", "docker://alpine", "docker-archive:"] {
         assert_eq!(parse(text), None, "{text}");
     }
 }
