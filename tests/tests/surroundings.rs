@@ -61,7 +61,16 @@ fn a_part_of_a_volume_is_mounted_and_no_link_leads_out_of_it() {
         assert!(refused.stderr.contains(path) && refused.stderr.contains(why), "{}", refused.stderr);
     }
     assert_eq!(run(&mount("/a/b"), "ls /m").ok().text(), "file");
-    host.alice("pontoon volume rm parts").ok();
+    // What belongs to the container's ids alone leads on to them: in volumes, and on the host.
+    run("-v parts:/v", "chown -R 33:33 /v/a && chmod 700 /v/a").ok();
+    assert_eq!(run(&mount("a/b"), "ls /m").ok().text(), "file");
+    host.alice("mkdir -p ~/closed/in && echo seen >~/closed/in/file").ok();
+    run("-v /home/alice/closed:/c", "chown -R 33:33 /c && chmod 700 /c").ok();
+    host.alice("ls ~/closed").fails(2);
+    assert_eq!(run("-v /home/alice/closed/in:/c:ro", "cat /c/file").ok().text(), "seen");
+    run("-v /home/alice/closed/none:/c", "true").fails(125).warns("/home/alice/closed/none");
+    run("-v /home/alice/closed:/c", "chown -R 0:0 /c").ok();
+    host.alice("rm -r ~/closed; pontoon volume rm parts").ok();
 }
 
 #[test]

@@ -21,8 +21,14 @@ pub(super) fn check_sources(request: &CreateRequest) -> Result<(), CreateError> 
     for mount in &request.mounts {
         if let MountSource::Bind(path) = &mount.source {
             let is_followed = !mount.options.iter().any(|it| it == "no-dereference");
-            if is_followed { std::fs::metadata(path) } else { std::fs::symlink_metadata(path) }
-                .map_err(|source| CreateError::BindSource { path: path.clone(), source })?;
+            let found = if is_followed { std::fs::metadata(path) } else { std::fs::symlink_metadata(path) };
+            match found {
+                // It may be behind a directory that the container's ids alone lead through.
+                Err(err) if err.kind() == io::ErrorKind::PermissionDenied => {}
+                found => {
+                    found.map_err(|source| CreateError::BindSource { path: path.clone(), source })?;
+                }
+            }
         }
     }
     if let Some(rootfs) = &request.rootfs {

@@ -81,6 +81,11 @@ pub(in crate::child) fn prepare(
                 show_with_ids(&mounted, path, *recursive, spaces, number)?;
                 *source = Some(mounted);
             }
+            MountSource::Bind { path, recursive, first_copy: None, subpath } if source.is_none() => {
+                let mounted = clone_part(path, subpath.as_deref(), *recursive)?;
+                show_with_ids(&mounted, path, *recursive, spaces, number)?;
+                *source = Some(mounted);
+            }
             MountSource::Filesystem { kind, device, options, subpath } => {
                 let whole =
                     filesystem::create(kind, device.as_deref(), options, userxattr).map_err(&failed)?;

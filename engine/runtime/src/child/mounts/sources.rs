@@ -43,7 +43,8 @@ pub(super) fn clone_part(path: &Path, subpath: Option<&str>, recursive: bool) ->
 }
 
 /// Takes hold of everything that comes from the host, while its mounts are still as the host has them.
-/// Volumes that may need a first copy are left for later: the copy decides which directory is mounted.
+/// Volumes that may need a first copy are left for later: the copy decides which directory is mounted. So is what only the
+/// container's ids lead to.
 pub(in crate::child) fn open_sources(
     mounts: &[Mount],
     spaces: &IdSpaces,
@@ -51,7 +52,11 @@ pub(in crate::child) fn open_sources(
 ) -> Result<Vec<Option<OwnedFd>>, Failure> {
     let open = |(number, mount): (usize, &Mount)| match &mount.source {
         MountSource::Bind { path, recursive, first_copy: None, subpath, .. } => {
-            let mounted = clone_part(path, subpath.as_deref(), *recursive)?;
+            let mounted = match clone_part(path, subpath.as_deref(), *recursive) {
+                // The way may lead through what belongs to ids that are not ours yet.
+                Err(failure) if failure.errno == Errno::ACCESS.raw_os_error() => return Ok(None),
+                other => other?,
+            };
             show_with_ids(&mounted, path, *recursive, spaces, number)?;
             Ok(Some(mounted))
         }
