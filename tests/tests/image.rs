@@ -266,7 +266,8 @@ fn load_takes_the_archives_of_other_tools() {
     ))
     .ok();
     let id = host.alice("pontoon pull -q dir:/tmp/flat").ok().text().to_owned();
-    host.alice("pontoon load -q -i /tmp/flat").ok().says(&id);
+    host.alice("pontoon load -q -i /tmp/flat").ok().says("Loaded image: ");
+    assert_eq!(id.len(), 64, "{id}");
     // A file is read whatever is said of registries.
     for name in ["dir:/tmp/flat", "docker-archive:/tmp/docker-archive.tar"] {
         host.alice(&format!("pontoon run --rm --pull never {name} cat /data/second")).ok().prints("second");
