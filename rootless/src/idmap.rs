@@ -79,7 +79,7 @@ pub struct Wish {
     pub outside: Outside,
     /// How many.
     pub size: u32,
-    /// All other ids are mapped as well, to what is left.
+    /// It takes the place of what earlier ones say of the same ids; and a user's others are mapped as well, to what is left.
     pub extends: bool,
 }
 
@@ -93,17 +93,22 @@ pub enum Outside {
     Host(u32),
 }
 
-/// The map that wishes make, where `granted` is the default map.
+/// The map that wishes make, where `granted` is the default map. `has_default` says whether a container has that of itself, as a
+/// user's does: then it is what is extended. Root's has none.
 ///
 /// # Errors
 /// See [`MapError`].
-pub fn wished(wishes: &[Wish], granted: &[IdRange]) -> Result<Vec<IdRange>, MapError> {
-    let mut map = Vec::new();
+pub fn wished(wishes: &[Wish], granted: &[IdRange], has_default: bool) -> Result<Vec<IdRange>, MapError> {
+    let mut map: Vec<IdRange> = Vec::new();
     for wish in wishes {
-        map.extend(resolve(wish, granted)?);
+        let pieces = resolve(wish, granted)?;
+        if wish.extends {
+            map = map.iter().flat_map(|it| cut(it, wish.container, wish.size)).collect();
+        }
+        map.extend(pieces);
     }
     let taken = disjoint(&map, |it| it.host).map_err(|container| MapError::Shared { container })?;
-    if wishes.iter().any(|it| it.extends) {
+    if has_default && wishes.iter().any(|it| it.extends) {
         let free: Vec<OwnedRange> = granted.iter().flat_map(|it| without(it.host, it.size, &taken)).collect();
         let inside = disjoint(&map, |it| it.container).map_err(|container| MapError::Twice { container })?;
         let mut supply = Supply::new(&free);
@@ -177,6 +182,17 @@ fn resolve(wish: &Wish, granted: &[IdRange]) -> Result<Vec<IdRange>, MapError> {
         done += size;
     }
     Ok(pieces)
+}
+
+/// A range without the container ids of another one.
+fn cut(range: &IdRange, container: u32, size: u32) -> Vec<IdRange> {
+    let left = without(range.container, range.size, &[(container, size)]);
+    let moved = |(first, size): (u32, u32)| IdRange {
+        container: first,
+        host: range.host + (first - range.container),
+        size,
+    };
+    left.into_iter().map(moved).collect()
 }
 
 /// One side of a map, sorted; else the container id of a range that overlaps another.
@@ -473,12 +489,12 @@ mod tests {
         let granted = IdMaps::rootless(1000, 1000, &[(100_000, 65_536)], &[]).uids;
         // `+1234:@1000`
         assert_eq!(
-            wished(&[wish(1234, Host(1000), 1, true)], &granted)?,
+            wished(&[wish(1234, Host(1000), 1, true)], &granted, true)?,
             [range(0, 100_000, 1234), range(1234, 1000, 1), range(1235, 101_234, 64_302)]
         );
         // `+82:10008:1`
         assert_eq!(
-            wished(&[wish(82, Granted(10_008), 1, true)], &granted)?,
+            wished(&[wish(82, Granted(10_008), 1, true)], &granted, true)?,
             [
                 range(0, 1000, 1),
                 range(1, 100_000, 81),
@@ -488,10 +504,21 @@ mod tests {
             ]
         );
         // `0:1:1000`, and one that begins with the user
-        assert_eq!(wished(&[wish(0, Granted(1), 1000, false)], &granted)?, [range(0, 100_000, 1000)]);
+        assert_eq!(wished(&[wish(0, Granted(1), 1000, false)], &granted, true)?, [range(0, 100_000, 1000)]);
         assert_eq!(
-            wished(&[wish(0, Granted(0), 10, false)], &granted)?,
+            wished(&[wish(0, Granted(0), 10, false)], &granted, true)?,
             [range(0, 1000, 1), range(1, 100_000, 9)]
+        );
+        // Root has no default map; a later one takes the place of what an earlier one says.
+        let all = IdMaps::all().uids;
+        assert_eq!(wished(&[wish(0, Granted(100_000), 10, true)], &all, false)?, [range(0, 100_000, 10)]);
+        assert_eq!(
+            wished(
+                &[wish(0, Granted(100_000), 1000, false), wish(5, Granted(300_000), 2, true)],
+                &all,
+                false
+            )?,
+            [range(0, 100_000, 5), range(5, 300_000, 2), range(7, 100_007, 993)]
         );
         Ok(())
     }
@@ -500,7 +527,7 @@ mod tests {
     fn wishes_that_cannot_be_fulfilled_are_refused() {
         use Outside::{Granted, Host};
         let granted = IdMaps::rootless(1000, 1000, &[(100_000, 65_536)], &[]).uids;
-        let refused = |wishes: &[Wish]| wished(wishes, &granted).unwrap_err().to_string();
+        let refused = |wishes: &[Wish]| wished(wishes, &granted, true).unwrap_err().to_string();
         assert_eq!(
             refused(&[wish(0, Granted(1_000_000), 65_535, false)]),
             "id 1000000 is not granted to the user"

@@ -231,6 +231,16 @@ fn root_can_have_containers_with_other_ids() {
         seen.ok().text().split_whitespace().collect::<Vec<_>>(),
         ["0", "0", "0", "0", "500000", "2000"]
     );
+    // Nobody in it is somebody of the host's, in no map, unless that is said.
+    for (options, both) in [
+        ("--uidmap +0:500000:10", "0 500000 10"),
+        ("--uidmap 0:500000:1000 --uidmap +5:600000:2", "0 500000 5 5 600000 2 7 500007 993"),
+    ] {
+        for map in ["uid_map", "gid_map"] {
+            let seen = run(options, &format!("cat /proc/self/{map}")).ok();
+            assert_eq!(seen.text().split_whitespace().collect::<Vec<_>>().join(" "), both, "{options} {map}");
+        }
+    }
     host.root("stat -c %u /var/lib/pontoon/volumes/rooted/_data/y; pontoon volume rm rooted")
         .ok()
         .says("500000");

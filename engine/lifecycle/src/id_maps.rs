@@ -171,7 +171,7 @@ pub fn of(host: &Host, store: &Store, record: &ContainerRecord) -> Result<Option
                     return Ok(granted.to_vec());
                 }
                 let failed = |source| IdMapsError::Maps { option: name.to_owned(), source };
-                idmap::wished(wishes, granted).map_err(failed)
+                idmap::wished(wishes, granted, grants.is_some()).map_err(failed)
             };
             IdMaps { uids: side("--uidmap", uids, &all.uids)?, gids: side("--gidmap", gids, &all.gids)? }
         }
