@@ -105,7 +105,7 @@ fn moves_to_another_host(host: &TestHost, alice: &Manager<'_>) {
     assert!(front.contains("<title>The Landing") && front.contains("A boat ties up"), "{front}");
     // The claims are the volumes that were there, and stay when the pod goes.
     other.alice("pontoon kube down wp.yaml && pontoon ps -aq").ok().says("Pods removed:");
-    other.alice("pontoon volume ls -q --filter name=wp").ok().prints("wpcontent\nwpdb\n");
+    other.alice("pontoon volume ls -q --filter name=wp").ok().prints("wpdb\nwpcontent\n");
 }
 
 /// Fills in WordPress's form of the first visit.
