@@ -689,6 +689,9 @@ fn an_empty_group_is_the_users_own_alone() {
     assert_eq!(ids(&format!("run --rm --network none --user www: {B}")), "33");
     assert_eq!(ids(&format!("run --rm --network none --user 33: --group-add 5 {B}")), "33 5");
     assert_eq!(ids(&format!("run --rm --network none --user www {B}")), "33 10");
+    host.alice(&format!("pontoon -D run --rm --network none --user :5005 {B} tail -1 /etc/group"))
+        .ok()
+        .prints("5005:x:5005:");
     host.alice(&format!("pontoon run -d --name empty-group --network none --stop-timeout 0 {B} sleep 1000"))
         .ok();
     assert_eq!(ids("exec --user www: empty-group"), "33 10");

@@ -14,6 +14,9 @@ pub struct GlobalOptions {
     /// Podman's; errors and warnings are printed, and there are no lesser messages
     #[arg(long, value_name = "LEVEL", ignore_case = true)]
     pub log_level: Option<LogLevel>,
+    /// The same as `--log-level debug`, as Docker has it
+    #[arg(short = 'D', long, hide = true)]
+    pub debug: bool,
     /// Directory of layers, images, containers and volumes
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,
@@ -60,6 +63,7 @@ impl GlobalOptions {
     pub(super) fn overridden_by(self, after: Self) -> Self {
         Self {
             log_level: after.log_level.or(self.log_level),
+            debug: self.debug || after.debug,
             root: after.root.or(self.root),
             runroot: after.runroot.or(self.runroot),
             storage_driver: after.storage_driver.or(self.storage_driver),

@@ -42,9 +42,6 @@ pub struct InfoArgs {
     /// `json` or a Go template
     #[arg(short, long, value_name = "FORMAT")]
     pub format: Option<String>,
-    /// Podman's; it changes nothing there, either
-    #[arg(short = 'D', long, hide = true)]
-    pub debug: bool,
 }
 
 /// `tree`

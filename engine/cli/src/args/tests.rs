@@ -180,6 +180,8 @@ fn global_options_stand_before_and_after_the_command() {
     assert_eq!(invocation.globals.root.as_deref(), Some(std::path::Path::new("/r")));
     assert_eq!(invocation.words, line);
     assert!(matches!(invocation.command, Command::Ps(PsArgs { all: true, .. })));
+    assert!(read(&["-D", "ps"]).globals.debug && read(&["--debug", "ps"]).globals.debug);
+    assert!(!read(&["--debug=false", "ps"]).globals.debug);
     let after_image = run(&["--events-backend=none", "run", "image", "--root", "/x"]);
     assert_eq!(after_image.words, ["image", "--root", "/x"]);
 }

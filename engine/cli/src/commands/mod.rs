@@ -296,7 +296,8 @@ fn tells_events(command: &Command) -> bool {
 /// # Errors
 /// What went wrong, with what to do about it and the exit code.
 pub fn dispatch(invocation: Invocation, name: &str) -> Result<ExitStatus, Failure> {
-    if invocation.globals.log_level.unwrap_or_default() > LogLevel::Warn {
+    let level = if invocation.globals.debug { Some(LogLevel::Debug) } else { invocation.globals.log_level };
+    if level.unwrap_or_default() > LogLevel::Warn {
         message::silence_warnings();
     }
     redirect(&invocation.globals)?;

@@ -63,10 +63,11 @@ pub(super) fn add_entries(root: &OwnedFd, process: &Process, identity: &mut Iden
         }
     }
     if !identity.known_group && gid != 0 {
-        let (group, member) = if name.parse::<u32>().is_ok() {
-            (gid.to_string(), uid.to_string())
-        } else {
-            (name.clone(), name.clone())
+        let (group, member) = match name.as_str() {
+            // A group alone (`--user :5`).
+            "" => (gid.to_string(), String::new()),
+            number if number.parse::<u32>().is_ok() => (gid.to_string(), uid.to_string()),
+            name => (name.to_owned(), name.to_owned()),
         };
         let form = entry.group.as_deref().unwrap_or("$GROUPNAME:x:$GID:$USERLIST");
         let gid = gid.to_string();
