@@ -27,6 +27,7 @@ pub mod short_name;
 pub mod source;
 #[cfg(test)]
 mod test_dir;
+pub mod text_place;
 pub mod time;
 
 pub use archive::{Archive, ArchiveError, ArchiveImage};

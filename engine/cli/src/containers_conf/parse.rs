@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use pontoon_image::text_place::line_and_column;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -31,10 +32,7 @@ struct Text<'a> {
 
 impl Text<'_> {
     fn place(&self, offset: usize) -> (usize, usize) {
-        let before = self.text.get(..offset).unwrap_or(self.text);
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
-        (before.matches('\n').count() + 1, column)
+        line_and_column(self.text, offset)
     }
 
     fn fault(&self, key: &str, offset: usize, reason: impl Into<String>) -> ConfError {

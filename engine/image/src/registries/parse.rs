@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::{Mirror, MirrorUse, RegistriesError, RegistryEntry, ShortNameMode, Unhonoured};
 use crate::reference::Reference;
 use crate::short_name;
+use crate::text_place::line_and_column;
 
 /// What one file says.
 #[derive(Debug, Default)]
@@ -34,10 +35,7 @@ struct Text<'a> {
 impl Text<'_> {
     /// Returns line and column, both from 1, of a byte.
     fn place(&self, offset: usize) -> (usize, usize) {
-        let before = self.text.get(..offset).unwrap_or(self.text);
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
-        (before.matches('\n').count() + 1, column)
+        line_and_column(self.text, offset)
     }
 
     fn fault(&self, key: &str, value: &Value<'_>, reason: impl Into<String>) -> RegistriesError {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use pontoon_image::text_place::line_and_column;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -41,15 +42,8 @@ pub(super) fn parse(path: &Path, text: &str, is_rootless: bool) -> Result<Parsed
 }
 
 impl Reading<'_> {
-    fn line_and_column(&self, offset: usize) -> (usize, usize) {
-        let before = self.text.get(..offset).unwrap_or(self.text);
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
-        (before.matches('\n').count() + 1, column)
-    }
-
     fn place(&self, offset: usize) -> String {
-        let (line, column) = self.line_and_column(offset);
+        let (line, column) = line_and_column(self.text, offset);
         format!("{}:{line}:{column}", self.path.display())
     }
 
@@ -84,7 +78,7 @@ impl Reading<'_> {
     }
 
     fn tell(&mut self, key: &str, offset: usize) {
-        let (line, _) = self.line_and_column(offset);
+        let (line, _) = line_and_column(self.text, offset);
         let text = format!("{}:{line}: `{key}` is not honoured", self.path.display());
         self.parsed.unhonoured.push((line, text));
     }
