@@ -5,6 +5,8 @@
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
+
 use crate::{PortMapping, Protocol};
 
 /// Why a host port cannot be had.
@@ -176,11 +178,20 @@ pub(crate) fn fault(
 
 /// Binds and lets go again; says which port it was.
 fn bind(protocol: Protocol, address: SocketAddr) -> io::Result<u16> {
-    let bound = match protocol {
-        Protocol::Udp => UdpSocket::bind(address)?.local_addr()?,
-        Protocol::Tcp | Protocol::Sctp => TcpListener::bind(address)?.local_addr()?,
-    };
-    Ok(bound.port())
+    match protocol {
+        Protocol::Udp => Ok(UdpSocket::bind(address)?.local_addr()?.port()),
+        Protocol::Tcp | Protocol::Sctp => bind_tcp(address),
+    }
+}
+
+/// Binds without listening. A port that somebody listens on cannot be had that way either (`SO_REUSEADDR`, socket(7)); but nobody
+/// is connected to a socket that is let go at once, and one that a process being started still has is in nobody's way.
+fn bind_tcp(address: SocketAddr) -> io::Result<u16> {
+    let family = if address.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
+    let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    rustix::net::bind(&socket, &address)?;
+    Ok(TcpListener::from(socket).local_addr()?.port())
 }
 
 /// The first port that everybody may listen on; the kernel's default where it cannot be read.
@@ -209,6 +220,23 @@ mod tests {
         }
         check_free(&[mapping(&format!("{port}:80/udp"))]).unwrap();
         check_free(&[mapping(&format!("127.0.0.2:{port}:80"))]).unwrap();
+    }
+
+    /// A process that is being started has, until it becomes its program, what was open the moment before.
+    #[test]
+    fn processes_that_are_started_meanwhile_do_not_take_a_port() {
+        let ports = [mapping("18486:80")];
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let started = std::thread::spawn(move || {
+            while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+                std::process::Command::new("true").status().unwrap();
+            }
+        });
+        for _ in 0..2000 {
+            check_free(&ports).unwrap();
+        }
+        drop(stop);
+        started.join().unwrap();
     }
 
     #[test]
