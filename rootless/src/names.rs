@@ -27,6 +27,12 @@ pub fn by_uid(uid: u32) -> Option<HostUser> {
     lookup(&uid.to_string(), |user| user.uid == uid)
 }
 
+/// Finds the user with an id in the host's own file, which costs no process.
+#[must_use]
+pub fn local_by_uid(uid: u32) -> Option<HostUser> {
+    fs::read_to_string("/etc/passwd").ok()?.lines().filter_map(parse).find(|user| user.uid == uid)
+}
+
 /// Finds the user with a name.
 #[must_use]
 pub fn by_name(name: &str) -> Option<HostUser> {
@@ -92,6 +98,7 @@ mod tests {
         assert_eq!(by_uid(0).map(|it| it.name), Some("root".to_owned()));
         assert_eq!(by_name("root").map(|it| it.home), Some("/root".to_owned()));
         assert_eq!(by_name("no-such-user"), None);
+        assert_eq!(local_by_uid(0).map(|it| it.name), Some("root".to_owned()));
     }
 
     #[test]

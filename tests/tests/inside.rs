@@ -91,11 +91,24 @@ fn an_image_without_user_databases_gets_them() {
     let expected = "alice\nalice:*:1000:1000::/:/bin/sh\nalice:x:1000:alice\n0:644\n0:644";
     bare("--userns keep-id", look).prints(expected);
     bare("--userns keep-id --read-only", look).prints(expected);
-    bare("--read-only --user 5:6", "id; cat /etc/group").prints("uid=5(5) gid=6(6) groups=6(6)\n6:x:6:5");
+    bare("--read-only --user 5:6", "id; cat /etc/group").prints("uid=5(games) gid=6(6) groups=6(6)\n6:x:6:5");
     // Root needs none, and who wants none gets none.
     bare("", "ls /etc").prints("hostname\nhosts\nmtab");
     bare("--user 5 --passwd=false", "ls /etc").prints("hostname\nhosts\nmtab");
     host.alice("pontoon rmi localhost/bare; rm -rf ~/bare").ok();
+}
+
+/// As by Podman: whoever looks at `whoami` or at a prompt reads a name.
+#[test]
+fn a_number_that_the_image_does_not_know_has_the_host_s_name() {
+    let last = "id -un; tail -n 1 /etc/passwd; tail -n 1 /etc/group";
+    run("-u 1000:1000", last).ok().prints("alice\nalice:*:1000:1000::/:/bin/sh\n1000:x:1000:1000");
+    run("-u 38 -w /tmp", "grep :38: /etc/passwd")
+        .ok()
+        .prints("list:*:38:0:Mailing List Manager:/tmp:/bin/sh");
+    run("-u 4321", "id -un; grep 4321 /etc/passwd")
+        .ok()
+        .prints("4321\n4321:*:4321:0:container user:/:/bin/sh");
 }
 
 #[test]

@@ -89,6 +89,8 @@ pub struct Facts<'a> {
     pub shared: Option<Shared>,
     /// Users of the host's that are to be known in the container.
     pub host_users: Vec<HostUser>,
+    /// Who has the number on the host that it is run by; an image that knows nobody of that number gets that name, as by Podman.
+    pub namesake: Option<HostUser>,
     /// Variables with secrets in them.
     pub secret_env: Vec<(String, String)>,
     /// Limits of its resources.

@@ -33,6 +33,7 @@ pub(super) fn decide(
     let cwd = cwd.unwrap_or_else(|| "/".to_owned());
     let hosts = facts.host_users.iter().map(|it| host_entry(it, facts, &cwd)).collect();
     let own = kept(facts);
+    let known = own.or(facts.namesake.as_ref());
     Ok(Process {
         env: environment(facts, hostname, is_systemd(request, &args)),
         args: behind_init(request, args),
@@ -48,9 +49,10 @@ pub(super) fn decide(
             .collect(),
         keep_groups: request.keep_groups,
         entry: (request.passwd != Some(false)).then(|| Entry {
-            name: own.map_or_else(|| number(facts), |it| it.name.clone()),
-            comment: own.map(|it| it.comment.clone()),
-            home: own.map(|it| home(it, facts.record, &cwd)),
+            name: known.map_or_else(|| number(facts), |it| it.name.clone()),
+            group_name: own.map(|it| it.name.clone()),
+            comment: known.map(|it| it.comment.clone()),
+            home: known.map(|it| home(it, facts.record, &cwd)),
             passwd: request.passwd_entry.clone(),
             group: request.group_entry.clone(),
             hosts,
@@ -249,7 +251,8 @@ pub fn is_systemd(request: &CreateRequest, args: &[String]) -> bool {
 }
 
 /// Who runs it, where the image has the last word.
-pub(super) fn user(record: &ContainerRecord, image: &ImageConfig, caller: super::Caller<'_>) -> String {
+#[must_use]
+pub fn user(record: &ContainerRecord, image: &ImageConfig, caller: super::Caller<'_>) -> String {
     if let Some(user) = &record.request.user {
         return user.clone();
     }
@@ -263,8 +266,13 @@ pub(super) fn user(record: &ContainerRecord, image: &ImageConfig, caller: super:
 
 /// The number of the user who runs it, if that is what is said of it: the login name of one that the image does not know.
 fn number(facts: &Facts<'_>) -> String {
-    let user = user(facts.record, facts.image, facts.caller);
-    user.split(':').next().unwrap_or_default().to_owned()
+    user_id(&user(facts.record, facts.image, facts.caller)).to_owned()
+}
+
+/// What says who it is, of a user and its group.
+#[must_use]
+pub fn user_id(user: &str) -> &str {
+    user.split_once(':').map_or(user, |it| it.0)
 }
 
 /// The caller, where the user who runs it keeps its id.

@@ -7,6 +7,7 @@ use pontoon_runtime::capabilities::CapSet;
 use pontoon_runtime::seccomp::{Profile, ProfileError};
 
 use super::PlanError;
+use crate::decide;
 use crate::host::Host;
 use crate::request::{CreateRequest, HostsFile, SeccompRequest, UserNsMode};
 
@@ -62,6 +63,13 @@ pub(super) fn host_users(host: &Host, request: &CreateRequest) -> Result<Vec<Hos
         users.extend(host.user.clone().filter(|own| !users.iter().any(|it| it.uid == own.uid)));
     }
     Ok(users)
+}
+
+/// Who has the number on the host that a container is run by, if it is one.
+pub(super) fn namesake(host: &Host, user: &str) -> Option<HostUser> {
+    let uid: u32 = decide::user_id(user).parse().ok().filter(|uid| *uid != 0)?;
+    let own = host.user.clone().filter(|own| own.uid == uid);
+    own.or_else(|| names::local_by_uid(uid))
 }
 
 /// Every device node directly in `/dev` and in `/dev/net`, but for those that every container has.

@@ -106,6 +106,7 @@ pub fn plan(host: &Host, store: &Store, known: &Known<'_>) -> Result<Decided, Pl
         shared,
         listen_names: host.variable("LISTEN_FDNAMES").map(str::to_owned),
         host_users: host_facts::host_users(host, request)?,
+        namesake: host_facts::namesake(host, &decide::user(record, known.config, caller(host))),
         secret_env: secret::provide(
             store,
             known.record,

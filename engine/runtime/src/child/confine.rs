@@ -63,11 +63,11 @@ pub(super) fn add_entries(root: &OwnedFd, process: &Process, identity: &mut Iden
         }
     }
     if !identity.known_group && gid != 0 {
-        let (group, member) = match name.as_str() {
+        let (group, member) = match &entry.group_name {
+            Some(group) => (group.clone(), name.clone()),
             // A group alone (`--user :5`).
-            "" => (gid.to_string(), String::new()),
-            number if number.parse::<u32>().is_ok() => (gid.to_string(), uid.to_string()),
-            name => (name.to_owned(), name.to_owned()),
+            None if name.is_empty() => (gid.to_string(), String::new()),
+            None => (gid.to_string(), uid.to_string()),
         };
         let form = entry.group.as_deref().unwrap_or("$GROUPNAME:x:$GID:$USERLIST");
         let gid = gid.to_string();

@@ -91,6 +91,9 @@ pub struct Labels {
 pub struct Entry {
     /// Login name.
     pub name: String,
+    /// What its group is called, with the user as its member; `None` is the group's number, with the user's.
+    #[serde(default)]
+    pub group_name: Option<String>,
     /// What it is called there beside that; `None` is the usual one.
     #[serde(default)]
     pub comment: Option<String>,
