@@ -112,6 +112,27 @@ fn a_number_that_the_image_does_not_know_has_the_host_s_name() {
 }
 
 #[test]
+fn a_working_directory_is_made_where_the_image_or_a_mount_has_it() {
+    let look = "pwd; stat -c %u:%g:%a .";
+    run("--tmpfs /t -w /t/a/b -u 33", look).ok().prints("/t/a/b\n0:0:755");
+    run("-v wd-volume:/v -w /v/sub", look).ok().prints("/v/sub\n0:0:755");
+    host().alice("pontoon volume rm wd-volume").ok();
+    run("-w /nowhere", look).fails(126).warns("`/nowhere`");
+    let make = "pontoon create -q --name wd BUSYBOX && pontoon commit -q -c 'WORKDIR /of/user' wd localhost/wd && pontoon rm wd";
+    host().alice(&make.replace("BUSYBOX", B)).ok();
+    let image = |options: &str| {
+        let script = "pwd; stat -c %u:%g:%a . ..";
+        host().alice(&format!("pontoon run --rm --network none {options} localhost/wd sh -c '{script}'"))
+    };
+    image("").ok().prints("/of/user\n0:0:755\n0:0:755");
+    image("-u 33:5").ok().prints("/of/user\n33:5:755\n0:0:755");
+    image("-u 33 --read-only").ok().prints("/of/user\n33:33:755\n0:0:755");
+    image("--userns keep-id").ok().prints("/of/user\n1000:1000:755\n0:0:755");
+    image("-u 33 -v wd-volume:/of").ok().prints("/of/user\n0:0:755\n0:0:755");
+    host().alice("pontoon volume rm wd-volume && pontoon rmi localhost/wd").ok();
+}
+
+#[test]
 fn the_time_zone_is_a_file_of_the_container_s() {
     let script = "date +%Z; stat -c %u:%g:%a /etc/localtime; touch /etc/localtime && echo written";
     for options in ["", "--userns auto", "--userns keep-id --user 0"] {

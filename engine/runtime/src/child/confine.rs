@@ -4,9 +4,10 @@
 use std::ffi::{CString, OsStr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use pontoon_rootless::sys::{self, CStringArray, CloneFlags, Cloned};
-use rustix::fs::{FileType, Gid, Mode, OFlags, ResolveFlags, Uid, fchown, fstat, openat2};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Uid, chownat, fchown, fstat, openat2};
 use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, Signal};
 use rustix::thread::{
@@ -20,7 +21,7 @@ use crate::hooks::{Hooks, Stage};
 use crate::identity::{self, Identity};
 use crate::message::{Failure, Step};
 use crate::paths::{self, Make};
-use crate::plan::{Capabilities, Process, Rlimit};
+use crate::plan::{Capabilities, Plan, Process, Rlimit};
 use crate::start::{Extras, StandardStreams};
 
 /// Where a program is looked for if the environment does not say.
@@ -79,6 +80,26 @@ pub(super) fn add_entries(root: &OwnedFd, process: &Process, identity: &mut Iden
         {
             append("/etc/group", format!("{line}\n"));
         }
+    }
+}
+
+/// Makes a working directory that is missing, as Podman does: one that the image asks for, for the user who runs it, and one in
+/// something that is mounted there, whoever asks for it.
+///
+/// It is made from a handle of the root, passing through no magic link, and while the root can still be written to. Where it
+/// cannot be made, entering it says so.
+pub(super) fn make_working_directory(root: &OwnedFd, plan: &Plan, identity: &Identity) {
+    let cwd = &plan.process.cwd;
+    let is_mounted = plan.mounts.iter().any(|it| it.target != "/" && Path::new(cwd).starts_with(&it.target));
+    if !is_mounted && !plan.process.create_cwd {
+        return;
+    }
+    if let Err(Errno::NOENT) = paths::open(root, cwd, OFlags::PATH)
+        && let Ok(made) = paths::open_or_make(root, cwd, Make::Directory)
+        && !is_mounted
+    {
+        let (uid, gid) = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
+        let _ = chownat(made, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH);
     }
 }
 
@@ -168,10 +189,6 @@ pub(super) fn confine_and_exec(
     super::keys::join_empty_ring()?;
     let is_root = identity.uid == 0;
     let capabilities = if is_root { process.root_capabilities } else { process.user_capabilities };
-    if process.create_cwd {
-        // The image asks for the directory. It is made from a handle of the root, passing through no magic link.
-        let _ = paths::open_root().and_then(|root| paths::open_or_make(&root, &process.cwd, Make::Directory));
-    }
     drop_bounding(capabilities)?;
     let filter = extras.filter.as_slice();
     if !process.no_new_privileges && !filter.is_empty() {

@@ -165,6 +165,7 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
     };
     mounts::close_dev(&root, &plan.mounts)?;
     mounts::cover(&root, plan)?;
+    confine::make_working_directory(&root, plan, &identity);
     run_hooks(plan, socket)?;
     rootfs::pivot(&root, plan.rootfs.read_only)?;
     if let Some(hostname) = &plan.hostname {

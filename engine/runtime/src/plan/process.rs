@@ -15,7 +15,8 @@ pub struct Process {
     pub env: Vec<String>,
     /// Working directory.
     pub cwd: String,
-    /// Whether a missing working directory is made (the image asks for it) or an error (a person asked for it).
+    /// Whether a missing working directory is made (the image asks for it) or an error (a person asked for it). One in something
+    /// that is mounted in a new container is always made.
     pub create_cwd: bool,
     /// Who runs it: `user`, `uid`, `user:group`, …; looked up in the container.
     pub user: String,
