@@ -128,7 +128,7 @@ fn a_working_directory_is_made_where_the_image_or_a_mount_has_it() {
     image("-u 33:5").ok().prints("/of/user\n33:5:755\n0:0:755");
     image("-u 33 --read-only").ok().prints("/of/user\n33:33:755\n0:0:755");
     image("--userns keep-id").ok().prints("/of/user\n1000:1000:755\n0:0:755");
-    image("-u 33 -v wd-volume:/of").ok().prints("/of/user\n0:0:755\n0:0:755");
+    image("-u 33 -v wd-volume:/of").ok().prints("/of/user\n0:0:755\n33:33:755");
     host().alice("pontoon volume rm wd-volume && pontoon rmi localhost/wd").ok();
 }
 

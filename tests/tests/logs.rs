@@ -54,6 +54,21 @@ fn who_follows_a_container_follows_it_through_its_restarts() {
     }
 }
 
+/// As distrobox follows the start of a box.
+#[test]
+fn who_follows_from_a_moment_on_reads_to_the_end() {
+    let _alone = alone();
+    for driver in ["k8s-file", "journald"] {
+        let _gone = Gone(host(), "since");
+        let script = format!(
+            "pontoon create -q --name since --network none --log-driver {driver} $B sh -c 'for i in $(seq 3000); do echo $i; done; exit 1' >/dev/null
+            from=$(date -u +%FT%T).000000000+00:00
+            for turn in 1 2 3 4; do pontoon start since >/dev/null; pontoon logs --since $from -f since 2>&1 | tail -n 1; done"
+        );
+        sh(&script).ok().prints("3000\n3000\n3000\n3000");
+    }
+}
+
 #[test]
 fn a_journal_that_stands_still_does_not_hold_commands_up_and_gets_all_in_the_end() {
     let _alone = alone();

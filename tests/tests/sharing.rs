@@ -219,6 +219,18 @@ fn environments_and_files_are_as_asked() {
     run("--group-add keep-groups", "grep ^Groups: /proc/self/status | wc -w")
         .ok()
         .prints(&(groups + 1).to_string());
+    let kept = "setpriv --reuid alice --regid alice --groups 29,44 env -i HOME=/home/alice PATH=$PATH XDG_RUNTIME_DIR=/run/user/1000 \
+        DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/1000/bus \
+        sh -c 'pontoon run -d --name kept --stop-timeout 0 OPTIONS BUSYBOX sleep 60 >/dev/null; pontoon exec -u 33 kept grep ^Groups: /proc/self/status; pontoon rm -f kept >/dev/null'";
+    for (options, groups) in [
+        ("--group-add keep-groups", "65534 65534"),
+        ("--annotation run.oci.keep_original_groups=1", "65534 65534"),
+        ("--annotation run.oci.keep_original_groups=0", "10 33"),
+    ] {
+        let said = host.root(&kept.replace("OPTIONS", options).replace("BUSYBOX", B)).ok();
+        let said: Vec<&str> = said.stdout.split_whitespace().collect();
+        assert_eq!(said.join(" "), format!("Groups: {groups}"), "{options}");
+    }
     // Limits without their controllers are refused by their names.
     for (option, name) in [
         ("--cpus 1", "--cpus"),

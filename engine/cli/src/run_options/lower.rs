@@ -19,6 +19,9 @@ const UNIT_VARIABLE: &str = "PODMAN_SYSTEMD_UNIT";
 /// The word of `--group-add` that stands for our own groups.
 const KEEP_GROUPS: &str = "keep-groups";
 
+/// The annotation that says the same.
+const KEPT_GROUPS: (&str, &str) = ("run.oci.keep_original_groups", "1");
+
 /// The word of `--ulimit` that stands for our own limits.
 const HOST_LIMITS: &str = "host";
 
@@ -111,6 +114,9 @@ fn process(request: &mut CreateRequest, options: &ContainerOptions, host: &Host)
         }
         request.group_add.clear();
     }
+    // What crun(1) heeds, and programs that make whole environments (distrobox) ask for.
+    let kept = (KEPT_GROUPS.0.to_owned(), KEPT_GROUPS.1.to_owned());
+    request.keep_groups |= request.annotations.contains(&kept);
     request.env_merge = each("--env-merge", &options.env_merge, env::merged)?;
     request.passwd = options.passwd;
     request.passwd_entry = optional("--passwd-entry", options.passwd_entry.as_ref(), names::entry)?;

@@ -27,7 +27,9 @@ fn journalctl(found: &Found, wanted: &Wanted, cursor: Option<&str>, follow: bool
         (None, Some(tail)) => command.arg(format!("--lines={tail}")),
         (None, None) => command.arg("--lines=all"),
     };
-    for (option, moment) in [("--since", wanted.since), ("--until", wanted.until)] {
+    // journalctl takes a cursor or a moment; the cursor is the later one.
+    let since = wanted.since.filter(|_| cursor.is_none());
+    for (option, moment) in [("--since", since), ("--until", wanted.until)] {
         if let Some(moment) = moment {
             let seconds = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
             command.arg(format!("{option}=@{}.{:06}", seconds.as_secs(), seconds.subsec_micros()));
@@ -93,7 +95,14 @@ pub(super) fn show(found: &Found, wanted: &Wanted) -> Result<(), Failure> {
         }
         shown.flush()?;
     }
-    child.wait()?;
+    let status = child.wait()?;
+    if !status.success() {
+        // It has said why.
+        return Err(Failure::new(
+            format!("the journal cannot be read: `journalctl` failed ({status})"),
+            None,
+        ));
+    }
     Ok(())
 }
 
