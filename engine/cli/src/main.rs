@@ -16,10 +16,10 @@ fn main() -> ExitCode {
     let mut words = std::env::args_os();
     let name = args::program_name(words.next());
     let words: Vec<_> = words.collect();
+    let version =
+        || finish(output::line(args::version_line(name)).map(|()| ExitStatus::Success).map_err(Into::into));
     if args::wants_version(&words) {
-        return finish(
-            output::line(args::version_line(name)).map(|()| ExitStatus::Success).map_err(Into::into),
-        );
+        return version();
     }
     pontoon_rootless::sys::hear_of_children();
     match args::as_user(&words) {
@@ -38,6 +38,7 @@ fn main() -> ExitCode {
     }
     match args::parse(words) {
         Ok(invocation) => finish(commands::dispatch(invocation, name)),
+        Err(ArgsError::Version) => version(),
         Err(ArgsError::Help { text }) => {
             finish(output::out(&text).map(|()| ExitStatus::Success).map_err(Into::into))
         }

@@ -38,6 +38,7 @@ use pontoon_monitor::restart::{Backoff, RestartPolicy};
 use pontoon_monitor::state::{self, ExitRecord, FailureReport, Report, RunState};
 use pontoon_monitor::{files_lock, time, told_file};
 use pontoon_rootless::sys::{self, inherited_fd};
+use pontoon_runtime::plan::Process;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::activation::Activation;
@@ -200,7 +201,7 @@ fn supervise(
             events: plan.events.log.clone(),
             networks: launched.networks.as_ref().map(|it| it.joined().clone()),
         };
-        if let Err(source) = note_start(&plan, &state) {
+        if let Err(source) = note_start(&plan, &state, &launched.running.home) {
             // Nobody could find it, nor end it.
             launched.give_up(&mut begun);
             let err = LaunchError::io("note that the container runs")(source);
@@ -398,8 +399,10 @@ fn prepare(plan: &MonitorPlan) -> Result<(SignalFd, OwnedFd), LaunchError> {
 }
 
 /// Leaves word for other commands that, and how, the container runs, or is set up.
-fn note_start(plan: &MonitorPlan, state: &RunState) -> io::Result<()> {
-    finish::note(plan, state::PROCESS_FILE, &plan.container.process)?;
+fn note_start(plan: &MonitorPlan, state: &RunState, home: &str) -> io::Result<()> {
+    let process = &plan.container.process;
+    let process = Process { env: process.environment(home), ..process.clone() };
+    finish::note(plan, state::PROCESS_FILE, &process)?;
     finish::note(plan, state::STATE_FILE, state)?;
     finish::forget_last_end(plan);
     if let Some(path) = &plan.pidfile {

@@ -298,7 +298,10 @@ pub(crate) enum Report {
     /// All mounts are made, and the root is still the host's; waiting for [`PIVOT`].
     BeforePivot,
     /// All mounts are made; waiting for [`GO`].
-    Prepared,
+    Prepared {
+        /// The home of the user who is to run the payload.
+        home: String,
+    },
     /// A joined process, by pidfd.
     Joined(OwnedFd),
     /// The root of a container's files.
@@ -307,6 +310,9 @@ pub(crate) enum Report {
     Failed(Failure),
 }
 
+/// Longest home that is told; a report has to fit into what is read at once.
+const MAX_HOME: usize = 4096;
+
 /// The child's end.
 pub(crate) fn send(socket: impl AsFd, report: &Report) {
     let mut bytes = Vec::new();
@@ -314,7 +320,10 @@ pub(crate) fn send(socket: impl AsFd, report: &Report) {
     match report {
         Report::ReadyForRootfs => bytes.push(b'R'),
         Report::BeforePivot => bytes.push(b'V'),
-        Report::Prepared => bytes.push(b'P'),
+        Report::Prepared { home } => {
+            bytes.push(b'P');
+            bytes.extend(home.bytes().take(MAX_HOME));
+        }
         Report::Terminal(master) => {
             bytes.push(b'T');
             fd = Some(master.as_fd());
@@ -388,7 +397,7 @@ fn receive_with(socket: impl AsFd, flags: RecvFlags) -> io::Result<Option<Report
         [] => return Ok(None),
         [b'R'] => Report::ReadyForRootfs,
         [b'V'] => Report::BeforePivot,
-        [b'P'] => Report::Prepared,
+        [b'P', home @ ..] => Report::Prepared { home: String::from_utf8_lossy(home).into_owned() },
         [b'T'] => Report::Terminal(fd()?),
         [b'J'] => Report::Joined(fd()?),
         [b'M'] => Report::Root(fd()?),

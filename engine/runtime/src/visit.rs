@@ -195,7 +195,7 @@ fn attend(root: Result<OwnedFd, Failure>, socket: OwnedFd, work: impl FnOnce(&Ow
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     match root {
         Ok(root) => {
-            message::send(&socket, &Report::Prepared);
+            message::send(&socket, &Report::Prepared { home: String::new() });
             drop(socket);
             work(&root)
         }

@@ -10,7 +10,10 @@ use super::suggest::similar;
 /// Why a command line cannot be carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ArgsError {
-    /// Not an error: the words ask for help or the version, and this is the answer, for standard output.
+    /// Not an error: the words ask for the version ([`super::version_line`]), whatever else they ask for.
+    #[error("the version was asked for")]
+    Version,
+    /// Not an error: the words ask for help, and this is the answer, for standard output.
     #[error("help was asked for")]
     Help {
         /// The whole answer.
@@ -122,9 +125,11 @@ impl ArgsError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Help { .. } | Self::NotUtf8 { .. } | Self::InvalidValue { .. } | Self::Conflict { .. } => {
-                None
-            }
+            Self::Version
+            | Self::Help { .. }
+            | Self::NotUtf8 { .. }
+            | Self::InvalidValue { .. }
+            | Self::Conflict { .. } => None,
             Self::NoCommand { .. } => Some("see `pontoon --help`".to_owned()),
             Self::NoSubcommand { group } => Some(format!("see `pontoon {group} --help`")),
             Self::UnknownCommand { similar: Some(similar), .. } => {

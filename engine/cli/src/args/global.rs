@@ -161,7 +161,7 @@ pub(super) fn split(words: &[String]) -> Result<(GlobalOptions, Vec<String>), Ar
     let mut matches =
         parser.try_get_matches_from_mut(words).map_err(|err| ArgsError::from_clap("", &parser, &err))?;
     if matches.get_flag("version") {
-        return Err(ArgsError::Help { text: format!("{}\n", super::version_line("pontoon")) });
+        return Err(ArgsError::Version);
     }
     empty::forget(&parser, &mut matches);
     let rest: Vec<String> = matches.remove_many("rest").map(Iterator::collect).unwrap_or_default();

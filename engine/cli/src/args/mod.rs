@@ -396,20 +396,20 @@ pub fn program_name(word: Option<OsString>) -> &'static str {
 /// The version of Podman whose behaviour we have.
 pub const PODMAN: &str = "5.4.2";
 
-/// What `--version` prints, without the line's end. Under Podman's name it begins with the version of Podman whose
-/// behaviour we have: scripts compare it.
+/// What `--version` prints, without the line's end. Under Podman's name it is the version of Podman whose behaviour we have and
+/// nothing else: podman-compose takes the line's last word, kind wants three. What we are, `version` and `info` say.
 pub fn version_line(name: &str) -> &'static str {
     match name {
-        "podman" => concat!("podman version 5.4.2 (pontoon ", env!("CARGO_PKG_VERSION"), ")"),
+        "podman" => "podman version 5.4.2",
         _ => concat!("pontoon version ", env!("CARGO_PKG_VERSION")),
     }
 }
 
-/// Tells whether the words (without the program's name) ask for the version and nothing else.
+/// Tells whether the words (without the program's name) ask for the version first, and so for nothing else.
 ///
 /// For the fast path of the binary: nothing has to be built or read to answer.
 pub fn wants_version(words: &[OsString]) -> bool {
-    matches!(words, [only] if only == "--version" || only == "-v")
+    words.first().is_some_and(|first| first == "--version" || first == "-v")
 }
 
 /// Tells whether the words (without the program's name) are those of a command that starts containers, as far as that can be

@@ -67,8 +67,15 @@ pub(super) fn decide(
         asked.retain(|it| it.target != mount.target);
         asked.extend(asked::of_specification(mount)?);
     }
-    let is_asked = |path: &str| asked.iter().any(|it| it.target == path);
     let mut mounts = kernel_mounts(facts, network, is_systemd, has_device_rules);
+    if let Some(usual) = mounts.iter().find(|it| matches!(it.source, Source::Devpts { .. }))
+        && let Some(same) = asked.iter_mut().find(|it| it.target == usual.target)
+        && same.source == (Source::AskedDevpts { options: Vec::new() })
+    {
+        // Whoever asks for it and says no more (toolbox does) means the usual one, where terminals belong to a group.
+        same.source = usual.source.clone();
+    }
+    let is_asked = |path: &str| asked.iter().any(|it| it.target == path);
     mounts.retain(|it| !is_asked(&it.target));
     if is_asked("/dev") {
         // Terminals and queues are those that somebody shows there; programs still count on memory to share.
@@ -246,7 +253,7 @@ fn kernel_mounts(
         Mount { read_only: read_only_sys, ..hardened(Source::Sysfs, "/sys") }
     } else {
         // A new sysfs shows a network namespace and is given only to whoever owns it, so the host's is shown.
-        Mount { read_only: true, ..hardened(of_host("/sys"), "/sys") }
+        Mount { read_only: read_only_sys, ..hardened(of_host("/sys"), "/sys") }
     };
     let host_ipc = request.ipc == NamespaceMode::Host;
     let no_shm_of_other = facts.shared.as_ref().and_then(|it| it.no_shm);

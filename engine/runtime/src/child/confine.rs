@@ -400,10 +400,7 @@ fn exec(process: &Process, identity: &Identity) -> Failure {
     let strings =
         |from: &[String]| from.iter().map(|it| CString::new(it.as_bytes())).collect::<Result<Vec<_>, _>>();
     let Ok(arguments) = strings(&process.args).map(CStringArray::new) else { return invalid() };
-    let mut environment = process.env.clone();
-    if !environment.iter().any(|it| it.starts_with("HOME=")) {
-        environment.push(format!("HOME={}", identity.home));
-    }
+    let environment = process.environment(&identity.home);
     let path = environment.iter().find_map(|it| it.strip_prefix("PATH=")).unwrap_or(DEFAULT_PATH).to_owned();
     let Ok(environment) = strings(&environment).map(CStringArray::new) else { return invalid() };
     if name.is_empty() {

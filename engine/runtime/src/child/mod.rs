@@ -177,7 +177,7 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
     if extras.looks_first {
         confine::find_program(&plan.process)?;
     }
-    message::send(socket, &Report::Prepared);
+    message::send(socket, &Report::Prepared { home: identity.home.clone() });
     message::expect(socket, GO)?;
     confine::confine_and_exec(&plan.process, identity, extras, socket.as_fd(), Some(&plan.hooks))
 }

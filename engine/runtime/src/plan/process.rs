@@ -70,6 +70,16 @@ pub struct Process {
 }
 
 impl Process {
+    /// The environment of a user with that home, who has it unless another one is asked for.
+    #[must_use]
+    pub fn environment(&self, home: &str) -> Vec<String> {
+        let mut environment = self.env.clone();
+        if !home.is_empty() && !environment.iter().any(|it| it.starts_with("HOME=")) {
+            environment.push(format!("HOME={home}"));
+        }
+        environment
+    }
+
     /// Users of the host's who are to be known to it.
     #[must_use]
     pub fn host_entries(&self) -> &[HostEntry] {

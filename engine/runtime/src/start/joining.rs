@@ -94,7 +94,7 @@ impl Joining {
                     kill_and_reap(&pidfd);
                     return Err(StartError::Vanished);
                 };
-                return Ok(Some(Running { pid, pidfd, terminal: self.terminal.take() }));
+                return Ok(Some(Running { pid, pidfd, terminal: self.terminal.take(), home: String::new() }));
             }
         }
         Ok(None)

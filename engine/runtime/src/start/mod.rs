@@ -71,6 +71,8 @@ pub struct Running {
     pub pidfd: OwnedFd,
     /// The master side of its terminal, if it has one.
     pub terminal: Option<OwnedFd>,
+    /// The home of the user who runs it, by the container's own user database; empty for one that joined.
+    pub home: String,
 }
 
 /// A container whose first process exists, but not yet its payload.
@@ -80,6 +82,7 @@ pub struct Starting {
     child: Option<OwnedFd>,
     line: Line,
     terminal: Option<OwnedFd>,
+    home: String,
     /// Its id maps, as long as they are being written.
     mapping: Option<Mapping>,
     /// Who stands for it as long as it is closed to us.
@@ -126,6 +129,7 @@ impl Starting {
                         child: Some(pidfd),
                         line: Line::new(ours),
                         terminal: None,
+                        home: String::new(),
                         mapping: None,
                         stand_in: None,
                     };
@@ -152,7 +156,15 @@ impl Starting {
         if joined.is_some_and(|it| it.pid) {
             line.watched = child.try_clone().ok();
         }
-        Ok(Self { pid, child: Some(child), line, terminal: None, mapping: None, stand_in })
+        Ok(Self {
+            pid,
+            child: Some(child),
+            line,
+            terminal: None,
+            home: String::new(),
+            mapping: None,
+            stand_in,
+        })
     }
 
     /// Pid of the first process, as the host sees it.
@@ -223,7 +235,10 @@ impl Starting {
         let (mut mount_rootfs, mut before_pivot) = (Some(mount_rootfs), Some(before_pivot));
         loop {
             match self.line.hear()? {
-                Some(Report::Prepared) => return Ok(()),
+                Some(Report::Prepared { home }) => {
+                    self.home = home;
+                    return Ok(());
+                }
                 Some(Report::Terminal(master)) => self.terminal = Some(master),
                 Some(Report::ReadyForRootfs) => {
                     if let Some(mount) = mount_rootfs.take() {
@@ -267,7 +282,9 @@ impl Starting {
     pub fn hold(mut self) -> Result<(Running, Held), StartError> {
         let child = self.child.take().ok_or(StartError::Vanished)?;
         let line = self.line.try_clone().map_err(StartError::Socket)?;
-        Ok((Running { pid: self.pid, pidfd: child, terminal: self.terminal.take() }, Held { line }))
+        let home = std::mem::take(&mut self.home);
+        let running = Running { pid: self.pid, pidfd: child, terminal: self.terminal.take(), home };
+        Ok((running, Held { line }))
     }
 }
 
