@@ -47,6 +47,20 @@ fn a_volume_that_got_nothing_is_filled_when_there_is_something() {
     sh("pontoon volume rm later").ok();
 }
 
+/// Whoever starts containers inside (a kubelet, say) looks for it.
+#[test]
+fn the_root_is_shared_where_a_mount_is() {
+    let _alone = alone();
+    sh("mkdir -p ~/propagated").ok();
+    for (options, shared) in
+        [(":rshared", "1"), (":shared --read-only", "1"), (":rslave", "0"), (":private", "0"), ("", "0")]
+    {
+        let look = "grep ' / / ' /proc/self/mountinfo | grep -c shared: || true";
+        sh(&format!("pontoon run --rm -v ~/propagated:/p{options} $B sh -c \"{look}\"")).ok().prints(shared);
+    }
+    sh("rmdir ~/propagated").ok();
+}
+
 #[test]
 fn volumes_are_file_systems_and_paths_of_the_host() {
     let _alone = alone();

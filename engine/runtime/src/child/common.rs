@@ -56,7 +56,7 @@ pub(crate) fn make_common(
     move_mount(&mounted, "", CWD, PLACE, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).map_err(&failed)?;
     private().map_err(&failed)?;
     let root = rootfs::open_directory(Path::new(PLACE)).map_err(&failed)?;
-    rootfs::pivot(&root, false)?;
+    rootfs::pivot(&root, false, false)?;
     Ok((mounts, user))
 }
 

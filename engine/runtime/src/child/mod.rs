@@ -27,7 +27,7 @@ use crate::hooks::{Hooks, Stage, Status, Why};
 use crate::identity;
 use crate::mapped::IdSpaces;
 use crate::message::{self, Failure, GO, MAPPED, PIVOT, PLACED, Report, Step};
-use crate::plan::{MountSource, Plan, RootfsSource};
+use crate::plan::{MountSource, Plan, Propagation, RootfsSource};
 use crate::start::{self, Extras, StandardStreams};
 
 use mounts::Owner;
@@ -167,7 +167,8 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
     mounts::cover(&root, plan)?;
     confine::make_working_directory(&root, plan, &identity);
     run_hooks(plan, socket)?;
-    rootfs::pivot(&root, plan.rootfs.read_only)?;
+    let is_shared = plan.mounts.iter().any(|it| it.propagation == Propagation::Shared);
+    rootfs::pivot(&root, plan.rootfs.read_only, is_shared)?;
     if let Some(hostname) = &plan.hostname {
         rustix::system::sethostname(hostname.as_bytes())
             .map_err(|err| Failure::new(Step::Hostname, hostname.clone(), err))?;

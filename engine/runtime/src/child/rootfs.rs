@@ -285,7 +285,9 @@ fn escaped(path: &Path) -> String {
 }
 
 /// Makes `root` the root of this mount namespace; nothing of the host can be reached afterwards.
-pub(super) fn pivot(root: &OwnedFd, read_only: bool) -> Result<(), Failure> {
+///
+/// Where a mount is shared the root is, too, as Podman has it: programs that start containers in here look for that.
+pub(super) fn pivot(root: &OwnedFd, read_only: bool, is_shared: bool) -> Result<(), Failure> {
     let failed = |err| Failure::new(Step::Pivot, "", err);
     rustix::process::fchdir(root).map_err(failed)?;
     // Both names are the same directory: the old root ends up stacked on the new one, and is taken away by its place in the
@@ -293,10 +295,12 @@ pub(super) fn pivot(root: &OwnedFd, read_only: bool) -> Result<(), Failure> {
     rustix::process::pivot_root(".", ".").map_err(failed)?;
     unmount(".", UnmountFlags::DETACH).map_err(failed)?;
     rustix::process::chdir("/").map_err(failed)?;
-    if read_only {
+    if read_only || is_shared {
+        let read_only = if read_only { MountAttrFlags::MOUNT_ATTR_RDONLY } else { MountAttrFlags::empty() };
         let root = openat(CWD, "/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
         let attributes = MountAttributes {
-            set: u64::from(MountAttrFlags::MOUNT_ATTR_RDONLY.bits()),
+            set: u64::from(read_only.bits()),
+            propagation: if is_shared { MS_SHARED } else { 0 },
             ..Default::default()
         };
         set_mount_attributes(root.as_fd(), attributes, false)
