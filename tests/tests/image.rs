@@ -260,6 +260,16 @@ fn load_takes_the_archives_of_other_tools() {
         host.alice(&format!("pontoon load </tmp/{kind}.tar")).ok().says(name);
         host.alice(&format!("pontoon rmi {name}")).ok();
     }
+    // All names of the archive are told, and no other that the image has.
+    let names = ["localhost/loaded-docker:v1", "localhost/second:2"];
+    let mut said = Vec::new();
+    for name in names {
+        host.root(&format!("rm -f /tmp/second.tar; skopeo copy -q oci:{layout}:work docker-archive:/tmp/second.tar:{name}; chmod 644 /tmp/second.tar"))
+            .ok();
+        said.push(host.alice("pontoon load -q -i /tmp/second.tar").ok().text().to_owned());
+    }
+    assert_eq!(said, names.map(|it| format!("Loaded image: {it}")));
+    host.alice("pontoon rmi localhost/second:2").ok();
     // A directory of one image has no name for it.
     host.root(&format!(
         "rm -rf /tmp/flat; skopeo copy -q oci:{layout}:work dir:/tmp/flat; chmod -R a+rX /tmp/flat"
@@ -275,6 +285,19 @@ fn load_takes_the_archives_of_other_tools() {
     host.alice("pontoon rmi -f localhost/loaded-docker:v1").ok();
     pontoon("load -i /nosuch").fails(125).warns("/nosuch");
     pontoon("load -i /etc/passwd").fails(125);
+}
+
+#[test]
+fn what_is_published_and_volumes_without_names_are_in_the_image_that_is_committed() {
+    pontoon("create --name told -p 8080:80 -p 5000-5001:53-54/udp -v /anonymous -v told:/named $B true").ok();
+    let config = "inspect --format '{{json .Config.ExposedPorts}} {{json .Config.Volumes}}' localhost/told";
+    pontoon("commit -q told localhost/told").ok();
+    pontoon(config).ok().prints(r#"{"53/udp":{},"54/udp":{},"80/tcp":{}} {"/anonymous":{}}"#);
+    pontoon("commit -q --include-volumes told localhost/told").ok();
+    pontoon(config).ok().says(r#"{"/anonymous":{},"/named":{}}"#);
+    pontoon("rm -v told").ok();
+    pontoon("rmi localhost/told").ok();
+    pontoon("volume rm told").ok();
 }
 
 #[test]

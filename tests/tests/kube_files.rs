@@ -343,7 +343,7 @@ fn settings_of_podman_in_annotations_hold() {
     // One that is not there is an error, and nothing is left.
     host.write("alice", "/home/alice/set.yaml", text("nowhere"));
     let told = host.alice("pontoon kube play --network none set.yaml").fails(125);
-    assert!(told.stderr.contains("no container `nowhere`"), "{told:?}");
+    assert!(told.stderr.contains("no such container: `nowhere`"), "{told:?}");
     assert_eq!(pods(host), "");
     host.alice("pontoon rm -f -t 0 source && pontoon volume rm kept").ok();
 }

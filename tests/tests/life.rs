@@ -512,7 +512,7 @@ fn of_several_names_a_mistyped_one_spares_the_others() {
     for deed in ["stop -t 0", "kill", "restart -t 0", "pause", "unpause", "wait", "start", "init"] {
         let refused = host.alice(&format!("timeout 20 pontoon {deed} spared rests nope")).fails(125);
         assert_eq!(refused.stdout, "", "{deed}");
-        assert!(refused.stderr.contains("no container `nope`"), "{deed}: {}", refused.stderr);
+        assert!(refused.stderr.contains("no such container: `nope`"), "{deed}: {}", refused.stderr);
         assert_eq!(states(), both, "{deed}");
     }
     assert_eq!(host.alice("pontoon rm rests nope").fails(1).stdout, "");

@@ -417,7 +417,7 @@ fn what_is_mounted_can_be_many_things() {
             .prints("a part");
     }
     run("--mount type=bind,src=$HOME/whole,dst=/i,subpath=nosuch", "true").fails(125).warns("No such file");
-    run("--mount type=image,src=nosuch,dst=/i", "true").fails(125).warns("no image `nosuch`");
+    run("--mount type=image,src=nosuch,dst=/i", "true").fails(125).warns("image not known: `nosuch`");
     sh("pontoon create --name needs --mount type=image,src=$B,dst=/i  $B true >/dev/null; pontoon rm needs")
         .ok()
         .prints("needs");

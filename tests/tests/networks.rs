@@ -60,13 +60,13 @@ fn networks_are_made_listed_inspected_changed_and_removed() {
     it.sh("pontoon network exists one").ok();
     it.sh("pontoon network exists nope").fails(1);
     let some = it.sh("pontoon network inspect one nope").fails(125);
-    assert!(some.stdout.contains("\"one\"") && some.stderr.contains("no network `nope`"), "{some:?}");
+    assert!(some.stdout.contains("\"one\"") && some.stderr.contains("network not found: `nope`"), "{some:?}");
     it.sh("pontoon __complete network rm o").ok().says("one");
     it.sh("pontoon network rm one podman2 two").ok().prints("one\npodman2\ntwo");
     it.sh("pontoon events --stream=false --since 5m --filter type=network --filter event=remove --format '{{.Network}}' | tail -3")
         .ok()
         .prints("one\npodman2\ntwo");
-    it.refused("rm one", 1, "no network `one`");
+    it.refused("rm one", 1, "network not found: `one`");
     it.sh("pontoon network rm -f one").ok().prints("");
 }
 
@@ -76,8 +76,8 @@ fn what_cannot_be_is_refused_and_leaves_nothing() {
     let it = Networks::new();
     it.sh("pontoon network create --subnet 10.66.0.0/24 one").ok();
     for (words, expected) in [
-        ("create one", "network name `one` is used already"),
-        ("create podman", "network name `podman` is used already"),
+        ("create one", "network already exists: `one`"),
+        ("create podman", "network already exists: `podman`"),
         ("create host", "that is a network mode"),
         ("create a/b", "`a/b` cannot be a network's name"),
         ("create --subnet 10.66.0.128/25 x", "subnet 10.66.0.128/25 is used already, by network `one`"),
@@ -91,8 +91,8 @@ fn what_cannot_be_is_refused_and_leaves_nothing() {
         ("create --disable-dns --dns 1.1.1.1 x", "there can be no --dns"),
         ("create --interface-name podman0 x", "bridge name `podman0` is in use already"),
         ("create --interface-name waytoolongforaninterface x", "cannot be the name of an interface"),
-        ("inspect nope", "no network `nope`"),
-        ("update nope --dns-add 1.1.1.1", "no network `nope`"),
+        ("inspect nope", "network not found: `nope`"),
+        ("update nope --dns-add 1.1.1.1", "network not found: `nope`"),
         ("rm podman", "the default network `podman` cannot be removed"),
         ("ls --filter novel=1", "`novel` is no filter"),
         ("connect one nope", "nope"),
@@ -107,7 +107,7 @@ fn what_cannot_be_is_refused_and_leaves_nothing() {
         listed.stdout == "one\npodman\n" && listed.stderr.contains("network broken is left out"),
         "{listed:?}"
     );
-    it.refused("create broken", 125, "is used already");
+    it.refused("create broken", 125, "network already exists");
     it.sh("pontoon network rm broken").ok();
 }
 
@@ -162,7 +162,7 @@ fn containers_at_rest_come_to_networks_and_leave_them() {
     it.sh("pontoon ps -aq --filter network=three").ok().prints("");
     it.refused("disconnect three on1", 125, "container `on1` is not connected to network `three`");
     it.refused("connect --ip 10.9.9.9 three on1", 125, "address 10.9.9.9 is in no subnet of network `three`");
-    it.refused("rm one", 2, "network `one` is used by on1");
+    it.refused("rm one", 2, "network is being used: `one` by on1");
     it.sh("pontoon network prune -f").ok().prints("three");
     it.sh("pontoon network disconnect two on1").ok();
     it.sh(networks).ok().prints("one");
@@ -171,7 +171,7 @@ fn containers_at_rest_come_to_networks_and_leave_them() {
     it.sh("pontoon network reload -a").ok();
     it.refused("reload nope", 125, "nope");
     for (words, expected) in [
-        ("--network nope", "no network `nope`"),
+        ("--network nope", "network not found: `nope`"),
         ("--network one:ip=10.9.9.9", "address 10.9.9.9 is in no subnet of network `one`"),
         ("--network one --ip 10.66.0.1", "address 10.66.0.1 of network `one` is its gateway's"),
         (

@@ -33,7 +33,7 @@ fn secrets_are_kept_listed_replaced_and_removed() {
     assert_eq!(id.len(), 25);
     let taken = it.sh("printf x | pontoon secret create db -").fails(125);
     assert!(
-        taken.stderr.contains("exists already") && taken.stderr.contains("--replace"),
+        taken.stderr.contains("secret name in use") && taken.stderr.contains("--replace"),
         "{}",
         taken.stderr
     );
@@ -58,7 +58,7 @@ fn secrets_are_kept_listed_replaced_and_removed() {
         ("printf x | pontoon secret create a/b -", "cannot be a secret's name"),
         ("printf x | pontoon secret create -d vault v -", "the drivers are file"),
         ("pontoon secret create --env v NOT_SET", "`NOT_SET` is not set"),
-        ("pontoon secret inspect nothing", "no secret `nothing`"),
+        ("pontoon secret inspect nothing", "no such secret: `nothing`"),
     ] {
         let refused = it.sh(command).fails(125);
         assert!(refused.stderr.contains(reason), "{command}: {}", refused.stderr);
@@ -97,7 +97,7 @@ fn containers_see_them_in_files_and_variables() {
         .ok()
         .prints("pass\nhunter2");
     for (options, reason) in [
-        ("--secret none", "no secret `none`"),
+        ("--secret none", "no such secret: `none`"),
         ("--secret pass,type=file", "the type is `mount` or `env`"),
         ("--secret pass,type=env,uid=1", "a variable has no uid"),
         ("--secret pass,colour=red", "`colour` is no key"),

@@ -324,3 +324,38 @@ fn the_program_answers_to_podman_s_name() {
     );
     host.alice("rm -r ~/alias").ok();
 }
+
+/// What Ansible's collection and others look for in the words of an error.
+#[test]
+fn causes_have_podman_s_names() {
+    let host = host_with_busybox();
+    let _gone = Gone(host, "cause");
+    let made = format!(
+        "pontoon volume create cause && pontoon network create cause && pontoon pod create --name cause-pod && \
+         echo x | pontoon secret create cause - && pontoon create --name cause --network cause -v cause:/v {B}"
+    );
+    host.alice(&made).ok();
+    for (words, cause) in [
+        ("rm nope", "no such container"),
+        ("container inspect nope", "no such container"),
+        ("inspect nope", "no such object"),
+        ("image inspect nope", "image not known"),
+        ("run --pull never --rm nope", "image not known"),
+        ("volume inspect nope", "no such volume"),
+        ("network inspect nope", "network not found"),
+        ("pod inspect nope", "no such pod"),
+        ("secret rm nope", "no such secret"),
+        ("volume create cause", "volume already exists"),
+        ("network create cause", "network already exists"),
+        ("pod create --name cause-pod", "pod already exists"),
+        ("secret create cause /etc/hostname", "secret name in use"),
+        (&format!("create --name cause {B}"), "is already in use"),
+        ("volume rm cause", "volume is being used"),
+        ("network rm cause", "network is being used"),
+        (&format!("rmi {B}"), "image is in use by a container"),
+    ] {
+        let told = host.alice(&format!("pontoon {words}"));
+        assert!(told.code != 0 && told.stderr.contains(cause), "{words}: {told:?}");
+    }
+    host.alice("pontoon rm cause && pontoon pod rm cause-pod && pontoon volume rm cause && pontoon network rm cause && pontoon secret rm cause").ok();
+}

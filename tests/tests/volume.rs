@@ -181,6 +181,26 @@ fn volumes_in_use_are_not_removed() {
 }
 
 #[test]
+fn whoever_removes_a_volume_by_force_says_how_long_its_users_may_take() {
+    let keeps = "sh -c 'trap : TERM; while :; do sleep 1; done'";
+    for time in ["-t 0", "--time=1", "--timeout 0 -a"] {
+        pontoon("volume create forced").ok();
+        pontoon(&format!("run -d --name forced --network none --stop-timeout 900 -v forced:/x $B {keeps}"))
+            .ok();
+        let name = if time.ends_with("-a") { "" } else { "forced" };
+        host().alice(&format!("timeout 60 pontoon volume rm -f {time} {name}")).ok().says("forced");
+        pontoon("container exists forced").fails(1);
+    }
+    pontoon("volume rm -t 0 forced").fails(125).warns("--force");
+    // What is there and stays says more than what is missing.
+    pontoon("create --name kept -v kept:/x $B true").ok();
+    pontoon("volume rm kept nosuch").fails(2);
+    pontoon("volume rm nosuch kept").fails(2);
+    pontoon("rm -v kept").ok();
+    pontoon("volume rm kept").ok();
+}
+
+#[test]
 fn a_volume_without_a_name_goes_with_its_container() {
     for (rm, words) in [("--rm", "start -a holder"), ("", "rm -v holder")] {
         pontoon(&format!("create {rm} --name holder -v /anonymous $B touch /anonymous/x")).ok();

@@ -118,16 +118,19 @@ pub fn list(store: &Store) -> Result<VolumeList, VolumeDeedError> {
     Ok(list)
 }
 
-/// Removes a volume; with `force`, the containers that use it go first.
+/// Removes a volume; with `force`, the containers that use it go first, in that way.
 ///
 /// # Errors
 /// See [`VolumeDeedError`].
-pub fn remove(host: &Host, store: &Store, name: &str, force: bool) -> Result<(), VolumeDeedError> {
+pub fn remove(
+    host: &Host,
+    store: &Store,
+    name: &str,
+    force: Option<remove::RemoveOptions>,
+) -> Result<(), VolumeDeedError> {
     let volume = store.find_volume(name)?;
-    if force {
+    if let Some(options) = force {
         for user in users(store, name)? {
-            let options =
-                remove::RemoveOptions { force: true, ignore: true, ..remove::RemoveOptions::default() };
             remove::remove(host, store, &user, options)?;
         }
     }

@@ -83,7 +83,7 @@ pub enum CreatePodError {
     #[error(transparent)]
     Record(#[from] RecordError),
     /// The name belongs to another pod.
-    #[error("the name `{name}` is already in use by pod {}", by_id.short())]
+    #[error("the name `{name}` is already in use by pod {}: pod already exists", by_id.short())]
     NameTaken {
         /// The name.
         name: String,
@@ -128,7 +128,7 @@ pub enum FindPodError {
     #[error(transparent)]
     File(#[from] FileError),
     /// There is none.
-    #[error("no pod `{query}`")]
+    #[error("no such pod: `{query}`")]
     NotFound {
         /// What was asked for.
         query: String,

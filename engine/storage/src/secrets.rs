@@ -59,7 +59,7 @@ pub enum SecretError {
     #[error(transparent)]
     Record(#[from] RecordError),
     /// There is one of this name.
-    #[error("secret `{name}` exists already")]
+    #[error("secret name in use: `{name}`")]
     Exists {
         /// The name.
         name: String,
@@ -77,7 +77,7 @@ pub enum SecretError {
         length: usize,
     },
     /// There is none.
-    #[error("no secret `{query}`")]
+    #[error("no such secret: `{query}`")]
     NotFound {
         /// What was asked for.
         query: String,

@@ -159,12 +159,12 @@ fn what_is_taken_away_meanwhile_is_told_by_its_name() {
     let run = format!("run -d --stop-timeout 0 --name race {B} sleep 1000");
     // What is made, the two commands, what the first may say, and what must work afterwards.
     let pairs = [
-        (run.as_str(), "rename race race-b", "rm -f race", "no container `race`", "ps -a"),
+        (run.as_str(), "rename race race-b", "rm -f race", "no such container: `race`", "ps -a"),
         (&run, "update --restart on-failure race", "restart race", "nothing", "exec race true"),
         (&run, "cp /usr/bin race:/tmp/copied", "stop race", "nothing", "start race"),
         (&run, "export -o /dev/null race", "stop race", "nothing", "start race"),
         (&run, "commit -q race localhost/raced", "stop race", "nothing", "rmi -f localhost/raced"),
-        (&run, "cp race:/bin /tmp/raced", "rm -f race", "no container `race`", "ps -a"),
+        (&run, "cp race:/bin /tmp/raced", "rm -f race", "no such container: `race`", "ps -a"),
         (
             "volume create race",
             &format!("run -d --stop-timeout 0 --name race -v race:/v {B} sleep 1000"),
@@ -176,7 +176,7 @@ fn what_is_taken_away_meanwhile_is_told_by_its_name() {
             "volume inspect -a",
             &format!("create --secret race --name race {B} true"),
             "secret rm race",
-            "no secret `race`",
+            "no such secret: `race`",
             "ps -a",
         ),
     ];

@@ -86,7 +86,14 @@ pub struct VolumeRmArgs {
     #[arg(short, long)]
     pub force: bool,
     /// Seconds until a container that does not stop is killed; -1 waits for ever
-    #[arg(short, long, value_name = "SECONDS", alias = "timeout")]
+    #[arg(
+        short,
+        long,
+        value_name = "SECONDS",
+        alias = "timeout",
+        allow_hyphen_values = true,
+        requires = "force"
+    )]
     pub time: Option<i64>,
 }
 

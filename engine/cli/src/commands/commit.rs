@@ -6,6 +6,7 @@ use pontoon_image::{Reference, RunConfig};
 use pontoon_lifecycle::base;
 use pontoon_lifecycle::commit::{self, CommitRequest};
 use pontoon_lifecycle::list::{self, Found};
+use pontoon_network::PortMapping;
 use pontoon_storage::Store;
 
 use super::changes::{self, Reading};
@@ -83,20 +84,29 @@ fn config(store: &Store, found: &Found, with_volumes: bool) -> Result<RunConfig,
     if let Some(directory) = &request.workdir {
         config.working_dir.clone_from(directory);
     }
-    for port in &request.expose {
-        if !config.exposed_ports.contains(port) {
-            config.exposed_ports.push(port.clone());
+    for port in request.expose.iter().cloned().chain(request.publish.iter().flat_map(container_ports)) {
+        if !config.exposed_ports.contains(&port) {
+            config.exposed_ports.push(port);
         }
     }
     if let Some(signal) = request.stop_signal {
         config.stop_signal = Some(pontoon_cli::run_options::signal_name(signal));
     }
-    if with_volumes {
-        for volume in &found.record.volumes {
-            if !config.volumes.contains(&volume.target) {
-                config.volumes.push(volume.target.clone());
-            }
+    // Those without a name are in any case, as the image's own are.
+    let is_anonymous =
+        |name: &str| store.find_volume(name).is_ok_and(|it| it.read_entry().is_ok_and(|it| it.anonymous));
+    for volume in found.record.volumes.iter().filter(|it| with_volumes || is_anonymous(&it.name)) {
+        if !config.volumes.contains(&volume.target) {
+            config.volumes.push(volume.target.clone());
         }
     }
     Ok(config)
+}
+
+/// What an image says of the ports that are published so.
+fn container_ports(mapping: &PortMapping) -> impl Iterator<Item = String> {
+    let protocol = mapping.protocol.name();
+    (mapping.container_port..=u16::MAX)
+        .take(usize::from(mapping.range.max(1)))
+        .map(move |port| format!("{port}/{protocol}"))
 }

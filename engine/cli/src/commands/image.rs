@@ -159,7 +159,7 @@ fn remove_one(context: &Context, store: &Store, name: &str, args: &RmiArgs) -> R
             remove::remove(&context.host, store, user, options)?;
         }
     } else if !users.is_empty() {
-        let text = format!("image `{name}` is in use by container {}", users.join(", "));
+        let text = format!("image is in use by a container: `{name}` by {}", users.join(", "));
         let hint = "remove those containers first, or use --force, which removes them too".to_owned();
         return Err(Failure { status: ExitStatus::Busy, ..Failure::new(text, Some(hint)) });
     }

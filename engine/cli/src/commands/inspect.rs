@@ -103,9 +103,10 @@ fn of_any_kind(context: &Context, store: &Store, name: &str, args: &InspectArgs)
     match pod::inspected(context, store, name, format)? {
         Some(text) => Ok(text),
         None if kind == InspectType::Pod => Err(FindPodError::NotFound { query: name.to_owned() }.into()),
-        None => {
-            Err(Failure::new(format!("there is no container, image, volume, network or pod `{name}`"), None))
-        }
+        None => Err(Failure::new(
+            format!("no such object: `{name}` is no container, image, volume, network or pod"),
+            None,
+        )),
     }
 }
 

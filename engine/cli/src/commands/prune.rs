@@ -184,7 +184,7 @@ pub(super) fn idle_volumes(context: &Context, store: &Store, filters: &[Filter])
     let sizes = disk::sizes(&context.host, &directories);
     let mut pruned = Pruned::default();
     for (name, size) in names.zip(sizes) {
-        match volume::remove(&context.host, store, &name, false) {
+        match volume::remove(&context.host, store, &name, None) {
             Ok(()) => {
                 context.host.tell_of_other(Kind::Volume, Deed::Prune, "", &name);
                 pruned.names.push(name);

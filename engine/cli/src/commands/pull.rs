@@ -263,7 +263,7 @@ pub fn pull(context: &Context, args: &PullArgs) -> Result<ExitStatus, Failure> {
                 output::line(&ensure_image(context, &store, &request, &wishes)?.id.to_string())?;
             }
             (PullPolicy::Never, Err(_)) => {
-                let text = format!("no image `{image}`, and --policy=never forbids to fetch it");
+                let text = format!("image not known: `{image}`, and --policy=never forbids to fetch it");
                 return Err(Failure::new(text, None));
             }
             _ => images.push(image.clone()),
@@ -358,7 +358,11 @@ pub fn ensure_image(
             fetch(context, store, &request.image, wishes)?.ok_or_else(said_already)
         }
         (PullPolicy::Never, None) => Err(Failure::new(
-            format!("no image `{}`{}, and --pull=never forbids to fetch it", request.image, wishes.words()),
+            format!(
+                "image not known: `{}`{}, and --pull=never forbids to fetch it",
+                request.image,
+                wishes.words()
+            ),
             Some(format!("pull it first: pontoon pull {}", request.image)),
         )),
         (PullPolicy::Newer, Some(image)) => Ok(fetch(context, store, &request.image, wishes)?
@@ -431,12 +435,15 @@ pub fn load(context: &Context, args: &LoadArgs) -> Result<ExitStatus, Failure> {
         let options = wishes.options(context, maps);
         let loaded = pull::load(&archive, &store, &wishes.progress("an archive"), &options)
             .map_err(|err| Failure::from(err).while_doing(deed()))?;
-        for image in loaded {
+        for (image, names) in loaded {
             let (id, source) = (image.record.id.hex(), path.to_string_lossy());
             context.host.tell_of_other(Kind::Image, Deed::LoadFromArchive, id, &source);
-            let name = image.record.names.first().cloned();
-            let shown = name.unwrap_or_else(|| format!("sha256:{}", image.record.id));
-            output::line(&format!("Loaded image: {shown}"))?;
+            for name in &names {
+                output::line(&format!("Loaded image: {name}"))?;
+            }
+            if names.is_empty() {
+                output::line(&format!("Loaded image: sha256:{}", image.record.id))?;
+            }
         }
         Ok(0)
     })?;

@@ -1,10 +1,12 @@
 //! `volume create`, `ls`, `inspect`, `rm`, `exists`.
 
 use pontoon_lifecycle::record::{ContainerRecord, VolumeRecord};
+use pontoon_lifecycle::remove::RemoveOptions;
 use pontoon_lifecycle::volume::{self, VolumeDeedError};
 use pontoon_lifecycle::{mounted, status, volume_options};
 use pontoon_storage::{FindVolumeError, Store, VolumeEntry, VolumeError};
 
+use super::control::seconds;
 use super::{Context, Failure, found};
 use pontoon_cli::args::refused::{VOLUME_DRIVER, VOLUME_PATH, instead_of};
 use pontoon_cli::args::{LsArgs, VolumeCreateArgs, VolumeInspectArgs, VolumeRmArgs};
@@ -140,6 +142,9 @@ pub fn remove(context: &Context, args: &VolumeRmArgs) -> Result<ExitStatus, Fail
     } else if names.is_empty() {
         return Err(Failure::new("`volume rm` needs the name of a volume, or --all", None));
     }
+    let force =
+        RemoveOptions { force: true, ignore: true, timeout: seconds(args.time), ..RemoveOptions::default() };
+    let force = args.force.then_some(force);
     let mut last: Option<Failure> = None;
     for name in &names {
         // What was listed is meant by its whole name, whatever has gone meanwhile.
@@ -148,7 +153,7 @@ pub fn remove(context: &Context, args: &VolumeRmArgs) -> Result<ExitStatus, Fail
             false => store.look_up_volume(name).map(|it| it.name().to_owned()),
         };
         let removed = full.map_err(VolumeDeedError::from).and_then(|full| {
-            volume::remove(&context.host, &store, &full, args.force)?;
+            volume::remove(&context.host, &store, &full, force)?;
             Ok(full)
         });
         match removed {
@@ -160,9 +165,17 @@ pub fn remove(context: &Context, args: &VolumeRmArgs) -> Result<ExitStatus, Fail
                     VolumeDeedError::Volume(VolumeError::InUse { .. }) => ExitStatus::Busy,
                     _ => ExitStatus::OurFault,
                 };
-                if let Some(earlier) = last.replace(Failure { status, ..Failure::from(err) }) {
-                    earlier.print();
+                let failure = Failure { status, ..Failure::from(err) };
+                // Of several the one that is there and stays says how it ended.
+                let is_less = matches!(failure.status, ExitStatus::No);
+                let told = match last.take() {
+                    Some(earlier) if is_less => (Some(failure), earlier),
+                    earlier => (earlier, failure),
+                };
+                if let Some(other) = told.0 {
+                    other.print();
                 }
+                last = Some(told.1);
             }
         }
     }

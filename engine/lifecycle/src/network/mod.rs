@@ -86,7 +86,7 @@ pub enum NetworkDeedError {
         name: String,
     },
     /// There is none.
-    #[error("no network `{query}`")]
+    #[error("network not found: `{query}`")]
     NotFound {
         /// What was asked for.
         query: String,
@@ -110,7 +110,7 @@ pub enum NetworkDeedError {
         name: String,
     },
     /// Containers are on it.
-    #[error("network `{name}` is used by {}", by.join(", "))]
+    #[error("network is being used: `{name}` by {}", by.join(", "))]
     InUse {
         /// Its name.
         name: String,

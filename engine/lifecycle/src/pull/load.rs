@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use pontoon_image::{Archive, Progress};
+use pontoon_image::{Archive, Progress, Reference};
 use pontoon_storage::Store;
 
 use super::{LoadError, PullOptions, PulledImage, pull};
 
-/// Brings all images of an archive into the store, under the names they have there.
+/// Brings all images of an archive into the store, under the names they have there, and gives each with these names.
 ///
 /// # Errors
 /// See [`LoadError`]. Images before the failing one stay.
@@ -16,10 +16,10 @@ pub fn load(
     store: &Store,
     progress: &Arc<dyn Progress>,
     options: &PullOptions,
-) -> Result<Vec<PulledImage>, LoadError> {
+) -> Result<Vec<(PulledImage, Vec<Reference>)>, LoadError> {
     let mut loaded = Vec::new();
     for image in archive.images() {
-        loaded.push(pull(image, store, image.names(), progress, options)?);
+        loaded.push((pull(image, store, image.names(), progress, options)?, image.names().to_vec()));
     }
     Ok(loaded)
 }

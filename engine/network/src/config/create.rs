@@ -78,7 +78,7 @@ pub enum CreateError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// There is one of this name.
-    #[error("network name `{name}` is used already")]
+    #[error("network already exists: `{name}`")]
     Exists {
         /// The name.
         name: String,

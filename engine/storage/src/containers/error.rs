@@ -54,7 +54,7 @@ pub enum FindContainerError {
     #[error(transparent)]
     File(#[from] FileError),
     /// There is none.
-    #[error("no container `{query}`")]
+    #[error("no such container: `{query}`")]
     NotFound {
         /// What was asked for.
         query: String,

@@ -55,7 +55,7 @@ pub enum FindImageError {
     #[error(transparent)]
     Record(#[from] RecordError),
     /// There is none.
-    #[error("no image `{query}`")]
+    #[error("image not known: `{query}`")]
     NotFound {
         /// What was asked for.
         query: String,
@@ -80,7 +80,7 @@ pub enum RemoveImageError {
     #[error(transparent)]
     Find(#[from] FindImageError),
     /// Containers need it.
-    #[error("image {} is in use by {}", image.short(), containers.join(", "))]
+    #[error("image is in use by a container: {} by {}", image.short(), containers.join(", "))]
     InUse {
         /// The image.
         image: ImageId,

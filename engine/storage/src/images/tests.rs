@@ -243,7 +243,7 @@ fn an_image_that_a_container_needs_stays() {
     };
     let (handle, _) = store.create_container(container).unwrap();
     let error = store.remove_image(&image.id, true).unwrap_err();
-    assert_eq!(error.to_string(), format!("image {} is in use by web", image.id.short()));
+    assert_eq!(error.to_string(), format!("image is in use by a container: {} by web", image.id.short()));
     store.remove_container(handle).unwrap();
     store.remove_image(&image.id, true).unwrap();
     let container = NewContainer {

@@ -107,7 +107,7 @@ pub enum VolumeError {
     #[error(transparent)]
     Record(#[from] RecordError),
     /// There is one of this name.
-    #[error("volume `{name}` exists already")]
+    #[error("volume already exists: `{name}`")]
     Exists {
         /// The name.
         name: String,
@@ -121,7 +121,7 @@ pub enum VolumeError {
         name: String,
     },
     /// Somebody needs it.
-    #[error("volume `{name}` is in use by {}", users.join(", "))]
+    #[error("volume is being used: `{name}` by {}", users.join(", "))]
     InUse {
         /// The name.
         name: String,
@@ -137,7 +137,7 @@ pub enum FindVolumeError {
     #[error(transparent)]
     File(#[from] FileError),
     /// There is none.
-    #[error("no volume `{name}`")]
+    #[error("no such volume: `{name}`")]
     NotFound {
         /// What was asked for.
         name: String,

@@ -39,7 +39,7 @@ fn volumes_are_made_found_listed_and_removed() {
     }
     let used = || Ok::<_, VolumeError>(vec!["web".to_owned()]);
     let error = store.remove_volume(store.find_volume("data").unwrap(), used).unwrap_err();
-    assert_eq!(error.to_string(), "volume `data` is in use by web");
+    assert_eq!(error.to_string(), "volume is being used: `data` by web");
     store.remove_volume(data, || Ok::<_, VolumeError>(Vec::new())).unwrap();
     assert!(store.find_volume("data").is_err());
     create(&store, Some("data"), false).unwrap();
@@ -61,8 +61,8 @@ fn a_volume_is_looked_up_by_the_beginning_of_its_name() {
     assert_eq!(look_up("beta"), "beta", "a whole name is no beginning");
     assert_eq!(look_up("betam"), "betamax");
     assert_eq!(look_up("be"), "`be` is the beginning of several volumes' names: beta, betamax");
-    assert_eq!(look_up("q"), "no volume `q`");
-    assert_eq!(look_up(".."), "no volume `..`");
+    assert_eq!(look_up("q"), "no such volume: `q`");
+    assert_eq!(look_up(".."), "no such volume: `..`");
     assert_eq!(look_up(""), "the name of a volume cannot be empty");
 }
 

@@ -74,7 +74,7 @@ pub(super) fn remove(
             Object::Claim(claim) if force => {
                 let name = &claim.metadata.name;
                 if store.find_volume(name).is_ok() {
-                    volume::remove(&context.host, store, name, false)?;
+                    volume::remove(&context.host, store, name, None)?;
                     gone.volumes.push(name.clone());
                 }
             }
@@ -109,7 +109,7 @@ pub(super) fn remove_pod(
     for entry in volume::list(store)?.volumes {
         let Ok(record) = entry.record::<VolumeRecord>() else { continue };
         if record.labels.iter().any(|(key, value)| key == OF_POD && value == name) {
-            volume::remove(&context.host, store, &entry.name, false)?;
+            volume::remove(&context.host, store, &entry.name, None)?;
         }
     }
     Ok(())

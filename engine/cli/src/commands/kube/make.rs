@@ -176,7 +176,7 @@ impl Made {
             }
         }
         for name in self.own_volumes.into_iter().chain(self.volumes) {
-            let _ = volume::remove(&context.host, store, &name, false);
+            let _ = volume::remove(&context.host, store, &name, None);
         }
         for secret in self.secrets {
             let _ = store.remove_secret(&secret.name);

@@ -285,7 +285,7 @@ fn changes<'a>(
             (false, false) => {
                 let text = match is_same {
                     true => format!("pod `{}` is there, and not all of it runs", wanted.name),
-                    false => format!("there is another pod `{}`", wanted.name),
+                    false => format!("there is another pod `{}`: pod already exists", wanted.name),
                 };
                 let hint = "--replace makes it anew, and leaves pods that did not change".to_owned();
                 return Err(Failure::new(text, Some(hint)));
