@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use serde::ser::{self, Serialize};
 
-use super::value::{HIDDEN_MARK, LIST_MARK, MAP_MARK, OMIT_MARK, TIME_MARK, Value};
+use super::value::{DURATION_MARK, HIDDEN_MARK, LIST_MARK, MAP_MARK, OMIT_MARK, TIME_MARK, Value};
 
 /// Makes data for a template of anything that can be serialized.
 ///
@@ -154,6 +154,7 @@ impl ser::Serializer for Maker {
         let value = data.serialize(self)?;
         Ok(match (name, value) {
             (TIME_MARK, Value::Text(text)) => Value::Time(text),
+            (DURATION_MARK, Value::Int(nanos)) => Value::Duration(i64::try_from(nanos).unwrap_or_default()),
             (OMIT_MARK, value) if !value.truth() => Value::Omitted(Rc::new(value)),
             (HIDDEN_MARK, value) => Value::Omitted(Rc::new(value)),
             (LIST_MARK, Value::Nil) => Value::Null(Rc::new(Value::List(Rc::new([])))),

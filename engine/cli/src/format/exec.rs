@@ -252,6 +252,10 @@ fn field(value: &Value, name: &str, at: usize) -> Result<Value, Fault> {
             let hint = format!("a time has {known} and Format \"2006-01-02 15:04:05\"");
             Fault::new(at, format!("a time has no `{name}`")).with_hint(Some(hint))
         }),
+        Value::Duration(nanos) => go_time::ask_duration(*nanos, name).ok_or_else(|| {
+            let hint = format!("a duration has {}", go_time::DURATION_METHODS.join(", "));
+            Fault::new(at, format!("a duration has no `{name}`")).with_hint(Some(hint))
+        }),
         other => Err(Fault::new(at, format!("there is no field `{name}`: {} has no fields", other.kind()))),
     }
 }

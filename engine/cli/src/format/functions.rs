@@ -213,6 +213,9 @@ fn equal(left: &Value, right: &Value) -> Result<bool, String> {
 fn order(left: &Value, right: &Value) -> Result<Option<Ordering>, String> {
     match (left, right) {
         (Value::Int(left), Value::Int(right)) => Ok(Some(left.cmp(right))),
+        (Value::Duration(left), Value::Duration(right)) => Ok(Some(left.cmp(right))),
+        (Value::Duration(left), Value::Int(right)) => Ok(Some(i128::from(*left).cmp(right))),
+        (Value::Int(left), Value::Duration(right)) => Ok(Some(left.cmp(&i128::from(*right)))),
         (Value::Float(left), Value::Float(right)) => Ok(left.partial_cmp(right)),
         (Value::Text(left) | Value::Time(left), Value::Text(right) | Value::Time(right)) => {
             Ok(Some(left.cmp(right)))

@@ -1,5 +1,6 @@
 //! How Go prints values by itself (`%v`).
 
+use super::go_time;
 use super::value::Value;
 
 /// Appends a value as Go's `fmt.Print` writes it.
@@ -11,6 +12,7 @@ pub(super) fn write(text: &mut String, value: &Value) {
         Value::Int(number) => text.push_str(&number.to_string()),
         Value::Float(number) => text.push_str(&shortest_float(*number)),
         Value::Text(words) => text.push_str(words),
+        Value::Duration(nanos) => text.push_str(&go_time::duration(*nanos)),
         Value::Time(stamp) => text.push_str(&crate::time::go_words_of_rfc3339(stamp)),
         Value::List(items) => {
             text.push('[');

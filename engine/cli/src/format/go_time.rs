@@ -1,12 +1,15 @@
-//! What a template may ask of a time: the methods of Go's `time.Time` that make sense in one line of output.
+//! What a template may ask of a time or a duration: the methods of Go's `time.Time` and `time.Duration` that make sense in one
+//! line of output.
 //!
 //! Layouts and names are those of Go's package `time` (`Layout`, `Time.Format`): `{{.Created.Format "2006-01-02 15:04"}}`.
+
+use std::time::Duration;
 
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 
 use super::value::Value;
-use crate::time::{host_zone, rfc3339_in, zoned_of_rfc3339};
+use crate::time::{go_duration, host_zone, rfc3339_in, zoned_of_rfc3339};
 
 /// The methods without arguments, for hints.
 pub(super) const METHODS: &[&str] = &[
@@ -54,6 +57,34 @@ pub(super) fn ask(stamp: &str, method: &str) -> Option<Value> {
         "String" => Value::text(crate::time::go_words_of_rfc3339(stamp)),
         _ => return None,
     })
+}
+
+/// What a duration is in other units, and in words.
+pub(super) const DURATION_METHODS: &[&str] =
+    &["Hours", "Minutes", "Seconds", "Milliseconds", "Microseconds", "Nanoseconds", "String"];
+
+/// The answer of a duration's method without arguments; nothing if there is no such method.
+pub(super) fn ask_duration(nanos: i64, method: &str) -> Option<Value> {
+    let whole = |unit: i64| Value::Int((nanos / unit).into());
+    // Whole seconds are exact in any case.
+    #[expect(clippy::cast_precision_loss, reason = "as Go has it")]
+    let part = |unit: i64| Value::Float(nanos as f64 / unit as f64);
+    Some(match method {
+        "Hours" => part(3_600_000_000_000),
+        "Minutes" => part(60_000_000_000),
+        "Seconds" => part(1_000_000_000),
+        "Milliseconds" => whole(1_000_000),
+        "Microseconds" => whole(1_000),
+        "Nanoseconds" => whole(1),
+        "String" => Value::text(duration(nanos)),
+        _ => return None,
+    })
+}
+
+/// A duration as Go prints it.
+pub(super) fn duration(nanos: i64) -> String {
+    let sign = if nanos < 0 { "-" } else { "" };
+    format!("{sign}{}", go_duration(Duration::from_nanos(nanos.unsigned_abs())))
 }
 
 /// `Time.Format`: the time as the layout writes the second of January 2006, 15:04:05.

@@ -30,21 +30,36 @@ pub fn render_values(
     headings: &Headings,
     noheading: bool,
 ) -> Result<String, TemplateError> {
-    let (is_table, text) = normalized(format);
+    let (is_table, mut text) = normalized(format);
+    let is_whole = ranges_itself(&text);
+    // A template that trims what follows it (`-}}`) trims its line's end as well.
+    if (is_whole || text.ends_with("-}}")) && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    let trims = text.ends_with("-}}\n");
     let template = Template::parse(&text)?;
-    if ranges_itself(&text) {
-        return Ok(columns(is_table, template.render(&Value::List(rows.into()))?));
+    if is_whole {
+        let filled = template.render(&Value::List(rows.into()))?;
+        return Ok(columns(is_table, filled));
     }
     let mut filled = String::new();
     if is_table && !noheading {
         let heading =
             headings.iter().map(|(field, words)| ((*field).to_owned(), Value::text(*words))).collect();
-        filled.push_str(&template.render(&Value::Struct(heading))?);
+        push_row(&mut filled, &template.render(&Value::Struct(heading))?, trims);
     }
     for row in &rows {
-        filled.push_str(&template.render(row)?);
+        push_row(&mut filled, &template.render(row)?, trims);
     }
     Ok(columns(is_table, filled))
+}
+
+/// Each row is a line of its own; a template may end it by itself.
+fn push_row(text: &mut String, row: &str, trims: bool) {
+    text.push_str(row);
+    if !trims && !row.ends_with('\n') {
+        text.push('\n');
+    }
 }
 
 /// Lines the cells of a table up. Elsewhere a tab is a tab, by which scripts take the line apart.
@@ -65,7 +80,7 @@ fn ranges_itself(text: &str) -> bool {
     rest.starts_with("}}") || rest.starts_with("-}}")
 }
 
-/// Whether a table is asked for, and the template with `\t` and `\n` understood; it ends its line.
+/// Whether a table is asked for, and the template with `\t` and `\n` understood.
 fn normalized(format: &str) -> (bool, String) {
     let (is_table, body) = match format.strip_prefix("table ") {
         Some(body) => (true, body.trim_start_matches(' ')),
@@ -83,9 +98,6 @@ fn normalized(format: &str) -> (bool, String) {
         let (action, after) = action.split_at(close);
         text.push_str(action);
         rest = after;
-    }
-    if !text.ends_with('\n') {
-        text.push('\n');
     }
     (is_table, text)
 }

@@ -24,7 +24,7 @@ pub use convert::to_value;
 pub use error::TemplateError;
 pub use list::{Headings, render_each, render_list, render_values};
 pub use table::align;
-pub use value::{Hidden, NullIfEmpty, OmitEmpty, Value, WireTime};
+pub use value::{Hidden, NullIfEmpty, OmitEmpty, Value, WireDuration, WireTime};
 
 /// A parsed template.
 #[derive(Debug, Clone)]

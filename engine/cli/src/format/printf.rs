@@ -94,7 +94,11 @@ fn one(directive: &Directive, verb: char, value: &Value) -> String {
             signed(directive, *number >= 0, number.to_string())
         }
         ('v', other) => go_text::of(other),
-        ('s', Value::List(_) | Value::Map(_) | Value::Struct(_) | Value::Time(_)) => go_text::of(value),
+        ('s', Value::List(_) | Value::Map(_) | Value::Struct(_) | Value::Time(_) | Value::Duration(_)) => {
+            go_text::of(value)
+        }
+        ('T', Value::Duration(_)) => go_kind(value).to_owned(),
+        (verb, Value::Duration(nanos)) => one(directive, verb, &Value::Int((*nanos).into())),
         ('q', Value::Text(text)) => quoted(&cut(text, directive.precision)),
         ('q', Value::List(items)) => {
             let words: Vec<String> = items.iter().map(|item| one(directive, 'q', item)).collect();
@@ -192,6 +196,7 @@ fn go_kind(value: &Value) -> &'static str {
         Value::Float(_) => "float64",
         Value::Text(_) => "string",
         Value::Time(_) => "time.Time",
+        Value::Duration(_) => "time.Duration",
         Value::List(_) => "[]interface {}",
         Value::Map(_) => "map[string]interface {}",
         Value::Struct(_) => "struct",

@@ -381,6 +381,34 @@ fn only_a_table_lines_its_cells_up() {
     check_list(r#"table {{"\t"}}{{.Size}}"#, true, "            5\n            70\n");
 }
 
+/// As by Podman: a row is a line, whoever ends it.
+#[test]
+fn a_template_may_end_its_lines_by_itself() {
+    for format in [r"{{.Name}}\n", "{{.Name}}{{\"\\n\"}}", "{{.Name}}"] {
+        check_list(format, false, "web\na-longer-name-here\n");
+    }
+    check_list(r"{{.Name}}\n\n", false, "web\n\na-longer-name-here\n\n");
+    check_list("{{if false}}x{{end}}", false, "\n\n");
+}
+
+#[test]
+fn durations_are_go_s() {
+    #[derive(Serialize)]
+    struct Check {
+        interval: WireDuration,
+        unset: OmitEmpty<WireDuration>,
+    }
+    let check = |text: &str, expected: &str| {
+        let rows = [Check { interval: WireDuration(90_500_000_000), unset: OmitEmpty(WireDuration(0)) }];
+        let filled = render_list(text, &rows, &[], true);
+        assert_eq!(filled.as_deref(), Ok(format!("{expected}\n").as_str()), "{text}");
+    };
+    check("{{.Interval}} {{.Unset}} {{.Interval.Seconds}}", "1m30.5s 0s 90.5");
+    check("{{.Interval.Milliseconds}} {{printf \"%d %s\" .Interval .Interval}}", "90500 90500000000 1m30.5s");
+    check("{{gt .Interval 1000}} {{json .}}", r#"true {"interval":90500000000}"#);
+    check("{{if .Unset}}x{{else}}none{{end}}", "none");
+}
+
 #[test]
 fn an_empty_table_still_has_its_headings() {
     let none: [Row; 0] = [];

@@ -29,6 +29,8 @@ pub enum Value {
     Text(Rc<str>),
     /// A time, in RFC 3339; it prints as Go's `time.Time` does.
     Time(Rc<str>),
+    /// A duration in nanoseconds, a number in JSON; it prints as Go's `time.Duration` does.
+    Duration(i64),
     /// A list.
     List(Rc<[Value]>),
     /// Keys and values, sorted by key; any key may be asked for.
@@ -68,6 +70,7 @@ impl Value {
             Self::Omitted(value) | Self::Null(value) => value.truth(),
             Self::Bool(flag) => *flag,
             Self::Int(number) => *number != 0,
+            Self::Duration(nanos) => *nanos != 0,
             Self::Float(number) => *number != 0.0,
             Self::Text(text) => !text.is_empty(),
             Self::List(items) => !items.is_empty(),
@@ -86,6 +89,7 @@ impl Value {
             Self::Float(_) => "a number",
             Self::Text(_) => "text",
             Self::Time(_) => "a time",
+            Self::Duration(_) => "a duration",
             Self::List(_) => "a list",
             Self::Map(_) => "a map",
             Self::Struct(_) => "an object",
@@ -125,6 +129,7 @@ impl Serialize for Value {
                 (_, Ok(number)) => serializer.serialize_u64(number),
                 _ => serializer.serialize_i128(*number),
             },
+            Self::Duration(nanos) => serializer.serialize_i64(*nanos),
             Self::Float(number) => serializer.serialize_f64(*number),
             Self::Text(text) | Self::Time(text) => serializer.serialize_str(text),
             Self::List(items) => {
@@ -148,6 +153,8 @@ impl Serialize for Value {
 
 /// The name by which [`WireTime`] tells a template what it is; JSON does not show it.
 pub(super) const TIME_MARK: &str = "$time";
+/// The same for [`WireDuration`].
+pub(super) const DURATION_MARK: &str = "$duration";
 /// The same for an empty list that is `null` in JSON.
 pub(super) const LIST_MARK: &str = "$list";
 /// The same for an empty map.
@@ -186,6 +193,16 @@ pub struct WireTime(pub String);
 impl Serialize for WireTime {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_newtype_struct(TIME_MARK, &self.0)
+    }
+}
+
+/// A duration in nanoseconds: a number in JSON, a `time.Duration` in templates.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WireDuration(pub i64);
+
+impl Serialize for WireDuration {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct(DURATION_MARK, &self.0)
     }
 }
 

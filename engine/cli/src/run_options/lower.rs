@@ -167,13 +167,9 @@ fn confinement(
 /// What the container may use.
 fn usage(request: &mut CreateRequest, options: &ContainerOptions, host: &Host) -> Result<(), OptionError> {
     request.host_ulimits = options.ulimit.iter().any(|it| it == HOST_LIMITS);
-    if let (true, Some(other)) = (request.host_ulimits, options.ulimit.iter().find(|it| *it != HOST_LIMITS)) {
-        let one = format!("--ulimit {HOST_LIMITS}");
-        return Err(OptionError::Conflict { one, other: format!("--ulimit {other}") });
-    }
-    if !request.host_ulimits {
-        request.ulimits = each_listed("--ulimit", &options.ulimit, limits::ulimit)?;
-    }
+    // Beside the host's own, those that are named hold: distrobox and toolbox always ask for the host's.
+    let named: Vec<String> = options.ulimit.iter().filter(|it| *it != HOST_LIMITS).cloned().collect();
+    request.ulimits = each_listed("--ulimit", &named, limits::ulimit)?;
     request.resources = resources::read(&options.resources)?;
     request.resources.default_pids = options.defaults.pids_limit;
     request.shm_size = optional("--shm-size", options.joint.shm_size.as_ref(), size::read)?;

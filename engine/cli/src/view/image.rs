@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use pontoon_image::HealthConfig;
 use serde::Serialize;
 
+use super::check::Check;
 use super::container::GraphDriver;
 use super::inspection;
 use crate::format::{Hidden, NullIfEmpty, OmitEmpty, TemplateError, WireTime};
@@ -119,7 +120,7 @@ struct Shown<'a> {
     user: &'a str,
     history: &'a [HistoryEntry],
     names_history: &'a [String],
-    healthcheck: OmitEmpty<Option<&'a HealthConfig>>,
+    healthcheck: OmitEmpty<Option<Check<'a>>>,
 }
 
 #[derive(Serialize)]
@@ -144,7 +145,7 @@ struct ShownConfig<'a> {
     labels: OmitEmpty<NullIfEmpty<&'a BTreeMap<String, String>>>,
     stop_signal: OmitEmpty<&'a str>,
     args_escaped: OmitEmpty<bool>,
-    healthcheck: Hidden<Option<&'a HealthConfig>>,
+    healthcheck: Hidden<Option<Check<'a>>>,
 }
 
 impl<'a> ShownConfig<'a> {
@@ -160,7 +161,7 @@ impl<'a> ShownConfig<'a> {
             labels: OmitEmpty(NullIfEmpty(&config.labels)),
             stop_signal: OmitEmpty(&config.stop_signal),
             args_escaped: OmitEmpty(false),
-            healthcheck: Hidden(config.healthcheck.as_ref()),
+            healthcheck: Hidden(config.healthcheck.as_ref().map(Check::from)),
         }
     }
 }
@@ -189,6 +190,6 @@ fn shown(facts: &Facts) -> Shown<'_> {
         user: &facts.config.user,
         history: &facts.history,
         names_history: &facts.names,
-        healthcheck: OmitEmpty(facts.config.healthcheck.as_ref()),
+        healthcheck: OmitEmpty(facts.config.healthcheck.as_ref().map(Check::from)),
     }
 }

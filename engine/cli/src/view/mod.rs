@@ -9,6 +9,7 @@ use crate::args::LsArgs;
 
 pub mod artifact;
 pub mod auto_update;
+mod check;
 pub mod container;
 pub mod dependencies;
 pub mod df;

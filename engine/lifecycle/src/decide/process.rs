@@ -289,20 +289,19 @@ fn kept<'a>(facts: &'a Facts<'_>) -> Option<&'a HostUser> {
 /// As much as we have ourselves, for open files and processes, unless the request says otherwise. Who is given secrets leaves no
 /// core files: the kernel, and systemd-coredump(8), write none of a process whose limit for them is 0.
 fn limits(facts: &Facts<'_>) -> Vec<Rlimit> {
-    if facts.record.request.host_ulimits {
-        return Vec::new();
-    }
+    let request = &facts.record.request;
     let own = |resource: u32| facts.hard_limits.get(resource as usize).copied().flatten();
     let files = own(libc::RLIMIT_NOFILE).map_or(MAX_OPEN_FILES, |it| it.min(MAX_OPEN_FILES));
     let processes = own(libc::RLIMIT_NPROC);
-    let mut limits = vec![
-        Rlimit { resource: libc::RLIMIT_NOFILE, soft: Some(files), hard: Some(files) },
-        Rlimit { resource: libc::RLIMIT_NPROC, soft: processes, hard: processes },
-    ];
-    if !facts.record.request.secrets.is_empty() {
-        limits.push(Rlimit { resource: libc::RLIMIT_CORE, soft: Some(0), hard: Some(0) });
+    let mut limits = Vec::new();
+    if !request.host_ulimits {
+        limits.push(Rlimit { resource: libc::RLIMIT_NOFILE, soft: Some(files), hard: Some(files) });
+        limits.push(Rlimit { resource: libc::RLIMIT_NPROC, soft: processes, hard: processes });
+        if !request.secrets.is_empty() {
+            limits.push(Rlimit { resource: libc::RLIMIT_CORE, soft: Some(0), hard: Some(0) });
+        }
     }
-    for (name, soft, hard) in &facts.record.request.ulimits {
+    for (name, soft, hard) in &request.ulimits {
         let Some(resource) = Rlimit::number(name) else { continue };
         limits.retain(|it| it.resource != resource);
         // Without a limit is, for an ordinary user, with as much as she has: she can raise none.

@@ -135,6 +135,8 @@ pub const ROWS: &[Row] = &[
             inside("--ulimit nofile=100:200", "ulimit -n; ulimit -Hn", "100\n200"),
             inside("--ulimit core=0,nproc=500", "ulimit -c; ulimit -u", "0\n500"),
             inside("--ulimit host", "ulimit -Hn | grep -c .", "1"),
+            inside("--ulimit host --ulimit nofile=100", "ulimit -n", "100")
+                .unlike("Podman forgets the one that is named"),
         ],
     )
     .wrong(&["bogus=1", "nofile=x"]),

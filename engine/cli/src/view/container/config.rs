@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use pontoon_image::HealthConfig;
 use pontoon_lifecycle::health::{DEFAULT_LOG, HealthRequest};
 use serde::Serialize;
 
 use super::{Facts, Secret};
-use crate::format::{NullIfEmpty, OmitEmpty};
+use crate::format::{NullIfEmpty, OmitEmpty, WireDuration};
 use crate::run_options::signal_name;
+use crate::view::check::Check;
 use crate::view::host_config;
 use crate::view::port::bindings;
 
@@ -35,7 +35,7 @@ pub(super) struct Config<'a> {
     annotations: NullIfEmpty<BTreeMap<String, String>>,
     stop_signal: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    healthcheck: Option<&'a HealthConfig>,
+    healthcheck: Option<Check<'a>>,
     healthcheck_on_failure_action: String,
     chroot_dirs: OmitEmpty<NullIfEmpty<&'a [String]>>,
     health_log_destination: String,
@@ -62,8 +62,8 @@ pub(super) struct Config<'a> {
 #[serde(rename_all = "PascalCase")]
 struct StartupCheck {
     test: Vec<String>,
-    interval: u64,
-    timeout: u64,
+    interval: WireDuration,
+    timeout: WireDuration,
     #[serde(skip_serializing_if = "is_zero")]
     retries: u32,
     #[serde(skip_serializing_if = "is_zero")]
@@ -76,11 +76,13 @@ fn is_zero(number: &u32) -> bool {
 }
 
 fn startup_check(health: &HealthRequest) -> Option<StartupCheck> {
-    let default = 30_000_000_000;
+    let duration = |nanos: Option<u64>| {
+        WireDuration(nanos.map_or(30_000_000_000, |it| i64::try_from(it).unwrap_or(i64::MAX)))
+    };
     Some(StartupCheck {
         test: health.startup_test.clone()?,
-        interval: health.startup_interval.unwrap_or(default),
-        timeout: health.startup_timeout.unwrap_or(default),
+        interval: duration(health.startup_interval),
+        timeout: duration(health.startup_timeout),
         retries: health.startup_retries.unwrap_or(0),
         successes: health.startup_successes.unwrap_or(0),
     })
@@ -113,7 +115,7 @@ pub(super) fn config<'a>(facts: &'a Facts<'a>) -> Config<'a> {
         labels: NullIfEmpty(facts.labels.clone()),
         annotations: NullIfEmpty(request.annotations.iter().cloned().collect()),
         stop_signal: signal_name(facts.stop_signal),
-        healthcheck: facts.healthcheck.as_ref(),
+        healthcheck: facts.healthcheck.as_ref().map(Check::from),
         chroot_dirs: OmitEmpty(NullIfEmpty(&request.chroot_dirs)),
         healthcheck_on_failure_action: host_config::word(&health.on_failure.unwrap_or_default()),
         health_log_destination: match &health.log_directory {
