@@ -88,6 +88,22 @@ fn files_come_in_as_the_rules_of_podman_have_it() {
 }
 
 #[test]
+fn relative_paths_begin_where_the_payload_does() {
+    let _alone = alone();
+    let it = Fixture::new("-w /tmp");
+    it.sh("pontoon cp f box:rel && pontoon cp f box:./dir/rel && tar c f | pontoon cp - box:.").ok();
+    assert_eq!(it.inside("cd /tmp; cat rel dir/rel f; ls -d /rel /f 2>/dev/null | wc -l"), "f\nf\nf\n0");
+    it.sh("pontoon cp box:file got && cat got; pontoon cp box:dir - | tar t; pontoon cp box:dir/. out && ls out")
+        .ok()
+        .prints("old\ndir/\ndir/rel\nrel");
+    it.sh("mkdir in; pontoon cp box:./ in && ls -d in/file in/tmp").says("in/file");
+    it.sh("pontoon cp box:rel box:dir/second").ok();
+    it.sh("pontoon stop -t 0 box >stopped; pontoon cp f box:late && pontoon cp box:/tmp/late - | tar t")
+        .ok()
+        .prints("late");
+}
+
+#[test]
 fn files_go_out_and_belong_to_the_caller() {
     let _alone = alone();
     let it = Fixture::new("--userns keep-id");

@@ -37,7 +37,9 @@ use log::log;
 pub use log::{default_log_driver, log_path};
 pub(crate) use mounts::asked_device as device;
 use network::{hostname, network_plan};
-pub use process::{is_systemd, known_environment, ownership, signal_number, user, user_id};
+pub use process::{
+    is_systemd, known_environment, ownership, signal_number, user, user_id, working_directory,
+};
 use run_files::{mount_points, run_files};
 
 /// What a user can do who cannot mount a file system.

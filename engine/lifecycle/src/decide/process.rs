@@ -25,12 +25,9 @@ pub(super) fn decide(
     confinement: &Confinement,
 ) -> Result<Process, DecideError> {
     let request = &facts.record.request;
-    let image = &facts.image.config;
-    let cwd = request.workdir.clone().filter(|it| !it.is_empty());
-    let create_cwd = cwd.is_none();
-    let cwd = cwd.or_else(|| Some(image.working_dir.clone()).filter(|it| !it.is_empty()));
+    let create_cwd = request.workdir.as_ref().is_none_or(String::is_empty);
     let args = arguments(facts)?;
-    let cwd = cwd.unwrap_or_else(|| "/".to_owned());
+    let cwd = working_directory(request, facts.image);
     let hosts = facts.host_users.iter().map(|it| host_entry(it, facts, &cwd)).collect();
     let own = kept(facts);
     let known = own.or(facts.namesake.as_ref());
@@ -248,6 +245,14 @@ pub fn is_systemd(request: &CreateRequest, args: &[String]) -> bool {
             program.rsplit('/').next() == Some("systemd") || inits.contains(&program)
         }
     }
+}
+
+/// Where the payload begins, which is also where relative paths in the container do.
+#[must_use]
+pub fn working_directory(request: &CreateRequest, image: &ImageConfig) -> String {
+    let asked = request.workdir.as_ref().filter(|it| !it.is_empty());
+    let cwd = asked.unwrap_or(&image.config.working_dir);
+    if cwd.is_empty() { "/".to_owned() } else { cwd.clone() }
 }
 
 /// Who runs it, where the image has the last word.

@@ -186,7 +186,8 @@ fn labels(host: &Host, record: &ContainerRecord) -> Result<Labels, AppArmorError
     })
 }
 
-fn caller(host: &Host) -> Caller<'_> {
+/// Who asks.
+pub(crate) fn caller(host: &Host) -> Caller<'_> {
     Caller { user: host.user.as_ref(), uid: host.uid, gid: host.gid }
 }
 

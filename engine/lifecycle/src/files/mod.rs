@@ -5,7 +5,7 @@ mod place;
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use pontoon_image::{DecompressLimits, rootfs};
 use pontoon_monitor::event::Deed;
@@ -20,6 +20,7 @@ use self::pipe::{Side, through_pipe};
 use self::place::{
     Source, Target, Unfit, View, What, absolute, cannot_open, find_target, inside, open_source,
 };
+use crate::decide;
 use crate::host::Host;
 use crate::list::Found;
 use crate::reach::{self, ReachError, reach};
@@ -36,15 +37,14 @@ pub struct CopyOptions {
 
 /// Opens the place in a container, and copies to it.
 fn put(
-    found: &Found,
-    image_user: &str,
+    payload: &Payload,
     root: &OwnedFd,
     source: &Source,
     to: &Path,
     options: CopyOptions,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let target = find_target(View::Container(root), to, &source.what)?;
-    let owner = if options.archive { Some(owner_inside(found, image_user, root)?) } else { None };
+    let owner = if options.archive { Some(payload.owner(root)?) } else { None };
     copy(source, &target, owner, options.overwrite)
 }
 
@@ -61,12 +61,13 @@ pub fn copy_in(
     options: CopyOptions,
 ) -> Result<(), ReachError> {
     if !reach::knows_us(host, store, found)? {
-        let (from, to) = (absolute(from), inside(to));
+        let (from, to) = (absolute(from), Payload::of(store, found).inside(to));
         return through_pipe(host, store, (Side::Host, &from), (Side::Container(found), &to), options);
     }
     let source = open_source(View::Host, &absolute(from)).map_err(failed)?;
-    let (to, user) = (inside(to), image_user(store, found));
-    reach(host, store, found, |root| put(found, &user, root, &source, &to, options))?.wait()
+    let payload = Payload::of(store, found);
+    let to = payload.inside(to);
+    reach(host, store, found, |root| put(&payload, root, &source, &to, options))?.wait()
 }
 
 /// Copies within a container.
@@ -81,10 +82,11 @@ pub fn copy_within(
     to: &Path,
     options: CopyOptions,
 ) -> Result<(), ReachError> {
-    let (from, to, user) = (inside(from), inside(to), image_user(store, found));
+    let payload = Payload::of(store, found);
+    let (from, to) = (payload.inside(from), payload.inside(to));
     reach(host, store, found, |root| {
         let source = open_source(View::Container(root), &from)?;
-        put(found, &user, root, &source, &to, options)
+        put(&payload, root, &source, &to, options)
     })?
     .wait()
 }
@@ -101,7 +103,7 @@ pub fn copy_out(
     to: &Path,
     options: CopyOptions,
 ) -> Result<(), ReachError> {
-    let (from, to) = (inside(from), absolute(to));
+    let (from, to) = (Payload::of(store, found).inside(from), absolute(to));
     if !reach::knows_us(host, store, found)? {
         return through_pipe(host, store, (Side::Container(found), &from), (Side::Host, &to), options);
     }
@@ -130,7 +132,8 @@ pub fn copy_between(
     (target, to): (&Found, &Path),
     options: CopyOptions,
 ) -> Result<(), ReachError> {
-    let (from, to) = (inside(from), inside(to));
+    let from = Payload::of(store, source).inside(from);
+    let to = Payload::of(store, target).inside(to);
     through_pipe(host, store, (Side::Container(source), &from), (Side::Container(target), &to), options)
 }
 
@@ -147,7 +150,8 @@ pub fn extract_into(
     options: CopyOptions,
 ) -> Result<(), ReachError> {
     let archive = archive.try_clone_to_owned()?;
-    let (to, user) = (inside(to), image_user(store, found));
+    let payload = Payload::of(store, found);
+    let to = payload.inside(to);
     reach(host, store, found, |root| {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         let directory = View::Container(root).open(&to, flags).map_err(|err| match err {
@@ -157,7 +161,7 @@ pub fn extract_into(
             other => cannot_open(&to)(other),
         })?;
         let ownership = if options.archive {
-            let (uid, gid) = owner_inside(found, &user, root)?;
+            let (uid, gid) = payload.owner(root)?;
             Ownership::Give(uid, gid)
         } else {
             Ownership::Keep
@@ -185,7 +189,7 @@ pub fn archive_of(
     out: BorrowedFd<'_>,
 ) -> Result<(), ReachError> {
     let out = out.try_clone_to_owned()?;
-    let from = inside(from);
+    let from = Payload::of(store, found).inside(from);
     reach(host, store, found, |root| {
         let source = open_source(View::Container(root), &from)?;
         let out = File::from(out.try_clone()?);
@@ -227,14 +231,32 @@ fn copy(
     })?)
 }
 
-/// The ids by which a container's payload is known, for files that come in.
-fn owner_inside(
-    found: &Found,
-    image_user: &str,
-    root: &OwnedFd,
-) -> Result<(u32, u32), pontoon_runtime::Failure> {
-    let user = found.record.request.user.as_deref().unwrap_or(image_user);
-    visit::look_up(root, user)
+/// What a copy asks of a container's payload: who it is, and where it begins.
+struct Payload {
+    user: String,
+    cwd: String,
+}
+
+impl Payload {
+    /// Where the image cannot be read any more, the request has to do.
+    fn of(store: &Store, found: &Found) -> Self {
+        let image = store.find_image(&found.record.image_id).ok();
+        let config = image.and_then(|it| crate::create::image_config(store, &it).ok()).unwrap_or_default();
+        Self {
+            user: found.record.request.user.clone().unwrap_or_else(|| config.config.user.clone()),
+            cwd: decide::working_directory(&found.record.request, &config),
+        }
+    }
+
+    /// A path in the container, from its root.
+    fn inside(&self, path: &Path) -> PathBuf {
+        inside(&self.cwd, path)
+    }
+
+    /// The ids by which it is known, for files that come in.
+    fn owner(&self, root: &OwnedFd) -> Result<(u32, u32), pontoon_runtime::Failure> {
+        visit::look_up(root, &self.user)
+    }
 }
 
 /// The ids by which the container knows us, for files that go out.
@@ -245,13 +267,6 @@ fn caller_inside(host: &Host, found: &Found) -> (u32, u32) {
         }
         _ => (0, 0),
     }
-}
-
-/// Who the image says that its payload is.
-fn image_user(store: &Store, found: &Found) -> String {
-    let image = store.find_image(&found.record.image_id).ok();
-    let config = image.and_then(|it| crate::create::image_config(store, &it).ok());
-    config.map(|it| it.config.user).unwrap_or_default()
 }
 
 fn failed(err: Unfit) -> ReachError {

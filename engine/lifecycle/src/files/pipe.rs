@@ -13,7 +13,7 @@ use pontoon_storage::{
 use rustix::fs::{Mode, OFlags, openat};
 
 use super::place::{Target, View, What, find_target, open_source};
-use super::{CopyOptions, image_user, owner_inside};
+use super::{CopyOptions, Payload};
 use crate::host::Host;
 use crate::list::Found;
 use crate::reach::{self, ReachError, Reached, Way, WorkResult, reach_by, reach_outside};
@@ -107,7 +107,7 @@ pub(super) fn through_pipe(
             // We are root over our own ids.
             (View::Host, _) | (_, Side::Host) => Ownership::Give(0, 0),
             (View::Container(root), Side::Container(found)) if options.archive => {
-                let (uid, gid) = owner_inside(found, &image_user(store, found), root)?;
+                let (uid, gid) = Payload::of(store, found).owner(root)?;
                 Ownership::Give(uid, gid)
             }
             _ => Ownership::Keep,

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use pontoon_runtime::{paths, visit};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, readlinkat, statat};
@@ -206,11 +206,22 @@ pub(super) fn absolute(path: &Path) -> PathBuf {
     joined.into()
 }
 
-/// A path in a container, from its root.
-pub(super) fn inside(path: &Path) -> PathBuf {
+/// A path in a container, from its root: a relative one begins where the payload does.
+pub(super) fn inside(cwd: &str, path: &Path) -> PathBuf {
+    if path.is_absolute() {
+        return path.to_owned();
+    }
+    // As text, as above.
     let mut whole = OsString::from("/");
-    whole.push(path);
-    if path.is_absolute() { path.to_owned() } else { whole.into() }
+    let cwd = cwd.trim_matches('/');
+    if !cwd.is_empty() {
+        whole.push(cwd);
+        whole.push("/");
+    }
+    // `./` is `.`: to Podman, what lies in the directory.
+    let itself = path.components().all(|it| it == Component::CurDir);
+    whole.push(if itself { Path::new(".") } else { path });
+    whole.into()
 }
 
 #[cfg(test)]
@@ -221,6 +232,15 @@ mod tests {
     fn ends_of_paths_mean_something() {
         assert!(ends_with_dot(Path::new("/a/.")) && ends_with_dot(Path::new(".")));
         assert!(!ends_with_dot(Path::new("/a/")) && !ends_with_dot(Path::new("/a/b.")));
-        assert_eq!(inside(Path::new("a/.")).as_os_str(), "/a/.");
+        for (cwd, path, expected) in [
+            ("/", "a/.", "/a/."),
+            ("/own/", "a/", "/own/a/"),
+            ("/own", ".", "/own/."),
+            ("/own", "./", "/own/."),
+            ("own", "../a", "/own/../a"),
+            ("/own", "/a/.", "/a/."),
+        ] {
+            assert_eq!(inside(cwd, Path::new(path)).as_os_str(), expected, "{cwd} {path}");
+        }
     }
 }
