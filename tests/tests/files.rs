@@ -134,6 +134,20 @@ fn files_go_out_and_belong_to_the_caller() {
 }
 
 #[test]
+fn files_belong_to_the_caller_who_keeps_her_id() {
+    let _alone = alone();
+    let it = Fixture::new("");
+    for (options, expected) in [("keep-id", "$(stat -c %u:%g f)"), ("keep-id:uid=50,gid=60", "50:60")] {
+        it.sh(&format!("pontoon run -d --name other --userns {options} {B} sleep 1000 >other-id")).ok();
+        it.sh("pontoon cp f other:/tmp/f && tar c d | pontoon cp - other:/tmp").ok();
+        for path in ["/tmp/f", "/tmp/d/sub/g"] {
+            it.sh(&format!("test \"$(pontoon exec other stat -c %u:%g {path})\" = \"{expected}\"")).ok();
+        }
+        it.sh("pontoon exec other rm /tmp/f && pontoon rm -f -t 0 other >gone").ok();
+    }
+}
+
+#[test]
 fn archives_go_through_pipes() {
     let _alone = alone();
     let it = Fixture::new("");

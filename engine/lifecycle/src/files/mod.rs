@@ -61,11 +61,11 @@ pub fn copy_in(
     options: CopyOptions,
 ) -> Result<(), ReachError> {
     if !reach::knows_us(host, store, found)? {
-        let (from, to) = (absolute(from), Payload::of(store, found).inside(to));
+        let (from, to) = (absolute(from), Payload::of(host, store, found).inside(to));
         return through_pipe(host, store, (Side::Host, &from), (Side::Container(found), &to), options);
     }
     let source = open_source(View::Host, &absolute(from)).map_err(failed)?;
-    let payload = Payload::of(store, found);
+    let payload = Payload::of(host, store, found);
     let to = payload.inside(to);
     reach(host, store, found, |root| put(&payload, root, &source, &to, options))?.wait()
 }
@@ -82,7 +82,7 @@ pub fn copy_within(
     to: &Path,
     options: CopyOptions,
 ) -> Result<(), ReachError> {
-    let payload = Payload::of(store, found);
+    let payload = Payload::of(host, store, found);
     let (from, to) = (payload.inside(from), payload.inside(to));
     reach(host, store, found, |root| {
         let source = open_source(View::Container(root), &from)?;
@@ -103,7 +103,7 @@ pub fn copy_out(
     to: &Path,
     options: CopyOptions,
 ) -> Result<(), ReachError> {
-    let (from, to) = (Payload::of(store, found).inside(from), absolute(to));
+    let (from, to) = (Payload::of(host, store, found).inside(from), absolute(to));
     if !reach::knows_us(host, store, found)? {
         return through_pipe(host, store, (Side::Container(found), &from), (Side::Host, &to), options);
     }
@@ -132,8 +132,8 @@ pub fn copy_between(
     (target, to): (&Found, &Path),
     options: CopyOptions,
 ) -> Result<(), ReachError> {
-    let from = Payload::of(store, source).inside(from);
-    let to = Payload::of(store, target).inside(to);
+    let from = Payload::of(host, store, source).inside(from);
+    let to = Payload::of(host, store, target).inside(to);
     through_pipe(host, store, (Side::Container(source), &from), (Side::Container(target), &to), options)
 }
 
@@ -150,7 +150,7 @@ pub fn extract_into(
     options: CopyOptions,
 ) -> Result<(), ReachError> {
     let archive = archive.try_clone_to_owned()?;
-    let payload = Payload::of(store, found);
+    let payload = Payload::of(host, store, found);
     let to = payload.inside(to);
     reach(host, store, found, |root| {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
@@ -189,7 +189,7 @@ pub fn archive_of(
     out: BorrowedFd<'_>,
 ) -> Result<(), ReachError> {
     let out = out.try_clone_to_owned()?;
-    let from = Payload::of(store, found).inside(from);
+    let from = Payload::of(host, store, found).inside(from);
     reach(host, store, found, |root| {
         let source = open_source(View::Container(root), &from)?;
         let out = File::from(out.try_clone()?);
@@ -239,11 +239,11 @@ struct Payload {
 
 impl Payload {
     /// Where the image cannot be read any more, the request has to do.
-    fn of(store: &Store, found: &Found) -> Self {
+    fn of(host: &Host, store: &Store, found: &Found) -> Self {
         let image = store.find_image(&found.record.image_id).ok();
         let config = image.and_then(|it| crate::create::image_config(store, &it).ok()).unwrap_or_default();
         Self {
-            user: found.record.request.user.clone().unwrap_or_else(|| config.config.user.clone()),
+            user: decide::user(&found.record, &config, crate::facts::caller(host)),
             cwd: decide::working_directory(&found.record.request, &config),
         }
     }

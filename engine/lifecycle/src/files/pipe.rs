@@ -107,7 +107,7 @@ pub(super) fn through_pipe(
             // We are root over our own ids.
             (View::Host, _) | (_, Side::Host) => Ownership::Give(0, 0),
             (View::Container(root), Side::Container(found)) if options.archive => {
-                let (uid, gid) = Payload::of(store, found).owner(root)?;
+                let (uid, gid) = Payload::of(host, store, found).owner(root)?;
                 Ownership::Give(uid, gid)
             }
             _ => Ownership::Keep,
