@@ -682,6 +682,36 @@ fn words_we_do_not_have_are_refused_by_name() {
 }
 
 #[test]
+fn limits_that_limit_nothing_are_as_good_as_not_said() {
+    for words in [
+        "--cpus 0",
+        "--cpus=0.0",
+        "--memory 0",
+        "--memory=0b",
+        "--memory-swap 0",
+        "--memory-swap -1",
+        "--memory-reservation 0",
+        "--cpu-period 0",
+        "--cpu-quota 0",
+        "--cpu-quota -1",
+        "--oom-kill-disable=false",
+        "--memory-swappiness=-1",
+        "--cpu-rt-period 0",
+    ] {
+        pontoon(&format!("run --rm {words} $B echo ran")).ok().prints("ran");
+    }
+    pontoon("--remote=false ps --quiet").ok();
+    pontoon("pod create --name unlimited --cpus 0 --memory 0 --memory-swap -1").ok();
+    pontoon("run --rm --pod unlimited $B echo ran").ok().prints("ran");
+    pontoon("pod rm -f -t 0 unlimited").ok();
+    pontoon("create --name unlimited $B true").ok();
+    for words in ["--cpus 0", "--memory 0", "--cpu-quota -1", "--memory-swappiness=-1"] {
+        pontoon(&format!("update {words} unlimited")).ok();
+    }
+    pontoon("rm unlimited").ok();
+}
+
+#[test]
 fn an_empty_group_is_the_users_own_alone() {
     let _alone = alone();
     let host = host();

@@ -140,9 +140,7 @@ impl Resources {
             limits.push(limit(memory, "memory.max", bytes.to_string(), "--memory"));
         }
         match (self.memory_swap, self.memory) {
-            (Some(-1), _) => {
-                limits.push(limit(memory, "memory.swap.max", "max".to_owned(), "--memory-swap"));
-            }
+            (Some(-1), _) => limits.push(by_default(memory, "memory.swap.max", "max".to_owned())),
             (Some(both), Some(bytes)) => {
                 let swap = u64::try_from(both).unwrap_or(0).saturating_sub(bytes);
                 limits.push(limit(memory, "memory.swap.max", swap.to_string(), "--memory-swap"));
@@ -160,14 +158,17 @@ impl Resources {
     fn processor_limits(&self) -> Vec<Limit> {
         let mut limits = Vec::new();
         let period = self.cpu_period.unwrap_or(DEFAULT_PERIOD);
-        let option = if self.cpu_quota.is_some() { "--cpus or --cpu-quota" } else { "--cpu-period" };
-        let quota = match self.cpu_quota {
-            Some(quota) if quota > 0 => Some(quota.to_string()),
-            Some(_) => Some("max".to_owned()),
-            None => self.cpu_period.map(|_| "max".to_owned()),
-        };
-        if let Some(quota) = quota {
-            limits.push(limit(Controller::Cpu, "cpu.max", format!("{quota} {period}"), option));
+        let cpu = Controller::Cpu;
+        match (self.cpu_quota.filter(|it| *it > 0), self.cpu_period) {
+            (Some(quota), _) => {
+                let value = format!("{quota} {period}");
+                limits.push(limit(cpu, "cpu.max", value, "--cpus or --cpu-quota"));
+            }
+            (None, Some(_)) => limits.push(limit(cpu, "cpu.max", format!("max {period}"), "--cpu-period")),
+            (None, None) if self.cpu_quota.is_some() => {
+                limits.push(by_default(cpu, "cpu.max", format!("max {period}")));
+            }
+            (None, None) => {}
         }
         if let Some(shares) = self.cpu_shares.filter(|it| *it > 0) {
             limits.push(limit(
@@ -214,6 +215,11 @@ impl Resources {
         }
         Ok(limits)
     }
+}
+
+/// Whether it takes a limit away, which needs no controller: where there is none, nothing is limited.
+pub(crate) fn is_lifting(limit: &Limit) -> bool {
+    limit.value.split(' ').next() == Some("max")
 }
 
 fn limit(controller: Controller, file: &str, value: String, option: &str) -> Limit {
@@ -300,6 +306,19 @@ mod tests {
         assert_eq!(written(&Resources::default()), ["pids.max=2048"]);
         let period = Resources { cpu_period: Some(50_000), pids_limit: Some(-1), ..Resources::default() };
         assert_eq!(written(&period), ["cpu.max=max 50000", "pids.max=max"]);
+    }
+
+    #[test]
+    fn no_limit_needs_no_controller() {
+        let resources = Resources {
+            memory_swap: Some(-1),
+            cpu_quota: Some(-1),
+            pids_limit: Some(0),
+            ..Resources::default()
+        };
+        let limits = resources.limits(|_| None).unwrap();
+        assert_eq!(written(&resources), ["memory.swap.max=max", "cpu.max=max 100000", "pids.max=max"]);
+        assert!(limits.iter().all(|it| it.option.is_none() && is_lifting(it)), "{limits:?}");
     }
 
     #[test]

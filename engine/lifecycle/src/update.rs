@@ -19,7 +19,7 @@ use crate::host::Host;
 use crate::list::{Found, LookError};
 use crate::record::ContainerRecord;
 use crate::request::RestartPolicy;
-use crate::resources::{NoDevice, Resources, block_device};
+use crate::resources::{NoDevice, Resources, block_device, is_lifting};
 use crate::stop::{self, AskError};
 
 /// Why it could not be changed.
@@ -110,7 +110,7 @@ pub fn update(host: &Host, store: &Store, found: &Found, by: Changes) -> Result<
     };
     if let Some(state) = found.status.process() {
         // Of what was not said nothing is written: a limit that was set from outside stays.
-        let wanted: Vec<_> = changed.into_iter().filter(|it| it.option.is_some()).collect();
+        let wanted: Vec<_> = changed.into_iter().filter(|it| it.option.is_some() || is_lifting(it)).collect();
         match (&state.cgroup, wanted.iter().find_map(|it| it.option.clone())) {
             (Some(path), _) => match limits::apply(&wanted, &Cgroup::at(path.into())) {
                 // It has ended meanwhile.

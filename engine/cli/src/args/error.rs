@@ -182,6 +182,10 @@ impl ArgsError {
                     why: format!("it must be one of: {choices}"),
                 }
             }
+            // One that is taken only where it asks for nothing.
+            ErrorKind::ValueValidation if let Some(instead) = refused::option(path, &option) => {
+                Self::OptionNotSupported { option, instead }
+            }
             ErrorKind::ValueValidation => Self::InvalidValue {
                 option,
                 value: text_of(ContextKind::InvalidValue),

@@ -26,7 +26,7 @@ pub(super) fn with_podman_manners(arg: Arg) -> Arg {
 }
 
 /// An option that may stand alone or be told its value after `=`.
-fn switch(arg: Arg) -> Arg {
+pub(super) fn switch(arg: Arg) -> Arg {
     arg.action(ArgAction::Set)
         .num_args(0..=1)
         .require_equals(true)
@@ -38,7 +38,7 @@ fn switch(arg: Arg) -> Arg {
 }
 
 /// Reads the words that Go's `strconv.ParseBool` takes.
-fn go_bool(text: &str) -> Result<bool, String> {
+pub(super) fn go_bool(text: &str) -> Result<bool, String> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),

@@ -7,6 +7,7 @@ use clap::{Args, FromArgMatches, ValueEnum};
 use super::empty;
 use super::error::ArgsError;
 use super::flags::with_podman_manners;
+use super::refused;
 
 /// What is said once for all commands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -157,7 +158,7 @@ pub(super) fn split(words: &[String]) -> Result<(GlobalOptions, Vec<String>), Ar
         return Ok((GlobalOptions::default(), words.to_vec()));
     }
     let rest = clap::Arg::new("rest").num_args(0..).trailing_var_arg(true);
-    let mut parser = parser().arg(rest);
+    let mut parser = refused::with_idle(parser(), "").arg(rest);
     let mut matches =
         parser.try_get_matches_from_mut(words).map_err(|err| ArgsError::from_clap("", &parser, &err))?;
     if matches.get_flag("version") {

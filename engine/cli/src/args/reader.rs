@@ -6,11 +6,12 @@ use super::empty;
 use super::error::ArgsError;
 use super::flags::with_podman_manners;
 use super::global::GlobalOptions;
+use super::refused;
 use super::table::Entry;
 
 /// Reads a command's own words, and the global options among them.
 pub(super) fn read<T: Args>(entry: &Entry, words: &[String]) -> Result<(GlobalOptions, T), ArgsError> {
-    let mut parser = parser::<T>(entry);
+    let mut parser = refused::with_idle(parser::<T>(entry), entry.path);
     let mut matches = parser
         .try_get_matches_from_mut(words)
         .map_err(|err| ArgsError::from_clap(entry.path, &parser, &err))?;

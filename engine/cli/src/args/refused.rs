@@ -1,5 +1,7 @@
 //! Words of Podman's that we know and do not have: they are refused by name, never ignored.
 
+use super::flags::{go_bool, switch};
+
 /// Commands of Podman's that we do not have, each with the reason or the other way.
 const COMMANDS: &[Refused] = &[
     ("build", LATER_BUILD),
@@ -155,6 +157,25 @@ const OTHERS: &[(&str, &[Refused])] = &[
     ),
 ];
 
+/// The values with which some of these options ask for nothing; no values are a switch's, which asks for nothing when it is off.
+/// So they are taken: programs that hand every option through write `--oom-kill-disable=false`.
+const IDLE: &[(&str, &[&str])] = &[
+    ("--all-tags", &[]),
+    ("--build", &[]),
+    ("--build-cache", &[]),
+    ("--cpu-rt-period", &["0"]),
+    ("--cpu-rt-runtime", &["0"]),
+    ("--external", &[]),
+    ("--kernel-memory", &["0", ""]),
+    ("--memory-swappiness", &["-1"]),
+    ("--oom-kill-disable", &[]),
+    ("--remote", &[]),
+    ("-r", &[]),
+    ("--syslog", &[]),
+    ("--trace", &[]),
+    ("--transient-store", &[]),
+];
+
 /// A second object of `diff`.
 pub const DIFF_OF_TWO: &str = "`diff` of two containers or images";
 /// Options that `secret create` hands to its driver.
@@ -265,6 +286,11 @@ pub(super) fn command(path: &str) -> Option<Option<&'static str>> {
 /// Tells whether an option is one of Podman's that we do not have, and if so what to do instead.
 #[expect(clippy::option_option, reason = "outer: whether it is known; inner: whether there is another way")]
 pub(super) fn option(path: &str, option: &str) -> Option<Option<&'static str>> {
+    options(path).find(|(name, _)| *name == option).map(|(_, instead)| *instead)
+}
+
+/// The refused options of a command, which an empty path is the words before.
+fn options(path: &str) -> impl Iterator<Item = &'static Refused> {
     let own: &[Refused] = match path {
         "" => GLOBAL,
         "run" | "create" => CONTAINER,
@@ -272,5 +298,42 @@ pub(super) fn option(path: &str, option: &str) -> Option<Option<&'static str>> {
     };
     // Long global options may stand after the command, too.
     let global = GLOBAL.iter().filter(|(name, _)| name.starts_with("--"));
-    own.iter().chain(global).find(|(name, _)| *name == option).map(|(_, instead)| *instead)
+    own.iter().chain(global)
+}
+
+/// Lets a parser take the refused options of a command, with the values with which they [ask for nothing](IDLE).
+pub(super) fn with_idle(parser: clap::Command, path: &str) -> clap::Command {
+    let idle = |(name, _): &Refused| IDLE.iter().find(|(idle, _)| idle == name);
+    options(path).filter_map(idle).fold(parser, |parser, (name, values)| {
+        let bare = name.trim_start_matches('-');
+        let is_taken =
+            parser.get_arguments().any(|it| it.get_long() == Some(bare) || bare.chars().eq(it.get_short()));
+        if is_taken {
+            return parser;
+        }
+        let arg = clap::Arg::new(*name).hide(true);
+        let arg = match bare.chars().next() {
+            Some(letter) if bare.len() == 1 => arg.short(letter),
+            _ => arg.long(bare),
+        };
+        parser.arg(if values.is_empty() { idle_switch(arg) } else { idle_value(arg, values) })
+    })
+}
+
+/// A switch that can only be off.
+fn idle_switch(arg: clap::Arg) -> clap::Arg {
+    let parser = |text: &str| match go_bool(text) {
+        Ok(false) => Ok(false),
+        _ => Err("it is not supported"),
+    };
+    switch(arg).value_parser(parser)
+}
+
+/// An option that takes no other values than these.
+fn idle_value(arg: clap::Arg, values: &'static [&'static str]) -> clap::Arg {
+    let parser = move |text: &str| match values.contains(&text) {
+        true => Ok(text.to_owned()),
+        false => Err("it is not supported"),
+    };
+    arg.action(clap::ArgAction::Set).allow_hyphen_values(true).value_parser(parser)
 }

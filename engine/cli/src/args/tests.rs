@@ -393,6 +393,39 @@ fn the_page_of_what_is_refused_is_up_to_date() {
 }
 
 #[test]
+fn options_that_are_refused_are_taken_where_they_ask_for_nothing() {
+    for line in [
+        "--remote=false ps",
+        "-r=false ps",
+        "--syslog=0 ps",
+        "ps --remote=false",
+        "run --oom-kill-disable=false --memory-swappiness=-1 --cpu-rt-period 0 x",
+        "create --memory-swappiness -1 --kernel-memory= x",
+        "update --cpu-rt-runtime 0 --memory-swappiness -1 x",
+        "container clone --memory-swappiness=-1 x",
+        "pull --all-tags=false x",
+        "kube play --build=false x",
+        "system prune --build=false",
+    ] {
+        let line: Vec<&str> = line.split(' ').collect();
+        read(&line);
+    }
+    for line in [
+        "-r ps",
+        "--remote=maybe ps",
+        "run --oom-kill-disable x",
+        "run --oom-kill-disable=true x",
+        "run --memory-swappiness 0 x",
+        "run --cpu-rt-period 1 x",
+        "kube play --build x",
+    ] {
+        let line: Vec<&str> = line.split(' ').collect();
+        let refused = parse(words(&line)).unwrap_err();
+        assert!(matches!(refused, ArgsError::OptionNotSupported { .. }), "{line:?}: {refused}");
+    }
+}
+
+#[test]
 fn options_given_empty_are_not_said_by_any_command() {
     match read(&["pull", "--authfile=", "--policy", "", "image"]).command {
         Command::Pull(args) => assert_eq!((args.registry.authfile, args.policy), (None, None)),

@@ -210,17 +210,19 @@ fn shared(text: &str) -> Result<Vec<Shared>, OptionError> {
 
 /// The option that limits something, if one does.
 fn first_limit(limits: &LimitOptions) -> Option<&'static str> {
+    // 0 and -1 are no limit.
+    let is_said = |it: &Option<String>| it.as_deref().is_some_and(|it| it != "0" && it != "-1");
     first(&[
         ("--blkio-weight", limits.blkio_weight.is_some()),
         ("--blkio-weight-device", !limits.blkio_weight_device.is_empty()),
-        ("--cpu-shares", limits.cpu_shares.is_some()),
-        ("--cpus", limits.cpus.is_some()),
+        ("--cpu-shares", is_said(&limits.cpu_shares)),
+        ("--cpus", is_said(&limits.cpus)),
         ("--cpuset-cpus", limits.cpuset_cpus.is_some()),
         ("--cpuset-mems", limits.cpuset_mems.is_some()),
         ("--device-read-bps", !limits.device_read_bps.is_empty()),
         ("--device-write-bps", !limits.device_write_bps.is_empty()),
-        ("--memory", limits.memory.is_some()),
-        ("--memory-swap", limits.memory_swap.is_some()),
+        ("--memory", is_said(&limits.memory)),
+        ("--memory-swap", is_said(&limits.memory_swap)),
     ])
 }
 

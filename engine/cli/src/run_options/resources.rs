@@ -11,21 +11,24 @@ use crate::args::ResourceOptions;
 /// Microseconds in a period of `--cpus`.
 const PERIOD: u64 = 100_000;
 
-/// Reads the options of `run`, `create` and `update`.
+/// Reads the options of `run`, `create`, `pod create` and `update`. Of a limit, 0 is as good as not said: templates and compose
+/// files write so where there is none.
 pub fn read(options: &ResourceOptions) -> Result<Resources, OptionError> {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let mut resources = Resources {
-        memory: optional("--memory", options.limits.memory.as_ref(), size::limit)?,
-        memory_swap: optional("--memory-swap", options.limits.memory_swap.as_ref(), memory_swap)?,
+        memory: optional("--memory", options.limits.memory.as_ref(), size::read)?.filter(|it| *it != 0),
+        memory_swap: optional("--memory-swap", options.limits.memory_swap.as_ref(), memory_swap)?
+            .filter(|it| *it != 0),
         memory_reservation: optional(
             "--memory-reservation",
             options.memory_reservation.as_ref(),
             size::read,
-        )?,
+        )?
+        .filter(|it| *it != 0),
         default_pids: None,
         pids_limit: optional("--pids-limit", options.pids_limit.as_ref(), pids)?,
         cpu_quota: optional("--cpu-quota", options.cpu_quota.as_ref(), quota)?,
-        cpu_period: optional("--cpu-period", options.cpu_period.as_ref(), period)?,
+        cpu_period: optional("--cpu-period", options.cpu_period.as_ref(), period)?.filter(|it| *it != 0),
         cpu_shares: optional("--cpu-shares", options.limits.cpu_shares.as_ref(), shares)?,
         cpuset_cpus: text(&optional("--cpuset-cpus", options.limits.cpuset_cpus.as_ref(), list)?),
         cpuset_mems: text(&optional("--cpuset-mems", options.limits.cpuset_mems.as_ref(), list)?),
@@ -34,10 +37,10 @@ pub fn read(options: &ResourceOptions) -> Result<Resources, OptionError> {
             device(it, weight)
         })?,
         device_read_bps: each("--device-read-bps", &options.limits.device_read_bps, |it| {
-            device(it, size::limit)
+            device(it, size::rate)
         })?,
         device_write_bps: each("--device-write-bps", &options.limits.device_write_bps, |it| {
-            device(it, size::limit)
+            device(it, size::rate)
         })?,
         device_read_iops: each("--device-read-iops", &options.device_read_iops, |it| device(it, operations))?,
         device_write_iops: each("--device-write-iops", &options.device_write_iops, |it| {
@@ -46,15 +49,14 @@ pub fn read(options: &ResourceOptions) -> Result<Resources, OptionError> {
         cgroup_conf: each_listed("--cgroup-conf", &options.cgroup_conf, cgroup_file)?,
     };
     if let Some(text) = &options.limits.cpus {
-        let other = [
-            ("--cpu-quota", resources.cpu_quota.is_some()),
-            ("--cpu-period", resources.cpu_period.is_some()),
-        ];
+        let other =
+            [("--cpu-quota", options.cpu_quota.is_some()), ("--cpu-period", options.cpu_period.is_some())];
         if let Some((other, _)) = other.iter().find(|(_, is_set)| *is_set) {
             return Err(OptionError::Conflict { one: "--cpus".to_owned(), other: (*other).to_owned() });
         }
-        let quota = processors(text).map_err(|fault| fault.of("--cpus", text))?;
-        (resources.cpu_quota, resources.cpu_period) = (Some(quota), Some(PERIOD));
+        if let Some(quota) = processors(text).map_err(|fault| fault.of("--cpus", text))? {
+            (resources.cpu_quota, resources.cpu_period) = (Some(quota), Some(PERIOD));
+        }
     }
     check_memory(&resources, options)?;
     Ok(resources)
@@ -106,6 +108,9 @@ fn quota(text: &str) -> Result<i64, Fault> {
 }
 
 fn period(text: &str) -> Result<u64, Fault> {
+    if text == "0" {
+        return Ok(0);
+    }
     number(text, 1000, 1_000_000, "it must be from 1000 to 1000000 microseconds")
 }
 
@@ -134,15 +139,18 @@ fn number(text: &str, least: u64, most: u64, form: &'static str) -> Result<u64, 
     }
 }
 
-/// A number of processors, as microseconds of the usual period.
-fn processors(text: &str) -> Result<i64, Fault> {
+/// A number of processors, as microseconds of the usual period; 0 and -1 are no limit.
+fn processors(text: &str) -> Result<Option<i64>, Fault> {
     let wrong = || Fault::invalid("it must be a number of processors, at least 0.01, as 2 or 1.5");
     let number: f64 = text.parse().map_err(|_| wrong())?;
+    if number == 0.0 || text == "-1" {
+        return Ok(None);
+    }
     if !(0.01..=100_000.0).contains(&number) || text.contains(['e', 'E', '+']) {
         return Err(wrong());
     }
     #[expect(clippy::cast_possible_truncation, reason = "at most ten thousand million")]
-    Ok((number * 100_000.0).round() as i64)
+    Ok(Some((number * 100_000.0).round() as i64))
 }
 
 /// Numbers and ranges, as `0-2,5`.

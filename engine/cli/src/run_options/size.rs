@@ -48,10 +48,10 @@ fn fraction_of(digits: &str, factor: u64) -> u64 {
     u64::try_from(part).unwrap_or(0)
 }
 
-/// A limit, which cannot be zero.
-pub(super) fn limit(text: &str) -> Result<u64, Fault> {
+/// How much in a second, which cannot be zero.
+pub(super) fn rate(text: &str) -> Result<u64, Fault> {
     match read(text)? {
-        0 => Err(Fault::invalid("nothing runs in no memory").hint("leave the option out for no limit")),
+        0 => Err(Fault::invalid("it must be more than nothing").hint("leave the option out for no limit")),
         bytes => Ok(bytes),
     }
 }

@@ -11,7 +11,7 @@ use pontoon_lifecycle::request::{
 use super::*;
 use crate::args::{Command, ContainerOptions, parse};
 use pontoon_lifecycle::request::RestartPolicy;
-use pontoon_lifecycle::resources::DeviceRate;
+use pontoon_lifecycle::resources::{DeviceRate, Resources};
 
 #[test]
 fn the_files_environment_may_be_the_hosts() {
@@ -632,7 +632,7 @@ fn sizes_have_units() {
     ] {
         check_refused("--memory", wrong, "it ");
     }
-    check_refused("--memory", "0", "nothing runs in no memory");
+    check_refused("--device-read-bps", "/dev/sda:0", "more than nothing");
     assert_eq!(request(&["--shm-size", "0"]).shm_size, Some(0));
 }
 
@@ -1045,6 +1045,24 @@ fn limits_are_numbers_of_the_kernel() {
     assert_eq!((memory.memory, memory.memory_swap), (Some(1 << 30), Some(-1)));
     let rates = resources(&["--device-read-bps", "/dev/sda:1mb"]).device_read_bps;
     assert_eq!(rates, [DeviceRate { path: "/dev/sda".into(), rate: 1 << 20 }]);
+}
+
+#[test]
+fn no_limit_is_as_good_as_not_said() {
+    for line in [
+        &["--cpus", "0"][..],
+        &["--cpus=0.0"],
+        &["--cpus", "-1"],
+        &["--memory", "0"],
+        &["--memory=0b", "--memory-reservation", "0"],
+        &["--memory-swap", "0"],
+        &["--cpu-period", "0"],
+    ] {
+        assert_eq!(request(line).resources, Resources::default(), "{line:?}");
+    }
+    assert_eq!(request(&["-m", "64m", "--memory-swap", "0"]).resources.memory_swap, None);
+    check_refused("--cpu-period", "1", "it must be from 1000");
+    check_refused("--cpus", "0.001", "it must be a number of processors");
 }
 
 #[test]

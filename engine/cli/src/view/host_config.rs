@@ -312,7 +312,7 @@ impl HostConfig {
             blkio_device_read_iops: NullIfEmpty(says_blkio.then(|| rates(&resources.device_read_iops))),
             blkio_device_write_iops: NullIfEmpty(says_blkio.then(|| rates(&resources.device_write_iops))),
             cpu_period: resources.cpu_period.unwrap_or(0),
-            cpu_quota: resources.cpu_quota.unwrap_or(0),
+            cpu_quota: resources.cpu_quota.filter(|it| *it > 0).unwrap_or(0),
             cpu_realtime_period: 0,
             cpu_realtime_runtime: 0,
             cpuset_cpus: resources.cpuset_cpus.clone(),

@@ -91,7 +91,7 @@ fn limits(resources: &Resources) -> Vec<SliceLimit> {
     let memory = resources.memory;
     limits.extend(memory.map(SliceLimit::MemoryMax));
     limits.extend(match (resources.memory_swap, memory) {
-        (Some(-1), _) => Some(SliceLimit::SwapMax(u64::MAX)),
+        (Some(-1), Some(_)) => Some(SliceLimit::SwapMax(u64::MAX)),
         (Some(both), Some(memory)) => {
             Some(SliceLimit::SwapMax(u64::try_from(both).unwrap_or(0).saturating_sub(memory)))
         }
