@@ -439,6 +439,30 @@ fn pull_policies_do_what_they_say() {
 }
 
 #[test]
+fn an_image_with_its_transport_in_front_is_found_where_it_is() {
+    pontoon("tag $B localhost:5999/moved:latest").ok();
+    for name in ["docker://localhost:5999/moved", "containers-storage:localhost:5999/moved:latest"] {
+        pontoon(&format!("run --rm --pull=never {name} echo here")).ok().prints("here");
+        pontoon(&format!("run --rm {name} echo here")).ok().prints("here");
+        pontoon(&format!("create --name moved {name} true")).ok();
+        pontoon("ps --all --filter name=^moved$ --format '{{.Image}}'")
+            .ok()
+            .prints("localhost:5999/moved:latest");
+        pontoon("rm moved").ok();
+        let pod = format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: moved}}, spec: {{containers: [{{name: a, image: '{name}', \
+             imagePullPolicy: Never, command: [sleep, '1000']}}]}}}}"
+        );
+        host().write("alice", "/tmp/moved.yaml", &pod);
+        pontoon("kube play /tmp/moved.yaml && pontoon kube down /tmp/moved.yaml").ok();
+    }
+    pontoon("run --rm --pull=always containers-storage:localhost:5999/moved echo here").ok().prints("here");
+    // Elsewhere a name is a name.
+    pontoon("image exists docker://localhost:5999/moved").fails(1);
+    pontoon("rmi localhost:5999/moved").ok();
+}
+
+#[test]
 fn several_pulls_of_one_image_at_once_all_succeed() {
     let _alone = alone();
     let host = host();

@@ -208,6 +208,11 @@ impl Context {
     pub fn find_image(&self, store: &Store, query: &str) -> Result<ImageRecord, FindImageError> {
         local_image::find(&self.host, store, query)
     }
+
+    /// The image that a container is to be made of, as the command line names it.
+    pub fn find_base(&self, store: &Store, query: &str) -> Result<ImageRecord, FindImageError> {
+        local_image::find_base(&self.host, store, query)
+    }
 }
 
 /// Whether a command starts processes in containers. What is theirs (user namespaces, control groups) is made below what the

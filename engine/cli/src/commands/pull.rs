@@ -15,6 +15,7 @@ use pontoon_image::{
 };
 use pontoon_lifecycle::acquire::{self, RegistryWishes};
 use pontoon_lifecycle::create::image_config;
+use pontoon_lifecycle::local_image;
 use pontoon_lifecycle::pull::{self, ImportRequest, PullNamedError, PullOptions};
 use pontoon_lifecycle::request::{CreateRequest, PullPolicy};
 use pontoon_lifecycle::user_namespace::{self, Worker};
@@ -255,7 +256,7 @@ pub fn pull(context: &Context, args: &PullArgs) -> Result<ExitStatus, Failure> {
     let mut images = Vec::new();
     let store = context.store()?;
     for image in &args.images {
-        match (policy, context.find_image(&store, image)) {
+        match (policy, context.find_base(&store, image)) {
             (PullPolicy::Missing | PullPolicy::Never, Ok(there)) => output::line(&there.id.to_string())?,
             (PullPolicy::Newer, Ok(_)) => {
                 let request =
@@ -344,7 +345,7 @@ pub fn ensure_image(
     request: &CreateRequest,
     wishes: &Wishes,
 ) -> Result<ImageRecord, Failure> {
-    let local = match context.find_image(store, &request.image) {
+    let local = match context.find_base(store, &request.image) {
         // One for another platform than is asked for by name is another image.
         Ok(image) => wishes.is_met_by(store, &image)?.then_some(image),
         Err(FindImageError::NotFound { .. }) => None,
@@ -354,6 +355,8 @@ pub fn ensure_image(
     let is_file = ArchiveName::parse(&request.image).is_some();
     match (request.pull, local) {
         (PullPolicy::Missing | PullPolicy::Never, Some(image)) => Ok(image),
+        // What is said to be in the store is asked of no registry.
+        (_, Some(image)) if request.image.starts_with(local_image::FROM_STORE) => Ok(image),
         (PullPolicy::Never, None) if is_file => {
             fetch(context, store, &request.image, wishes)?.ok_or_else(said_already)
         }

@@ -381,7 +381,7 @@ fn dry_run(
 ) -> Result<ExitStatus, Failure> {
     let image = match request.rootfs {
         Some(_) => None,
-        None => Some(context.find_image(store, &request.image)?),
+        None => Some(context.find_base(store, &request.image)?),
     };
     let config = base::config(store, image.as_ref())?;
     let record = preview(store, request, image.as_ref(), &config);

@@ -23,6 +23,7 @@ pub(crate) use self::volumes::used;
 use self::volumes::{use_volumes, volumes_from};
 use crate::health::HealthError;
 use crate::host::Host;
+use crate::local_image::FROM_STORE;
 use crate::record::ContainerRecord;
 use crate::remove::{self, RemoveOptions};
 use crate::request::{CreateRequest, NamespaceMode, SdNotifyMode, UserNsMode};
@@ -193,6 +194,7 @@ pub fn create(
 
 /// Of an image's names the one that somebody meant, else the first; what was asked for where it has none.
 fn name_as_asked(image: &ImageRecord, asked: &str) -> String {
+    let asked = asked.strip_prefix("docker://").or_else(|| asked.strip_prefix(FROM_STORE)).unwrap_or(asked);
     let has_tag = asked.rsplit_once(':').is_some_and(|(_, tag)| !tag.contains('/'));
     let tagged = if has_tag { asked.to_owned() } else { format!("{asked}:latest") };
     let is_meant = |name: &&String| {

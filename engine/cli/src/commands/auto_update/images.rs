@@ -72,7 +72,7 @@ impl<'a> Images<'a> {
         };
         Ok(match task.policy {
             Policy::Local => {
-                let image = self.context.find_image(store, name)?;
+                let image = self.context.find_base(store, name)?;
                 let is_other = image.id.hex() != task.member.container.record.image_id;
                 is_other.then_some(Newest::Local(image))
             }
