@@ -230,6 +230,17 @@ ExecStartPre=/bin/false" --label 'l=]"'"'"'\ \n ;' {B} sh -c 'trap "exit 0" TERM
     forget(host, "alice", "container-gwords.service");
 }
 
+/// As Ansible gives it.
+#[test]
+fn a_variable_in_quotes_is_what_is_inside() {
+    let host = host_with_busybox();
+    host.alice(&format!("pontoon create --name gquoted --network none {B} true")).ok();
+    host.alice(r#"pontoon generate systemd --new --name -e "'GA=b c'" gquoted"#)
+        .ok()
+        .says("\nEnvironment=\"GA=b c\"\n");
+    host.alice("pontoon rm gquoted").ok();
+}
+
 #[test]
 fn names_texts_and_files_are_as_asked() {
     let host = host_with_busybox();

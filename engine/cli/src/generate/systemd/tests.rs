@@ -180,6 +180,15 @@ WantedBy=default.target
 }
 
 #[test]
+fn a_variable_may_stand_in_quotes_as_a_whole() {
+    for word in ["'A=b c'", "\"A=b c\"", "A=b c"] {
+        let wishes = Wishes { env: vec![word.to_owned()], ..new() };
+        let text = text_of(&words("p create i"), &wishes);
+        assert!(text.contains("\nEnvironment=\"A=b c\"\n"), "{word}: {text}");
+    }
+}
+
+#[test]
 fn a_service_of_one_that_is_there() {
     let text = text_of(&[], &Wishes { names: true, ..Wishes::default() });
     let service = text.split("[Service]\n").nth(1).unwrap();

@@ -84,16 +84,23 @@ impl Text {
     }
 }
 
+/// What is inside of a word that stands in quotes as a whole: Ansible gives `'NAME=VALUE'`, which Podman hands on to systemd.
+fn unquoted(word: &str) -> &str {
+    let inside = |quote: char| word.strip_prefix(quote).and_then(|it| it.strip_suffix(quote));
+    inside('\'').or_else(|| inside('"')).unwrap_or(word)
+}
+
 /// The variables of `--env`, as `NAME=VALUE`; a name alone takes our own value, and is left out where there is none.
 pub(super) fn variables(wishes: &Wishes, ground: &Ground<'_>) -> Result<Vec<String>, GenerateError> {
     let mut found = Vec::new();
     for value in &wishes.env {
-        let name = value.split_once('=').map_or(value.as_str(), |(name, _)| name);
+        let said = unquoted(value);
+        let name = said.split_once('=').map_or(said, |(name, _)| name);
         if !is_variable(name) {
             return Err(GenerateError::Variable { value: value.clone(), name: name.to_owned() });
         }
-        match value.contains('=') {
-            true => found.push(value.clone()),
+        match said.contains('=') {
+            true => found.push(said.to_owned()),
             false => found.extend(ground.environment.get(name).map(|own| format!("{name}={own}"))),
         }
     }
