@@ -54,6 +54,27 @@ fn who_follows_a_container_follows_it_through_its_restarts() {
     }
 }
 
+#[test]
+fn times_are_those_of_the_host_with_nine_digits() {
+    let _alone = alone();
+    for driver in ["k8s-file", "journald"] {
+        let _gone = Gone(host(), "timed");
+        sh(&format!("pontoon run --name timed --network none --log-driver {driver} $B echo one")).ok();
+        let time = |zone: &str| {
+            let line = sh(&format!("TZ={zone} pontoon logs -t timed")).ok().stdout;
+            let time = line.strip_suffix(" one\n").unwrap_or_else(|| panic!("{driver}: {line}")).to_owned();
+            let (_, fraction) = time.split_once('.').unwrap();
+            assert_eq!(fraction.find(['Z', '+', '-']), Some(9), "{driver}: {time}");
+            time
+        };
+        assert!(time("UTC").ends_with('Z'), "{driver}");
+        assert!(time("Asia/Kolkata").ends_with("+05:30"), "{driver}");
+        assert!(time("America/St_Johns").ends_with("-03:30"), "{driver}");
+        let seconds = |zone: &str| sh(&format!("date -d '{}' +%s.%N", time(zone))).ok().stdout;
+        assert_eq!(seconds("UTC"), seconds("Asia/Kolkata"), "{driver}");
+    }
+}
+
 /// As distrobox follows the start of a box.
 #[test]
 fn who_follows_from_a_moment_on_reads_to_the_end() {

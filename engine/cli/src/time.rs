@@ -50,6 +50,18 @@ pub(crate) fn rfc3339_in(stamp: Timestamp, zone: TimeZone) -> String {
     zoned.strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string()
 }
 
+/// The time as lines of a log begin with it: with the offset of the host's zone, and nine digits of a second, so that the lines
+/// behind it stand in one column.
+pub fn log_time(moment: SystemTime) -> String {
+    log_time_in(timestamp(moment), host_zone())
+}
+
+fn log_time_in(stamp: Timestamp, zone: TimeZone) -> String {
+    let zoned = stamp.to_zoned(zone);
+    let form = if zoned.offset().is_zero() { "%Y-%m-%dT%H:%M:%S%.9fZ" } else { "%Y-%m-%dT%H:%M:%S%.9f%:z" };
+    zoned.strftime(form).to_string()
+}
+
 /// What Go prints for a time that was never set, as JSON.
 pub const NEVER_RFC3339: &str = "0001-01-01T00:00:00Z";
 
@@ -162,6 +174,20 @@ mod tests {
         assert_eq!(moment_of("2026-11-22T00:33:40.5+02:00"), Some(SystemTime::from(stamp)));
         let elsewhere = zoned_of_rfc3339("2026-11-22T00:33:40.5+02:07").map(|it| it.timestamp());
         assert_eq!(elsewhere, Some("2026-11-21T22:26:40.5Z".parse().unwrap()));
+    }
+
+    #[test]
+    fn lines_of_a_log_have_nine_digits_in_every_zone() {
+        let stamp = timestamp(moment("2026-11-21T22:33:40.5Z"));
+        for (zone, expected) in [
+            (TimeZone::UTC, "2026-11-21T22:33:40.500000000Z"),
+            (TimeZone::fixed(jiff::tz::offset(2)), "2026-11-22T00:33:40.500000000+02:00"),
+            (TimeZone::fixed(jiff::tz::offset(-3)), "2026-11-21T19:33:40.500000000-03:00"),
+        ] {
+            assert_eq!(log_time_in(stamp, zone), expected);
+        }
+        let whole = timestamp(moment("2026-11-21T22:33:40Z"));
+        assert_eq!(log_time_in(whole, TimeZone::UTC), "2026-11-21T22:33:40.000000000Z");
     }
 
     #[test]

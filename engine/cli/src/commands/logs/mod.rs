@@ -3,6 +3,7 @@
 mod file;
 mod journal;
 
+use std::borrow::Cow;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::SystemTime;
@@ -20,7 +21,7 @@ use pontoon_cli::args::LogsArgs;
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
 use pontoon_cli::run_options::log_driver_word;
-use pontoon_cli::time::{parse_since, parse_until};
+use pontoon_cli::time::{log_time, moment_of, parse_since, parse_until};
 
 /// Between two runs we look so often whether the next one has begun.
 const MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
@@ -68,11 +69,17 @@ impl Wanted {
 /// A line of a log.
 #[derive(Debug, Clone, Copy)]
 struct Line<'a> {
-    /// When it was written, as it is shown.
+    /// When it was written, in RFC 3339.
     time: &'a [u8],
     error: bool,
     text: &'a [u8],
     partial: bool,
+}
+
+/// The time of a line in the zone of the host; what is no time is shown as it is.
+fn shown_time(time: &[u8]) -> Cow<'_, [u8]> {
+    let moment = std::str::from_utf8(time).ok().and_then(moment_of);
+    moment.map_or(Cow::Borrowed(time), |it| Cow::Owned(log_time(it).into_bytes()))
 }
 
 /// Colours of the lines of containers, one after the other.
@@ -106,7 +113,7 @@ impl<'a> Shown<'a> {
             self.bytes.push(b' ');
         }
         if self.wanted.timestamps {
-            self.bytes.extend_from_slice(line.time);
+            self.bytes.extend_from_slice(&shown_time(line.time));
             self.bytes.push(b' ');
         }
         self.bytes.extend_from_slice(line.text);
