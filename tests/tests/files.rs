@@ -177,6 +177,18 @@ fn archives_go_through_pipes() {
 }
 
 #[test]
+fn options_of_old_are_taken_without_effect() {
+    let _alone = alone();
+    let it = Fixture::new("");
+    it.sh("echo here >f; for o in --pause=false --pause --extract; do pontoon cp $o f box:/tmp/f; done").ok();
+    assert_eq!(it.inside("cat /tmp/f"), "here");
+    it.sh("pontoon logs --details box").ok();
+    it.sh(&format!("pontoon run --signature-policy /x {B} true"))
+        .fails(125)
+        .warns("`--signature-policy` is not supported");
+}
+
+#[test]
 fn containers_exchange_files() {
     let _alone = alone();
     let it = Fixture::new("");

@@ -309,6 +309,9 @@ fn macvlan_has_an_address_of_its_own_outside() {
         .says("bclim 7")
         .says("mtu 1300");
     // Without a parent, the interface of the default route.
+    root("pontoon network create --macvlan mvhere --subnet 10.46.0.0/24 old").ok();
+    root("pontoon network inspect -f '{{.Driver}} {{.NetworkInterface}}' old").ok().prints("macvlan mvhere");
+    root("pontoon network rm old").ok();
     root("pontoon network create -d macvlan --subnet 10.48.0.0/24 anywhere").ok();
     root("pontoon run -d --name anywhere --network anywhere --stop-timeout 0 $B sleep 1000").ok();
     root("nsenter -n -t $(pontoon inspect --format '{{.State.Pid}}' anywhere) ip -o link show eth0")

@@ -15,9 +15,17 @@ use crate::run_options::Fault;
 pub fn read(args: &NetworkCreateArgs) -> Result<NewNetwork, OptionError> {
     let labels: Result<BTreeMap<String, String>, OptionError> =
         args.label.iter().map(|it| parse_label(it)).collect();
+    let mut options: BTreeMap<String, String> = each("--opt", &args.opt, option)?.into_iter().collect();
+    let driver = match &args.macvlan {
+        Some(parent) => {
+            options.insert("parent".to_owned(), parent.clone());
+            Driver::Macvlan
+        }
+        None => args.driver.as_deref().map_or(Driver::Bridge, Driver::named),
+    };
     Ok(NewNetwork {
         name: args.name.clone().filter(|it| !it.is_empty()),
-        driver: args.driver.as_deref().map_or(Driver::Bridge, Driver::named),
+        driver,
         interface: args.interface_name.clone(),
         subnets: subnets(args)?,
         routes: each("--route", &args.route, route)?,
@@ -26,7 +34,7 @@ pub fn read(args: &NetworkCreateArgs) -> Result<NewNetwork, OptionError> {
         disable_dns: args.disable_dns,
         dns: addresses("--dns", &args.dns)?,
         labels: labels?,
-        options: each("--opt", &args.opt, option)?.into_iter().collect(),
+        options,
         ipam: match args.ipam_driver.as_deref() {
             None => None,
             Some(word) => Some(ipam(word).map_err(|fault| fault.of("--ipam-driver", word))?),
@@ -193,5 +201,8 @@ mod tests {
         assert_eq!(new.labels.get("c").map(String::as_str), Some(""));
         assert_eq!((new.dns.len(), new.internal, new.ipam), (2, true, Some(Ipam::None)));
         assert_eq!(new.routes.first().unwrap().metric, Some(7));
+        let old = asked("--macvlan eth0 n").unwrap();
+        assert_eq!(old.driver, Driver::Macvlan);
+        assert_eq!(old.options, BTreeMap::from([("parent".to_owned(), "eth0".to_owned())]));
     }
 }

@@ -230,6 +230,9 @@ pub struct LogsArgs {
     /// Begin each line with its time
     #[arg(short, long)]
     pub timestamps: bool,
+    /// Docker's; there are no details
+    #[arg(long, hide = true)]
+    pub details: bool,
 }
 
 /// `exec`

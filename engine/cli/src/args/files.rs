@@ -22,6 +22,12 @@ pub struct CpArgs {
     /// Docker's; nothing is said anyhow
     #[arg(short, long, hide = true)]
     pub quiet: bool,
+    /// Podman's, which does nothing with it
+    #[arg(long, hide = true)]
+    pub extract: bool,
+    /// Podman's, which does nothing with it
+    #[arg(long, hide = true)]
+    pub pause: bool,
 }
 
 /// `mount`

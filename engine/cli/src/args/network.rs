@@ -41,6 +41,9 @@ pub struct NetworkCreateArgs {
     /// Set a label
     #[arg(long, value_name = "KEY=VALUE")]
     pub label: Vec<String>,
+    /// Docker's of old: the driver is macvlan, on this interface of the host
+    #[arg(long, value_name = "INTERFACE", hide = true)]
+    pub macvlan: Option<String>,
     /// Option of the driver
     #[arg(short, long, value_name = "KEY=VALUE")]
     pub opt: Vec<String>,

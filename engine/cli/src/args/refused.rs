@@ -122,6 +122,9 @@ const CONTAINER: &[Refused] = &[
     ("--volume-driver", Some("there is one driver, `local`")),
 ];
 
+/// Options of whatever reads images.
+const EVERYWHERE: &[Refused] = &[("--signature-policy", POLICY)];
+
 /// Options of the other commands.
 const OTHERS: &[(&str, &[Refused])] = &[
     ("artifact pull", &[("--decryption-key", ENCRYPTED)]),
@@ -142,8 +145,6 @@ const OTHERS: &[(&str, &[Refused])] = &[
     ("pod clone", &[("--infra-command", OWN_INFRA), ("--infra-image", OWN_INFRA)]),
     ("pod create", &[("--infra-command", OWN_INFRA), ("--infra-image", OWN_INFRA)]),
     ("pull", &[("--all-tags", EACH_TAG), ("-a", EACH_TAG), ("--decryption-key", ENCRYPTED)]),
-    ("import", &[("--signature-policy", POLICY)]),
-    ("load", &[("--signature-policy", POLICY)]),
     ("image prune", &[("--build-cache", Some("there is no build cache before there is `build`"))]),
     ("system migrate", &[("--new-runtime", OWN_RUNTIME)]),
     ("system prune", &[("--build", Some("there are no build containers before there is `build`"))]),
@@ -254,6 +255,7 @@ pub(super) fn page() -> String {
     };
     options("Options of `run` and `create`", CONTAINER);
     options("Options before the command", GLOBAL);
+    options("Options of all commands", EVERYWHERE);
     for (command, rows) in OTHERS {
         options(&format!("Options of `{command}`"), rows);
     }
@@ -290,7 +292,7 @@ pub(super) fn option(path: &str, option: &str) -> Option<Option<&'static str>> {
 }
 
 /// The refused options of a command, which an empty path is the words before.
-fn options(path: &str) -> impl Iterator<Item = &'static Refused> {
+fn options(path: &str) -> impl Iterator<Item = &'static Refused> + use<'_> {
     let own: &[Refused] = match path {
         "" => GLOBAL,
         "run" | "create" => CONTAINER,
@@ -298,7 +300,8 @@ fn options(path: &str) -> impl Iterator<Item = &'static Refused> {
     };
     // Long global options may stand after the command, too.
     let global = GLOBAL.iter().filter(|(name, _)| name.starts_with("--"));
-    own.iter().chain(global)
+    let everywhere = EVERYWHERE.iter().filter(move |_| !path.is_empty());
+    own.iter().chain(everywhere).chain(global)
 }
 
 /// Lets a parser take the refused options of a command, with the values with which they [ask for nothing](IDLE).

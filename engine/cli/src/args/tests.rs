@@ -263,6 +263,11 @@ fn unknown_options_get_a_suggestion_and_podmans_are_refused_by_name() {
         &["update", "--memory-swappiness", "1", "x"],
         "`--memory-swappiness` is not supported -> control groups of version 2 have no such limit",
     );
+    for command in ["run", "create", "pull", "import", "load", "kube play"] {
+        let line: Vec<&str> = command.split(' ').chain(["--signature-policy", "/x", "x"]).collect();
+        let refused = parse(words(&line)).unwrap_err();
+        assert!(matches!(refused, ArgsError::OptionNotSupported { .. }), "{line:?}: {refused}");
+    }
     for line in ["pull -a x", "pull --all-tags x", "image pull -a x", "container update --cpu-rt-period 1 x"]
     {
         let line: Vec<&str> = line.split(' ').collect();

@@ -46,6 +46,7 @@ pub fn logs(context: &Context, args: &PodLogsArgs) -> Result<ExitStatus, Failure
         until: args.until.clone(),
         tail: args.tail,
         timestamps: args.timestamps,
+        details: false,
     };
     container_logs::logs(context, &args)
 }
