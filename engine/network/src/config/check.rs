@@ -36,6 +36,9 @@ pub enum ConfigError {
         /// The name.
         name: String,
     },
+    /// The name is that of the loopback interface.
+    #[error("no network is made of `lo`: it is the loopback interface, which leads nowhere else")]
+    Loopback,
     /// The gateway is elsewhere.
     #[error("gateway {gateway} is not in subnet {subnet}")]
     Gateway {
@@ -145,6 +148,9 @@ impl NetworkConfig {
         }
         if self.id.len() != 64 || !self.id.bytes().all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f')) {
             return Err(ConfigError::Id { id: self.id.clone() });
+        }
+        if self.network_interface == "lo" {
+            return Err(ConfigError::Loopback);
         }
         if !self.network_interface.is_empty() && !is_interface_name(&self.network_interface) {
             return Err(ConfigError::Interface { name: self.network_interface.clone() });

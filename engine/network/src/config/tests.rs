@@ -47,6 +47,7 @@ fn a_file_that_contradicts_itself_says_where() {
         ("/name", "a/b", "`a/b` cannot be a network's name"),
         ("/name", "../x", "`../x` cannot be a network's name"),
         ("/id", "abc", "`abc` is not the id of a network"),
+        ("/network_interface", "lo", "no network is made of `lo`"),
         ("/network_interface", "waytoolongforone", "`waytoolongforone` cannot be the name of an interface"),
         ("/subnets/0/gateway", "10.78.0.1", "gateway 10.78.0.1 is not in subnet 10.77.0.0/16"),
         ("/subnets/0/lease_range/end_ip", "10.9.0.1", "10.9.0.1 is not in subnet"),
