@@ -682,6 +682,20 @@ fn words_we_do_not_have_are_refused_by_name() {
 }
 
 #[test]
+fn a_device_that_is_not_there_is_missed_before_anything_is_made() {
+    for option in ["--device-read-bps /dev/nosuch:1mb", "--device-write-iops /dev/null:5"] {
+        pontoon(&format!("run -d --name undevised {option} $B true"))
+            .fails(125)
+            .warns("is not a block device of this host");
+        pontoon("container exists undevised").fails(1);
+    }
+    pontoon("pod create --name undevised --device-read-bps /dev/nosuch:1mb")
+        .fails(125)
+        .warns("is not a block device of this host");
+    pontoon("pod exists undevised").fails(1);
+}
+
+#[test]
 fn limits_that_limit_nothing_are_as_good_as_not_said() {
     for words in [
         "--cpus 0",

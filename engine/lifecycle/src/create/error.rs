@@ -19,6 +19,7 @@ use crate::namespace_path::NamespacePathError;
 use crate::network::AttachError;
 use crate::pod::JoinPodError;
 use crate::remove::RemoveError;
+use crate::resources::NoDevice;
 use crate::secret::UseError;
 use crate::volume::VolumeDeedError;
 use crate::volume_options::VolumeOptionError;
@@ -95,6 +96,9 @@ pub enum CreateError {
         #[source]
         source: io::Error,
     },
+    /// A device whose use is to be limited.
+    #[error(transparent)]
+    Device(#[from] NoDevice),
     /// A pattern of paths that are to be mounted.
     #[error("nothing matches the pattern `{pattern}`")]
     NothingMatches {

@@ -27,6 +27,7 @@ use crate::local_image::FROM_STORE;
 use crate::record::ContainerRecord;
 use crate::remove::{self, RemoveOptions};
 use crate::request::{CreateRequest, NamespaceMode, SdNotifyMode, UserNsMode};
+use crate::resources::block_device;
 use crate::secret::{self, Places, UseError};
 use crate::{annotated, artifact, base, health, id_maps, network, pod};
 
@@ -74,6 +75,8 @@ pub fn create(
     let _pod = pod::join(host, store, &mut request)?;
     expand_globs(&mut request)?;
     check_sources(&request)?;
+    // What cannot start for want of a device would be left behind, and its name with it.
+    request.resources.limits(block_device)?;
     let mounted_images = mounted_images(host, store, &request)?;
     artifact::mounted(store, &request)?;
     let config = base::config(store, image)?;

@@ -14,7 +14,7 @@ use crate::create::{self, CreateError, Created};
 use crate::host::Host;
 use crate::names;
 use crate::request::{CreateRequest, RestartPolicy};
-use crate::resources::Resources;
+use crate::resources::{NoDevice, Resources, block_device};
 
 /// What `pod create` can ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,6 +52,9 @@ pub struct PodRequest {
 /// Why a pod could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum CreatePodError {
+    /// A device whose use is to be limited.
+    #[error(transparent)]
+    Device(#[from] NoDevice),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -106,7 +109,7 @@ impl CreatePodError {
             Self::Record(err) => err.hint(),
             Self::Replace { source, .. } => source.hint(),
             Self::Infra(err) => err.hint(),
-            Self::Rootfs { .. } | Self::IdFile { .. } | Self::Random(_) => None,
+            Self::Device(_) | Self::Rootfs { .. } | Self::IdFile { .. } | Self::Random(_) => None,
         }
     }
 }
@@ -116,6 +119,7 @@ impl CreatePodError {
 /// # Errors
 /// See [`CreatePodError`].
 pub fn create(host: &Host, store: &Store, request: PodRequest) -> Result<PodRecord, CreatePodError> {
+    request.resources.limits(block_device)?;
     if let (true, Some(name)) = (request.replace, &request.name) {
         match remove::remove(host, store, name, true, None) {
             Ok(_) => {}
