@@ -49,7 +49,7 @@ pub(super) fn option(text: &str) -> Result<(String, String), Fault> {
             }
         }
         // What reads it later knows no units.
-        "max-size" => return Ok((key.to_owned(), size::read(value)?.to_string())),
+        "max-size" => return Ok((key.to_owned(), size::read_decimal(value)?.to_string())),
         "label" => {
             let is_field = |name: &str| {
                 name.starts_with(|it: char| it.is_ascii_uppercase())

@@ -13,6 +13,15 @@ pub fn parse_size(option: &'static str, text: &str) -> Result<u64, OptionError> 
 
 /// A number, with a fraction if there is a unit: `512`, `64m`, `1.5g`, `64MiB`. Units count in 1024.
 pub(super) fn read(text: &str) -> Result<u64, Fault> {
+    in_units_of(1024, text)
+}
+
+/// The same where units count in 1000, as those of a log's size do.
+pub(super) fn read_decimal(text: &str) -> Result<u64, Fault> {
+    in_units_of(1000, text)
+}
+
+fn in_units_of(base: u64, text: &str) -> Result<u64, Fault> {
     let wrong = || Fault::invalid(FORM);
     let end = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
@@ -32,7 +41,7 @@ pub(super) fn read(text: &str) -> Result<u64, Fault> {
     if whole.is_empty() || dangling {
         return Err(wrong());
     }
-    let factor: u64 = 1 << (10 * power);
+    let factor = base.pow(power);
     let too_large = || Fault::invalid("it is too large");
     let whole: u64 = whole.parse().map_err(|_| too_large())?;
     let bytes = whole.checked_mul(factor).ok_or_else(too_large)?;

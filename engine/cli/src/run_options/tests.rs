@@ -852,7 +852,7 @@ fn ways_are_chosen_by_name() {
     assert_eq!(request(&["--log-driver", "passthrough-tty"]).log_driver, Some(LogDriver::PassthroughTty));
     check_refused("--log-opt", "label=x=y", "capital letters");
     let logs = request(&["--log-opt", "max-size=10m", "--log-opt", "path=/x"]).log_opts;
-    assert_eq!(logs, pairs(&[("max-size", "10485760"), ("path", "/x")]));
+    assert_eq!(logs, pairs(&[("max-size", "10000000"), ("path", "/x")]));
     for (value, expected) in [
         ("foo", "KEY=VALUE"),
         ("foo=bar", "no option `foo`"),
