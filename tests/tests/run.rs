@@ -740,4 +740,14 @@ fn an_empty_group_is_the_users_own_alone() {
         .ok();
     assert_eq!(ids("exec --user www: empty-group"), "33 10");
     host.alice("pontoon rm -f -t 0 empty-group").ok();
+    // What comes later has its own group once.
+    host.alice(&format!("pontoon run -d --name empty-group --network none --stop-timeout 0 --user 1000:1000 --group-add 20 {B} sleep 1000"))
+        .ok();
+    for (options, groups) in
+        [("", "Groups:\t20"), ("--user 1001:1001", "Groups:"), ("--user 0", "Groups:\t10")]
+    {
+        let said = host.alice(&format!("pontoon exec {options} empty-group grep ^Groups: /proc/self/status"));
+        assert_eq!(said.ok().stdout.trim_end(), groups, "{options}");
+    }
+    host.alice("pontoon rm -f -t 0 empty-group").ok();
 }

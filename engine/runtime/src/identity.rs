@@ -64,7 +64,16 @@ fn group_entries(text: &str) -> impl Iterator<Item = (&str, u32, &str)> {
 /// # Errors
 /// [`Step::UnknownUser`], [`Step::UnknownGroup`].
 pub fn resolve(user: &str, more: &[String], passwd: &str, group: &str) -> Result<Identity, Failure> {
-    let asked_for = !user.is_empty();
+    let mut identity = resolve_joining(user, more, passwd, group)?;
+    if !user.is_empty() && !identity.groups.contains(&identity.gid) {
+        identity.groups.push(identity.gid);
+        identity.groups.sort_unstable();
+    }
+    Ok(identity)
+}
+
+/// The same for a process that comes later: as with Podman, its own group is not among its further ones.
+fn resolve_joining(user: &str, more: &[String], passwd: &str, group: &str) -> Result<Identity, Failure> {
     let (user, wanted_group) = match user.split_once(':') {
         Some((user, group)) => (user, Some(group)),
         None => (user, None),
@@ -101,9 +110,6 @@ pub fn resolve(user: &str, more: &[String], passwd: &str, group: &str) -> Result
     for name in more {
         groups.push(group_id(name)?);
     }
-    if asked_for {
-        groups.push(gid);
-    }
     groups.sort_unstable();
     groups.dedup();
     let home = entry.as_ref().map(|it| it.home).filter(|it| !it.is_empty()).unwrap_or("/").to_owned();
@@ -114,6 +120,16 @@ pub fn resolve(user: &str, more: &[String], passwd: &str, group: &str) -> Result
 /// Looks a user, and more groups, up in the databases below `root`.
 pub(crate) fn look_up_in(root: &OwnedFd, user: &str, more: &[String]) -> Result<Identity, Failure> {
     resolve(user, more, &read_database_in(root, "/etc/passwd")?, &read_database_in(root, "/etc/group")?)
+}
+
+/// Looks up who runs a process that comes later.
+pub(crate) fn look_up_joining(root: &OwnedFd, user: &str, more: &[String]) -> Result<Identity, Failure> {
+    resolve_joining(
+        user,
+        more,
+        &read_database_in(root, "/etc/passwd")?,
+        &read_database_in(root, "/etc/group")?,
+    )
 }
 
 /// Looks up who runs a process; users of the host's are in no database yet, and are found by their names behind those who are.
@@ -221,6 +237,19 @@ mod tests {
         check("nginx:", &[], (101, 102, &[102], "/nonexistent"));
         check("nginx:", &["99"], (101, 102, &[99, 102], "/nonexistent"));
         check("nginx", &["adm", "99"], (101, 102, &[4, 33, 99, 102], "/nonexistent"));
+    }
+
+    #[test]
+    fn whoever_comes_later_has_its_own_group_only_once() {
+        let groups = |user: &str, more: &[&str]| {
+            let more: Vec<_> = more.iter().map(|it| (*it).to_owned()).collect();
+            let found = resolve_joining(user, &more, PASSWD, GROUP).unwrap();
+            (found.gid, found.groups)
+        };
+        assert_eq!(groups("1000:1000", &["20"]), (1000, vec![20]));
+        assert_eq!(groups("1000:1000", &[]), (1000, vec![]));
+        assert_eq!(groups("nginx", &[]), (102, vec![4, 33]));
+        assert_eq!(groups("1000:1000", &["1000"]), (1000, vec![1000]));
     }
 
     #[test]

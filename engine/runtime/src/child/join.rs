@@ -194,7 +194,7 @@ fn run(
     let root = confine::root_of_this_namespace()?;
     // To a process that comes later `user:` is the user with all its groups, as with Podman.
     let user = process.user.strip_suffix(':').unwrap_or(&process.user);
-    let identity = identity::look_up_in(&root, user, &process.groups)?;
+    let identity = identity::look_up_joining(&root, user, &process.groups)?;
     let terminal = if process.terminal {
         let (master, slave) = terminal::open_pair(&root, process.window)?;
         message::send(socket, &Report::Terminal(master));
