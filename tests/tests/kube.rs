@@ -237,7 +237,7 @@ metadata: {{name: memory}}
 spec:
   terminationGracePeriodSeconds: 0
   initContainers:
-  - {{name: first, image: {B}, command: [sh, -c, 'echo said >/m/word'], volumeMounts: [{{name: v, mountPath: /m}}]}}
+  - {{name: first, image: {B}, command: [sh, -c, 'echo said >/m/word; echo shared >/dev/shm/word'], volumeMounts: [{{name: v, mountPath: /m}}]}}
   containers:
   - {{name: a, image: {B}, command: [sleep, '10000'], volumeMounts: [{{name: v, mountPath: /m}}]}}
   - {{name: b, image: {B}, command: [sleep, '10000'], volumeMounts: [{{name: v, mountPath: /n, readOnly: true}}]}}
@@ -254,6 +254,9 @@ spec:
     )
     .ok()
     .prints("said\n1777\n1\nmore\nclosed");
+    host.alice("pontoon exec memory-b cat /dev/shm/word; pontoon exec memory-a rm /dev/shm/word")
+        .ok()
+        .prints("shared");
     host.alice("pontoon restart -t 0 memory-a memory-b >/dev/null; pontoon exec memory-b ls /n")
         .ok()
         .prints("more\nword");

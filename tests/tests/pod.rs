@@ -110,6 +110,14 @@ fn members_share_what_the_pod_says() {
     let network = namespace(host, "side", "net");
     host.alice("pontoon rm -f -t 0 web").ok();
     assert_eq!(namespace(host, "side", "net"), network);
+    // One writes to the shared memory, and another reads it, unless it wants none that can be written to.
+    let closed = "--rm --pod sharing --read-only --read-only-tmpfs=false";
+    host.alice("pontoon exec side sh -c 'echo shared >/dev/shm/word'").ok();
+    host.alice(&format!("pontoon run --rm --pod sharing {B} sh -c 'cat /dev/shm/word && rm /dev/shm/word'"))
+        .ok()
+        .prints("shared\n");
+    host.alice(&format!("pontoon run {closed} {B} touch /dev/shm/x")).fails(1);
+    host.alice("pontoon exec side ls -A /dev/shm").ok().prints("");
     // Members have what they say themselves.
     host.alice(&format!("pontoon run --rm --pod sharing --network none {B} readlink /proc/self/ns/net"))
         .ok()

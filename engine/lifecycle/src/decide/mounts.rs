@@ -10,7 +10,7 @@ use pontoon_runtime::plan::{Allows, Mount, MountSource as Source, Propagation};
 
 use super::confinement::is_unmasked;
 use super::{DecideError, Facts, asked};
-use crate::request::{DeviceRequest, MountSource, NamespaceMode, SecretPlace};
+use crate::request::{CreateRequest, DeviceRequest, MountSource, NamespaceMode, SecretPlace};
 use crate::secret::Places;
 
 /// Podman's default size of `/dev/shm`, in bytes.
@@ -297,12 +297,18 @@ fn kernel_mounts(
             ..hardened(Source::Devpts { gid: is_mapped.then_some(TTY_GROUP), label }, "/dev/pts")
         },
         hardened(mqueue, "/dev/mqueue"),
-        Mount { read_only: read_only_memory, ..hardened(shm, "/dev/shm") },
+        Mount { read_only: read_only_memory && !keeps_memory(request), ..hardened(shm, "/dev/shm") },
         sys,
         cgroups,
     ];
     mounts.retain(|it| !(no_shm && it.target == "/dev/shm"));
     mounts
+}
+
+/// Whether `/dev/shm` is there for others: what an infra container has is the memory of its pod, and each member says for
+/// itself whether it may write to that.
+fn keeps_memory(request: &CreateRequest) -> bool {
+    request.infra.is_some()
 }
 
 fn device(path: PathBuf, target: Option<&str>, number: Option<(u32, u32)>, permissions: &str) -> Mount {
@@ -396,6 +402,15 @@ mod tests {
                 "/run/secrets/x",
             ],
         );
+    }
+
+    #[test]
+    fn an_infra_container_closes_the_memory_of_its_pod_to_nobody() {
+        let mut infra = CreateRequest::default();
+        let pod = crate::pod::PodRecord::default();
+        crate::pod::member::be_infra(&mut infra, &pod, PathBuf::from("/infra"), "pod.slice");
+        assert!(infra.read_only && infra.read_only_tmpfs == Some(false) && keeps_memory(&infra));
+        assert!(!keeps_memory(&CreateRequest::default()));
     }
 
     #[test]

@@ -12,13 +12,13 @@ mod prepare;
 mod sources;
 mod target;
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, openat2, readlinkat, symlinkat};
 use rustix::io::Errno;
 
-use self::attributes::{new_filesystem, set_attributes};
+use self::attributes::{new_filesystem, set_attributes, set_read_only};
 use self::content::{copy_into_tmpfs, reopen_directory, take_mode};
 pub(super) use self::cover::cover;
 use self::links::is_fresh_dev;
@@ -157,6 +157,11 @@ fn make(
             }
             let make = if kind == FileType::Directory { Make::Directory } else { Make::File };
             let target = places.asked(&mount.target, make)?;
+            if mount.source == MountSource::SharedMemory && !mount.read_only {
+                // The other container may have closed its own view of it, which is not ours. Where the kernel holds that
+                // to be a lock it stays closed.
+                let _ = set_read_only(mounted.as_fd(), false);
+            }
             set_attributes(&mounted, mount, recursive).map_err(&failed)?;
             (mounted, target)
         }
