@@ -449,6 +449,16 @@ fn exec_runs_beside_the_payload_in_the_same_sandbox() {
 }
 
 #[test]
+fn exec_with_all_capabilities_leaves_another_user_what_was_added() {
+    let _guard = Background::run("capable", "--user 7 --cap-add sys_ptrace,net_admin $B sleep 1000");
+    let effective = |options: &str| {
+        pontoon(&format!("exec {options} capable grep CapEff /proc/self/status")).ok().text().to_owned()
+    };
+    assert_eq!(effective(""), "CapEff:\t0000000000081000");
+    assert_eq!(effective("--privileged"), "CapEff:\t0000000000081000");
+}
+
+#[test]
 fn the_image_s_entry_point_command_and_settings_apply_and_yield() {
     let host = host();
     pontoon_tests::forge::layout(

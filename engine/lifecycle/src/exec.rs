@@ -176,8 +176,9 @@ fn merge(base: Process, request: ExecRequest) -> Process {
     // Root's has what we have ourselves, as for `run`.
     let all = if rustix::process::geteuid().is_root() { own_capabilities() } else { CapSet::ALL };
     let (root_capabilities, user_capabilities) = if request.privileged {
-        let none = CapSet::EMPTY;
-        let caps = |is_root| capabilities::for_process(all, none, is_root).into();
+        // Another user than root keeps what the container was given by name.
+        let added = CapSet::from_bits(base.user_capabilities.permitted);
+        let caps = |is_root| capabilities::for_process(all, added, is_root).into();
         (caps(true), caps(false))
     } else {
         (base.root_capabilities, base.user_capabilities)
@@ -206,6 +207,8 @@ fn merge(base: Process, request: ExecRequest) -> Process {
 
 #[cfg(test)]
 mod tests {
+    use pontoon_runtime::plan::Capabilities;
+
     use super::*;
 
     #[test]
@@ -222,5 +225,22 @@ mod tests {
         let other = merge(base, ExecRequest { user: Some("www".to_owned()), ..ExecRequest::default() });
         assert_eq!((other.user.as_str(), other.groups.as_slice(), other.nice), ("www", &[][..], None));
         assert_eq!(other.env, ["A=1"]);
+    }
+
+    #[test]
+    fn all_capabilities_are_not_fewer_for_another_user() {
+        let own = Capabilities {
+            bounding: 0xff,
+            effective: 0x21,
+            permitted: 0x21,
+            inheritable: 0x21,
+            ambient: 0x21,
+        };
+        let base = Process { user_capabilities: own, ..Process::default() };
+        let same = merge(base.clone(), ExecRequest::default());
+        assert_eq!(same.user_capabilities, own);
+        let all = merge(base, ExecRequest { privileged: true, ..ExecRequest::default() });
+        assert_eq!(all.user_capabilities, Capabilities { bounding: all.root_capabilities.bounding, ..own });
+        assert_eq!(all.root_capabilities.effective, all.root_capabilities.bounding);
     }
 }
