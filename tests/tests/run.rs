@@ -459,6 +459,15 @@ fn exec_with_all_capabilities_leaves_another_user_what_was_added() {
 }
 
 #[test]
+fn exec_with_a_terminal_keeps_the_kind_that_the_container_has() {
+    let _guard = Background::run("termed", "-e TERM=screen $B sleep 1000");
+    pontoon("exec -t termed sh -c 'echo $TERM'").ok().says("screen");
+    pontoon("exec -t -e TERM=vt100 termed sh -c 'echo $TERM'").ok().says("vt100");
+    let _plain = Background::run("unterm", "$B sleep 1000");
+    pontoon("exec -t unterm sh -c 'echo $TERM'").ok().says("xterm");
+}
+
+#[test]
 fn the_image_s_entry_point_command_and_settings_apply_and_yield() {
     let host = host();
     pontoon_tests::forge::layout(

@@ -159,11 +159,13 @@ pub fn exec(
 /// The container's own process, with what the request changes.
 fn merge(base: Process, request: ExecRequest) -> Process {
     let mut env = base.env;
+    // What somebody chose for the container holds for its further processes, too.
+    let has_terminal_type = env.iter().any(|it| it.starts_with("TERM="));
     let mut set = |name: &str, value: &str| {
         env.retain(|it| it.split('=').next() != Some(name));
         env.push(format!("{name}={value}"));
     };
-    if request.tty {
+    if request.tty && !has_terminal_type {
         set("TERM", "xterm");
     }
     for (name, value) in &request.env {
@@ -225,6 +227,22 @@ mod tests {
         let other = merge(base, ExecRequest { user: Some("www".to_owned()), ..ExecRequest::default() });
         assert_eq!((other.user.as_str(), other.groups.as_slice(), other.nice), ("www", &[][..], None));
         assert_eq!(other.env, ["A=1"]);
+    }
+
+    #[test]
+    fn a_terminal_is_what_the_container_says() {
+        let terminal = |own: &[&str], asked: &[(&str, &str)]| {
+            let env = own.iter().map(|it| (*it).to_owned()).collect();
+            let asked = asked.iter().map(|it| (it.0.to_owned(), it.1.to_owned())).collect();
+            merge(
+                Process { env, ..Process::default() },
+                ExecRequest { tty: true, env: asked, ..ExecRequest::default() },
+            )
+            .env
+        };
+        assert_eq!(terminal(&[], &[]), ["TERM=xterm"]);
+        assert_eq!(terminal(&["TERM=screen"], &[]), ["TERM=screen"]);
+        assert_eq!(terminal(&["TERM=screen"], &[("TERM", "vt100")]), ["TERM=vt100"]);
     }
 
     #[test]
