@@ -258,6 +258,11 @@ fn owners_are_changed_where_asked() {
     host.alice("rm -rf ~/owned; mkdir ~/owned && touch ~/owned/file && ln -s /etc/passwd ~/owned/link").ok();
     pontoon("run --rm -u 1000 -v ~/owned:/m:U $B stat -c %u /m /m/file").ok().prints("1000\n1000");
     host.root("stat -c %U /etc/passwd").ok().prints("root");
+    // What the container gave to others since is theirs, as long as the top is its user's.
+    let look = "pontoon run --rm -u 1000 -v ~/owned:/m:U $B stat -c %u:%g /m/file";
+    let sh = |script: &str| host.entry("alice").env("B", B).sh(script);
+    sh(&format!("pontoon unshare chown 100:200 ~/owned/file; {look}")).ok().prints("100:200");
+    sh(&format!("pontoon unshare chown 0:0 ~/owned; {look}")).ok().prints("1000:0");
     pontoon("unshare rm -rf ~/owned").ok();
 }
 

@@ -128,15 +128,21 @@ pub(crate) fn copy_own_attributes(from: impl AsFd, to: impl AsFd) -> Result<(), 
 
 /// Gives a file, or a directory with all that is in it, to somebody. No link is followed.
 ///
+/// As in Podman, what belongs to them already is left as it is, with all that is in it: they may have given some of that to
+/// others since. So the top comes last, or what was interrupted would never be brought to its end.
+///
 /// # Errors
 /// The kernel's error.
 pub(crate) fn give(handle: &OwnedFd, uid: u32, gid: u32) -> Result<(), Errno> {
+    let stat = statat(handle, "", AtFlags::EMPTY_PATH)?;
+    if (stat.st_uid, stat.st_gid) == (uid, gid) {
+        return Ok(());
+    }
     let owner = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
-    chownat(handle, "", owner.0, owner.1, AtFlags::EMPTY_PATH)?;
-    if crate::paths::kind(handle)? == FileType::Directory {
+    if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
         give_entries(&reopened(handle.as_fd())?, owner, MAX_DEPTH)?;
     }
-    Ok(())
+    chownat(handle, "", owner.0, owner.1, AtFlags::EMPTY_PATH)
 }
 
 fn give_entries(directory: &OwnedFd, owner: (Option<Uid>, Option<Gid>), depth: u32) -> Result<(), Errno> {
@@ -311,9 +317,22 @@ pub(crate) fn fresh_directory(path: &std::path::Path) -> Result<OwnedFd, Errno> 
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     use super::*;
+
+    #[test]
+    fn what_belongs_to_somebody_already_is_not_walked() {
+        let place = std::env::temp_dir().join(format!("pontoon-give-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&place);
+        fs::create_dir_all(&place).unwrap();
+        let own = fs::metadata(&place).unwrap();
+        // The handle can neither be listed nor changed through, which a walk would need.
+        fs::set_permissions(&place, fs::Permissions::from_mode(0)).unwrap();
+        let top = openat(CWD, &place, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).unwrap();
+        assert_eq!(give(&top, own.uid(), own.gid()), Ok(()));
+        fs::remove_dir(place).unwrap();
+    }
 
     #[test]
     fn a_file_with_several_names_is_one_in_the_copy_too() {
