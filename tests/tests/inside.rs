@@ -451,6 +451,19 @@ fn dangerous_calls_are_refused_by_the_filter() {
 }
 
 #[test]
+fn a_filter_that_forbids_to_ask_for_the_directory_is_the_payload_s_alone() {
+    let calls = r#"{"names":["getcwd","chdir","fchdir"],"action":"SCMP_ACT_ERRNO"}"#;
+    let profile = format!(r#"{{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{calls}]}}"#);
+    host().write("alice", "/home/alice/nowhere.json", &profile);
+    let options = "--security-opt seccomp=/home/alice/nowhere.json";
+    run(&format!("{options} -w /tmp"), "echo runs; ls -d /proc/self/cwd/../tmp; cd / || echo stays")
+        .ok()
+        .prints("runs\n/proc/self/cwd/../tmp\nstays");
+    run(&format!("{options} --user 33"), "echo runs").ok().prints("runs");
+    host().alice("rm nowhere.json").ok();
+}
+
+#[test]
 fn limits_without_their_controller_are_errors_that_name_it() {
     let controllers = host()
         .alice("cat /sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service/cgroup.controllers")

@@ -190,14 +190,14 @@ pub(super) fn confine_and_exec(
     let is_root = identity.uid == 0;
     let capabilities = if is_root { process.root_capabilities } else { process.user_capabilities };
     drop_bounding(capabilities)?;
+    // As root, who may: an image's directory may be closed to the user who is to run it. Of file systems that do not know
+    // root (NFS) the user may be the only one who can. Before the filter, which is the payload's and may forbid it what we do.
+    let entered = enter_working_directory(&process.cwd);
     let filter = extras.filter.as_slice();
     if !process.no_new_privileges && !filter.is_empty() {
         // Loading a filter needs CAP_SYS_ADMIN here, so it comes before the capabilities go.
         load_filter(filter)?;
     }
-    // As root, who may: an image's directory may be closed to the user who is to run it. Of file systems that do not know
-    // root (NFS) the user may be the only one who can.
-    let entered = enter_working_directory(&process.cwd);
     become_user(&identity, process)?;
     set_capability_sets(capabilities)?;
     if entered.is_err() {
