@@ -1,6 +1,6 @@
 //! Who a process is, by the container's own `/etc/passwd` and `/etc/group`.
 //!
-//! Both files come from the image and are hostile input: they are read as regular files only, up to a limit, and lines that
+//! Both files come from the image or from a mount and are hostile input: they are read as regular files only, up to a limit, and lines that
 //! are not of the form of passwd(5) and group(5) are passed over.
 
 use std::collections::BTreeMap;
@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 
+use crate::databases::Databases;
 use crate::message::{Failure, Step};
 use crate::plan::{Files, HostEntry, Process};
 
@@ -133,28 +134,28 @@ pub(crate) fn look_up_joining(root: &OwnedFd, user: &str, more: &[String]) -> Re
 }
 
 /// Looks up who runs a process; users of the host's are in no database yet, and are found by their names behind those who are.
-pub(crate) fn look_up_for(root: &OwnedFd, process: &Process) -> Result<Identity, Failure> {
-    look_up_among(root, &process.user, &process.groups, process.host_entries())
+pub(crate) fn look_up_for(databases: Databases<'_>, process: &Process) -> Result<Identity, Failure> {
+    look_up_among(databases, &process.user, &process.groups, process.host_entries())
 }
 
 /// Looks up who gets what is given away of a container's files.
-pub(crate) fn look_up_owner(root: &OwnedFd, files: &Files) -> Result<Identity, Failure> {
-    look_up_among(root, &files.owner, &[], &files.hosts)
+pub(crate) fn look_up_owner(databases: Databases<'_>, files: &Files) -> Result<Identity, Failure> {
+    look_up_among(databases, &files.owner, &[], &files.hosts)
 }
 
 fn look_up_among(
-    root: &OwnedFd,
+    databases: Databases<'_>,
     user: &str,
     more: &[String],
     hosts: &[HostEntry],
 ) -> Result<Identity, Failure> {
-    let mut passwd = read_database_in(root, "/etc/passwd")?;
+    let mut passwd = databases.read("passwd")?;
     let name = user.split(':').next().unwrap_or_default();
     for host in hosts.iter().filter(|it| it.name == name) {
         passwd.push('\n');
         passwd.push_str(&host.line);
     }
-    resolve(user, more, &passwd, &read_database_in(root, "/etc/group")?)
+    resolve(user, more, &passwd, &databases.read("group")?)
 }
 
 /// Whether the database below `root` has a group with this name.
@@ -189,18 +190,23 @@ pub(crate) fn read_database_in(root: &OwnedFd, path: &str) -> Result<String, Fai
         return Ok(String::new());
     }
     let file = crate::paths::open(root, path, OFlags::RDONLY | OFlags::NONBLOCK).map_err(failed)?;
-    if crate::paths::kind(&file).map_err(failed)? != FileType::RegularFile {
+    read_regular(&file).map_err(failed)
+}
+
+/// Reads an open database, which is empty if it is no regular file.
+pub(crate) fn read_regular(file: &OwnedFd) -> Result<String, Errno> {
+    if crate::paths::kind(file)? != FileType::RegularFile {
         return Ok(String::new());
     }
     let mut bytes = Vec::new();
     let mut chunk = [0u8; 16 << 10];
     loop {
-        match rustix::io::read(&file, &mut chunk) {
+        match rustix::io::read(file, &mut chunk) {
             Ok(0) => break,
-            Ok(count) if bytes.len() + count > MAX_DATABASE => return Err(failed(Errno::FBIG)),
+            Ok(count) if bytes.len() + count > MAX_DATABASE => return Err(Errno::FBIG),
             Ok(count) => bytes.extend(chunk.iter().take(count)),
             Err(Errno::INTR) => {}
-            Err(err) => return Err(failed(err)),
+            Err(err) => return Err(err),
         }
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -274,7 +280,8 @@ mod tests {
             ..HostEntry::default()
         };
         let hosts = [host("nginx"), host("games")];
-        let found = |user: &str| look_up_among(&root, user, &[], &hosts).map(|it| (it.uid, it.gid));
+        let databases = Databases { root: &root, mounts: &[], sources: &[] };
+        let found = |user: &str| look_up_among(databases, user, &[], &hosts).map(|it| (it.uid, it.gid));
         assert_eq!(found("games").unwrap(), (7, 8));
         assert_eq!(found("nginx").unwrap(), (101, 102));
         assert_eq!(found("nobody").unwrap_err().step, Step::UnknownUser);

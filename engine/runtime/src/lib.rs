@@ -7,6 +7,7 @@ mod between;
 pub mod capabilities;
 mod child;
 pub mod common;
+mod databases;
 pub mod devices;
 pub mod fuse;
 pub mod hooks;

@@ -17,6 +17,7 @@ use rustix::thread::{
 };
 
 use super::Never;
+use crate::databases::Databases;
 use crate::hooks::{Hooks, Stage};
 use crate::identity::{self, Identity};
 use crate::message::{Failure, Step};
@@ -32,15 +33,19 @@ const LAST_CAPABILITY: u32 = 63;
 /// Gives a user that the image does not know an entry in `/etc/passwd`, and its group one in `/etc/group`: many programs
 /// want a name and a home directory. A file that is missing is made, as it is where the root is read-only in the end; what is
 /// no regular file is left alone.
-pub(super) fn add_entries(root: &OwnedFd, process: &Process, identity: &mut Identity) {
+///
+/// A file that somebody mounts there is left alone, too.
+pub(super) fn add_entries(databases: Databases<'_>, process: &Process, identity: &mut Identity) {
     let Some(entry) = &process.entry else { return };
+    let root = databases.root;
+    let (has_own_users, has_own_groups) = (databases.is_mounted("passwd"), databases.is_mounted("group"));
     let name = &entry.name;
     let (uid, gid) = (identity.uid, identity.gid);
     // Programs do without an entry, if need be.
     let append = |path: &str, line: String| {
         let _ = append(root, path, &line);
     };
-    if !identity.known && uid != 0 {
+    if !identity.known && uid != 0 && !has_own_users {
         let form = entry.passwd.as_deref().unwrap_or("$USERNAME:*:$UID:$GID:$NAME:$HOME:/bin/sh");
         let (uid, gid) = (uid.to_string(), gid.to_string());
         let comment = entry.comment.as_deref().unwrap_or("container user");
@@ -57,13 +62,13 @@ pub(super) fn add_entries(root: &OwnedFd, process: &Process, identity: &mut Iden
         identity.home = line.split(':').nth(5).unwrap_or(home).to_owned();
         append("/etc/passwd", line);
     }
-    for host in &entry.hosts {
+    for host in entry.hosts.iter().filter(|_| !has_own_users) {
         let is_known = |user: &str| identity::look_up_in(root, user, &[]).is_ok_and(|it| it.known);
         if !is_known(&host.name) && !is_known(&host.uid.to_string()) {
             append("/etc/passwd", format!("{}\n", host.line));
         }
     }
-    if !identity.known_group && gid != 0 {
+    if !identity.known_group && gid != 0 && !has_own_groups {
         let (group, member) = match &entry.group_name {
             Some(group) => (group.clone(), name.clone()),
             // A group alone (`--user :5`).
@@ -74,7 +79,7 @@ pub(super) fn add_entries(root: &OwnedFd, process: &Process, identity: &mut Iden
         let gid = gid.to_string();
         append("/etc/group", filled(form, &[("$GROUPNAME", &group), ("$GID", &gid), ("$USERLIST", &member)]));
     }
-    for host in &entry.hosts {
+    for host in entry.hosts.iter().filter(|_| !has_own_groups) {
         if let Some(line) = &host.group
             && !identity::has_group(root, &host.name)
         {

@@ -12,6 +12,7 @@ use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
 use super::mounts::Owner;
 use super::{confine, mounts, rootfs};
 use crate::common::Given;
+use crate::databases::Databases;
 use crate::identity;
 use crate::mapped::IdSpaces;
 use crate::message::{self, Failure, MAPPED, Step};
@@ -49,7 +50,8 @@ pub(crate) fn mount_files(
         rootfs::give_to_root(&files.rootfs, None)?;
     }
     let root = rootfs::mount(&files.rootfs, spaces, socket)?;
-    let identity = identity::look_up_owner(&root, files)?;
+    let databases = Databases { root: &root, mounts: &files.mounts, sources: &sources };
+    let identity = identity::look_up_owner(databases, files)?;
     let userxattr = files.rootfs.userxattr();
     mounts::prepare(&root, &files.mounts, &mut sources, spaces, common, userxattr, Owner::of(&identity))?;
     mounts::make_all(&root, &files.mounts, &[], sources, &identity, None::<fn() -> _>)?;

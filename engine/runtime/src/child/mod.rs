@@ -23,6 +23,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::process::{DumpableBehavior, Signal};
 
+use crate::databases::Databases;
 use crate::hooks::{Hooks, Stage, Status, Why};
 use crate::identity;
 use crate::mapped::IdSpaces;
@@ -124,7 +125,8 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
             }
             let root = rootfs::mount(&plan.rootfs, spaces, socket)?;
             mounts::make_mtab(&root);
-            let identity = identity::look_up_for(&root, &plan.process)?;
+            let databases = Databases { root: &root, mounts: &plan.mounts, sources: &sources };
+            let identity = identity::look_up_for(databases, &plan.process)?;
             mounts::prepare(
                 &root,
                 &plan.mounts,
@@ -139,7 +141,8 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
         Prepared::Elsewhere(placed) => {
             let (root, sources) = placed.attach()?;
             mounts::make_mtab(&root);
-            let identity = identity::look_up_for(&root, &plan.process)?;
+            let databases = Databases { root: &root, mounts: &plan.mounts, sources: &sources };
+            let identity = identity::look_up_for(databases, &plan.process)?;
             (root, sources, identity)
         }
     };
@@ -153,7 +156,8 @@ fn prepare_and_exec(first: FirstProcess<'_>) -> Result<Never, Failure> {
             }
         }
     }
-    confine::add_entries(&root, &plan.process, &mut identity);
+    let databases = Databases { root: &root, mounts: &plan.mounts, sources: &sources };
+    confine::add_entries(databases, &plan.process, &mut identity);
     mounts::make_all(&root, &plan.mounts, &plan.sysctls, sources, &identity, in_place)?;
     mounts::make_dev_links(&root, &plan.mounts)?;
     let terminal = if plan.process.terminal {

@@ -9,6 +9,7 @@ use rustix::process::DumpableBehavior;
 use super::mounts::{self, Owner};
 use super::rootfs;
 use crate::common::Given;
+use crate::databases::Databases;
 use crate::identity;
 use crate::mapped::IdSpaces;
 use crate::message::{self, Failure, MAPPED, Step};
@@ -44,7 +45,8 @@ pub(crate) fn open_files(
     let told = files.user.as_ref().map(|maps| mounter.told(maps));
     rootfs::give_to_root(&files.rootfs, told.as_ref())?;
     let root = rootfs::create(&files.rootfs, spaces)?;
-    let identity = identity::look_up_owner(&root, files)?;
+    let databases = Databases { root: &root, mounts: &files.mounts, sources: &sources };
+    let identity = identity::look_up_owner(databases, files)?;
     mounts::prepare(
         &root,
         &files.mounts,
@@ -90,7 +92,8 @@ pub(crate) fn mount_opened_files(
         super::files::become_its_root()?;
     }
     let (root, sources) = placed.attach()?;
-    let identity = identity::look_up_owner(&root, files)?;
+    let databases = Databases { root: &root, mounts: &files.mounts, sources: &sources };
+    let identity = identity::look_up_owner(databases, files)?;
     mounts::make_all(&root, &files.mounts, &[], sources, &identity, None::<fn() -> _>)?;
     Ok(root)
 }
