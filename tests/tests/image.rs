@@ -4,7 +4,7 @@
 
 use pontoon_tests::forge::{self, Liar};
 use pontoon_tests::tar::Tar;
-use pontoon_tests::{B, Output, TestHost, alone, host, image, wait};
+use pontoon_tests::{B, Output, TestHost, alone, host, host_with_busybox, image, wait};
 use serde_json::json;
 
 fn pontoon(words: &str) -> Output {
@@ -423,6 +423,40 @@ fn rmi_refuses_what_a_container_uses_and_frees_what_nobody_does() {
     wait::until_true("the layers to go", || size() < before + 1_000);
     dave("pontoon rmi nosuch").fails(1).warns("nosuch");
     dave("pontoon rmi -f nosuch").ok();
+}
+
+/// Whoever has a run take its image away means the name that was run: the image may be somebody else's by another.
+#[test]
+fn rmi_of_a_run_takes_the_name_that_was_run() {
+    let host = host_with_busybox();
+    let names = |filter: &str| {
+        let script =
+            format!("pontoon images --format '{{{{.Repository}}}}:{{{{.Tag}}}}' | grep {filter} | sort");
+        host.alice(&script).text().to_owned()
+    };
+    host.alice(&format!(
+        "pontoon create --name rmi-base {B} true && pontoon commit -q rmi-base localhost/rmi:1
+         pontoon rm rmi-base; for i in 2 3 4; do pontoon tag localhost/rmi:1 localhost/rmi:$i; done"
+    ))
+    .ok();
+    host.alice("pontoon run --rmi localhost/rmi:2 true").ok();
+    assert_eq!(names("rmi:"), "localhost/rmi:1\nlocalhost/rmi:3\nlocalhost/rmi:4");
+    host.alice("pontoon run -d --name rmi-run --rmi localhost/rmi:3 true").ok();
+    wait::until_true("the name is gone", || names("rmi:") == "localhost/rmi:1\nlocalhost/rmi:4");
+    host.alice(
+        "pontoon run --name rmi-clean localhost/rmi:4 true && pontoon container cleanup --rmi rmi-clean",
+    )
+    .ok();
+    assert_eq!(names("rmi:"), "localhost/rmi:1");
+    // By its id no name is meant; with the last one it goes.
+    host.alice(
+        "pontoon tag localhost/rmi:1 localhost/rmi:5
+         pontoon run --rmi $(pontoon images -q localhost/rmi:1) true",
+    )
+    .ok();
+    assert_eq!(names("rmi:"), "localhost/rmi:1\nlocalhost/rmi:5");
+    host.alice("pontoon rmi localhost/rmi:5; pontoon run --rmi localhost/rmi:1 true").ok();
+    assert_eq!(names("rmi:"), "");
 }
 
 #[test]

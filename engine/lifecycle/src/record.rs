@@ -59,6 +59,14 @@ impl ContainerRecord {
         names
     }
 
+    /// The name of its image that goes with it under `--rmi`. Who asked for the image by its id means none of several.
+    #[must_use]
+    pub fn image_name_to_go(&self) -> &str {
+        let asked = self.request.image.trim_start_matches("sha256:");
+        let is_id = !asked.is_empty() && self.image_id.trim_start_matches("sha256:").starts_with(asked);
+        if is_id { "" } else { &self.image_name }
+    }
+
     /// Whether the container is to be started when the machine is, having ended as it did.
     #[must_use]
     pub fn starts_on_boot(&self, status: &Status) -> bool {
@@ -294,5 +302,18 @@ mod tests {
             ..ContainerRecord::default()
         };
         assert_eq!(record.volumes_to_go(), ["own", "old", "theirs"]);
+    }
+    #[test]
+    fn who_asks_for_an_image_by_its_id_means_none_of_its_names() {
+        let named = |image: &str| {
+            let request = CreateRequest { image: image.to_owned(), ..CreateRequest::default() };
+            let (image_id, image_name) = ("sha256:abcd12".to_owned(), "localhost/b:1".to_owned());
+            ContainerRecord { image_id, image_name, request, ..ContainerRecord::default() }
+        };
+        for (image, expected) in
+            [("b:1", "localhost/b:1"), ("abcd", ""), ("sha256:abcd12", ""), ("", "localhost/b:1")]
+        {
+            assert_eq!(named(image).image_name_to_go(), expected, "{image}");
+        }
     }
 }

@@ -153,8 +153,8 @@ pub fn settle(plan: &MonitorPlan, teller: &Teller<'_>, exit: &ExitRecord) -> Vec
                 }
             }
         }
-        if let Some(image) = &plan.remove_image {
-            remove_unused_image(&store, teller, image);
+        if let Some((image, name)) = &plan.remove_image {
+            remove_image(&store, teller, image, name);
         }
         Ok(())
     });
@@ -166,20 +166,20 @@ pub fn settle(plan: &MonitorPlan, teller: &Teller<'_>, exit: &ExitRecord) -> Vec
     failures
 }
 
-/// Removes an image unless a container has come to use it.
-fn remove_unused_image(store: &Store, teller: &Teller<'_>, id: &str) {
+/// Takes away the name that the container was made with; the image goes with its last one, unless a container has come to
+/// use it.
+fn remove_image(store: &Store, teller: &Teller<'_>, id: &str, name: &str) {
     let Ok(image) = store.find_image(id) else { return };
-    let is_used =
-        store.list_containers().map_or(true, |all| all.containers.iter().any(|it| it.needs(&image.id)));
-    if !is_used {
-        // The store looks again, with its lock.
-        if store.remove_image(&image.id, true).is_ok() {
-            for name in &image.names {
-                teller.removed_with_it(Kind::Image, Deed::Untag, image.id.hex(), name);
-            }
-            let name = image.names.first().map_or("", String::as_str);
+    let untagged = |name: &str| teller.removed_with_it(Kind::Image, Deed::Untag, image.id.hex(), name);
+    match store.remove_image_name(&image.id, name) {
+        Ok(Some(removed)) => {
+            removed.untagged.iter().for_each(|it| untagged(it));
+            let name = removed.untagged.first().map_or("", String::as_str);
             teller.removed_with_it(Kind::Image, Deed::Remove, image.id.hex(), name);
         }
+        Ok(None) => untagged(name),
+        // It is needed, or has other names than the one that is meant.
+        Err(_) => {}
     }
 }
 

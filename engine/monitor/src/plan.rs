@@ -56,9 +56,10 @@ pub struct MonitorPlan {
     pub stop_timeout: u32,
     /// Remove it when it has ended, with these anonymous volumes.
     pub remove: Option<Vec<String>>,
-    /// Remove this image, by its id, when the container is removed, unless something else uses it.
+    /// Take this image's name away when the container is removed, and with its last name the image, unless something else
+    /// uses it: its id, and the name.
     #[serde(default)]
-    pub remove_image: Option<String>,
+    pub remove_image: Option<(String, String)>,
     /// It has run before: how that ended is remembered until this run is noted, or cannot be.
     #[serde(default)]
     pub has_run: bool,

@@ -5,6 +5,8 @@ use pontoon_lifecycle::list;
 use pontoon_lifecycle::remove::{self, RemoveOptions};
 use pontoon_lifecycle::status::Status;
 use pontoon_lifecycle::stop as ask;
+use pontoon_monitor::event::{Deed, Kind};
+use pontoon_storage::RemoveImageError;
 
 use super::control::{Selection, for_each, stop_one};
 use super::{Context, Failure};
@@ -38,13 +40,16 @@ pub fn cleanup(context: &Context, args: &CleanupArgs) -> Result<ExitStatus, Fail
         if args.rmi
             && let Some(image) = base::image(&store, &found.record)?
         {
-            let users = store.list_containers()?.containers;
-            if !users.iter().any(|it| it.needs(&image.id)) {
-                store.remove_image(&image.id, true).map_err(|err| {
+            let image_name = found.record.image_name_to_go();
+            match store.remove_image_name(&image.id, image_name) {
+                Ok(Some(_)) => context.host.tell_of_removed(&image),
+                Ok(None) => context.host.tell_of_other(Kind::Image, Deed::Untag, image.id.hex(), image_name),
+                // Something else needs it, or means it by other names.
+                Err(RemoveImageError::InUse { .. } | RemoveImageError::SeveralNames { .. }) => {}
+                Err(err) => {
                     let hint = err.hint();
-                    Failure::new(err, hint)
-                })?;
-                context.host.tell_of_removed(&image);
+                    return Err(Failure::new(err, hint));
+                }
             }
         }
         Ok(Some(name.to_owned()))

@@ -149,7 +149,9 @@ pub fn decide(facts: Facts<'_>) -> Result<Decided, DecideError> {
         stop_signal,
         stop_timeout: request.stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
         remove: request.rm.then(|| facts.record.volumes_to_go()),
-        remove_image: request.rmi.then(|| facts.record.image_id.clone()),
+        remove_image: request
+            .rmi
+            .then(|| (facts.record.image_id.clone(), facts.record.image_name_to_go().to_owned())),
         has_run: false,
         health: crate::health::plan(&request.health, &request.annotations, facts.image)?,
         handlers: crate::annotated::handlers(&request.annotations)?,

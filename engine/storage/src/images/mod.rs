@@ -396,6 +396,27 @@ impl Store {
         Ok(removed)
     }
 
+    /// Takes a name of an image away, and with its last name the image itself, unless a container needs that. `None` if it was
+    /// the name only. One that is known by several names needs one of them.
+    pub fn remove_image_name(
+        &self,
+        id: &ImageId,
+        name: &str,
+    ) -> Result<Option<RemovedImage>, RemoveImageError> {
+        {
+            let images = self.images()?;
+            let _index =
+                lock::index(images.fd.as_fd(), FlockOperation::LockExclusive).at("lock", &images.path)?;
+            let names = self.names_of(id)?;
+            if names.len() > 1 && names.iter().any(|it| it == name) {
+                self.unlink_name(name)?;
+                self.image_names()?.sync()?;
+                return Ok(None);
+            }
+        }
+        self.remove_image(id, false).map(Some)
+    }
+
     /// Refuses when a container needs the image.
     fn refuse_use(&self, id: &ImageId) -> Result<(), RemoveImageError> {
         let list = self.list_containers()?;

@@ -196,6 +196,20 @@ fn removal_takes_the_layers_nothing_else_needs() {
 }
 
 #[test]
+fn an_image_goes_with_its_last_name() {
+    let test = TestDir::new();
+    let store = test.store();
+    let image = commit(&store, &[layer("1")], "config", &["localhost/a:1", "localhost/a:2"]);
+    let by_other = store.remove_image_name(&image.id, "localhost/b:1");
+    assert!(matches!(by_other, Err(RemoveImageError::SeveralNames { .. })), "{by_other:?}");
+    assert!(store.remove_image_name(&image.id, "localhost/a:2").unwrap().is_none());
+    assert_eq!(store.find_image("localhost/a:1").unwrap().names, ["localhost/a:1"]);
+    let removed = store.remove_image_name(&image.id, "localhost/a:1").unwrap().unwrap();
+    assert_eq!(removed.untagged, ["localhost/a:1"]);
+    assert!(store.list_images().unwrap().is_empty());
+}
+
+#[test]
 fn an_image_whose_record_is_broken_is_told_and_can_be_removed() {
     let test = TestDir::new();
     let store = test.store();
