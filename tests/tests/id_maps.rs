@@ -100,6 +100,19 @@ fn containers_with_ids_of_their_own_do_not_share_any() {
 }
 
 #[test]
+fn room_is_made_for_the_user_who_is_asked_for() {
+    for (options, expected) in [
+        ("--user 3000", "3001"),
+        ("--user 2000:3000", "3001"),
+        ("--group-add 4000", "4001"),
+        ("--user 8191", "8192"),
+    ] {
+        let script = "set -- $(cat /proc/self/uid_map); echo $3";
+        assert_eq!(run(&format!("--userns auto {options}"), script).ok().text(), expected, "{options}");
+    }
+}
+
+#[test]
 fn files_of_a_container_that_does_not_know_us_are_reached() {
     let host = host_with_busybox();
     let _gone = Gone(host, "strange");

@@ -13,7 +13,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 
 use crate::host::Host;
 use crate::record::ContainerRecord;
-use crate::request::{AutoUserNs, UserNsMode};
+use crate::request::{AutoUserNs, CreateRequest, MountSource, UserNsMode};
 
 /// Fewest ids that a container of `--userns auto` gets, as in Podman.
 const FEWEST: u32 = 1024;
@@ -223,6 +223,7 @@ pub fn choose(
     host: &Host,
     store: &Store,
     wanted: &AutoUserNs,
+    request: &CreateRequest,
     layers: &[PathBuf],
     config: &ImageConfig,
 ) -> Result<(IdMaps, OwnedFd), IdMapsError> {
@@ -251,7 +252,7 @@ pub fn choose(
         .iter()
         .filter_map(|it| it.record::<ContainerRecord>().ok()?.id_maps)
         .collect();
-    let size = wanted.size.unwrap_or_else(|| size_for(layers, config));
+    let size = wanted.size.unwrap_or_else(|| size_for(request, layers, config));
     let side = |wishes: &[idmap::Wish], pool: &[IdRange], taken: Vec<IdRange>| {
         idmap::unused(size, wishes, pool, &taken)
             .map_err(|source| IdMapsError::Maps { option: "--userns auto".to_owned(), source })
@@ -261,15 +262,16 @@ pub fn choose(
     Ok((IdMaps { uids, gids }, lock))
 }
 
-/// As many ids as the users and groups in the image, or in the directory that stands for one, need.
-fn size_for(layers: &[PathBuf], config: &ImageConfig) -> u32 {
+/// As many ids as the users and groups in the image, or in the directory that stands for one, need, and those that the
+/// container is to run with.
+fn size_for(request: &CreateRequest, layers: &[PathBuf], config: &ImageConfig) -> u32 {
     let mut highest = 0;
     for file in ["etc/passwd", "etc/group"] {
-        // The topmost layer that has it; what is no plain file says nothing.
-        let found = layers.iter().map(|it| it.join(file)).find(|it| it.symlink_metadata().is_ok());
-        let is_plain = |it: &std::path::PathBuf| {
-            it.symlink_metadata().is_ok_and(|it| it.is_file() && it.len() < 8 << 20)
-        };
+        // One that is mounted there, else the topmost layer's; what is no plain file says nothing.
+        let in_layers = || layers.iter().map(|it| it.join(file)).find(|it| it.symlink_metadata().is_ok());
+        let found = mounted(request, file).or_else(in_layers);
+        let is_plain =
+            |it: &PathBuf| it.symlink_metadata().is_ok_and(|it| it.is_file() && it.len() < 8 << 20);
         let text = found.filter(is_plain).and_then(|it| std::fs::read(it).ok()).unwrap_or_default();
         for line in String::from_utf8_lossy(&text).lines() {
             let mut fields = line.split(':');
@@ -280,6 +282,61 @@ fn size_for(layers: &[PathBuf], config: &ImageConfig) -> u32 {
             }
         }
     }
-    let users = config.config.user.split(':').filter_map(|it| it.parse::<u32>().ok());
-    users.fold(highest, u32::max).saturating_add(1).clamp(FEWEST, MOST)
+    let user = request.user.as_ref().unwrap_or(&config.config.user);
+    let asked = user.split(':').chain(request.group_add.iter().map(String::as_str));
+    let asked = asked.filter_map(|it| it.parse::<u32>().ok());
+    asked.fold(highest, u32::max).saturating_add(1).clamp(FEWEST, MOST)
+}
+
+/// The file of the host that is mounted in place of one of `/etc`, by itself or with the whole directory.
+fn mounted(request: &CreateRequest, file: &str) -> Option<PathBuf> {
+    let at = |target: &str| {
+        request.mounts.iter().rev().find_map(|it| match &it.source {
+            MountSource::Bind(source) if it.target.trim_matches('/') == target => Some(source.clone()),
+            _ => None,
+        })
+    };
+    let name = file.trim_start_matches("etc/");
+    at(file).or_else(|| at("etc").map(|it| it.join(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::request::MountRequest;
+
+    #[test]
+    fn room_is_made_for_those_who_are_asked_for() {
+        let base = std::env::temp_dir().join(format!("pontoon-id-maps-{}", std::process::id()));
+        let (image, host) = (base.join("image"), base.join("host"));
+        std::fs::create_dir_all(image.join("etc")).unwrap();
+        std::fs::create_dir_all(&host).unwrap();
+        let users = "root:x:0:0::/:/bin/sh\ndave:x:1500:1501::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n";
+        std::fs::write(image.join("etc/passwd"), users).unwrap();
+        std::fs::write(host.join("passwd"), "app:x:4000:4000::/:/bin/sh\n").unwrap();
+        let bind = |source: PathBuf, target: &str| MountRequest {
+            source: MountSource::Bind(source),
+            target: target.to_owned(),
+            options: Vec::new(),
+        };
+        let size = |user: Option<&str>, groups: &[&str], mounts: Vec<MountRequest>| {
+            let request = CreateRequest {
+                user: user.map(str::to_owned),
+                group_add: groups.iter().map(|it| (*it).to_owned()).collect(),
+                mounts,
+                ..CreateRequest::default()
+            };
+            size_for(&request, &[image.clone()], &ImageConfig::default())
+        };
+        assert_eq!(size(None, &[], vec![]), 1502);
+        assert_eq!(size(Some("3000"), &[], vec![]), 3001);
+        assert_eq!(size(Some("2000:3000"), &[], vec![]), 3001);
+        assert_eq!(size(Some("dave"), &["audio", "5000"], vec![]), 5001);
+        assert_eq!(size(None, &[], vec![bind(host.join("passwd"), "/etc/passwd")]), 4001);
+        assert_eq!(size(None, &[], vec![bind(host.clone(), "/etc")]), 4001);
+        assert_eq!(size(Some("4000000000"), &[], vec![]), MOST);
+        std::fs::remove_dir_all(base).unwrap();
+    }
 }

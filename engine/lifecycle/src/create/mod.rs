@@ -140,7 +140,7 @@ pub fn create(
                 }
                 (None, rootfs) => rootfs.iter().map(|it| it.path.clone()).collect::<Vec<_>>(),
             };
-            let (maps, lock) = id_maps::choose(host, store, wanted, &layers, &config)?;
+            let (maps, lock) = id_maps::choose(host, store, wanted, &record.request, &layers, &config)?;
             record.id_maps = Some(maps);
             Some(lock)
         }
