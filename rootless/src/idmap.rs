@@ -121,8 +121,8 @@ pub fn wished(wishes: &[Wish], granted: &[IdRange], has_default: bool) -> Result
     Ok(joined(map))
 }
 
-/// The lowest `size` ids in a row of the default map, from 1 on, that nobody has, as a map from container id 0 on;
-/// `wishes` have ids of their own.
+/// The lowest `size` ids in a row of `pool`, from its id 1 on, that nobody has, as a map from container id 0 on; `wishes` have
+/// ids of their own, of those that are granted.
 ///
 /// # Errors
 /// See [`MapError`].
@@ -130,6 +130,7 @@ pub fn unused(
     size: u32,
     wishes: &[Wish],
     granted: &[IdRange],
+    pool: &[IdRange],
     used: &[IdRange],
 ) -> Result<Vec<IdRange>, MapError> {
     let mut map = Vec::new();
@@ -139,9 +140,9 @@ pub fn unused(
     let wished = disjoint(&map, |it| it.host).map_err(|container| MapError::Shared { container })?;
     let inside = disjoint(&map, |it| it.container).map_err(|container| MapError::Twice { container })?;
     let mut taken: Vec<OwnedRange> = used.iter().map(|it| (it.host, it.size)).collect();
-    taken.extend(to_host(granted, 0).map(|own| (own, 1)));
+    taken.extend(to_host(pool, 0).map(|own| (own, 1)));
     taken.extend(&wished);
-    let free = granted.iter().flat_map(|it| without(it.host, it.size, &taken));
+    let free = pool.iter().flat_map(|it| without(it.host, it.size, &taken));
     let needed = without(0, size, &inside).iter().map(|it| it.1).sum::<u32>();
     let (first, _) =
         free.into_iter().find(|it| it.1 >= needed).ok_or(MapError::NoneFree { wanted: needed })?;
@@ -546,13 +547,19 @@ mod tests {
     #[test]
     fn unused_ids_are_the_lowest_that_nobody_has() -> Result<(), MapError> {
         let granted = IdMaps::rootless(1000, 1000, &[(100_000, 65_536)], &[]).uids;
-        let first = unused(2001, &[], &granted, &[])?;
+        let first = unused(2001, &[], &granted, &granted, &[])?;
         assert_eq!(first, [range(0, 100_000, 2001)]);
-        assert_eq!(unused(1024, &[], &granted, &first)?, [range(0, 102_001, 1024)]);
+        assert_eq!(unused(1024, &[], &granted, &granted, &first)?, [range(0, 102_001, 1024)]);
         // `auto:uidmapping=0:5:1`
         let wishes = [wish(0, Outside::Granted(5), 1, false)];
-        assert_eq!(unused(2001, &wishes, &granted, &[])?, [range(0, 100_004, 2001)]);
-        assert_eq!(unused(65_537, &[], &granted, &[]), Err(MapError::NoneFree { wanted: 65_537 }));
+        assert_eq!(unused(2001, &wishes, &granted, &granted, &[])?, [range(0, 100_004, 2001)]);
+        // For root that is an id of the host, wherever the others are taken from.
+        let wishes = [wish(0, Outside::Granted(500_000), 10, false)];
+        assert_eq!(
+            unused(1024, &wishes, &IdMaps::all().uids, &[range(1, 2_000_000, 65_536)], &[])?,
+            [range(0, 500_000, 10), range(10, 2_000_000, 1014)]
+        );
+        assert_eq!(unused(65_537, &[], &granted, &granted, &[]), Err(MapError::NoneFree { wanted: 65_537 }));
         Ok(())
     }
 

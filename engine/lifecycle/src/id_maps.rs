@@ -232,7 +232,10 @@ pub fn choose(
     let lock = rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)
         .map_err(|err| IdMapsError::Lock(err.into()))?;
     flock(&lock, FlockOperation::LockExclusive).map_err(|err| IdMapsError::Lock(err.into()))?;
-    let pool = match grants(host)? {
+    let grants = grants(host)?;
+    // What is wished for is told by the ids of whoever asks, which for root are the host's, as in Podman.
+    let all = granted(host, grants.as_ref());
+    let pool = match grants {
         Some(grants) if grants.subuids.is_empty() => {
             return Err(IdMapsError::NoRange { option: "--userns auto".to_owned(), uid: grants.uid });
         }
@@ -253,12 +256,14 @@ pub fn choose(
         .filter_map(|it| it.record::<ContainerRecord>().ok()?.id_maps)
         .collect();
     let size = wanted.size.unwrap_or_else(|| size_for(request, layers, config));
-    let side = |wishes: &[idmap::Wish], pool: &[IdRange], taken: Vec<IdRange>| {
-        idmap::unused(size, wishes, pool, &taken)
+    let side = |wishes: &[idmap::Wish], granted: &[IdRange], pool: &[IdRange], taken: Vec<IdRange>| {
+        idmap::unused(size, wishes, granted, pool, &taken)
             .map_err(|source| IdMapsError::Maps { option: "--userns auto".to_owned(), source })
     };
-    let uids = side(&wanted.uids, &pool.uids, taken.iter().flat_map(|it| it.uids.clone()).collect())?;
-    let gids = side(&wanted.gids, &pool.gids, taken.iter().flat_map(|it| it.gids.clone()).collect())?;
+    let uids =
+        side(&wanted.uids, &all.uids, &pool.uids, taken.iter().flat_map(|it| it.uids.clone()).collect())?;
+    let gids =
+        side(&wanted.gids, &all.gids, &pool.gids, taken.iter().flat_map(|it| it.gids.clone()).collect())?;
     Ok((IdMaps { uids, gids }, lock))
 }
 
