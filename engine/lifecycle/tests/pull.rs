@@ -99,7 +99,7 @@ fn quiet() -> Arc<dyn Progress> {
 
 fn load_one(directory: &Directory, bytes: &[u8]) -> PulledImage {
     let mut loaded = load(&directory.archive(bytes), &directory.store(), &quiet(), &options()).unwrap();
-    loaded.pop().expect("the archive has an image")
+    loaded.pop().expect("the archive has an image").0
 }
 
 fn in_layer(store: &Store, layer: &[u8], file: &str) -> Option<Vec<u8>> {
