@@ -59,6 +59,19 @@ fn slirp4netns_publishes_too() {
         pontoon("exec slirppeer ip -6 addr show tap0").stdout.contains("fd00::")
     });
     drop(peer);
+    // As another user inside as well, who must not be kept from the socket that ports are asked for on.
+    for (user, options) in [
+        ("keep-id", "--network slirp4netns"),
+        ("auto", "--network slirp4netns"),
+        ("host", "--network slirp4netns:port_handler=rootlesskit"),
+    ] {
+        let peer = Peer::run("slirppeer", &format!("--userns {user} {options} -p 8503:80"));
+        assert!(!ask(host, true, HOST_V4, 8503).ok().text().is_empty(), "{user}");
+        drop(peer);
+    }
+    pontoon("run --rm --network slirp4netns:port_handler=rootlesskit -p 8503:80 $B true")
+        .ok()
+        .warns("rootlesskit");
 }
 
 trait Refused {

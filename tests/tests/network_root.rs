@@ -202,7 +202,7 @@ fn the_default_network_is_what_containers_conf_says() {
 #[test]
 fn rules_that_somebody_flushed_are_made_again() {
     let _alone = alone();
-    let _gone = Gone("mended");
+    let _gone = Gone("mended mended2");
     root("pontoon network create mended").ok();
     peer("mend", "--network mended -p 8703:80");
     ask_from_outside(HOST_V4, 8703).ok().prints(OUTSIDE_V4);
@@ -215,6 +215,15 @@ fn rules_that_somebody_flushed_are_made_again() {
     assert_eq!(root("nft list table inet pontoon").ok().stdout, before);
     ask_from_outside(HOST_V4, 8703).ok().prints(OUTSIDE_V4);
     ask("mend", OUTSIDE_V4, 8085).ok().prints(HOST_V4);
+    // And by the next container, whatever network it is on: nobody need say so.
+    root("nft flush ruleset && pontoon network create mended2").ok();
+    root("pontoon run --rm --network mended2 $B true").ok();
+    ask_from_outside(HOST_V4, 8703).ok().prints(OUTSIDE_V4);
+    root("nft flush ruleset && pontoon network connect mended2 mend").ok();
+    ask_from_outside(HOST_V4, 8703).ok().prints(OUTSIDE_V4);
+    root("pontoon rm -f -t 0 mend && nft flush ruleset && pontoon run --rm $B true").ok();
+    root("nft flush ruleset && pontoon run --rm --network mended -p 8703:80 $B true").ok();
+    root("nft list table inet pontoon").ok().says("masquerade");
     // A user's are in a namespace of their own.
     let alice = |script: &str| host().entry("alice").env("B", B).sh(script);
     alice("pontoon network create mended; pontoon run -d --name mend --network mended --stop-timeout 0 $B sleep 1000").ok();

@@ -359,6 +359,9 @@ pub fn plan(request: &NetworkRequest, facts: &HostFacts) -> Result<NetworkPlan, 
 
 /// Shortcomings of what is installed.
 fn warnings(mode: &Mode, ports: &[PortMapping], facts: &HostFacts) -> Vec<String> {
+    if let Mode::Slirp4netns(options) = mode {
+        return slirp::warning(options, ports).into_iter().collect();
+    }
     // Seen on the pasta of Debian 12 (2023-03); that of Debian 13 (2025-05) does it right.
     let moved = |it: &&PortMapping| it.protocol == Protocol::Udp && it.host_port != it.container_port;
     match ports.iter().find(moved) {

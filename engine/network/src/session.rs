@@ -6,7 +6,7 @@
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -19,7 +19,7 @@ use rustix::mount::{UnmountFlags, mount_bind, unmount};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::ending::{end, kill, open_process, pid_of_file};
-use crate::slirp::forward;
+use crate::slirp::{self, forward};
 use crate::{HelperKind, HelperPlan, NetworkError, Word};
 
 /// Where the pid of pasta is kept.
@@ -59,6 +59,10 @@ impl Starting {
         let flags = rustix::fs::fcntl_getfl(&helpers_words).map_err(|err| failed(err.into()))?;
         rustix::fs::fcntl_setfl(&helpers_words, flags | OFlags::NONBLOCK)
             .map_err(|err| failed(err.into()))?;
+        // Root's is root until its socket stands.
+        if plan.kind == HelperKind::Slirp4netns && plan.publishes && !plan.own_mounts {
+            make_place_for_slirp(directory).map_err(failed)?;
+        }
         let program = build_for_this_processor(&plan.program);
         let mut command = if plan.own_mounts {
             let unshare = pontoon_rootless::helper::find("unshare", "util-linux")
@@ -77,7 +81,7 @@ impl Starting {
         if plan.kind == HelperKind::Slirp4netns {
             // pasta shuts itself out of all directories. Without this word it is made without copying us first, which is what
             // the whole start waits for.
-            command.current_dir(directory);
+            command.current_dir(forward::place(directory));
         }
         command.stdout(Stdio::null()).stderr(helpers_words);
         if plan.files_in_tmp {
@@ -256,7 +260,10 @@ fn spawn_slirp(mut command: Command, plan: &HelperPlan, pid: u32, directory: &Pa
     command.args(plan.argv(pid, directory, Some(ready_theirs.as_fd()))).stdin(exit_theirs);
     // Inherited by this one child only: the process has one thread, and nothing else is started in between.
     rustix::io::fcntl_setfd(&ready_theirs, FdFlags::empty())?;
+    // Its socket is for us, whose ids it may have left behind by then; so it is closed to nobody who comes that far.
+    let before = rustix::process::umask(Mode::empty());
     let child = command.spawn();
+    rustix::process::umask(before);
     drop(ready_theirs);
     Ok((child?, ready_ours, Some(exit_ours)))
 }
@@ -441,6 +448,14 @@ fn make_place_in_tmp(directory: &Path) -> io::Result<()> {
     Err(ErrorKind::AlreadyExists.into())
 }
 
+/// Makes the place for slirp4netns' socket. As the root of a container with ids of its own it would not be let into the runtime
+/// directory, which, and all above, is closed to everybody else.
+fn make_place_for_slirp(directory: &Path) -> io::Result<()> {
+    let place = directory.join(slirp::PLACE);
+    DirBuilder::new().recursive(true).create(&place)?;
+    fs::set_permissions(&place, fs::Permissions::from_mode(0o777))
+}
+
 /// Where pasta's files are: in the container's runtime directory, or where the link there says.
 fn place(directory: &Path) -> PathBuf {
     fs::read_link(directory.join(PLACE)).unwrap_or_else(|_| directory.to_owned())
@@ -468,7 +483,8 @@ fn remove_files(directory: &Path) {
     for name in [READY_PIPE, PID_FILE, NAMESPACE_FILE] {
         let _ = fs::remove_file(place.join(name));
     }
-    let _ = fs::remove_file(directory.join(crate::slirp::SOCKET));
+    let _ = fs::remove_file(forward::place(directory).join(slirp::SOCKET));
+    let _ = fs::remove_dir(directory.join(slirp::PLACE));
     if place != directory {
         let _ = fs::remove_dir(place);
         let _ = fs::remove_file(directory.join(PLACE));

@@ -14,8 +14,23 @@ pub(crate) const OPTIONS: [&str; 7] =
 /// Its socket, in the container's runtime directory; given as a relative path, since such paths have 107 bytes at most.
 pub(crate) const SOCKET: &str = "slirp4netns.sock";
 
+/// Where the socket is in that directory if the program is another user than we by then: a place in which that one may make it.
+/// Everything above it is closed to others.
+pub(crate) const PLACE: &str = "slirp4netns";
+
 /// Where the helper's input is: we hold the other end, and it ends when that is closed, however we end.
 const EXIT_FD: &str = "0";
+
+/// A value of `port_handler`, and Podman's own: a program that forwards ports from inside.
+const ROOTLESSKIT: &str = "rootlesskit";
+
+/// What the user should know about the options.
+pub(crate) fn warning(options: &[String], ports: &[PortMapping]) -> Option<String> {
+    let asked = options.iter().rfind(|it| it.starts_with("port_handler="))?;
+    (!ports.is_empty() && asked.ends_with(ROOTLESSKIT)).then(|| {
+        "slirp4netns itself forwards the ports: port_handler=rootlesskit is taken as port_handler=slirp4netns".to_owned()
+    })
+}
 
 /// What the options say.
 #[derive(Debug)]
@@ -115,7 +130,8 @@ fn parse(words: &[String]) -> Result<Options, PlanError> {
             "cidr" => options.cidr = Some(parse_cidr(value).ok_or_else(wrong)?),
             "outbound_addr" => options.outbound = Some(interface_or_address(value).ok_or_else(wrong)?),
             "outbound_addr6" => options.outbound_v6 = Some(interface_or_address(value).ok_or_else(wrong)?),
-            "port_handler" if value == "slirp4netns" => {}
+            // The container sees where it is asked from, not its own address as from rootlesskit: nobody minds that.
+            "port_handler" if value == "slirp4netns" || value == ROOTLESSKIT => {}
             "port_handler" => return Err(wrong()),
             _ => return Err(PlanError::UnknownSlirpOption { option: option.to_owned() }),
         }

@@ -257,8 +257,8 @@ fn what_no_helper_can_do_is_refused_by_name() {
         let error = plan(&request(pasta(&[option]), &[]), &facts()).unwrap_err();
         assert!(matches!(error, PlanError::ReservedOption { program: "pasta", .. }), "{option}: {error}");
     }
-    let handler = request(slirp(&["port_handler=rootlesskit"]), &[]);
-    let message = "`rootlesskit` is no value for the slirp4netns option `port_handler`";
+    let handler = request(slirp(&["port_handler=bypass4netns"]), &[]);
+    let message = "`bypass4netns` is no value for the slirp4netns option `port_handler`";
     check_refused(&handler, &facts(), message, Some("port_handler=slirp4netns"));
     check_refused(
         &request(slirp(&["fast"]), &[]),
@@ -268,6 +268,17 @@ fn what_no_helper_can_do_is_refused_by_name() {
     );
     let cidr = request(slirp(&["cidr=10.0.0.0/30"]), &[]);
     check_refused(&cidr, &facts(), "`10.0.0.0/30` is no value for the slirp4netns option `cidr`", None);
+}
+
+#[test]
+fn podmans_own_port_handler_is_taken_as_slirp4netns() {
+    let of = |handler: &str, ports: &[&str]| {
+        plan(&request(slirp(&[&format!("port_handler={handler}")]), ports), &facts()).unwrap()
+    };
+    let (taken, meant) = (of("rootlesskit", &["80:80"]), of("slirp4netns", &["80:80"]));
+    assert_eq!(taken.helper, meant.helper);
+    assert!(taken.warnings.iter().any(|it| it.contains("rootlesskit")), "{:?}", taken.warnings);
+    assert!(meant.warnings.is_empty() && of("rootlesskit", &[]).warnings.is_empty());
 }
 
 #[test]

@@ -4,13 +4,13 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 use serde::Deserialize;
 
-use crate::slirp::{SOCKET, forward_requests};
+use crate::slirp::{PLACE, SOCKET, forward_requests};
 use crate::{HelperPlan, NetworkError, Protocol};
 
 /// It answers at once, or never.
@@ -52,10 +52,16 @@ fn add(directory: &Path, request: &str, port: u16, protocol: Protocol) -> Result
     }
 }
 
+/// Where the socket is: in the container's runtime directory, or in the place there that was made for it.
+pub(crate) fn place(directory: &Path) -> PathBuf {
+    let place = directory.join(PLACE);
+    if place.is_dir() { place } else { directory.to_owned() }
+}
+
 fn ask(directory: &Path, request: &str) -> io::Result<String> {
     // By way of the directory's descriptor, since a socket's path has 107 bytes at most.
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let handle = rustix::fs::open(directory, flags, Mode::empty())?;
+    let handle = rustix::fs::open(place(directory), flags, Mode::empty())?;
     let mut stream = UnixStream::connect(format!("/proc/self/fd/{}/{SOCKET}", handle.as_raw_fd()))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;

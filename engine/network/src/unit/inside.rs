@@ -34,6 +34,7 @@ use super::nft::Nft;
 use super::order::{Answer, Order, Ways};
 use super::ports::Ports;
 use super::rules;
+use super::tables;
 
 /// What the words of our ports begin with.
 pub const ALIAS: &str = "pontoon ";
@@ -122,6 +123,7 @@ impl Inside {
                 self.address_uplink(&interface, address, router).map(done)
             }
             Order::Reload { networks, ways } => self.reload(&networks, &ways).map(done),
+            Order::Mend { networks, ways } => self.mend(&networks, &ways).map(done),
             Order::Leave(links) => self.leave(&links).map(done),
         };
         outcome.unwrap_or_else(|err| {
@@ -150,6 +152,12 @@ impl Inside {
         let rest = [rules::ways(ways), self.ports.all()];
         let text: String = [rules::base(self.is_own)].into_iter().chain(networks).chain(rest).collect();
         self.nft(&text)
+    }
+
+    /// Makes all rules again if the table is not there any more: `nft flush ruleset` is all in a day's work of who has rules of
+    /// his own (`systemctl reload nftables`), and nothing can be added to a table that is not there.
+    fn mend(&mut self, networks: &[Link], ways: &Ways) -> Result<(), InsideError> {
+        if tables::is_gone(rules::TABLE_NAME) { self.reload(networks, ways) } else { Ok(()) }
     }
 
     /// Switches on what a router needs.

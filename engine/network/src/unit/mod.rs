@@ -22,6 +22,7 @@ mod resolvers;
 mod rules;
 mod service;
 mod state;
+mod tables;
 mod uplink;
 mod worker;
 

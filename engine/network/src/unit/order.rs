@@ -64,6 +64,13 @@ pub enum Order {
         /// Where what they lead to is.
         ways: Ways,
     },
+    /// The same, if somebody has removed the table.
+    Mend {
+        /// The networks that are set up.
+        networks: Vec<Link>,
+        /// Where what they lead to is.
+        ways: Ways,
+    },
     /// Take everything away: only where the namespace is not ours alone.
     Leave(Vec<Link>),
 }

@@ -303,6 +303,12 @@ impl Outside {
         self.order(&order, &[]).map(drop).map_err(|err| err.refusal())
     }
 
+    /// Makes the rules again if somebody has flushed them: before each container that comes to a network.
+    fn mend(&mut self) -> Result<(), WorkerError> {
+        let order = Order::Mend { networks: self.state.all(), ways: self.ways };
+        self.order(&order, &[]).map(drop)
+    }
+
     fn welcome(&mut self, token: u64) {
         let maps = self.user.as_ref().map(|it| it.maps.clone());
         let fds: Vec<BorrowedFd<'_>> = self.user.iter().map(|it| it.fd.as_fd()).collect();

@@ -13,6 +13,8 @@ use super::order::Ways;
 
 /// The table.
 pub const TABLE: &str = "inet pontoon";
+/// Its name without the family.
+pub const TABLE_NAME: &str = "pontoon";
 /// The mark of packets that answer a client in whose name we speak to a container: they are taken in, whatever address they are
 /// for.
 pub const MARK: u32 = 0x706e;

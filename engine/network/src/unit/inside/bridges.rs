@@ -11,7 +11,7 @@ use pontoon_network::join::{Driver, Link};
 use pontoon_network::resolver_is_local;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
 
-use super::super::{links, rules};
+use super::super::{links, rules, tables};
 use super::error::{InsideError, is_unsupported, unsupported};
 use super::{ALIAS, Inside, set_kernel};
 
@@ -94,7 +94,8 @@ impl Inside {
         }
         self.remove_bridge(&link.interface)
             .map_err(InsideError::kernel(format!("remove the bridge `{}`", link.interface)))?;
-        self.nft(&rules::remove(link))
+        // Whoever has removed the table has removed the network's rules, too.
+        if tables::is_gone(rules::TABLE_NAME) { Ok(()) } else { self.nft(&rules::remove(link)) }
     }
 
     /// Removes a bridge, unless something hangs on it that is not ours: another engine may have its containers there.

@@ -27,6 +27,7 @@ impl Outside {
             return Err(malformed());
         }
         self.prepare(false).map_err(|err| broken(&err))?;
+        self.mend().map_err(|err| broken(&err))?;
         self.choose_uplink(join.uplink);
         join.attachments.iter_mut().for_each(|it| self.resolvers.apply(&mut it.network));
         let mut networks: Vec<JoinedNetwork> = Vec::new();
@@ -67,6 +68,7 @@ impl Outside {
             return Err(refused(&StateError::InterfaceTaken { interface }));
         }
         let place = lease.joined.networks.len();
+        self.mend().map_err(|err| broken(&err))?;
         let joined = self.attach(&lease.join.id, &attachment, place, &namespace)?;
         if let Some(lease) = self.clients.get_mut(&token).and_then(|it| it.lease.as_mut()) {
             lease.join.attachments.push(attachment);
