@@ -104,6 +104,24 @@ fn an_unhealthy_container_gets_what_was_asked_for() {
     wait::until_true("restarts", || {
         again.inspect("{{.RestartCount}}").parse().is_ok_and(|count: u32| count > 1)
     });
+    // Who runs the check waits for the deed, too.
+    let asked = |action: &str| {
+        format!(
+            "--health-cmd 'test -e /fine' --health-retries 1 --health-interval disable --health-on-failure {action}"
+        )
+    };
+    let up = "touch /fine; sleep 10000";
+    let deeds = [("kill", "exited"), ("stop", "exited"), ("restart", "running")];
+    for (action, then) in deeds {
+        let deed = Container::run(host, "deed", &asked(action), up);
+        host.alice("while ! pontoon exec deed rm /fine; do sleep 0.1; done").ok();
+        host.alice("pontoon healthcheck run deed").fails(1).prints("unhealthy");
+        assert_eq!(deed.inspect("{{.State.Status}}"), then, "{action}");
+        if action == "restart" {
+            host.alice("while ! pontoon exec deed test -e /fine; do sleep 0.1; done").ok();
+            host.alice("pontoon healthcheck run deed").ok();
+        }
+    }
     let none = Container::run(host, "none", &options("none"), "sleep 10000");
     none.becomes("{{.State.Health.Status}} {{.State.Status}}", "unhealthy running");
     let failed = host.alice(&format!("pontoon create --health-on-failure kill {B}")).fails(125);
@@ -344,7 +362,10 @@ fn checks_of_a_running_container_are_changed_at_once() {
         host.alice("pontoon inspect --format '{{.Config.Healthcheck.Retries}}' otherwise").ok().text(),
         "1"
     );
+    host.alice("pontoon update --health-startup-cmd true otherwise").ok();
     host.alice("pontoon update --no-healthcheck otherwise").ok();
+    let startup = "pontoon inspect --format '{{.Config.StartupHealthCheck}}' otherwise";
+    host.alice(startup).ok().prints("<nil>");
     host.alice("pontoon healthcheck run otherwise").fails(125);
     // Variables are those of the next run, and of what joins.
     host.alice("pontoon update --env NEW=2 --unsetenv OLD otherwise").ok();

@@ -63,6 +63,12 @@ impl HealthRequest {
         if by.test.is_none() && self.is_off() && by != Self::default() {
             self.test = None;
         }
+        // Nothing comes before a check that is not made: it would be shown, and come back with the next one.
+        if by.is_off() {
+            self.startup_test = None;
+            (self.startup_interval, self.startup_timeout) = (None, None);
+            (self.startup_retries, self.startup_successes) = (None, None);
+        }
         set!(test, interval, timeout, start_period, retries, startup_test, startup_interval);
         set!(startup_timeout, startup_retries, startup_successes, max_log_count, max_log_size, on_failure);
         if by.log_to_events || by.log_directory.is_some() || by.log_is_local {
@@ -283,6 +289,24 @@ mod tests {
         assert_eq!(plan(&request, &[], &image("CMD true")), Ok(None));
         assert_eq!(plan(&HealthRequest::default(), &[], &image("NONE")), Ok(None));
         assert_eq!(plan(&HealthRequest::default(), &[], &ImageConfig::default()), Ok(None));
+    }
+
+    #[test]
+    fn what_is_switched_off_has_no_check_that_comes_first() {
+        let mut request = HealthRequest {
+            test: Some(words("true")),
+            startup_test: Some(words("true")),
+            startup_retries: Some(3),
+            on_failure: Some(OnFailure::Kill),
+            ..HealthRequest::default()
+        };
+        request.change(HealthRequest { test: Some(words("NONE")), ..HealthRequest::default() });
+        let off = HealthRequest {
+            test: Some(words("NONE")),
+            on_failure: Some(OnFailure::Kill),
+            ..HealthRequest::default()
+        };
+        assert_eq!(request, off);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use rustix::process::Signal;
 use crate::exec::Causes;
 use crate::nap::Nap;
 use crate::start::StartError;
-use crate::status;
+use crate::status::{self, Status};
 
 /// Why it did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -147,6 +147,17 @@ pub fn wait(container: &ContainerHandle) -> Result<Option<i32>, AskError> {
 /// A supervisor answers before its last deeds; its lock says when it is gone.
 pub fn wait_for_supervisor(container: &ContainerHandle) {
     wait_while(|| status::of(container).is_alive());
+}
+
+/// Waits until what follows from a failed check has been done: the run has ended, and the next one has begun if one is to.
+pub fn wait_for_deed(container: &ContainerHandle) {
+    let mut nap = Nap::default();
+    // As long as its program takes to end: it is killed when its time is over.
+    while matches!(status::of(container), Status::Stopping(_)) {
+        nap.take();
+    }
+    // A start may be put off for long where many have failed.
+    wait_while(|| matches!(status::of(container), Status::Restarting(_) | Status::Starting));
 }
 
 /// Waits while something is so, but not longer than we have patience.

@@ -25,6 +25,8 @@ pub fn run(context: &Context, args: &HealthcheckRunArgs) -> Result<ExitStatus, F
         Some(_) => {
             // As Podman: what this check says, but within the time that a start may take.
             let now = status::health(found.container.run_path()).map(|it| it.status).unwrap_or_default();
+            // `--health-on-failure` has been done when the command ends.
+            ask::wait_for_deed(&found.container);
             output::line(if now == "starting" { &now } else { "unhealthy" })?;
             Ok(if args.ignore_result { ExitStatus::Success } else { ExitStatus::No })
         }

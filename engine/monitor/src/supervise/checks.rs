@@ -6,7 +6,7 @@ use pontoon_monitor::control::Reply;
 use pontoon_monitor::health::{Health, HealthPlan, OnFailure, Outcome, Readiness, Verdict};
 use pontoon_monitor::notify::Notifier;
 use pontoon_monitor::plan::NotifyPlan;
-use pontoon_monitor::state::{FailureReport, HEALTH_FILE};
+use pontoon_monitor::state::{FailureReport, HEALTH_FILE, STATE_FILE};
 use rustix::process::Signal;
 
 use super::Supervisor;
@@ -120,7 +120,6 @@ impl Supervisor<'_> {
         }
         self.note_health();
         self.tell_manager_of_check(code == 0);
-        self.answer_askers(&Reply::Exited { code });
         if interval > 0 {
             self.timers.set(Alarm::Check, Duration::from_nanos(interval));
         }
@@ -143,6 +142,9 @@ impl Supervisor<'_> {
             Verdict::Unhealthy(OnFailure::None) => {}
             Verdict::Healthy => self.tell_healthy(),
             Verdict::Unhealthy(OnFailure::Kill) => {
+                // So that who asks meanwhile does not take it for one that goes on.
+                self.state.stopping = true;
+                let _ = finish::note(self.plan, STATE_FILE, &self.state);
                 let _ = self.kill(Signal::KILL.as_raw());
             }
             Verdict::Unhealthy(OnFailure::Stop) => {
@@ -154,6 +156,8 @@ impl Supervisor<'_> {
                 self.stop(grace);
             }
         }
+        // Last, so that whoever waits for it finds what follows begun.
+        self.answer_askers(&Reply::Exited { code });
     }
 
     /// Has the container's readiness checked from now on, once it is up.
