@@ -191,3 +191,27 @@ fn descriptors_are_handed_on() {
         .ok()
         .prints("none");
 }
+
+#[test]
+fn what_else_is_open_is_not_kept_by_what_runs_on() {
+    let host = host_with_busybox();
+    // Who reads from such a pipe reads its end, though the container runs.
+    for options in ["", "--network slirp4netns", "--sdnotify conmon --restart always"] {
+        let run = format!("pontoon run -d --name open {options} {B} sleep 1000 3>&1 9>&1 | cat");
+        host.alice(&format!("timeout 60 bash -c '{run}'")).ok();
+        host.alice("timeout 60 bash -c 'pontoon restart -t 0 open 3>&1 9>&1 | cat'").ok().says("open");
+        host.alice("timeout 60 bash -c 'pontoon stop -t 0 open && pontoon start open 3>&1 9>&1 | cat'").ok();
+        host.alice("pontoon inspect -f '{{.State.Status}}' open").ok().prints("running");
+        host.alice("pontoon rm -f -t 0 open").ok();
+    }
+    // And what is the container's is not the network's.
+    host.alice(&format!(
+        "echo kept >/tmp/kept; pontoon run -d --name open --network slirp4netns --preserve-fds 1 {B} sleep 1000 3</tmp/kept"
+    ))
+    .ok();
+    let holders = "find /proc/[0-9]*/fd -lname /tmp/kept 2>/dev/null | cut -d/ -f3 \
+                   | while read pid; do cat /proc/$pid/comm; done";
+    let holders = host.alice(holders).stdout;
+    assert!(holders.contains("sleep") && !holders.contains("slirp"), "{holders}");
+    host.alice("pontoon rm -f -t 0 open").ok();
+}

@@ -76,6 +76,10 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(text) => return failed_before(&text),
     };
+    // What is passed is the container's: nothing else that we run has it, such as the network's helper.
+    if let Err(err) = sys::close_on_exec_from(3) {
+        return failed_before(&format!("cannot keep descriptors to ourselves: {err}"));
+    }
     // What is made in the container is everybody's there, whatever the caller's own files are to be.
     rustix::process::umask(rustix::fs::Mode::WGRP | rustix::fs::Mode::WOTH);
     sys::hear_of_children();

@@ -104,7 +104,10 @@ fn start(rootfs: &Rootfs, enter: impl FnOnce() -> io::Result<()>) -> Result<Opti
     let (said_read, said_write) = pipe_with(PipeFlags::CLOEXEC).map_err(start)?;
     match sys::clone(CloneFlags::default(), None).map_err(FuseError::Start)? {
         Cloned::Child => {
-            let ready = enter().and_then(|()| Ok(rustix::stdio::dup2_stderr(&said_write)?));
+            // It outlives us, and with it would whatever was left open for us.
+            let ready = sys::close_on_exec_from(3)
+                .and_then(|()| enter())
+                .and_then(|()| Ok(rustix::stdio::dup2_stderr(&said_write)?));
             if ready.is_ok() {
                 sys::reset_signals();
                 let _ = sys::exec_path(&program, &words, &environment);

@@ -6,9 +6,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-use pontoon_monitor::plan::{self, MonitorPlan};
+use pontoon_monitor::plan::{self, MonitorPlan, StreamPlan};
 use pontoon_monitor::state::Report;
-use pontoon_rootless::sys::{SockFilter, keep_across_exec};
+use pontoon_rootless::sys::{SockFilter, close_on_exec_from, keep_across_exec, survive_exec};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::{Attachment, StartError};
@@ -25,12 +25,23 @@ pub(super) fn command(
     lock: &OwnedFd,
 ) -> Result<(Command, OwnedFd), StartError> {
     let failed = |source| failed(host, source);
+    // Whatever else was left open for us is its owner's alone: who waits for the end of such a pipe would wait for the
+    // container's. From here on everything is made for this one program, and says so.
+    close_on_exec_from(3).map_err(failed)?;
+    survive_exec(&passed_on(&plan.streams));
     let file = plan::send(plan, filter).map_err(failed)?;
     let mut command = Command::new(host.monitor_program());
     command.arg0("pontoon-monitor");
     pass(&mut command, "--plan", &file).map_err(failed)?;
     pass(&mut command, "--lock", lock).map_err(failed)?;
     Ok((command, file))
+}
+
+/// The numbers of the descriptors that were left open for us, and are meant for the container or for what leads to it.
+fn passed_on(streams: &StreamPlan) -> Vec<u32> {
+    let sockets = streams.activation.as_ref().map_or(0, |it| it.ports.len());
+    let count = u32::try_from(sockets).unwrap_or(u32::MAX).max(streams.preserve_fds);
+    (3..3u32.saturating_add(count)).chain(streams.preserved.iter().copied()).collect()
 }
 
 /// That its program could not be run.
@@ -105,5 +116,33 @@ pub(super) fn next_report(reports: &mut BufReader<File>) -> Option<Report> {
     match reports.read_line(&mut line) {
         Ok(count) if count > 0 => serde_json::from_str(&line).ok(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pontoon_monitor::plan::ActivationPlan;
+
+    use super::*;
+
+    #[test]
+    fn only_what_is_meant_for_the_container_is_passed_on() {
+        let passed = |count, listed: &[u32], ports: &[u16]| {
+            let activation = (!ports.is_empty()).then(|| ActivationPlan {
+                ports: ports.to_vec(),
+                idle: None,
+                program: "/pontoon-network".into(),
+            });
+            passed_on(&StreamPlan {
+                preserve_fds: count,
+                preserved: listed.to_vec(),
+                activation,
+                ..StreamPlan::default()
+            })
+        };
+        assert!(passed(0, &[], &[]).is_empty());
+        assert_eq!(passed(2, &[], &[]), [3, 4]);
+        assert_eq!(passed(0, &[9, 5], &[]), [9, 5]);
+        assert_eq!(passed(0, &[], &[80, 443]), [3, 4]);
     }
 }

@@ -213,8 +213,9 @@ pub(super) fn confine_and_exec(
     sys::reset_signals();
     let failed = |err: std::io::Error| Failure::new(Step::Exec, "", errno(&err));
     if extras.passed.is_empty() {
-        sys::close_on_exec_from(3 + process.preserve_fds).map_err(failed)?;
-        sys::survive_exec(&process.preserved);
+        sys::close_on_exec_from(3).map_err(failed)?;
+        // The supervisor keeps them from everything else that it runs.
+        sys::survive_exec(&passed_numbers(process));
     } else {
         sys::close_on_exec_from(3).map_err(failed)?;
         sys::place(&extras.passed, &passed_numbers(process)).map_err(failed)?;
