@@ -61,7 +61,7 @@ fn slirp4netns_publishes_too() {
     drop(peer);
     // As another user inside as well, who must not be kept from the socket that ports are asked for on.
     for (user, options) in [
-        ("keep-id", "--network slirp4netns"),
+        ("keep-id --user 0", "--network slirp4netns"),
         ("auto", "--network slirp4netns"),
         ("host", "--network slirp4netns:port_handler=rootlesskit"),
     ] {
