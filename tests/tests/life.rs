@@ -202,6 +202,15 @@ fn a_name_is_given_to_one_container_at_a_time() {
     let taken = host.alice("pontoon rename one other").fails(125);
     assert!(taken.stderr.contains("other"), "{}", taken.stderr);
     host.alice("pontoon rename one 'no name'").fails(125);
+    // Docker has names begin with a slash.
+    host.alice(&format!(
+        "pontoon create --name /slash {B} true && pontoon rename /slash /slashed && pontoon container clone slashed /slash2"
+    ))
+    .ok();
+    host.alice("pontoon ps -a --filter name=^/slashed$ --filter name=^/slash2$ --format '{{.Names}}' | sort")
+        .ok()
+        .prints("slash2\nslashed");
+    host.alice("pontoon rm /slashed slash2").ok();
     host.alice("pontoon rename nobody anything").fails(125);
     drop(second);
     assert_eq!(other.inspect("{{.State.Status}}"), "running");

@@ -8,6 +8,7 @@ use pontoon_monitor::{files_lock, id_file};
 use pontoon_storage::{FileError, FindContainerError, RecordError, RemoveContainerError, Store};
 
 use crate::host::Host;
+use crate::pod::{self, RemovePodError};
 use crate::record::ContainerRecord;
 use crate::sharing::Needs;
 use crate::status::{self, Status};
@@ -61,6 +62,15 @@ pub enum RemoveError {
         /// The pod.
         pod: String,
     },
+    /// Its pod, which goes with it.
+    #[error("cannot remove the pod of container `{name}`")]
+    Pod {
+        /// Its name.
+        name: String,
+        /// The cause.
+        #[source]
+        source: Box<RemovePodError>,
+    },
     /// It could not be stopped.
     #[error("cannot stop container `{name}`")]
     Stop {
@@ -86,7 +96,10 @@ impl RemoveError {
             Self::Running { name, .. } => {
                 Some(format!("stop it first (pontoon stop {name}), or use --force"))
             }
-            Self::Infra { pod, .. } => Some(format!("remove the pod: pontoon pod rm {pod}")),
+            Self::Infra { pod, .. } => {
+                Some(format!("remove the pod: pontoon pod rm {pod}, or use --depend, which takes it as well"))
+            }
+            Self::Pod { source, .. } => source.hint(),
             Self::Needed { .. } => Some("remove those first, or use --depend".to_owned()),
             Self::File(err) => err.hint(),
             _ => None,
@@ -107,11 +120,11 @@ pub fn remove(
     // Every start with --replace asks, and nearly always there is nothing: then nobody's needs are read.
     match store.find_container(query) {
         Err(FindContainerError::NotFound { .. }) if options.ignore => Ok(None),
-        _ => remove_among(host, store, query, options, &Needs::read(store)),
+        _ => Ok(remove_among(host, store, query, options, &Needs::read(store))?.pop()),
     }
 }
 
-/// The same for one of several: who needs whom was read before.
+/// The same for one of several: who needs whom was read before. Gives the ids of all that were removed, its own last.
 ///
 /// # Errors
 /// See [`RemoveError`].
@@ -121,9 +134,9 @@ pub fn remove_among(
     query: &str,
     options: RemoveOptions,
     needs: &Needs,
-) -> Result<Option<String>, RemoveError> {
+) -> Result<Vec<String>, RemoveError> {
     let container = match store.find_container(query) {
-        Err(FindContainerError::NotFound { .. }) if options.ignore => return Ok(None),
+        Err(FindContainerError::NotFound { .. }) if options.ignore => return Ok(Vec::new()),
         other => other?,
     };
     let id = container.id().to_string();
@@ -132,10 +145,14 @@ pub fn remove_among(
     let name = if record.name.is_empty() { id.clone() } else { record.name.clone() };
     let Some((mut container, mut status)) = status::tidy(store, container, &record) else {
         delete_files(host, store);
-        return Ok(Some(id));
+        return Ok(vec![id]);
     };
     let pod = record.request.pod.as_ref().filter(|_| record.request.infra.is_some() && !options.with_pod);
     if let Some(pod) = pod.filter(|it| store.find_pod(&it.id).is_ok()) {
+        if options.depend {
+            return remove_pod(host, store, &pod.id, options)
+                .map_err(|source| RemoveError::Pod { name, source: Box::new(source) });
+        }
         return Err(RemoveError::Infra { name, pod: pod.id.get(..12).unwrap_or(&pod.id).to_owned() });
     }
     // Those that were removed since the needs were read need nothing any more.
@@ -144,8 +161,15 @@ pub fn remove_among(
     if !dependents.is_empty() && !options.depend {
         return Err(RemoveError::Needed { name, by: dependents.into_iter().map(str::to_owned).collect() });
     }
+    let mut removed = Vec::new();
     for dependent in dependents {
-        remove_among(host, store, dependent, RemoveOptions { ignore: true, ..options }, needs)?;
+        removed.extend(remove_among(
+            host,
+            store,
+            dependent,
+            RemoveOptions { ignore: true, ..options },
+            needs,
+        )?);
     }
     // Held until it is gone: nobody starts it meanwhile.
     let _claim = loop {
@@ -178,7 +202,8 @@ pub fn remove_among(
                     remove_anonymous_volumes(host, store, &record);
                 }
                 delete_files(host, store);
-                return Ok(Some(id));
+                removed.push(id);
+                return Ok(removed);
             }
         };
     };
@@ -208,7 +233,22 @@ pub fn remove_among(
         remove_anonymous_volumes(host, store, &record);
     }
     delete_files(host, store);
-    Ok(Some(id))
+    removed.push(id);
+    Ok(removed)
+}
+
+/// Removes a pod and all its containers, and gives the ids of these.
+fn remove_pod(
+    host: &Host,
+    store: &Store,
+    id: &str,
+    options: RemoveOptions,
+) -> Result<Vec<String>, RemovePodError> {
+    let summary = pod::find(store, id)?.1;
+    let members = summary.own_members().chain(summary.infra());
+    let ids = members.map(|it| it.record.id.clone()).collect();
+    pod::remove(host, store, id, options.force, options.timeout)?;
+    Ok(ids)
 }
 
 fn read_record(container: &pontoon_storage::ContainerHandle) -> Result<ContainerRecord, RecordError> {

@@ -26,8 +26,9 @@ pub fn container(context: &Context, args: &ContainerCloneArgs) -> Result<ExitSta
     let (mut request, member) = like(context, &store, original, args.destroy)?;
     request.name = Some(match args.new_name.as_ref().or(args.name.as_ref()) {
         Some(name) => {
+            let name = run_options::without_slash(name);
             run_options::check_name("--name", name)?;
-            name.clone()
+            name.to_owned()
         }
         None => free_name(&store, &original.name),
     });

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use pontoon_lifecycle::list::{self, LookError};
 use pontoon_lifecycle::pause;
+use pontoon_lifecycle::pod::RemovePodError;
 use pontoon_lifecycle::remove::{self, RemoveError, RemoveOptions};
 use pontoon_lifecycle::sharing::Needs;
 use pontoon_lifecycle::status::Status;
@@ -271,12 +272,20 @@ pub fn rm(context: &Context, args: &RmArgs) -> Result<ExitStatus, Failure> {
         with_pod: false,
     };
     for_each(&names, |name| match remove::remove_among(&context.host, &store, name, options, &needs) {
-        Ok(Some(_)) => Ok(Some(name.to_owned())),
-        Ok(None) => Ok(None),
+        Ok(removed) => {
+            let Some((_, others)) = removed.split_last() else { return Ok(None) };
+            for id in others {
+                output::line(id)?;
+            }
+            Ok(Some(name.to_owned()))
+        }
         Err(err) => {
             let status = match &err {
                 RemoveError::Find(FindContainerError::NotFound { .. }) => ExitStatus::No,
                 RemoveError::Running { .. } => ExitStatus::Busy,
+                RemoveError::Pod { source, .. } if matches!(**source, RemovePodError::Running { .. }) => {
+                    ExitStatus::Busy
+                }
                 _ => ExitStatus::OurFault,
             };
             Err(Failure { status, ..Failure::from(err) })

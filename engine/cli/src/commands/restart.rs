@@ -45,7 +45,7 @@ pub fn restart(context: &Context, args: &RestartArgs) -> Result<ExitStatus, Fail
             stop_one(&found, name, args.time)?;
             ask::wait_for_supervisor(&found.container);
         }
-        start::start_detached(context, &store, name)?;
+        start::start_detached(context, &store, name).map_err(|err| err.with_code(125))?;
         Ok(Some(name.to_owned()))
     })
 }

@@ -61,6 +61,8 @@ pub fn start(context: &Context, args: &StartArgs) -> Result<ExitStatus, Failure>
                 }
             }
             Err(failure) => {
+                // Only a run tells by its status that there is no such command, as in Podman.
+                let failure = failure.with_code(125);
                 if let Some(earlier) = last.replace(failure) {
                     Failure::print(&earlier);
                 }

@@ -1,10 +1,12 @@
 //! `--log-driver`, `--log-opt`.
 
+use std::path::Path;
+
 use pontoon_lifecycle::log_tag;
 use pontoon_lifecycle::request::LogDriver;
 
 use super::error::Fault;
-use super::size;
+use super::{Host, names, size};
 use crate::args::refused::{LOG_OPTIONS, instead_of};
 
 /// Where output goes; `None` is the host's default.
@@ -37,11 +39,16 @@ pub fn word(driver: LogDriver) -> &'static str {
 }
 
 /// `KEY=VALUE`
-pub(super) fn option(text: &str) -> Result<(String, String), Fault> {
+pub(super) fn option(text: &str, host: &Host) -> Result<(String, String), Fault> {
     let Some((key, value)) = text.split_once('=') else { return Err(Fault::invalid("it must be KEY=VALUE")) };
     match key {
-        "path" if !value.starts_with('/') => return Err(Fault::invalid("the path must be absolute")),
-        "path" => {}
+        "path" if value.is_empty() => return Err(Fault::invalid("the path is missing")),
+        // It is opened wherever the container is started from.
+        "path" => {
+            let path = names::host_path(Path::new(value), host);
+            let Some(path) = path.to_str() else { return Err(Fault::invalid("the path is not UTF-8")) };
+            return Ok((key.to_owned(), path.to_owned()));
+        }
         "tag" => {
             if let Some(other) = log_tag::unknown(value) {
                 let hint = format!("what can stand in {{{{ }}}} is {}", log_tag::FIELDS.join(", "));

@@ -67,7 +67,7 @@ fn identity(request: &mut CreateRequest, options: &ContainerOptions, host: &Host
     if options.replace && options.name.is_none() {
         return Err(OptionError::Needs { option: "--replace", other: "--name" });
     }
-    request.name = optional("--name", options.name.as_ref(), names::read)?;
+    request.name = optional("--name", options.name.as_ref(), names::container)?;
     request.replace = options.replace;
     request.rm = options.rm || options.rmi;
     request.rmi = options.rmi;
@@ -253,12 +253,14 @@ fn supervision(
     request.sdnotify =
         optional("--sdnotify", options.sdnotify.as_ref(), modes::sdnotify)?.unwrap_or_default();
     request.restart = optional("--restart", options.restart.as_ref(), modes::restart)?.unwrap_or_default();
-    if request.rm && request.restart != RestartPolicy::No {
+    // As in Podman: without a number of its own, `on-failure` ends some time, and then it goes.
+    let ends = matches!(request.restart, RestartPolicy::No | RestartPolicy::OnFailure { retries: None });
+    if request.rm && !ends {
         return Err(OptionError::Conflict { one: "--rm".to_owned(), other: "--restart".to_owned() });
     }
     request.health = health::read(&health::said(&options.health), host)?;
     request.log_driver = optional("--log-driver", options.log_driver.as_ref(), logs::driver)?.flatten();
-    request.log_opts = each("--log-opt", &options.log_opt, logs::option)?;
+    request.log_opts = each("--log-opt", &options.log_opt, |it| logs::option(it, host))?;
     let has_label = request.log_opts.iter().any(|(key, _)| key == "label");
     if let Some(driver) = request.log_driver.filter(|it| has_label && *it != LogDriver::Journald) {
         let (one, other) = ("--log-opt label".to_owned(), format!("--log-driver {}", logs::word(driver)));

@@ -46,7 +46,7 @@ pub use health::read as health;
 pub use labels::{parse_annotation, parse_label, read_labels};
 pub use logs::word as log_driver_word;
 pub use modes::{attached_streams, pull_policy, restart_policy};
-pub use names::check_name;
+pub use names::{check_name, without_slash};
 pub use network::{mac_address, static_addresses};
 pub use pod::{new_pod, read as pod};
 pub use pod_change::change as change_pod;

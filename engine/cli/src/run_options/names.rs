@@ -23,6 +23,16 @@ pub(super) fn read(text: &str) -> Result<String, Fault> {
     Err(Fault::invalid("a name has letters, digits, `_`, `.` and `-`, and begins with a letter or digit"))
 }
 
+/// A name of a container. Docker has them begin with a slash, which is no part of them here.
+pub(super) fn container(text: &str) -> Result<String, Fault> {
+    read(without_slash(text))
+}
+
+/// A container's name as it is kept.
+pub fn without_slash(name: &str) -> &str {
+    name.trim_start_matches('/')
+}
+
 /// Whether it can be a name of a container or volume.
 pub(super) fn is_name(text: &str) -> bool {
     text.starts_with(|letter: char| letter.is_ascii_alphanumeric())

@@ -901,7 +901,7 @@ fn options_for_our_one_way_are_taken_and_others_refused() {
 fn names_and_places_are_checked() {
     let read = request(&[
         "--name",
-        "web-1.x_y",
+        "/web-1.x_y",
         "--replace",
         "--rm",
         "-h",

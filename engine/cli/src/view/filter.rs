@@ -170,6 +170,21 @@ impl Filter {
         Ok(self.pattern()?.is_match(text))
     }
 
+    /// Whether the value means an id: by its first digits, in whatever case, or, where it is more than digits, by a regular
+    /// expression.
+    fn matches_id(&self, id: &str) -> Result<bool, FilterError> {
+        if self.value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(id.starts_with(&self.value.to_ascii_lowercase()));
+        }
+        self.matches(id)
+    }
+
+    /// The same filter for names of containers, which have no slash: as in Podman, it plays no part, so that `^/NAME$`, which
+    /// is Docker's way, is found as well.
+    fn without_slashes(&self) -> Self {
+        Self { key: self.key.clone(), value: self.value.replace('/', "") }
+    }
+
     fn pattern(&self) -> Result<regex_lite::Regex, FilterError> {
         regex_lite::Regex::new(&self.value).map_err(|_| self.wrong_value("a regular expression"))
     }

@@ -183,8 +183,13 @@ pub(super) fn of(facts: &Facts<'_>) -> NetworkSettings {
         0 => String::new(),
         pid => format!("/proc/{pid}/ns/net"),
     };
+    // Where the network is not the container's own, nothing of it is told, as in Podman.
+    let exposed = match facts.request.network {
+        Some(NetworkMode::Host | NetworkMode::Container(_)) => &[],
+        _ => holder.exposed,
+    };
     let published = bindings(&holder.request.publish).into_iter().map(|(port, hosts)| (port, Some(hosts)));
-    let exposed = holder.exposed.iter().map(|port| (port.clone(), None));
+    let exposed = exposed.iter().map(|port| (port.clone(), None));
     // Of several networks none is the container's own, as in Podman.
     let own = match facts.networks.as_slice() {
         [only] if only.is_default => only.joined.as_ref(),

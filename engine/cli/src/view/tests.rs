@@ -316,7 +316,13 @@ fn containers_are_filtered() {
     check_filter(&["name=web", "name=r1"], "web r1");
     check_filter(&["name=web", "status=exited"], "");
     check_filter(&["status=running"], "web");
-    check_filter(&["id=4d32"], "web");
+    check_filter(&["name=^/r1$"], "r1");
+    check_filter(&["name=/we"], "web");
+    for id in ["4d32", "4D32", "^4d3", "4d3.*"] {
+        check_filter(&[&format!("id={id}")], "web");
+    }
+    check_filter(&["id=d32"], "");
+    check_filter(&["id=."], "web r1");
     check_filter(&["label=a"], "web");
     check_filter(&["label=a=b", "label=l=2"], "");
     check_filter(&["label!=a"], "r1");

@@ -190,14 +190,14 @@ pub struct ArchiveName {
 }
 
 impl ArchiveName {
-    /// Parses a name; `None` if it has no transport. `oci:latest` and `dir:1` without a slash are names of images, no paths.
+    /// Parses a name; `None` if it has no transport. `oci:` and `dir:` are always transports, as in Podman, even where what
+    /// follows could be a tag.
     pub fn parse(text: &str) -> Option<ArchiveName> {
-        if let Some(path) = text.strip_prefix("dir:").filter(|it| it.contains('/')) {
+        if let Some(path) = text.strip_prefix("dir:").filter(|it| !it.is_empty()) {
             return Some(ArchiveName { path: PathBuf::from(path), image: None });
         }
         let archive = text.strip_prefix("docker-archive:").or_else(|| text.strip_prefix("oci-archive:"));
-        let layout = || text.strip_prefix("oci:").filter(|rest| rest.contains('/'));
-        let rest = archive.or_else(layout)?;
+        let rest = archive.or_else(|| text.strip_prefix("oci:"))?;
         let (path, image) = match rest.split_once(':') {
             Some((path, image)) => (path, Some(image.to_owned()).filter(|it| !it.is_empty())),
             None => (rest, None),

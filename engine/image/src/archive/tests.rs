@@ -348,7 +348,10 @@ fn names_with_transports_are_parsed() {
     assert_eq!(parse("oci-archive:b.tar:q.io/a:1"), some("b.tar", "q.io/a:1"));
     assert_eq!(parse("oci:./dir:tag"), some("./dir", "tag"));
     assert_eq!(parse("dir:/a:b"), some("/a:b", ""));
-    for text in ["oci:latest", "dir:1", "alpine", "docker://alpine", "docker-archive:"] {
+    assert_eq!(parse("oci:layout"), some("layout", ""));
+    assert_eq!(parse("oci:layout:q.io/a:1"), some("layout", "q.io/a:1"));
+    assert_eq!(parse("dir:copy"), some("copy", ""));
+    for text in ["oci", "oci:", "dir:", "alpine", "docker://alpine", "docker-archive:"] {
         assert_eq!(parse(text), None, "{text}");
     }
 }

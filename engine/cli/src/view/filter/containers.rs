@@ -65,7 +65,7 @@ pub fn containers(rows: Vec<ps::Row>, filters: &[Filter]) -> Result<Vec<ps::Row>
     check(filters, FILTERS)?;
     check_one_value(filters, &["until"])?;
     check_values(filters, |filter| match filter.key.as_str() {
-        "name" => filter.pattern().map(drop),
+        "id" | "name" => filter.pattern().map(drop),
         "status" => filter.word(STATES).map(drop),
         "exited" => filter.number::<i32>().map(drop),
         "health" => filter.word(HEALTH).map(drop),
@@ -77,8 +77,9 @@ pub fn containers(rows: Vec<ps::Row>, filters: &[Filter]) -> Result<Vec<ps::Row>
     keep(rows, |row| {
         passes(filters, |filter| {
             Ok(match filter.key.as_str() {
-                "id" => row.id.starts_with(&filter.value),
+                "id" => filter.matches_id(&row.id)?,
                 "name" => {
+                    let filter = filter.without_slashes();
                     let mut any = false;
                     for name in &row.names {
                         any |= filter.matches(name)?;

@@ -26,7 +26,7 @@ const CONTAINER_STATES: &[&str] =
 pub fn pods(rows: Vec<pod::Row>, filters: &[Filter]) -> Result<Vec<pod::Row>, FilterError> {
     check(filters, FILTERS)?;
     check_values(filters, |filter| match filter.key.as_str() {
-        "name" | "ctr-names" => filter.pattern().map(drop),
+        "id" | "name" | "ctr-ids" | "ctr-names" => filter.pattern().map(drop),
         "status" => filter.word(STATES).map(drop),
         "ctr-status" => filter.word(CONTAINER_STATES).map(drop),
         "ctr-number" => filter.number::<usize>().map(drop),
@@ -36,14 +36,20 @@ pub fn pods(rows: Vec<pod::Row>, filters: &[Filter]) -> Result<Vec<pod::Row>, Fi
         passes(filters, |filter| {
             let mut containers = row.containers.iter();
             Ok(match filter.key.as_str() {
-                "id" => row.id.starts_with(&filter.value),
+                "id" => filter.matches_id(&row.id)?,
                 "name" => filter.matches(&row.name)?,
                 "label" => has_label(&row.labels, &filter.value),
                 "label!" => !has_label(&row.labels, &filter.value),
                 "status" => row.status.to_lowercase() == filter.word(STATES)?,
                 "network" => row.networks.contains(&filter.value),
                 "restart-policy" => row.restart_policy == filter.value,
-                "ctr-ids" => containers.any(|it| it.id.starts_with(&filter.value)),
+                "ctr-ids" => {
+                    let mut any = false;
+                    for container in containers {
+                        any |= filter.matches_id(&container.id)?;
+                    }
+                    any
+                }
                 "ctr-names" => {
                     let mut any = false;
                     for container in containers {
