@@ -103,6 +103,44 @@ fn relative_paths_begin_where_the_payload_does() {
         .prints("late");
 }
 
+/// Home directories and trees of sources have sockets in them.
+#[test]
+fn sockets_are_left_out_with_a_warning() {
+    let _alone = alone();
+    for options in ["", "--userns keep-id"] {
+        let it = Fixture::new(options);
+        it.sh("mkdir s && cd s && touch a z && perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => \"m.sock\", Listen => 1) or die'").ok();
+        it.sh("pontoon cp s box:/tmp").ok().warns("`m.sock` is a socket");
+        assert_eq!(it.inside("ls /tmp/s"), "a\nz");
+        it.sh("pontoon stop -t 0 box >stopped; pontoon cp s box:/tmp/again && pontoon cp box:/tmp/again back && ls back")
+            .ok()
+            .warns("`m.sock` is a socket")
+            .prints("a\nz");
+    }
+}
+
+/// With the mode that the container gave them, everybody on the host could use them.
+#[test]
+fn no_device_nodes_come_out_of_a_container() {
+    let _alone = alone();
+    let host = host_with_busybox();
+    let make = "mkdir /tmp/d; mknod /tmp/d/disk b 7 200; mknod /tmp/d/null c 1 3; chmod 666 /tmp/d/*; touch /tmp/d/f; mkfifo /tmp/d/p";
+    host.root(&format!(
+        "pontoon run -d --name noded --network none --stop-timeout 0 --cap-add MKNOD {B} sleep 1000 && pontoon exec noded sh -c '{make}'"
+    ))
+    .ok();
+    host.root("cd $(mktemp -d); pontoon cp noded:/tmp/d running && pontoon stop noded >stopped && pontoon cp noded:/tmp/d stopped2 && ls running stopped2")
+        .ok()
+        .prints("running:\nf\np\n\nstopped2:\nf\np");
+    // Into another one they go.
+    host.root(&format!(
+        "pontoon create --name taking --network none {B} true >/dev/null && pontoon cp noded:/tmp/d taking:/d && pontoon cp taking:/d - | tar t | sort"
+    ))
+    .ok()
+    .prints("d/\nd/disk\nd/f\nd/null\nd/p");
+    host.root("pontoon rm -f noded taking").ok();
+}
+
 #[test]
 fn files_go_out_and_belong_to_the_caller() {
     let _alone = alone();

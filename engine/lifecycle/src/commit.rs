@@ -219,7 +219,8 @@ fn archive(
                 }
             }
         };
-        Ok(write_archive(source.as_fd(), None, form, File::from(write.try_clone()?))?)
+        write_archive(source.as_fd(), None, form, File::from(write.try_clone()?))?;
+        Ok(())
     })?)
 }
 

@@ -261,15 +261,19 @@ pub fn knows_us(host: &Host, store: &Store, found: &Found) -> Result<bool, Reach
 
 /// The work, with a way to say what went wrong; gives the exit code of the child.
 fn reporting(say: OwnedFd, work: impl FnOnce(&OwnedFd) -> WorkResult) -> impl FnOnce(&OwnedFd) -> i32 {
-    |root| match work(root) {
-        Ok(()) => 0,
-        Err(err) if is_broken_pipe(err.as_ref()) => READER_GONE,
-        Err(err) => {
-            let report = FailureReport::new(err.as_ref(), None, 125);
-            if let Ok(text) = serde_json::to_vec(&report) {
-                let _ = File::from(say).write_all(&text);
+    |root| {
+        // What is copied keeps its mode.
+        rustix::process::umask(rustix::fs::Mode::empty());
+        match work(root) {
+            Ok(()) => 0,
+            Err(err) if is_broken_pipe(err.as_ref()) => READER_GONE,
+            Err(err) => {
+                let report = FailureReport::new(err.as_ref(), None, 125);
+                if let Ok(text) = serde_json::to_vec(&report) {
+                    let _ = File::from(say).write_all(&text);
+                }
+                1
             }
-            1
         }
     }
 }

@@ -45,7 +45,7 @@ pub enum ArchiveError {
 /// Writes what is open in `source`, a directory or a file, as an archive.
 ///
 /// With `shown` the first entry, or all paths, begin with that name; without, only what lies in the directory is written. With
-/// `.` the first entry is the directory itself, and the paths are as without.
+/// `.` the first entry is the directory itself, and the paths are as without. Gives the sockets, which are left out.
 ///
 /// # Errors
 /// See [`ArchiveError`].
@@ -54,10 +54,15 @@ pub fn write_archive(
     shown: Option<&OsStr>,
     form: ArchiveForm,
     out: impl Write,
-) -> Result<(), ArchiveError> {
+) -> Result<Vec<PathBuf>, ArchiveError> {
     let buffered = io::BufWriter::with_capacity(1 << 18, out);
-    let mut archiving =
-        Archiving { writer: Writer::new(buffered), form, linked: HashMap::new(), buffer: vec![0; 1 << 18] };
+    let mut archiving = Archiving {
+        writer: Writer::new(buffered),
+        form,
+        linked: HashMap::new(),
+        sockets: Vec::new(),
+        buffer: vec![0; 1 << 18],
+    };
     let shown = shown.map(OsStr::as_bytes).unwrap_or_default();
     let stat = rustix::fs::fstat(source).map_err(failed("look at", shown))?;
     let kind = FileType::from_raw_mode(stat.st_mode);
@@ -75,7 +80,7 @@ pub fn write_archive(
         archiving.open_file(source, shown)?;
     }
     archiving.writer.finish().map_err(ArchiveError::Write)?;
-    Ok(())
+    Ok(archiving.sockets)
 }
 
 fn failed(deed: &'static str, path: &[u8]) -> impl FnOnce(Errno) -> FileError {
@@ -87,6 +92,7 @@ struct Archiving<W: Write> {
     form: ArchiveForm,
     /// Files with several names: the first of them.
     linked: HashMap<(u64, u64), Vec<u8>>,
+    sockets: Vec<PathBuf>,
     buffer: Vec<u8>,
 }
 
@@ -146,7 +152,11 @@ impl<W: Write> Archiving<W> {
             FileType::BlockDevice => Kind::BlockDevice,
             FileType::Fifo => Kind::Fifo,
             // A socket without its program is nothing.
-            _ => return Ok(false),
+            FileType::Socket => {
+                self.sockets.push(PathBuf::from(OsStr::from_bytes(path)));
+                return Ok(false);
+            }
+            FileType::Unknown => return Ok(false),
         };
         let link = match kind {
             Kind::Symlink => {

@@ -1,8 +1,10 @@
 //! Copying into a tree that is there already, as cp(1) does: directories are merged, files replaced.
 
+use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use rustix::fs::{AtFlags, FileType, Mode};
 use rustix::io::Errno;
@@ -24,6 +26,8 @@ pub struct Transfer<'a> {
     pub owner: Option<(u32, u32)>,
     /// Whether a directory may take the place of something else, and the other way round.
     pub overwrite: bool,
+    /// Whether device nodes are made; else they are left out.
+    pub devices: bool,
 }
 
 /// Why it could not be copied.
@@ -40,6 +44,8 @@ pub enum TransferError {
 struct Merging {
     owner: Option<(u32, u32)>,
     overwrite: bool,
+    devices: bool,
+    sockets: RefCell<Vec<PathBuf>>,
 }
 
 impl Rules for Merging {
@@ -55,25 +61,43 @@ impl Rules for Merging {
         false
     }
 
+    fn leaves_out(&self, kind: FileType, path: &[u8]) -> bool {
+        // A socket without its program is nothing.
+        if kind == FileType::Socket {
+            self.sockets.borrow_mut().push(PathBuf::from(OsStr::from_bytes(path)));
+        }
+        match kind {
+            FileType::Socket => true,
+            FileType::CharacterDevice | FileType::BlockDevice => !self.devices,
+            _ => false,
+        }
+    }
+
     fn existing(&self) -> Existing {
         if self.overwrite { Existing::Replaced } else { Existing::Merged }
     }
 }
 
-/// Copies.
+/// Copies. Gives the sockets, from the source, which are left out.
 ///
 /// # Errors
 /// See [`TransferError`].
-pub fn transfer(wanted: Transfer<'_>) -> Result<(), TransferError> {
-    let rules = Merging { owner: wanted.owner, overwrite: wanted.overwrite };
+pub fn transfer(wanted: Transfer<'_>) -> Result<Vec<PathBuf>, TransferError> {
+    let Transfer { owner, overwrite, devices, .. } = wanted;
+    let rules = Merging { owner, overwrite, devices, sockets: RefCell::default() };
+    copy_by(wanted, &rules)?;
+    Ok(rules.sockets.into_inner())
+}
+
+fn copy_by(wanted: Transfer<'_>, rules: &Merging) -> Result<(), TransferError> {
     let stat = rustix::fs::fstat(wanted.source).at("look at", "the source")?;
     let Some(name) = wanted.new_name else {
-        return Ok(copy::copy_contents(wanted.source, wanted.to, &rules)?);
+        return Ok(copy::copy_contents(wanted.source, wanted.to, rules)?);
     };
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::Directory => {}
-        FileType::Fifo => return Ok(copy::copy_fifo(wanted.source, wanted.to, name.as_bytes(), &rules)?),
-        _ => return Ok(copy::copy_file(wanted.source, wanted.to, name.as_bytes(), &rules)?),
+        FileType::Fifo => return Ok(copy::copy_fifo(wanted.source, wanted.to, name.as_bytes(), rules)?),
+        _ => return Ok(copy::copy_file(wanted.source, wanted.to, name.as_bytes(), rules)?),
     }
     let make = || rustix::fs::mkdirat(wanted.to, name, Mode::RWXU);
     match make() {
@@ -88,7 +112,7 @@ pub fn transfer(wanted: Transfer<'_>) -> Result<(), TransferError> {
         other => other.at("make", name)?,
     }
     let target = rustix::fs::openat(wanted.to, name, DIRECTORY, Mode::empty()).at("open", name)?;
-    Ok(copy::copy_tree(wanted.source, target.as_fd(), &rules)?)
+    Ok(copy::copy_tree(wanted.source, target.as_fd(), rules)?)
 }
 
 #[cfg(test)]
@@ -96,7 +120,7 @@ mod tests {
     use super::*;
     use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
-    use std::path::PathBuf;
+    use std::os::unix::net::UnixListener;
 
     fn fixture(name: &str) -> PathBuf {
         let base = std::env::temp_dir().join(format!("pontoon-transfer-{}-{name}", std::process::id()));
@@ -111,7 +135,7 @@ mod tests {
         base
     }
 
-    fn run(base: &std::path::Path, overwrite: bool) -> Result<(), TransferError> {
+    fn run(base: &std::path::Path, overwrite: bool) -> Result<Vec<PathBuf>, TransferError> {
         let source = fs::File::open(base.join("from/tree")).unwrap();
         let to = fs::File::open(base.join("to")).unwrap();
         transfer(Transfer {
@@ -120,6 +144,7 @@ mod tests {
             new_name: Some(OsStr::new("tree")),
             owner: None,
             overwrite,
+            devices: true,
         })
     }
 
@@ -152,6 +177,14 @@ mod tests {
     }
 
     #[test]
+    fn sockets_are_left_out_and_told() {
+        let base = fixture("sockets");
+        drop(UnixListener::bind(base.join("from/tree/sub/socket")).unwrap());
+        assert_eq!(run(&base, false).unwrap(), [PathBuf::from("sub/socket")]);
+        assert!(!base.join("to/tree/sub/socket").exists() && base.join("to/tree/sub/new").is_file());
+    }
+
+    #[test]
     fn a_pipe_alone_is_made_anew() {
         let base = fixture("pipe");
         let from = fs::File::open(base.join("from")).unwrap();
@@ -166,6 +199,7 @@ mod tests {
             new_name: Some(OsStr::new("both")),
             owner: None,
             overwrite: false,
+            devices: true,
         })
         .unwrap();
         let made = rustix::fs::statat(&to, "both", AtFlags::SYMLINK_NOFOLLOW).unwrap();

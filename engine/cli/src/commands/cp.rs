@@ -12,6 +12,7 @@ use pontoon_storage::Store;
 use super::{Context, Failure};
 use pontoon_cli::args::{CpArgs, ExportArgs};
 use pontoon_cli::exit::ExitStatus;
+use pontoon_cli::message::print_warning;
 
 /// One side of a copy.
 enum Side<'a> {
@@ -41,7 +42,12 @@ impl<'a> Side<'a> {
 pub fn cp(context: &Context, args: &CpArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
     let (host, from, to) = (&context.host, args.source.as_str(), args.target.as_str());
-    let options = CopyOptions { archive: args.archive != Some(false), overwrite: args.overwrite };
+    let options = CopyOptions {
+        archive: args.archive != Some(false),
+        overwrite: args.overwrite,
+        devices: true,
+        warn: print_warning,
+    };
     let done = match (Side::of(&store, from)?, Side::of(&store, to)?) {
         (Side::Host(path), Side::Container(found, target)) => {
             files::copy_in(host, &store, path, &found, target, options)
@@ -60,7 +66,7 @@ pub fn cp(context: &Context, args: &CpArgs) -> Result<ExitStatus, Failure> {
         }
         (Side::Container(found, path), Side::Stream) => {
             refuse_terminal("cp")?;
-            files::archive_of(host, &store, &found, path, rustix::stdio::stdout())
+            files::archive_of(host, &store, &found, path, rustix::stdio::stdout(), options)
         }
         _ => {
             let hint = "write CONTAINER:PATH for one of them; cp(1) copies on the host".to_owned();

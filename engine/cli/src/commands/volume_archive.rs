@@ -110,7 +110,7 @@ pub fn import(context: &Context, args: &VolumeImportArgs) -> Result<ExitStatus, 
             .map_err(|err| failed(Failure::new(err, None)))?;
         let target = content.open().map_err(|err| failed(err.into()))?;
         let ownership = acquire::unpack_options(&context.host, maps).ownership;
-        let options = ExtractOptions { ownership, with_root: true, overwrite: true };
+        let options = ExtractOptions { ownership, with_root: true, overwrite: true, devices: true };
         extract_archive(archive, target.as_fd(), options).map_err(|err| failed(Failure::new(err, None)))?;
         // What was imported is not to be mixed with what an image has.
         let _ = volume.mark_used();

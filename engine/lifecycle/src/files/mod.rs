@@ -27,12 +27,24 @@ use crate::reach::{self, ReachError, reach};
 use crate::request::UserNsMode;
 
 /// How to copy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct CopyOptions {
     /// What comes into a container belongs to its user; else it keeps its owners' numbers.
     pub archive: bool,
     /// A directory may take the place of something else, and the other way round.
     pub overwrite: bool,
+    /// Device nodes are made; never on the host, where nobody asks whose container had them.
+    pub devices: bool,
+    /// Tells of what is left out.
+    pub warn: fn(&str),
+}
+
+impl CopyOptions {
+    fn warn_of<'a>(&self, sockets: impl IntoIterator<Item = &'a Path>) {
+        for socket in sockets {
+            (self.warn)(&format!("`{}` is a socket, which is left out", socket.display()));
+        }
+    }
 }
 
 /// Opens the place in a container, and copies to it.
@@ -45,7 +57,7 @@ fn put(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let target = find_target(View::Container(root), to, &source.what)?;
     let owner = if options.archive { Some(payload.owner(root)?) } else { None };
-    copy(source, &target, owner, options.overwrite)
+    copy(source, &target, owner, options)
 }
 
 /// Copies from the host into a container.
@@ -104,6 +116,7 @@ pub fn copy_out(
     options: CopyOptions,
 ) -> Result<(), ReachError> {
     let (from, to) = (Payload::of(host, store, found).inside(from), absolute(to));
+    let options = CopyOptions { devices: false, ..options };
     if !reach::knows_us(host, store, found)? {
         return through_pipe(host, store, (Side::Container(found), &from), (Side::Host, &to), options);
     }
@@ -116,7 +129,7 @@ pub fn copy_out(
         // The work is done once, however often it is begun.
         let Some((for_file, for_directory)) = places.take() else { return Ok(()) };
         let target = if source.what.is_directory { for_directory } else { for_file };
-        copy(&source, &target?.of(&source.what), Some(owner), options.overwrite)
+        copy(&source, &target?.of(&source.what), Some(owner), options)
     })?
     .wait()
 }
@@ -166,7 +179,12 @@ pub fn extract_into(
         } else {
             Ownership::Keep
         };
-        let options = ExtractOptions { ownership, with_root: false, overwrite: options.overwrite };
+        let options = ExtractOptions {
+            ownership,
+            with_root: false,
+            overwrite: options.overwrite,
+            devices: options.devices,
+        };
         let archive =
             rootfs::open_tar_reader(File::from(archive.try_clone()?), &DecompressLimits::default())?;
         if extract_archive(archive, directory.as_fd(), options)?.entries == 0 {
@@ -187,13 +205,17 @@ pub fn archive_of(
     found: &Found,
     from: &Path,
     out: BorrowedFd<'_>,
+    options: CopyOptions,
 ) -> Result<(), ReachError> {
     let out = out.try_clone_to_owned()?;
     let from = Payload::of(host, store, found).inside(from);
     reach(host, store, found, |root| {
         let source = open_source(View::Container(root), &from)?;
         let out = File::from(out.try_clone()?);
-        Ok(write_archive(source.file.as_fd(), source.what.name.as_deref(), ArchiveForm::Plain, out)?)
+        let shown = source.what.name.as_deref();
+        let sockets = write_archive(source.file.as_fd(), shown, ArchiveForm::Plain, out)?;
+        options.warn_of(sockets.iter().map(PathBuf::as_path));
+        Ok(())
     })?
     .wait()
 }
@@ -203,7 +225,9 @@ pub fn archive_of(
 /// # Errors
 /// See [`ReachError`].
 pub fn export(host: &Host, store: &Store, found: &Found, out: BorrowedFd<'_>) -> Result<(), ReachError> {
-    archive_of(host, store, found, Path::new("/."), out)?;
+    // Nobody takes the sockets of a whole system for something that lasts.
+    let options = CopyOptions { archive: true, overwrite: false, devices: true, warn: |_| {} };
+    archive_of(host, store, found, Path::new("/."), out, options)?;
     host.tell_of(store, &found.record, Deed::Export);
     Ok(())
 }
@@ -220,15 +244,18 @@ fn copy(
     source: &Source,
     target: &Target,
     owner: Option<(u32, u32)>,
-    overwrite: bool,
+    options: CopyOptions,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    Ok(transfer(Transfer {
+    let sockets = transfer(Transfer {
         source: source.file.as_fd(),
         to: target.directory.as_fd(),
         new_name: target.name.as_deref(),
         owner,
-        overwrite,
-    })?)
+        overwrite: options.overwrite,
+        devices: options.devices,
+    })?;
+    options.warn_of(sockets.iter().map(PathBuf::as_path));
+    Ok(())
 }
 
 /// What a copy asks of a container's payload: who it is, and where it begins.

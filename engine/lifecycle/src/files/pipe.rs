@@ -89,12 +89,11 @@ pub(super) fn through_pipe(
         let opened = open_source(view, from)?;
         File::from(write.try_clone()?).write_all(&announcement(&opened.what))?;
         let shown = OsString::from(ENTRY);
-        Ok(write_archive(
-            opened.file.as_fd(),
-            Some(&shown),
-            ArchiveForm::Plain,
-            File::from(write.try_clone()?),
-        )?)
+        let out = File::from(write.try_clone()?);
+        let sockets = write_archive(opened.file.as_fd(), Some(&shown), ArchiveForm::Plain, out)?;
+        let sockets = sockets.iter().filter_map(|it| it.strip_prefix(ENTRY).ok());
+        options.warn_of(sockets);
+        Ok(())
     })?;
     drop(write);
     let read = read.ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))?;
@@ -112,7 +111,7 @@ pub(super) fn through_pipe(
             }
             _ => Ownership::Keep,
         };
-        receive(&place, ownership, options.overwrite, read)
+        receive(&place, ownership, options, read)
     });
     drop(read);
     let (sent, received) = (reader.wait(), writer?.wait());
@@ -155,26 +154,28 @@ fn announced(from: &mut impl Read) -> io::Result<Option<What>> {
 fn receive(
     place: &Target,
     ownership: Ownership,
-    overwrite: bool,
+    options: CopyOptions,
     archive: File,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let staging = format!(".pontoon-{}", std::process::id());
     rustix::fs::mkdirat(&place.directory, staging.as_str(), Mode::RWXU)?;
     let directory =
         openat(&place.directory, staging.as_str(), OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    let options = ExtractOptions { ownership, with_root: false, overwrite: false };
-    let outcome = extract_archive(archive, directory.as_fd(), options)
+    let extract = ExtractOptions { ownership, with_root: false, overwrite: false, devices: options.devices };
+    let outcome = extract_archive(archive, directory.as_fd(), extract)
         .map_err(Box::<dyn std::error::Error>::from)
         .and_then(|_| {
             let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let file = openat(&directory, ENTRY, flags, Mode::empty())?;
-            Ok(transfer(Transfer {
+            transfer(Transfer {
                 source: file.as_fd(),
                 to: place.directory.as_fd(),
                 new_name: place.name.as_deref(),
                 owner: None,
-                overwrite,
-            })?)
+                overwrite: options.overwrite,
+                devices: options.devices,
+            })?;
+            Ok(())
         });
     let _ = pontoon_storage::remove_tree(place.directory.as_fd(), &staging);
     outcome

@@ -37,6 +37,10 @@ pub(crate) trait Rules {
     fn group(&self, gid: u32) -> Option<u32>;
     /// Whether whiteouts and overlayfs's attributes are kept: the copy is a layer itself.
     fn keeps_overlay(&self) -> bool;
+    /// Whether what is of this kind is no part of the copy. Regular files, directories and links always are.
+    fn leaves_out(&self, _kind: FileType, _path: &[u8]) -> bool {
+        false
+    }
     /// What becomes of what has a name that the copy wants.
     fn existing(&self) -> Existing {
         Existing::Unexpected
@@ -232,6 +236,7 @@ impl Copy<'_> {
                 self.named_metadata(to, new_name, &stat, path)?;
             }
             FileType::CharacterDevice if stat.st_rdev == 0 && !self.rules.keeps_overlay() => {}
+            kind if self.rules.leaves_out(kind, path) => {}
             kind => match self.node(to, new_name, path, &stat) {
                 // Who may not make devices had none to copy, unless somebody else put them there.
                 Err(CopyError::File(err))
@@ -246,7 +251,10 @@ impl Copy<'_> {
     /// Makes another pipe, socket or device of the same kind.
     fn node(&self, to: BorrowedFd<'_>, new_name: &[u8], path: &[u8], stat: &Stat) -> Result<(), CopyError> {
         let kind = FileType::from_raw_mode(stat.st_mode);
-        let make = || rustix::fs::mknodat(to, new_name, kind, Mode::RUSR | Mode::WUSR, stat.st_rdev);
+        // With its mode from the beginning, as far as the umask lets it: what is no pipe can be given another only by way of a
+        // /proc of our own, which a container has not.
+        let mode = Mode::from_raw_mode(stat.st_mode & 0o777);
+        let make = || rustix::fs::mknodat(to, new_name, kind, mode, stat.st_rdev);
         self.making(to, new_name, false, make).map_err(failed("make the copy of", path))?;
         self.named_metadata(to, new_name, stat, path)
     }

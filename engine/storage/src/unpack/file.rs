@@ -92,9 +92,13 @@ impl Unpacking<'_> {
             }
             _ => (FileType::BlockDevice, rustix::fs::makedev(entry.device.0, entry.device.1)),
         };
-        let made = self
-            .tree
-            .replacing(name, |here| rustix::fs::mknodat(here, name, kind, Mode::RUSR | Mode::WUSR, device));
+        if kind != FileType::Fifo && self.plain.is_some_and(|it| !it.devices) {
+            self.report.skipped_devices += 1;
+            return Ok(());
+        }
+        // With its mode from the beginning: see the copy of a node.
+        let mode = Mode::from_raw_mode(entry.mode & 0o777);
+        let made = self.tree.replacing(name, |here| rustix::fs::mknodat(here, name, kind, mode, device));
         match made {
             Ok(()) => self.named_metadata(entry, name),
             // In a user namespace; containers get their devices from the engine anyway.

@@ -84,6 +84,8 @@ pub struct ExtractOptions {
     pub with_root: bool,
     /// Whether a directory may take the place of something else, and the other way round.
     pub overwrite: bool,
+    /// Whether device nodes are made; else they are left out, and counted.
+    pub devices: bool,
 }
 
 /// Unpacks an archive into a directory that is there; names mean nothing but themselves.
