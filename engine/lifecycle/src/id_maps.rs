@@ -333,7 +333,7 @@ mod tests {
                 mounts,
                 ..CreateRequest::default()
             };
-            size_for(&request, &[image.clone()], &ImageConfig::default())
+            size_for(&request, std::slice::from_ref(&image), &ImageConfig::default())
         };
         assert_eq!(size(None, &[], vec![]), 1502);
         assert_eq!(size(Some("3000"), &[], vec![]), 3001);
