@@ -328,7 +328,7 @@ mod tests {
         fs::create_dir_all(&place).unwrap();
         let own = fs::metadata(&place).unwrap();
         // The handle can neither be listed nor changed through, which a walk would need.
-        fs::set_permissions(&place, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o0)).unwrap();
         let top = openat(CWD, &place, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).unwrap();
         assert_eq!(give(&top, own.uid(), own.gid()), Ok(()));
         fs::remove_dir(place).unwrap();
