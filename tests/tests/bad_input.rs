@@ -165,6 +165,12 @@ fn commands_that_cannot_be_run() {
     alice.check("run --rm $B /data", 126, "/data");
     alice.check("run --rm --init $B nosuchcommand", 127, "nosuchcommand");
     alice.check("run -d --rm $B nosuchcommand", 127, "nosuchcommand");
+    // Only a run tells so by its status.
+    alice.pontoon("create --name nocommand $B nosuchcommand").ok();
+    for words in ["start", "start --attach", "restart"] {
+        alice.check(&format!("{words} nocommand"), 125, "nosuchcommand");
+    }
+    alice.pontoon("rm nocommand").ok();
     alice.pontoon("run --rm $B /bin/badinterpreter").refused();
     alice.still_clean();
 }

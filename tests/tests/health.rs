@@ -267,6 +267,10 @@ fn policies_say_what_is_started_anew() {
     assert_eq!(host.alice("pontoon logs twice").ok().stdout, "run\nrun\nrun\n");
     let fine = Container::run(host, "fine", "--restart on-failure", "exit 0");
     fine.becomes("{{.State.Status}} {{.RestartCount}}", "exited 0");
+    let brief = "pontoon run -d --rm --name brief --restart on-failure";
+    host.alice(&format!("{brief} {B} true && pontoon wait --ignore brief; pontoon container exists brief"))
+        .fails(1);
+    host.alice(&format!("{brief}:2 {B} true")).fails(125).warns("cannot be used together");
     // What was written stays, and a container that is stopped stays stopped.
     let always = Container::run(
         host,

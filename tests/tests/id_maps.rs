@@ -247,6 +247,7 @@ fn root_can_have_containers_with_other_ids() {
     // Nobody in it is somebody of the host's, in no map, unless that is said.
     for (options, both) in [
         ("--uidmap +0:500000:10", "0 500000 10"),
+        ("--userns auto:size=10,uidmapping=0:500000:10,gidmapping=0:500000:10", "0 500000 10"),
         ("--uidmap 0:500000:1000 --uidmap +5:600000:2", "0 500000 5 5 600000 2 7 500007 993"),
     ] {
         for map in ["uid_map", "gid_map"] {

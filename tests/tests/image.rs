@@ -278,6 +278,8 @@ fn load_takes_the_archives_of_other_tools() {
     let id = host.alice("pontoon pull -q dir:/tmp/flat").ok().text().to_owned();
     host.alice("pontoon load -q -i /tmp/flat").ok().says("Loaded image: ");
     assert_eq!(id.len(), 64, "{id}");
+    // What follows the transport is a path, also where it could be a tag.
+    host.alice("cp -r /tmp/flat flat && pontoon pull -q dir:flat; rm -rf flat").ok().prints(&id);
     // A file is read whatever is said of registries.
     for name in ["dir:/tmp/flat", "docker-archive:/tmp/docker-archive.tar"] {
         host.alice(&format!("pontoon run --rm --pull never {name} cat /data/second")).ok().prints("second");

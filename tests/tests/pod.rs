@@ -72,6 +72,22 @@ fn a_pod_is_made_shown_and_removed() {
     let refused = host.alice(&format!("pontoon rm -f {short}-infra")).fails(125);
     assert!(refused.stderr.contains("pontoon pod rm"), "{}", refused.stderr);
     host.alice("pontoon pod exists made").ok();
+    // With those that depend on it goes its pod, and each is told of.
+    host.alice(&format!(
+        "pontoon pod create --name depended >/dev/null && pontoon create --pod depended --name dependent {B} true >/dev/null
+         infra=$(pontoon pod inspect -f '{{{{.InfraContainerID}}}}' depended); pontoon rm --depend $infra | wc -l
+         pontoon pod exists depended || echo gone"
+    ))
+    .ok()
+    .prints("2\ngone");
+    // Ids are found by their first digits in any case, and by patterns.
+    host.alice(&format!(
+        "for id in ^{short} $(echo {short} | tr a-f A-F); do
+             pontoon pod ps --filter id=$id --format '{{{{.Name}}}}'; pontoon ps -a --filter id=^$(pontoon pod inspect -f '{{{{.InfraContainerID}}}}' made) -q | wc -l
+         done"
+    ))
+    .ok()
+    .prints("made\n1\nmade\n1");
     host.alice("pontoon pod create --name made --replace").ok();
     assert_ne!(pod.inspect("{{.Id}}"), id);
     host.alice("pontoon pod rm made && pontoon pod exists made").fails(1);

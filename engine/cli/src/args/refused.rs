@@ -242,7 +242,8 @@ const GROUPS: &[&str] = &["farm", "machine", "manifest"];
 pub(super) fn page() -> String {
     let mut text = String::from(
         "# What is refused\n\nPodman's commands and options that Pontoon does not have. They are refused by name, with exit code \
-         125, and never ignored; an option whose value asks for nothing (`--oom-kill-disable=false`) is taken.\nMade from the table that refuses them (`BLESS=1 cargo test -p pontoon-cli refused`).\n",
+         125, and never ignored; an option whose value asks for nothing (`--oom-kill-disable=false`) is taken.\n\
+         Made from the table that refuses them (`BLESS=1 cargo test -p pontoon-cli refused`).\n",
     );
     let why = |instead: &Option<&str>| instead.unwrap_or("not there yet").to_owned();
     let mut options = |title: &str, rows: &[Refused]| {

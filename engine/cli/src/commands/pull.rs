@@ -356,7 +356,9 @@ pub fn ensure_image(
     match (request.pull, local) {
         (PullPolicy::Missing | PullPolicy::Never, Some(image)) => Ok(image),
         // What is said to be in the store is asked of no registry.
-        (_, Some(image)) if request.image.starts_with(local_image::FROM_STORE) => Ok(image),
+        (_, local) if request.image.starts_with(local_image::FROM_STORE) => {
+            Ok(local.ok_or_else(|| FindImageError::NotFound { query: request.image.clone() })?)
+        }
         (PullPolicy::Never, None) if is_file => {
             fetch(context, store, &request.image, wishes)?.ok_or_else(said_already)
         }

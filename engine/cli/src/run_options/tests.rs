@@ -857,7 +857,7 @@ fn ways_are_chosen_by_name() {
         ("foo", "KEY=VALUE"),
         ("foo=bar", "no option `foo`"),
         ("max-size=x", "it must"),
-        ("path=x", "absolute"),
+        ("path=", "the path is missing"),
     ] {
         check_refused("--log-opt", value, expected);
     }
@@ -982,7 +982,7 @@ fn names_and_places_are_checked() {
         ("--passwd-entry", "a\nb", "one line"),
         ("--volumes-from", ":ro", "it must be CONTAINER"),
         ("--volumes-from", "x:bind", "`bind` is none of ro, rw, z"),
-        ("--cpus", "0", "a number of processors"),
+        ("--cpus", "0.001", "a number of processors"),
         ("--cpus", "1e3", "a number of processors"),
         ("--cpu-quota", "999", "at least 1000 microseconds"),
         ("--cpu-period", "2000000", "from 1000 to 1000000"),

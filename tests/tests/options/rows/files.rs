@@ -108,6 +108,7 @@ pub const ROWS: &[Row] = &[
         "--log-opt",
         &[
             outside("--log-driver k8s-file --log-opt path=@D/out/log", "pontoon run --name @N @O @B echo said >/dev/null; cut -d' ' -f2- @D/out/log", "stdout F said"),
+            outside("--log-driver k8s-file --log-opt path=log", "cd @D/out && pontoon run --rm @O @B echo said >/dev/null; cut -d' ' -f2- log", "stdout F said").but(&[differs("HostConfig.LogConfig.Path", "ours is told in full, wherever it is started from")]),
             outside("--log-driver k8s-file --log-opt max-size=1024", "pontoon run --name @N @O @B sh -c 'for i in $(seq 200); do echo a line; /bin/true; done' >/dev/null
                  test $(stat -c %s $(pontoon inspect --format '{{.HostConfig.LogConfig.Path}}' @N)) -lt 4000 && echo cut", "cut").but(&[differs("HostConfig.LogConfig.Path", STORE)]),
             becomes("--log-driver journald --log-opt label=COLOUR=red", "pontoon run --name @N @O @B echo said >/dev/null",

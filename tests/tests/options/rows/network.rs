@@ -54,6 +54,7 @@ pub const ROWS: &[Row] = &[
         "--expose",
         &[
             outside("--expose 7000 --expose 7001/udp", "pontoon create --name @N @O @B >/dev/null; pontoon inspect --format '{{json .Config.ExposedPorts}}' @N", "{\"7000/tcp\":{},\"7001/udp\":{}}"),
+            outside("--network host --expose 7000", "pontoon create --name @N @O @B >/dev/null; pontoon inspect --format '{{json .NetworkSettings.Ports}}' @N", "{}"),
             outside("--expose 7000-7002", "pontoon create --name @N @O @B >/dev/null; pontoon inspect --format '{{len .Config.ExposedPorts}}' @N", "3"),
         ],
     )

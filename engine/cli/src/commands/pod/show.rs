@@ -115,7 +115,8 @@ fn facts(context: &Context, pod: &PodSummary) -> Facts {
         mounts: infra.map(mounts::of).unwrap_or_default(),
         devices: infra.map(devices).unwrap_or_default(),
         memory,
-        memory_swap: resources.memory_swap.unwrap_or(usual_swap),
+        // Without a limit of memory there is none of both together.
+        memory_swap: resources.memory_swap.filter(|_| memory > 0).unwrap_or(usual_swap),
         cpu_shares: resources.cpu_shares.unwrap_or(0),
         cpu: (if quota > 0 { resources.cpu_period.unwrap_or(100_000) } else { 0 }, quota),
         cpuset_cpus: resources.cpuset_cpus.clone(),
