@@ -168,7 +168,7 @@ fn commands_that_cannot_be_run() {
     // Only a run tells so by its status.
     alice.pontoon("create --name nocommand $B nosuchcommand").ok();
     for words in ["start", "start --attach", "restart"] {
-        alice.check(&format!("{words} nocommand"), 125, "nosuchcommand");
+        alice.pontoon(&format!("{words} nocommand")).fails(125).warns("nosuchcommand");
     }
     alice.pontoon("rm nocommand").ok();
     alice.pontoon("run --rm $B /bin/badinterpreter").refused();

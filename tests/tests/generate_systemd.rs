@@ -219,7 +219,7 @@ ExecStartPre=/bin/false" --label 'l=]"'"'"'\ \n ;' {B} sh -c 'trap "exit 0" TERM
     ))
     .ok();
     let seen = "pontoon inspect --format '{{json .Config.Cmd}}{{index .Config.Labels \"l\"}}' gwords";
-    let env = "pontoon inspect --format '{{json .Config.Env}}' gwords | tr ',' '\\n' | grep -E '\"(A|N)='";
+    let env = "pontoon inspect --format '{{json .Config.Env}}' gwords | tr ',]' '\\n' | grep -E '\"(A|N)='";
     let before = (host.alice(seen).ok().stdout, host.alice(env).ok().stdout);
     generate(host, "alice", "--new --name gwords");
     host.alice("pontoon rm gwords").ok();
