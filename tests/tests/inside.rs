@@ -83,14 +83,14 @@ fn users_and_groups_are_those_of_mounted_files() {
     host.write("alice", &format!("{etc}/group"), "root:x:0:\napps:x:654:\nmore:x:77:app\n");
     let (users, groups) = (format!("-v {etc}/passwd:/etc/passwd:ro"), format!("-v {etc}/group:/etc/group"));
     let id = |options: &str| run(options, "id -u; id -G; echo $HOME").ok().text().to_owned();
-    let whole = "321\n77 654\n/home/app";
+    let whole = "321\n654 77\n/home/app";
     for mounts in [format!("{users} {groups}"), format!("-v {etc}:/etc:ro"), format!("{users} -v {etc}:/etc")]
     {
         assert_eq!(id(&format!("{mounts} --user app")), whole, "{mounts}");
         assert_eq!(id(&format!("{mounts} --user 321")), whole, "{mounts}");
     }
     assert_eq!(id(&format!("{users} --user 321")), "321\n654\n/home/app");
-    assert_eq!(id(&format!("{groups} --user 5:apps --group-add more")), "5\n77 654\n/");
+    assert_eq!(id(&format!("{groups} --user 5:apps --group-add more")), "5\n654 77\n/");
     // A number that is not in it gets no line of its own there, and what is no file says nothing.
     run(&format!("{users} --user 999"), "id -G; grep -c . /etc/passwd; echo $HOME").ok().prints("0\n2\n/");
     host.alice(&format!("rm {etc}/passwd; mkfifo {etc}/passwd")).ok();

@@ -121,7 +121,7 @@ fn a_file_system_in_memory_is_one_for_all_who_use_the_volume() {
     .ok()
     .prints("hello\n1777\nclosed\n1024");
     sh("pontoon volume inspect --format '{{.MountCount}}' one").ok().prints("2");
-    sh("pontoon volume rm one").fails(2).warns("in use");
+    sh("pontoon volume rm one").fails(2).warns("volume is being used: `one` by first, second");
     // Whoever looks from outside sees the same.
     sh("pontoon volume export one | tar t | sort; pontoon volume export one >~/one.tar").ok().says("new");
     sh("pontoon unshare sh -c 'place=$(pontoon volume mount one); cat $place/new; touch $place/outside
