@@ -246,6 +246,14 @@ fn a_bearer_token_is_fetched_and_used() {
     assert!(token, "no request carried the token: {requests:?}");
 }
 
+/// Makes `NAME.xz` and `NAME.bz2` of the file that follows.
+fn compress(name: &str) -> String {
+    format!(
+        "python3 -c 'import bz2, lzma, sys; text = open(sys.argv[1], \"rb\").read()
+open(\"{name}.xz\", \"wb\").write(lzma.compress(text, preset=1)); open(\"{name}.bz2\", \"wb\").write(bz2.compress(text))'"
+    )
+}
+
 #[test]
 fn load_takes_the_archives_of_other_tools() {
     let host = host();
@@ -259,6 +267,13 @@ fn load_takes_the_archives_of_other_tools() {
         host.alice(&format!("pontoon run --rm {name} cat /data/second")).ok().prints("second");
         host.alice(&format!("pontoon load </tmp/{kind}.tar")).ok().says(name);
         host.alice(&format!("pontoon rmi {name}")).ok();
+        host.alice(&format!("{} /tmp/{kind}.tar", compress("squeezed"))).ok();
+        for end in ["xz", "bz2"] {
+            host.alice(&format!("pontoon load -i squeezed.{end} && pontoon load <squeezed.{end}"))
+                .ok()
+                .says(name);
+        }
+        host.alice(&format!("pontoon rmi {name}; rm squeezed.*")).ok();
     }
     // All names of the archive are told, and no other that the image has.
     let names = ["localhost/loaded-docker:v1", "localhost/second:2"];
@@ -314,6 +329,22 @@ fn import_makes_an_image_of_a_tree() {
     host.alice("pontoon import -q - localhost/piped <~/tree.tar").ok();
     pontoon("run --rm localhost/piped /bin/sh -c 'echo piped'").ok().prints("piped");
     pontoon("rmi localhost/imported localhost/piped").ok();
+    // As root file systems are often given out; Podman makes no image of these.
+    host.alice(&format!("{} tree.tar", compress("tree"))).ok();
+    pontoon("create --name given $B true").ok();
+    for end in ["xz", "bz2"] {
+        host.alice(&format!("pontoon import -q tree.{end} localhost/squeezed")).ok();
+        pontoon("run --rm localhost/squeezed /bin/sh -c 'echo came'").ok().prints("came");
+        host.alice(&format!("pontoon volume create {end} && pontoon volume import {end} tree.{end}")).ok();
+        pontoon(&format!("run --rm -v {end}:/v $B ls /v")).ok().prints("bin");
+        host.alice(&format!("pontoon cp - given:/tmp <tree.{end} && pontoon cp given:/tmp - | tar t"))
+            .ok()
+            .says("tmp/bin/sh");
+        host.alice(&format!("head -c 10000 tree.{end} | pontoon import -q - localhost/half")).fails(125);
+        pontoon(&format!("volume rm {end}")).ok();
+    }
+    pontoon("rm given").ok();
+    pontoon("rmi localhost/squeezed").ok();
     pontoon("import /nosuch").fails(125);
     pontoon("import /etc/passwd junk").fails(125);
     pontoon("images --format '{{.Repository}}'").ok().lacks("junk");

@@ -6,7 +6,9 @@
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 
+use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
+use lzma_rust2::XzReader;
 
 use crate::digest::{Digest, DigestReader, VerifyError};
 
@@ -14,6 +16,8 @@ use crate::digest::{Digest, DigestReader, VerifyError};
 const BUFFER: usize = 128 << 10;
 /// A zstd frame may ask for a window of at most 2^27 bytes, which `zstd --ultra -22` does.
 const ZSTD_WINDOW_LOG: u32 = 27;
+/// The memory that an xz stream may ask for, in KiB: `xz -9` asks for 64 MiB.
+const XZ_MEMORY: u32 = 256 << 10;
 
 /// How a stream is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +28,10 @@ pub enum Compression {
     Gzip,
     /// Zstandard, of any number of frames.
     Zstd,
+    /// xz, of any number of streams.
+    Xz,
+    /// bzip2, of any number of streams.
+    Bzip2,
 }
 
 impl Compression {
@@ -32,8 +40,8 @@ impl Compression {
         let known: [(&[u8], Result<Compression, &'static str>); 7] = [
             (&[0x1f, 0x8b], Ok(Compression::Gzip)),
             (&[0x28, 0xb5, 0x2f, 0xfd], Ok(Compression::Zstd)),
-            (&[0xfd, b'7', b'z', b'X', b'Z', 0], Err("xz")),
-            (b"BZh", Err("bzip2")),
+            (&[0xfd, b'7', b'z', b'X', b'Z', 0], Ok(Compression::Xz)),
+            (b"BZh", Ok(Compression::Bzip2)),
             (b"LZIP", Err("lzip")),
             (&[0x04, 0x22, 0x4d, 0x18], Err("lz4")),
             (b"PK\x03\x04", Err("zip")),
@@ -72,11 +80,20 @@ impl Default for DecompressLimits {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecompressError {
     /// It is compressed in a way we do not have.
-    #[error("{name} compression is not supported; gzip and zstd are")]
+    #[error("{name} compression is not supported; gzip, zstd, xz and bzip2 are")]
     Unsupported {
         /// The way.
         name: &'static str,
     },
+    /// A layer is compressed in a way for which images have no media type.
+    #[error("a layer compressed with {name} has no media type; gzip and zstd have one")]
+    UntypedLayer {
+        /// The way.
+        name: &'static str,
+    },
+    /// It needs too much memory.
+    #[error("it takes more than {} MiB of memory to decompress it", XZ_MEMORY >> 10)]
+    Memory,
     /// Too much came out.
     #[error("the archive is larger than {limit} bytes when unpacked")]
     TooLarge {
@@ -135,6 +152,8 @@ enum Decoder<R: Read> {
     Plain(Input<R>),
     Gzip(Box<MultiGzDecoder<Input<R>>>),
     Zstd(zstd::stream::read::Decoder<'static, Input<R>>),
+    Xz(Box<XzReader<Input<R>>>),
+    Bzip2(MultiBzDecoder<Input<R>>),
 }
 
 /// Reads the uncompressed bytes within the limits.
@@ -179,6 +198,8 @@ fn open<R: Counted + Send + 'static>(
             decoder.window_log_max(ZSTD_WINDOW_LOG)?;
             Decoder::Zstd(decoder)
         }
+        Compression::Xz => Decoder::Xz(Box::new(XzReader::new_mem_limit(input, true, XZ_MEMORY))),
+        Compression::Bzip2 => Decoder::Bzip2(MultiBzDecoder::new(input)),
     };
     Ok(Box::new(Uncompressed { decoder, limits: *limits, count: 0, finished: false }))
 }
@@ -189,6 +210,8 @@ impl<R: Counted> Uncompressed<R> {
             Decoder::Plain(input) => input,
             Decoder::Gzip(decoder) => decoder.get_mut(),
             Decoder::Zstd(decoder) => decoder.get_mut(),
+            Decoder::Xz(decoder) => decoder.inner_mut(),
+            Decoder::Bzip2(decoder) => decoder.get_mut(),
         }
     }
 
@@ -240,6 +263,8 @@ impl<R: Counted> Read for Uncompressed<R> {
             Decoder::Plain(input) => input.read(buf),
             Decoder::Gzip(decoder) => decoder.read(buf),
             Decoder::Zstd(decoder) => decoder.read(buf),
+            Decoder::Xz(decoder) => decoder.read(buf),
+            Decoder::Bzip2(decoder) => decoder.read(buf),
         };
         match result {
             Ok(0) => {
@@ -253,6 +278,7 @@ impl<R: Counted> Read for Uncompressed<R> {
                 Ok(length)
             }
             Err(err) if err.kind() == io::ErrorKind::Interrupted => Err(err),
+            Err(err) if err.kind() == io::ErrorKind::OutOfMemory => Err(invalid(DecompressError::Memory)),
             Err(err) => Err(self.explain(err)),
         }
     }
@@ -276,8 +302,32 @@ mod tests {
         encoder.finish().unwrap()
     }
 
+    fn zstd(content: &[u8]) -> Vec<u8> {
+        zstd::encode_all(content, 3).unwrap()
+    }
+
+    fn xz_with(content: &[u8], dictionary: u32) -> Vec<u8> {
+        let mut options = lzma_rust2::XzOptions::with_preset(1);
+        options.lzma_options.dict_size = dictionary;
+        let mut encoder = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn xz(content: &[u8]) -> Vec<u8> {
+        xz_with(content, 1 << 20)
+    }
+
+    fn bzip2(content: &[u8]) -> Vec<u8> {
+        let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    const ALL: [fn(&[u8]) -> Vec<u8>; 4] = [gzip, zstd, xz, bzip2];
+
     fn content() -> Vec<u8> {
-        (0..300_000u32).flat_map(|number| number.to_le_bytes()).collect()
+        (0..50_000u32).flat_map(|number| number.to_le_bytes()).collect()
     }
 
     fn read(blob: Vec<u8>, digest: &Digest, size: u64, limits: &DecompressLimits) -> io::Result<Vec<u8>> {
@@ -310,19 +360,23 @@ mod tests {
     }
 
     #[test]
-    fn plain_gzip_and_zstd_are_told_by_their_bytes() {
+    fn how_it_is_compressed_is_told_by_the_bytes() {
         let content = content();
         check(content.clone(), &content);
-        check(gzip(&content), &content);
-        check(zstd::encode_all(&content[..], 3).unwrap(), &content);
+        for compress in ALL {
+            check(compress(&content), &content);
+            check(compress(b""), b"");
+        }
     }
 
     #[test]
     fn several_members_and_frames_follow_each_other() {
         let content = content();
         let twice = [content.clone(), content.clone()].concat();
-        check([gzip(&content), gzip(&content)].concat(), &twice);
-        let frame = zstd::encode_all(&content[..], 3).unwrap();
+        for compress in ALL {
+            check([compress(&content), compress(&content)].concat(), &twice);
+        }
+        let frame = zstd(&content);
         let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3][..], &frame, &frame].concat();
         check(skippable, &twice);
     }
@@ -330,14 +384,13 @@ mod tests {
     #[test]
     fn short_streams_are_no_trouble() {
         check(b"x".to_vec(), b"x");
-        check(gzip(b""), b"");
         let empty = Digest::sha256(b"");
         assert!(read(Vec::new(), &empty, 0, &DecompressLimits::default()).unwrap().is_empty());
     }
 
     #[test]
     fn a_truncated_stream_of_unknown_size_is_an_error() {
-        for mut blob in [gzip(&content()), zstd::encode_all(&content()[..], 3).unwrap()] {
+        for mut blob in ALL.map(|compress| compress(&content())) {
             blob.truncate(blob.len() / 2);
             let mut reader = open_unverified(Cursor::new(blob), &DecompressLimits::default()).unwrap();
             assert!(reader.read_to_end(&mut Vec::new()).is_err());
@@ -346,14 +399,25 @@ mod tests {
 
     #[test]
     fn what_we_cannot_decompress_is_refused_by_name() {
-        let err = open_unverified(&b"\xfd7zXZ\0rest"[..], &DecompressLimits::default()).err().unwrap();
-        assert!(err.to_string().contains("xz"));
+        let err = open_unverified(&b"LZIPrest"[..], &DecompressLimits::default()).err().unwrap();
+        assert!(err.to_string().contains("lzip"));
+    }
+
+    #[test]
+    fn who_wants_all_the_memory_is_refused() {
+        let mut reader =
+            open_unverified(Cursor::new(xz_with(b"little", 1 << 20)), &DecompressLimits::default()).unwrap();
+        reader.read_to_end(&mut Vec::new()).unwrap();
+        let large = xz_with(b"little", 512 << 20);
+        let mut reader = open_unverified(Cursor::new(large), &DecompressLimits::default()).unwrap();
+        let err = reader.read_to_end(&mut Vec::new()).unwrap_err();
+        assert!(err.to_string().contains("256 MiB"), "{err}");
     }
 
     #[test]
     fn bombs_are_stopped() {
         let zeros = vec![0; 4 << 20];
-        for blob in [gzip(&zeros), zstd::encode_all(&zeros[..], 3).unwrap()] {
+        for blob in ALL.map(|compress| compress(&zeros)) {
             let digest = Digest::sha256(&blob);
             let size = blob.len() as u64;
             let small = DecompressLimits { max_bytes: 1 << 20, ..DecompressLimits::default() };

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::contents::Contents;
 use super::error::ArchiveError;
 use crate::config::{ImageConfig, MAX_CONFIG_SIZE};
-use crate::decompress::Compression;
+use crate::decompress::{Compression, DecompressError};
 use crate::digest::{Algorithm, Digest, Digester};
 use crate::manifest::{
     DOCKER_CONFIG, DOCKER_LAYER, DOCKER_LAYER_GZIP, DOCKER_MANIFEST, Descriptor, MAX_LAYERS,
@@ -128,12 +128,13 @@ fn describe(contents: &Contents, member: &str, diff_id: Digest) -> Result<Descri
     let read = |source: io::Error| ArchiveError::Read { path: contents.path.clone(), source };
     let mut first = Vec::new();
     reader.by_ref().take(6).read_to_end(&mut first).map_err(read)?;
-    let compression = Compression::detect(&first)
-        .map_err(|source| ArchiveError::Decompress { path: contents.path.clone(), source })?;
-    let media_type = match compression {
+    let refused = |source| ArchiveError::Decompress { path: contents.path.clone(), source };
+    let media_type = match Compression::detect(&first).map_err(refused)? {
         Compression::None => return Ok(descriptor(DOCKER_LAYER, diff_id, size)),
         Compression::Gzip => DOCKER_LAYER_GZIP,
         Compression::Zstd => "application/vnd.oci.image.layer.v1.tar+zstd",
+        Compression::Xz => return Err(refused(DecompressError::UntypedLayer { name: "xz" })),
+        Compression::Bzip2 => return Err(refused(DecompressError::UntypedLayer { name: "bzip2" })),
     };
     let mut digester = Digester::new(Algorithm::Sha256);
     digester.update(&first);
