@@ -63,6 +63,13 @@ fn files_come_in_as_the_rules_of_podman_have_it() {
     assert_eq!(it.inside("stat -c '%u:%g %a' /tmp/new; cat /tmp/new"), "1000:33 640\nf");
     it.sh("pontoon cp f box:/tmp/flink && pontoon cp f box:/tmp/dir && pontoon cp f box:/tmp/dlink").ok();
     assert_eq!(it.inside("cat /tmp/file; ls /tmp/dir; readlink /tmp/flink"), "f\nf\nfile");
+    it.inside("cd /tmp; ln -s later dangling; ln -s nodir/later deep; ln -s around around");
+    it.sh("pontoon cp f box:/tmp/dangling").ok();
+    assert_eq!(it.inside("cd /tmp; readlink dangling; cat later; rm later dangling"), "later\nf");
+    it.refuses("pontoon cp f box:/tmp/deep", "cannot open `/tmp/nodir`");
+    it.refuses("pontoon cp f box:/tmp/around", "symbolic links");
+    it.inside("rm /tmp/deep /tmp/around");
+    it.sh("ln -s far near; pontoon cp box:/tmp/file near; test ! -e far; cat near; rm near").ok().prints("f");
     it.sh("pontoon cp d box:/tmp/tree && pontoon cp d box:/tmp/dir && pontoon cp d/. box:/tmp/dir").ok();
     assert_eq!(
         it.inside("cd /tmp; find tree dir | sort"),

@@ -177,6 +177,12 @@ fn a_terminal_is_one() {
     let tty = |words: &str| host().alice(&format!("script -qec \"pontoon {words}\" /dev/null </dev/null"));
     tty(&format!("run --rm -it {B} sh -c 'tty; stty size; echo ok'")).ok().says("/dev/pts/0").says("ok");
     tty(&format!("run --rm -it {B} sh -c 'exit 4'")).fails(4);
+    let warned = "standard input is no terminal";
+    pontoon("run --rm -it $B true </dev/null").ok().warns(warned);
+    for words in ["run --rm -t $B true </dev/null", "run --rm -dit $B true </dev/null"] {
+        let output = pontoon(words).ok();
+        assert!(!output.stderr.contains(warned), "{output:?}");
+    }
     let container = Background::run("tty", "$B sleep 1000");
     tty("exec -it tty sh -c 'tty; exit 5'").fails(5).says("/dev/pts/");
     drop(container);

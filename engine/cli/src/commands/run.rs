@@ -79,6 +79,12 @@ pub fn run(context: &Context, mut args: RunArgs) -> Result<ExitStatus, Failure> 
     let image = base_image(context, &store, &request, &args.container)?;
     drop(start_shared(context, &store, &request)?);
     warn_of_linger(context, &request, args.detach);
+    if request.tty && request.interactive && !args.detach && !rustix::termios::isatty(rustix::stdio::stdin())
+    {
+        message::print_warning(
+            "standard input is no terminal: --tty and --interactive may not do what is meant",
+        );
+    }
     let new_pod = pod::make_for(context, &store, &mut request, &args.container)?;
     let created = create_in(context, &store, request, image.as_ref(), new_pod.as_ref(), true)?;
     let (name, id, removes) =

@@ -162,8 +162,12 @@ pub(super) fn find_target(view: View<'_>, path: &Path, what: &What) -> Result<Ta
         Err(Errno::NOENT) if ends_with_slash(path) && !what.is_directory => {
             Err(Unfit::place(path, "does not exist: a file is copied into a directory that is there"))
         }
+        // What a link leads to may be what is not there: a container's is followed, one of the host's replaced, as in Podman.
         Err(Errno::NOENT) => {
-            let (parent, name) = parent_and_name(path).ok_or_else(|| Unfit::place(path, "does not exist"))?;
+            let (parent, name) = match view {
+                View::Container(_) => behind_links(view, path)?,
+                View::Host => parent_and_name(path).ok_or_else(|| Unfit::place(path, "does not exist"))?,
+            };
             Ok(Target { directory: open_directory(&parent)?, name: Some(name), takes_name: false })
         }
         // A file stands in the way of the path.
@@ -177,17 +181,17 @@ fn parent_and_name(path: &Path) -> Option<(PathBuf, OsString)> {
     Some((parent.to_owned(), name))
 }
 
-/// Where a path leads in the end, so that a link's target is replaced and not the link.
+/// Where a path leads in the end, so that a link's target is replaced or made, and not the link.
 fn behind_links(view: View<'_>, path: &Path) -> Result<(PathBuf, OsString), Unfit> {
     let mut path = path.to_owned();
     for _ in 0..40 {
-        let (parent, name) = parent_and_name(&path).ok_or_else(|| Unfit::place(&path, "has no name"))?;
+        let (parent, name) = parent_and_name(&path).ok_or_else(|| Unfit::place(&path, "does not exist"))?;
         let directory = view.open(&parent, OFlags::PATH | OFlags::DIRECTORY).map_err(cannot_open(&parent))?;
         match readlinkat(&directory, &name, Vec::new()) {
             Ok(link) => {
                 path = parent.join(OsStr::from_bytes(link.as_bytes()));
             }
-            Err(Errno::INVAL) => return Ok((parent, name)),
+            Err(Errno::INVAL | Errno::NOENT) => return Ok((parent, name)),
             Err(err) => return Err(cannot_open(&path)(err)),
         }
     }
