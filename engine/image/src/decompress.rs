@@ -324,7 +324,8 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    const ALL: [fn(&[u8]) -> Vec<u8>; 4] = [gzip, zstd, xz, bzip2];
+    type Compress = fn(&[u8]) -> Vec<u8>;
+    const ALL: [Compress; 4] = [gzip, zstd, xz, bzip2];
 
     fn content() -> Vec<u8> {
         (0..50_000u32).flat_map(|number| number.to_le_bytes()).collect()
