@@ -196,13 +196,24 @@ fn a_truncated_archive_is_noticed() {
 }
 
 #[test]
+fn layers_of_docker_archives_are_compressed_as_their_media_types_have_it() {
+    let list = r#"[{"Config":"c.json","RepoTags":["a:1"],"Layers":["l"]}]"#;
+    for (layer, name) in [(&b"\xfd7zXZ\0rest"[..], "xz"), (b"BZh91AYrest", "bzip2"), (b"LZIPrest", "lzip")] {
+        let archive = open(&docker(list, &config(&[LAYER])).file("l", layer).end()).unwrap();
+        let err = archive.images()[0].resolve(&PlatformRequest::host()).unwrap_err();
+        let cause = std::error::Error::source(&err).map(ToString::to_string).unwrap_or_default();
+        assert!(cause.contains(name), "{err}: {cause}");
+    }
+}
+
+#[test]
 fn what_is_no_archive_of_images_is_told_apart() {
     for bytes in [&b"hello"[..], &[0; 1024], &[7; 4096], &Tar::default().file("etc/passwd", b"x").end()] {
         assert!(matches!(open(bytes), Err(ArchiveError::Unknown { .. })), "{} bytes", bytes.len());
     }
     let err = open(&Tar::default().file("etc/passwd", b"x").end()).unwrap_err();
     assert!(err.hint().unwrap().contains("import"));
-    assert!(matches!(open(b"\xfd7zXZ\0"), Err(ArchiveError::Decompress { .. })));
+    assert!(matches!(open(b"LZIP\x01\0"), Err(ArchiveError::Decompress { .. })));
 }
 
 /// The blobs of an image and the descriptor of its manifest.
