@@ -264,7 +264,8 @@ fn a_file_holds_what_several_writers_append_and_stays_small() {
         host.alice(&format!("cat {file}.1 {file} | grep -c '^{{.*many-.*}}$'; stat -c %s {file} {file}.1"));
     let numbers: Vec<u64> = there.ok().stdout.lines().map(|it| it.parse().unwrap()).collect();
     assert_eq!(numbers[0], 241);
-    assert!(numbers[1] < 100_000 && numbers[2] <= 1 << 20, "{numbers:?}");
+    // Who meets the other one just putting the file aside still writes its line there.
+    assert!(numbers[1] < 100_000 && numbers[2] <= (1 << 20) + 2 * 200, "{numbers:?}");
     host.alice("pontoon volume rm many-last").ok();
 }
 
