@@ -109,21 +109,26 @@ pub(super) fn append(path: &Path, line: &[u8], max: u64) -> io::Result<()> {
     file.write_all(line)
 }
 
-fn open(path: &Path) -> io::Result<File> {
+pub(super) fn open(path: &Path) -> io::Result<File> {
     // Nothing but a file of ours is waited for or followed.
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
     OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(path)
 }
 
 /// Puts a full file aside; false if another writer is just doing so, and this line is its last.
-fn begin_anew(path: &Path, file: &File) -> io::Result<bool> {
+pub(super) fn begin_anew(path: &Path, file: &File) -> io::Result<bool> {
     if flock(file, FlockOperation::NonBlockingLockExclusive).is_err() {
         return Ok(false);
     }
-    // Somebody may have done so between our look and the lock: then the file there is another one, and fresh.
-    let (ours, there) = (file.metadata()?, std::fs::metadata(path)?);
-    if (ours.dev(), ours.ino()) == (there.dev(), there.ino()) {
-        std::fs::rename(path, before(path))?;
+    // Somebody may have done so between our look and the lock: then the file there is another one, and fresh;
+    // or that one is full too, and just being put aside by a third, who has its lock.
+    let ours = file.metadata()?;
+    match std::fs::metadata(path) {
+        Ok(there) if (ours.dev(), ours.ino()) == (there.dev(), there.ino()) => {
+            std::fs::rename(path, before(path))?;
+        }
+        Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
+        Ok(_) | Err(_) => {}
     }
     Ok(true)
 }

@@ -1,7 +1,7 @@
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 
-use super::log::{append, before, send};
+use super::log::{append, before, begin_anew, open, send};
 use super::*;
 
 fn event() -> Event {
@@ -148,6 +148,18 @@ fn a_file_begins_anew_at_its_size_and_nothing_is_lost_between() {
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "000000008\n000000009\n");
     let older = std::fs::read_to_string(before(&path)).unwrap();
     assert_eq!(older, "000000004\n000000005\n000000006\n000000007\n");
+}
+
+#[test]
+fn a_file_that_others_put_aside_meanwhile_is_left_alone() {
+    let path = directory("aside").join("events.log");
+    let slow = open(&path).unwrap();
+    std::fs::rename(&path, before(&path)).unwrap();
+    assert!(begin_anew(&path, &slow).unwrap(), "there is no file for a moment");
+    append(&path, b"fresh\n", 40).unwrap();
+    assert!(begin_anew(&path, &slow).unwrap(), "there is another file");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "fresh\n");
+    assert_eq!(std::fs::read_to_string(before(&path)).unwrap(), "");
 }
 
 #[test]
