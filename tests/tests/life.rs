@@ -2,7 +2,7 @@
 #![cfg(feature = "e2e")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
-use pontoon_tests::{B, TestHost, alone, host_with_busybox, wait};
+use pontoon_tests::{B, Gone, TestHost, alone, host_with_busybox, wait};
 
 /// A container of alice's that stays until it is stopped; it is removed at the end of the test.
 struct Sleeper<'h> {
@@ -364,6 +364,20 @@ fn states_are_waited_for() {
     let unknown = host.alice("pontoon wait --condition happy later").fails(125);
     assert!(unknown.stderr.contains("the states are configured, created,"), "{}", unknown.stderr);
     assert_eq!(host.alice("pontoon wait --ignore nobody").ok().text(), "-1");
+}
+
+#[test]
+fn what_could_not_be_started_is_as_it_was_for_every_command() {
+    let host = host_with_busybox();
+    let _gone = Gone(host, "unstarted");
+    host.alice(&format!("pontoon run --name unstarted {B} /nowhere")).fails(127);
+    host.alice("pontoon ps -a --filter name=unstarted --format '{{.State}}'").ok().prints("created");
+    for command in ["exec unstarted true", "pause unstarted", "kill unstarted", "attach unstarted"] {
+        host.alice(&format!("pontoon {command}")).fails(125).warns("`unstarted` is created");
+    }
+    for state in ["created", "stopped", "exited"] {
+        host.alice(&format!("timeout 20 pontoon wait --condition {state} unstarted")).ok().prints("127");
+    }
 }
 
 #[test]

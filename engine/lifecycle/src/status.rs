@@ -58,6 +58,8 @@ impl Status {
             Self::Paused(_) => "paused",
             Self::Stopping(_) => "stopping",
             Self::Restarting(_) => "restarting",
+            // One that could not be started keeps the state it had, as with Podman.
+            Self::Exited(exit) if !exit.is_of_run() => "created",
             Self::Exited(_) | Self::Abandoned(_) => "exited",
         }
     }

@@ -97,6 +97,14 @@ pub struct ExitRecord {
     pub held: bool,
 }
 
+impl ExitRecord {
+    /// Whether there was a run: one whose program was executed, or that had come to just before it.
+    #[must_use]
+    pub fn is_of_run(&self) -> bool {
+        self.started_at != 0 || self.held
+    }
+}
+
 /// What a supervisor tells the one who spawned it, a JSON text a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

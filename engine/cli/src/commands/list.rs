@@ -258,10 +258,7 @@ pub fn state(status: &Status) -> (ps::State, i32, i32, Option<SystemTime>, Optio
         Status::Running(state) => (ps::State::Running, state.pid, 0, moment(state.started_at), None),
         Status::Stopping(state) => (ps::State::Stopping, state.pid, 0, moment(state.started_at), None),
         Status::Paused(state) => (ps::State::Paused, state.pid, 0, moment(state.started_at), None),
-        // One that could not be started keeps the state it had, as with Podman.
-        Status::Exited(exit) if exit.started_at == 0 && !exit.held => {
-            (ps::State::Created, 0, exit.code, None, None)
-        }
+        Status::Exited(exit) if !exit.is_of_run() => (ps::State::Created, 0, exit.code, None, None),
         Status::Exited(exit) => {
             (ps::State::Exited, 0, exit.code, moment(exit.started_at), moment(exit.finished_at))
         }

@@ -163,7 +163,8 @@ fn check_health(store: &Store, found: &Found) -> Result<(), Failure> {
 fn is_in(status: &Status, state: &str) -> bool {
     match state {
         "configured" => status.word() == "created",
-        "stopped" => status.word() == "exited",
+        // One that could not be started is as it was, and has ended nonetheless.
+        "stopped" | "exited" => matches!(status, Status::Exited(_) | Status::Abandoned(_)),
         other => status.word() == other,
     }
 }
@@ -171,6 +172,18 @@ fn is_in(status: &Status, state: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pontoon_monitor::state::ExitRecord;
+
+    #[test]
+    fn what_could_not_be_started_is_created_and_has_ended() {
+        let failed = Status::Exited(ExitRecord { code: 127, ..ExitRecord::default() });
+        let ran = Status::Exited(ExitRecord { started_at: 1, ..ExitRecord::default() });
+        let words = ["created", "configured", "stopped", "exited", "running"];
+        let states = |status: &Status| words.map(|it| is_in(status, it));
+        assert_eq!(states(&failed), [true, true, true, true, false]);
+        assert_eq!(states(&ran), [false, false, true, true, false]);
+        assert_eq!(states(&Status::Created), [true, true, false, false, false]);
+    }
 
     #[test]
     fn a_number_is_milliseconds() {

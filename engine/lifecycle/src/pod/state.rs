@@ -56,7 +56,7 @@ impl State {
             match status {
                 Status::Running(_) => running += 1,
                 Status::Paused(_) => paused += 1,
-                Status::Exited(exit) if exit.started_at == 0 && !exit.held => {}
+                Status::Exited(exit) if !exit.is_of_run() => {}
                 // Who stops is about to have ended: that is no error.
                 Status::Exited(_) | Status::Abandoned(_) | Status::Stopping(_) => ended += 1,
                 Status::Created | Status::Starting => {}
