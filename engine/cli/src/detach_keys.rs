@@ -120,6 +120,14 @@ impl Typing {
         Ok(Self { keys, pending: Vec::new(), detaches: false })
     }
 
+    /// For a way on which nobody types: no byte has a meaning of its own.
+    ///
+    /// # Errors
+    /// The kernel's error.
+    pub fn of_bytes(to: BorrowedFd<'_>) -> Result<Self, Errno> {
+        Self::new(DetachKeys { keys: Vec::new(), typed: 0 }, to)
+    }
+
     /// Whether something waits to be taken; until it is, nothing more is read.
     #[must_use]
     pub fn is_pending(&self) -> bool {

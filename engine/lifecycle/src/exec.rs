@@ -120,9 +120,22 @@ pub struct Executing {
     pub session: String,
     /// The master side of its terminal, if it has one.
     pub terminal: Option<OwnedFd>,
+    /// Whether the supervisor reads on what it writes when we have gone.
+    reads_on: bool,
 }
 
-/// Starts a process in a running container, with the given standard streams unless it has a terminal.
+impl Executing {
+    /// Says that nobody reads its output, or its errors, any more, so that it sees that, too.
+    pub fn leave_unread(&self, errors: bool) {
+        if self.reads_on {
+            // A supervisor that has gone reads nothing either.
+            let _ = control::send(self.ending.fd(), &Request::Unread { errors }, &[]);
+        }
+    }
+}
+
+/// Starts a process in a running container, with the given standard streams unless it has a terminal. Where its output and its
+/// errors go into pipes that we read, `reads` are our ends of them: when we have gone, the supervisor reads on.
 ///
 /// # Errors
 /// See [`ExecError`].
@@ -130,6 +143,7 @@ pub fn exec(
     container: &ContainerHandle,
     request: ExecRequest,
     streams: [BorrowedFd<'_>; 3],
+    reads: Option<[BorrowedFd<'_>; 2]>,
 ) -> Result<Executing, ExecError> {
     let socket = stop::connect(container)?;
     let bytes = std::fs::read(container.run_path().join(PROCESS_FILE)).map_err(ExecError::Process)?;
@@ -145,8 +159,13 @@ pub fn exec(
     let process = Request::Exec(Box::new(merge(base, request)));
     control::send(&socket, &process, &fds).map_err(AskError::Talk)?;
     match control::receive::<Reply>(&socket).map_err(AskError::Talk)? {
-        Some((Reply::Started { pid, session }, fds)) => {
-            Ok(Executing { ending: Ending::new(socket), pid, session, terminal: fds.into_iter().next() })
+        Some((Reply::Started { pid, session, reads_on }, fds)) => {
+            let reads_on = reads_on && reads.is_some();
+            if let Some(reads) = reads.filter(|_| reads_on) {
+                control::send(&socket, &Request::ReadOn, &reads).map_err(AskError::Talk)?;
+            }
+            let terminal = fds.into_iter().next();
+            Ok(Executing { ending: Ending::new(socket), pid, session, terminal, reads_on })
         }
         Some((Reply::Failed(report), _)) => {
             let causes = Causes::of(report.chain.get(1..).unwrap_or_default());

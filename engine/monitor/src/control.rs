@@ -46,6 +46,15 @@ pub enum Request {
     /// it preserves. Answered by
     /// [`Reply::Started`] (with the terminal's master side, if it has one), then by [`Reply::Exited`].
     Exec(Box<Process>),
+    /// Of a client whose process runs and writes into pipes that the client reads: the reading ends come with it, for output and
+    /// errors. When the client has gone, what is still written is read and thrown away, so that the process goes on. Not
+    /// answered; only for those who were told that they may ([`Reply::Started`]).
+    ReadOn,
+    /// Nobody is to read on what that process writes there: it is to see that nobody does. Not answered.
+    Unread {
+        /// Its errors, or its output.
+        errors: bool,
+    },
     /// Run the health check that is due, or wait for the one that runs; answered by [`Reply::Exited`] with its exit code.
     Check,
     /// Get a copy of what the payload writes: two pipes come with it, for output and errors. Answered by [`Reply::Done`], with
@@ -129,6 +138,9 @@ pub enum Reply {
         /// The id of the session, if it is one of `exec`.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         session: String,
+        /// Whether [`Request::ReadOn`] is understood, which older supervisors do not.
+        #[serde(default)]
+        reads_on: bool,
     },
     /// A process, or the container, has ended.
     Exited {

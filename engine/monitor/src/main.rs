@@ -220,7 +220,7 @@ fn supervise(
             finish::note_first_use(std::mem::take(&mut launched.filled));
         } else {
             teller.tell(Deed::Start);
-            answer(&mut restarters, &Reply::Started { pid, session: String::new() });
+            answer(&mut restarters, &Reply::Started { pid, session: String::new(), reads_on: false });
             if is_first {
                 if plan.streams.foreground {
                     teller.tell(Deed::Attach);

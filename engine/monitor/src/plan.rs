@@ -250,7 +250,8 @@ pub enum NotifyPlan {
 /// The streams of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamPlan {
-    /// Our own standard input is the payload's (`--interactive`); else it gets `/dev/null`.
+    /// Our own standard input is the payload's (`--interactive`): a pipe, unless whoever started us meant to pass on what it has,
+    /// by the log driver or as the main process of a service. Else it gets `/dev/null`.
     pub interactive: bool,
     /// Its input stays open for whoever attaches.
     #[serde(default)]

@@ -17,7 +17,7 @@ mod sources;
 mod streams;
 
 use std::collections::BTreeMap;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use nix::sys::signal::Signal as NixSignal;
@@ -70,6 +70,8 @@ pub struct Supervisor<'a> {
     joined: BTreeMap<i32, Joined>,
     /// By numbers that are of one kind with those of clients.
     pending: BTreeMap<u64, Pending>,
+    /// Pipes that processes which joined still write into, and nobody reads any more; numbered with the clients.
+    unread: BTreeMap<u64, OwnedFd>,
     ended: Option<i32>,
     report: Option<BorrowedFd<'a>>,
     started: Instant,
@@ -133,6 +135,7 @@ impl Supervisor<'_> {
             Source::Terminal => self.terminal_is_ready(),
             Source::TerminalClient => self.terminal_client_is_ready(),
             Source::Unattended(pid) => self.forget_output(pid),
+            Source::Unread(number) => self.forget_unread(number),
             Source::LookerOn => self.let_go(),
             Source::Job(job) => self.job_output(job),
             Source::Notify => {

@@ -9,7 +9,8 @@ use pontoon_lifecycle::secret;
 use pontoon_lifecycle::status::Status;
 use rustix::fs::{Mode, OFlags};
 
-use super::foreground::{self, Outcome};
+use super::foreground::{self, OurSide, Outcome};
+use super::pipes::Pipes;
 use super::{Context, Failure, run};
 use pontoon_cli::args::ExecArgs;
 use pontoon_cli::detach_keys::DetachKeys;
@@ -52,17 +53,15 @@ pub fn exec(context: &Context, args: &ExecArgs) -> Result<ExitStatus, Failure> {
     };
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
         .map_err(std::io::Error::from)?;
-    let stdin = if args.interactive { rustix::stdio::stdin() } else { null.as_fd() };
-    let streams = match args.detach {
-        true => [null.as_fd(); 3],
-        false => [stdin, rustix::stdio::stdout(), rustix::stdio::stderr()],
-    };
+    let pipes = (!args.tty && !args.detach).then(|| Pipes::make(args.interactive)).transpose()?;
+    let streams = pipes.as_ref().map_or([null.as_fd(); 3], Pipes::theirs);
     // Said before anything runs, if they are wrong.
     let keys = match args.tty {
         true => context.detach_keys(args.detach_keys.as_deref())?,
         false => DetachKeys::read(args.detach_keys.as_deref())?,
     };
-    let executing = exec::exec(&found.container, request, streams).map_err(|err| {
+    let reads = pipes.as_ref().and_then(Pipes::reads);
+    let executing = exec::exec(&found.container, request, streams, reads).map_err(|err| {
         let (hint, code) = (err.hint(&name), err.exit_code());
         Failure::new(err, hint).with_code(code)
     })?;
@@ -71,6 +70,13 @@ pub fn exec(context: &Context, args: &ExecArgs) -> Result<ExitStatus, Failure> {
         let Executing { pid, session, .. } = executing;
         output::line(&if session.is_empty() { pid.to_string() } else { session })?;
         return Ok(ExitStatus::Success);
+    }
+    let goes_on = |unshown| {
+        let hint = format!("the process goes on, unless it has ended: pontoon top {name}");
+        Failure::new(unshown, Some(hint)).with_code(255)
+    };
+    if let Some(pipes) = pipes {
+        pipes.into_ours().carry(&executing).map_err(goes_on)?;
     }
     if let Some(terminal) = &executing.terminal {
         let resize = || {
@@ -87,15 +93,13 @@ pub fn exec(context: &Context, args: &ExecArgs) -> Result<ExitStatus, Failure> {
         let ended = executing.ending.fd();
         // What ends us ends us alone: the process goes on.
         let signals = foreground::signals(false)?;
-        match foreground::stand_by(ended, Some(terminal), args.interactive, signals, &on_signal, keys)? {
+        let ours = OurSide::Terminal { terminal, keys, typed: args.interactive };
+        match foreground::stand_by(ended, ours, signals, &on_signal)? {
             Outcome::Ended => {}
             Outcome::Detached => return Ok(ExitStatus::Success),
             // The process goes on, and the supervisor reads its terminal when we have gone: we must not stay without reading.
             Outcome::ReaderGone => return Ok(output::reader_gone()),
-            Outcome::Unshown(unshown) => {
-                let hint = format!("the process goes on, unless it has ended: pontoon top {name}");
-                return Err(Failure::new(unshown, Some(hint)).with_code(255));
-            }
+            Outcome::Unshown(unshown) => return Err(goes_on(unshown.into())),
         }
     }
     match executing.ending.wait() {

@@ -63,12 +63,16 @@ pub fn attend(
         resize();
     }
     let signals = signals(proxies)?;
+    let input = started.input.take();
+    let ours = match &terminal {
+        Some(terminal) => OurSide::Terminal { terminal, keys, typed: interactive },
+        None => OurSide::Input(input),
+    };
     // What was said with that it runs is not seen again by looking for more.
     let outcome = if terminal.is_none() && started.is_told() {
         Outcome::Ended
     } else {
-        let told = started.told_fd().as_fd();
-        stand_by(told, terminal.as_ref(), interactive, signals, &on_signal, keys)?
+        stand_by(started.told_fd().as_fd(), ours, signals, &on_signal)?
     };
     match outcome {
         // As a program that writes itself would end.
@@ -145,34 +149,61 @@ pub(super) fn signals(proxies: bool) -> Result<SignalFd, Failure> {
     Ok(SignalFd::with_flags(&wanted, flags).map_err(std::io::Error::from)?)
 }
 
-/// Relays between our terminal and `terminal` (a socket or the master side of one) until `ended` is readable.
+/// What goes between us and a container, or a process in one.
+#[derive(Debug)]
+pub enum OurSide<'a> {
+    /// What its terminal shows, and what is typed.
+    Terminal {
+        /// A byte stream to it, or its master side.
+        terminal: &'a OwnedFd,
+        /// What is typed to leave it.
+        keys: DetachKeys,
+        /// Whether our input is typed there.
+        typed: bool,
+    },
+    /// Our input, if anything: its output comes to us without our doing.
+    Input(Option<OwnedFd>),
+}
+
+/// Relays what goes between us and the container until `ended` is readable.
 pub fn stand_by(
     ended: BorrowedFd<'_>,
-    terminal: Option<&OwnedFd>,
-    interactive: bool,
+    ours: OurSide<'_>,
     signals: SignalFd,
     on_signal: &dyn Fn(i32),
-    keys: DetachKeys,
 ) -> Result<Outcome, Failure> {
-    let typing = terminal.filter(|_| interactive).map(|to| Typing::new(keys, to.as_fd())).transpose();
-    let mut typing = typing.map_err(std::io::Error::from)?;
-    let _raw = terminal.filter(|_| interactive).and_then(|_| RawMode::enter(rustix::stdio::stdin()).ok());
+    let (terminal, mut input, typing) = match ours {
+        OurSide::Terminal { terminal, keys, typed } => {
+            (Some(terminal), None, typed.then(|| Typing::new(keys, terminal.as_fd())))
+        }
+        OurSide::Input(input) => {
+            let typing = input.as_ref().map(|to| Typing::of_bytes(to.as_fd()));
+            (None, input, typing)
+        }
+    };
+    let mut typing = typing.transpose().map_err(std::io::Error::from)?;
+    let typed_at = terminal.filter(|_| typing.is_some());
+    let _raw = typed_at.and_then(|_| RawMode::enter(rustix::stdio::stdin()).ok());
     let mut output_open = terminal.is_some();
     loop {
+        if typing.is_none() {
+            // A pipe has an end, which the container is to see.
+            input = None;
+        }
         let nothing = PollFlags::empty();
         let is_pending = typing.as_ref().is_some_and(Typing::is_pending);
         let input_open = typing.is_some() && !is_pending;
-        let input = if input_open { PollFlags::IN } else { nothing };
+        let from_input = if input_open { PollFlags::IN } else { nothing };
         let mut output = if output_open { PollFlags::IN } else { nothing };
         output.set(PollFlags::OUT, is_pending);
-        let far = terminal.map_or(ended, AsFd::as_fd);
+        let far = terminal.or(input.as_ref()).map_or(ended, AsFd::as_fd);
         // A hang-up is told whether asked for or not, so what is over may not be looked at again: a place in the list that
         // is not wanted is filled with what ends it all.
         let mut fds = [
             PollFd::from_borrowed_fd(ended, PollFlags::IN),
             PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(if output_open || is_pending { far } else { ended }, output),
-            PollFd::from_borrowed_fd(if input_open { rustix::stdio::stdin() } else { ended }, input),
+            PollFd::from_borrowed_fd(if input_open { rustix::stdio::stdin() } else { ended }, from_input),
             // Asks for nothing, and is told when the reading end of a pipe is closed.
             PollFd::from_borrowed_fd(rustix::stdio::stdout(), nothing),
         ];
@@ -205,7 +236,7 @@ pub fn stand_by(
         }
         if !over.is_empty() {
             // What it wrote last is still in the socket.
-            while output_open && is_readable(far) {
+            while output_open && is_ready(far, PollFlags::IN) {
                 match copy(far, Ours::Output) {
                     Ok(is_open) => output_open = is_open,
                     Err(err) if err.is_reader_gone() => output_open = false,
@@ -220,8 +251,9 @@ pub fn stand_by(
     }
 }
 
-fn is_readable(fd: BorrowedFd<'_>) -> bool {
-    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+/// Whether that can be done with it now without waiting.
+pub(super) fn is_ready(fd: BorrowedFd<'_>, what: PollFlags) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(fd, what)];
     let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
-    poll(&mut fds, Some(&now)).is_ok() && fds.iter().any(|it| it.revents().contains(PollFlags::IN))
+    poll(&mut fds, Some(&now)).is_ok() && fds.iter().any(|it| !it.revents().is_empty())
 }

@@ -28,6 +28,7 @@ mod logs;
 mod mount;
 mod network;
 mod pause;
+mod pipes;
 mod pod;
 mod prune;
 mod pull;

@@ -21,7 +21,8 @@ pub enum Ours {
 }
 
 impl Ours {
-    fn fd(self) -> BorrowedFd<'static> {
+    /// Its descriptor.
+    pub fn fd(self) -> BorrowedFd<'static> {
         match self {
             Self::Output => rustix::stdio::stdout(),
             Self::Errors => rustix::stdio::stderr(),

@@ -109,6 +109,8 @@ pub struct Started {
     pub pid: i32,
     /// The byte stream of its terminal, if we are attached to one.
     pub terminal: Option<OwnedFd>,
+    /// The way to its input, if that is ours to give and it has no terminal: a pipe.
+    pub input: Option<OwnedFd>,
 }
 
 /// What there is to know of a container that was started in the foreground.
@@ -247,7 +249,7 @@ impl Begun {
     /// See [`StartError`].
     pub fn finish(self, host: &Host, store: &Store) -> Result<Started, StartError> {
         let Self { record, place, supervisor, unsynced, _lock } = self;
-        let Spawned { pid: supervisor, reports, gate, terminal } = supervisor;
+        let Spawned { pid: supervisor, reports, gate, terminal, input } = supervisor;
         let reports = RefCell::new(reports);
         let first = OnceCell::new();
         // What the supervisor says first: which processes it has made, or why it has not.
@@ -297,7 +299,7 @@ impl Begun {
         }
         match report {
             Some(Report::Started { pid } | Report::Initialized { pid }) => {
-                Ok(Started { reports, pid, terminal })
+                Ok(Started { reports, pid, terminal, input })
             }
             Some(Report::Failed(report)) => {
                 // Its last deeds are done when it closes the pipe.

@@ -66,6 +66,8 @@ pub(super) struct Spawned {
     pub gate: OwnedFd,
     /// The byte stream of the container's terminal, if we are attached to one.
     pub terminal: Option<OwnedFd>,
+    /// The way to its input, if that is ours to give and it has no terminal.
+    pub input: Option<OwnedFd>,
 }
 
 /// Runs a supervisor beside us.
@@ -93,6 +95,17 @@ pub(super) fn spawn(
     if (!matches!(attachment, Attachment::Foreground { .. }) && !passes) || record.request.tty {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     }
+    // What it is given of ours it could open anew, with rights that were not meant for it: by a name in /proc a file that we only
+    // read can be written to, and out of a directory it comes to all others.
+    let mut input = None;
+    if matches!(attachment, Attachment::Foreground { interactive: true, .. })
+        && !passes
+        && !record.request.tty
+    {
+        let (theirs, ours) = pipe_with(PipeFlags::CLOEXEC).map_err(|err| failed(err.into()))?;
+        command.stdin(theirs);
+        input = Some(ours);
+    }
     // A session of its own: what the terminal sends us must not reach it.
     command.process_group(0);
     let child = command.spawn().map_err(failed)?;
@@ -102,6 +115,7 @@ pub(super) fn spawn(
         reports: BufReader::new(File::from(report_read)),
         gate: gate_write,
         terminal,
+        input,
     })
 }
 

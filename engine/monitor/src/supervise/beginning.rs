@@ -76,6 +76,7 @@ impl<'a> Supervisor<'a> {
             next_talk: 0,
             joined: BTreeMap::new(),
             pending: BTreeMap::new(),
+            unread: BTreeMap::new(),
             ended: None,
             report,
             started: Instant::now(),

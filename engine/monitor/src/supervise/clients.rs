@@ -25,6 +25,8 @@ pub(super) struct Client {
     pub(super) waits: bool,
     /// It is the supervisor of a member of the pod, or about to start one.
     pub(super) membership: Option<Membership>,
+    /// What it reads of its process, so that we can read on: output and errors.
+    pub(super) reads: [Option<OwnedFd>; 2],
 }
 
 /// What a member is to its pod.
@@ -42,7 +44,7 @@ pub(super) enum Membership {
 
 /// The container itself runs.
 fn started(pid: i32) -> Reply {
-    Reply::Started { pid, session: String::new() }
+    Reply::Started { pid, session: String::new(), reads_on: false }
 }
 
 impl Supervisor<'_> {
@@ -51,7 +53,8 @@ impl Supervisor<'_> {
             let token = self.next_talk;
             self.next_talk += 1;
             if self.sources.watch(socket.as_fd(), Source::Talk(token), EventFlags::IN).is_ok() {
-                self.clients.insert(token, Client { socket, waits: false, membership: None });
+                self.clients
+                    .insert(token, Client { socket, waits: false, membership: None, reads: [None, None] });
             }
         }
     }
@@ -61,6 +64,7 @@ impl Supervisor<'_> {
             self.sources.forget(client.socket.as_fd());
             self.give_up(|purpose| matches!(purpose, Purpose::Exec { client, .. } if client == token));
             self.client_left(token);
+            self.read_on(client.reads);
             self.stages.retain(|it| it.0 != token);
             match client.membership {
                 None => {}
@@ -245,6 +249,14 @@ impl Supervisor<'_> {
                 self.reply(token, &Reply::Done, &[]);
             }
             Request::Exec(process) => self.exec(token, &process, fds),
+            Request::ReadOn => {
+                let mut fds = fds.into_iter();
+                client.reads = [fds.next(), fds.next()];
+            }
+            Request::Unread { errors } => {
+                let [output, error] = &mut client.reads;
+                *(if errors { error } else { output }) = None;
+            }
             Request::Volume(name) => {
                 let held = self.launched.volumes.iter().find(|it| it.volume == name);
                 match held.map(|it| it.common.copy()) {

@@ -122,7 +122,7 @@ impl Supervisor<'_> {
         }
         self.teller.tell(Deed::Exec);
         let terminal: Vec<_> = theirs.iter().map(AsFd::as_fd).collect();
-        self.reply(client, &Reply::Started { pid, session }, &terminal);
+        self.reply(client, &Reply::Started { pid, session, reads_on: true }, &terminal);
     }
 
     /// A process that joined has ended.
@@ -143,6 +143,25 @@ impl Supervisor<'_> {
         }
     }
 
+    /// The reader of what a process writes has gone, or the process has and left others that write: that must be read as well.
+    pub(super) fn read_on(&mut self, pipes: [Option<OwnedFd>; 2]) {
+        for pipe in pipes.into_iter().flatten() {
+            let number = self.next_talk;
+            self.next_talk += 1;
+            if self.sources.watch(pipe.as_fd(), Source::Unread(number), EventFlags::IN).is_ok() {
+                self.unread.insert(number, pipe);
+            }
+        }
+    }
+
+    /// Reads what is written into a pipe that nobody reads.
+    pub(super) fn forget_unread(&mut self, number: u64) {
+        if self.unread.get(&number).is_some_and(|pipe| !throw_away(pipe)) {
+            // Closing it takes it out of the list.
+            self.unread.remove(&number);
+        }
+    }
+
     pub(super) fn did_not_join(&mut self, purpose: Purpose, err: &StartError) {
         match purpose {
             Purpose::Exec { client, .. } => {
@@ -156,14 +175,16 @@ impl Supervisor<'_> {
     /// Reads what a process writes on a terminal that nobody holds.
     pub(super) fn forget_output(&mut self, pid: u32) {
         let Some(joined) = self.joined.get_mut(&pid.cast_signed()) else { return };
-        let is_open = joined.terminal.as_ref().is_some_and(|terminal| {
-            matches!(rustix::io::read(terminal, &mut [0u8; 4096]), Ok(1..) | Err(Errno::INTR | Errno::AGAIN))
-        });
-        if !is_open {
+        if !joined.terminal.as_ref().is_some_and(throw_away) {
             // Closing it takes it out of the list.
             joined.terminal = None;
         }
     }
+}
+
+/// Reads what is there for nobody; false at its end.
+fn throw_away(from: &OwnedFd) -> bool {
+    matches!(rustix::io::read(from, &mut [0u8; 4096]), Ok(1..) | Err(Errno::INTR | Errno::AGAIN))
 }
 
 /// An id that no other session has: 64 hexadecimal digits, as Podman's.

@@ -47,6 +47,8 @@ pub enum Source {
     Pod,
     /// A terminal that nobody holds, by the pid of its process.
     Unattended(u32),
+    /// A pipe whose reader has gone, counted with the connections.
+    Unread(u64),
     /// A connection to the control socket, or a process that is about to join: both are counted in one go.
     Talk(u64),
 }
@@ -72,6 +74,7 @@ impl Source {
             Self::Talk(number) => (14, number),
             Self::Helper => (15, 0),
             Self::Log => (16, 0),
+            Self::Unread(number) => (17, number),
         };
         kind << NUMBER_BITS | number
     }
@@ -96,6 +99,7 @@ impl Source {
             14 => Self::Talk(number),
             15 => Self::Helper,
             16 => Self::Log,
+            17 => Self::Unread(number),
             _ => return None,
         })
     }
@@ -162,6 +166,7 @@ mod tests {
             Source::Unattended(u32::MAX),
             Source::Talk(0),
             Source::Talk(1 << 40),
+            Source::Unread(7),
         ];
         let sources: Vec<Source> =
             single.into_iter().chain(several).chain(Job::ALL.map(Source::Job)).collect();
