@@ -20,6 +20,68 @@ fn memory_of_monitor(host: &TestHost, name: &str) -> u64 {
     host.root(&script.replace('~', "/home/alice")).ok().text().parse().expect("a number")
 }
 
+/// What a container has open it can open anew by its name in /proc, with rights that nobody gave it.
+#[test]
+fn what_its_user_has_open_is_out_of_a_container_s_reach() {
+    let host = host_with_busybox();
+    let _gone = ["reacher", "reader"].map(|name| Gone(host, name));
+    quick(host, "pontoon run -d --name reacher --network none --stop-timeout 0 $B sleep 10000").ok();
+    quick(host, "pontoon create -i --name reader --network none $B sh -c 'echo no >/proc/self/fd/0; cat'")
+        .ok();
+    let no = "sh -c 'echo no >/proc/self/fd/0; cat'";
+    for command in [
+        format!("pontoon exec -i reacher {no}"),
+        format!("pontoon run --rm -i --network none $B {no}"),
+        "pontoon start -ai reader".to_owned(),
+    ] {
+        let read = quick(host, &format!("echo mine >~/input; {command} <~/input; cat ~/input")).ok();
+        assert!(read.stdout.ends_with("mine\n"), "{command}: {}", read.stdout);
+        assert_eq!(read.stdout.matches("mine").count(), 2, "{command}: {}", read.stdout);
+        // Out of a directory one would come to all others.
+        let input = quick(host, &format!("mkdir -p ~/place; {command} <~/place; ls ~/place")).ok();
+        assert!(!input.stdout.contains("mine"), "{command}: {}", input.stdout);
+    }
+    let spoil = "for fd in 1 2; do chmod 4755 /proc/self/fd/$fd; echo yes >/proc/self/fd/$fd; done";
+    let output = format!(
+        "echo mine >~/output; pontoon exec reacher sh -c '{spoil}' >>~/output 2>>~/output; stat -c %a ~/output; cat ~/output"
+    );
+    assert_eq!(quick(host, &output).ok().text(), "644\nmine\nyes\nyes");
+    // Nor does what stays behind hold its caller, or end with it.
+    let stays = "while sleep 0.1; do echo on; date +%s%N >/tmp/on; done & echo begun";
+    let begun = quick(host, &format!("timeout 20 pontoon exec reacher sh -c '{stays}' | cat")).ok();
+    assert!(begun.stdout.starts_with("begun"), "{}", begun.stdout);
+    let later = "a=$(pontoon exec reacher cat /tmp/on); sleep 1; [ \"$a\" != \"$(pontoon exec reacher cat /tmp/on)\" ]";
+    quick(host, later).ok();
+}
+
+/// What a process in a container writes and reads goes through us, whole and in its order.
+#[test]
+fn what_goes_into_a_process_and_out_of_it_is_carried_whole() {
+    let host = host_with_busybox();
+    let _gone = Gone(host, "carrier");
+    quick(host, "pontoon run -d --name carrier --network none --stop-timeout 0 $B sleep 10000").ok();
+    quick(host, "head -c 20000000 /dev/urandom >~/much; pontoon exec -i carrier cat <~/much | cmp - ~/much")
+        .ok();
+    quick(host, "pontoon run --rm -i --network none $B cat <~/much | cmp - ~/much").ok();
+    let both =
+        "pontoon exec carrier sh -c 'echo out; echo err >&2; exit 3' 2>~/errors; echo $?; cat ~/errors";
+    quick(host, both).ok().prints("out\n3\nerr");
+    // Who wants no more is not fed, and who is not read is told.
+    quick(host, "yes | timeout 20 pontoon exec -i carrier head -n 1").ok().prints("y");
+    quick(host, "timeout 20 pontoon exec carrier yes | head -n 1").ok().prints("y");
+    wait::until("the process that nobody read to end", || {
+        let left = quick(host, "pontoon exec carrier pidof yes; true").ok();
+        if left.text().is_empty() { Ok(()) } else { Err(left.stdout) }
+    });
+    // One stream that is not read does not keep the other.
+    let other = "mkfifo ~/slow; sleep 3 <>~/slow >/dev/null 2>&1 & pontoon exec carrier sh -c 'yes | head -c 200000 >&2 & sleep 1; echo through; kill $!' 2>~/slow";
+    quick(host, &format!("timeout 20 sh -c \"{}\" | head -n 1", other.replace('$', "\\$")))
+        .ok()
+        .prints("through");
+    let full = quick(host, "pontoon exec carrier echo much >/dev/full; echo $?").ok();
+    assert!(full.text() == "255" && full.stderr.contains("No space left"), "{} {}", full.stdout, full.stderr);
+}
+
 /// A process of the container may stop any other that it sees, one on its way in as well. That must stop nobody outside.
 #[test]
 fn who_stops_those_that_come_in_does_not_stop_the_supervisor() {
