@@ -75,6 +75,24 @@ fn keys_leave_a_container_that_goes_on() {
     assert!(wrong.stderr.contains("`bogus` is no key"), "{}", wrong.stderr);
 }
 
+/// What a container's terminal has worked up is not worked up once more by ours.
+#[test]
+fn lines_of_a_terminal_end_once() {
+    let host = host_with_busybox();
+    let _gone = Gone(host, "lines");
+    let shown = |command: &str| {
+        let seen =
+            host.entry("alice").env("COMMAND", command).sh("script -qec \"$COMMAND\" /dev/null </dev/null");
+        seen.ok().stdout
+    };
+    assert_eq!(
+        shown(&format!("pontoon run -t --name lines {B} sh -c 'echo one; echo two'")),
+        "one\r\ntwo\r\n"
+    );
+    assert_eq!(shown("pontoon start -a lines"), "one\r\ntwo\r\n");
+    assert_eq!(shown("pontoon run --rm -t localhost:5000/busybox true; echo after"), "after\r\n");
+}
+
 /// Who only looks on has not said that it is not wanted any more.
 #[test]
 fn a_signal_that_is_handed_on_lets_a_service_be_started_anew() {

@@ -93,6 +93,19 @@ fn a_system_unit_runs_as_a_user_without_a_login_and_beside_one() {
         .ok()
         .says("systemd-goods")
         .says("systemd-shop");
+    // In a terminal root's stays root's: with it a program of the user's could type what root's shell then reads.
+    let apart = "t=$(tty); pontoon --user web exec -t shop sleep 2 & sleep 1
+        ps -e -o user:9=,tty=,args= | grep '[e]xec -t shop' | awk '$2 ~ /pts/ {print $1, $2}' | sort -u | sed \"s,${t#/dev/},ours,; s,pts/.*,own,\"; wait";
+    let apart = host.entry("root").env("COMMAND", apart).sh("script -qec \"$COMMAND\" /dev/null </dev/null");
+    assert_eq!(apart.ok().stdout.replace('\r', ""), "root ours\nweb own\n");
+    for (command, code) in [("exec -t shop sh -c 'tty; exit 7'", 7), ("exec shop sh -c 'kill -9 $$'", 137)] {
+        host.entry("root")
+            .env("COMMAND", &format!("stty rows 7 cols 70; pontoon --user web {command}"))
+            .sh("script -qec \"$COMMAND\" /dev/null </dev/null")
+            .fails(code);
+    }
+    let typed = "(sleep 1; echo 'echo a$((1+1))c; exit 5'; sleep 1) | timeout 20 script -qec 'pontoon --user web exec -it shop sh' /dev/null";
+    host.root(typed).fails(5).says("a2c");
     host.root("pontoon --user nobody-there ps").fails(125);
     host.alice("pontoon --user web ps").fails(125);
 

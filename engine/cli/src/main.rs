@@ -3,6 +3,7 @@
 mod as_user;
 mod behalf;
 mod commands;
+mod own_terminal;
 mod user_scope;
 
 use std::process::ExitCode;
@@ -25,6 +26,11 @@ fn main() -> ExitCode {
     match args::as_user(&words) {
         Ok(None) => {}
         Ok(Some((user, rest))) => {
+            if rustix::process::geteuid().is_root()
+                && let Some(outcome) = own_terminal::give(name, &words)
+            {
+                return finish(outcome);
+            }
             let is_served = std::env::var_os(behalf::VARIABLE).is_some();
             if args::changes_units(rest) && !is_served && rustix::process::geteuid().is_root() {
                 return finish(behalf::run(&user, rest, name, None));

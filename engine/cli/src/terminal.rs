@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::termios::{self, OptionalActions, Termios};
+use rustix::termios::{self, OptionalActions, OutputModes, Termios};
 
 /// Whether the descriptor is a terminal.
 pub fn is_terminal(fd: BorrowedFd<'_>) -> bool {
@@ -20,12 +20,21 @@ pub struct RawMode {
 impl RawMode {
     /// Makes the terminal pass every key on as it is: no echo, no line editing, no signals.
     pub fn enter(fd: BorrowedFd<'_>) -> io::Result<Self> {
+        Self::change(fd, Termios::make_raw)
+    }
+
+    /// Makes the terminal show what another one has worked up already as it is; keys stay what they are.
+    pub fn of_output(fd: BorrowedFd<'_>) -> io::Result<Self> {
+        Self::change(fd, |it| it.output_modes.remove(OutputModes::OPOST))
+    }
+
+    fn change(fd: BorrowedFd<'_>, change: impl FnOnce(&mut Termios)) -> io::Result<Self> {
         // A descriptor of our own: the caller's may be closed before we restore.
         let fd = fd.try_clone_to_owned()?;
         let before = termios::tcgetattr(&fd)?;
-        let mut raw = before.clone();
-        raw.make_raw();
-        termios::tcsetattr(&fd, OptionalActions::Drain, &raw)?;
+        let mut settings = before.clone();
+        change(&mut settings);
+        termios::tcsetattr(&fd, OptionalActions::Drain, &settings)?;
         Ok(Self { fd, before })
     }
 

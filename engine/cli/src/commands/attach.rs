@@ -107,6 +107,8 @@ fn relay(
     then()?;
     let _raw =
         input.as_ref().filter(|_| is_terminal).and_then(|_| RawMode::enter(rustix::stdio::stdin()).ok());
+    let is_shown_only = is_terminal && input.is_none() && proxies;
+    let _plain = is_shown_only.then(|| RawMode::of_output(rustix::stdio::stdout()).ok());
     let typing = input.as_ref().map(|to| Typing::new(keys, to.as_fd())).transpose();
     let mut typing = typing.map_err(Error::from)?;
     let (mut out_open, mut err_open) = (true, true);

@@ -11,6 +11,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::foreground::{self, OurSide, Outcome};
 use super::pipes::Pipes;
+use super::shown::Ours;
 use super::{Context, Failure, run};
 use pontoon_cli::args::ExecArgs;
 use pontoon_cli::detach_keys::DetachKeys;
@@ -93,7 +94,8 @@ pub fn exec(context: &Context, args: &ExecArgs) -> Result<ExitStatus, Failure> {
         let ended = executing.ending.fd();
         // What ends us ends us alone: the process goes on.
         let signals = foreground::signals(false)?;
-        let ours = OurSide::Terminal { terminal, keys, typed: args.interactive };
+        let ours =
+            OurSide::Terminal { terminal, keys: Some(keys), typed: args.interactive, shown: Ours::Output };
         match foreground::stand_by(ended, ours, signals, &on_signal)? {
             Outcome::Ended => {}
             Outcome::Detached => return Ok(ExitStatus::Success),

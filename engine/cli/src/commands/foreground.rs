@@ -64,8 +64,15 @@ pub fn attend(
     }
     let signals = signals(proxies)?;
     let input = started.input.take();
+    // What ends us for good would leave it so: only where it is handed on.
+    let _plain = terminal
+        .as_ref()
+        .filter(|_| !interactive && proxies)
+        .and_then(|_| RawMode::of_output(rustix::stdio::stdout()).ok());
     let ours = match &terminal {
-        Some(terminal) => OurSide::Terminal { terminal, keys, typed: interactive },
+        Some(terminal) => {
+            OurSide::Terminal { terminal, keys: Some(keys), typed: interactive, shown: Ours::Output }
+        }
         None => OurSide::Input(input),
     };
     // What was said with that it runs is not seen again by looking for more.
@@ -138,7 +145,7 @@ pub enum Outcome {
 }
 
 /// Where the signals that are handed on (`proxies`), and changes of the window's size, are read.
-pub(super) fn signals(proxies: bool) -> Result<SignalFd, Failure> {
+pub fn signals(proxies: bool) -> Result<SignalFd, Failure> {
     let mut wanted = if proxies { SigSet::all() } else { SigSet::empty() };
     for signal in OWN {
         wanted.remove(signal);
@@ -156,10 +163,12 @@ pub enum OurSide<'a> {
     Terminal {
         /// A byte stream to it, or its master side.
         terminal: &'a OwnedFd,
-        /// What is typed to leave it.
-        keys: DetachKeys,
+        /// What is typed to leave it, if anything.
+        keys: Option<DetachKeys>,
         /// Whether our input is typed there.
         typed: bool,
+        /// Where we show it.
+        shown: Ours,
     },
     /// Our input, if anything: its output comes to us without our doing.
     Input(Option<OwnedFd>),
@@ -172,13 +181,16 @@ pub fn stand_by(
     signals: SignalFd,
     on_signal: &dyn Fn(i32),
 ) -> Result<Outcome, Failure> {
-    let (terminal, mut input, typing) = match ours {
-        OurSide::Terminal { terminal, keys, typed } => {
-            (Some(terminal), None, typed.then(|| Typing::new(keys, terminal.as_fd())))
+    let (terminal, mut input, typing, shown) = match ours {
+        OurSide::Terminal { terminal, keys, typed, shown } => {
+            let to = terminal.as_fd();
+            let typing =
+                typed.then(|| keys.map_or_else(|| Typing::of_bytes(to), |keys| Typing::new(keys, to)));
+            (Some(terminal), None, typing, shown)
         }
         OurSide::Input(input) => {
             let typing = input.as_ref().map(|to| Typing::of_bytes(to.as_fd()));
-            (None, input, typing)
+            (None, input, typing, Ours::Output)
         }
     };
     let mut typing = typing.transpose().map_err(std::io::Error::from)?;
@@ -205,7 +217,7 @@ pub fn stand_by(
             PollFd::from_borrowed_fd(if output_open || is_pending { far } else { ended }, output),
             PollFd::from_borrowed_fd(if input_open { rustix::stdio::stdin() } else { ended }, from_input),
             // Asks for nothing, and is told when the reading end of a pipe is closed.
-            PollFd::from_borrowed_fd(rustix::stdio::stdout(), nothing),
+            PollFd::from_borrowed_fd(shown.fd(), nothing),
         ];
         match poll(&mut fds, None) {
             Ok(_) | Err(Errno::INTR) => {}
@@ -217,7 +229,7 @@ pub fn stand_by(
         }
         let _ = signal;
         if output_open && from_far.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
-            match copy(far, Ours::Output) {
+            match copy(far, shown) {
                 Ok(is_open) => output_open = is_open,
                 // Seen below, unless all is over.
                 Err(err) if err.is_reader_gone() => output_open = false,
@@ -237,7 +249,7 @@ pub fn stand_by(
         if !over.is_empty() {
             // What it wrote last is still in the socket.
             while output_open && is_ready(far, PollFlags::IN) {
-                match copy(far, Ours::Output) {
+                match copy(far, shown) {
                     Ok(is_open) => output_open = is_open,
                     Err(err) if err.is_reader_gone() => output_open = false,
                     Err(err) => return Ok(Outcome::Unshown(err)),
