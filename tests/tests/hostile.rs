@@ -181,6 +181,77 @@ fn floods_do_not_fill_the_supervisor() {
     quick(host, "timeout 10 pontoon exec flooder true && timeout 10 pontoon rm -f -t 0 flooder").ok();
 }
 
+/// A terminal that stands still (Ctrl-S, a connection that hangs) holds the payload up, not who looks after it; and nothing of
+/// what was written is missing afterwards.
+#[test]
+fn a_terminal_that_is_not_read_does_not_hold_the_supervisor() {
+    let host = host_with_busybox();
+    let _gone = Gone(host, "unseen");
+    host.write(
+        "alice",
+        "/home/alice/unseen.py",
+        r#"
+import os, pty, subprocess, sys, time, tty
+shown, screen = pty.openpty()
+tty.setraw(screen)
+def pontoon(*words):
+    return subprocess.run(["pontoon", *words], stdin=subprocess.DEVNULL, capture_output=True, timeout=20, text=True)
+def status():
+    return pontoon("inspect", "--format", "{{.State.Status}}", "unseen").stdout.strip()
+# More than a terminal takes; it ends when it is told to, and says so.
+payload = "trap 'echo; echo over; exit 7' TERM; seq 100000; while :; do sleep 0.1; done"
+check = ["--health-cmd", "true", "--health-interval", "200ms"]
+run = subprocess.Popen(
+    ["pontoon", "run", "--replace", "--name", "unseen", "--network", "none", "--log-driver", "k8s-file", *check,
+     sys.argv[1], "sh", "-c", payload],
+    stdin=subprocess.DEVNULL, stdout=screen, stderr=screen)
+os.close(screen)
+end = time.monotonic() + 60
+while status() != "running":
+    assert time.monotonic() < end, "it does not run"
+    time.sleep(0.05)
+# Until the payload itself stands still, for then the terminal has taken what it takes.
+before = -1
+while True:
+    log = pontoon("logs", "unseen").stdout.count("\n")
+    if log == before and log > 0:
+        break
+    assert time.monotonic() < end, "it does not stand still"
+    before = log
+    time.sleep(0.5)
+for words in (["exec", "unseen", "true"], ["healthcheck", "run", "unseen"], ["kill", "--signal", "WINCH", "unseen"]):
+    done = pontoon(*words)
+    print(words[0], done.returncode, *done.stderr.splitlines())
+if sys.argv[2] == "stop":
+    print("stop", pontoon("stop", "-t", "1", "unseen").returncode)
+    print("status", status())
+    print("rm", pontoon("rm", "-f", "-t", "0", "unseen").returncode)
+else:
+    # Whoever reads again gets all of it.
+    seen = b""
+    while not seen.endswith(b"\n100000\n"):
+        seen += os.read(shown, 65536)
+    assert seen == b"".join(b"%d\n" % it for it in range(1, 100001)), seen[-200:]
+    pontoon("kill", "--signal", "TERM", "unseen")
+while True:
+    try:
+        piece = os.read(shown, 65536)
+    except OSError:
+        break
+    if not piece:
+        break
+print("run", run.wait(timeout=30))
+"#,
+    );
+    let says = |script: &str, text: &str| {
+        let limit = std::time::Duration::from_secs(200);
+        host.entry("alice").env("B", B).limit(limit).sh(script).no_panic().ok().prints(text);
+    };
+    let before = "exec 0\nhealthcheck 0\nkill 0\n";
+    says("timeout 180 python3 ~/unseen.py $B stop", &format!("{before}stop 0\nstatus exited\nrm 0\nrun 137"));
+    says("timeout 180 python3 ~/unseen.py $B read", &format!("{before}run 7"));
+}
+
 /// 57: keys are counted by user, and root in her container is she. Nobody gets her own instead.
 #[test]
 fn when_keys_are_used_up_containers_get_none_of_the_user_s() {

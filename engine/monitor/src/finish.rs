@@ -23,6 +23,7 @@ use rustix::fs::Mode;
 use rustix::process::{Signal, pidfd_send_signal};
 
 use crate::mapped;
+use crate::relay::say;
 use crate::tell::Teller;
 
 /// Tells what went wrong with something that the container does not depend on.
@@ -32,7 +33,7 @@ pub fn warn(failure: &dyn std::error::Error) {
         text.push_str(&format!(": {cause}"));
     }
     text.push('\n');
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+    say(&text);
 }
 
 /// Runs the hooks for a container that has begun to run, whatever becomes of them.

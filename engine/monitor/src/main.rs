@@ -45,6 +45,7 @@ use crate::activation::Activation;
 use crate::course::Course;
 use crate::gate::Gate;
 use crate::launch::{Begun, LaunchError, launch};
+use crate::relay::say;
 use crate::supervise::{Halt, Supervisor};
 use crate::tell::Teller;
 
@@ -338,7 +339,7 @@ fn lock_files(plan: &MonitorPlan) -> io::Result<OwnedFd> {
     let name = &plan.name;
     let text =
         format!("container `{name}` waits for a command that is at work on its files (cp, export, commit)\n");
-    let _ = io::stderr().write_all(text.as_bytes());
+    say(&text);
     files_lock::take(&plan.run_directory)
 }
 
@@ -463,6 +464,6 @@ impl Reporter {
         if let Some(hint) = &report.hint {
             text.push_str(&format!("hint: {hint}\n"));
         }
-        let _ = io::stderr().write_all(text.as_bytes());
+        say(&text);
     }
 }

@@ -60,6 +60,12 @@ impl Log {
         Ok(Self { sink, output: Vec::new(), error: Vec::new() })
     }
 
+    /// One that keeps nothing.
+    #[cfg(test)]
+    pub(crate) fn nothing() -> Self {
+        Self { sink: Sink::Nothing, output: Vec::new(), error: Vec::new() }
+    }
+
     /// Whether output that also goes to our own standard streams would be in the journal twice.
     #[must_use]
     pub fn is_journal(&self) -> bool {

@@ -3,6 +3,8 @@
 //! The payload's output goes to the log at once and, in the foreground, to our own streams as fast as their reader takes it:
 //! a reader that has stopped, or a journal, stops the payload's output, never the supervisor.
 
+mod outlet;
+
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -11,10 +13,11 @@ use rustix::event::epoll::EventFlags;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, read, write};
 
+use self::outlet::{ATOMIC, give};
 use crate::output::{Log, Stream};
 
-/// What a pipe that is ready for writing takes without blocking, at least (pipe(7)).
-const ATOMIC: usize = 4096;
+pub use self::outlet::{Outlet, say};
+
 /// How often the last of a stream is read: more than a pipe can hold, so that somebody who goes on writing into it from
 /// elsewhere does not keep us.
 const MOST_READS: u32 = 1024;
@@ -28,8 +31,10 @@ pub struct OutputPipe {
     pub pipe: OwnedFd,
     /// Which stream it is.
     pub stream: Stream,
-    /// Whether a copy goes to our own stream of the same kind.
-    pub copy: bool,
+    /// Where a copy goes, if it does: to our own stream of the same kind.
+    copy: Option<Outlet>,
+    /// Of the copy, what its reader has not taken yet.
+    unshown: VecDeque<u8>,
     /// Why it does not go there any more, though somebody may wait for it.
     failure: Option<Errno>,
 }
@@ -103,9 +108,24 @@ pub enum Relayed {
 }
 
 impl OutputPipe {
-    /// Our end of the pipe of a stream, which is copied or not.
+    /// Our end of the pipe of a stream, which is copied to our own or not.
     pub fn new(pipe: OwnedFd, stream: Stream, copy: bool) -> Self {
-        Self { pipe, stream, copy, failure: None }
+        let ours = match stream {
+            Stream::Output => rustix::stdio::stdout(),
+            Stream::Error => rustix::stdio::stderr(),
+        };
+        let mut output = Self { pipe, stream, copy: None, unshown: VecDeque::new(), failure: None };
+        if copy {
+            output.copy_to(ours);
+        }
+        output
+    }
+
+    fn copy_to(&mut self, target: BorrowedFd<'_>) {
+        match Outlet::to(target) {
+            Ok(outlet) => self.copy = Some(outlet),
+            Err(err) => self.failure = Some(err),
+        }
     }
 
     /// Why the copy could not be written, if nobody was told yet.
@@ -113,54 +133,48 @@ impl OutputPipe {
         self.failure.take()
     }
 
-    /// Our own stream that the copy goes to.
-    pub fn copy_target(&self) -> BorrowedFd<'static> {
-        match self.stream {
-            Stream::Output => rustix::stdio::stdout(),
-            Stream::Error => rustix::stdio::stderr(),
-        }
+    /// Where the copy goes.
+    pub fn copy_target(&self) -> Option<BorrowedFd<'_>> {
+        self.copy.as_ref().map(Outlet::fd)
+    }
+
+    /// Nobody wants the copy any more: where it went is closed. Gives whether there was one.
+    pub fn end_copy(&mut self) -> bool {
+        self.unshown.clear();
+        self.copy.take().is_some()
     }
 
     /// Relays once.
     pub fn relay(&mut self, log: &mut Log, taps: &mut Taps) -> Relayed {
-        if self.copy && !is_writable(self.copy_target()) {
+        self.show();
+        if !self.unshown.is_empty() {
             return Relayed::Blocked;
         }
         if log.is_behind() {
             return Relayed::Behind;
         }
-        self.transfer(log, taps).unwrap_or(Relayed::Some)
+        let relayed = self.transfer(log, taps).unwrap_or(Relayed::Some);
+        // The payload may write no more, and then only the reader would ever tell us.
+        if self.unshown.is_empty() { relayed } else { Relayed::Blocked }
     }
 
     /// Keeps what is left when the payload has ended, and gives what our own stream's reader has not taken of it. An empty
     /// pipe is the end, even if a descriptor that was passed out of the container still holds it open.
-    pub fn rest(&mut self, log: &mut Log, taps: &mut Taps) -> Vec<u8> {
-        let mut rest = Vec::new();
-        let mut buffer = [0u8; ATOMIC];
+    pub fn rest(&mut self, log: &mut Log, taps: &mut Taps) -> Option<Rest> {
         for _ in 0..MOST_READS {
-            let count = match read(&self.pipe, &mut buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(Errno::INTR) => continue,
-                Err(_) => break,
-            };
-            let bytes = buffer.get(..count).unwrap_or_default();
-            log.take(self.stream, bytes);
-            taps.take(self.stream, bytes);
-            // As long as its reader keeps up, nothing has to be remembered.
-            if self.copy && rest.is_empty() && is_writable(self.copy_target()) {
-                self.copy_to(self.copy_target(), bytes);
-            } else if self.copy {
-                rest.extend_from_slice(bytes);
+            if !matches!(self.transfer(log, taps), Some(Relayed::Some)) {
+                break;
             }
         }
-        rest
+        self.show();
+        let bytes = std::mem::take(&mut self.unshown);
+        self.copy.take().and_then(|to| Rest::new(to, bytes))
     }
 
     /// `None` if there is nothing to read now.
     fn transfer(&mut self, log: &mut Log, taps: &mut Taps) -> Option<Relayed> {
         let mut buffer = [0u8; 16 << 10];
-        let room = if self.copy { ATOMIC } else { buffer.len() };
+        let room = if self.copy.is_some() { ATOMIC } else { buffer.len() };
         let buffer = buffer.get_mut(..room)?;
         match read(&self.pipe, &mut *buffer) {
             Ok(0) => Some(Relayed::End),
@@ -168,8 +182,9 @@ impl OutputPipe {
                 let bytes = buffer.get(..count).unwrap_or_default();
                 log.take(self.stream, bytes);
                 taps.take(self.stream, bytes);
-                if self.copy {
-                    self.copy_to(self.copy_target(), bytes);
+                if self.copy.is_some() {
+                    self.unshown.extend(bytes);
+                    self.show();
                 }
                 Some(Relayed::Some)
             }
@@ -179,36 +194,15 @@ impl OutputPipe {
         }
     }
 
-    /// Writes the copy. Where that cannot be, the log still takes what comes: the payload has no part in it.
-    fn copy_to(&mut self, target: BorrowedFd<'_>, bytes: &[u8]) {
-        if let Err(err) = write_all(target, bytes) {
-            self.copy = false;
+    /// Writes of the copy what is taken now. Where that cannot be, the log still takes what comes: the payload has no part in it.
+    fn show(&mut self) {
+        let Some(copy) = &self.copy else { return };
+        if let Err(err) = copy.give(&mut self.unshown) {
+            self.end_copy();
             // A reader that has gone away has seen enough. Of a full disk whoever waits must hear.
             self.failure = Some(err).filter(|it| *it != Errno::PIPE);
         }
     }
-}
-
-fn is_writable(fd: BorrowedFd<'_>) -> bool {
-    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::OUT)];
-    let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
-    poll(&mut fds, Some(&now)).is_ok() && fds.iter().any(|it| !it.revents().is_empty())
-}
-
-fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Errno> {
-    while !bytes.is_empty() {
-        match write(to, bytes) {
-            Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => {
-                // Somebody else made the descriptor non-blocking.
-                let mut fds = [PollFd::from_borrowed_fd(to, PollFlags::OUT)];
-                poll(&mut fds, None)?;
-            }
-            Err(err) => return Err(err),
-        }
-    }
-    Ok(())
 }
 
 /// The payload's terminal, and the client that is attached to it. Neither side is ever waited for.
@@ -251,7 +245,7 @@ impl Terminal {
 
     /// The master side is ready.
     pub fn relay(&mut self, log: &mut Log, taps: &mut Taps) {
-        give(&self.master, &mut self.typed);
+        self.type_in();
         let is_taken = self.shown.is_empty() && !log.is_behind();
         if is_taken && self.transfer(log, taps) == Some(Relayed::End) {
             self.is_over = true;
@@ -271,12 +265,12 @@ impl Terminal {
                 Err(_) => self.client = None,
             }
         }
-        give(&self.master, &mut self.typed);
+        self.type_in();
     }
 
     /// Keeps what is left when the payload has ended, and gives what the client has not taken of it.
-    pub fn rest(&mut self, log: &mut Log, taps: &mut Taps) -> Vec<u8> {
-        let mut rest = Vec::new();
+    pub fn rest(&mut self, log: &mut Log, taps: &mut Taps) -> Option<Rest> {
+        let mut rest = VecDeque::new();
         for _ in 0..MOST_READS {
             rest.extend(self.shown.drain(..));
             if !matches!(self.transfer(log, taps), Some(Relayed::Some)) {
@@ -284,7 +278,7 @@ impl Terminal {
             }
         }
         rest.extend(self.shown.drain(..));
-        rest
+        Rest::new(Outlet::to(self.client.as_ref()?.as_fd()).ok()?, rest)
     }
 
     /// `None` if there is nothing to read now.
@@ -309,49 +303,39 @@ impl Terminal {
 
     /// Gives the client what it takes now; without one nobody wants to see it.
     fn show(&mut self) {
-        let is_there = self.client.as_ref().is_some_and(|client| give(client, &mut self.shown));
+        let client = self.client.as_ref();
+        let is_there = client.is_some_and(|client| give(|it| write(client, it), &mut self.shown).is_ok());
         if !is_there {
             self.client = None;
             self.shown.clear();
         }
     }
-}
 
-/// Writes what is taken without waiting; false when nobody will ever take more.
-fn give(to: &OwnedFd, bytes: &mut VecDeque<u8>) -> bool {
-    while !bytes.is_empty() {
-        let (first, _) = bytes.as_slices();
-        match write(to, first) {
-            Ok(count) => drop(bytes.drain(..count)),
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => return true,
-            Err(_) => return false,
-        }
+    /// Gives the payload what it takes now. One that has gone is seen when its side is read.
+    fn type_in(&mut self) {
+        let _ = give(|it| write(&self.master, it), &mut self.typed);
     }
-    true
 }
 
 /// What a payload wrote last, for a reader who has not taken it yet.
 #[derive(Debug)]
 pub struct Rest {
-    to: OwnedFd,
-    bytes: Vec<u8>,
+    to: Outlet,
+    bytes: VecDeque<u8>,
 }
 
 impl Rest {
-    /// For our own stream, or for a client.
-    pub fn new(to: BorrowedFd<'_>, bytes: Vec<u8>) -> Option<Self> {
-        let to = to.try_clone_to_owned().ok()?;
+    /// For our own stream, or for a client; `None` if there is nothing left.
+    pub fn new(to: Outlet, bytes: VecDeque<u8>) -> Option<Self> {
         (!bytes.is_empty()).then_some(Self { to, bytes })
     }
 
     /// Writes it, waiting for its reader until somebody wants us to end. Only what has a reader keeps us waiting, and only its
     /// going away is an error: a file takes all at once, or has refused it before.
-    pub fn give(self, signals: &SignalFd) {
-        let mut rest = self.bytes.as_slice();
-        while !rest.is_empty() {
+    pub fn give(mut self, signals: &SignalFd) {
+        while !self.bytes.is_empty() {
             let mut fds = [
-                PollFd::from_borrowed_fd(self.to.as_fd(), PollFlags::OUT),
+                PollFd::from_borrowed_fd(self.to.fd(), PollFlags::OUT),
                 PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN),
             ];
             if !matches!(poll(&mut fds, None), Ok(_) | Err(Errno::INTR)) {
@@ -363,14 +347,8 @@ impl Rest {
                     return;
                 }
             }
-            if !is_writable(self.to.as_fd()) {
-                continue;
-            }
-            let piece = rest.get(..ATOMIC).unwrap_or(rest);
-            match write(&self.to, piece) {
-                Ok(count) => rest = rest.get(count..).unwrap_or_default(),
-                Err(Errno::INTR | Errno::AGAIN) => {}
-                Err(_) => return,
+            if self.to.give(&mut self.bytes).is_err() {
+                return;
             }
         }
     }
@@ -378,14 +356,30 @@ impl Rest {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::io::Read;
+
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+
     use super::*;
+
+    /// A payload's output that is copied to `target`, and the payload's end of it.
+    fn output_to(target: impl AsFd) -> (OutputPipe, OwnedFd) {
+        let (pipe, theirs) = rustix::pipe::pipe().unwrap();
+        fcntl_setfl(&pipe, OFlags::NONBLOCK).unwrap();
+        let mut output = OutputPipe::new(pipe, Stream::Output, false);
+        output.copy_to(target.as_fd());
+        (output, theirs)
+    }
 
     /// What becomes of a copy that goes to `target`.
     fn copied_to(target: impl AsFd) -> (bool, Option<Errno>) {
-        let (pipe, _theirs) = rustix::pipe::pipe().unwrap();
-        let mut output = OutputPipe::new(pipe, Stream::Output, true);
-        output.copy_to(target.as_fd(), b"said\n");
-        (output.copy, output.take_failure())
+        let (mut output, theirs) = output_to(target);
+        write(&theirs, b"said\n").unwrap();
+        output.relay(&mut Log::nothing(), &mut Taps::default());
+        (output.copy.is_some(), output.take_failure())
     }
 
     #[test]
@@ -396,5 +390,58 @@ mod tests {
         let (reader, writer) = rustix::pipe::pipe().unwrap();
         drop(reader);
         assert_eq!(copied_to(writer), (false, None));
+    }
+
+    /// A terminal: the side that shows what is written to the other one.
+    fn terminal() -> (OwnedFd, OwnedFd) {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap();
+        let slave = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, rustix::fs::Mode::empty()).unwrap();
+        let mut raw = tcgetattr(&slave).unwrap();
+        raw.make_raw();
+        tcsetattr(&slave, OptionalActions::Now, &raw).unwrap();
+        (master, slave)
+    }
+
+    #[test]
+    fn who_does_not_read_blocks_the_payload_and_not_us_and_misses_nothing() {
+        let (stream, far_stream) = std::os::unix::net::UnixStream::pair().unwrap();
+        let (pipe_end, pipe) = rustix::pipe::pipe().unwrap();
+        let (shown, screen) = terminal();
+        for (target, reader) in
+            [(screen, shown), (pipe, pipe_end), (OwnedFd::from(stream), OwnedFd::from(far_stream))]
+        {
+            let (mut output, theirs) = output_to(&target);
+            let (mut log, mut taps) = (Log::nothing(), Taps::default());
+            let flags = fcntl_getfl(&target).unwrap();
+            let mut said = Vec::new();
+            // Nobody reads: some time it takes no more. Pieces of an odd size leave room for a part of one.
+            let mut number = 0u32;
+            loop {
+                let piece: Vec<u8> = (0..999).map(|at| (number + at).to_le_bytes()[0]).collect();
+                number += 1;
+                write(&theirs, &piece).unwrap();
+                said.extend(piece);
+                if output.relay(&mut log, &mut taps) == Relayed::Blocked {
+                    break;
+                }
+            }
+            assert_eq!(output.relay(&mut log, &mut taps), Relayed::Blocked);
+            assert_eq!(fcntl_getfl(&target).unwrap(), flags, "what is shared is as it was");
+            drop(theirs);
+            let mut reader = File::from(reader);
+            let mut seen = Vec::new();
+            while output.relay(&mut log, &mut taps) != Relayed::End {
+                let mut buffer = [0; 500];
+                let count = reader.read(&mut buffer).unwrap();
+                seen.extend(&buffer[..count]);
+            }
+            drop((output.rest(&mut log, &mut taps), output, target));
+            // A terminal's end is an error.
+            let _ = reader.read_to_end(&mut seen);
+            assert!(seen == said, "{} of {}", seen.len(), said.len());
+        }
     }
 }

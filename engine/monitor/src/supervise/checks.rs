@@ -12,6 +12,7 @@ use rustix::process::Signal;
 use super::Supervisor;
 use crate::check::Job;
 use crate::finish;
+use crate::relay::say;
 use crate::timers::Alarm;
 
 /// When a check is tried again that could not be made, in nanoseconds.
@@ -229,7 +230,7 @@ impl Supervisor<'_> {
         };
         let name = &self.plan.name;
         let text = format!("container `{name}` is unhealthy{}, so it is {done}\n", self.last_words());
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+        say(&text);
     }
 
     /// Leaves word for other commands how the container is.

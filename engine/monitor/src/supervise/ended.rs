@@ -1,6 +1,6 @@
 //! What is left of a run when it has ended.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use nix::sys::signalfd::SignalFd;
 use pontoon_monitor::control::{self, Reply};
@@ -68,13 +68,11 @@ impl Supervisor<'_> {
         }
         let mut rests = Vec::new();
         for output in self.outputs.iter_mut().flatten() {
-            let bytes = output.rest(&mut self.launched.log, &mut self.taps);
+            rests.extend(output.rest(&mut self.launched.log, &mut self.taps));
             tell_unshown(self.report, output);
-            rests.extend(Rest::new(output.copy_target(), bytes));
         }
         if let Some(terminal) = &mut self.terminal {
-            let bytes = terminal.rest(&mut self.launched.log, &mut self.taps);
-            rests.extend(terminal.client.as_ref().and_then(|it| Rest::new(it.as_fd(), bytes)));
+            rests.extend(terminal.rest(&mut self.launched.log, &mut self.taps));
         }
         self.tell_let_go();
         self.launched.log.finish();

@@ -12,6 +12,7 @@ use pontoon_monitor::plan::Handler;
 
 use super::Supervisor;
 use crate::check::Job;
+use crate::relay::say;
 use crate::timers::Alarm;
 
 /// What is left after what is done before the end, whatever that took.
@@ -134,7 +135,7 @@ impl Supervisor<'_> {
     fn tell_handler(&self, what: &str, outcome: &Outcome, then: &str) {
         let said = super::checks::words_of("it", Some(outcome));
         let text = format!("`{what}` of container `{}` failed{said}{then}\n", self.plan.name);
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+        say(&text);
     }
 
     /// Whether the run has got so far.

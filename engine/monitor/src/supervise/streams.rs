@@ -38,10 +38,11 @@ impl Supervisor<'_> {
                 }
             }
             Relayed::Blocked => {
-                let (pipe, target) = (output.pipe.as_fd(), output.copy_target());
-                self.sources.forget(pipe);
+                self.sources.forget(output.pipe.as_fd());
                 let flags = EventFlags::OUT | EventFlags::ONESHOT;
-                let _ = self.sources.watch(target, Source::Copy(index), flags);
+                if let Some(target) = output.copy_target() {
+                    let _ = self.sources.watch(target, Source::Copy(index), flags);
+                }
             }
             Relayed::Behind => self.sources.forget(output.pipe.as_fd()),
         }
@@ -91,20 +92,25 @@ impl Supervisor<'_> {
 
     pub(super) fn copy_is_ready(&mut self, index: usize) {
         if let Some(Some(output)) = self.outputs.get(index) {
-            self.sources.forget(output.copy_target());
+            if let Some(target) = output.copy_target() {
+                self.sources.forget(target);
+            }
             let _ = self.sources.watch(output.pipe.as_fd(), Source::Output(index), EventFlags::IN);
         }
+        // It gets what it has not taken yet, whether or not the payload ever writes more.
+        self.output(index);
     }
 
     /// Nobody looks on any more: what was open for them must not be held, or whoever reads it waits for us.
     pub(super) fn let_go(&mut self) {
         for index in 0..self.outputs.len() {
             let Some(Some(output)) = self.outputs.get_mut(index) else { continue };
-            if std::mem::take(&mut output.copy) {
-                let (pipe, target) = (output.pipe.as_fd(), output.copy_target());
+            if let Some(target) = output.copy_target() {
                 self.sources.forget(target);
+            }
+            if output.end_copy() {
                 // It is watched already unless the copy was blocked.
-                let _ = self.sources.watch(pipe, Source::Output(index), EventFlags::IN);
+                let _ = self.sources.watch(output.pipe.as_fd(), Source::Output(index), EventFlags::IN);
             }
         }
         if let Some(report) = self.report {
