@@ -11,6 +11,7 @@ mod door;
 mod finish;
 mod gate;
 mod init;
+mod late;
 mod launch;
 mod mapped;
 mod output;
@@ -282,6 +283,7 @@ fn supervise(
             stopped: halt.by_command,
         };
         let mut stopper = None;
+        let mut unheard = ended.as_mut().map_or_else(Vec::new, |it| std::mem::take(&mut it.unheard));
         if is_to_go_on(course.policy, &exit, halt) {
             let run = Duration::from_nanos(exit.finished_at.saturating_sub(exit.started_at));
             let delay = if halt.for_restart { Duration::ZERO } else { backoff.after(run) };
@@ -290,6 +292,8 @@ fn supervise(
                 ended.tell();
                 terminal = ended.client.take();
             }
+            // They are hung up on, and ask the next run.
+            unheard.clear();
             // Whoever wants to look at its files, or to mend them, can do so until the next run.
             drop(files.take());
             match pause::before_restart(delay, code, &signals, &control, &teller, &mut course) {
@@ -300,7 +304,8 @@ fn supervise(
                     restarts = if restarters.is_empty() { restarts + 1 } else { 0 };
                     continue;
                 }
-                pause::Outcome::Stop { asker } => {
+                pause::Outcome::Stop { asker, others } => {
+                    unheard = others;
                     teller.tell(Deed::Stop);
                     exit.stopped = asker.is_some();
                     stopper = asker;
@@ -316,6 +321,7 @@ fn supervise(
         if let Some(stopper) = &stopper {
             let _ = control::send(stopper, &Reply::Exited { code }, &[]);
         }
+        let late = late::answer(unheard, &control, code);
         reporter.tell(&Report::Exited { code });
         drop(reporter);
         finish::delete_files(&plan, launched.user_namespace.as_ref().map(AsFd::as_fd));
@@ -326,7 +332,7 @@ fn supervise(
             // Closed with us, after the lock that says that we live.
             std::mem::forget(ended);
         }
-        std::mem::forget(stopper);
+        std::mem::forget((stopper, late));
         return code;
     }
 }

@@ -23,6 +23,8 @@ pub enum Outcome {
     Stop {
         /// Who said so by a command, and is to be answered once the end is noted; else we were told to end.
         asker: Option<OwnedFd>,
+        /// The others who are connected.
+        others: Vec<OwnedFd>,
     },
 }
 
@@ -60,16 +62,18 @@ pub fn before_restart(
                 Signal::try_from(signal.ssi_signo.cast_signed()),
                 Ok(Signal::SIGTERM | Signal::SIGINT)
             ) {
-                return Outcome::Stop { asker: None };
+                return Outcome::Stop { asker: None, others: clients };
             }
         }
         let mut kept = Vec::new();
-        for (client, is_ready) in clients.into_iter().zip(ready) {
+        let mut all = clients.into_iter().zip(ready);
+        while let Some((client, is_ready)) = all.next() {
             if !is_ready {
                 kept.push(client);
             } else if let Ok(Some((request, _))) = control::receive::<Request>(&client) {
                 if matches!(request, Request::Stop { .. }) {
-                    return Outcome::Stop { asker: Some(client) };
+                    kept.extend(all.map(|it| it.0));
+                    return Outcome::Stop { asker: Some(client), others: kept };
                 }
                 answer(&client, request, code, teller, course);
                 kept.push(client);

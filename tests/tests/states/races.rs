@@ -202,3 +202,27 @@ fn what_is_taken_away_meanwhile_is_told_by_its_name() {
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
+
+/// Who waits for a container that is removed at its end is told how it ended, or that it is gone: never that all was well.
+#[test]
+fn a_failure_is_never_waited_for_as_a_success() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let output = host.alice(&format!(
+        "for round in $(seq 60); do
+             id=$(pontoon run -d --rm {B} sh -c \"sleep 0.0$((round % 6)); exit 3\")
+             for waiter in 1 2 3 4; do
+                 (said=$(timeout 30 pontoon wait $id 2>/tmp/race-wait-$waiter); code=$?
+                  case $code:$said in
+                  0:3) ;;
+                  125:) grep -q 'no such container' /tmp/race-wait-$waiter || cat /tmp/race-wait-$waiter ;;
+                  *) echo $code:$said ;;
+                  esac) &
+             done
+             said=$(timeout 30 pontoon wait --ignore $id); code=$?
+             case $code:$said in 0:3|0:-1) ;; *) echo ignore $code:$said ;; esac
+             wait
+         done"
+    ));
+    output.ok().prints("");
+}

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use pontoon_lifecycle::list::{self, Found};
+use pontoon_lifecycle::list::{self, Found, LookError};
 use pontoon_lifecycle::status::{self, Status};
 use pontoon_lifecycle::stop as ask;
 use pontoon_lifecycle::{base, health};
-use pontoon_storage::Store;
+use pontoon_storage::{FindContainerError, Store};
 use rustix::event::{Timespec, poll};
 
 use super::control::{Selection, for_each, is_missing};
@@ -34,6 +34,9 @@ const HEALTH: [&str; 2] = ["healthy", "unhealthy"];
 
 /// What is printed for a container that has not ended, or is not there.
 const NO_CODE: i32 = -1;
+
+/// What is told of a container whose supervisor was killed, and it with that.
+const KILLED: i32 = 137;
 
 /// Time between two looks, as Podman's.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -73,18 +76,28 @@ fn until_ended(store: &Store, name: &str, ignore: bool) -> Result<i32, Failure> 
         Err(err) if ignore && is_missing(&err) => return Ok(NO_CODE),
         other => other?,
     };
+    // Afterwards the name may be another's.
+    let id = found.record.id.clone();
     while found.status.is_alive() {
-        if let Ok(Some(code)) = ask::wait(&found.container) {
-            return Ok(code);
+        match ask::wait(&found.container) {
+            Ok(Some(code)) => return Ok(code),
+            Ok(None) | Err(ask::AskError::NotRunning) => {}
+            Err(err) => return Err(err.into()),
         }
-        found = match list::find(store, name) {
-            // It ended and was removed before we could ask.
-            Err(err) if is_missing(&err) => return Ok(0),
+        found = match list::find(store, &id) {
+            Err(err) if ignore && is_missing(&err) => return Ok(NO_CODE),
+            // It ended and was removed before we could ask: nobody knows how.
+            Err(err) if is_missing(&err) => {
+                let query = name.to_owned();
+                return Err(LookError::from(FindContainerError::NotFound { query }).into());
+            }
             other => other?,
         };
     }
     match found.status {
         Status::Exited(exit) => Ok(exit.code),
+        // As it is listed.
+        Status::Abandoned(_) => Ok(KILLED),
         _ => Ok(0),
     }
 }

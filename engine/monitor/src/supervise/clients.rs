@@ -23,6 +23,8 @@ use crate::relay::Tap;
 pub(super) struct Client {
     pub(super) socket: OwnedFd,
     pub(super) waits: bool,
+    /// It has asked for something.
+    pub(super) was_heard: bool,
     /// It is the supervisor of a member of the pod, or about to start one.
     pub(super) membership: Option<Membership>,
     /// What it reads of its process, so that we can read on: output and errors.
@@ -53,8 +55,9 @@ impl Supervisor<'_> {
             let token = self.next_talk;
             self.next_talk += 1;
             if self.sources.watch(socket.as_fd(), Source::Talk(token), EventFlags::IN).is_ok() {
-                self.clients
-                    .insert(token, Client { socket, waits: false, membership: None, reads: [None, None] });
+                let client =
+                    Client { socket, waits: false, was_heard: false, membership: None, reads: [None, None] };
+                self.clients.insert(token, client);
             }
         }
     }
@@ -129,6 +132,7 @@ impl Supervisor<'_> {
             Ok(Some(received)) => received,
             Ok(None) | Err(_) => return self.drop_client(token),
         };
+        client.was_heard = true;
         match request {
             Request::Start => {
                 let pid = self.launched.running.pid.as_raw_nonzero().get();

@@ -32,6 +32,8 @@ pub struct Ended {
     pub failure: Option<FailureReport>,
     /// The client of its terminal.
     pub client: Option<OwnedFd>,
+    /// Connections on which nothing was heard yet.
+    pub unheard: Vec<OwnedFd>,
     waiting: Vec<OwnedFd>,
     /// What it wrote last and nobody has taken yet.
     rests: Vec<Rest>,
@@ -79,7 +81,9 @@ impl Supervisor<'_> {
         self.reap();
         let restarters =
             self.restarters.iter().filter_map(|it| self.clients.remove(it)).map(|it| it.socket).collect();
-        let waiting = self.clients.into_values().filter(|it| it.waits).map(|it| it.socket).collect();
+        let (waiting, others): (Vec<_>, Vec<_>) = self.clients.into_values().partition(|it| it.waits);
+        let waiting = waiting.into_iter().map(|it| it.socket).collect();
+        let unheard = others.into_iter().filter(|it| !it.was_heard).map(|it| it.socket).collect();
         let client = self.terminal.and_then(|it| it.client);
         Ended {
             code: match (self.has_run_out, self.is_idle) {
@@ -94,6 +98,7 @@ impl Supervisor<'_> {
             started_at: self.state.started_at,
             failure: self.failure,
             client,
+            unheard,
             waiting,
             rests,
             _resolvers: self.resolvers,
