@@ -408,6 +408,52 @@ fn who_starts_a_container_waits_for_who_works_on_its_files() {
     sh("pontoon rmi localhost/rests; rm -f ~/rests*").ok();
 }
 
+/// Who waits for the lock on the files is not deaf meanwhile, and does not run when he has it after all.
+#[test]
+fn what_waits_for_its_files_can_be_stopped() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _gone = Gone(host, "held");
+    let sh = |script: &str| host.entry("alice").env("B", B).sh(script);
+    let state = "pontoon inspect --format '{{.State.Status}}' held";
+    // One that never ran, and one that is started anew.
+    for (make, before) in [
+        ("pontoon create --replace --name held --stop-timeout 0 $B sleep 10000", "created"),
+        (
+            "pontoon run -d --replace --name held --stop-timeout 0 $B sleep 10000 && pontoon stop held",
+            "exited",
+        ),
+    ] {
+        sh(make).ok();
+        let stops = [
+            "timeout 10 pontoon stop -t 1 held >/dev/null || echo stop: $?",
+            // It does not run, so nothing is to be killed; but that is said.
+            "timeout 10 pontoon kill held >/dev/null 2>&1; [ $? = 124 ] && echo kill; timeout 10 pontoon stop held >/dev/null",
+            "kill -TERM $(ps -o ppid= -p $(pgrep -u alice -nfx pontoon-lock))",
+            "kill -INT $(ps -o ppid= -p $(pgrep -u alice -nfx pontoon-lock))",
+        ];
+        for stop in stops {
+            // The export is at work from its first byte on, and until all is read.
+            let seen = sh(&format!(
+                "rm -f ~/held-*; mkfifo ~/held-export
+                 pontoon export held >~/held-export & export=$!
+                 exec 9<~/held-export; head -c 1 <&9 >/dev/null
+                 timeout 60 pontoon start -a held >/dev/null 2>~/held-told & start=$!
+                 until grep -q 'waits for a command' ~/held-told && pgrep -u alice -fx pontoon-lock >/dev/null; do sleep 0.05; done
+                 {stop}
+                 wait $start; echo start $?
+                 grep -o 'was stopped before it was started' ~/held-told
+                 {state}
+                 while pgrep -u alice -fx pontoon-lock >/dev/null; do sleep 0.05; done
+                 cat <&9 >/dev/null; wait $export; echo export $?; exec 9<&-; rm -f ~/held-*"
+            ));
+            seen.ok().prints(&format!("start 125\nwas stopped before it was started\n{before}\nexport 0"));
+        }
+    }
+    // What holds them is left to its end, and then it is as any other.
+    sh("pontoon start held >/dev/null && pontoon exec held true && pontoon stop held").ok();
+}
+
 #[test]
 fn files_of_a_container_between_two_runs_are_reached() {
     let host = host_with_busybox();

@@ -4,7 +4,7 @@
 //! Each waits for the other, and none is taken for a start or an end of the container's.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
@@ -19,10 +19,18 @@ const FILE: &str = "files.lock";
 /// The kernel's error; `NotFound` if there is no such directory, so that nobody can have it.
 pub fn take(run_directory: &Path) -> io::Result<OwnedFd> {
     let file = open(run_directory)?;
+    take_on(file.as_fd()).map(|()| file)
+}
+
+/// Takes it on what [`open`] has given, and waits for it.
+///
+/// # Errors
+/// The kernel's error.
+pub fn take_on(file: BorrowedFd<'_>) -> io::Result<()> {
     loop {
-        match flock(&file, FlockOperation::LockExclusive) {
+        match flock(file, FlockOperation::LockExclusive) {
             Err(Errno::INTR) => {}
-            other => return other.map(|()| file).map_err(io::Error::from),
+            other => return other.map_err(io::Error::from),
         }
     }
 }
@@ -33,14 +41,26 @@ pub fn take(run_directory: &Path) -> io::Result<OwnedFd> {
 /// As for [`take`].
 pub fn try_take(run_directory: &Path) -> io::Result<Option<OwnedFd>> {
     let file = open(run_directory)?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Some(file)),
-        Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(None),
+    Ok(try_on(file.as_fd())?.then_some(file))
+}
+
+/// Takes it on what [`open`] has given, if nobody else has it; whether it is had.
+///
+/// # Errors
+/// The kernel's error.
+pub fn try_on(file: BorrowedFd<'_>) -> io::Result<bool> {
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(false),
         Err(err) => Err(err.into()),
     }
 }
 
-fn open(run_directory: &Path) -> io::Result<OwnedFd> {
+/// Opens it, without taking it.
+///
+/// # Errors
+/// The kernel's error; `NotFound` if there is no such directory.
+pub fn open(run_directory: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(rustix::fs::open(run_directory.join(FILE), flags, Mode::RUSR | Mode::WUSR)?)
 }

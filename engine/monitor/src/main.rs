@@ -1,13 +1,15 @@
 //! `pontoon-monitor`: one container's supervisor, from start to exit.
 //!
 //! Small, with a single thread, never polling. It is given a plan on a descriptor and executes it; it knows no command line
-//! of a user, no image and no registry. Under the name `pontoon-init` it is a container's first process (`--init`).
+//! of a user, no image and no registry. Under the name `pontoon-init` it is a container's first process (`--init`),
+//! and under `pontoon-lock` it waits for a lock in the place of a supervisor.
 
 mod activation;
 mod check;
 mod connect;
 mod course;
 mod door;
+mod files;
 mod finish;
 mod gate;
 mod init;
@@ -37,7 +39,7 @@ use pontoon_monitor::notify::Notifier;
 use pontoon_monitor::plan::{self, MonitorPlan, NotifyPlan, PodRole, Received};
 use pontoon_monitor::restart::{Backoff, RestartPolicy};
 use pontoon_monitor::state::{self, ExitRecord, FailureReport, Report, RunState};
-use pontoon_monitor::{files_lock, time, told_file};
+use pontoon_monitor::{time, told_file};
 use pontoon_rootless::sys::{self, inherited_fd};
 use pontoon_runtime::plan::Process;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -70,6 +72,9 @@ fn main() -> ExitCode {
     let name = words.next().unwrap_or_default();
     if name == "pontoon-init" {
         return exit(init::run(words.next().and_then(|it| it.parse().ok())));
+    }
+    if name == files::WAITER {
+        return exit(files::wait());
     }
     if let Err(err) = seal::ensure_sealed() {
         return failed_before(&format!("cannot run from a sealed copy of {name}: {err}"));
@@ -164,13 +169,23 @@ fn supervise(
     let mut _membership: Option<OwnedFd> = None;
     // Those who wait for the container to run again.
     let mut restarters: Vec<OwnedFd> = Vec::new();
+    let mut files = None;
+    let come = files::lock(&plan, &mut files, None, &signals, &control, &teller, &mut course);
+    if let pause::Outcome::Stop { asker, others } = come {
+        let exit = ExitRecord { stopped: asker.is_some(), ..ExitRecord::default() };
+        let code = fail(&plan, &teller, &LaunchError::Stopped, Begun::default(), &mut reporter, exit);
+        if let Some(asker) = &asker {
+            let _ = control::send(asker, &Reply::Exited { code }, &[]);
+        }
+        // Closed with us, after the lock that says that we live.
+        std::mem::forget((asker, late::answer(others, &control, code)));
+        return code;
+    }
     loop {
         let mut begun = Begun::default();
         let holds = plan.holds && is_first;
         let started_at = if holds { 0 } else { time::now() };
         let gate = gate.take().map(|word| Gate { word, reporter: &mut reporter });
-        // Where there can be no lock nobody else has it.
-        let mut files = lock_files(&plan).ok();
         let mut place = None;
         let launched = pod::come(&plan).and_then(|it| {
             place = it;
@@ -296,7 +311,11 @@ fn supervise(
             unheard.clear();
             // Whoever wants to look at its files, or to mend them, can do so until the next run.
             drop(files.take());
-            match pause::before_restart(delay, code, &signals, &control, &teller, &mut course) {
+            let mut come = pause::before_restart(delay, code, &signals, &control, &teller, &mut course);
+            if matches!(come, pause::Outcome::GoOn) {
+                come = files::lock(&plan, &mut files, Some(code), &signals, &control, &teller, &mut course);
+            }
+            match come {
                 pause::Outcome::GoOn => {
                     teller.tell(Deed::Restart);
                     course.resolv_conf = plan.network.resolv_conf_now(course.join.as_ref());
@@ -335,18 +354,6 @@ fn supervise(
         std::mem::forget((stopper, late));
         return code;
     }
-}
-
-/// Takes the lock on the container's files. Whoever wonders why it does not start is told what it waits for.
-fn lock_files(plan: &MonitorPlan) -> io::Result<OwnedFd> {
-    if let Some(lock) = files_lock::try_take(&plan.run_directory)? {
-        return Ok(lock);
-    }
-    let name = &plan.name;
-    let text =
-        format!("container `{name}` waits for a command that is at work on its files (cp, export, commit)\n");
-    say(&text);
-    files_lock::take(&plan.run_directory)
 }
 
 /// Tells those who wait for something, who then wait no more.

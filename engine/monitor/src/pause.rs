@@ -1,4 +1,4 @@
-//! The time between two runs of a container: whoever wants something from it is heard.
+//! The time before a run of a container: whoever wants something from it is heard.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ pub enum Outcome {
     },
 }
 
-/// Waits. A container that is stopped meanwhile stays as it is.
+/// Waits between two runs, of which the first has ended with `code`. A container that is stopped meanwhile stays as it is.
 pub fn before_restart(
     delay: Duration,
     code: i32,
@@ -38,12 +38,26 @@ pub fn before_restart(
     course: &mut Course,
 ) -> Outcome {
     let end = Instant::now() + delay;
+    let mut left = || end.saturating_duration_since(Instant::now());
+    until(&mut left, Some(code), signals, control, teller, course)
+}
+
+/// Waits until no time is left, which is asked anew whenever something has happened, a child's end as well. `code` is how the run
+/// before has ended, if there was one.
+pub fn until(
+    left: &mut dyn FnMut() -> Duration,
+    code: Option<i32>,
+    signals: &SignalFd,
+    control: &OwnedFd,
+    teller: &Teller<'_>,
+    course: &mut Course,
+) -> Outcome {
     let mut clients: Vec<OwnedFd> = Vec::new();
     let mut door = Door::new(control);
     loop {
+        let left = left();
         // What the last run left to us is buried here.
         while matches!(wait(WaitOptions::NOHANG), Ok(Some(_))) {}
-        let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Outcome::GoOn;
         }
@@ -52,6 +66,7 @@ pub fn before_restart(
             PollFd::from_borrowed_fd(control.as_fd(), PollFlags::IN),
         ];
         fds.extend(clients.iter().map(|it| PollFd::from_borrowed_fd(it.as_fd(), PollFlags::IN)));
+        // One that is too long for it has no end.
         let timeout = Timespec::try_from(left).ok();
         if poll(&mut fds, timeout.as_ref()).is_err() {
             continue;
@@ -86,22 +101,27 @@ pub fn before_restart(
     }
 }
 
-fn answer(client: &OwnedFd, request: Request, code: i32, teller: &Teller<'_>, course: &mut Course) {
+fn answer(client: &OwnedFd, request: Request, code: Option<i32>, teller: &Teller<'_>, course: &mut Course) {
     match request {
         Request::Policy(policy) => course.policy = policy,
         Request::Limits(limits) => course.limits = limits,
         Request::Health(health) => course.health = health.map(|it| *it),
         Request::Environment(environment) => course.environment = environment,
         Request::Renamed(name) => teller.renamed(name),
-        // It has ended, and that is what is waited for.
+        // It has ended, and that is what is waited for; else as below.
         Request::Wait => {
-            let _ = control::send(client, &Reply::Exited { code }, &[]);
+            if let Some(code) = code {
+                let _ = control::send(client, &Reply::Exited { code }, &[]);
+            }
             return;
         }
         // Nothing is said before the next run, and at its beginning the connection ends, so that it is asked.
         Request::Await(_) => return,
+        // The same for the pod, whose members come when it runs.
+        Request::Place | Request::Member | Request::Sidecar if code.is_none() => return,
         _ => {
-            let chain = vec!["the container is not running: it is about to be started again".to_owned()];
+            let again = if code.is_some() { " again" } else { "" };
+            let chain = vec![format!("the container is not running: it is about to be started{again}")];
             let hint = Some("try again in a moment, or stop it".to_owned());
             let _ = control::send(client, &Reply::Failed(FailureReport { chain, hint, code: 125 }), &[]);
             return;

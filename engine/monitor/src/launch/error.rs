@@ -54,6 +54,9 @@ pub enum LaunchError {
     /// Who started us does not want it any more: nothing is to be told, nor to be put in order.
     #[error("nobody waits for the container any more")]
     Unwanted,
+    /// Somebody does not want it to run after all.
+    #[error("the container was stopped before it was started")]
+    Stopped,
     /// Anything around them.
     #[error("cannot {deed}")]
     Io {
@@ -88,7 +91,7 @@ impl LaunchError {
                 Some("the file system of the runtime directory (`pontoon info` names it) is full: make room there".to_owned())
             }
             Self::Volume { .. } => Some("stop those first, or start this one where they were started".to_owned()),
-            Self::NoSharedMemory | Self::Unwanted | Self::Io { .. } => None,
+            Self::NoSharedMemory | Self::Unwanted | Self::Stopped | Self::Io { .. } => None,
         }
     }
 
