@@ -238,6 +238,25 @@ fn a_start_takes_as_long_as_checks_need_and_fails_when_they_give_up() {
 }
 
 #[test]
+fn a_start_does_not_wait_for_a_check_that_was_taken_away() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let unit = format!(
+        "[Container]\nImage={B}\nContainerName=let-off\nNotify=healthy\nExec=sleep 10000\nHealthCmd=false\n\
+         HealthInterval=200ms\nHealthStartPeriod=1h\nStopTimeout=0\n\n[Service]\nTimeoutStartSec=120\n"
+    );
+    let unit = UnitFile::add(host, "let-off", &unit);
+    unit.0.systemctl("start --no-block let-off").ok();
+    wait::until("what is waited for", || {
+        let status = unit.0.property("let-off", "StatusText");
+        if status.starts_with("waiting until the container is healthy (") { Ok(()) } else { Err(status) }
+    });
+    host.alice("pontoon update --no-healthcheck let-off").ok();
+    unit.0.until_property("let-off", "ActiveState", "active");
+    assert_eq!(unit.0.property("let-off", "StatusText"), "container is running");
+}
+
+#[test]
 fn the_watchdog_hears_of_checks_that_pass() {
     let host = host_with_busybox();
     let _alone = alone();

@@ -10,6 +10,7 @@ use pontoon_monitor::state::{FailureReport, HEALTH_FILE, STATE_FILE};
 use rustix::process::Signal;
 
 use super::Supervisor;
+use super::handlers::Moment;
 use crate::check::Job;
 use crate::finish;
 use crate::relay::say;
@@ -37,12 +38,22 @@ impl Supervisor<'_> {
         self.timers.cancel(Alarm::Check);
         if self.health.is_none() {
             let _ = std::fs::remove_file(self.plan.run_directory.join(HEALTH_FILE));
-        } else if interval > 0 && self.launched.held.is_none() {
-            self.timers.set(Alarm::Check, first);
         }
         self.timers.cancel(Alarm::Readiness);
-        self.await_readiness();
+        // Else it is checked as soon as what belongs to its start is done.
+        if self.moment != Moment::Starting {
+            if self.health.is_some() && interval > 0 {
+                self.timers.set(Alarm::Check, first);
+            }
+            self.await_readiness();
+        }
         self.note_health();
+        if self.health.is_none() && self.is_awaited() {
+            // Without a check that could pass, nothing better than running can be waited for.
+            self.tell_ready("running");
+        }
+        // What is waited for may have been a check's.
+        self.tell_stages();
     }
 
     /// Runs the check that is due, unless one runs.
@@ -141,7 +152,7 @@ impl Supervisor<'_> {
                 self.stop(None);
             }
             Verdict::Unhealthy(OnFailure::None) => {}
-            Verdict::Healthy => self.tell_healthy(),
+            Verdict::Healthy => self.tell_ready("healthy"),
             Verdict::Unhealthy(OnFailure::Kill) => {
                 // So that who asks meanwhile does not take it for one that goes on.
                 self.state.stopping = true;
@@ -179,10 +190,11 @@ impl Supervisor<'_> {
         self.manager.filter(|_| matches!(self.plan.notify, NotifyPlan::Monitor | NotifyPlan::Healthy))
     }
 
-    fn tell_healthy(&mut self) {
+    /// The container is as the service manager waits for it.
+    fn tell_ready(&mut self, state: &str) {
         if let Some(manager) = self.health_manager() {
             let ready = if self.plan.notify == NotifyPlan::Healthy { "READY=1\n" } else { "" };
-            manager.tell(&format!("{ready}STATUS=container is healthy"));
+            manager.tell(&format!("{ready}STATUS=container is {state}"));
         }
         self.course.was_healthy = true;
     }
