@@ -16,3 +16,4 @@ pub mod restart;
 pub mod state;
 pub mod time;
 pub mod told_file;
+pub mod whole;

@@ -17,6 +17,7 @@ use rustix::net::{
 use serde::{Deserialize, Serialize};
 
 use super::{Event, to_journal, to_line};
+use crate::whole;
 
 /// The journal's socket.
 pub const JOURNAL: &str = "/run/systemd/journal/socket";
@@ -106,7 +107,7 @@ pub(super) fn append(path: &Path, line: &[u8], max: u64) -> io::Result<()> {
     if size > 0 && size + line.len() as u64 > max && begin_anew(path, &file)? {
         file = open(path)?;
     }
-    file.write_all(line)
+    whole::append(&file, line)
 }
 
 pub(super) fn open(path: &Path) -> io::Result<File> {

@@ -169,7 +169,7 @@ fn lines_of_several_writers_stay_whole() {
         for writer in 0..4 {
             let path = &path;
             scope.spawn(move || {
-                for number in 0..500 {
+                for number in 0..5000 {
                     append(path, format!("{writer} {number:05}\n").as_bytes(), 6000).unwrap();
                 }
             });
@@ -178,6 +178,7 @@ fn lines_of_several_writers_stay_whole() {
     let text = [before(&path), path].map(|it| std::fs::read_to_string(it).unwrap()).concat();
     assert!(text.lines().all(|line| line.len() == 7), "{text}");
     let newest = |writer: usize| text.lines().rfind(|it| it.starts_with(&writer.to_string()));
-    assert!((0..4).any(|writer| newest(writer).is_some_and(|it| it.ends_with("00499"))));
-    assert!(text.len() < 3 * 6000, "{}", text.len());
+    assert!((0..4).any(|writer| newest(writer).is_some_and(|it| it.ends_with("04999"))));
+    // Two files, of all that was written. While one is being put aside, others still add to it, for as long as that takes.
+    assert!(text.len() < 10 * 6000, "{} of {}", text.len(), 4 * 5000 * 8);
 }

@@ -1,10 +1,10 @@
 //! The log as a file: a line for each line of the payload, with its time and stream.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use pontoon_monitor::time;
+use pontoon_monitor::{time, whole};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::Stream;
@@ -41,45 +41,30 @@ impl LogFile {
         {
             (self.file, self.size) = (fresh, 0);
         }
-        match append(&mut self.file, &entry) {
-            Ok(()) => self.size += entry.len() as u64,
-            Err(written) => self.take_back(written),
+        if whole::append(&self.file, &entry).is_ok() {
+            self.size += entry.len() as u64;
         }
     }
-
-    /// Half a line would have the next one in it: where a disk is full, whole ones are lost.
-    fn take_back(&self, written: usize) {
-        if written > 0
-            && let Ok(metadata) = self.file.metadata()
-        {
-            let _ = self.file.set_len(metadata.len().saturating_sub(written as u64));
-        }
-    }
-}
-
-/// Writes all of it, or gives how much of it was written.
-fn append(mut to: impl Write, bytes: &[u8]) -> Result<(), usize> {
-    let mut written = 0;
-    while let Some(rest) = bytes.get(written..).filter(|it| !it.is_empty()) {
-        match to.write(rest) {
-            Ok(count @ 1..) => written += count,
-            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
-            Ok(_) | Err(_) => return Err(written),
-        }
-    }
-    Ok(())
 }
 
 /// Puts a full log aside, as `.log.1`, and gives the fresh one. Who looks at the log meanwhile finds the one or the other.
 fn begin_anew(path: &Path) -> io::Result<File> {
     let fresh_path = path.with_extension("log.new");
-    // What is there was left by a supervisor that was killed just here.
-    match std::fs::remove_file(&fresh_path) {
-        Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
-        _ => {}
+    let aside = path.with_extension("log.1");
+    // What is there was left by somebody who got no further: a fresh log, or a full one whose name was changed already.
+    match std::fs::symlink_metadata(&fresh_path) {
+        Ok(left) if left.len() > 0 => {
+            std::fs::rename(&fresh_path, &aside)?;
+            let fresh = open_file(path)?;
+            if fresh.metadata()?.len() == 0 {
+                return Ok(fresh);
+            }
+        }
+        Ok(_) => std::fs::remove_file(&fresh_path)?,
+        Err(err) if err.kind() == io::ErrorKind::NotFound => {}
+        Err(err) => return Err(err),
     }
     let fresh = open_file(&fresh_path)?;
-    let aside = path.with_extension("log.1");
     if renameat_with(CWD, &fresh_path, CWD, path, RenameFlags::EXCHANGE).is_ok() {
         std::fs::rename(&fresh_path, aside)?;
     } else {
@@ -108,23 +93,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_that_is_not_written_whole_leaves_nothing() {
-        assert_eq!(append(&mut [0u8; 4][..], b"whole"), Err(4));
-        assert_eq!(append(&mut [0u8; 5][..], b"whole"), Ok(()));
-        let path = std::env::temp_dir().join(format!("pontoon-half-line-{}", std::process::id()));
-        let _ = std::fs::remove_file(&path);
-        let mut log = LogFile::open(&path, None).unwrap();
-        log.keep(Stream::Output, b"before", false);
-        log.file.write_all(b"half").unwrap();
-        log.take_back(4);
-        log.keep(Stream::Output, b"after", false);
-        let text = std::fs::read_to_string(&path).unwrap();
-        let kept: Vec<_> = text.lines().map(|it| it.split_once(' ').unwrap().1).collect();
-        assert_eq!(kept, ["stdout F before", "stdout F after"]);
-        std::fs::remove_file(&path).unwrap();
-    }
-
-    #[test]
     fn a_full_log_is_put_aside_and_never_missing() {
         let directory = std::env::temp_dir().join(format!("pontoon-full-log-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&directory);
@@ -144,6 +112,29 @@ mod tests {
         names.sort();
         assert_eq!(names, ["ctr.log", "ctr.log.1"]);
         assert!(std::fs::metadata(directory.join("ctr.log.1")).unwrap().len() <= 10_000);
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
+    fn a_full_log_that_cannot_be_put_aside_is_not_lost() {
+        let directory = std::env::temp_dir().join(format!("pontoon-stuck-log-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&directory);
+        let aside = directory.join("ctr.log.1");
+        std::fs::create_dir_all(aside.join("in the way")).unwrap();
+        let path = directory.join("ctr.log");
+        let mut log = LogFile::open(&path, Some(100)).unwrap();
+        for line in ["one", "two", "three", "four"] {
+            log.keep(Stream::Output, line.repeat(10).as_bytes(), false);
+        }
+        std::fs::remove_dir_all(&aside).unwrap();
+        log.keep(Stream::Output, b"last", false);
+        let of = |path: &Path| {
+            let text = std::fs::read_to_string(path).unwrap();
+            text.lines().map(|it| it.rsplit(' ').next().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&aside), ["one", "two", "three", "four"].map(|it| it.repeat(10)));
+        assert_eq!(of(&path), ["last"]);
+        assert!(!directory.join("ctr.log.new").exists());
         std::fs::remove_dir_all(&directory).unwrap();
     }
 }
