@@ -135,15 +135,18 @@ pub struct Found {
 }
 
 impl Found {
-    /// Waits for the container's lock.
+    /// Waits for the container's lock, and looks at it anew: whoever had the lock before may have changed it.
     ///
     /// # Errors
     /// See [`LookError`]: somebody may have removed it meanwhile.
-    pub fn lock(&self) -> Result<ContainerLock, LookError> {
-        self.container.lock().map_err(|err| match err.is_not_found() {
-            true => self.is_gone().into(),
+    pub fn lock(self) -> Result<(ContainerLock, Self), LookError> {
+        let lock = self.container.lock().map_err(|err| match err.is_not_found() {
+            true => LookError::from(self.is_gone()),
             false => FindContainerError::from(err).into(),
-        })
+        })?;
+        let record = record_of(&self.container.read_entry()?)?;
+        let status = status::of(&self.container);
+        Ok((lock, Self { record, status, ..self }))
     }
 
     /// Says that it is there no more.

@@ -30,8 +30,7 @@ pub enum RenameError {
 /// # Errors
 /// See [`RenameError`].
 pub fn rename(host: &Host, store: &Store, query: &str, name: &str) -> Result<(), RenameError> {
-    let mut found = list::find(store, query)?;
-    let _lock = found.lock()?;
+    let (lock, mut found) = list::find(store, query)?.lock()?;
     // Whoever held the lock before may have given it another name: then it is not the one that is meant any more.
     if store.find_container(query)?.id() != found.container.id() {
         return Err(FindContainerError::NotFound { query: query.to_owned() }.into());
@@ -39,7 +38,7 @@ pub fn rename(host: &Host, store: &Store, query: &str, name: &str) -> Result<(),
     store.rename_container(&found.container, name)?;
     // The store's own entry is what names are looked up by; the record repeats it for whoever reads the record alone.
     found.record.name = name.to_owned();
-    found.container.replace_record(&found.record, Durability::Durable)?;
+    found.container.replace_record(&lock, &found.record, Durability::Durable)?;
     if found.status.is_alive() {
         // One that does not hear it goes on under the old name in its events.
         let _ = stop::tell(&found.container, &Request::Renamed(name.to_owned()));

@@ -94,9 +94,9 @@ pub struct Changes {
 ///
 /// # Errors
 /// See [`UpdateError`].
-pub fn update(host: &Host, store: &Store, found: &Found, by: Changes) -> Result<(), UpdateError> {
-    let _lock = found.lock()?;
-    let mut record: ContainerRecord = found.container.read_record()?;
+pub fn update(host: &Host, store: &Store, found: Found, by: Changes) -> Result<(), UpdateError> {
+    let (lock, found) = found.lock()?;
+    let mut record = found.record.clone();
     let Changes { resources, restart, health, env } = by;
     if record.request.rm && restart.is_some_and(|it| it != RestartPolicy::No) {
         return Err(UpdateError::Removed { name: record.name });
@@ -135,11 +135,11 @@ pub fn update(host: &Host, store: &Store, found: &Found, by: Changes) -> Result<
     if env != <(Vec<_>, Vec<_>)>::default() {
         change_environment(&mut record, env.0, &env.1);
         if found.status.is_alive() {
-            news.extend(process_environment(found, &record).map(Request::Environment));
+            news.extend(process_environment(&found, &record).map(Request::Environment));
         }
     }
     // Who starts it from now on finds this; who has begun before that is told.
-    found.container.replace_record(&record, Durability::Durable)?;
+    found.container.replace_record(&lock, &record, Durability::Durable)?;
     for request in news {
         match stop::tell(&found.container, &request) {
             Ok(()) | Err(AskError::NotRunning) => {}

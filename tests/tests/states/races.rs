@@ -226,3 +226,26 @@ fn a_failure_is_never_waited_for_as_a_success() {
     ));
     output.ok().prints("");
 }
+
+/// What two commands change of one container at once is changed by both, or one of them says why not.
+#[test]
+fn no_change_is_lost_to_another_one() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let output = host.alice(&format!(
+        "pontoon network create race-here >/dev/null; pontoon network create race-there >/dev/null
+         id=$(pontoon create --name race-0 --network race-here {B} true)
+         for round in $(seq 40); do
+             pontoon rename $id race-$round >/tmp/race1 2>&1 & rename=$!
+             pontoon update --restart on-failure:$round $id >/tmp/race2 2>&1 & update=$!
+             pontoon network connect race-there $id >/tmp/race3 2>&1 & connect=$!
+             wait $rename || cat /tmp/race1; wait $update || cat /tmp/race2; wait $connect || cat /tmp/race3
+             seen=$(pontoon inspect --format '{{{{.Name}}}} {{{{.HostConfig.RestartPolicy.MaximumRetryCount}}}} \
+                    {{{{len .NetworkSettings.Networks}}}}' $id | tr -s ' ')
+             [ \"$seen\" = \"race-$round $round 2\" ] || echo $round: $seen
+             pontoon network disconnect race-there $id >/dev/null
+         done
+         pontoon rm $id >/dev/null; pontoon network rm race-here race-there >/dev/null"
+    ));
+    output.ok().prints("");
+}

@@ -14,6 +14,7 @@ pub fn update(context: &Context, args: &UpdateArgs) -> Result<ExitStatus, Failur
     let store = context.store()?;
     let name = control::one("update", args.container.as_ref(), args.latest, &store)?;
     let found = list::find(&store, &name)?;
+    let id = found.record.id.clone();
     let by = Changes {
         resources: resources(&args.resources)?,
         restart: restart_policy(args.restart.as_ref())?,
@@ -21,9 +22,9 @@ pub fn update(context: &Context, args: &UpdateArgs) -> Result<ExitStatus, Failur
         env: (exec_env(&args.env, &[], &context.option_host)?, args.unsetenv.clone()),
     };
     if by != Changes::default() {
-        update::update(&context.host, &store, &found, by)
+        update::update(&context.host, &store, found, by)
             .map_err(|err| Failure::from(err).while_doing(format!("cannot update container `{name}`")))?;
     }
-    output::line(&found.record.id)?;
+    output::line(&id)?;
     Ok(ExitStatus::Success)
 }

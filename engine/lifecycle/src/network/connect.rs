@@ -127,9 +127,8 @@ fn tell_if_it_runs(found: &Found, request: &Request) -> Result<(), AskError> {
 /// See [`ConnectError`].
 pub fn connect(host: &Host, store: &Store, query: &str, new: NetworkUse) -> Result<(), ConnectError> {
     let network = find(host, store, &new.name)?;
-    let found = list::find(store, query)?;
-    let _lock = found.lock()?;
-    let mut record: ContainerRecord = found.container.read_record()?;
+    let (lock, found) = list::find(store, query)?.lock()?;
+    let mut record = found.record.clone();
     let name = record.name.clone();
     network.check_addresses(&new.addresses)?;
     let uses = uses(&mut record)?;
@@ -151,7 +150,7 @@ pub fn connect(host: &Host, store: &Store, query: &str, new: NetworkUse) -> Resu
         tell_if_it_runs(&found, &Request::Connect(Box::new(attachment)))?;
     }
     uses.push(NetworkUse { name: network.name.clone(), ..new });
-    found.container.replace_record(&record, Durability::Durable)?;
+    found.container.replace_record(&lock, &record, Durability::Durable)?;
     tell(host, &network, &record, Deed::Connect);
     Ok(())
 }
@@ -161,9 +160,8 @@ pub fn connect(host: &Host, store: &Store, query: &str, new: NetworkUse) -> Resu
 /// # Errors
 /// See [`ConnectError`].
 pub fn disconnect(host: &Host, store: &Store, query: &str, network: &str) -> Result<(), ConnectError> {
-    let found = list::find(store, query)?;
-    let _lock = found.lock()?;
-    let mut record: ContainerRecord = found.container.read_record()?;
+    let (lock, found) = list::find(store, query)?.lock()?;
+    let mut record = found.record.clone();
     let name = record.name.clone();
     let uses = uses(&mut record)?;
     // A network whose file is gone can be left all the same.
@@ -181,7 +179,7 @@ pub fn disconnect(host: &Host, store: &Store, query: &str, network: &str) -> Res
     if found.status.is_alive() {
         tell_if_it_runs(&found, &Request::Disconnect(config.name.clone()))?;
     }
-    found.container.replace_record(&record, Durability::Durable)?;
+    found.container.replace_record(&lock, &record, Durability::Durable)?;
     tell(host, &config, &record, Deed::Disconnect);
     Ok(())
 }

@@ -118,9 +118,10 @@ impl ContainerHandle {
         self.read_entry()?.record()
     }
 
-    /// Replaces the caller's record. Hold the container's lock.
+    /// Replaces the caller's record: by one that was read while the lock was held, else somebody's change is lost.
     pub fn replace_record<T: Serialize + ?Sized>(
         &self,
+        _lock: &ContainerLock,
         record: &T,
         durability: Durability,
     ) -> Result<(), RecordError> {

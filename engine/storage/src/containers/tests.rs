@@ -160,7 +160,7 @@ fn records_and_exits_are_kept_and_replaced() {
     let test = TestDir::new();
     let store = test.store();
     let web = create(&store, Some("web")).unwrap();
-    web.replace_record(&vec![1, 2, 3], Durability::Durable).unwrap();
+    web.replace_record(&web.lock().unwrap(), &vec![1, 2, 3], Durability::Durable).unwrap();
     assert_eq!(web.read_record::<Vec<u8>>().unwrap(), [1, 2, 3]);
     assert_eq!(web.read_entry().unwrap().name.as_deref(), Some("web"));
     assert!(web.read_record::<String>().is_err());
@@ -177,13 +177,14 @@ fn readers_see_whole_records_while_writers_replace_them() {
     let test = TestDir::new();
     let store = test.store();
     let web = create(&store, Some("web")).unwrap();
-    web.replace_record(&vec![0; 1000], Durability::Volatile).unwrap();
+    web.replace_record(&web.lock().unwrap(), &vec![0; 1000], Durability::Volatile).unwrap();
     std::thread::scope(|scope| {
         for writer in 1..4_usize {
             let web = &web;
             scope.spawn(move || {
                 for _ in 0..200 {
-                    web.replace_record(&vec![writer; writer * 1000], Durability::Volatile).unwrap();
+                    let lock = web.lock().unwrap();
+                    web.replace_record(&lock, &vec![writer; writer * 1000], Durability::Volatile).unwrap();
                 }
             });
         }
