@@ -2,11 +2,14 @@
 //!
 //! Knows limits as files and values; which container wants them it is told.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Access, AtFlags, Gid, Mode, OFlags, Uid, access, chownat};
 use rustix::io::Errno;
 
@@ -17,6 +20,9 @@ pub const MOUNT: &str = "/sys/fs/cgroup";
 
 /// What belongs to whom a group is delegated to, besides its directory (cgroups(7), "Delegation"), for kernels that do not say.
 const DELEGATED: &str = "cgroup.procs\ncgroup.threads\ncgroup.subtree_control\n";
+
+/// The file of a group whose changes the kernel tells of.
+const EVENTS: &str = "cgroup.events";
 
 /// A group, by its directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -324,7 +330,16 @@ impl Cgroup {
     /// Whether a process lives in it or below it.
     #[must_use]
     pub fn is_populated(&self) -> bool {
-        self.read("cgroup.events").is_ok_and(|text| text.lines().any(|it| it == "populated 1"))
+        self.read(EVENTS).is_ok_and(|text| text.lines().any(|it| it == "populated 1"))
+    }
+
+    /// Waits until a line (`populated 0`, `frozen 1`) stands in its `cgroup.events`, but not longer than `limit`: then false.
+    ///
+    /// # Errors
+    /// The kernel's error, above all of a group that is gone.
+    pub fn wait_for(&self, line: &str, limit: Duration) -> Result<bool, CgroupError> {
+        let path = self.path.join(EVENTS);
+        File::open(&path).and_then(|file| wait_in(&file, line, limit)).map_err(failed("read", &path))
     }
 
     /// Kills every process in it and below it, also those that fork meanwhile (`cgroup.kill`, Linux 5.14).
@@ -352,6 +367,29 @@ impl Cgroup {
             Ok(()) => Ok(()),
             Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(err) => Err(failed("remove", &self.path)(err)),
+        }
+    }
+}
+
+/// Waits until a line stands in a file of whose changes the kernel tells by an exceptional condition. Of one that has not been
+/// read since the last change it tells at once, so the descriptor that is read is the one that is waited on.
+fn wait_in(file: &File, line: &str, limit: Duration) -> io::Result<bool> {
+    let end = Instant::now() + limit;
+    loop {
+        let mut text = [0; 256];
+        let length = file.read_at(&mut text, 0)?;
+        let mut lines = text.get(..length).unwrap_or_default().split(|it| *it == b'\n');
+        if lines.any(|it| it == line.as_bytes()) {
+            return Ok(true);
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(false);
+        }
+        let mut fds = [PollFd::new(file, PollFlags::PRI)];
+        match poll(&mut fds, Timespec::try_from(left).ok().as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(err) => return Err(err.into()),
         }
     }
 }
@@ -404,5 +442,36 @@ mod tests {
         ] {
             assert!(!is_login(path), "{path}");
         }
+    }
+
+    /// An ordinary file tells of no changes.
+    #[test]
+    fn a_line_is_waited_for_but_not_for_ever() {
+        let path = std::env::temp_dir().join(format!("cgroup-events-{}", std::process::id()));
+        fs::write(&path, "populated 1\nfrozen 0\n").unwrap();
+        let file = File::open(&path).unwrap();
+        let limit = Duration::from_millis(100);
+        let begin = Instant::now();
+        assert!(wait_in(&file, "frozen 0", Duration::from_secs(1000)).unwrap());
+        assert!(!wait_in(&file, "frozen 1", limit).unwrap());
+        assert!(begin.elapsed() >= limit);
+        // Not a part of a line; and as it is now, wherever the last look has ended.
+        assert!(!wait_in(&file, "populated", Duration::ZERO).unwrap());
+        fs::write(&path, "populated 0\nfrozen 1\n").unwrap();
+        assert!(wait_in(&file, "populated 0", Duration::ZERO).unwrap());
+        fs::remove_file(&path).unwrap();
+    }
+
+    /// A file of the kernel's that has not been read yet counts as changed, like those of a group.
+    #[test]
+    fn waiting_for_the_kernel_takes_no_time_of_the_processor() {
+        let Ok(file) = File::open("/sys/kernel/uevent_seqnum") else { return };
+        let used = || {
+            let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+            Duration::try_from(time).unwrap()
+        };
+        let (limit, before) = (Duration::from_millis(300), used());
+        assert!(!wait_in(&file, "no such line", limit).unwrap());
+        assert!(used() - before < limit / 3);
     }
 }

@@ -62,6 +62,24 @@ fn a_paused_container_does_nothing_until_it_may_go_on() {
     assert_eq!(busy.inspect("{{.State.Status}}"), "running");
 }
 
+/// However many there are of them: `pause` comes back when all of them stand still.
+#[test]
+fn all_processes_stand_still_when_a_container_is_paused() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let script = "for i in $(seq 60); do (while :; do :; done) & done; touch /tmp/all; wait";
+    host.alice(&format!("pontoon run -d --name many --stop-timeout 0 {B} sh -c '{script}'")).ok();
+    let _many = Sleeper { host, name: "many".to_owned() };
+    host.alice("until pontoon exec many test -e /tmp/all; do sleep 0.05; done").ok();
+    let seen = host.alice(
+        "group=/sys/fs/cgroup$(sed -n s/^0:://p /proc/$(pontoon inspect --format '{{.State.Pid}}' many)/cgroup)
+         for round in $(seq 15); do
+             pontoon pause many >/dev/null; grep '^frozen ' $group/cgroup.events; pontoon unpause many >/dev/null
+         done | sort | uniq -c | tr -s ' '",
+    );
+    seen.ok().prints("15 frozen 1");
+}
+
 #[test]
 fn a_paused_container_can_be_stopped_and_removed() {
     let host = host_with_busybox();

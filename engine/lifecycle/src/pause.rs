@@ -1,18 +1,18 @@
 //! Freezing a container's processes, and letting them go on, cgroup-v2 "Core Interface Files": `cgroup.freeze`.
 
-use std::fs::File;
-use std::os::fd::AsFd;
 use std::path::Path;
+use std::time::Duration;
 
 use pontoon_monitor::state::RunState;
 use pontoon_rootless::cgroup::{Cgroup, CgroupError};
 use pontoon_storage::ContainerHandle;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::{small, stop};
 
 const FREEZE: &str = "cgroup.freeze";
-const EVENTS: &str = "cgroup.events";
+
+/// How long the kernel may take: a process that waits for a disk stands still only when it has what it waits for.
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// Why it could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,9 @@ pub enum PauseError {
     /// The container shares its cgroup.
     #[error("the container has no cgroup of its own")]
     NoCgroup,
+    /// Some went on for too long.
+    #[error("not all processes of the container could be brought to a halt within {} seconds", LIMIT.as_secs())]
+    TooSlow,
     /// The kernel.
     #[error(transparent)]
     Cgroup(#[from] CgroupError),
@@ -31,6 +34,9 @@ impl PauseError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoCgroup => Some("it was made with --cgroups=disabled; make it without".to_owned()),
+            Self::TooSlow => {
+                Some("it goes on as before; one of them may wait for a disk that does not answer".to_owned())
+            }
             Self::Cgroup(err) => err.hint(),
         }
     }
@@ -43,25 +49,28 @@ pub fn is_frozen(state: &RunState) -> bool {
     file.and_then(small::read).is_some_and(|text| text.starts_with('1'))
 }
 
-/// Freezes them, or lets them go on; waits until it is so.
+/// Freezes them, or lets them go on; waits until it is so. If they do not all stand still within some time, they go on.
 ///
 /// # Errors
 /// See [`PauseError`].
 pub fn set(state: &RunState, frozen: bool) -> Result<(), PauseError> {
     let cgroup = state.cgroup.as_ref().map(|path| Cgroup::at(path.into())).ok_or(PauseError::NoCgroup)?;
-    cgroup.write(FREEZE, if frozen { "1" } else { "0" })?;
-    let wanted = if frozen { "frozen 1" } else { "frozen 0" };
-    // The kernel tells of a change by an exceptional condition; one that came before we looked is seen by looking.
-    let Ok(events) = File::open(cgroup.path().join(EVENTS)) else { return Ok(()) };
-    for _ in 0..100 {
-        if cgroup.read(EVENTS)?.lines().any(|line| line == wanted) {
-            break;
-        }
-        let mut fds = [PollFd::from_borrowed_fd(events.as_fd(), PollFlags::PRI)];
-        let a_while = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
-        let _ = poll(&mut fds, Some(&a_while));
+    if !frozen {
+        cgroup.write(FREEZE, "0")?;
+        // They go on as soon as the kernel comes to it, or with the group above, which is frozen by somebody else.
+        cgroup.wait_for("frozen 0", LIMIT)?;
+        return Ok(());
     }
-    Ok(())
+    cgroup.write(FREEZE, "1")?;
+    let outcome = cgroup.wait_for("frozen 1", LIMIT);
+    if !matches!(outcome, Ok(true)) {
+        // Why it failed is what there is to tell.
+        let _ = cgroup.write(FREEZE, "0");
+    }
+    match outcome? {
+        true => Ok(()),
+        false => Err(PauseError::TooSlow),
+    }
 }
 
 /// Freezes them until somebody lets them go on. Whoever is about to join them is refused, and does not wait for that.

@@ -1,10 +1,10 @@
 //! What a container is doing, told from what lies on disk: a lock that dies with the supervisor, and two small files.
 
-use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use pontoon_monitor::event::{Deed, Event, EventLog};
 use pontoon_monitor::health::HealthRecord;
@@ -327,16 +327,7 @@ fn remove_group(cgroup: &Cgroup) {
     }
 }
 
-/// Waits for the kernel to bury what was killed. `cgroup.events` can be polled for changes; it takes milliseconds.
+/// Waits for the kernel to bury what was killed, which takes milliseconds. A group that is gone is empty.
 fn wait_until_empty(cgroup: &Cgroup) {
-    use rustix::event::{PollFd, PollFlags};
-    let Ok(events) = File::open(cgroup.path().join("cgroup.events")) else { return };
-    for _ in 0..100 {
-        if !cgroup.is_populated() {
-            return;
-        }
-        let mut fds = [PollFd::from_borrowed_fd(events.as_fd(), PollFlags::PRI)];
-        let a_while = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
-        let _ = poll(&mut fds, Some(&a_while));
-    }
+    let _ = cgroup.wait_for("populated 0", Duration::from_secs(5));
 }
