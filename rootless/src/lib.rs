@@ -2,6 +2,7 @@
 //!
 //! Knows no container, no image and no disk layout. The only `unsafe` of the project lives in [`sys`].
 
+pub mod afterwards;
 pub mod cgroup;
 #[cfg(feature = "dbus")]
 pub mod dbus;

@@ -272,6 +272,36 @@ fn a_container_at_rest_has_its_files_too() {
         .prints("f");
 }
 
+/// Whatever ends a commit, the container that it has brought to a halt goes on.
+#[test]
+fn a_commit_that_is_cut_off_leaves_no_container_paused() {
+    let _alone = alone();
+    let it = Fixture::new("");
+    it.inside("head -c 300000000 /dev/zero >/big");
+    let status = "pontoon inspect --format '{{.State.Status}}' box";
+    for signal in ["INT", "TERM", "HUP", "KILL"] {
+        it.sh(&format!(
+            "env --default-signal=INT pontoon commit -q --pause box localhost/cut >said 2>&1 & commit=$!
+             until [ \"$({status})\" = paused ]; do kill -0 $commit || break; sleep 0.02; done
+             kill -{signal} $commit; wait $commit 2>wait; echo $?
+             for i in $(seq 200); do [ \"$({status})\" = running ] && break; sleep 0.05; done; {status}"
+        ))
+        .ok()
+        .prints(match signal {
+            "INT" => "130\nrunning",
+            "TERM" => "143\nrunning",
+            "HUP" => "129\nrunning",
+            _ => "137\nrunning",
+        });
+    }
+    it.sh("pontoon image exists localhost/cut").fails(1);
+    it.sh(&format!(
+        "pontoon commit -q --pause box localhost/cut >said && {status} && pontoon rmi localhost/cut >said"
+    ))
+    .ok()
+    .prints("running");
+}
+
 #[test]
 fn changes_are_listed() {
     let _alone = alone();

@@ -20,6 +20,7 @@ use serde_json::json;
 
 use crate::create::{CreateError, image_config};
 use crate::exec::Causes;
+use crate::frozen::Frozen;
 use crate::host::Host;
 use crate::list::Found;
 use crate::pull::names_of;
@@ -106,7 +107,8 @@ enum Said {
     Failed(FailureReport),
 }
 
-/// Makes an image of a container and gives its id. Called with a single thread only.
+/// Makes an image of a container and gives its id. Called with a single thread only. What the user should know besides goes to
+/// `warn`.
 ///
 /// # Errors
 /// See [`CommitError`].
@@ -115,6 +117,7 @@ pub fn commit(
     store: &Store,
     found: &Found,
     request: &CommitRequest,
+    warn: &dyn Fn(&str),
 ) -> Result<String, CommitError> {
     if found.record.request.rootfs.is_some() {
         return Err(CommitError::NoImage);
@@ -123,18 +126,14 @@ pub fn commit(
     let config = image_config(store, &base)?;
     let running = found.status.run().filter(|_| request.pause);
     // One that is frozen already stays so.
-    let frozen = running.filter(|state| !pause::is_frozen(state));
-    if let Some(state) = frozen {
-        pause::set(state, true)?;
+    let frozen = running.filter(|state| !pause::is_frozen(state)).map(Frozen::new).transpose()?;
+    let id = with_pipe(host, store, found, request, &base, config)?;
+    // The image is there, whatever becomes of the container.
+    if let Some(Err(err)) = frozen.map(Frozen::go_on) {
+        warn(&format!("container `{}` is still paused: {err}", found.record.name));
     }
-    let outcome = with_pipe(host, store, found, request, &base, config);
-    if let Some(state) = frozen {
-        pause::set(state, false)?;
-    }
-    if outcome.is_ok() {
-        host.tell_of(store, &found.record, Deed::Commit);
-    }
-    outcome
+    host.tell_of(store, &found.record, Deed::Commit);
+    Ok(id)
 }
 
 fn with_pipe(

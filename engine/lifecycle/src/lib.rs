@@ -21,6 +21,7 @@ pub mod event;
 pub mod exec;
 pub mod facts;
 pub mod files;
+pub mod frozen;
 pub mod glob;
 pub mod health;
 pub mod hooks;

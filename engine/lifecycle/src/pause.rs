@@ -1,5 +1,6 @@
 //! Freezing a container's processes, and letting them go on, cgroup-v2 "Core Interface Files": `cgroup.freeze`.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -23,6 +24,9 @@ pub enum PauseError {
     /// Some went on for too long.
     #[error("not all processes of the container could be brought to a halt within {} seconds", LIMIT.as_secs())]
     TooSlow,
+    /// The child that lets them go on should we be killed.
+    #[error("cannot make a child process")]
+    Child(#[source] io::Error),
     /// The kernel.
     #[error(transparent)]
     Cgroup(#[from] CgroupError),
@@ -37,6 +41,7 @@ impl PauseError {
             Self::TooSlow => {
                 Some("it goes on as before; one of them may wait for a disk that does not answer".to_owned())
             }
+            Self::Child(_) => None,
             Self::Cgroup(err) => err.hint(),
         }
     }
@@ -47,6 +52,11 @@ impl PauseError {
 pub fn is_frozen(state: &RunState) -> bool {
     let file = state.cgroup.as_ref().map(|path| Path::new(path).join(FREEZE));
     file.and_then(small::read).is_some_and(|text| text.starts_with('1'))
+}
+
+/// Whether the group of a run's processes is still there.
+pub(crate) fn has_group(state: &RunState) -> bool {
+    state.cgroup.as_ref().is_some_and(|path| Path::new(path).exists())
 }
 
 /// Freezes them, or lets them go on; waits until it is so. If they do not all stand still within some time, they go on.

@@ -15,7 +15,7 @@ use super::{Context, Failure, list as rows};
 use pontoon_cli::args::CommitArgs;
 use pontoon_cli::args::refused::{IMAGE_FORMAT, instead_of};
 use pontoon_cli::exit::ExitStatus;
-use pontoon_cli::output;
+use pontoon_cli::{message, output};
 
 /// `pontoon commit`
 pub fn commit(context: &Context, args: &CommitArgs) -> Result<ExitStatus, Failure> {
@@ -45,9 +45,10 @@ pub fn commit(context: &Context, args: &CommitArgs) -> Result<ExitStatus, Failur
         pause: args.pause,
         now: pontoon_cli::time::unix_or_never(Some(std::time::SystemTime::now())),
     };
-    let id = commit::commit(&context.host, &store, &found, &request).map_err(|err| {
-        Failure::from(err).while_doing(format!("cannot make an image of container `{}`", args.container))
-    })?;
+    let id =
+        commit::commit(&context.host, &store, &found, &request, &message::print_warning).map_err(|err| {
+            Failure::from(err).while_doing(format!("cannot make an image of container `{}`", args.container))
+        })?;
     if let Some(path) = &args.iidfile {
         std::fs::write(path, &id)
             .map_err(|err| Failure::from(err).while_doing(format!("cannot write `{}`", path.display())))?;
