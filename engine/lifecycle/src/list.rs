@@ -5,6 +5,7 @@ use pontoon_storage::{
     ContainerEntry, ContainerHandle, ContainerLock, FileError, FindContainerError, RecordError, Store,
 };
 
+use crate::nap::Nap;
 use crate::record::ContainerRecord;
 use crate::start::run_directory;
 use crate::status::{self, Status};
@@ -149,6 +150,25 @@ impl Found {
         Ok((lock, Self { record, status, ..self }))
     }
 
+    /// The run that has begun since we looked, which may go by a record from before; `None` if there is none, or none any more.
+    #[must_use]
+    pub fn begun_meanwhile(&self, store: &Store) -> Option<RunState> {
+        if self.status.process().is_some() {
+            return None;
+        }
+        settled(store, &self.record.id).ok()?.status.process().cloned()
+    }
+
+    /// Reads its record anew.
+    ///
+    /// # Errors
+    /// See [`LookError`]: somebody may have removed it meanwhile.
+    pub fn read_anew(self, store: &Store) -> Result<Self, LookError> {
+        let container = store.container(self.container.id())?;
+        let record = record_of(&container.read_entry()?)?;
+        Ok(Self { container, record, ..self })
+    }
+
     /// Says that it is there no more.
     #[must_use]
     pub fn is_gone(&self) -> FindContainerError {
@@ -166,5 +186,34 @@ pub fn find(store: &Store, query: &str) -> Result<Found, LookError> {
     match status::tidy(store, container, &record) {
         Some((container, status)) => Ok(Found { container, record, status }),
         None => Err(FindContainerError::NotFound { query: query.to_owned() }.into()),
+    }
+}
+
+/// Finds a container when nobody is about to start it: then it is known what became of that.
+///
+/// # Errors
+/// See [`LookError`].
+pub fn settled(store: &Store, query: &str) -> Result<Found, LookError> {
+    let mut nap = Nap::default();
+    loop {
+        let found = find(store, query)?;
+        if found.status != Status::Starting {
+            return Ok(found);
+        }
+        nap.take();
+    }
+}
+
+/// [`settled`], with the container's lock. A start may begin all the same: it reads the record when it has begun, so whoever writes
+/// one asks [`Found::begun_meanwhile`] afterwards.
+///
+/// # Errors
+/// See [`LookError`].
+pub fn settled_and_locked(store: &Store, query: &str) -> Result<(ContainerLock, Found), LookError> {
+    loop {
+        let (lock, found) = settled(store, query)?.lock()?;
+        if found.status != Status::Starting {
+            return Ok((lock, found));
+        }
     }
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 use pontoon_monitor::control::Request;
 use pontoon_monitor::event::Deed;
 use pontoon_monitor::health::HealthPlan;
-use pontoon_monitor::limits;
-use pontoon_monitor::state::PROCESS_FILE;
+use pontoon_monitor::limits::{self, Limit};
+use pontoon_monitor::state::{PROCESS_FILE, RunState};
 use pontoon_rootless::cgroup::{Cgroup, CgroupError};
 use pontoon_runtime::plan::Process;
 use pontoon_storage::{Durability, FindImageError, RecordError, Store, write_record_atomically};
@@ -16,7 +16,7 @@ use crate::create::{CreateError, image_config};
 use crate::decide::DecideError;
 use crate::health::{self, HealthError, HealthRequest};
 use crate::host::Host;
-use crate::list::{Found, LookError};
+use crate::list::{self, Found, LookError};
 use crate::record::ContainerRecord;
 use crate::request::RestartPolicy;
 use crate::resources::{NoDevice, Resources, block_device, is_lifting};
@@ -94,8 +94,8 @@ pub struct Changes {
 ///
 /// # Errors
 /// See [`UpdateError`].
-pub fn update(host: &Host, store: &Store, found: Found, by: Changes) -> Result<(), UpdateError> {
-    let (lock, found) = found.lock()?;
+pub fn update(host: &Host, store: &Store, query: &str, by: Changes) -> Result<(), UpdateError> {
+    let (lock, found) = list::settled_and_locked(store, query)?;
     let mut record = found.record.clone();
     let Changes { resources, restart, health, env } = by;
     if record.request.rm && restart.is_some_and(|it| it != RestartPolicy::No) {
@@ -108,18 +108,10 @@ pub fn update(host: &Host, store: &Store, found: Found, by: Changes) -> Result<(
         true => Some(change_health(store, &mut record, health)?),
         false => None,
     };
+    // Of what was not said nothing is written: a limit that was set from outside stays.
+    let wanted: Vec<_> = changed.into_iter().filter(|it| it.option.is_some() || is_lifting(it)).collect();
     if let Some(state) = found.status.process() {
-        // Of what was not said nothing is written: a limit that was set from outside stays.
-        let wanted: Vec<_> = changed.into_iter().filter(|it| it.option.is_some() || is_lifting(it)).collect();
-        match (&state.cgroup, wanted.iter().find_map(|it| it.option.clone())) {
-            (Some(path), _) => match limits::apply(&wanted, &Cgroup::at(path.into())) {
-                // It has ended meanwhile.
-                Err(_) if !Path::new(path).exists() => {}
-                applied => applied?,
-            },
-            (None, Some(option)) => return Err(DecideError::NoCgroup { option }.into()),
-            (None, None) => {}
-        }
+        limit_run(state, &wanted)?;
     }
     let mut news = Vec::new();
     if is_limited {
@@ -146,8 +138,28 @@ pub fn update(host: &Host, store: &Store, found: Found, by: Changes) -> Result<(
             Err(err) => return Err(err.into()),
         }
     }
+    drop(lock);
+    // These are told of limits for the next run only, for this one sets its own.
+    if !wanted.is_empty()
+        && let Some(state) = found.begun_meanwhile(store)
+    {
+        limit_run(&state, &wanted)?;
+    }
     host.tell_of(store, &record, Deed::Update);
     Ok(())
+}
+
+/// Sets the limits of a run that goes on.
+fn limit_run(state: &RunState, wanted: &[Limit]) -> Result<(), UpdateError> {
+    match (&state.cgroup, wanted.iter().find_map(|it| it.option.clone())) {
+        (Some(path), _) => match limits::apply(wanted, &Cgroup::at(path.into())) {
+            // It has ended meanwhile.
+            Err(_) if !Path::new(path).exists() => Ok(()),
+            applied => Ok(applied?),
+        },
+        (None, Some(option)) => Err(DecideError::NoCgroup { option }.into()),
+        (None, None) => Ok(()),
+    }
 }
 
 /// Puts together how the health is checked from now on; `None` is not at all.

@@ -249,3 +249,55 @@ fn no_change_is_lost_to_another_one() {
     ));
     output.ok().prints("");
 }
+
+/// What a container is given while it is being started, it has: in this run already.
+#[test]
+fn who_is_being_started_has_what_it_is_given() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let output = host.alice(&format!(
+        "pontoon network create race-here >/dev/null; pontoon network create race-there >/dev/null
+         for round in $(seq 25); do
+             pontoon create --name race --stop-timeout 0 --network race-here {B} sleep 1000 >/dev/null
+             pontoon start race >/tmp/race1 2>&1 & start=$!
+             sleep $(printf '0.%03d' $((round * 9)))
+             timeout 60 pontoon network connect race-there race >/tmp/race2 2>&1 || cat /tmp/race2
+             wait $start || cat /tmp/race1
+             seen=$(pontoon exec race ls /sys/class/net | tr '\\n' ' ')
+             [ \"$seen\" = 'eth0 eth1 lo ' ] || echo $round: connected: $seen
+             pontoon stop race >/dev/null; pontoon start race >/tmp/race1 2>&1 & start=$!
+             sleep $(printf '0.%03d' $((round * 9)))
+             timeout 60 pontoon network disconnect race-there race >/tmp/race2 2>&1 || cat /tmp/race2
+             wait $start || cat /tmp/race1
+             seen=$(pontoon exec race ls /sys/class/net | tr '\\n' ' ')
+             [ \"$seen\" = 'eth0 lo ' ] || echo $round: disconnected: $seen
+             pontoon rm -f race >/dev/null
+         done
+         pontoon network rm race-here race-there >/dev/null"
+    ));
+    output.ok().prints("");
+}
+
+/// The same for a limit, where the host has given alice a controller for it.
+#[test]
+fn who_is_being_started_has_the_limit_it_is_given() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let output = host.alice(&format!(
+        "pontoon create --name race --stop-timeout 0 {B} sleep 1000 >/dev/null
+         pontoon start race >/dev/null
+         if pontoon update --pids-limit 77 race >/dev/null 2>&1; then
+             for round in $(seq 25); do
+                 pontoon stop race >/dev/null; pontoon update --pids-limit 88 race >/dev/null
+                 pontoon start race >/tmp/race1 2>&1 & start=$!
+                 sleep $(printf '0.%03d' $((round * 9)))
+                 timeout 60 pontoon update --pids-limit 99 race >/tmp/race2 2>&1 || cat /tmp/race2
+                 wait $start || cat /tmp/race1
+                 seen=$(pontoon exec race cat /sys/fs/cgroup/pids.max)
+                 [ \"$seen\" = 99 ] || echo $round: $seen
+             done
+         fi
+         pontoon rm -f race >/dev/null"
+    ));
+    output.ok().prints("");
+}

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use pontoon_lifecycle::annotated;
 use pontoon_lifecycle::base;
-use pontoon_lifecycle::list::{self, Found, LookError};
+use pontoon_lifecycle::list::{self, Found};
 use pontoon_lifecycle::nap::Nap;
 use pontoon_lifecycle::request::CreateRequest;
 use pontoon_lifecycle::start::{self, Attachment, Begun, Passed, Shown, Startable, Started};
@@ -99,7 +99,7 @@ pub struct Pending {
 /// Begins to start a container that is there, and goes on without it; `None` if it runs already. What it needs is started first.
 pub fn begin_detached(context: &Context, store: &Store, name: &str) -> Result<Option<Pending>, Failure> {
     let (startable, place) = loop {
-        let found = settled(store, name)?;
+        let found = list::settled(store, name)?;
         if found.status.is_alive() {
             return start_detached(context, store, name).map(|()| None);
         }
@@ -170,7 +170,7 @@ pub fn init(context: &Context, args: &InitArgs) -> Result<ExitStatus, Failure> {
     };
     let names = selection.resolve(&store, |_| true)?;
     for_each(&names, |name| {
-        let found = settled(&store, name)?;
+        let found = list::settled(&store, name)?;
         if found.status.is_alive() {
             // Of all of them, these are what they are to be, or more; they are told as the others are.
             if args.all {
@@ -200,21 +200,9 @@ pub fn init(context: &Context, args: &InitArgs) -> Result<ExitStatus, Failure> {
     })
 }
 
-/// A container, when nobody is about to start it: then it is known what became of that.
-fn settled(store: &Store, name: &str) -> Result<Found, LookError> {
-    let mut nap = Nap::default();
-    loop {
-        let found = list::find(store, name)?;
-        if found.status != Status::Starting {
-            return Ok(found);
-        }
-        nap.take();
-    }
-}
-
 fn start_one(context: &Context, store: &Store, name: &str, args: &StartArgs) -> Result<ExitStatus, Failure> {
     loop {
-        let found = settled(store, name)?;
+        let found = list::settled(store, name)?;
         if let Some(status) = start_found(context, store, name, found, args)? {
             return Ok(status);
         }
@@ -304,9 +292,8 @@ fn startable(store: &Store, found: Found) -> Result<Option<Startable>, Failure> 
     else {
         return Ok(None);
     };
-    // Before we had the lock, somebody may have removed it.
-    store.container(found.container.id())?;
-    let (container, record) = (found.container, found.record);
+    // Before we had the lock, somebody may have removed it, or changed it.
+    let Found { container, record, .. } = found.read_anew(store)?;
     Ok(Some(Startable { container, record, config, lock, unsynced: Unsynced::default() }))
 }
 

@@ -13,8 +13,7 @@ use pontoon_cli::run_options::{exec_env, health, resources, restart_policy};
 pub fn update(context: &Context, args: &UpdateArgs) -> Result<ExitStatus, Failure> {
     let store = context.store()?;
     let name = control::one("update", args.container.as_ref(), args.latest, &store)?;
-    let found = list::find(&store, &name)?;
-    let id = found.record.id.clone();
+    let id = list::find(&store, &name)?.record.id;
     let by = Changes {
         resources: resources(&args.resources)?,
         restart: restart_policy(args.restart.as_ref())?,
@@ -22,7 +21,7 @@ pub fn update(context: &Context, args: &UpdateArgs) -> Result<ExitStatus, Failur
         env: (exec_env(&args.env, &[], &context.option_host)?, args.unsetenv.clone()),
     };
     if by != Changes::default() {
-        update::update(&context.host, &store, found, by)
+        update::update(&context.host, &store, &name, by)
             .map_err(|err| Failure::from(err).while_doing(format!("cannot update container `{name}`")))?;
     }
     output::line(&id)?;

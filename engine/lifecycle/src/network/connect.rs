@@ -2,7 +2,9 @@
 
 use pontoon_monitor::control::Request;
 use pontoon_monitor::event::{Deed, Event, Kind};
+use pontoon_monitor::state::RunState;
 use pontoon_network::config::NetworkConfig;
+use pontoon_network::join::JoinedNetwork;
 use pontoon_storage::{Durability, FileError, RecordError, Store};
 
 use super::attach::{AttachError, one_more};
@@ -112,6 +114,11 @@ fn uses(record: &mut ContainerRecord) -> Result<&mut Vec<NetworkUse>, ConnectErr
     }
 }
 
+/// What a run has on networks.
+fn has(state: &RunState) -> impl Iterator<Item = &JoinedNetwork> {
+    state.networks.iter().flat_map(|it| &it.networks)
+}
+
 /// What has ended meanwhile is on its networks when it is started again.
 fn tell_if_it_runs(found: &Found, request: &Request) -> Result<(), AskError> {
     match stop::tell(&found.container, request) {
@@ -127,7 +134,7 @@ fn tell_if_it_runs(found: &Found, request: &Request) -> Result<(), AskError> {
 /// See [`ConnectError`].
 pub fn connect(host: &Host, store: &Store, query: &str, new: NetworkUse) -> Result<(), ConnectError> {
     let network = find(host, store, &new.name)?;
-    let (lock, found) = list::find(store, query)?.lock()?;
+    let (lock, found) = list::settled_and_locked(store, query)?;
     let mut record = found.record.clone();
     let name = record.name.clone();
     network.check_addresses(&new.addresses)?;
@@ -143,14 +150,22 @@ pub fn connect(host: &Host, store: &Store, query: &str, new: NetworkUse) -> Resu
     {
         return Err(ConnectError::Interface { name, interface: interface.clone() });
     }
-    if let Some(state) = found.status.run().filter(|_| found.status.is_alive()) {
-        let has = state.networks.iter().flat_map(|it| &it.networks);
-        let taken: Vec<String> = has.map(|it| it.interface.clone()).collect();
+    let join = |state: &RunState| -> Result<(), ConnectError> {
+        let taken: Vec<String> = has(state).map(|it| it.interface.clone()).collect();
         let attachment = one_more(host, &network, &new, &taken)?;
-        tell_if_it_runs(&found, &Request::Connect(Box::new(attachment)))?;
+        Ok(tell_if_it_runs(&found, &Request::Connect(Box::new(attachment)))?)
+    };
+    if let Some(state) = found.status.process() {
+        join(state)?;
     }
-    uses.push(NetworkUse { name: network.name.clone(), ..new });
+    uses.push(NetworkUse { name: network.name.clone(), ..new.clone() });
     found.container.replace_record(&lock, &record, Durability::Durable)?;
+    drop(lock);
+    if let Some(state) = found.begun_meanwhile(store)
+        && !has(&state).any(|it| it.network == network.name)
+    {
+        join(&state)?;
+    }
     tell(host, &network, &record, Deed::Connect);
     Ok(())
 }
@@ -160,7 +175,7 @@ pub fn connect(host: &Host, store: &Store, query: &str, new: NetworkUse) -> Resu
 /// # Errors
 /// See [`ConnectError`].
 pub fn disconnect(host: &Host, store: &Store, query: &str, network: &str) -> Result<(), ConnectError> {
-    let (lock, found) = list::find(store, query)?.lock()?;
+    let (lock, found) = list::settled_and_locked(store, query)?;
     let mut record = found.record.clone();
     let name = record.name.clone();
     let uses = uses(&mut record)?;
@@ -180,6 +195,12 @@ pub fn disconnect(host: &Host, store: &Store, query: &str, network: &str) -> Res
         tell_if_it_runs(&found, &Request::Disconnect(config.name.clone()))?;
     }
     found.container.replace_record(&lock, &record, Durability::Durable)?;
+    drop(lock);
+    if let Some(state) = found.begun_meanwhile(store)
+        && has(&state).any(|it| it.network == config.name)
+    {
+        tell_if_it_runs(&found, &Request::Disconnect(config.name.clone()))?;
+    }
     tell(host, &config, &record, Deed::Disconnect);
     Ok(())
 }
