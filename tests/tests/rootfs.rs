@@ -59,6 +59,20 @@ fn a_directory_is_a_root_file_system() {
     .prints("2\nown");
 }
 
+/// Where there is no image nothing is said of checks but by whoever asks for one.
+#[test]
+fn health_checks_of_a_directory_are_changed() {
+    tree("checked");
+    sh("pontoon run -d --name checked --stop-timeout 0 --network none --rootfs ~/checked sleep 10000").ok();
+    sh("pontoon update --health-interval 5s checked").fails(125).warns("--health-interval");
+    sh("pontoon update --health-cmd 'test -e /well' --health-interval 50ms --health-retries 1 checked").ok();
+    let health = || sh("pontoon inspect --format '{{.State.Health.Status}}' checked").text().to_owned();
+    wait::until_true("a check that fails", || health() == "unhealthy");
+    sh("touch ~/checked/well").ok();
+    wait::until_true("a check that passes", || health() == "healthy");
+    sh("pontoon update --no-healthcheck checked && pontoon rm -f checked && rm -r ~/checked").ok();
+}
+
 #[test]
 fn changes_may_be_kept_apart_from_the_directory() {
     tree("lower");

@@ -12,7 +12,8 @@ use pontoon_rootless::cgroup::{Cgroup, CgroupError};
 use pontoon_runtime::plan::Process;
 use pontoon_storage::{Durability, FindImageError, RecordError, Store, write_record_atomically};
 
-use crate::create::{CreateError, image_config};
+use crate::base;
+use crate::create::CreateError;
 use crate::decide::DecideError;
 use crate::health::{self, HealthError, HealthRequest};
 use crate::host::Host;
@@ -171,8 +172,7 @@ fn change_health(
     let is_off = by.is_off();
     let option = by.first_option();
     record.request.health.change(by);
-    let image = store.find_image(&record.image_id)?;
-    let config = image_config(store, &image)?;
+    let config = base::config(store, base::image(store, record)?.as_ref())?;
     match health::plan(&record.request.health, &record.request.annotations, &config)? {
         None if !is_off => Err(HealthError::NoCheck { option }.into()),
         plan => Ok(plan),
