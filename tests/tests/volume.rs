@@ -2,7 +2,7 @@
 #![cfg(feature = "e2e")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
-use pontoon_tests::{B, Output, host_with_busybox as host, wait};
+use pontoon_tests::{B, Output, alone, host_with_busybox as host, wait};
 
 fn pontoon(words: &str) -> Output {
     host().entry("alice").env("B", B).sh(&format!("pontoon {words}"))
@@ -272,4 +272,30 @@ fn a_volume_survives_its_containers() {
     pontoon("run --rm -v kept:/k:ro $B cat /k/file").ok().prints("data");
     pontoon("run --rm -v kept:/k:ro $B touch /k/x").refused();
     pontoon("volume rm kept").ok();
+}
+
+#[test]
+fn a_container_that_cannot_be_made_leaves_no_volumes_behind() {
+    let _alone = alone();
+    pontoon("volume create late-there").ok();
+    let before = pontoon("volume ls -q").ok().text().to_owned();
+    host().alice("mkdir -p late-closed && chmod 555 late-closed").ok();
+    for words in [
+        // The id cannot be written down, when all else is there.
+        "-v /a -v late-new:/n -v late-there:/t --cidfile late-closed/id",
+        // The second one is not to be had.
+        "-v /a -v late-new:/n -v late-there:/t --mount type=volume,dst=/b,volume-opt=bogus=1",
+        // The name.
+        "-v /a -v late-new:/n --name 'not a name'",
+    ] {
+        pontoon(&format!("create {words} $B true")).fails(125);
+        pontoon("volume ls -q").ok().prints(&before);
+        pontoon("ps -aq --filter volume=late-there").ok().prints("");
+    }
+    // What is made is kept.
+    pontoon("create --name late -v late-new:/n $B true").ok();
+    pontoon("volume exists late-new").ok();
+    pontoon("rm late").ok();
+    pontoon("volume exists late-new").ok();
+    pontoon("volume rm late-new late-there; rmdir late-closed").ok();
 }

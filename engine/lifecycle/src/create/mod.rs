@@ -10,9 +10,9 @@ mod volumes;
 use std::os::fd::OwnedFd;
 
 use pontoon_image::ImageConfig;
-use pontoon_monitor::event::{Deed, Kind};
+use pontoon_monitor::event::Deed;
 use pontoon_monitor::told_file;
-use pontoon_storage::{ContainerHandle, ContainerId, ImageRecord, Store, Unsynced, VolumeError};
+use pontoon_storage::{ContainerHandle, ContainerId, ImageRecord, Store, Unsynced};
 
 use self::claim::claim_and_write;
 pub use self::error::CreateError;
@@ -20,7 +20,7 @@ use self::labels::{LabelWords, check_labels, contexts};
 pub use self::preview::preview;
 use self::sources::{check_sources, expand_globs, look_at_namespaces, mounted_images, publish_exposed};
 pub(crate) use self::volumes::used;
-use self::volumes::{use_volumes, volumes_from};
+use self::volumes::{NewVolumes, use_volumes, volumes_from};
 use crate::health::HealthError;
 use crate::host::Host;
 use crate::local_image::FROM_STORE;
@@ -151,7 +151,9 @@ pub fn create(
     };
     record.volumes = inherited;
     record.mounted_images = mounted_images.iter().map(ToString::to_string).collect();
-    let volumes = use_volumes(host, store, &mut record, &config)?;
+    // They go again with everything from here on that fails.
+    let mut new_volumes = NewVolumes::new(host, store);
+    let volumes = use_volumes(&mut new_volumes, &mut record, &config)?;
     let asked = &record.request;
     let named_as_host = host.networks.names_are_hostnames
         && asked.hostname.is_none()
@@ -161,19 +163,7 @@ pub fn create(
     let made = claim_and_write(store, &id, image, &mounted_images, &mut record, named_as_host);
     // From now on the record says who uses them.
     drop(volumes);
-    let (container, unsynced, lock) = match made {
-        Ok(made) => made,
-        Err(err) => {
-            for name in &record.anonymous_volumes {
-                if let Ok(volume) = store.find_volume(name)
-                    && store.remove_volume(volume, || Ok::<_, VolumeError>(Vec::new())).is_ok()
-                {
-                    host.tell_of_other(Kind::Volume, Deed::Remove, "", name);
-                }
-            }
-            return Err(err);
-        }
-    };
+    let (container, unsynced, lock) = made?;
     let places = Places { directory: container.path(), run_directory: container.run_path() };
     // A credential that is not there yet may be when the container is started.
     match secret::provide(store, &record, places, credentials.as_deref()) {
@@ -191,6 +181,7 @@ pub fn create(
         let _ = store.remove_container(container);
         return Err(CreateError::Cidfile { path, source });
     }
+    new_volumes.keep();
     host.tell_of(store, &record, Deed::Create);
     Ok(Created { container, record, image: config, lock, unsynced })
 }

@@ -1,14 +1,15 @@
 //! Its volumes: found, made, or taken over from another container.
 
 use pontoon_image::ImageConfig;
-use pontoon_storage::{FindVolumeError, NewVolume, Store, VolumeError, VolumeHandle, VolumeLock};
+use pontoon_monitor::event::{Deed, Kind};
+use pontoon_storage::{Durability, FindVolumeError, NewVolume, Store, VolumeError, VolumeHandle, VolumeLock};
 
 use super::CreateError;
 use super::claim::durability;
 use crate::host::Host;
 use crate::record::{ContainerRecord, VolumeRecord, VolumeUse};
 use crate::request::{CreateRequest, ImageVolumeMode, MountRequest, MountSource};
-use crate::volume;
+use crate::volume::{self, VolumeDeedError};
 use crate::volume_options;
 
 /// Before an option of the driver, among those of a mount.
@@ -44,11 +45,53 @@ pub(super) fn volumes_from(
     Ok(volumes)
 }
 
+/// The volumes that are made for a container. Dropping this removes them again, unless they are kept: those with a name as far as
+/// nobody else has come to use them.
+#[derive(Debug)]
+pub(super) struct NewVolumes<'a> {
+    host: &'a Host,
+    store: &'a Store,
+    names: Vec<String>,
+}
+
+impl<'a> NewVolumes<'a> {
+    /// None yet.
+    pub(super) fn new(host: &'a Host, store: &'a Store) -> Self {
+        Self { host, store, names: Vec::new() }
+    }
+
+    /// The container is there, and they are its own.
+    pub(super) fn keep(mut self) {
+        self.names.clear();
+    }
+
+    fn make(
+        &mut self,
+        new: NewVolume<'_, VolumeRecord>,
+        record: &VolumeRecord,
+    ) -> Result<VolumeHandle, VolumeDeedError> {
+        let volume = volume::make(self.host, self.store, new, record)?;
+        self.names.push(volume.name().to_owned());
+        Ok(volume)
+    }
+}
+
+impl Drop for NewVolumes<'_> {
+    fn drop(&mut self) {
+        for name in &self.names {
+            if let Ok(volume) = self.store.find_volume(name)
+                && self.store.remove_volume(volume, || volume::users(self.store, name)).is_ok()
+            {
+                self.host.tell_of_other(Kind::Volume, Deed::Remove, "", name);
+            }
+        }
+    }
+}
+
 /// Finds or makes the volumes that the request and the image name. As long as what it gives is held, nobody removes them: until
 /// the record is written nobody else knows who uses them.
 pub(super) fn use_volumes(
-    host: &Host,
-    store: &Store,
+    new: &mut NewVolumes<'_>,
     record: &mut ContainerRecord,
     image: &ImageConfig,
 ) -> Result<Vec<VolumeLock>, CreateError> {
@@ -56,8 +99,8 @@ pub(super) fn use_volumes(
     let mut held = Vec::new();
     for mount in &mounts {
         let (volume, lock) = match &mount.source {
-            MountSource::Volume(name) => find_or_make(host, store, name, &volume_record(host, mount)?)?,
-            MountSource::Anonymous => make_anonymous(host, store, record, &volume_record(host, mount)?)?,
+            MountSource::Volume(name) => find_or_make(new, name, &volume_record(new.host, mount)?)?,
+            MountSource::Anonymous => make_anonymous(new, record, &volume_record(new.host, mount)?)?,
             _ => continue,
         };
         held.push(lock);
@@ -77,7 +120,7 @@ pub(super) fn use_volumes(
                 record.request.mounts.push(MountRequest { source, target, options: Vec::new() });
                 continue;
             }
-            let (volume, lock) = make_anonymous(host, store, record, &VolumeRecord::default())?;
+            let (volume, lock) = make_anonymous(new, record, &VolumeRecord::default())?;
             held.push(lock);
             record.volumes.push(used(&volume, target, &[]));
         }
@@ -112,42 +155,43 @@ fn volume_record(host: &Host, mount: &MountRequest) -> Result<VolumeRecord, Crea
 }
 
 fn find_or_make(
-    host: &Host,
-    store: &Store,
+    new: &mut NewVolumes<'_>,
     name: &str,
     record: &VolumeRecord,
 ) -> Result<(VolumeHandle, VolumeLock), CreateError> {
     loop {
-        match store.find_volume(name) {
+        let volume = match new.store.find_volume(name) {
             Err(FindVolumeError::NotFound { .. }) => {
-                // Somebody else may be first.
-                volume::create(host, store, Some(name), record, true)?;
-            }
-            found => {
-                let volume = found?;
-                match volume.hold() {
-                    // It was removed just now.
-                    Err(err) if err.is_not_found() => {}
-                    held => return Ok((volume, held.map_err(VolumeError::from)?)),
+                let copy_up = record.has_first_use();
+                let wanted = NewVolume { name: Some(name), copy_up, record, durability: Durability::Durable };
+                match new.make(wanted, record) {
+                    // Somebody else was first.
+                    Err(VolumeDeedError::Volume(VolumeError::Exists { .. })) => continue,
+                    made => made?,
                 }
             }
+            found => found?,
+        };
+        match volume.hold() {
+            // It was removed just now.
+            Err(err) if err.is_not_found() => {}
+            held => return Ok((volume, held.map_err(VolumeError::from)?)),
         }
     }
 }
 
 fn make_anonymous(
-    host: &Host,
-    store: &Store,
+    new: &mut NewVolumes<'_>,
     record: &mut ContainerRecord,
     volume_record: &VolumeRecord,
 ) -> Result<(VolumeHandle, VolumeLock), CreateError> {
-    let new = NewVolume {
+    let wanted = NewVolume {
         name: None,
         copy_up: volume_record.has_first_use(),
         record: volume_record,
         durability: durability(&record.request),
     };
-    let volume = volume::make(host, store, new, volume_record)?;
+    let volume = new.make(wanted, volume_record)?;
     record.anonymous_volumes.push(volume.name().to_owned());
     let lock = volume.hold().map_err(VolumeError::from)?;
     Ok((volume, lock))
