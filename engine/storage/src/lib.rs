@@ -98,7 +98,7 @@ pub use images::{
 pub use layers::{LayerError, LayerMeta};
 pub use lock::{ContainerLock, LayerLease, PodLock, PullLock, UnitLock, VolumeLock};
 pub use mount_points::MountPoints;
-pub use networks::{NetworkChange, NetworkFiles};
+pub use networks::{NetworkChange, NetworkFiles, NetworkHold};
 pub use pods::{CreatePodError, FindPodError, PodEntry, PodHandle, PodList};
 pub use record::{Durability, RecordError, Unsynced, read_record, replace_file, write_record_atomically};
 pub use remove::remove_tree;

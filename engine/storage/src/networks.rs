@@ -29,6 +29,13 @@ pub struct NetworkChange<'a> {
     _held: IndexLock,
 }
 
+/// Says that the directory stays as it is until a record says who uses a network; others may do so at the same time.
+#[derive(Debug)]
+#[must_use = "the directory may change when this value is dropped"]
+pub struct NetworkHold {
+    _held: IndexLock,
+}
+
 impl Store {
     /// The networks of the store.
     ///
@@ -87,9 +94,19 @@ impl NetworkFiles {
     /// # Errors
     /// If it cannot be locked.
     pub fn change(&self) -> Result<NetworkChange<'_>, FileError> {
-        let held =
-            lock::index(self.place.fd.as_fd(), FlockOperation::LockExclusive).at("lock", &self.place.path)?;
-        Ok(NetworkChange { files: self, _held: held })
+        Ok(NetworkChange { files: self, _held: self.locked(FlockOperation::LockExclusive)? })
+    }
+
+    /// Waits until nobody changes the directory, and keeps everybody from it.
+    ///
+    /// # Errors
+    /// If it cannot be locked.
+    pub fn hold(&self) -> Result<NetworkHold, FileError> {
+        Ok(NetworkHold { _held: self.locked(FlockOperation::LockShared)? })
+    }
+
+    fn locked(&self, operation: FlockOperation) -> Result<IndexLock, FileError> {
+        lock::index(self.place.fd.as_fd(), operation).at("lock", &self.place.path)
     }
 }
 
@@ -159,6 +176,26 @@ mod tests {
         let files = NetworkFiles::open(&path).unwrap();
         files.change().unwrap().write("n", b"{}").unwrap();
         assert_eq!(NetworkFiles::open(&path).unwrap().names().unwrap(), ["n"]);
+    }
+
+    #[test]
+    fn who_holds_keeps_others_from_changing_but_not_from_holding() {
+        let test = TestDir::new();
+        let store = test.store();
+        let files = store.network_files().unwrap();
+        let held = (files.hold().unwrap(), files.hold().unwrap());
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            let _other = scope.spawn(|| {
+                let files = store.network_files().unwrap();
+                let _change = files.change().unwrap();
+                tell.send("changes").unwrap();
+            });
+            let a_while = std::time::Duration::from_millis(50);
+            assert!(told.recv_timeout(a_while).is_err());
+            drop(held);
+            assert_eq!(told.recv().unwrap(), "changes");
+        });
     }
 
     #[test]

@@ -301,3 +301,40 @@ fn who_is_being_started_has_the_limit_it_is_given() {
     ));
     output.ok().prints("");
 }
+
+/// A network that is removed while somebody is about to be on it: one of the two says why not.
+#[test]
+fn no_container_is_on_a_network_that_is_gone() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let mut faults = Vec::new();
+    for (make, command) in [
+        (String::from("true"), format!("create --name race --network race-net {B} true")),
+        (
+            format!("pontoon create --name race --network race-stays {B} true"),
+            "network connect race-net race".to_owned(),
+        ),
+    ] {
+        let output = host.alice(&format!(
+            "pontoon network create race-stays >/dev/null
+             for round in $(seq 40); do
+                 pontoon network create race-net >/dev/null; {make} >/dev/null
+                 timeout 60 pontoon network rm race-net >/tmp/race1 2>&1 & remove=$!
+                 timeout 60 pontoon {command} >/tmp/race2 2>&1; came=$?
+                 wait $remove; removed=$?
+                 case $removed$came in
+                 0125) grep -q 'network not found: `race-net`' /tmp/race2 || cat /tmp/race2 ;;
+                 20) grep -q 'network is being used: `race-net` by race' /tmp/race1 || cat /tmp/race1 ;;
+                 *) echo $removed $came $(cat /tmp/race1 /tmp/race2) ;;
+                 esac
+                 pontoon rm -f -i race >/dev/null; pontoon network rm -f race-net >/dev/null 2>&1
+             done
+             pontoon network rm race-stays >/dev/null"
+        ));
+        let seen = output.ok().stdout;
+        if !seen.is_empty() {
+            faults.push(format!("{command}: {seen}"));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}

@@ -160,9 +160,10 @@ pub fn create(
         && asked.uts == NamespaceMode::Private
         && asked.pod.is_none()
         && asked.infra.is_none();
+    let networks = network::hold(host, store, &record.request)?;
     let made = claim_and_write(store, &id, image, &mounted_images, &mut record, named_as_host);
     // From now on the record says who uses them.
-    drop(volumes);
+    drop((volumes, networks));
     let (container, unsynced, lock) = made?;
     let places = Places { directory: container.path(), run_directory: container.run_path() };
     // A credential that is not there yet may be when the container is started.

@@ -2,9 +2,9 @@
 
 use pontoon_network::config::{AddressError, LinkError, NetworkConfig};
 use pontoon_network::join::Attachment;
-use pontoon_storage::Store;
+use pontoon_storage::{NetworkHold, Store};
 
-use super::{NetworkDeedError, find};
+use super::{NetworkDeedError, files, find};
 use crate::host::Host;
 use crate::request::{CreateRequest, NetworkMode, NetworkUse};
 
@@ -64,6 +64,20 @@ pub fn resolve(host: &Host, store: &Store, request: &mut CreateRequest) -> Resul
         is_new
     });
     interfaces(uses).map(drop)
+}
+
+/// Keeps the networks of a request, which were looked up before, from being removed until a record says who is on them. `None` if
+/// there are none.
+///
+/// # Errors
+/// See [`AttachError`]: one of them may be gone by now.
+pub fn hold(host: &Host, store: &Store, request: &CreateRequest) -> Result<Option<NetworkHold>, AttachError> {
+    let Some(NetworkMode::Named(uses)) = &request.network else { return Ok(None) };
+    let held = files(host, store).and_then(|it| it.hold()).map_err(NetworkDeedError::from)?;
+    for network in uses {
+        config_of(host, store, network)?;
+    }
+    Ok(Some(held))
 }
 
 /// What the container is put on, in order.

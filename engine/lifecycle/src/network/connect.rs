@@ -8,7 +8,7 @@ use pontoon_network::join::JoinedNetwork;
 use pontoon_storage::{Durability, FileError, RecordError, Store};
 
 use super::attach::{AttachError, one_more};
-use super::{NetworkDeedError, find};
+use super::{NetworkDeedError, files, find, find_among};
 use crate::host::Host;
 use crate::list::{self, Found, LookError};
 use crate::record::ContainerRecord;
@@ -133,8 +133,12 @@ fn tell_if_it_runs(found: &Found, request: &Request) -> Result<(), AskError> {
 /// # Errors
 /// See [`ConnectError`].
 pub fn connect(host: &Host, store: &Store, query: &str, new: NetworkUse) -> Result<(), ConnectError> {
-    let network = find(host, store, &new.name)?;
+    find(host, store, &new.name)?;
     let (lock, found) = list::settled_and_locked(store, query)?;
+    // Until the record says that the container is on it, nobody removes it.
+    let files = files(host, store)?;
+    let held = files.hold()?;
+    let network = find_among(host, &files, &new.name)?;
     let mut record = found.record.clone();
     let name = record.name.clone();
     network.check_addresses(&new.addresses)?;
@@ -160,7 +164,7 @@ pub fn connect(host: &Host, store: &Store, query: &str, new: NetworkUse) -> Resu
     }
     uses.push(NetworkUse { name: network.name.clone(), ..new.clone() });
     found.container.replace_record(&lock, &record, Durability::Durable)?;
-    drop(lock);
+    drop((lock, held));
     if let Some(state) = found.begun_meanwhile(store)
         && !has(&state).any(|it| it.network == network.name)
     {

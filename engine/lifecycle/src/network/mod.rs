@@ -23,7 +23,7 @@ use crate::record::ContainerRecord;
 use crate::remove::{self, RemoveError, RemoveOptions};
 use crate::status;
 
-pub use attach::{AttachError, DEFAULT_WORD, attachments, resolve};
+pub use attach::{AttachError, DEFAULT_WORD, attachments, hold, resolve};
 pub use connect::{ConnectError, connect, disconnect};
 
 /// What containers.conf says of networks.
