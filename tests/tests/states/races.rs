@@ -265,6 +265,13 @@ fn who_is_being_started_has_what_it_is_given() {
              wait $start || cat /tmp/race1
              seen=$(pontoon exec race ls /sys/class/net | tr '\\n' ' ')
              [ \"$seen\" = 'eth0 eth1 lo ' ] || echo $round: connected: $seen
+             timeout 60 pontoon network disconnect race-there race >/dev/null
+             pontoon restart race >/tmp/race1 2>&1 & start=$!
+             sleep $(printf '0.%03d' $((round * 9)))
+             timeout 60 pontoon network connect race-there race >/tmp/race2 2>&1 || cat /tmp/race2
+             wait $start || cat /tmp/race1
+             seen=$(pontoon exec race ls /sys/class/net | tr '\\n' ' ')
+             [ \"$seen\" = 'eth0 eth1 lo ' ] || echo $round: connected beside restart: $seen
              pontoon stop race >/dev/null; pontoon start race >/tmp/race1 2>&1 & start=$!
              sleep $(printf '0.%03d' $((round * 9)))
              timeout 60 pontoon network disconnect race-there race >/tmp/race2 2>&1 || cat /tmp/race2

@@ -138,7 +138,7 @@ pub(super) fn one_more(
 }
 
 /// The names of the interfaces: those that are asked for, else the first free of `eth0`, `eth1`, … in order.
-fn interfaces(uses: &[NetworkUse]) -> Result<Vec<String>, AttachError> {
+pub(super) fn interfaces(uses: &[NetworkUse]) -> Result<Vec<String>, AttachError> {
     let mut taken: Vec<String> = Vec::new();
     for interface in uses.iter().filter_map(|it| it.interface.as_ref()) {
         if taken.contains(interface) {

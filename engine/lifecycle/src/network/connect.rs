@@ -7,12 +7,13 @@ use pontoon_network::config::NetworkConfig;
 use pontoon_network::join::JoinedNetwork;
 use pontoon_storage::{Durability, FileError, RecordError, Store};
 
-use super::attach::{AttachError, one_more};
+use super::attach::{AttachError, interfaces, one_more};
 use super::{NetworkDeedError, files, find, find_among};
 use crate::host::Host;
 use crate::list::{self, Found, LookError};
 use crate::record::ContainerRecord;
 use crate::request::{NetworkMode, NetworkUse};
+use crate::status::Status;
 use crate::stop::{self, AskError};
 
 /// Why it did not come or leave.
@@ -119,6 +120,11 @@ fn has(state: &RunState) -> impl Iterator<Item = &JoinedNetwork> {
     state.networks.iter().flat_map(|it| &it.networks)
 }
 
+/// The names of a run's interfaces.
+fn taken(state: &RunState) -> Vec<String> {
+    has(state).map(|it| it.interface.clone()).collect()
+}
+
 /// What has ended meanwhile is on its networks when it is started again.
 fn tell_if_it_runs(found: &Found, request: &Request) -> Result<(), AskError> {
     match stop::tell(&found.container, request) {
@@ -154,13 +160,14 @@ pub fn connect(host: &Host, store: &Store, query: &str, new: NetworkUse) -> Resu
     {
         return Err(ConnectError::Interface { name, interface: interface.clone() });
     }
-    let join = |state: &RunState| -> Result<(), ConnectError> {
-        let taken: Vec<String> = has(state).map(|it| it.interface.clone()).collect();
+    let join = |taken: Vec<String>| -> Result<(), ConnectError> {
         let attachment = one_more(host, &network, &new, &taken)?;
         Ok(tell_if_it_runs(&found, &Request::Connect(Box::new(attachment)))?)
     };
-    if let Some(state) = found.status.process() {
-        join(state)?;
+    match &found.status {
+        // The supervisor has the networks of the run that follows already: that one hears of it, or we are told to come again.
+        Status::Restarting(_) => join(interfaces(uses).map_err(ConnectError::Attach)?)?,
+        other => other.process().map_or(Ok(()), |state| join(taken(state)))?,
     }
     uses.push(NetworkUse { name: network.name.clone(), ..new.clone() });
     found.container.replace_record(&lock, &record, Durability::Durable)?;
@@ -168,7 +175,7 @@ pub fn connect(host: &Host, store: &Store, query: &str, new: NetworkUse) -> Resu
     if let Some(state) = found.begun_meanwhile(store)
         && !has(&state).any(|it| it.network == network.name)
     {
-        join(&state)?;
+        join(taken(&state))?;
     }
     tell(host, &network, &record, Deed::Connect);
     Ok(())
