@@ -144,6 +144,64 @@ fn a_system_unit_runs_as_a_user_without_a_login_and_beside_one() {
     }
 }
 
+/// Root reads the journal for a user; no process of the user's may read it, or has it open.
+#[test]
+fn a_user_whose_logs_root_shows_gets_nothing_of_the_journal_s() {
+    let host = host();
+    let name = "shown";
+    host.alice(&format!(
+        "pontoon run -d --name {name} --log-driver journald --stop-timeout 0 {B} \
+         sh -c 'i=0; while :; do i=$((i+1)); echo line $i; sleep 0.2; done'"
+    ))
+    .ok();
+    let lines = |what: &str| {
+        wait::until("lines", || {
+            let shown = host.root(&format!("pontoon --user alice {what}"));
+            if shown.code == 0 && !shown.stdout.is_empty() { Ok(()) } else { Err(format!("{shown:?}")) }
+        });
+    };
+    lines(&format!("logs {name}"));
+    lines(&format!("container logs --tail 1 {name}"));
+    lines("events --stream=false --since 10m --filter event=start");
+    // One that follows: nobody of alice's has root's groups or the journal, and all ends with the one that root began.
+    for what in [format!("logs -f {name}"), "events".to_owned()] {
+        host.root(&format!(
+            "pontoon --user alice {what} >/tmp/shown.out 2>&1 </dev/null & top=$!
+             trap 'kill $top 2>/dev/null' EXIT
+             below() {{ for child in $(cat /proc/$1/task/*/children 2>/dev/null); do echo $child; below $child; done; }}
+             reader= seen=
+             for i in $(seq 300); do
+                 for it in $(below $top); do
+                     [ \"$(cat /proc/$it/comm)\" = journalctl ] && reader=$it
+                 done
+                 [ -n \"$reader\" ] && break
+                 sleep 0.1
+             done
+             [ -n \"$reader\" ] || {{ echo no journalctl; exit 1; }}
+             [ $(stat -c %U /proc/$reader) = root ] || {{ echo it is not root\\'s; exit 1; }}
+             tr '\\0' ' ' </proc/$reader/cmdline | grep -qw _UID=$(id -u alice) || {{ echo it reads everything; exit 1; }}
+             journal=$(getent group systemd-journal | cut -d: -f3)
+             for it in $(below $top); do
+                 [ \"$(stat -c %U /proc/$it)\" = alice ] || continue
+                 seen=1
+                 grep -w $journal /proc/$it/status | grep ^Groups: && exit 1
+                 ls -l /proc/$it/fd | grep /journal/ && exit 1
+             done
+             [ -n \"$seen\" ] || {{ echo nothing is alice\\'s; exit 1; }}
+             all=$(below $top)
+             kill $top; wait $top 2>/dev/null
+             for i in $(seq 300); do
+                 left=; for it in $all; do [ -e /proc/$it ] && left=$it; done
+                 [ -z \"$left\" ] && exit 0
+                 sleep 0.1
+             done
+             echo somebody is left; cat /proc/$left/cmdline; exit 1"
+        ))
+        .ok();
+    }
+    host.alice(&format!("pontoon rm -f {name}")).ok();
+}
+
 /// What root starts for a user is no part of root's session, and the user's to limit.
 #[test]
 fn what_root_starts_for_a_user_outlives_roots_session() {

@@ -1,7 +1,8 @@
 //! `--user NAME`: root looks after the containers of a user whom units of the system run as (`User=` in `[Service]`).
 //!
 //! Becomes that user with what a login would give, and is then this program anew. Nothing of root's goes along: no
-//! variables but those of the terminal and the language, no groups.
+//! variables but those of the terminal and the language, no groups. What needs root all the same, root does
+//! ([`crate::behalf`]).
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
@@ -11,7 +12,7 @@ use std::process::Command;
 use pontoon_network::lease::USERS;
 use pontoon_rootless::dbus::{Bus, ManagerError, UnitDeed, change_units};
 use pontoon_rootless::names::{self, HostUser};
-use rustix::process::{Gid, Uid};
+use rustix::process::{Gid, Signal, Uid, set_parent_process_death_signal};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
 use pontoon_cli::args;
@@ -32,9 +33,6 @@ const KEPT: [&str; 10] = [
     "PONTOON_MONITOR",
     crate::behalf::VARIABLE,
 ];
-
-/// The commands that read the journal, where entries of the system's units are not for everybody.
-const READERS: [&str; 2] = ["logs", "events"];
 
 /// Goes on as the user; comes back only with what went wrong. The process must have a single thread.
 pub fn go_on(name: &str, words: &[OsString], program: &str) -> Failure {
@@ -69,9 +67,6 @@ fn become_user(name: &str, words: &[OsString]) -> Result<(HostUser, PathBuf), Fa
     }
     let mut groups = names::groups_of(name);
     groups.push(user.gid);
-    if words.iter().any(|word| READERS.iter().any(|reader| word == reader)) {
-        groups.extend(names::group_id("systemd-journal"));
-    }
     let groups: Vec<Gid> = groups.into_iter().map(Gid::from_raw).collect();
     let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
     let changed = set_thread_groups(&groups)
@@ -80,6 +75,11 @@ fn become_user(name: &str, words: &[OsString]) -> Result<(HostUser, PathBuf), Fa
     changed.map_err(|err| {
         Failure::from(std::io::Error::from(err)).while_doing(format!("cannot become {name}"))
     })?;
+    if args::reads_journal(words) {
+        // Who follows a log goes with root's process, which is the one that is told to end. Becoming somebody else undoes
+        // it, so it is done now; whoever was left meanwhile finds nobody to ask.
+        let _ = set_parent_process_death_signal(Some(Signal::TERM));
+    }
     Ok((user, runtime))
 }
 

@@ -3,6 +3,7 @@
 mod as_user;
 mod behalf;
 mod commands;
+mod entries;
 mod own_terminal;
 mod user_scope;
 
@@ -32,7 +33,8 @@ fn main() -> ExitCode {
                 return finish(outcome);
             }
             let is_served = std::env::var_os(behalf::VARIABLE).is_some();
-            if args::changes_units(rest) && !is_served && rustix::process::geteuid().is_root() {
+            let needs_root = args::changes_units(rest) || args::reads_journal(rest);
+            if needs_root && !is_served && rustix::process::geteuid().is_root() {
                 return finish(behalf::run(&user, rest, name, None));
             }
             return finish(Err(as_user::go_on(&user, rest, name)));

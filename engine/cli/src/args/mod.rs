@@ -432,6 +432,12 @@ pub fn changes_units(words: &[OsString]) -> bool {
     matches!(path_of(words), Some("auto-update" | "rollback" | "secret renew"))
 }
 
+/// Tells whether the words (without the program's name) are those of a command that reads the journal, where entries of the
+/// system's units are not for everybody.
+pub fn reads_journal(words: &[OsString]) -> bool {
+    matches!(path_of(words), Some("logs" | "container logs" | "events" | "system events"))
+}
+
 /// Tells whether the words (without the program's name) are those of a command whose containers live on after it.
 pub fn needs_a_place(words: &[OsString]) -> bool {
     let path = path_of(words).map(|it| it.strip_prefix("container ").unwrap_or(it));

@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::{Context, Failure};
+use crate::behalf::Behalf;
 use pontoon_cli::args::EventsArgs;
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
@@ -65,7 +66,10 @@ pub fn events(context: &Context, args: &EventsArgs) -> Result<ExitStatus, Failur
         return Ok(ExitStatus::Success);
     }
     match &context.host.events {
-        EventLog::Journald => journal::read(&wanted, context.host.uid),
+        EventLog::Journald => {
+            let root = Behalf::inherited(&context.host.environment)?;
+            journal::read(&wanted, context.host.uid, root.as_ref())
+        }
         EventLog::File(path) => file::read(&wanted, path),
         EventLog::None => {
             let hint = "leave --events-backend out, or choose journald or file".to_owned();

@@ -1,8 +1,7 @@
 //! Logs that the journal keeps.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
-use std::time::SystemTime;
+use std::os::fd::AsFd;
 
 use pontoon_lifecycle::list::Found;
 use pontoon_lifecycle::stop;
@@ -10,34 +9,23 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::Value;
 
 use super::{Line, Shown, Wanted};
+use crate::behalf::Behalf;
 use crate::commands::Failure;
+use crate::entries::{Entries, Of, Search};
 use pontoon_cli::journal::catch_up;
 use pontoon_cli::time::rfc3339;
 
-/// The journal's entries of a container, by `journalctl`.
-fn journalctl(found: &Found, wanted: &Wanted, cursor: Option<&str>, follow: bool) -> Result<Child, Failure> {
-    let mut command = Command::new("journalctl");
-    command.args(["--quiet", "--no-pager", "--output=json", "--all"]);
-    command.arg("--output-fields=MESSAGE,PRIORITY,CONTAINER_PARTIAL_MESSAGE");
-    if follow {
-        command.arg("--follow");
-    }
-    match (cursor, wanted.tail) {
-        (Some(cursor), _) => command.arg(format!("--after-cursor={cursor}")),
-        (None, Some(tail)) => command.arg(format!("--lines={tail}")),
-        (None, None) => command.arg("--lines=all"),
-    };
-    // journalctl takes a cursor or a moment; the cursor is the later one.
-    let since = wanted.since.filter(|_| cursor.is_none());
-    for (option, moment) in [("--since", since), ("--until", wanted.until)] {
-        if let Some(moment) = moment {
-            let seconds = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            command.arg(format!("{option}=@{}.{:06}", seconds.as_secs(), seconds.subsec_micros()));
-        }
-    }
-    command.arg(format!("CONTAINER_ID_FULL={}", found.record.id));
-    command.stdin(Stdio::null()).stdout(Stdio::piped());
-    command.spawn().map_err(|err| {
+/// The journal's entries of a container.
+fn entries<'a>(
+    found: &Found,
+    wanted: &Wanted,
+    after: Option<String>,
+    follow: bool,
+    root: Option<&'a Behalf>,
+) -> Result<Entries<'a>, Failure> {
+    let of = Of::Container(found.record.id.clone());
+    let search = Search { of, follow, lines: wanted.tail, after, since: wanted.since, until: wanted.until };
+    Entries::find(&search, None, root).map_err(|err| {
         let failure = Failure::from(err).while_doing("cannot read the journal with `journalctl`".to_owned());
         Failure { hint: Some("use --log-driver k8s-file where there is no systemd".to_owned()), ..failure }
     })
@@ -78,85 +66,75 @@ fn entry(text: &[u8]) -> Option<Entry> {
 }
 
 /// Shows what is wanted of a container's log.
-pub(super) fn show(found: &Found, wanted: &Wanted) -> Result<(), Failure> {
+pub(super) fn show(found: &Found, wanted: &Wanted, root: Option<&Behalf>) -> Result<(), Failure> {
     let mut cursor = None;
     if wanted.follow && found.status.is_alive() {
-        cursor = follow_journal(found, wanted)?;
+        cursor = follow_journal(found, wanted, root)?;
     }
     catch_up();
     // What was written while we stopped listening, or everything.
-    let mut child = journalctl(found, wanted, cursor.as_deref(), false)?;
-    if let Some(stdout) = child.stdout.take() {
-        let mut shown = Shown::new(wanted);
-        for text in BufReader::new(stdout).split(b'\n') {
-            if let Some(entry) = entry(&text?) {
-                shown.push(entry.line())?;
-            }
+    let entries = entries(found, wanted, cursor, false, root)?;
+    let mut shown = Shown::new(wanted);
+    for text in BufReader::new(&entries.text).split(b'\n') {
+        if let Some(entry) = entry(&text?) {
+            shown.push(entry.line())?;
         }
-        shown.flush()?;
     }
-    let status = child.wait()?;
-    if !status.success() {
+    shown.flush()?;
+    match entries.finish()? {
+        true => Ok(()),
         // It has said why.
-        return Err(Failure::new(
-            format!("the journal cannot be read: `journalctl` failed ({status})"),
-            None,
-        ));
+        false => Err(Failure::new("the journal cannot be read: `journalctl` failed", None)),
     }
-    Ok(())
 }
 
 /// Shows entries as they come until the container has ended for good; gives the cursor of the last one.
-fn follow_journal(found: &Found, wanted: &Wanted) -> Result<Option<String>, Failure> {
-    use std::os::fd::AsFd;
+fn follow_journal(found: &Found, wanted: &Wanted, root: Option<&Behalf>) -> Result<Option<String>, Failure> {
     let Ok(mut ended) = stop::subscribe(&found.container) else { return Ok(None) };
-    let mut child = journalctl(found, wanted, None, true)?;
+    let mut entries = entries(found, wanted, None, true, root)?;
     let mut cursor = None;
     let mut pending = Vec::new();
     let mut shown = Shown::new(wanted);
-    if let Some(mut stdout) = child.stdout.take() {
-        loop {
-            let mut fds = [
-                PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::IN),
-                PollFd::from_borrowed_fd(ended.as_fd(), PollFlags::IN),
-                // Asks for nothing, and is told when the reading end of a pipe is closed.
-                PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::empty()),
-            ];
-            if poll(&mut fds, wanted.time_left().as_ref()).is_err() {
-                continue;
-            }
-            let is_late = wanted.time_left() == Some(Timespec::default());
-            let [text, end, unread] = fds.map(|it| !it.revents().is_empty());
-            if unread {
+    loop {
+        let mut fds = [
+            PollFd::from_borrowed_fd(entries.text.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(ended.as_fd(), PollFlags::IN),
+            // Asks for nothing, and is told when the reading end of a pipe is closed.
+            PollFd::from_borrowed_fd(rustix::stdio::stdout(), PollFlags::empty()),
+        ];
+        if poll(&mut fds, wanted.time_left().as_ref()).is_err() {
+            continue;
+        }
+        let is_late = wanted.time_left() == Some(Timespec::default());
+        let [text, end, unread] = fds.map(|it| !it.revents().is_empty());
+        if unread {
+            break;
+        }
+        if text {
+            let mut buffer = [0u8; 16 << 10];
+            let count = entries.text.read(&mut buffer)?;
+            if count == 0 {
                 break;
             }
-            if text {
-                let mut buffer = [0u8; 16 << 10];
-                let count = stdout.read(&mut buffer)?;
-                if count == 0 {
-                    break;
+            pending.extend_from_slice(buffer.get(..count).unwrap_or_default());
+            while let Some(end) = pending.iter().position(|it| *it == b'\n') {
+                let rest = pending.split_off(end + 1);
+                let whole = std::mem::replace(&mut pending, rest);
+                if let Some(entry) = entry(&whole) {
+                    shown.push(entry.line())?;
+                    cursor = Some(entry.cursor);
                 }
-                pending.extend_from_slice(buffer.get(..count).unwrap_or_default());
-                while let Some(end) = pending.iter().position(|it| *it == b'\n') {
-                    let rest = pending.split_off(end + 1);
-                    let whole = std::mem::replace(&mut pending, rest);
-                    if let Some(entry) = entry(&whole) {
-                        shown.push(entry.line())?;
-                        cursor = Some(entry.cursor);
-                    }
-                }
-                shown.flush()?;
-            } else if is_late {
-                break;
-            } else if end {
-                match super::next_run(found) {
-                    Some(next) => ended = next,
-                    None => break,
-                }
+            }
+            shown.flush()?;
+        } else if is_late {
+            break;
+        } else if end {
+            match super::next_run(found) {
+                Some(next) => ended = next,
+                None => break,
             }
         }
     }
-    let _ = child.kill();
-    child.wait()?;
+    entries.stop()?;
     Ok(cursor)
 }

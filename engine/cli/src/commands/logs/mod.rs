@@ -17,6 +17,7 @@ use pontoon_monitor::event::JOURNAL;
 use rustix::event::{Timespec, poll};
 
 use super::{Context, Failure};
+use crate::behalf::Behalf;
 use pontoon_cli::args::LogsArgs;
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::output;
@@ -157,6 +158,8 @@ pub fn logs(context: &Context, args: &LogsArgs) -> Result<ExitStatus, Failure> {
     if since.zip(until).is_some_and(|(since, until)| until < since) {
         return Ok(ExitStatus::Success);
     }
+    let root = Behalf::inherited(&context.host.environment)?;
+    let root = root.as_ref();
     let several = found.len() > 1;
     let wanted = found.iter().enumerate().map(|(number, it)| Wanted {
         follow: args.follow,
@@ -174,13 +177,13 @@ pub fn logs(context: &Context, args: &LogsArgs) -> Result<ExitStatus, Failure> {
     });
     let each: Vec<(&Found, Wanted)> = found.iter().zip(wanted).collect();
     if !(args.follow && several) {
-        each.iter().try_for_each(|(found, wanted)| show(found, wanted))?;
+        each.iter().try_for_each(|(found, wanted)| show(found, wanted, root))?;
         return Ok(ExitStatus::Success);
     }
     // Each is followed by a thread of its own; what one writes at once are whole lines.
     std::thread::scope(|scope| {
         let threads: Vec<_> =
-            each.iter().map(|(found, wanted)| scope.spawn(move || show(found, wanted))).collect();
+            each.iter().map(|(found, wanted)| scope.spawn(move || show(found, wanted, root))).collect();
         threads.into_iter().try_for_each(|it| it.join().unwrap_or(Ok(())))
     })?;
     Ok(ExitStatus::Success)
@@ -198,14 +201,14 @@ pub(super) fn show_last(found: &Found) -> Result<(), Failure> {
         color: None,
         aside: true,
     };
-    show(found, &wanted)
+    show(found, &wanted, None)
 }
 
 /// Shows what is wanted of the log of one container.
-fn show(found: &Found, wanted: &Wanted) -> Result<(), Failure> {
+fn show(found: &Found, wanted: &Wanted, root: Option<&Behalf>) -> Result<(), Failure> {
     let driver = found.record.request.log_driver.unwrap_or(default_log_driver(Path::new(JOURNAL).exists()));
     match driver {
-        LogDriver::Journald => journal::show(found, wanted),
+        LogDriver::Journald => journal::show(found, wanted, root),
         LogDriver::K8sFile | LogDriver::JsonFile => file::show(found, wanted),
         LogDriver::None | LogDriver::Passthrough | LogDriver::PassthroughTty => Err(Failure::new(
             format!(
