@@ -488,7 +488,17 @@ fn rmi_of_a_run_takes_the_name_that_was_run() {
     )
     .ok();
     assert_eq!(names("rmi:"), "localhost/rmi:1\nlocalhost/rmi:5");
-    host.alice("pontoon rmi localhost/rmi:5; pontoon run --rmi localhost/rmi:1 true").ok();
+    // A name that it got meanwhile stays, and the image with it, though it is the only one.
+    host.alice("pontoon rmi localhost/rmi:5").ok();
+    host.alice(
+        "pontoon run -d --name rmi-other --rmi --stop-timeout 0 localhost/rmi:1 sleep 1000
+         pontoon tag localhost/rmi:1 localhost/rmi:6 && pontoon untag localhost/rmi:1 localhost/rmi:1 &&
+         pontoon stop rmi-other",
+    )
+    .ok();
+    wait::until_true("the container is gone", || host.alice("pontoon container exists rmi-other").code == 1);
+    assert_eq!(names("rmi:"), "localhost/rmi:6");
+    host.alice("pontoon run --rmi localhost/rmi:6 true").ok();
     assert_eq!(names("rmi:"), "");
 }
 

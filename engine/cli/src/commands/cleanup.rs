@@ -45,7 +45,11 @@ pub fn cleanup(context: &Context, args: &CleanupArgs) -> Result<ExitStatus, Fail
                 Ok(Some(_)) => context.host.tell_of_removed(&image),
                 Ok(None) => context.host.tell_of_other(Kind::Image, Deed::Untag, image.id.hex(), image_name),
                 // Something else needs it, or means it by other names.
-                Err(RemoveImageError::InUse { .. } | RemoveImageError::SeveralNames { .. }) => {}
+                Err(
+                    RemoveImageError::InUse { .. }
+                    | RemoveImageError::SeveralNames { .. }
+                    | RemoveImageError::OtherNames { .. },
+                ) => {}
                 Err(err) => {
                     let hint = err.hint();
                     return Err(Failure::new(err, hint));

@@ -163,21 +163,31 @@ fn remove_one(context: &Context, store: &Store, name: &str, args: &RmiArgs) -> R
         let hint = "remove those containers first, or use --force, which removes them too".to_owned();
         return Err(Failure { status: ExitStatus::Busy, ..Failure::new(text, Some(hint)) });
     }
-    let removed =
-        store.remove_image(&image.id, args.force || by_id || image.names.len() <= 1).map_err(|err| {
-            let status = if matches!(err, RemoveImageError::InUse { .. }) {
-                ExitStatus::Busy
-            } else {
-                ExitStatus::OurFault
-            };
-            let hint = err.hint();
-            Failure { status, ..Failure::new(err, hint) }
-        })?;
+    let removed = match &image.names[..] {
+        // A name that has come meanwhile was not meant.
+        [only] if !args.force && !by_id => store.remove_image_name(&image.id, only),
+        names => store.remove_image(&image.id, args.force || by_id || names.is_empty()).map(Some),
+    };
+    let removed = removed.map_err(|err| {
+        let status = if matches!(err, RemoveImageError::InUse { .. }) {
+            ExitStatus::Busy
+        } else {
+            ExitStatus::OurFault
+        };
+        let hint = err.hint();
+        Failure { status, ..Failure::new(err, hint) }
+    })?;
+    if removed.is_none() {
+        for name in &image.names {
+            context.host.tell_of_other(Kind::Image, Deed::Untag, image.id.hex(), name);
+            output::line(&format!("Untagged: {name}"))?;
+        }
+        return Ok(());
+    }
     context.host.tell_of_removed(&image);
     for name in &image.names {
         output::line(&format!("Untagged: {name}"))?;
     }
-    drop(removed);
     output::line(&format!("Deleted: {}", image.id))?;
     Ok(())
 }

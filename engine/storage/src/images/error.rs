@@ -95,6 +95,14 @@ pub enum RemoveImageError {
         /// The image.
         image: ImageId,
     },
+    /// It has other names than the one that was to go.
+    #[error("image {} is known by other names: {}", image.short(), names.join(", "))]
+    OtherNames {
+        /// The image.
+        image: ImageId,
+        /// Its names.
+        names: Vec<String>,
+    },
     /// It has several names, and was not forced.
     #[error("image {} has several names: {}", image.short(), names.join(", "))]
     SeveralNames {

@@ -365,56 +365,70 @@ impl Store {
     /// While a pull or a build holds a lease, the layers stay until a later sweep.
     pub fn remove_image(&self, id: &ImageId, force: bool) -> Result<RemovedImage, RemoveImageError> {
         let images = self.images()?;
-        let mut removed = RemovedImage::default();
-        {
-            let _index =
-                lock::index(images.fd.as_fd(), FlockOperation::LockExclusive).at("lock", &images.path)?;
-            if !images.has(id.hex())? {
-                return Err(match self.image(id) {
-                    Ok(_) => RemoveImageError::ReadOnly { image: id.clone() },
-                    Err(error) => error.into(),
-                });
-            }
-            // Only its names are asked for, so that an image whose record is broken can be removed too.
-            let names = self.names_of(id)?;
-            if names.len() > 1 && !force {
-                return Err(RemoveImageError::SeveralNames { image: id.clone(), names });
-            }
-            self.refuse_use(id)?;
-            // Killed before the layers went, the mark makes the next sweep look for them.
-            let mark = self.make_temporary(COMMIT_MARK)?;
-            for name in &names {
-                self.unlink_name(name)?;
-            }
-            removed.untagged = names;
-            self.discard(images, id.hex())?;
-            mark.leave();
-        }
-        if let Some(layers) = self.collect_layers()? {
-            removed.layers = layers;
-        }
-        Ok(removed)
+        let index = lock::index(images.fd.as_fd(), FlockOperation::LockExclusive).at("lock", &images.path)?;
+        let untagged = self.remove_locked(images, id, force)?;
+        drop(index);
+        self.without_image(untagged)
     }
 
     /// Takes a name of an image away, and with its last name the image itself, unless a container needs that. `None` if it was
-    /// the name only. One that is known by several names needs one of them.
+    /// the name only. An image that is known by other names keeps them; without a name it is one of several names that stays.
     pub fn remove_image_name(
         &self,
         id: &ImageId,
         name: &str,
     ) -> Result<Option<RemovedImage>, RemoveImageError> {
-        {
-            let images = self.images()?;
-            let _index =
-                lock::index(images.fd.as_fd(), FlockOperation::LockExclusive).at("lock", &images.path)?;
-            let names = self.names_of(id)?;
-            if names.len() > 1 && names.iter().any(|it| it == name) {
+        let images = self.images()?;
+        // Held from the look to the end, so that no name comes or goes in between.
+        let index = lock::index(images.fd.as_fd(), FlockOperation::LockExclusive).at("lock", &images.path)?;
+        let names = self.names_of(id)?;
+        if names.iter().any(|it| it == name) {
+            if names.len() > 1 {
                 self.unlink_name(name)?;
                 self.image_names()?.sync()?;
                 return Ok(None);
             }
+        } else if !name.is_empty() && !names.is_empty() {
+            return Err(RemoveImageError::OtherNames { image: id.clone(), names });
         }
-        self.remove_image(id, false).map(Some)
+        let untagged = self.remove_locked(images, id, false)?;
+        drop(index);
+        self.without_image(untagged).map(Some)
+    }
+
+    /// Removes an image, but not yet its layers, under the index's lock; gives the names that it had.
+    fn remove_locked(
+        &self,
+        images: &Place,
+        id: &ImageId,
+        force: bool,
+    ) -> Result<Vec<String>, RemoveImageError> {
+        if !images.has(id.hex())? {
+            return Err(match self.image(id) {
+                Ok(_) => RemoveImageError::ReadOnly { image: id.clone() },
+                Err(error) => error.into(),
+            });
+        }
+        // Only its names are asked for, so that an image whose record is broken can be removed too.
+        let names = self.names_of(id)?;
+        if names.len() > 1 && !force {
+            return Err(RemoveImageError::SeveralNames { image: id.clone(), names });
+        }
+        self.refuse_use(id)?;
+        // Killed before the layers went, the mark makes the next sweep look for them.
+        let mark = self.make_temporary(COMMIT_MARK)?;
+        for name in &names {
+            self.unlink_name(name)?;
+        }
+        self.discard(images, id.hex())?;
+        mark.leave();
+        Ok(names)
+    }
+
+    /// What went with an image that is removed: its names, and the layers that nothing needs any more.
+    fn without_image(&self, untagged: Vec<String>) -> Result<RemovedImage, RemoveImageError> {
+        let layers = self.collect_layers()?.unwrap_or_default();
+        Ok(RemovedImage { untagged, layers })
     }
 
     /// Refuses when a container needs the image.

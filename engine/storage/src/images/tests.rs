@@ -200,12 +200,24 @@ fn an_image_goes_with_its_last_name() {
     let test = TestDir::new();
     let store = test.store();
     let image = commit(&store, &[layer("1")], "config", &["localhost/a:1", "localhost/a:2"]);
-    let by_other = store.remove_image_name(&image.id, "localhost/b:1");
-    assert!(matches!(by_other, Err(RemoveImageError::SeveralNames { .. })), "{by_other:?}");
+    let keeps_its_names = || {
+        let by_other = store.remove_image_name(&image.id, "localhost/b:1");
+        assert!(matches!(by_other, Err(RemoveImageError::OtherNames { .. })), "{by_other:?}");
+    };
+    keeps_its_names();
+    let by_none = store.remove_image_name(&image.id, "");
+    assert!(matches!(by_none, Err(RemoveImageError::SeveralNames { .. })), "{by_none:?}");
     assert!(store.remove_image_name(&image.id, "localhost/a:2").unwrap().is_none());
+    keeps_its_names();
     assert_eq!(store.find_image("localhost/a:1").unwrap().names, ["localhost/a:1"]);
     let removed = store.remove_image_name(&image.id, "localhost/a:1").unwrap().unwrap();
     assert_eq!(removed.untagged, ["localhost/a:1"]);
+    assert!(store.list_images().unwrap().is_empty());
+    // Without a name it goes all the same, and so does the only name of one that was asked for by its id.
+    for (names, name) in [(&[][..], "localhost/a:1"), (&["localhost/a:1"], "")] {
+        let image = commit(&store, &[layer("1")], "config", names);
+        assert_eq!(store.remove_image_name(&image.id, name).unwrap().unwrap().untagged, names);
+    }
     assert!(store.list_images().unwrap().is_empty());
 }
 
