@@ -467,3 +467,53 @@ fn programs_that_we_start_get_no_descriptors_of_ours() {
     }
     quick(host, "pontoon rm -f -t 0 traced").ok();
 }
+
+/// Its files are its owner's, and so is a look inside.
+#[test]
+fn who_spoils_its_user_databases_keeps_nobody_out() {
+    let host = host_with_busybox();
+    for (name, spoil) in [
+        ("spoilt-large", "rm /etc/passwd; dd if=/dev/zero of=/etc/passwd bs=1M count=9 2>/dev/null"),
+        (
+            "spoilt-closed",
+            "rm /etc/passwd; ln -s /proc/kmsg /etc/passwd; rm /etc/group; ln -s /proc/kmsg /etc/group",
+        ),
+    ] {
+        quick(
+            host,
+            &format!(
+                "pontoon run -d --name {name} --stop-timeout 0 {B} sh -c '{spoil}; echo data >/data; exec sleep 1000'
+                 until pontoon exec -u 0:0 {name} test -s /data; do sleep 0.1; done"
+            ),
+        )
+        .ok();
+        quick(host, &format!("pontoon exec {name} cat /data")).ok().prints("data\n");
+        quick(host, &format!("pontoon exec -u 1000 {name} id -u")).ok().prints("1000\n");
+        // Who means a name hears why it is not there.
+        quick(host, &format!("pontoon exec -u nobody {name} id -u"))
+            .fails(125)
+            .warns("cannot read `/etc/passwd` of the container");
+        quick(host, &format!("pontoon cp {name}:/data - | tar -xO")).ok().prints("data\n");
+        quick(host, &format!("pontoon stop {name}")).ok();
+        quick(host, &format!("pontoon cp {name}:/data - | tar -xO")).ok().prints("data\n");
+        quick(host, &format!("echo more >{name}-file; pontoon cp {name}-file {name}:/more; rm {name}-file"))
+            .ok();
+        quick(host, &format!("pontoon export {name} | tar -xO more")).ok().prints("more\n");
+        quick(host, &format!("pontoon commit -q {name} {name}")).ok();
+        quick(host, &format!("pontoon rm {name}; pontoon rmi {name}")).ok();
+    }
+    // Who starts as a name from one that cannot be read is told.
+    quick(
+        host,
+        &format!(
+            "pontoon create --name spoilt-start {B} true
+             head -c 9437184 /dev/zero >spoilt; pontoon cp spoilt spoilt-start:/etc/passwd; rm spoilt
+             pontoon commit -q spoilt-start spoilt-image; pontoon rm spoilt-start"
+        ),
+    )
+    .ok();
+    quick(host, "pontoon run --rm -u nobody localhost/spoilt-image true")
+        .fails(125)
+        .warns("cannot read `/etc/passwd` of the container");
+    quick(host, "pontoon rmi localhost/spoilt-image").ok();
+}

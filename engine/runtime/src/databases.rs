@@ -76,6 +76,8 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+    use crate::identity::{look_up_owner, look_up_owner_at_rest};
+    use crate::plan::{Files, RootfsSource};
 
     fn mount(target: &str) -> Mount {
         let source =
@@ -114,6 +116,40 @@ mod tests {
         assert_eq!(read(&[("/etc/", "other")]), ["etc", ""]);
         assert_eq!(read(&[("/etc", "other"), ("/etc/passwd", "own")]), ["own", ""]);
         assert_eq!(read(&[("/etc/passwd", "fifo"), ("/etc/group", "other")]), ["", ""]);
+        std::fs::remove_dir_all(&place).unwrap();
+    }
+
+    #[test]
+    fn one_that_is_too_large_keeps_nobody_from_files_at_rest() {
+        let place = std::env::temp_dir().join(format!("pontoon-databases-large-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&place);
+        std::fs::create_dir_all(place.join("etc")).unwrap();
+        let large = std::fs::File::create(place.join("etc/passwd")).unwrap();
+        large.set_len(100 << 30).unwrap();
+        let root = rustix::fs::open(&place, OFlags::PATH, Mode::empty()).unwrap();
+        let databases = Databases { root: &root, mounts: &[], sources: &[] };
+        assert_eq!(databases.read("passwd").unwrap_err().step, Step::UserDatabase);
+        for owner in ["", "1000", "nginx"] {
+            let source = RootfsSource::Overlay {
+                lower: Vec::new(),
+                upper: place.clone(),
+                work: place.clone(),
+                userxattr: true,
+                volatile: false,
+            };
+            let rootfs = serde_json::json!({ "source": source, "mount_point": place, "read_only": false });
+            let files = Files {
+                rootfs: serde_json::from_value(rootfs).unwrap(),
+                user: None,
+                mounter: None,
+                mounts: Vec::new(),
+                owner: owner.to_owned(),
+                hosts: Vec::new(),
+            };
+            // One who starts hears of it.
+            assert_eq!(look_up_owner(databases, &files).unwrap_err().step, Step::UserDatabase);
+            assert_eq!(look_up_owner_at_rest(databases, &files).uid, 0);
+        }
         std::fs::remove_dir_all(&place).unwrap();
     }
 }

@@ -118,19 +118,35 @@ fn resolve_joining(user: &str, more: &[String], passwd: &str, group: &str) -> Re
     Ok(Identity { uid, gid, groups, home, known: entry.is_some(), known_group })
 }
 
-/// Looks a user, and more groups, up in the databases below `root`.
+/// Looks a user, and more groups, up in the databases below `root`. For numbers one that cannot be read is empty.
 pub(crate) fn look_up_in(root: &OwnedFd, user: &str, more: &[String]) -> Result<Identity, Failure> {
-    resolve(user, more, &read_database_in(root, "/etc/passwd")?, &read_database_in(root, "/etc/group")?)
+    look_up_read(databases_in(root), |passwd, group| resolve(user, more, passwd, group))
 }
 
-/// Looks up who runs a process that comes later.
+/// Looks up who runs a process that comes later. What the container has done to its databases since keeps nobody out who is
+/// meant by a number.
 pub(crate) fn look_up_joining(root: &OwnedFd, user: &str, more: &[String]) -> Result<Identity, Failure> {
-    resolve_joining(
-        user,
-        more,
-        &read_database_in(root, "/etc/passwd")?,
-        &read_database_in(root, "/etc/group")?,
-    )
+    look_up_read(databases_in(root), |passwd, group| resolve_joining(user, more, passwd, group))
+}
+
+/// The contents of both databases, or why there are none.
+type Read = [Result<String, Failure>; 2];
+
+fn databases_in(root: &OwnedFd) -> Read {
+    ["/etc/passwd", "/etc/group"].map(|path| read_database_in(root, path))
+}
+
+/// Takes a database that cannot be read for empty; whoever misses a name in it hears why it is not there.
+fn look_up_read(
+    [passwd, group]: Read,
+    resolve: impl FnOnce(&str, &str) -> Result<Identity, Failure>,
+) -> Result<Identity, Failure> {
+    let text = |database: &Result<String, Failure>| database.as_ref().map_or("", String::as_str).to_owned();
+    resolve(&text(&passwd), &text(&group)).map_err(|failure| match failure.step {
+        Step::UnknownUser => passwd.err().unwrap_or(failure),
+        Step::UnknownGroup => group.err().unwrap_or(failure),
+        _ => failure,
+    })
 }
 
 /// Looks up who runs a process; users of the host's are in no database yet, and are found by their names behind those who are.
@@ -141,6 +157,13 @@ pub(crate) fn look_up_for(databases: Databases<'_>, process: &Process) -> Result
 /// Looks up who gets what is given away of a container's files.
 pub(crate) fn look_up_owner(databases: Databases<'_>, files: &Files) -> Result<Identity, Failure> {
     look_up_among(databases, &files.owner, &[], &files.hosts)
+}
+
+/// The same where nothing runs: whatever the container has done to its databases, its files are its owner's to have. Who is
+/// not to be found is root.
+pub(crate) fn look_up_owner_at_rest(databases: Databases<'_>, files: &Files) -> Identity {
+    look_up_owner(databases, files)
+        .unwrap_or_else(|_| Identity { home: "/".to_owned(), ..Identity::default() })
 }
 
 fn look_up_among(
@@ -286,6 +309,27 @@ mod tests {
         assert_eq!(found("nginx").unwrap(), (101, 102));
         assert_eq!(found("nobody").unwrap_err().step, Step::UnknownUser);
         std::fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
+    fn a_database_that_cannot_be_read_stands_in_the_way_of_names_only() {
+        let unread = |path: &str| Err(Failure::new(Step::UserDatabase, path, Errno::FBIG));
+        let found = |user: &str, more: &[&str], read: Read| {
+            let more: Vec<_> = more.iter().map(|it| (*it).to_owned()).collect();
+            look_up_read(read, |passwd, group| resolve_joining(user, &more, passwd, group))
+                .map(|it| (it.uid, it.gid))
+                .map_err(|it| (it.step, it.subject))
+        };
+        let neither = || [unread("passwd"), unread("group")];
+        assert_eq!(found("", &[], neither()).unwrap(), (0, 0));
+        assert_eq!(found("1000", &["7"], neither()).unwrap(), (1000, 0));
+        assert_eq!(found("1000:7", &[], neither()).unwrap(), (1000, 7));
+        assert_eq!(found("nginx", &[], neither()).unwrap_err(), (Step::UserDatabase, "passwd".to_owned()));
+        assert_eq!(found("1000:www", &[], neither()).unwrap_err(), (Step::UserDatabase, "group".to_owned()));
+        assert_eq!(found("0", &["www"], neither()).unwrap_err(), (Step::UserDatabase, "group".to_owned()));
+        let no_group = || [Ok(PASSWD.to_owned()), unread("group")];
+        assert_eq!(found("nginx", &[], no_group()).unwrap(), (101, 102));
+        assert_eq!(found("nobody", &[], no_group()).unwrap_err().0, Step::UnknownUser);
     }
 
     #[test]

@@ -17,7 +17,9 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 use crate::between::{self, Made, Way};
 use crate::child;
 use crate::common::Given;
+use crate::databases::Databases;
 use crate::fuse;
+use crate::identity::look_up_owner_at_rest;
 use crate::mapped::IdSpaces;
 use crate::message::{self, Failure, MAPPED, ROOTFS, Report};
 use crate::paths;
@@ -141,7 +143,8 @@ pub fn visit(place: Place<'_>, work: impl FnOnce(&OwnedFd) -> i32) -> Result<Vis
         let flags = if user.is_some() { CloneFlags::MOUNT.with(CloneFlags::USER) } else { CloneFlags::MOUNT };
         let user = user.as_ref();
         let way = Way { joined: None, mounter: Some(mounter), namespace: None, user, flags, network: false };
-        let open = |_: &OwnedFd| child::open_files(files, &spaces, common, mounter);
+        let owner = |databases: Databases<'_>, files: &Files| Ok(look_up_owner_at_rest(databases, files));
+        let open = |_: &OwnedFd| child::open_files(files, &spaces, common, mounter, owner);
         let go_on =
             |opened, theirs: OwnedFd| attend(child::mount_opened_files(files, opened, &theirs), theirs, work);
         let between = between::begin(way, (ours, theirs), open, go_on)?;

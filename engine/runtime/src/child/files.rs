@@ -51,7 +51,7 @@ pub(crate) fn mount_files(
     }
     let root = rootfs::mount(&files.rootfs, spaces, socket)?;
     let databases = Databases { root: &root, mounts: &files.mounts, sources: &sources };
-    let identity = identity::look_up_owner(databases, files)?;
+    let identity = identity::look_up_owner_at_rest(databases, files);
     let userxattr = files.rootfs.userxattr();
     mounts::prepare(&root, &files.mounts, &mut sources, spaces, common, userxattr, Owner::of(&identity))?;
     mounts::make_all(&root, &files.mounts, &[], sources, &identity, None::<fn() -> _>)?;

@@ -10,7 +10,7 @@ use super::mounts::{self, Owner};
 use super::rootfs;
 use crate::common::Given;
 use crate::databases::Databases;
-use crate::identity;
+use crate::identity::{self, Identity};
 use crate::mapped::IdSpaces;
 use crate::message::{self, Failure, MAPPED, Step};
 use crate::plan::{Files, Mounter, Rootfs};
@@ -27,12 +27,16 @@ pub(super) struct Placed {
     mount_point: OwnedFd,
 }
 
+/// How it is found out who gets what is given away.
+pub(crate) type OwnerOf = fn(Databases<'_>, &Files) -> Result<Identity, Failure>;
+
 /// Puts the files together. Runs in a mount namespace of its own, with the maps of `mounter`.
 pub(crate) fn open_files(
     files: &Files,
     spaces: &IdSpaces,
     common: &[Given],
     mounter: &Mounter,
+    owner: OwnerOf,
 ) -> Result<Opened, Failure> {
     let mut sources = mounts::open_sources(&files.mounts, spaces, common)?;
     if let Some(maps) = &mounter.user {
@@ -46,7 +50,7 @@ pub(crate) fn open_files(
     rootfs::give_to_root(&files.rootfs, told.as_ref())?;
     let root = rootfs::create(&files.rootfs, spaces)?;
     let databases = Databases { root: &root, mounts: &files.mounts, sources: &sources };
-    let identity = identity::look_up_owner(databases, files)?;
+    let identity = owner(databases, files)?;
     mounts::prepare(
         &root,
         &files.mounts,
@@ -93,7 +97,7 @@ pub(crate) fn mount_opened_files(
     }
     let (root, sources) = placed.attach()?;
     let databases = Databases { root: &root, mounts: &files.mounts, sources: &sources };
-    let identity = identity::look_up_owner(databases, files)?;
+    let identity = identity::look_up_owner_at_rest(databases, files);
     mounts::make_all(&root, &files.mounts, &[], sources, &identity, None::<fn() -> _>)?;
     Ok(root)
 }

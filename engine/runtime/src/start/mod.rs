@@ -28,6 +28,7 @@ use self::process::pid_of;
 use crate::between::{self, Made, StandIn, Way};
 use crate::child::{self, FirstProcess};
 use crate::common::Given;
+use crate::identity::look_up_owner;
 use crate::mapped::IdSpaces;
 use crate::message::{self, GO, MAPPED, PIVOT, PLACED, ROOTFS, Report};
 use crate::plan::{Namespaces, Plan};
@@ -143,7 +144,8 @@ impl Starting {
         let way = Way { joined, mounter, namespace, user: user.as_ref(), flags, network };
         let open = |_: &OwnedFd| {
             let files = plan.files();
-            mounter.map(|it| child::open_files(&files, &spaces, &extras.common, it)).transpose()
+            let open = |it| child::open_files(&files, &spaces, &extras.common, it, look_up_owner);
+            mounter.map(open).transpose()
         };
         let go_on = |opened, theirs| become_child(theirs, opened, streams);
         let between = between::begin(way, (ours, theirs), open, go_on)?;
