@@ -138,6 +138,26 @@ fn check_finds_damage_and_mends_it() {
 }
 
 #[test]
+fn a_name_that_a_killed_rename_left_is_nobodys() {
+    // As it is between the new name and the record.
+    let half = "ln -s $(pontoon inspect --format '{{.Id}}' web) $S/containers/names/second";
+    with_store("names", &format!("pontoon pull -q $B; pontoon create --name web $B true; {half}")).ok();
+    with_store("names", "pontoon container exists second && exit 1; pontoon container exists web").ok();
+    let found = with_store("names", "pontoon system check").ok();
+    assert_eq!(found.stdout, "No container has the name second\n");
+    with_store("names", "pontoon system check --repair; test ! -L $S/containers/names/second").ok();
+    // Whoever wants the name replaces nothing.
+    let replaced = with_store(
+        "names",
+        &format!("{half}; pontoon run --rm --replace --network none --name second $B true"),
+    );
+    replaced.ok();
+    with_store("names", "pontoon container exists web").ok();
+    with_store("names", &format!("{half}; pontoon rm -i none; test ! -L $S/containers/names/second")).ok();
+    with_store("names", "pontoon rm web; pontoon rmi $B").ok();
+}
+
+#[test]
 fn migrate_stops_and_reset_removes_everything() {
     let first = with_store("reset", &FURNISH.replace("E ", "pontoon ")).ok();
     let id = first.stdout.lines().nth(1).unwrap().to_owned();

@@ -110,7 +110,7 @@ pub fn tidy(host: &Host, store: &Store, report: &CheckReport) -> Result<(), Chec
             let _ = store.untag(name);
         }
     }
-    store.forget_stale_container_names()?;
+    store.forget_stale_names()?;
     remove::sweep(host, store);
     if !report.idle_layers.is_empty() {
         store.delete_idle_layers()?;

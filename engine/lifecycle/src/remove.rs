@@ -303,6 +303,8 @@ const A_MOMENT: Duration = Duration::from_secs(10);
 /// Cleans up after dead commands and dead supervisors: called by commands that make or remove things.
 pub fn sweep(host: &Host, store: &Store) {
     let swept = store.sweep().is_ok_and(|report| report.moved > 0 || report.trash);
+    // One that cannot be taken away is nobody's name all the same.
+    let _ = store.forget_stale_names();
     let mut removed = false;
     if let Ok(list) = store.list_containers() {
         for entry in list.containers {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::containers::{is_name, now};
 use crate::dir::{self, DIRECTORY, Place};
 use crate::error::{At, FileError};
-use crate::id::{ContainerId, DiffId, ImageId, hex};
+use crate::id::{DiffId, ImageId, hex};
 use crate::images::StoredImage;
 use crate::layers::sha256;
 use crate::record::{Durability, RecordError, read_bytes, to_bytes, write_record_atomically};
@@ -68,7 +68,7 @@ pub struct CheckReport {
     pub damages: Vec<Damage>,
     /// Full names of images that lead nowhere.
     pub stale_image_names: Vec<String>,
-    /// Names of containers that lead nowhere; the next who wants one gets it.
+    /// Names that lead to no container, or to one that is called otherwise; the next who wants one gets it.
     pub stale_container_names: Vec<String>,
     /// Layers that no image needs, of the age that was asked for.
     pub idle_layers: Vec<DiffId>,
@@ -233,22 +233,11 @@ impl Store {
                 report.damages.push(Damage { part: Part::Container, id: container.id.to_string(), faults });
             }
         }
-        self.find_stale_container_names(report)
-    }
-
-    fn find_stale_container_names(&self, report: &mut CheckReport) -> Result<(), FileError> {
-        let (containers, names) = (self.containers()?, self.container_names()?);
-        for entry in names.list()? {
-            let Some(name) = entry.text().filter(|it| is_name(it)) else { continue };
-            let target = rustix::fs::readlinkat(&names.fd, name, Vec::new()).ok();
-            let id = target.as_ref().and_then(|it| ContainerId::from_hex(it.to_str().ok()?));
-            if let Some(id) = id
-                && !containers.has(id.hex())?
-            {
-                report.stale_container_names.push(name.to_owned());
-            }
-        }
-        report.stale_container_names.sort_unstable();
+        // A rename under way has two names for a moment.
+        let names = self.container_names()?;
+        let _index =
+            crate::lock::index(names.fd.as_fd(), FlockOperation::LockShared).at("lock", &names.path)?;
+        report.stale_container_names = self.stale_container_names()?;
         Ok(())
     }
 
@@ -328,23 +317,6 @@ impl Store {
             }
         }
         report.idle_layers.sort_unstable();
-        Ok(())
-    }
-
-    /// Takes away the names of containers that lead to none.
-    ///
-    /// # Errors
-    /// If a name cannot be deleted.
-    pub fn forget_stale_container_names(&self) -> Result<(), FileError> {
-        let names = self.container_names()?;
-        let _index =
-            crate::lock::index(names.fd.as_fd(), FlockOperation::LockExclusive).at("lock", &names.path)?;
-        let mut report = CheckReport::default();
-        self.find_stale_container_names(&mut report)?;
-        for name in report.stale_container_names {
-            rustix::fs::unlinkat(&names.fd, name.as_str(), AtFlags::empty())
-                .at("delete", names.path.join(&name))?;
-        }
         Ok(())
     }
 

@@ -70,6 +70,7 @@ mod reset;
 mod secrets;
 mod service_records;
 mod shift;
+mod stale;
 mod store;
 mod sweep;
 mod tar;

@@ -56,7 +56,7 @@ fn tell_of_leftovers(report: &CheckReport) -> Result<(), Failure> {
         output::line(&format!("The image name {name} leads nowhere"))?;
     }
     for name in &report.stale_container_names {
-        output::line(&format!("The container name {name} leads nowhere"))?;
+        output::line(&format!("No container has the name {name}"))?;
     }
     for layer in &report.idle_layers {
         output::line(&format!("No image needs layer {layer}"))?;

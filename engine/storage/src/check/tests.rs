@@ -120,9 +120,20 @@ fn names_layers_and_leftovers_that_nobody_has_are_told_of() {
     std::fs::remove_dir_all(test.path("root/containers").join(container.hex())).unwrap();
     std::fs::remove_dir_all(test.path("root/images").join(image.id.hex())).unwrap();
     test.make("root/tmp/image-left");
+    let id = ContainerId::random().unwrap();
+    let other = NewContainer {
+        id: &id,
+        name: Some("db"),
+        more_images: &[],
+        image: None,
+        record: &"record",
+        durability: Durability::Volatile,
+    };
+    let _ = store.create_container(other).unwrap();
+    test.symlink("root/containers/names/db-old", id.hex());
     let report = check(&store);
     assert_eq!(report.stale_image_names, ["localhost/a:b"]);
-    assert_eq!(report.stale_container_names, ["web"]);
+    assert_eq!(report.stale_container_names, ["db-old", "web"]);
     assert_eq!((report.idle_layers.len(), report.leftovers), (2, 1));
     assert_eq!(report.damages, []);
     let young = store.check(CheckOptions { idle_age: Duration::from_secs(3600), ..THOROUGH }).unwrap();

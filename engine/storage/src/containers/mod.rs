@@ -25,7 +25,9 @@ use crate::dir::Place;
 use crate::error::{At, FileError};
 use crate::id::{ContainerId, ImageId};
 use crate::lock;
-use crate::record::{Durability, RecordError, Unsynced, parse, read_bytes, to_bytes, write_unsynced};
+use crate::record::{
+    Durability, RecordError, Unsynced, parse, read_bytes, read_record, to_bytes, write_unsynced,
+};
 use crate::store::Store;
 
 const RECORD: &str = "record.json";
@@ -183,20 +185,30 @@ impl Store {
         if let Some(by_id) = self.name_holder(names, name)? {
             return Err(CreateError::NameTaken { name: name.to_owned(), by_id });
         }
-        // Its container was never finished, or is half removed: nobody has the name.
+        // Its container was never finished, is half removed, or half renamed: nobody has the name.
         rustix::fs::unlinkat(&names.fd, name, AtFlags::empty()).at("delete", names.path.join(name))?;
         Ok(rustix::fs::symlinkat(id.hex(), &names.fd, name).at("make", names.path.join(name))?)
     }
 
-    /// The container that has a name; `None` also when the name leads to none that is there.
-    fn name_holder(&self, names: &Place, name: &str) -> Result<Option<ContainerId>, FileError> {
+    /// The container that has a name: the one that the name leads to, if its record says that name. A rename that was killed
+    /// between its steps leaves two links, and only one of them is what the container is called. One whose record cannot be
+    /// read has no say, and keeps the name that leads to it.
+    pub(crate) fn name_holder(&self, names: &Place, name: &str) -> Result<Option<ContainerId>, FileError> {
         let target = match rustix::fs::readlinkat(&names.fd, name, Vec::new()) {
             Ok(target) => target,
             Err(Errno::NOENT | Errno::INVAL | Errno::NAMETOOLONG) => return Ok(None),
             Err(errno) => return Err(FileError::new("read", names.path.join(name), errno)),
         };
         let Some(id) = target.to_str().ok().and_then(ContainerId::from_hex) else { return Ok(None) };
-        Ok(self.containers()?.has(id.hex())?.then_some(id))
+        let containers = self.containers()?;
+        let record = format!("{}/{RECORD}", id.hex());
+        let entry: Result<ContainerEntry, _> =
+            read_record(containers.fd.as_fd(), &record, &containers.path.join(&record));
+        let has_name = match entry {
+            Ok(entry) if entry.id == id => entry.name.as_deref() == Some(name),
+            _ => containers.has(id.hex())?,
+        };
+        Ok(has_name.then_some(id))
     }
 
     /// The container of an id.

@@ -155,6 +155,51 @@ fn a_name_whose_container_was_never_finished_is_free() {
     create(&store, Some("odd")).unwrap();
 }
 
+/// Whether a name leads anywhere on the disk.
+fn has_link(test: &TestDir, name: &str) -> bool {
+    test.exists(&format!("root/containers/names/{name}"))
+}
+
+#[test]
+fn a_rename_that_was_killed_leaves_the_container_with_one_name() {
+    let test = TestDir::new();
+    let store = test.store();
+    let web = create(&store, Some("web")).unwrap();
+    // Killed before the record was written, after which another took the new name.
+    test.symlink("root/containers/names/web-old", web.id().hex());
+    assert!(store.find_container("web-old").is_err());
+    assert_eq!(store.find_container("web").unwrap().id(), web.id());
+    let other = create(&store, Some("web-old")).unwrap();
+    assert_eq!(store.find_container("web-old").unwrap().id(), other.id());
+    store.remove_container(other).unwrap();
+    // Killed after it, before the old name went.
+    store.rename_container(&web, "web-old").unwrap();
+    test.symlink("root/containers/names/web", web.id().hex());
+    assert!(store.find_container("web").is_err());
+    store.rename_container(&web, "web-old").unwrap();
+    let new = create(&store, Some("web")).unwrap();
+    assert_eq!(store.find_container("web").unwrap().id(), new.id());
+    assert_eq!(store.find_container("web-old").unwrap().id(), web.id());
+    assert_eq!(store.list_containers().unwrap().containers.len(), 2);
+}
+
+#[test]
+fn names_that_nobody_has_are_swept_and_those_of_broken_containers_stay() {
+    let test = TestDir::new();
+    let store = test.store();
+    let web = create(&store, Some("web")).unwrap();
+    let broken = create(&store, Some("broken")).unwrap();
+    std::fs::write(broken.path().join("record.json"), "{").unwrap();
+    test.symlink("root/containers/names/second", web.id().hex());
+    test.symlink("root/containers/names/nowhere", &"a".repeat(64));
+    test.write("root/containers/names/file", b"not ours");
+    assert_eq!(store.forget_stale_names().unwrap(), 2);
+    assert_eq!(store.forget_stale_names().unwrap(), 0);
+    assert!(["web", "broken", "file"].iter().all(|it| has_link(&test, it)));
+    assert_eq!(store.find_container("broken").unwrap().id(), broken.id());
+    assert!(matches!(create(&store, Some("broken")), Err(CreateError::NameTaken { .. })));
+}
+
 #[test]
 fn records_and_exits_are_kept_and_replaced() {
     let test = TestDir::new();
