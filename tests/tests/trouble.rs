@@ -249,6 +249,29 @@ fn a_broken_disk_is_told_and_leaves_nothing_half_done() {
     assert_nothing_left(small.host, "dave", &small.before);
 }
 
+/// A kernel that has no memory for a message between the processes of a start: it fails, and hangs nobody.
+#[test]
+fn a_start_that_cannot_speak_to_its_supervisor_ends() {
+    let _alone = alone();
+    let host = host_with_busybox();
+    host.entry("dave").env("B", B).sh("pontoon pull -q $B && pontoon run --rm $B true").ok();
+    let before = Traces::of(host, "dave");
+    for start in ["run --name spoken --network none", "run -t --name spoken --network none"] {
+        for when in 1..=3 {
+            let script = format!(
+                "echo $$ >/sys/fs/cgroup/user.slice/user-1003.slice/login-dave.scope/cgroup.procs; cd /home/dave; env -i HOME=/home/dave USER=dave PATH=/usr/bin:/bin XDG_RUNTIME_DIR=/run/user/1003 \
+                 DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/1003/bus timeout -s KILL 30 strace -f -u dave -qq -o /dev/null -e trace=sendmsg \
+                 -e signal=none -e inject=sendmsg:error=ENOMEM:when={when} pontoon {start} {B} true </dev/null"
+            );
+            let output = host.root(&script).no_panic();
+            assert!(matches!(output.code, 0 | 125..=127), "{start}, call {when}: {output:?}");
+            let removed = host.entry("dave").sh("timeout 30 pontoon rm -f -i -t 0 spoken");
+            assert_eq!(removed.code, 0, "{start}, call {when}: {removed:?}");
+        }
+    }
+    assert_nothing_left(host, "dave", &before);
+}
+
 /// 59: each helper of a running container is killed; the next command makes it whole again.
 #[test]
 fn whatever_helper_is_killed_the_next_command_recovers() {

@@ -126,13 +126,17 @@ pub(crate) fn begin<T>(
                 Ok((Cloned::Parent { pid, pidfd }, _)) => match map_child(way, pid) {
                     Ok(()) => {
                         let open = if way.stands() { be_found(supervisor) } else { Ok(()) };
-                        message::send(&theirs, &Report::Joined(pidfd));
-                        // Its end says that the child has become the payload.
-                        drop(theirs);
-                        if open.is_ok() && way.stands() {
-                            userns::stay(supervisor)
+                        match message::hand_over(&theirs, pidfd) {
+                            Ok(()) => {
+                                // Its end says that the child has become the payload.
+                                drop(theirs);
+                                if open.is_ok() && way.stands() {
+                                    userns::stay(supervisor)
+                                }
+                                sys::exit_now(0)
+                            }
+                            Err(failure) => failure,
                         }
-                        sys::exit_now(0)
                     }
                     Err(failure) => {
                         let _ = rustix::process::pidfd_send_signal(&pidfd, rustix::process::Signal::KILL);

@@ -7,6 +7,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
+use pontoon_rootless::sys;
 use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
@@ -96,10 +97,12 @@ pub enum Step {
     CommandNotFound,
     /// The program cannot be executed.
     Exec,
+    /// Telling the supervisor something.
+    Tell,
 }
 
 impl Step {
-    const ALL: [Self; 34] = [
+    const ALL: [Self; 35] = [
         Self::Wait,
         Self::BecomeRoot,
         Self::Namespaces,
@@ -134,6 +137,7 @@ impl Step {
         Self::Hook,
         Self::CommandNotFound,
         Self::Exec,
+        Self::Tell,
     ];
 
     fn from_byte(byte: u8) -> Option<Self> {
@@ -278,6 +282,7 @@ impl fmt::Display for Failure {
             Step::Hook => write!(f, "{subject}"),
             Step::CommandNotFound => write!(f, "the command `{subject}` is not in the container"),
             Step::Exec => write!(f, "cannot execute `{subject}`"),
+            Step::Tell => write!(f, "cannot tell the supervisor what comes next"),
         }
     }
 }
@@ -313,8 +318,29 @@ pub(crate) enum Report {
 /// Longest home that is told; a report has to fit into what is read at once.
 const MAX_HOME: usize = 4096;
 
-/// The child's end.
+/// The child's end. One that cannot say what it has to say ends: its supervisor would wait for that, and it for an answer.
 pub(crate) fn send(socket: impl AsFd, report: &Report) {
+    if let Err(errno) = try_send(&socket, report) {
+        let failure = Failure::new(Step::Tell, "", errno);
+        // This takes less: no descriptor. If it cannot be said either, our end says that we have failed.
+        let _ = try_send(&socket, &Report::Failed(failure.clone()));
+        sys::exit_now(failure.exit_code());
+    }
+}
+
+/// Hands a child over to the supervisor. One that cannot be handed over is killed, for nobody else would ever end it.
+pub(crate) fn hand_over(socket: impl AsFd, child: OwnedFd) -> Result<(), Failure> {
+    let report = Report::Joined(child);
+    try_send(socket, &report).map_err(|errno| {
+        if let Report::Joined(child) = &report {
+            let _ = rustix::process::pidfd_send_signal(child, rustix::process::Signal::KILL);
+        }
+        Failure::new(Step::Tell, "", errno)
+    })
+}
+
+/// Says something. If the supervisor is gone there is nobody to tell, which is no error: whoever waits for it hears of that.
+fn try_send(socket: impl AsFd, report: &Report) -> Result<(), Errno> {
     let mut bytes = Vec::new();
     let mut fd = None;
     match report {
@@ -350,8 +376,14 @@ pub(crate) fn send(socket: impl AsFd, report: &Report) {
     if let Some(fds) = &fds {
         control.push(SendAncillaryMessage::ScmRights(fds));
     }
-    // If the supervisor is gone there is nobody to tell.
-    let _ = rustix::net::sendmsg(socket, &[io::IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL);
+    loop {
+        let bytes = [io::IoSlice::new(&bytes)];
+        match rustix::net::sendmsg(&socket, &bytes, &mut control, SendFlags::NOSIGNAL) {
+            Err(Errno::INTR) => {}
+            Ok(_) | Err(Errno::PIPE | Errno::CONNRESET) => return Ok(()),
+            Err(errno) => return Err(errno),
+        }
+    }
 }
 
 /// The supervisor's word to the child.
@@ -438,6 +470,28 @@ mod tests {
         let Some(Report::Failed(failure)) = receive(&ours).unwrap() else { panic!("no failure") };
         assert_eq!((failure.subject.as_str(), failure.errno), ("why", Errno::NOENT.raw_os_error()));
         assert!(receive(&ours).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_child_that_cannot_be_handed_over_is_killed() {
+        let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        let pidfd = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).unwrap();
+        // What is no socket takes no message.
+        let failure = hand_over(std::fs::File::open("/dev/null").unwrap(), pidfd).unwrap_err();
+        assert_eq!((failure.step, failure.errno), (Step::Tell, Errno::NOTSOCK.raw_os_error()));
+        assert!(!child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn what_could_not_be_said_is_told_apart_from_what_nobody_hears() {
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+        assert_eq!(try_send(&theirs, &Report::ReadyForRootfs), Ok(()));
+        drop(ours);
+        assert_eq!(try_send(&theirs, &Report::ReadyForRootfs), Ok(()));
+        let no_socket = std::fs::File::open("/dev/null").unwrap();
+        assert_eq!(try_send(&no_socket, &Report::ReadyForRootfs), Err(Errno::NOTSOCK));
     }
 
     #[test]

@@ -163,10 +163,7 @@ fn start(
         Failure::new(Step::Namespaces, "", Errno::from_io_error(&err).unwrap_or(Errno::IO))
     };
     match sys::clone(CloneFlags::default(), None).map_err(failed)? {
-        Cloned::Parent { pidfd, .. } => {
-            message::send(socket, &Report::Joined(pidfd));
-            Ok(())
-        }
+        Cloned::Parent { pidfd, .. } => message::hand_over(socket, pidfd),
         Cloned::Child => {
             let failure = match run(namespaces, process, extras, streams, socket) {
                 Ok(never) => match never {},
