@@ -348,6 +348,20 @@ fn a_pod_that_was_never_finished_goes() {
     assert_eq!(host.alice("pontoon pod ps -q --filter name=half").ok().text(), "");
     host.alice("pontoon pod exists half").fails(1);
     assert_eq!(host.alice("pontoon ps -aq --filter name=infra").ok().text(), "");
+    // Killed before it had noted its infra container, or with the pod swept already by an older program.
+    for lost in [
+        "sed -i 's/\"finished\":true/\"finished\":false/; s/\"infra\":\"[0-9a-f]*\"/\"infra\":null/' $pod/record.json",
+        "rm -r $pod",
+    ] {
+        for sweep in ["pontoon rm -f -t 0 -a", "pontoon rm -i -f nobody", "pontoon system check --repair"] {
+            let pod = Pod::create(host, "half", "");
+            let id = pod.inspect("{{.Id}}").trim().to_owned();
+            let script = format!("pod=~/.local/share/pontoon/pods/{id}; {lost}; {sweep}");
+            assert_eq!(host.alice(&script).ok().stderr, "", "{script}");
+            host.alice("pontoon pod exists half").fails(1);
+            assert_eq!(host.alice("pontoon ps -aq --filter name=infra").ok().text(), "", "{script}");
+        }
+    }
 }
 
 #[test]

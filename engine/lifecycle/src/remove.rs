@@ -5,7 +5,9 @@ use std::time::Duration;
 use pontoon_monitor::event::{Deed, Event, EventLog, Kind};
 use pontoon_monitor::state::ExitRecord;
 use pontoon_monitor::{files_lock, id_file};
-use pontoon_storage::{FileError, FindContainerError, RecordError, RemoveContainerError, Store};
+use pontoon_storage::{
+    FileError, FindContainerError, FindPodError, RecordError, RemoveContainerError, Store,
+};
 
 use crate::host::Host;
 use crate::pod::{self, RemovePodError};
@@ -300,17 +302,30 @@ fn sweep_runtime(store: &Store) {
 /// Longer than it takes to make a container whose runtime directory is there.
 const A_MOMENT: Duration = Duration::from_secs(10);
 
+/// Whether it is the infra container of a pod that is not there: a pod goes after its containers, so a killed command has left
+/// it. Without the pod it could never start.
+fn has_lost_its_pod(store: &Store, record: &ContainerRecord) -> bool {
+    let pod = record.request.pod.as_ref().filter(|_| record.request.infra.is_some());
+    pod.is_some_and(|it| matches!(store.find_pod(&it.id), Err(FindPodError::NotFound { .. })))
+}
+
 /// Cleans up after dead commands and dead supervisors: called by commands that make or remove things.
 pub fn sweep(host: &Host, store: &Store) {
     let swept = store.sweep().is_ok_and(|report| report.moved > 0 || report.trash);
     // One that cannot be taken away is nobody's name all the same.
     let _ = store.forget_stale_names();
+    pod::sweep(host, store);
     let mut removed = false;
     if let Ok(list) = store.list_containers() {
         for entry in list.containers {
             let Ok(record) = entry.record::<ContainerRecord>() else { continue };
             let Ok(container) = store.container(&entry.id) else { continue };
-            removed |= status::tidy(store, container, &record).is_none();
+            if has_lost_its_pod(store, &record) {
+                let options = RemoveOptions { ignore: true, volumes: true, ..RemoveOptions::default() };
+                let _ = remove(host, store, entry.id.hex(), options);
+            } else {
+                removed |= status::tidy(store, container, &record).is_none();
+            }
         }
     }
     if swept || removed {

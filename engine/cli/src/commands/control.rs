@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use pontoon_lifecycle::list::{self, LookError};
 use pontoon_lifecycle::pause;
 use pontoon_lifecycle::pod::RemovePodError;
+use pontoon_lifecycle::record::ContainerRecord;
 use pontoon_lifecycle::remove::{self, RemoveError, RemoveOptions};
 use pontoon_lifecycle::sharing::Needs;
 use pontoon_lifecycle::status::Status;
@@ -231,19 +232,22 @@ fn without_pods(
     names: Vec<String>,
 ) -> Result<Vec<String>, Failure> {
     let listing = list::list(store)?.containers;
-    let infra = listing.iter().filter(|it| it.record.request.infra.is_some());
-    let pods: Vec<_> =
-        infra.filter_map(|it| Some((&it.record.id, &it.record.request.pod.as_ref()?.id))).collect();
+    // One whose pod is not there goes as any other.
+    let pod_of = |record: &ContainerRecord| {
+        let pod = record.request.pod.as_ref().filter(|_| record.request.infra.is_some())?;
+        store.find_pod(&pod.id).is_ok().then(|| pod.id.clone())
+    };
+    let pods: Vec<_> = listing.iter().filter_map(|it| Some((&it.record.id, pod_of(&it.record)?))).collect();
     if pods.is_empty() {
         return Ok(names);
     }
     for (id, pod) in pods {
-        match pontoon_lifecycle::pod::remove(&context.host, store, pod, args.force, seconds(args.time)) {
+        match pontoon_lifecycle::pod::remove(&context.host, store, &pod, args.force, seconds(args.time)) {
             Ok(_) => output::line(id)?,
             Err(err) => Failure::from(err).print(),
         }
     }
-    let is_other = |name: &String| list::find(store, name).is_ok_and(|it| it.record.request.infra.is_none());
+    let is_other = |name: &String| list::find(store, name).is_ok_and(|it| pod_of(&it.record).is_none());
     Ok(names.into_iter().filter(is_other).collect())
 }
 

@@ -15,6 +15,7 @@ mod state;
 pub use create::{CreatePodError, PodRequest, create};
 pub use list::{LookPodError, PodListing, PodSummary, find, list};
 pub use record::{ExitPolicy, PodRecord, Shared};
+pub(crate) use remove::sweep;
 pub use remove::{RemovePodError, remove};
 pub use state::State;
 

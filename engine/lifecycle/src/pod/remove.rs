@@ -134,12 +134,22 @@ fn remove_members(
 ) -> Result<(), RemovePodError> {
     let options =
         RemoveOptions { force: true, ignore: true, volumes: true, timeout, depend: true, with_pod: true };
-    let infra = pod.infra().into_iter();
+    // The record of a pod that was never finished does not name its infra container.
+    let infra = pod.members.iter().filter(|it| it.record.request.infra.is_some());
     for member in pod.own_members().chain(infra) {
         remove::remove(host, store, &member.record.id, options)
             .map_err(|source| RemovePodError::Container { name: pod.record.name.clone(), source })?;
     }
     Ok(())
+}
+
+/// Removes the pods that killed commands have left before they were finished.
+pub(crate) fn sweep(host: &Host, store: &Store) {
+    for entry in store.list_pods().map(|it| it.pods).unwrap_or_default() {
+        if entry.record().is_ok_and(|it: PodRecord| !it.finished) {
+            remove_unfinished(host, store, &entry.id);
+        }
+    }
 }
 
 /// Removes a pod that a killed command has left before it was finished; nothing if somebody is still at it.
