@@ -399,6 +399,19 @@ fn what_cannot_be_read_outside_is_not_read_for_others() {
     it.refuses("pontoon cp box:/etc/passwd /srv/x", "cannot make the copy");
 }
 
+/// Files that cannot be opened tell nothing of the container, and nobody waits for them.
+#[test]
+fn who_may_open_few_files_is_told_so_at_once() {
+    let fixture = Fixture::new("--network none");
+    for command in ["cp box:/etc/passwd -", "export box"] {
+        let script = format!(
+            "for n in $(seq 8 24); do (ulimit -n $n; timeout 10 pontoon {command} >/dev/null 2>~/w/said); \
+             [ $? = 124 ] && echo hangs with $n; done; true"
+        );
+        fixture.sh(&script).ok().prints("");
+    }
+}
+
 #[test]
 fn who_starts_a_container_waits_for_who_works_on_its_files() {
     let host = host_with_busybox();

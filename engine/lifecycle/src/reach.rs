@@ -307,7 +307,7 @@ fn process_of(state: &RunState) -> io::Result<OwnedFd> {
         Err(Errno::SRCH) => return Err(io::ErrorKind::NotFound.into()),
         process => process?,
     };
-    if !state.has_its_pid() {
+    if !state.has_its_pid()? {
         return Err(io::Error::new(io::ErrorKind::NotFound, "the container has ended"));
     }
     Ok(process)

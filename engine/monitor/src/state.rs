@@ -1,8 +1,9 @@
 //! What a supervisor leaves in its runtime directory, for others to read, and what outlives it.
 
+use std::io;
 use std::os::fd::BorrowedFd;
 
-use pontoon_rootless::cgroup::Cgroup;
+use pontoon_rootless::cgroup::{Cgroup, CgroupError};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
@@ -60,10 +61,19 @@ pub struct RunState {
 impl RunState {
     /// Whether its pid still is that of a process of the container: once that has ended, the number may come to be anybody's.
     /// Asked when the process is held, so that the answer stays true.
-    #[must_use]
-    pub fn has_its_pid(&self) -> bool {
-        let Some(cgroup) = &self.cgroup else { return true };
-        Cgroup::of(Some(self.pid)).is_ok_and(|it| it.path().starts_with(cgroup))
+    ///
+    /// # Errors
+    /// If it cannot be told. One that has ended is no error.
+    pub fn has_its_pid(&self) -> io::Result<bool> {
+        let Some(cgroup) = &self.cgroup else { return Ok(true) };
+        match Cgroup::of(Some(self.pid)) {
+            Ok(group) => Ok(group.path().starts_with(cgroup)),
+            Err(CgroupError::File { source, .. }) => match Errno::from_io_error(&source) {
+                Some(Errno::NOENT | Errno::SRCH) => Ok(false),
+                _ => Err(source),
+            },
+            Err(err) => Err(io::Error::other(err)),
+        }
     }
 }
 
@@ -181,5 +191,23 @@ impl FailureReport {
             cause = error.source();
         }
         Self { chain, hint, code }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_has_ended_or_is_anothers_has_not_the_pid() {
+        let of = |pid, cgroup: Option<&str>| {
+            let state = RunState { pid, cgroup: cgroup.map(str::to_owned), ..RunState::default() };
+            state.has_its_pid().unwrap()
+        };
+        let own = i32::try_from(std::process::id()).unwrap();
+        // No pid is as large as this.
+        assert!(!of(i32::MAX, Some("/sys/fs/cgroup")));
+        assert!(of(own, Some("/sys/fs/cgroup")) && of(own, None));
+        assert!(!of(own, Some("/sys/fs/cgroup/of/a/container")));
     }
 }

@@ -40,5 +40,5 @@ pub fn current(plan: &MonitorPlan, course: &Course) -> Result<Option<MonitorPlan
 fn first_process(run_directory: &Path) -> Result<i32, LaunchError> {
     let state = fs::read(run_directory.join(state::STATE_FILE)).map_err(|_| LaunchError::NotRunning)?;
     let state: state::RunState = serde_json::from_slice(&state).map_err(|_| LaunchError::NotRunning)?;
-    if state.has_its_pid() { Ok(state.pid) } else { Err(LaunchError::NotRunning) }
+    if state.has_its_pid().unwrap_or(false) { Ok(state.pid) } else { Err(LaunchError::NotRunning) }
 }
