@@ -131,6 +131,8 @@ pub(super) fn idle_images(
             removed.insert(image.id);
         }
     }
+    // Those of commits and pulls that failed belong to no image. A disk that they have filled is freed by this command.
+    store.delete_idle_layers()?;
     remove::delete_files(&context.host, store);
     let freed = room.given_back_by(&removed);
     Ok(Pruned { names: removed.iter().map(|it| it.hex().to_owned()).collect(), freed })

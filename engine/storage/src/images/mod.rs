@@ -154,9 +154,8 @@ impl Store {
                 None => return Err(CommitError::LayerMissing { layer: layer.clone() }),
             });
         }
-        let id = ImageId::from_bytes(&sha256(image.config));
         let stored = StoredImage {
-            id: id.clone(),
+            id: ImageId::from_bytes(&sha256(image.config)),
             digest: image.digest,
             by_digest: Some(if image.names.is_empty() { image.repo_digests.clone() } else { Vec::new() }),
             repo_digests: image.repo_digests,
@@ -166,17 +165,33 @@ impl Store {
             hidden_layers: stack.iter().rposition(|meta| meta.opaque).unwrap_or(0),
         };
 
-        // Killed between here and the end, the mark makes the next sweep look for layers without an image.
-        let _mark = self.make_temporary(COMMIT_MARK)?;
+        // Killed or failed between here and the end, the mark makes the next sweep look for layers without an image.
+        let mark = self.make_temporary(COMMIT_MARK)?;
+        let committed =
+            self.commit_stored(stored, image.unpacked, (image.manifest, image.config), &image.names);
+        if committed.is_err() {
+            mark.leave();
+        }
+        committed
+    }
+
+    /// Gives layers and an image their places; `texts` are its manifest and its config.
+    fn commit_stored(
+        &self,
+        stored: StoredImage,
+        unpacked: Vec<UnpackedLayer>,
+        texts: (&[u8], &[u8]),
+        names: &[String],
+    ) -> Result<ImageRecord, CommitError> {
+        let (id, (manifest, config)) = (stored.id.clone(), texts);
         let mut temporary = self.make_temporary("image")?;
         let fresh = &temporary.place;
         let record = to_bytes(&stored, &fresh.path.join(RECORD))?;
-        for (name, bytes) in [(MANIFEST, image.manifest), (CONFIG, image.config), (RECORD, record.as_slice())]
-        {
+        for (name, bytes) in [(MANIFEST, manifest), (CONFIG, config), (RECORD, record.as_slice())] {
             write_fresh(fresh.fd.as_fd(), name, bytes, Durability::Volatile)?;
         }
         self.sync_all()?;
-        self.place_layers(image.unpacked)?;
+        self.place_layers(unpacked)?;
 
         let images = self.images()?;
         let _index =
@@ -185,9 +200,9 @@ impl Store {
             images.sync()?;
         } else {
             drop(temporary);
-            self.merge_image(images, stored, image.manifest)?;
+            self.merge_image(images, stored, manifest)?;
         }
-        self.set_names(&id, &image.names)?;
+        self.set_names(&id, names)?;
         self.image(&id).map_err(CommitError::from_find)
     }
 

@@ -322,6 +322,38 @@ fn of_many_who_bring_the_same_image_all_succeed() {
     assert_eq!(std::fs::read_dir(test.path("root/tmp")).unwrap().count(), 0);
 }
 
+#[test]
+fn layers_of_a_commit_that_failed_go_with_the_next_sweep() {
+    let test = TestDir::new();
+    let store = test.store();
+    let kept = commit(&store, &[layer("kept")], "kept", &[]);
+    // Something that is no image has its place.
+    let place = format!("root/images/{}", crate::id::hex(&sha256(b"failed")));
+    test.write(&place, b"");
+    let lease = store.lease_layers().unwrap();
+    let archive = layer("new");
+    let unpacked = vec![store.unpack_layer(None, archive.as_slice(), OPTIONS).unwrap()];
+    let new = NewImage {
+        manifest: b"{}",
+        config: b"failed",
+        digest: String::new(),
+        layers: unpacked.iter().map(|layer| layer.diff_id().clone()).collect(),
+        unpacked,
+        names: Vec::new(),
+        repo_digests: Vec::new(),
+        created: None,
+    };
+    store.commit_image(&lease, new).unwrap_err();
+    drop(lease);
+    let layers = || std::fs::read_dir(test.path("root/layers")).unwrap().count();
+    assert_eq!(layers(), 2);
+    std::fs::remove_file(test.path(&place)).unwrap();
+    store.sweep().unwrap();
+    assert_eq!(layers(), 1);
+    assert!(store.has_layer(&kept.layers[0]).unwrap());
+    assert_eq!(std::fs::read_dir(test.path("root/tmp")).unwrap().count(), 0);
+}
+
 /// Committed, removed and swept at the same time by many: whoever holds a lease finds its layers.
 #[test]
 fn commits_and_removals_race_without_losing_layers() {
