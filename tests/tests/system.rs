@@ -100,6 +100,11 @@ fn prune_removes_what_nothing_uses() {
         "mkdir -p $S/tmp/image-left; pontoon system prune --external </dev/null; test ! -e $S/tmp/image-left",
     )
     .ok();
+    // A layer of a commit that failed.
+    for prune in ["image prune -f", "system prune -f"] {
+        let script = format!("mkdir $S/layers/sha256-{:064}; pontoon {prune} >/dev/null; ls $S/layers", 1);
+        with_store("prune", &script).ok().prints("");
+    }
     let refused = with_store("prune", "pontoon system prune --build").fails(125);
     assert!(refused.stderr.contains("`--build` is not supported"), "{refused:?}");
     with_store("prune", "pontoon system prune --external --all").fails(125);
@@ -146,6 +151,16 @@ fn a_name_that_a_killed_rename_left_is_nobodys() {
     let found = with_store("names", "pontoon system check").ok();
     assert_eq!(found.stdout, "No container has the name second\n");
     with_store("names", "pontoon system check --repair; test ! -L $S/containers/names/second").ok();
+    // What a killed `tag` and a killed `pod create` leave.
+    let left =
+        "mkdir -p $S/pods/names; ln -s $(printf %064d 1) $S/pods/names/gone; ln -s x $S/images/names/.y.new";
+    let found = with_store("names", &format!("{left}; pontoon system check")).ok();
+    assert_eq!(found.stdout, "No pod has the name gone\nLeftovers of commands that were killed: 1\n");
+    let mended = with_store(
+        "names",
+        "pontoon system check --repair >/dev/null; pontoon system check; ls -A $S/pods/names",
+    );
+    assert_eq!(mended.ok().stdout, "");
     // Whoever wants the name replaces nothing.
     let replaced = with_store(
         "names",

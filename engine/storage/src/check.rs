@@ -70,6 +70,8 @@ pub struct CheckReport {
     pub stale_image_names: Vec<String>,
     /// Names that lead to no container, or to one that is called otherwise; the next who wants one gets it.
     pub stale_container_names: Vec<String>,
+    /// Names that lead to no pod; the next who wants one gets it.
+    pub stale_pod_names: Vec<String>,
     /// Layers that no image needs, of the age that was asked for.
     pub idle_layers: Vec<DiffId>,
     /// What killed commands left, and what lies in the trash.
@@ -131,7 +133,10 @@ impl Store {
             };
             count += usize::from(is_idle);
         }
-        Ok(count)
+        let images = self.images()?;
+        let _index =
+            crate::lock::index(images.fd.as_fd(), FlockOperation::LockShared).at("lock", &images.path)?;
+        Ok(count + self.half_made_image_names()?.len())
     }
 
     /// Checks images and the layers they need; gives those layers.
@@ -246,6 +251,7 @@ impl Store {
             let faults = vec![words(&error)];
             report.damages.push(Damage { part: Part::Pod, id: id.to_string(), faults });
         }
+        report.stale_pod_names = self.stale_pod_names()?;
         Ok(())
     }
 

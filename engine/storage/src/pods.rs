@@ -283,7 +283,7 @@ impl Store {
     }
 
     /// The pod that has a name; `None` also when the name leads to none that is there.
-    fn pod_of_name(&self, names: &Place, name: &str) -> Result<Option<ContainerId>, FileError> {
+    pub(crate) fn pod_of_name(&self, names: &Place, name: &str) -> Result<Option<ContainerId>, FileError> {
         let target = match rustix::fs::readlinkat(&names.fd, name, Vec::new()) {
             Ok(target) => target,
             Err(Errno::NOENT | Errno::INVAL | Errno::NAMETOOLONG) => return Ok(None),

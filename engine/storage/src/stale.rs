@@ -13,18 +13,34 @@ use crate::lock;
 use crate::store::Store;
 
 impl Store {
-    /// Takes away the names that no container has; tells how many.
+    /// Takes away the names that no container and no pod has, and names of images that were never given; tells how many.
     ///
     /// # Errors
     /// If a name cannot be looked at or deleted.
     pub fn forget_stale_names(&self) -> Result<usize, FileError> {
-        forget(self.container_names()?, || self.stale_container_names())
+        let containers = self.container_names()?;
+        let mut count = forget(containers, containers, || self.stale_container_names())?;
+        if self.root().has("pods")? {
+            let pods = self.pod_names()?;
+            count += forget(pods, pods, || self.stale_pod_names())?;
+        }
+        Ok(count + forget(self.images()?, self.image_names()?, || self.half_made_image_names())?)
     }
 
     /// The names of containers that lead to none, or to one that is called otherwise.
     pub(crate) fn stale_container_names(&self) -> Result<Vec<String>, FileError> {
         let names = self.container_names()?;
         stale(names, |name| Ok(self.name_holder(names, name)?.is_none()))
+    }
+
+    /// The names of pods that lead to none.
+    pub(crate) fn stale_pod_names(&self) -> Result<Vec<String>, FileError> {
+        // Where there never was one there is no directory, and none is made for looking.
+        if !self.root().has("pods")? {
+            return Ok(Vec::new());
+        }
+        let names = self.pod_names()?;
+        stale(names, |name| Ok(self.pod_of_name(names, name)?.is_none()))
     }
 }
 
@@ -47,11 +63,15 @@ fn stale(
 }
 
 /// Deletes what `find` finds once nobody else changes the index; nearly always that is nothing, and then nobody is kept waiting.
-fn forget(names: &Place, find: impl Fn() -> Result<Vec<String>, FileError>) -> Result<usize, FileError> {
+fn forget(
+    index: &Place,
+    names: &Place,
+    find: impl Fn() -> Result<Vec<String>, FileError>,
+) -> Result<usize, FileError> {
     if find()?.is_empty() {
         return Ok(0);
     }
-    let _index = lock::index(names.fd.as_fd(), FlockOperation::LockExclusive).at("lock", &names.path)?;
+    let _index = lock::index(index.fd.as_fd(), FlockOperation::LockExclusive).at("lock", &index.path)?;
     let found = find()?;
     for name in &found {
         match rustix::fs::unlinkat(&names.fd, name.as_str(), AtFlags::empty()) {

@@ -58,6 +58,9 @@ fn tell_of_leftovers(report: &CheckReport) -> Result<(), Failure> {
     for name in &report.stale_container_names {
         output::line(&format!("No container has the name {name}"))?;
     }
+    for name in &report.stale_pod_names {
+        output::line(&format!("No pod has the name {name}"))?;
+    }
     for layer in &report.idle_layers {
         output::line(&format!("No image needs layer {layer}"))?;
     }

@@ -131,13 +131,22 @@ fn names_layers_and_leftovers_that_nobody_has_are_told_of() {
     };
     let _ = store.create_container(other).unwrap();
     test.symlink("root/containers/names/db-old", id.hex());
+    test.make("root/pods/names");
+    test.symlink("root/pods/names/web", container.hex());
+    test.symlink("root/images/names/.localhost%2Fc:d.new", &format!("{} localhost/c:d", image.id.hex()));
     let report = check(&store);
     assert_eq!(report.stale_image_names, ["localhost/a:b"]);
+    assert_eq!(report.stale_pod_names, ["web"]);
     assert_eq!(report.stale_container_names, ["db-old", "web"]);
-    assert_eq!((report.idle_layers.len(), report.leftovers), (2, 1));
+    assert_eq!((report.idle_layers.len(), report.leftovers), (2, 2));
     assert_eq!(report.damages, []);
     let young = store.check(CheckOptions { idle_age: Duration::from_secs(3600), ..THOROUGH }).unwrap();
     assert_eq!(young.idle_layers, []);
+    // All but the image's name, which is taken away by whoever knows that it leads nowhere.
+    assert_eq!(store.forget_stale_names().unwrap(), 4);
+    let report = check(&store);
+    assert!(report.stale_pod_names.is_empty() && report.stale_container_names.is_empty());
+    assert_eq!(report.leftovers, 1);
 }
 
 #[test]

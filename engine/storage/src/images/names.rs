@@ -18,6 +18,9 @@ use crate::store::Store;
 /// Longer than any registry takes (a repository has at most 255 characters, a tag 128, a host 255).
 const MAX_NAME: usize = 1024;
 
+/// What the link that is about to take a name's place has behind that name; before it is a dot, as in no finished one.
+const HALF_MADE: &str = ".new";
+
 /// A name could not be given or taken.
 #[derive(Debug, thiserror::Error)]
 pub enum TagError {
@@ -159,7 +162,7 @@ impl Store {
         let place = self.image_names()?;
         for name in names {
             let file = file_name(name);
-            let temporary = format!(".{file}.new");
+            let temporary = format!(".{file}{HALF_MADE}");
             let failed = |errno| FileError::new("make", place.path.join(&file), errno);
             // A killed process may have left one; the index is locked, so nobody is at it.
             match rustix::fs::unlinkat(&place.fd, &temporary, AtFlags::empty()) {
@@ -170,6 +173,13 @@ impl Store {
             rustix::fs::renameat(&place.fd, &temporary, &place.fd, &file).map_err(failed)?;
         }
         place.sync()
+    }
+
+    /// Links that did not come to take the place of a name. With the index locked, they are those of killed processes.
+    pub(crate) fn half_made_image_names(&self) -> Result<Vec<String>, FileError> {
+        let entries = self.image_names()?.list()?;
+        let links = entries.iter().filter_map(|it| it.text());
+        Ok(links.filter(|it| it.starts_with('.') && it.ends_with(HALF_MADE)).map(str::to_owned).collect())
     }
 
     /// Takes one name away. The index is locked by the caller.
