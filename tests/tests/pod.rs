@@ -142,6 +142,10 @@ fn members_share_what_the_pod_says() {
         let refused = host.alice(&format!("pontoon run --rm --pod sharing {option} {B} true")).fails(125);
         assert!(refused.stderr.contains("pontoon pod create"), "{option}: {}", refused.stderr);
     }
+    let own = "--uts private --hostname own --pid private";
+    host.alice(&format!("pontoon run --rm --pod sharing {own} {B} sh -c 'hostname; echo $$'"))
+        .ok()
+        .prints("own\n1\n");
     host.alice(&format!("pontoon run --rm --pod no-such-pod {B} true")).fails(125);
     // One that cannot be started is told, and nothing is left of what was to be in it.
     host.alice("pontoon pod create --name unfit --sysctl net.no.such=1").ok();
@@ -153,7 +157,11 @@ fn members_share_what_the_pod_says() {
     host.alice("pontoon ps -aq --filter pod=unfit | wc -l; pontoon pod rm -f unfit >/dev/null")
         .ok()
         .prints("1");
-    host.alice("pontoon pod rm sharing").fails(125);
+    host.alice("pontoon pod create --userns keep-id kept").ok();
+    host.alice(&format!("pontoon run --rm --pod kept --userns host {B} true"))
+        .fails(125)
+        .warns("--userns cannot be had");
+    host.alice("pontoon pod rm -f kept; pontoon pod rm sharing").fails(125);
     host.alice("pontoon pod rm -f -t 0 sharing && pontoon volume rm pod-data").ok();
 }
 

@@ -1,6 +1,7 @@
 //! All options of one command line, put together.
 
 use pontoon_lifecycle::cdi;
+use pontoon_lifecycle::pod::Shared;
 use pontoon_lifecycle::request::{
     CgroupMode, CreateRequest, LogDriver, NamespaceMode, NetworkMode, RestartPolicy,
 };
@@ -50,6 +51,7 @@ pub(super) fn lower(
     usage(&mut request, options, host)?;
     surroundings(&mut request, options, host)?;
     supervision(&mut request, options, host)?;
+    request.by_name = by_name(options);
     give_way(&mut request, &options.defaults.usual);
     if request.shm_size.is_some() && request.ipc != NamespaceMode::Private {
         let other = format!("--ipc {}", options.ipc.as_deref().unwrap_or_default());
@@ -289,6 +291,18 @@ fn default_sysctls(request: &mut CreateRequest, options: &ContainerOptions) -> R
     }
     request.sysctls.splice(0..0, defaults);
     Ok(())
+}
+
+/// Namespaces of which the default is asked for by name.
+fn by_name(options: &ContainerOptions) -> Vec<Shared> {
+    let asked = [
+        (&options.uts, "private", Shared::Uts),
+        (&options.pid, "private", Shared::Pid),
+        (&options.cgroupns, "private", Shared::Cgroup),
+        (&options.userns, "host", Shared::User),
+    ];
+    let is_said = |(value, word, _): &(&Option<String>, &str, Shared)| value.as_deref() == Some(*word);
+    asked.into_iter().filter(is_said).map(|it| it.2).collect()
 }
 
 /// What nobody said of a namespace is left to the one who has it.

@@ -10,6 +10,7 @@ use pontoon_lifecycle::request::{
 
 use super::*;
 use crate::args::{Command, ContainerOptions, parse};
+use pontoon_lifecycle::pod::Shared;
 use pontoon_lifecycle::request::RestartPolicy;
 use pontoon_lifecycle::resources::{DeviceRate, Resources};
 
@@ -881,6 +882,9 @@ fn options_for_our_one_way_are_taken_and_others_refused() {
         "private",
         "--systemd=false",
     ]);
+    let named = request(&["--pid=private", "--uts=private", "--cgroupns=private", "--userns=host"]).by_name;
+    assert_eq!(named, [Shared::Uts, Shared::Pid, Shared::Cgroup, Shared::User]);
+    assert!(request(&["--pid=host", "--uts=", "--userns=keep-id"]).by_name.is_empty());
     request(&["--no-healthcheck", "--image-volume=anonymous", "--disable-content-trust"]);
     check_refused("--ipc", "container:", "container:NAME, ns:PATH");
     check_refused("--pid", "ns:", "container:NAME, ns:PATH");

@@ -201,6 +201,7 @@ mod tests {
                 CreateRequest::default(),
                 CreateRequest { cgroups: CgroupMode::Split, private_ipc: true, ..CreateRequest::default() },
                 CreateRequest { network: Some(NetworkMode::None), ..CreateRequest::default() },
+                CreateRequest { by_name: vec![Shared::Uts, Shared::Pid], ..CreateRequest::default() },
             ] {
                 let mut entered = own.clone();
                 member::enter(&mut entered, &pod, Some(&infra), "pod.slice", (1, 1)).unwrap();

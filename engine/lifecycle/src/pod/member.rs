@@ -86,6 +86,14 @@ fn give_way(request: &mut CreateRequest, pod: &PodRecord, usual: &[&'static str]
     if request.network.is_none() && pod.shares(Shared::Net) {
         request.forget_name_servers(usual);
     }
+    for (option, what) in [
+        ("--uts", Shared::Uts),
+        ("--pid", Shared::Pid),
+        ("--cgroupns", Shared::Cgroup),
+        ("--userns", Shared::User),
+    ] {
+        request.by_name.retain(|it| *it != what || !usual.contains(&option));
+    }
     if gives_way("--uts", Shared::Uts) {
         request.uts = NamespaceMode::Private;
     }
@@ -114,6 +122,7 @@ fn give_way(request: &mut CreateRequest, pod: &PodRecord, usual: &[&'static str]
 fn share(request: &mut CreateRequest, pod: &PodRecord, infra: &ContainerRecord) -> Result<(), MemberError> {
     let refuse = |option, what| Err(MemberError::OfPod { option, what, pod: pod.name.clone() });
     let theirs = || NamespaceMode::Container(infra.id.clone());
+    let is_left = |request: &CreateRequest, what| pod.shares(what) && !request.by_name.contains(&what);
     if pod.shares(Shared::Net) && request.network.is_none() {
         if let Some(option) = request.own_network_option() {
             return refuse(option, "network");
@@ -126,7 +135,7 @@ fn share(request: &mut CreateRequest, pod: &PodRecord, infra: &ContainerRecord) 
             _ => NetworkMode::Container(infra.id.clone()),
         });
     }
-    if pod.shares(Shared::Uts) && request.uts == NamespaceMode::Private {
+    if is_left(request, Shared::Uts) && request.uts == NamespaceMode::Private {
         if request.hostname.is_some() {
             return refuse("--hostname", "host name");
         }
@@ -147,19 +156,21 @@ fn share(request: &mut CreateRequest, pod: &PodRecord, infra: &ContainerRecord) 
         }
         request.ipc = theirs();
     }
-    if pod.shares(Shared::Pid) && request.pid == NamespaceMode::Private {
+    if is_left(request, Shared::Pid) && request.pid == NamespaceMode::Private {
         request.pid = match infra.request.pid {
             NamespaceMode::Host => NamespaceMode::Host,
             _ => theirs(),
         };
     }
-    if pod.shares(Shared::Cgroup) && request.cgroup_namespace == NamespaceMode::Private {
+    if is_left(request, Shared::Cgroup) && request.cgroup_namespace == NamespaceMode::Private {
         request.cgroup_namespace = theirs();
     }
     // Namespaces can be shared only by those who have the same ids.
     let has_other_ids = infra.request.userns != UserNsMode::Host;
     if has_other_ids || pod.shares(Shared::User) {
-        if request.userns != UserNsMode::Host {
+        // Whoever says `host` has that only where the pod has it, too.
+        let is_said = has_other_ids && request.by_name.contains(&Shared::User);
+        if is_said || request.userns != UserNsMode::Host {
             return refuse("--userns", "ids of users");
         }
         if has_other_ids {
@@ -306,6 +317,33 @@ mod tests {
         });
         let host = host.unwrap();
         assert_eq!((host.network, host.pid), (Some(NetworkMode::Host), NamespaceMode::Host));
+    }
+
+    #[test]
+    fn the_default_that_is_asked_for_by_name_is_had_too() {
+        let by_name = |what: &[Shared]| CreateRequest {
+            hostname: Some("own".to_owned()),
+            by_name: what.to_vec(),
+            ..CreateRequest::default()
+        };
+        let private = by_name(&[Shared::Uts, Shared::Pid, Shared::Cgroup]);
+        let own = entered(private.clone(), &Shared::ALL[..], |_| {}).unwrap();
+        for mode in [own.uts, own.pid, own.cgroup_namespace] {
+            assert_eq!(mode, NamespaceMode::Private);
+        }
+        assert_eq!(own.hostname.as_deref(), Some("own"));
+        assert_eq!(own.ipc, NamespaceMode::Container("f".repeat(64)));
+        // The user's settings ask for nothing.
+        let usual = PodMember { usual: vec!["--uts", "--pid", "--cgroupns"], ..PodMember::default() };
+        let settings = CreateRequest { hostname: None, pod: Some(usual), ..private };
+        let theirs = entered(settings, &Shared::ALL[..], |_| {}).unwrap();
+        for mode in [theirs.uts, theirs.pid, theirs.cgroup_namespace] {
+            assert_eq!(mode, NamespaceMode::Container("f".repeat(64)));
+        }
+        let host = CreateRequest { hostname: None, ..by_name(&[Shared::User]) };
+        assert_eq!(entered(host.clone(), &Shared::ALL, |_| {}).unwrap().userns, UserNsMode::Host);
+        let refused = entered(host, &[], |it| it.request.userns = UserNsMode::NoMap).unwrap_err();
+        assert!(refused.to_string().starts_with("--userns"), "{refused}");
     }
 
     #[test]

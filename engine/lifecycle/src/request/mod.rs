@@ -26,6 +26,7 @@ pub use self::namespaces::{AutoUserNs, HostsFile, NamespaceMode, NetworkMode, Ne
 pub use self::pod::{Infra, InitContainer, PodMember};
 pub use self::running::{CgroupMode, LogDriver, PullPolicy, SdNotifyMode, SystemdMode};
 use crate::health::HealthRequest;
+use crate::pod::Shared;
 use crate::resources::Resources;
 
 /// Everything `create` and `run` can ask for.
@@ -206,6 +207,8 @@ pub struct CreateRequest {
     pub uts: NamespaceMode,
     /// `--userns`.
     pub userns: UserNsMode,
+    /// Namespaces of which the default was asked for by name (`--uts private`, `--userns host`): it is had instead of the pod's.
+    pub by_name: Vec<Shared>,
     /// `--health-*`.
     pub health: HealthRequest,
     /// `--restart`.
