@@ -46,6 +46,16 @@ fn what_was_made_with_an_input_has_ours_when_it_is_started() {
 }
 
 #[test]
+fn one_that_is_just_ending_is_started_once_more() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    let _gone = Gone(host, "brief");
+    host.alice(&format!("pontoon create --name brief {B} true")).ok();
+    let again = "for i in 1 2 3 4 5 6; do pontoon start brief >/dev/null && timeout 20 pontoon start -a brief || exit; done";
+    host.alice(again).ok();
+}
+
+#[test]
 fn keys_leave_a_container_that_goes_on() {
     let host = host_with_busybox();
     let _alone = alone();

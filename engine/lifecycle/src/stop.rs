@@ -30,6 +30,18 @@ pub enum AskError {
     Refused(Vec<String>),
 }
 
+impl AskError {
+    /// Whether nobody is there to answer: it has ended, or is about to.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        match self {
+            Self::NotRunning => true,
+            Self::Talk(err) => is_gone(err),
+            Self::Refused(_) => false,
+        }
+    }
+}
+
 /// How long we wait for what a supervisor does at an end: it goes to the disk, which may be slow.
 const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use pontoon_lifecycle::attach::{self, Attached, Outcome};
 use pontoon_lifecycle::list::{self, Found};
 use pontoon_lifecycle::status::Status;
-use pontoon_lifecycle::stop;
+use pontoon_lifecycle::stop::{self, AskError};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
@@ -42,27 +42,47 @@ pub fn running(
             format!("container `{name}` is {}: only one that runs can be attached to", found.status.word());
         return Err(Failure::new(text, Some(format!("start it first: pontoon start --attach {name}"))));
     }
-    follow(found, with_input, proxies, keys, || Ok(()))
+    let attached = attach::attach(&found.container).map_err(|err| cannot_attach(found, err))?;
+    follow(found, attached, with_input, proxies, keys, || Ok(()))
+}
+
+/// The same; `None` if it ends just now.
+pub fn not_ending(
+    found: &Found,
+    with_input: bool,
+    proxies: bool,
+    keys: DetachKeys,
+) -> Result<Option<ExitStatus>, Failure> {
+    match attach::attach(&found.container) {
+        Ok(attached) => follow(found, attached, with_input, proxies, keys, || Ok(())).map(Some),
+        Err(err) if err.is_over() => Ok(None),
+        Err(err) => Err(cannot_attach(found, err)),
+    }
+}
+
+fn cannot_attach(found: &Found, err: AskError) -> Failure {
+    Failure::from(err).while_doing(format!("cannot attach to container `{}`", found.record.name))
 }
 
 /// Attaches to a container that is set up, lets it run, and gives its exit code as ours.
 pub fn held(found: &Found, with_input: bool, proxies: bool, keys: DetachKeys) -> Result<ExitStatus, Failure> {
     let name = &found.record.name;
     let cannot = |err| Failure::from(err).while_doing(format!("cannot start container `{name}`"));
-    follow(found, with_input, proxies, keys, || stop::let_it_run(&found.container).map(drop).map_err(cannot))
+    let attached = attach::attach(&found.container).map_err(|err| cannot_attach(found, err))?;
+    follow(found, attached, with_input, proxies, keys, || {
+        stop::let_it_run(&found.container).map(drop).map_err(cannot)
+    })
 }
 
 /// Shows what is written from now on, and does `then` before there is anything to see.
 fn follow(
     found: &Found,
+    mut attached: Attached,
     with_input: bool,
     proxies: bool,
     keys: DetachKeys,
     then: impl FnOnce() -> Result<(), Failure>,
 ) -> Result<ExitStatus, Failure> {
-    let name = &found.record.name;
-    let mut attached = attach::attach(&found.container)
-        .map_err(|err| Failure::from(err).while_doing(format!("cannot attach to container `{name}`")))?;
     match relay(found, &mut attached, with_input, proxies, keys, then)? {
         Over::Detached => Ok(ExitStatus::Success),
         // As a program that writes itself would end. The container goes on.

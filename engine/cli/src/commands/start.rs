@@ -1,6 +1,7 @@
 //! `start`, `init`.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use pontoon_lifecycle::annotated;
 use pontoon_lifecycle::base;
@@ -19,6 +20,9 @@ use pontoon_cli::args::{InitArgs, Passing, StartArgs};
 use pontoon_cli::detach_keys::DetachKeys;
 use pontoon_cli::exit::ExitStatus;
 use pontoon_cli::{message, output};
+
+/// How long we wait for the end of a run that takes nobody in any more: what it does then goes to the disk, which may be slow.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// `pontoon start`
 pub fn start(context: &Context, args: &StartArgs) -> Result<ExitStatus, Failure> {
@@ -201,21 +205,25 @@ pub fn init(context: &Context, args: &InitArgs) -> Result<ExitStatus, Failure> {
 }
 
 fn start_one(context: &Context, store: &Store, name: &str, args: &StartArgs) -> Result<ExitStatus, Failure> {
+    let (end, mut nap) = (Instant::now() + PATIENCE, Nap::default());
     loop {
         let found = list::settled(store, name)?;
-        if let Some(status) = start_found(context, store, name, found, args)? {
+        if let Some(status) = start_found(context, store, name, found, args, Instant::now() < end)? {
             return Ok(status);
         }
+        nap.take();
     }
 }
 
-/// Starts a container as it was found; `None` if another command has begun to do so meanwhile.
+/// Starts a container as it was found; `None` if another command has begun to do so meanwhile, or the run that it was found in
+/// ends just now: then it is to be looked at again. Who is not patient is told of the latter.
 fn start_found(
     context: &Context,
     store: &Store,
     name: &str,
     found: Found,
     args: &StartArgs,
+    is_patient: bool,
 ) -> Result<Option<ExitStatus>, Failure> {
     // Nobody types where nobody is attached.
     let keys = match args.attach {
@@ -243,6 +251,9 @@ fn start_found(
             let cannot = |err| Failure::from(err).while_doing(format!("cannot start container `{name}`"));
             stop::let_it_run(&found.container).map_err(cannot)?;
             return Ok(Some(ExitStatus::Success));
+        }
+        Status::Running(_) if args.attach && is_patient => {
+            return attach::not_ending(&found, args.interactive || with_input, proxies, keys);
         }
         status if status.is_alive() && args.attach => {
             return attach::running(&found, args.interactive || with_input, proxies, keys).map(Some);
