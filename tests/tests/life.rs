@@ -563,6 +563,29 @@ fn of_several_names_a_mistyped_one_spares_the_others() {
 }
 
 #[test]
+fn of_no_container_there_is_no_latest_one() {
+    const PLACES: &str = "--root ~/nothing --runroot $XDG_RUNTIME_DIR/nothing";
+    let host = host_with_busybox();
+    for (words, code) in [
+        ("stop", 125),
+        ("kill", 125),
+        ("wait", 125),
+        ("start", 125),
+        ("start -a", 125),
+        ("restart", 125),
+        ("pause", 125),
+        ("init", 125),
+        ("rm", 1),
+        ("rm -f", 0),
+    ] {
+        let told = host.alice(&format!("pontoon {PLACES} {words} -l"));
+        assert_eq!(told.code, code, "{words}: {told:?}");
+        assert_eq!(told.stderr.contains("there is no container"), code > 0, "{words}: {told:?}");
+    }
+    host.alice("rm -r ~/nothing $XDG_RUNTIME_DIR/nothing").ok();
+}
+
+#[test]
 fn a_list_is_shown_again_and_again_and_cleaning_up_is_harmless() {
     let host = host_with_busybox();
     let _alone = alone();

@@ -89,6 +89,9 @@ impl<'a> Selection<'a> {
             }
             if self.latest {
                 listing = listing.pop().into_iter().collect();
+                if listing.is_empty() && !self.ignore {
+                    return Err(none_at_all(self.command));
+                }
             }
             names.extend(
                 listing.into_iter().filter(|it| self.latest || wanted(&it.status)).map(|it| it.record.id),
@@ -134,7 +137,13 @@ pub(super) fn one(
         return Err(Failure::new(text, Some(format!("see `pontoon {command} --help`"))));
     }
     let newest = list::list(store)?.containers.pop();
-    newest.map(|it| it.record.id).ok_or_else(|| Failure::new("there is no container", None))
+    newest.map(|it| it.record.id).ok_or_else(|| none_at_all(command))
+}
+
+/// Of none there is no latest one. To `rm` that has a code of its own, as each that is not there.
+fn none_at_all(command: &str) -> Failure {
+    let status = if command == "rm" { ExitStatus::No } else { ExitStatus::OurFault };
+    Failure { status, ..Failure::new("there is no container", None) }
 }
 
 /// Does a deed for each name; says each failure, and ends with the worst.
