@@ -20,6 +20,11 @@ fn configuration_is_read_where_it_is_said_to_be() {
     host.write("alice", "/home/alice/short.conf", "unqualified-search-registries = [\"localhost:5999\"]\n");
     let sought = host.alice("pontoon --registries-conf short.conf pull a-name-of-ours").fails(125);
     assert!(sought.stderr.contains("localhost:5999"), "{sought:?}");
+    for (words, variable) in [("--registries-conf /nosuch", ""), ("", "CONTAINERS_REGISTRIES_CONF=/nosuch")] {
+        let missing = host.alice(&format!("{variable} pontoon {words} pull {B}")).fails(125);
+        assert!(missing.stderr.contains("`/nosuch`"), "{missing:?}");
+        host.alice(&format!("{variable} pontoon {words} image exists busybox")).ok();
+    }
     host.write("alice", "/home/alice/docker/config.json", "no JSON");
     let broken = host.alice(&format!("pontoon --config docker pull {B}")).fails(125);
     assert!(broken.stderr.contains("/home/alice/docker/config.json"), "{broken:?}");

@@ -58,7 +58,8 @@ pub fn full_names(host: &Host, query: &str) -> Vec<String> {
         return Vec::new();
     }
     let environment: Environment = host.environment.iter().collect();
-    let paths = RegistriesPaths::standard(&environment, host.is_rootless());
+    let paths =
+        RegistriesPaths { is_named: false, ..RegistriesPaths::standard(&environment, host.is_rootless()) };
     let conf = RegistriesConf::read(&paths).unwrap_or_default();
     local_candidates(query, &conf).iter().map(Reference::to_string).collect()
 }

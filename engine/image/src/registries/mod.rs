@@ -20,6 +20,8 @@ pub struct RegistriesPaths {
     pub own: Vec<PathBuf>,
     /// Other main files; the first that exists is read, the others are not.
     pub main: Vec<PathBuf>,
+    /// Whether `main` was named by somebody: then it must be there.
+    pub is_named: bool,
     /// Directories whose `*.conf` files are read after `main`, in this order, each in the order of names.
     pub system_drop_ins: Vec<PathBuf>,
     /// The user's such directories, read after all others.
@@ -32,7 +34,9 @@ impl RegistriesPaths {
     /// Returns the paths Podman uses for the user of this environment.
     pub fn standard(environment: &Environment, rootless: bool) -> RegistriesPaths {
         let user = environment.user_config_dirs();
-        let (own, main) = match environment.path("CONTAINERS_REGISTRIES_CONF") {
+        let named = environment.path("CONTAINERS_REGISTRIES_CONF");
+        let is_named = named.is_some();
+        let (own, main) = match named {
             Some(path) => (Vec::new(), vec![path]),
             None => (
                 user.iter().map(|dir| dir.join("registries.conf")).collect(),
@@ -55,7 +59,7 @@ impl RegistriesPaths {
             false => Some(PathBuf::from("/var/cache/containers")),
         };
         let alias_files = cache.into_iter().map(|dir| dir.join("short-name-aliases.conf")).collect();
-        RegistriesPaths { own, main, system_drop_ins, own_drop_ins, alias_files }
+        RegistriesPaths { own, main, is_named, system_drop_ins, own_drop_ins, alias_files }
     }
 }
 
@@ -195,11 +199,14 @@ pub struct RegistriesConf {
 }
 
 impl RegistriesConf {
-    /// Reads and merges all files that exist.
+    /// Reads and merges all files that exist. One that was named and does not is an error: it may be what forbids a registry.
     pub fn read(paths: &RegistriesPaths) -> Result<RegistriesConf, RegistriesError> {
         let mut conf = RegistriesConf::default();
         if !conf.take_first(&paths.own)? {
-            conf.take_first(&paths.main)?;
+            if !conf.take_first(&paths.main)? && paths.is_named {
+                let path = paths.main.first().cloned().unwrap_or_default();
+                return Err(RegistriesError::Read { path, source: io::ErrorKind::NotFound.into() });
+            }
             conf.take_drop_ins(&paths.system_drop_ins)?;
         }
         conf.take_drop_ins(&paths.own_drop_ins)?;

@@ -177,3 +177,17 @@ fn a_users_own_file_stands_for_all_of_the_systems() {
     assert!(conf.registries[0].blocked && !conf.registries[0].insecure && conf.search.is_empty());
     assert_eq!(conf.aliases.len(), 1);
 }
+
+#[test]
+fn a_file_that_is_named_must_be_there() {
+    let directory = crate::test_dir::TestDir::new("named-registries");
+    let path = directory.path().join("typo.conf");
+    let environment: Environment =
+        [("CONTAINERS_REGISTRIES_CONF", path.to_str().unwrap())].into_iter().collect();
+    let paths = RegistriesPaths::standard(&environment, true);
+    let err = RegistriesConf::read(&paths).unwrap_err().to_string();
+    assert!(err.contains("typo.conf"), "{err}");
+    RegistriesConf::read(&RegistriesPaths { is_named: false, ..paths.clone() }).unwrap();
+    std::fs::write(&path, "unqualified-search-registries=['c.io']\n").unwrap();
+    assert_eq!(RegistriesConf::read(&paths).unwrap().search, ["c.io"]);
+}
