@@ -647,6 +647,23 @@ fn an_alias_may_have_another_name_than_its_image() {
 }
 
 #[test]
+fn the_image_that_is_here_says_which_one_a_short_name_means() {
+    let _alone = alone();
+    let elsewhere = "[[registry]]\nlocation='localhost:5000'\ninsecure=true\n[aliases]\nbusybox='localhost:5999/busybox'\n";
+    let script = "pontoon pull -q $B >/dev/null; pontoon pull -q busybox >/dev/null && echo pulled
+        for policy in always newer; do pontoon run --rm --pull $policy busybox echo $policy; done
+        pontoon pull -q --arch arm64 busybox";
+    let seen = with_registries(elsewhere, script).fails(125);
+    assert_eq!(seen.stdout, "pulled\nalways\nnewer\n", "{}", seen.stderr);
+    // Another platform's is another image, wherever that is.
+    assert!(
+        seen.stderr.contains("localhost:5999") && !seen.stderr.contains("image that is there is used"),
+        "{}",
+        seen.stderr
+    );
+}
+
+#[test]
 fn what_a_user_blocks_is_blocked_whatever_the_system_says() {
     let _alone = alone();
     let conf = "[[registry]]\nlocation='localhost:5000'\nblocked=true\n";

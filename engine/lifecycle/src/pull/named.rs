@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pontoon_image::archive::ArchiveName;
 use pontoon_image::{
     Archive, Digest, ImageSource, Progress, Reference, RegistriesConf, RegistryClient, ShortNameError,
-    resolve_short_name,
+    is_short_name, local_candidates, resolve_short_name,
 };
 use pontoon_storage::{ImageRecord, Store};
 
@@ -40,7 +40,11 @@ pub fn pull_named(
     }
     let mut tried = Vec::new();
     let mut last = None;
-    for candidate in resolve_short_name(name, conf)? {
+    let candidates = match name_here(name, conf, store, options) {
+        Some(here) => vec![here],
+        None => resolve_short_name(name, conf)?,
+    };
+    for candidate in candidates {
         match pull_reference(&candidate, client, store, progress, options) {
             Ok(image) => return Ok(PulledName { image, name: Some(candidate) }),
             Err(err) => {
@@ -58,6 +62,29 @@ pub fn pull_named(
         }),
         None => Err(ShortNameError::NoSearchRegistry { name: name.to_owned() }.into()),
     }
+}
+
+/// The full name of the image that is here under a short one, as in Podman: who runs that one by this name means no other
+/// registry's when it is to be fetched anew. Where a platform is asked for, what is here says nothing.
+fn name_here(name: &str, conf: &RegistriesConf, store: &Store, options: &PullOptions) -> Option<Reference> {
+    if options.platform.explicit || !is_short_name(name) {
+        return None;
+    }
+    let likely = local_candidates(name, conf);
+    if let Some(here) = likely.into_iter().find(|it| store.find_image(&it.to_string()).is_ok()) {
+        return Some(here);
+    }
+    // An id has no such name, and with a digest it is the same image wherever it comes from.
+    let image = store.find_image(name).ok().filter(|_| !name.contains('@'))?;
+    let full = image.names.iter().find(|it| is_short_for(name, it))?;
+    Reference::parse(full).ok().map(|it| it.for_pull())
+}
+
+/// Whether a full name with its tag ends as the short one says.
+fn is_short_for(short: &str, full: &str) -> bool {
+    let last = short.rsplit('/').next().unwrap_or_default();
+    let tag = if last.contains(':') { "" } else { ":latest" };
+    full.ends_with(&format!("/{short}{tag}"))
 }
 
 fn pull_reference(
@@ -118,4 +145,22 @@ fn pull_archive(
 pub fn knows_remote(record: &ImageRecord, name: &Reference, remote: &Digest) -> bool {
     record.digest == remote.as_str()
         || record.repo_digests.contains(&name.with_digest(remote.clone()).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_name_is_the_end_of_a_full_one() {
+        for (short, full, is_short) in [
+            ("busybox", "localhost:5000/busybox:latest", true),
+            ("a/busybox:1", "quay.io/a/busybox:1", true),
+            ("busybox", "quay.io/a/mybusybox:latest", false),
+            ("busybox", "quay.io/busybox:1", false),
+            ("a:1", "quay.io/a:11", false),
+        ] {
+            assert_eq!(is_short_for(short, full), is_short, "{short} {full}");
+        }
+    }
 }
