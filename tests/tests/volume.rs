@@ -211,6 +211,16 @@ fn a_volume_without_a_name_goes_with_its_container() {
     }
 }
 
+#[test]
+fn an_image_s_volume_is_below_the_root_whatever_its_path() {
+    pontoon("run --name bare $B true").ok();
+    let changes = "--change 'VOLUME relative/data' --change 'VOLUME /a/../../up'";
+    pontoon(&format!("commit -q {changes} bare localhost/paths && pontoon rm bare")).ok();
+    let mounted = "run --rm localhost/paths sh -c 'mountpoint /relative/data && mountpoint /up'";
+    pontoon(mounted).ok();
+    pontoon("rmi localhost/paths").ok();
+}
+
 /// Whichever of them was made with it: the last one takes it along.
 #[test]
 fn a_volume_without_a_name_goes_with_the_last_of_its_containers() {

@@ -4,6 +4,7 @@ use pontoon_image::ImageConfig;
 use pontoon_storage::{ImageRecord, Store};
 
 use super::name_as_asked;
+use super::volumes::clean;
 use crate::record::{ContainerRecord, VolumeUse};
 use crate::request::{CreateRequest, MountSource};
 
@@ -32,8 +33,9 @@ pub fn preview(
         }
     }
     for target in &config.config.volumes {
-        if !request.mounts.iter().any(|it| it.target.trim_end_matches('/') == target.trim_end_matches('/')) {
-            volumes.push(volume("ANONYMOUS", target, &[]));
+        let target = clean(target);
+        if !request.mounts.iter().any(|it| clean(&it.target) == target) {
+            volumes.push(volume("ANONYMOUS", &target, &[]));
         }
     }
     ContainerRecord {

@@ -112,20 +112,34 @@ pub(super) fn use_volumes(
         return Ok(held);
     }
     for target in &image.config.volumes {
-        let clean = target.trim_end_matches('/');
-        let has = |other: &str| other.trim_end_matches('/') == clean;
+        let target = clean(target);
+        let has = |other: &str| clean(other) == target;
         if !mounts.iter().any(|it| has(&it.target)) && !record.volumes.iter().any(|it| has(&it.target)) {
             if record.request.image_volume == ImageVolumeMode::Tmpfs {
-                let (source, target) = (MountSource::Tmpfs, format!("/{}", clean.trim_start_matches('/')));
+                let source = MountSource::Tmpfs;
                 record.request.mounts.push(MountRequest { source, target, options: Vec::new() });
                 continue;
             }
             let (volume, lock) = make_anonymous(new, record, &VolumeRecord::default())?;
             held.push(lock);
-            record.volumes.push(used(&volume, target, &[]));
+            record.volumes.push(used(&volume, &target, &[]));
         }
     }
     Ok(held)
+}
+
+/// The path in the container that an image means: images may have it relative to the root, or go up from that. By its words
+/// alone, as in Podman.
+pub(super) fn clean(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
 }
 
 /// What stands behind a volume: its own data, or what its driver options name.
@@ -195,4 +209,24 @@ fn make_anonymous(
     record.anonymous_volumes.push(volume.name().to_owned());
     let lock = volume.hold().map_err(VolumeError::from)?;
     Ok((volume, lock))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_s_path_is_below_the_root() {
+        for (path, is) in [
+            ("/data", "/data"),
+            ("/data/", "/data"),
+            ("rel/data", "/rel/data"),
+            ("/a/../../b", "/b"),
+            ("../../x", "/x"),
+            ("./a//b/.", "/a/b"),
+            ("/", "/"),
+        ] {
+            assert_eq!(clean(path), is, "{path}");
+        }
+    }
 }
