@@ -252,6 +252,31 @@ print("run", run.wait(timeout=30))
     says("timeout 180 python3 ~/unseen.py $B read", &format!("{before}run 7"));
 }
 
+/// However few descriptors there are, what cannot be looked after does not run, and is not silent.
+#[test]
+fn with_few_descriptors_a_container_ends_as_it_should_or_says_why() {
+    let host = host_with_busybox();
+    let _gone = Gone(host, "few");
+    let seen = host
+        .entry("alice")
+        .env("B", B)
+        .limit(std::time::Duration::from_secs(300))
+        .sh("for count in $(seq 8 48); do
+                 (ulimit -n $count
+                  exec timeout 30 pontoon run --rm --name few --network none --cgroups disabled $B sh -c 'sleep 0.0765; exit 3' >/tmp/few-said 2>&1 </dev/null)
+                 code=$?
+                 case $code in
+                 3) ;;
+                 125|126|127) [ -s /tmp/few-said ] || echo $count: silent ;;
+                 *) echo $count: $code $(cat /tmp/few-said) ;;
+                 esac
+                 pontoon rm -f -i -t 0 few >/dev/null
+             done
+             echo last $code; pgrep -u alice -fx 'sleep 0.0765'")
+        .no_panic();
+    assert_eq!(seen.text(), "last 3", "{seen:?}");
+}
+
 /// 57: keys are counted by user, and root in her container is she. Nobody gets her own instead.
 #[test]
 fn when_keys_are_used_up_containers_get_none_of_the_user_s() {

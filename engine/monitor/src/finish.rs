@@ -17,7 +17,8 @@ use pontoon_rootless::cgroup::{Cgroup, CgroupError};
 use pontoon_rootless::userns::become_root;
 use pontoon_runtime::hooks::{Stage, Status};
 use pontoon_storage::{
-    Durability, Store, StorePaths, VolumeError, VolumeHandle, replace_file, write_record_atomically,
+    Durability, FindContainerError, Store, StorePaths, VolumeError, VolumeHandle, replace_file,
+    write_record_atomically,
 };
 use rustix::fs::Mode;
 use rustix::process::{Signal, pidfd_send_signal};
@@ -28,12 +29,18 @@ use crate::tell::Teller;
 
 /// Tells what went wrong with something that the container does not depend on.
 pub fn warn(failure: &dyn std::error::Error) {
-    let mut text = format!("warning: {failure}");
-    if let Some(cause) = failure.source() {
-        text.push_str(&format!(": {cause}"));
+    say(&format!("warning: {}\n", in_words(failure)));
+}
+
+/// A failure with its causes.
+fn in_words(failure: &dyn std::error::Error) -> String {
+    let mut text = failure.to_string();
+    let mut cause = failure.source();
+    while let Some(failure) = cause {
+        text.push_str(&format!(": {failure}"));
+        cause = failure.source();
     }
-    text.push('\n');
-    say(&text);
+    text
 }
 
 /// Runs the hooks for a container that has begun to run, whatever becomes of them.
@@ -50,25 +57,25 @@ pub fn run_poststop_hooks(plan: &MonitorPlan) {
     }
 }
 
-/// Ends the helpers of network and root file system, and removes the cgroup. Gives what could not be undone, in words.
-pub fn undo_outside(
-    network: Option<NetworkSession>,
-    rootfs: Option<&OwnedFd>,
-    cgroup: Option<&Cgroup>,
-) -> Vec<String> {
-    let mut failures = Vec::new();
+/// Ends the helpers of network and root file system, and removes the cgroup. Tells what could not be undone.
+pub fn undo_outside(network: Option<NetworkSession>, rootfs: Option<&OwnedFd>, cgroup: Option<&Cgroup>) {
     if let Some(server) = rootfs {
         let _ = pidfd_send_signal(server, Signal::KILL);
     }
     if let Some(Err(err)) = network.map(NetworkSession::stop) {
-        failures.push(err.to_string());
+        warn(&err);
     }
     if let Some(cgroup) = cgroup
         && let Err(err) = cgroup.kill().and_then(|()| cgroup.remove())
+        && !is_busy(&err)
     {
-        failures.push(err.to_string());
+        warn(&err);
     }
-    failures
+}
+
+/// Whether a group could not be removed only because processes that were killed are still ending.
+fn is_busy(err: &CgroupError) -> bool {
+    matches!(err, CgroupError::File { source, .. } if source.kind() == io::ErrorKind::ResourceBusy)
 }
 
 /// Removes the group of a container that has ended, with the groups that it has made there, which may be those of mapped ids.
@@ -126,21 +133,24 @@ pub fn end_of_start(plan: &MonitorPlan, failed: ExitRecord) -> ExitRecord {
 }
 
 /// Remembers how the run ended, or removes the container if it is not to stay. What is slow (deleting the files) is left
-/// for [`delete_files`].
-pub fn settle(plan: &MonitorPlan, teller: &Teller<'_>, exit: &ExitRecord) -> Vec<String> {
-    let mut failures = Vec::new();
+/// for [`delete_files`]. Tells what could not be done.
+pub fn settle(plan: &MonitorPlan, teller: &Teller<'_>, exit: &ExitRecord) {
     let _ = std::fs::remove_file(plan.run_directory.join(state::CONTROL_SOCKET));
     for path in plan.pidfiles() {
         told_file::remove(path);
     }
     let outcome = open_store(plan).and_then(|store| {
-        let container = store.find_container(&plan.id).map_err(|err| err.to_string())?;
+        let container = match store.find_container(&plan.id) {
+            // Somebody else has removed it.
+            Err(FindContainerError::NotFound { .. }) => return Ok(()),
+            found => found.map_err(|err| in_words(&err))?,
+        };
         let Some(volumes) = &plan.remove else {
-            container.write_exit(exit, Durability::Durable).map_err(|err| err.to_string())?;
+            container.write_exit(exit, Durability::Durable).map_err(|err| in_words(&err))?;
             teller.tell(Deed::Cleanup);
             return Ok(());
         };
-        if store.remove_container(container).map_err(|err| err.to_string())? {
+        if store.remove_container(container).map_err(|err| in_words(&err))? {
             teller.ended(Deed::Remove, exit.code);
             if let Some(path) = &plan.id_file {
                 id_file::forget(path, &plan.id);
@@ -160,11 +170,11 @@ pub fn settle(plan: &MonitorPlan, teller: &Teller<'_>, exit: &ExitRecord) -> Vec
         Ok(())
     });
     if let Err(failure) = outcome {
-        failures.push(failure);
+        let deed = if plan.remove.is_some() { "remove" } else { "note the end of" };
+        say(&format!("warning: cannot {deed} container `{}`: {failure}\n", plan.name));
     }
     // Last: as long as it is there, nobody takes a container that has ended for one that was never started.
     let _ = std::fs::remove_file(plan.run_directory.join(state::STATE_FILE));
-    failures
 }
 
 /// Takes away the name that the container was made with; the image goes with its last one, unless a container has come to
@@ -226,7 +236,7 @@ pub fn note_first_use(filled: Vec<VolumeHandle>) {
 
 fn open_store(plan: &MonitorPlan) -> Result<Store, String> {
     let (root, run) = plan.store.clone();
-    Store::open(StorePaths { root, run }).map_err(|err| err.to_string())
+    Store::open(StorePaths { root, run }).map_err(|err| in_words(&err))
 }
 
 /// Deletes the files of removed containers. They belong to mapped ids, so it is done by a child in the container's user

@@ -88,11 +88,16 @@ pub struct Begun {
 impl Launched {
     /// Ends what was launched, and gives back what is to be undone.
     pub fn give_up(&mut self, begun: &mut Begun) {
-        let _ = pidfd_send_signal(&self.running.pidfd, Signal::KILL);
-        let _ = waitpid(Some(self.running.pid), WaitOptions::empty());
+        self.end();
         drop(self.networks.take());
         begun.network = self.network.take();
         begun.cgroup = self.cgroup.take().map(|it| it.0);
+    }
+
+    /// Ends its processes.
+    pub fn end(&self) {
+        let _ = pidfd_send_signal(&self.running.pidfd, Signal::KILL);
+        let _ = waitpid(Some(self.running.pid), WaitOptions::empty());
     }
 }
 

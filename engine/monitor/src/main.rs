@@ -263,7 +263,16 @@ fn supervise(
             activation.as_ref(),
         );
         is_first = false;
-        let mut ended = supervisor.map(Supervisor::run).ok();
+        let (mut ended, unsupervised) = match supervisor {
+            Ok(supervisor) => (Some(supervisor.run()), None),
+            Err(err) => {
+                // Nobody would hear of its end, nor end it.
+                launched.end();
+                let err = LaunchError::io("look after the container")(err.into());
+                finish::warn(&err);
+                (None, Some(FailureReport::new(&err, err.hint(), err.exit_code())))
+            }
+        };
         if let Some(ended) = &mut ended {
             course = ended.course.clone();
             restarters.append(&mut ended.restarters);
@@ -271,7 +280,7 @@ fn supervise(
         let code = ended.as_ref().map_or(125, |it| it.code);
         let halt = ended.as_ref().map_or(Halt { by_signal: true, ..Halt::default() }, |it| it.halt);
         let started_at = ended.as_ref().map_or(started_at, |it| it.started_at);
-        let failure = ended.as_mut().and_then(|it| it.failure.take());
+        let failure = ended.as_mut().and_then(|it| it.failure.take()).or(unsupervised);
         last_start = started_at;
         if halt.is_asked {
             teller.tell(Deed::Stop);
