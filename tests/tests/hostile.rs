@@ -199,7 +199,7 @@ def pontoon(*words):
 def status():
     return pontoon("inspect", "--format", "{{.State.Status}}", "unseen").stdout.strip()
 # More than a terminal takes; it ends when it is told to, and says so.
-payload = "trap 'echo; echo over; exit 7' TERM; seq 100000; while :; do sleep 0.1; done"
+payload = "trap 'echo; echo over; exit 7' TERM; /bin/seq 100000; while :; do sleep 0.1; done"
 check = ["--health-cmd", "true", "--health-interval", "200ms"]
 run = subprocess.Popen(
     ["pontoon", "run", "--replace", "--name", "unseen", "--network", "none", "--log-driver", "k8s-file", *check,

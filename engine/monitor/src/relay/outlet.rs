@@ -71,11 +71,12 @@ impl Outlet {
     }
 
     fn write(&self, bytes: &[u8]) -> Result<usize, Errno> {
+        // A socket of messages does not take one of any size, and a pipe that was asked promises no more.
+        let piece = bytes.get(..ATOMIC).unwrap_or(bytes);
         match self.way {
-            Way::Anew => write(&self.to, bytes),
-            Way::Socket => send(&self.to, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL),
+            Way::Socket => send(&self.to, piece, SendFlags::DONTWAIT | SendFlags::NOSIGNAL),
             Way::Asked if !is_writable(self.fd()) => Err(Errno::AGAIN),
-            Way::Asked => write(&self.to, bytes.get(..ATOMIC).unwrap_or(bytes)),
+            Way::Anew | Way::Asked => write(&self.to, piece),
         }
     }
 }
