@@ -281,7 +281,7 @@ fn a_commit_that_is_cut_off_leaves_no_container_paused() {
     let status = "pontoon inspect --format '{{.State.Status}}' box";
     for signal in ["INT", "TERM", "HUP", "KILL"] {
         it.sh(&format!(
-            "env --default-signal=INT pontoon commit -q --pause box localhost/cut >said 2>&1 & commit=$!
+            "env --default-signal pontoon commit -q --pause box localhost/cut >said 2>&1 & commit=$!
              until [ \"$({status})\" = paused ]; do kill -0 $commit || break; sleep 0.02; done
              kill -{signal} $commit; wait $commit 2>wait; echo $?
              for i in $(seq 200); do [ \"$({status})\" = running ] && break; sleep 0.05; done; {status}"

@@ -75,9 +75,9 @@ fn all_processes_stand_still_when_a_container_is_paused() {
         "group=/sys/fs/cgroup$(sed -n s/^0:://p /proc/$(pontoon inspect --format '{{.State.Pid}}' many)/cgroup)
          for round in $(seq 15); do
              pontoon pause many >/dev/null; grep '^frozen ' $group/cgroup.events; pontoon unpause many >/dev/null
-         done | sort | uniq -c | tr -s ' '",
+         done | sort -u",
     );
-    seen.ok().prints("15 frozen 1");
+    seen.ok().prints("frozen 1");
 }
 
 #[test]
