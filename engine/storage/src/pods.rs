@@ -178,11 +178,15 @@ impl PodHandle {
         read_record(self.dir.as_fd(), RECORD, &self.path.join(RECORD))
     }
 
-    /// Replaces the caller's record. Hold the pod's lock.
+    /// Replaces the caller's record: by one that was read while the lock was held, else somebody's change is lost.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn replace_record<T: Serialize + ?Sized>(&self, record: &T) -> Result<(), RecordError> {
+    pub fn replace_record<T: Serialize + ?Sized>(
+        &self,
+        _lock: &PodLock,
+        record: &T,
+    ) -> Result<(), RecordError> {
         let entry = self.read_entry()?;
         let text = EntryText { id: &entry.id, name: &entry.name, created: entry.created, record };
         let bytes = to_bytes(&text, &self.path.join(RECORD))?;

@@ -172,7 +172,7 @@ pub fn create(host: &Host, store: &Store, request: PodRequest) -> Result<PodReco
             }
         }
         record.finished = true;
-        pod.replace_record(&record)?;
+        pod.replace_record(&lock, &record)?;
     }
     if let Some(path) = &request.id_file
         && let Err(source) = std::fs::File::create(path).and_then(|mut it| it.write_all(record.id.as_bytes()))

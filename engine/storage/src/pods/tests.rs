@@ -17,10 +17,7 @@ fn a_pod_is_made_found_changed_and_removed() {
     for query in ["shop", first.hex(), &first.hex()[..12]] {
         assert_eq!(store.find_pod(query).unwrap().id(), &first, "{query}");
     }
-    {
-        let _lock = made.lock().unwrap();
-        made.replace_record(&"two").unwrap();
-    }
+    made.replace_record(&made.lock().unwrap(), &"two").unwrap();
     let list = store.list_pods().unwrap();
     assert_eq!((list.pods.len(), list.broken.len()), (1, 0));
     assert_eq!(list.pods[0].name, "shop");

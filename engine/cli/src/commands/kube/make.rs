@@ -187,11 +187,11 @@ impl Made {
 /// Notes what makes a pod now; the pod itself is as it was.
 pub(super) fn note_owner(store: &Store, wanted: &PodWanted) -> Result<(), Failure> {
     let pod = store.find_pod(&wanted.name)?;
-    let _lock = pod.lock()?;
+    let lock = pod.lock()?;
     let mut record: PodRecord = pod.read_entry()?.record()?;
     record.labels.retain(|(key, _)| key != OWNER);
     record.labels.extend(wanted.owner.iter().map(|it| (OWNER.to_owned(), it.clone())));
-    Ok(pod.replace_record(&record)?)
+    Ok(pod.replace_record(&lock, &record)?)
 }
 
 /// Tells what there is of what was said, as Podman tells what it has made: whoever reads that finds it also where nothing had to be
