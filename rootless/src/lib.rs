@@ -11,6 +11,7 @@ pub mod idmap;
 pub mod names;
 pub mod packet;
 pub mod route;
+pub mod shortage;
 pub mod subid;
 #[allow(unsafe_code, reason = "the one room for it; each block says why it is sound")]
 pub mod sys;

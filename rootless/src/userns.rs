@@ -19,6 +19,7 @@ use rustix::thread::{
 
 use crate::helper::{self, MissingHelper};
 use crate::idmap::{IdMaps, IdRange};
+use crate::shortage;
 use crate::subid;
 use crate::sys::{self, CloneFlags, Cloned};
 
@@ -67,12 +68,16 @@ impl UserNamespaceError {
             Self::Create(err) if err.raw_os_error() == Some(libc::ENOSPC) => {
                 Some("the limit is in /proc/sys/user/max_user_namespaces".to_owned())
             }
+            Self::Create(err) if shortage::hint(err).is_some() => shortage::hint(err),
             Self::Create(_) => Some(
                 "unprivileged user namespaces may be switched off: see sysctl kernel.unprivileged_userns_clone and \
                  kernel.apparmor_restrict_unprivileged_userns"
                     .to_owned(),
             ),
             Self::Helper(missing) => Some(missing.hint()),
+            Self::Refused { output, .. } if output.contains("Too many open files") => {
+                shortage::hint_for(rustix::io::Errno::MFILE).map(str::to_owned)
+            }
             Self::Refused { .. } => Some(
                 "check the user's ranges in /etc/subuid and /etc/subgid, and that newuidmap and newgidmap are setuid or have file \
                  capabilities: `pontoon doctor` tells, and as root `pontoon doctor --fix --user USER` gives ranges that nobody has"

@@ -272,6 +272,23 @@ fn a_start_that_cannot_speak_to_its_supervisor_ends() {
     assert_nothing_left(host, "dave", &before);
 }
 
+/// Whoever runs out of what a limit gives is told of the limit, whichever step of a start it is that fails.
+#[test]
+fn what_has_run_short_is_named() {
+    let _alone = alone();
+    let host = host_with_busybox();
+    let script = "pontoon pull -q $B >/dev/null
+         for n in $(seq 6 2 30); do
+             (ulimit -n $n; timeout 30 pontoon run --rm --name short --network none $B true) 2>&1; pontoon rm -f -i -t 0 short >/dev/null
+         done";
+    let said = host.entry("dave").env("B", B).sh(script).no_panic().stdout;
+    assert!(
+        said.contains("Too many open files") && said.contains("hint: ") && said.contains("`ulimit -n`"),
+        "{said}"
+    );
+    assert!(!said.contains("hostile") && !said.contains("make install"), "{said}");
+}
+
 /// 59: each helper of a running container is killed; the next command makes it whole again.
 #[test]
 fn whatever_helper_is_killed_the_next_command_recovers() {

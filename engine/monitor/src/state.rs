@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 
 use pontoon_rootless::cgroup::{Cgroup, CgroupError};
+use pontoon_rootless::shortage;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
@@ -178,9 +179,10 @@ pub struct FailureReport {
 }
 
 impl FailureReport {
-    /// Takes an error's words and those of its causes.
+    /// Takes an error's words and those of its causes. Of what has run short there is always something to say.
     #[must_use]
-    pub fn new(error: &dyn std::error::Error, hint: Option<String>, code: i32) -> Self {
+    pub fn new(error: &(dyn std::error::Error + 'static), hint: Option<String>, code: i32) -> Self {
+        let hint = hint.or_else(|| shortage::hint(error));
         let mut chain = vec![error.to_string()];
         let mut cause = error.source();
         while let Some(error) = cause {

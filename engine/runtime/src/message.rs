@@ -246,6 +246,7 @@ impl fmt::Display for Failure {
             Step::Wait => write!(f, "the supervisor went away"),
             Step::BecomeRoot => write!(f, "cannot become root of the user namespace"),
             Step::Namespaces => write!(f, "cannot enter the namespaces of the container"),
+            Step::Rootfs if subject.is_empty() => write!(f, "cannot mount the root file system"),
             Step::Rootfs => write!(f, "cannot mount the root file system at `{subject}`"),
             Step::MountSource if self.errno == Errno::XDEV.raw_os_error() => {
                 write!(f, "cannot mount `{subject}`: a link leads out of what it is to be a part of")

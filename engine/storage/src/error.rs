@@ -1,5 +1,6 @@
 //! A system call that failed on a file of the store: which deed, which file, which reason.
 
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
@@ -21,6 +22,17 @@ impl FileError {
     /// Makes the error of one failed call.
     pub(crate) fn new(deed: &'static str, path: impl AsRef<Path>, source: Errno) -> Self {
         Self { deed, path: path.as_ref().to_owned(), source }
+    }
+
+    /// The same with the whole path, where the name of a file in a directory was given.
+    pub(crate) fn below(mut self, directory: BorrowedFd<'_>) -> Self {
+        let link = format!("/proc/self/fd/{}", directory.as_raw_fd());
+        if self.path.is_relative()
+            && let Ok(directory) = std::fs::read_link(link)
+        {
+            self.path = directory.join(self.path);
+        }
+        self
     }
 
     /// Whether the file was not there.
@@ -57,5 +69,23 @@ pub(crate) trait At<T> {
 impl<T> At<T> for rustix::io::Result<T> {
     fn at(self, deed: &'static str, path: impl AsRef<Path>) -> Result<T, FileError> {
         self.map_err(|errno| FileError::new(deed, path, errno))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Durability, write_record_atomically};
+    use crate::testing::TestDir;
+
+    #[test]
+    fn a_record_that_cannot_be_written_is_told_with_its_whole_path() {
+        let test = TestDir::new();
+        test.make("record.json/below");
+        let error = write_record_atomically(test.fd(), "record.json", b"{}", Durability::Volatile);
+        assert_eq!(error.unwrap_err().path, test.path("record.json"));
+        let full = FileError::new("write", "record.json", Errno::NOSPC).below(test.fd());
+        let path = test.path("record.json");
+        assert!(full.hint().is_some_and(|it| it.contains(&format!("`{}`", path.display()))));
     }
 }

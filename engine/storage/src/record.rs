@@ -96,6 +96,15 @@ pub fn write_record_atomically(
     bytes: &[u8],
     durability: Durability,
 ) -> Result<(), FileError> {
+    replace_record(dir, name, bytes, durability).map_err(|error| error.below(dir))
+}
+
+fn replace_record(
+    dir: BorrowedFd<'_>,
+    name: &str,
+    bytes: &[u8],
+    durability: Durability,
+) -> Result<(), FileError> {
     let temporary = format!(".{name}.new");
     let file = open_temporary(dir, &temporary)?;
     rustix::fs::ftruncate(&file, 0).at("empty", &temporary)?;
@@ -175,7 +184,7 @@ pub(crate) fn write_fresh(
 ) -> Result<(), FileError> {
     let file = write_unsynced(dir, name, bytes)?;
     if durability == Durability::Durable {
-        rustix::fs::fsync(&file).at("sync", name)?;
+        rustix::fs::fsync(&file).at("sync", name).map_err(|error| error.below(dir))?;
     }
     Ok(())
 }
@@ -183,9 +192,9 @@ pub(crate) fn write_fresh(
 /// Writes a new file into a directory nobody else knows yet, for somebody who will sync it.
 pub(crate) fn write_unsynced(dir: BorrowedFd<'_>, name: &str, bytes: &[u8]) -> Result<OwnedFd, FileError> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(dir, name, flags, Mode::RUSR | Mode::WUSR).at("make", name)?;
-    write_all(file.as_fd(), bytes).at("write", name)?;
-    Ok(file)
+    let opened = rustix::fs::openat(dir, name, flags, Mode::RUSR | Mode::WUSR).at("make", name);
+    let written = opened.and_then(|file| write_all(file.as_fd(), bytes).at("write", name).map(|()| file));
+    written.map_err(|error| error.below(dir))
 }
 
 /// What was made and may still be in memory only: a power cut can take it, and nothing but it, until [`Unsynced::sync`] has

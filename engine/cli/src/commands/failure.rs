@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use pontoon_cli::exit::ExitStatus;
+use pontoon_rootless::shortage;
 
 /// A failed command.
 #[derive(Debug)]
@@ -48,7 +49,9 @@ impl Failure {
         if self.error.is::<Silent>() {
             return;
         }
-        pontoon_cli::message::print_error(self.error.as_ref(), self.hint.as_deref());
+        // Whatever was tried, of what has run short there is always something to say.
+        let hint = self.hint.clone().or_else(|| shortage::hint(self.error.as_ref()));
+        pontoon_cli::message::print_error(self.error.as_ref(), hint.as_deref());
     }
 }
 

@@ -7,6 +7,7 @@ use pontoon_monitor::state::FailureReport;
 use pontoon_network::PortError;
 use pontoon_rootless::dbus::ManagerError;
 use pontoon_storage::{FileError, FindImageError, RecordError};
+use rustix::io::Errno;
 
 use crate::exec::Causes;
 use crate::facts::PlanError;
@@ -100,11 +101,19 @@ impl StartError {
             Self::Scope(err) | Self::NetworkUnit(err) => err.hint(),
             Self::Slice(err) => err.hint(),
             Self::Failed(report, _) => report.hint.clone(),
-            Self::Supervisor { .. } => {
+            Self::Supervisor { source, .. }
+                if [Errno::NOENT, Errno::ACCESS, Errno::NOEXEC]
+                    .map(Some)
+                    .contains(&Errno::from_io_error(source)) =>
+            {
                 Some("it belongs to PREFIX/libexec/pontoon/pontoon-monitor; see `make install`".to_owned())
             }
             Self::Turn { .. } => Some("it must be writable for us, and have room; see --runroot".to_owned()),
-            Self::Image(_) | Self::Overlay { .. } | Self::Ask(_) | Self::Vanished => None,
+            Self::Supervisor { .. }
+            | Self::Image(_)
+            | Self::Overlay { .. }
+            | Self::Ask(_)
+            | Self::Vanished => None,
         }
     }
 
@@ -117,5 +126,21 @@ impl StartError {
             Self::Failed(report, _) => report.code,
             _ => 125,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_supervisor_that_is_not_there_is_to_be_installed() {
+        let hint = |errno: Errno| {
+            let source = io::Error::from(errno);
+            StartError::Supervisor { program: PathBuf::from("/p"), source }.hint()
+        };
+        assert!(hint(Errno::NOENT).is_some_and(|it| it.contains("make install")));
+        assert_eq!(hint(Errno::AGAIN), None);
+        assert_eq!(hint(Errno::MFILE), None);
     }
 }

@@ -316,7 +316,7 @@ fn longest(plan: &HealthPlan) -> Duration {
 }
 
 /// An error with its causes, in one line.
-pub(in super::super) fn words(err: &dyn Error) -> String {
+pub(in super::super) fn words(err: &(dyn Error + 'static)) -> String {
     FailureReport::new(err, None, 125).chain.join(": ")
 }
 

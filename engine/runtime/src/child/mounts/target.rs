@@ -23,6 +23,15 @@ pub(super) struct Places<'a> {
     read_only: Vec<OwnedFd>,
 }
 
+/// A mount point of a kernel file system that could not be opened: only some errors say that the image is at fault.
+fn unfit(path: &str, errno: Errno) -> Failure {
+    let step = match errno {
+        Errno::NOTDIR | Errno::LOOP | Errno::XDEV => Step::SymlinkTarget,
+        _ => Step::MountTarget,
+    };
+    Failure::new(step, path, errno)
+}
+
 impl<'a> Places<'a> {
     pub(super) fn new(root: &'a OwnedFd) -> Self {
         Self { root, read_only: Vec::new() }
@@ -44,9 +53,9 @@ impl<'a> Places<'a> {
             Ok(target) => Ok(target),
             Err(Errno::NOENT) => {
                 self.open_or_make(path, Make::Directory).map_err(at(Step::MountTarget, path))?;
-                open_real_directory(self.root, path).map_err(at(Step::SymlinkTarget, path))
+                open_real_directory(self.root, path).map_err(|err| unfit(path, err))
             }
-            Err(err) => Err(Failure::new(Step::SymlinkTarget, path, err)),
+            Err(err) => Err(unfit(path, err)),
         }
     }
 
