@@ -34,7 +34,10 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 /// Sixteen hexadecimal digits nobody else has.
-pub(crate) fn random_suffix() -> rustix::io::Result<String> {
+///
+/// # Errors
+/// The kernel's error.
+pub fn random_suffix() -> rustix::io::Result<String> {
     let mut bytes = [0_u8; 8];
     fill_random(&mut bytes)?;
     Ok(hex(&bytes))

@@ -92,7 +92,7 @@ pub use containers::{
 };
 pub use copy::CopyError;
 pub use error::FileError;
-pub use id::{ContainerId, DiffId, IdError, ImageId};
+pub use id::{ContainerId, DiffId, IdError, ImageId, random_suffix};
 pub use images::{
     CommitError, FindImageError, ImageRecord, NewImage, RemoveImageError, RemovedImage, TagError,
 };

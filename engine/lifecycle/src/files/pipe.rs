@@ -8,7 +8,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use pontoon_storage::{
-    ArchiveForm, ExtractOptions, Ownership, Store, Transfer, extract_archive, transfer, write_archive,
+    ArchiveForm, ExtractOptions, Ownership, Store, Transfer, extract_archive, random_suffix, transfer,
+    write_archive,
 };
 use rustix::fs::{Mode, OFlags, openat};
 
@@ -157,10 +158,11 @@ fn receive(
     options: CopyOptions,
     archive: File,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let staging = format!(".pontoon-{}", std::process::id());
+    // A name that nobody can have taken before: neither the container, nor one of us who was killed.
+    let staging = format!(".pontoon-{}", random_suffix()?);
     rustix::fs::mkdirat(&place.directory, staging.as_str(), Mode::RWXU)?;
-    let directory =
-        openat(&place.directory, staging.as_str(), OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let directory = openat(&place.directory, staging.as_str(), flags, Mode::empty())?;
     let extract = ExtractOptions { ownership, with_root: false, overwrite: false, devices: options.devices };
     let outcome = extract_archive(archive, directory.as_fd(), extract)
         .map_err(Box::<dyn std::error::Error>::from)
@@ -201,5 +203,31 @@ mod tests {
         for hostile in [&b"\x00\x02.."[..], b"\x00\x03a/b", b"\x00\x02/a", b"\x00\x09short"] {
             assert!(announced(&mut &hostile[..]).is_err(), "{hostile:?}");
         }
+    }
+
+    /// One of us was killed here, or somebody has made what we could want; and it goes on.
+    #[test]
+    fn what_lies_beside_the_place_is_in_nobodys_way() {
+        let place = std::env::temp_dir().join(format!("pontoon-receive-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&place);
+        let old = format!(".pontoon-{}", std::process::id());
+        std::fs::create_dir_all(place.join("into").join(&old)).unwrap();
+        std::fs::write(place.join("file"), b"content").unwrap();
+        let archive = File::create_new(place.join("archive")).unwrap();
+        let file = File::open(place.join("file")).unwrap();
+        write_archive(file.as_fd(), Some(OsStr::new(ENTRY)), ArchiveForm::Plain, archive).unwrap();
+        let what = What::new(Path::new("file"), false);
+        for name in ["one", "two"] {
+            let target = find_target(View::Host, &place.join("into").join(name), &what).unwrap();
+            let options = CopyOptions { archive: false, overwrite: false, devices: false, warn: |_| () };
+            let archive = File::open(place.join("archive")).unwrap();
+            receive(&target, Ownership::Keep, options, archive).unwrap();
+        }
+        let entries = std::fs::read_dir(place.join("into")).unwrap();
+        let mut names: Vec<_> = entries.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort_unstable();
+        assert_eq!(names, [old.as_str(), "one", "two"]);
+        assert_eq!(std::fs::read(place.join("into/two")).unwrap(), b"content");
+        std::fs::remove_dir_all(place).unwrap();
     }
 }
