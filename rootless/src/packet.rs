@@ -21,8 +21,10 @@ const MAX_PACKET: usize = 160 << 10;
 const IN_FILE: &[u8] = b"@";
 /// Largest text in a file: more than all arguments that a program can be given (execve(2)), each byte escaped.
 const MAX_TEXT: u64 = 16 << 20;
-/// Most descriptors in a packet: three streams, those that a process is to have besides, and a file.
+/// Most descriptors that go with a message: three streams, and those that a process is to have besides.
 pub const MAX_FDS: usize = 64;
+/// Most descriptors in a packet: those, and the file of a text that does not fit.
+const MAX_SENT: usize = MAX_FDS + 1;
 
 /// Sends a packet.
 ///
@@ -40,7 +42,7 @@ pub fn send(socket: impl AsFd, message: &impl Serialize, fds: &[BorrowedFd<'_>])
 }
 
 fn send_packet(socket: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_SENT))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     if !fds.is_empty() && !control.push(SendAncillaryMessage::ScmRights(fds)) {
         return Err(io::ErrorKind::InvalidInput.into());
@@ -67,7 +69,7 @@ fn read_text(file: OwnedFd) -> io::Result<Vec<u8>> {
 /// The kernel's error, or `InvalidData`.
 pub fn receive<T: DeserializeOwned>(socket: impl AsFd) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
     let mut bytes = vec![0u8; MAX_PACKET];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_SENT))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let received = loop {
         match recvmsg(&socket, &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::CMSG_CLOEXEC) {
@@ -108,6 +110,13 @@ mod tests {
             send(&ours, &name, &[ours.as_fd(), ours.as_fd(), ours.as_fd()]).unwrap();
             let (request, fds) = receive::<String>(&theirs).unwrap().unwrap();
             assert_eq!((request, fds.len()), (name, 3), "{size}");
+        }
+        // The file takes nobody's place.
+        for size in [1, MAX_PACKET] {
+            let name = "x".repeat(size);
+            send(&ours, &name, &[ours.as_fd(); MAX_FDS]).unwrap();
+            let (request, fds) = receive::<String>(&theirs).unwrap().unwrap();
+            assert_eq!((request, fds.len()), (name, MAX_FDS), "{size}");
         }
         // A file of another kind is not read.
         send_packet(&ours, IN_FILE, &[ours.as_fd()]).unwrap();
