@@ -1,7 +1,11 @@
 //! Copying a directory tree, by handles, without following any symbolic link.
+//!
+//! Of the directories on the way down none is held open, so that a deep tree takes no more descriptors than a flat one:
+//! whoever comes back up opens the one above anew, and looks whether it is the same.
 
 mod links;
 
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{
@@ -22,7 +26,9 @@ const MAX_DEPTH: u32 = 512;
 /// # Errors
 /// The kernel's error.
 pub(crate) fn copy_contents(from: impl AsFd, to: impl AsFd) -> Result<(), Errno> {
-    copy_directory(from.as_fd(), to.as_fd(), &mut Links::new(to.as_fd()), MAX_DEPTH)
+    let ours = (reopened(from.as_fd())?, reopened(to.as_fd())?);
+    copy_entries(ours.0, ours.1, &mut Links::new(to.as_fd()), MAX_DEPTH)?;
+    copy_own_attributes(from, to)
 }
 
 /// Gives `to` the owner and mode of `from`.
@@ -35,48 +41,78 @@ pub(crate) fn copy_owner(from: impl AsFd, to: impl AsFd) -> Result<(), Errno> {
     fchmod(to, Mode::from_raw_mode(stat.st_mode & 0o7777))
 }
 
-fn copy_directory(
-    from: BorrowedFd<'_>,
-    to: BorrowedFd<'_>,
+/// A directory's number, by which it is known again.
+fn number(directory: &OwnedFd) -> Result<(u64, u64), Errno> {
+    fstat(directory).map(|it| (it.st_dev, it.st_ino))
+}
+
+/// Opens the directory above, which must be the one with this number: somebody may have moved things meanwhile.
+fn above(directory: &OwnedFd, expected: (u64, u64)) -> Result<OwnedFd, Errno> {
+    let found = openat(directory, "..", OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    if number(&found)? == expected { Ok(found) } else { Err(Errno::STALE) }
+}
+
+/// Opens a directory in another one.
+fn below(directory: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
+    openat(directory, name, OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// The names of what is in a directory.
+fn names(directory: &OwnedFd) -> Result<Vec<CString>, Errno> {
+    entries(directory)?.map(|it| it.map(|it| it.file_name().to_owned())).collect()
+}
+
+/// Does something in a directory, with nothing held open above it; gives both again.
+fn inside(
+    directory: OwnedFd,
+    inner: OwnedFd,
+    work: impl FnOnce(OwnedFd) -> Result<OwnedFd, Errno>,
+) -> Result<(OwnedFd, OwnedFd), Errno> {
+    let expected = number(&directory)?;
+    drop(directory);
+    let inner = work(inner)?;
+    Ok((above(&inner, expected)?, inner))
+}
+
+/// Copies what is in `from` into `to`; gives both again.
+fn copy_entries(
+    mut from: OwnedFd,
+    mut to: OwnedFd,
     links: &mut Links<'_>,
     depth: u32,
-) -> Result<(), Errno> {
+) -> Result<(OwnedFd, OwnedFd), Errno> {
     if depth == 0 {
         return Err(Errno::NAMETOOLONG);
     }
-    for entry in entries(from)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let stat = statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    for name in names(&from)? {
+        let name = name.as_c_str();
+        let stat = statat(&from, name, AtFlags::SYMLINK_NOFOLLOW)?;
         let mode = Mode::from_raw_mode(stat.st_mode & 0o7777);
         let owner = (Some(Uid::from_raw(stat.st_uid)), Some(Gid::from_raw(stat.st_gid)));
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => {
-                mkdirat(to, name, Mode::RWXU)?;
-                let inner = |parent| {
-                    openat(
-                        parent,
-                        name,
-                        OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-                        Mode::empty(),
-                    )
-                };
-                let (source, target) = (inner(from)?, inner(to)?);
+                mkdirat(&to, name, Mode::RWXU)?;
+                let inner = (below(&from, name)?, below(&to, name)?);
+                let expected = (number(&from)?, number(&to)?);
+                drop((from, to));
                 links.enter(name);
-                copy_directory(source.as_fd(), target.as_fd(), links, depth - 1)?;
+                let inner = copy_entries(inner.0, inner.1, links, depth - 1)?;
                 links.leave();
+                // Before it gets its mode, which may let nobody through.
+                (from, to) = (above(&inner.0, expected.0)?, above(&inner.1, expected.1)?);
+                copy_own_attributes(inner.0, inner.1)?;
             }
-            FileType::RegularFile if links.link(&stat, to, name)? => {}
+            FileType::RegularFile if links.link(&stat, to.as_fd(), name)? => {}
             FileType::RegularFile => {
                 let source = openat(
-                    from,
+                    &from,
                     name,
                     OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC,
                     Mode::empty(),
                 )?;
                 let create =
                     OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                let target = openat(to, name, create, Mode::RUSR | Mode::WUSR)?;
+                let target = openat(&to, name, create, Mode::RUSR | Mode::WUSR)?;
                 copy_bytes(&source, &target)?;
                 copy_attributes(&source, &target)?;
                 rustix::fs::fchown(&target, owner.0, owner.1)?;
@@ -88,13 +124,13 @@ fn copy_directory(
                 rustix::fs::futimens(&target, &times)?;
             }
             FileType::Symlink => {
-                let link = readlinkat(from, name, Vec::new())?;
-                symlinkat(&*link, to, name)?;
-                chownat(to, name, owner.0, owner.1, AtFlags::SYMLINK_NOFOLLOW)?;
+                let link = readlinkat(&from, name, Vec::new())?;
+                symlinkat(&*link, &to, name)?;
+                chownat(&to, name, owner.0, owner.1, AtFlags::SYMLINK_NOFOLLOW)?;
             }
             kind @ (FileType::Fifo | FileType::Socket) => {
-                mknodat(to, name, kind, mode, 0)?;
-                chownat(to, name, owner.0, owner.1, AtFlags::SYMLINK_NOFOLLOW)?;
+                mknodat(&to, name, kind, mode, 0)?;
+                chownat(&to, name, owner.0, owner.1, AtFlags::SYMLINK_NOFOLLOW)?;
             }
             // Device nodes and overlay's whiteouts: not for a volume.
             _ => {}
@@ -104,10 +140,10 @@ fn copy_directory(
                 last_access: time(stat.st_atime, stat.st_atime_nsec),
                 last_modification: time(stat.st_mtime, stat.st_mtime_nsec),
             };
-            utimensat(to, name, &times, AtFlags::SYMLINK_NOFOLLOW)?;
+            utimensat(&to, name, &times, AtFlags::SYMLINK_NOFOLLOW)?;
         }
     }
-    copy_own_attributes(from, to)
+    Ok((from, to))
 }
 
 /// Gives the directory `to` what the directory `from` has of its own: attributes, owner, mode and times.
@@ -140,27 +176,28 @@ pub(crate) fn give(handle: &OwnedFd, uid: u32, gid: u32) -> Result<(), Errno> {
     }
     let owner = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
     if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
-        give_entries(&reopened(handle.as_fd())?, owner, MAX_DEPTH)?;
+        give_entries(reopened(handle.as_fd())?, owner, MAX_DEPTH)?;
     }
     chownat(handle, "", owner.0, owner.1, AtFlags::EMPTY_PATH)
 }
 
-fn give_entries(directory: &OwnedFd, owner: (Option<Uid>, Option<Gid>), depth: u32) -> Result<(), Errno> {
+fn give_entries(
+    mut directory: OwnedFd,
+    owner: (Option<Uid>, Option<Gid>),
+    depth: u32,
+) -> Result<OwnedFd, Errno> {
     if depth == 0 {
         return Err(Errno::NAMETOOLONG);
     }
-    for entry in entries(directory)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        chownat(directory, name, owner.0, owner.1, AtFlags::SYMLINK_NOFOLLOW)?;
-        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match openat(directory, name, flags, Mode::empty()) {
-            Ok(inner) => give_entries(&inner, owner, depth - 1)?,
+    for name in names(&directory)? {
+        chownat(&directory, &*name, owner.0, owner.1, AtFlags::SYMLINK_NOFOLLOW)?;
+        match below(&directory, &name) {
+            Ok(inner) => (directory, _) = inside(directory, inner, |it| give_entries(it, owner, depth - 1))?,
             Err(Errno::NOTDIR | Errno::LOOP) => {}
             Err(err) => return Err(err),
         }
     }
-    Ok(())
+    Ok(directory)
 }
 
 /// Gives a group what is mounted, with all that is in it: to read and, if it is `writable`, to write; what is made in its
@@ -172,32 +209,31 @@ pub(crate) fn share(handle: &OwnedFd, gid: u32, writable: bool) -> Result<(), Er
     let gid = Gid::from_raw(gid);
     let rights = if writable { 0o660 } else { 0o440 };
     if crate::paths::kind(handle)? == FileType::Directory {
-        return share_directory(&reopened(handle.as_fd())?, gid, rights, MAX_DEPTH);
+        return share_directory(reopened(handle.as_fd())?, gid, rights, MAX_DEPTH).map(drop);
     }
     // A single file keeps its mode: it is held by its place alone.
     chownat(handle, "", None, Some(gid), AtFlags::EMPTY_PATH)
 }
 
-fn share_directory(directory: &OwnedFd, gid: Gid, rights: u32, depth: u32) -> Result<(), Errno> {
+fn share_directory(mut directory: OwnedFd, gid: Gid, rights: u32, depth: u32) -> Result<OwnedFd, Errno> {
     if depth == 0 {
         return Err(Errno::NAMETOOLONG);
     }
-    for entry in entries(directory)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        match FileType::from_raw_mode(statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode) {
+    for name in names(&directory)? {
+        match FileType::from_raw_mode(statat(&directory, &*name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode) {
             FileType::Directory => {
-                let inner = openat(directory, name, flags | OFlags::DIRECTORY, Mode::empty())?;
-                share_directory(&inner, gid, rights, depth - 1)?;
+                let inner = below(&directory, &name)?;
+                (directory, _) = inside(directory, inner, |it| share_directory(it, gid, rights, depth - 1))?;
             }
             FileType::RegularFile => {
-                share_one(&openat(directory, name, flags, Mode::empty())?, gid, rights)?;
+                let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+                share_one(&openat(&directory, &*name, flags, Mode::empty())?, gid, rights)?;
             }
-            _ => chownat(directory, name, None, Some(gid), AtFlags::SYMLINK_NOFOLLOW)?,
+            _ => chownat(&directory, &*name, None, Some(gid), AtFlags::SYMLINK_NOFOLLOW)?,
         }
     }
-    share_one(directory, gid, rights | 0o2110)
+    share_one(&directory, gid, rights | 0o2110)?;
+    Ok(directory)
 }
 
 fn share_one(file: &OwnedFd, gid: Gid, rights: u32) -> Result<(), Errno> {
@@ -280,31 +316,28 @@ pub(crate) fn remove_leftover(path: &std::path::Path) -> Result<(), Errno> {
 /// # Errors
 /// The kernel's error.
 pub(crate) fn remove_entry(directory: &OwnedFd, name: &str) -> Result<(), Errno> {
-    remove_below(
-        directory.as_fd(),
-        std::ffi::CString::new(name).map_err(|_| Errno::INVAL)?.as_c_str(),
-        MAX_DEPTH,
-    )
+    let name = CString::new(name).map_err(|_| Errno::INVAL)?;
+    remove_below(reopened(directory.as_fd())?, &name, MAX_DEPTH).map(drop)
 }
 
-fn remove_below(directory: BorrowedFd<'_>, name: &std::ffi::CStr, depth: u32) -> Result<(), Errno> {
-    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    match openat(directory, name, flags, Mode::empty()) {
+fn remove_below(mut directory: OwnedFd, name: &CStr, depth: u32) -> Result<OwnedFd, Errno> {
+    match below(&directory, name) {
         Ok(_) if depth == 0 => return Err(Errno::NAMETOOLONG),
         Ok(inner) => {
-            for entry in Dir::read_from(&inner)? {
-                let entry = entry?;
-                if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
-                    remove_below(inner.as_fd(), entry.file_name(), depth - 1)?;
+            let (above, _) = inside(directory, inner, |mut it| {
+                for name in names(&it)? {
+                    it = remove_below(it, &name, depth - 1)?;
                 }
-            }
-            return rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR);
+                Ok(it)
+            })?;
+            directory = above;
+            rustix::fs::unlinkat(&directory, name, AtFlags::REMOVEDIR)?;
         }
-        Err(Errno::NOENT) => return Ok(()),
-        Err(Errno::NOTDIR | Errno::LOOP) => {}
+        Err(Errno::NOENT) => {}
+        Err(Errno::NOTDIR | Errno::LOOP) => rustix::fs::unlinkat(&directory, name, AtFlags::empty())?,
         Err(err) => return Err(err),
     }
-    rustix::fs::unlinkat(directory, name, AtFlags::empty())
+    Ok(directory)
 }
 
 /// Makes an empty directory of the host and opens it.
@@ -332,6 +365,35 @@ mod tests {
         let top = openat(CWD, &place, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).unwrap();
         assert_eq!(give(&top, own.uid(), own.gid()), Ok(()));
         fs::remove_dir(place).unwrap();
+    }
+
+    /// What the walks of the deep tree hold open, at most.
+    #[test]
+    fn a_deep_tree_takes_no_more_descriptors_than_a_flat_one() {
+        let place = std::env::temp_dir().join(format!("pontoon-deep-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&place);
+        let deep = std::path::PathBuf::from(["d"; 450].join("/"));
+        fs::create_dir_all(place.join("from").join(&deep)).unwrap();
+        fs::create_dir_all(place.join("to/copy")).unwrap();
+        fs::write(place.join("from").join(&deep).join("file"), b"x").unwrap();
+        let open = |name: &str| {
+            openat(CWD, place.join(name), OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).unwrap()
+        };
+        let (from, to) = (open("from"), open("to"));
+        let copy = open("to/copy");
+        let old = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+        let few = rustix::process::Rlimit { current: Some(300), ..old };
+        rustix::process::setrlimit(rustix::process::Resource::Nofile, few).unwrap();
+        let copied = copy_contents(&from, &copy);
+        let own = fstat(&to).unwrap();
+        let shared = share(&copy, own.st_gid, true);
+        let read = fs::read(place.join("to/copy").join(&deep).join("file"));
+        let removed = remove_entry(&to, "copy");
+        rustix::process::setrlimit(rustix::process::Resource::Nofile, old).unwrap();
+        assert_eq!((copied, shared, removed), (Ok(()), Ok(()), Ok(())));
+        assert_eq!(read.unwrap(), b"x");
+        assert!(!place.join("to/copy").exists());
+        fs::remove_dir_all(place).unwrap();
     }
 
     #[test]
