@@ -425,6 +425,13 @@ fn a_detached_process_runs_on_in_the_container() {
         pontoon exec --preserve-fd 5,3 keeper sh -c 'cat <&5; ls /proc/self/fd | tr \"\\n\" \" \"'";
     assert_eq!(host.alice(passed).ok().stdout, "three\nfive\n0 1 2 3 4 5 ");
     host.alice("pontoon exec --preserve-fds 1 keeper true").fails(125);
+    // As many as there may be, with more words than fit into one packet.
+    host.alice(
+        "for i in $(seq 3 63); do eval \"exec $i</dev/null\"; done; big=$(head -c 100000 /dev/zero | tr '\\0' x)
+         pontoon exec --preserve-fds 61 keeper sh -c 'echo ${#1} ${#2}' sh $big $big",
+    )
+    .ok()
+    .prints("100000 100000");
     host.alice("pontoon exec -d keeper /nowhere").fails(127);
     host.alice("pontoon exec -w /nowhere keeper true").fails(127);
     host.alice("pontoon exec -w /etc/passwd keeper true").fails(126);

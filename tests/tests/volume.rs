@@ -139,6 +139,25 @@ fn a_file_of_the_image_with_two_names_is_one_in_a_new_volume_too() {
 }
 
 /// Services that share a volume are started side by side: one of them fills it, none loses it, and nobody writes elsewhere.
+/// However deep it is: no more descriptors are needed than for a flat one.
+#[test]
+fn a_deep_tree_of_the_image_comes_into_a_new_volume() {
+    let deep = "d/".repeat(450);
+    pontoon(&format!(
+        "create --name deep-base $B true && mkdir -p deep/{deep} && echo down >deep/{deep}file && \
+         pontoon cp deep deep-base:/deep && pontoon commit -q deep-base deep-image && \
+         pontoon rm deep-base && rm -r deep"
+    ))
+    .ok();
+    for mount in ["-v deep-volume:/deep", "-v deep-given:/deep:U", "--mount type=tmpfs,dst=/deep"] {
+        let script = format!(
+            "ulimit -Sn 256; pontoon run --rm -u 1000 {mount} localhost/deep-image cat /deep/{deep}file"
+        );
+        host().alice(&script).ok().prints("down");
+    }
+    pontoon("volume rm deep-volume deep-given; pontoon rmi localhost/deep-image").ok();
+}
+
 #[test]
 fn those_who_begin_together_with_a_new_volume_share_it() {
     for round in 0..4 {
