@@ -104,6 +104,13 @@ fn a_registry_whose_bytes_are_wrong() {
     alice.pontoon(&format!("pull {reference}")).fails(125);
     alice.still_clean();
 
+    // A stop signal that is none: what could never start is not made.
+    let manifest = liar.image("mute", &tree().done(), &json!({"Cmd": ["/bin/x"], "StopSignal": "BOGUS"}));
+    let reference = liar.manifest("mute", &manifest);
+    alice.pontoon(&format!("create --name mute {reference}")).fails(125).warns("`BOGUS`");
+    alice.pontoon(&format!("rmi {reference}")).ok();
+    alice.still_clean();
+
     // The layer is whole, but not the one that the configuration speaks of.
     let mut manifest = liar.image("swapped", &tree().done(), &json!({}));
     let other =

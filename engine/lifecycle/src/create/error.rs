@@ -117,6 +117,12 @@ pub enum CreateError {
     /// An artifact that is to be mounted.
     #[error(transparent)]
     MountedArtifact(#[from] UseArtifactError),
+    /// A signal of the image that is none.
+    #[error("the image's stop signal `{signal}` is not a signal")]
+    StopSignal {
+        /// As written.
+        signal: String,
+    },
     /// A time zone that the host does not know.
     #[error("there is no time zone `{zone}` in /usr/share/zoneinfo")]
     TimeZone {
@@ -199,6 +205,7 @@ impl CreateError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Store(err) => err.hint(),
+            Self::StopSignal { .. } => Some("name one with --stop-signal".to_owned()),
             Self::Open(err) => err.hint(),
             Self::Port(err) => err.hint(),
             Self::Health(err) => err.hint(),

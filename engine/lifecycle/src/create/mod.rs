@@ -21,6 +21,7 @@ pub use self::preview::preview;
 use self::sources::{check_sources, expand_globs, look_at_namespaces, mounted_images, publish_exposed};
 pub(crate) use self::volumes::used;
 use self::volumes::{NewVolumes, use_volumes, volumes_from};
+use crate::decide::signal_number;
 use crate::health::HealthError;
 use crate::host::Host;
 use crate::local_image::FROM_STORE;
@@ -59,6 +60,16 @@ pub fn image_config(store: &Store, image: &ImageRecord) -> Result<ImageConfig, C
     ImageConfig::parse(&bytes).map_err(|source| CreateError::Config { image: name(), source })
 }
 
+/// What is never told to end by the image's signal cannot start, and is not made either.
+fn check_stop_signal(request: &CreateRequest, image: &ImageConfig) -> Result<(), CreateError> {
+    match image.config.stop_signal.as_deref().filter(|it| !it.is_empty()) {
+        Some(signal) if request.stop_signal.is_none() && signal_number(signal).is_none() => {
+            Err(CreateError::StopSignal { signal: signal.to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Makes a container, of an image or, without one, of the directory that is asked for. `of_run` says that it is about to be started by the same command.
 ///
 /// # Errors
@@ -80,6 +91,7 @@ pub fn create(
     let mounted_images = mounted_images(host, store, &request)?;
     artifact::mounted(store, &request)?;
     let config = base::config(store, image)?;
+    check_stop_signal(&request, &config)?;
     let check = health::plan(&request.health, &request.annotations, &config)?;
     // As Podman has it: the service would wait for what never comes.
     if request.sdnotify == SdNotifyMode::Healthy && check.is_none() && request.health.test.is_none() {
