@@ -549,6 +549,22 @@ fn the_files_of_what_was_cut_off_go_with_the_next_removal() {
 }
 
 #[test]
+fn a_supervisor_that_does_not_answer_is_told_of_and_can_be_removed() {
+    let host = host_with_busybox();
+    let _alone = alone();
+    host.alice("pontoon rm -f -t 0 -a").ok();
+    host.alice(&format!("pontoon run -d --name mute --network none {B} sleep 10000")).ok();
+    let monitor = host.root("pgrep -u alice -x pontoon-monitor").ok();
+    host.root(&format!("kill -STOP {}", monitor.text())).ok();
+    let asked = "for words in 'kill mute' 'exec mute true' 'rm -f -t 0 mute'; do
+        timeout 50 pontoon $words 2>>~/said </dev/null & pids=\"$pids $!\"; done
+        for pid in $pids; do wait $pid; echo $?; done; grep -c 'does not answer' ~/said; rm ~/said";
+    host.alice(asked).ok().prints("mute\n125\n125\n0\n2");
+    host.root("pgrep -u alice -x pontoon-monitor").fails(1);
+    host.alice("pontoon container exists mute").fails(1);
+}
+
+#[test]
 fn of_several_names_a_mistyped_one_spares_the_others() {
     let host = host_with_busybox();
     let _alone = alone();

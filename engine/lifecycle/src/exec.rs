@@ -11,6 +11,7 @@ use pontoon_runtime::plan::{Process, Window};
 use pontoon_storage::ContainerHandle;
 
 use crate::facts::own_capabilities;
+use crate::silent::{self, SOON};
 use crate::stop::{self, AskError, Ending};
 
 /// What to run, where it differs from the container's first process.
@@ -95,6 +96,7 @@ impl ExecError {
         match self {
             Self::Failed(report, _) => report.hint.clone(),
             Self::Ask(AskError::NotRunning) => Some(format!("start it first: pontoon start {container}")),
+            Self::Ask(err) => err.hint(),
             _ => None,
         }
     }
@@ -158,6 +160,7 @@ pub fn exec(
     }
     let process = Request::Exec(Box::new(merge(base, request)));
     control::send(&socket, &process, &fds).map_err(AskError::Talk)?;
+    silent::wait_for_answer(container, &socket, SOON)?;
     match control::receive::<Reply>(&socket).map_err(AskError::Talk)? {
         Some((Reply::Started { pid, session, reads_on }, fds)) => {
             let reads_on = reads_on && reads.is_some();

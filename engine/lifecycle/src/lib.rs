@@ -51,6 +51,7 @@ pub mod reset;
 pub mod resources;
 pub mod secret;
 pub mod sharing;
+mod silent;
 mod small;
 pub mod start;
 pub mod status;

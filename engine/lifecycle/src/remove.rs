@@ -15,7 +15,7 @@ use crate::record::ContainerRecord;
 use crate::sharing::Needs;
 use crate::status::{self, Status};
 use crate::stop::{self, AskError};
-use crate::{event, pause, user_namespace, volume};
+use crate::{event, pause, silent, user_namespace, volume};
 
 /// How to remove.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -193,6 +193,8 @@ pub fn remove_among(
         status.run().inspect(|state| pause::thaw(state));
         match stop::stop(&container, options.timeout) {
             Ok(_) | Err(AskError::NotRunning) => {}
+            // It is one that was killed, then.
+            Err(AskError::Silent { pid }) if silent::end(&container, pid) => {}
             Err(source) => return Err(RemoveError::Stop { name, source }),
         }
         // One that was killed a moment ago looked alive as long as a process that it had just made had its lock. It has put

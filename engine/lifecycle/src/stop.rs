@@ -13,6 +13,8 @@ use rustix::process::Signal;
 
 use crate::exec::Causes;
 use crate::nap::Nap;
+use crate::record::ContainerRecord;
+use crate::silent::{self, SOON};
 use crate::start::StartError;
 use crate::status::{self, Status};
 
@@ -28,22 +30,40 @@ pub enum AskError {
     /// It said why not.
     #[error("{}", .0.join(": "))]
     Refused(Vec<String>),
+    /// It says nothing, and never will: it is stopped, frozen or stuck.
+    #[error("the supervisor (pid {pid}) does not answer")]
+    Silent {
+        /// Its pid.
+        pid: i32,
+    },
 }
 
 impl AskError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Silent { .. } => Some("`pontoon rm -f` ends it, too, and removes the container".to_owned()),
+            _ => None,
+        }
+    }
+
     /// Whether nobody is there to answer: it has ended, or is about to.
     #[must_use]
     pub fn is_over(&self) -> bool {
         match self {
             Self::NotRunning => true,
             Self::Talk(err) => is_gone(err),
-            Self::Refused(_) => false,
+            Self::Refused(_) | Self::Silent { .. } => false,
         }
     }
 }
 
 /// How long we wait for what a supervisor does at an end: it goes to the disk, which may be slow.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Seconds between the stop signal and the kill where nothing else is said.
+const USUAL_TIMEOUT: u32 = 10;
 
 /// A connection on which a supervisor tells how something ended.
 #[derive(Debug)]
@@ -83,12 +103,24 @@ pub fn connect(container: &ContainerHandle) -> Result<OwnedFd, AskError> {
 }
 
 fn ask(container: &ContainerHandle, request: &Request) -> Result<Option<Reply>, AskError> {
+    ask_within(container, request, None)
+}
+
+/// Asks something that has an answer by then, if the supervisor has any.
+fn ask_within(
+    container: &ContainerHandle,
+    request: &Request,
+    limit: Option<Duration>,
+) -> Result<Option<Reply>, AskError> {
     let socket = connect(container)?;
     match control::send(&socket, request, &[]) {
         Ok(()) => {}
         // It was about to go when we came.
         Err(err) if is_gone(&err) => return Ok(None),
         Err(err) => return Err(AskError::Talk(err)),
+    }
+    if let Some(limit) = limit {
+        silent::wait_for_answer(container, &socket, limit)?;
     }
     match control::receive::<Reply>(&socket) {
         Ok(answer) => Ok(answer.map(|(reply, _)| reply)),
@@ -108,7 +140,11 @@ fn is_gone(err: &io::Error) -> bool {
 /// # Errors
 /// See [`AskError`].
 pub fn stop(container: &ContainerHandle, timeout: Option<u32>) -> Result<Option<i32>, AskError> {
-    ask_anew(container, &Request::Stop { timeout }).map(exit_code)
+    // Its own is in its record.
+    let own = || container.read_record::<ContainerRecord>().ok().and_then(|it| it.request.stop_timeout);
+    let seconds = timeout.or_else(own).unwrap_or(USUAL_TIMEOUT);
+    let limit = Duration::from_secs(seconds.into()) + PATIENCE;
+    ask_anew(container, &Request::Stop { timeout }, Some(limit)).map(exit_code)
 }
 
 /// Lets it run, having been set up for it. Gives the pid of its first process.
@@ -153,7 +189,7 @@ pub fn end_input(container: &ContainerHandle) -> Result<(), AskError> {
 /// # Errors
 /// See [`AskError`].
 pub fn wait(container: &ContainerHandle) -> Result<Option<i32>, AskError> {
-    ask_anew(container, &Request::Wait).map(exit_code)
+    ask_anew(container, &Request::Wait, None).map(exit_code)
 }
 
 /// A supervisor answers before its last deeds; its lock says when it is gone.
@@ -211,7 +247,7 @@ pub fn check_health(container: &ContainerHandle) -> Result<Option<i32>, AskError
 
 /// Tells its supervisor something that is only done.
 pub(crate) fn tell(container: &ContainerHandle, request: &Request) -> Result<(), AskError> {
-    done(ask_anew(container, request))
+    done(ask_anew(container, request, None))
 }
 
 fn done(answer: Result<Option<Reply>, AskError>) -> Result<(), AskError> {
@@ -224,11 +260,15 @@ fn done(answer: Result<Option<Reply>, AskError>) -> Result<(), AskError> {
 /// Asks, until the request has been heard or there is no supervisor. Before its first run one does not listen yet, at its end
 /// no more, until that is noted; and at the end of a run it hangs up on those who have connected and not yet said what they
 /// want: if another run follows, they are heard in that.
-fn ask_anew(container: &ContainerHandle, request: &Request) -> Result<Option<Reply>, AskError> {
+fn ask_anew(
+    container: &ContainerHandle,
+    request: &Request,
+    limit: Option<Duration>,
+) -> Result<Option<Reply>, AskError> {
     let mut was_there = false;
     let mut nap = Nap::default();
     loop {
-        match ask(container, request) {
+        match ask_within(container, request, limit) {
             Ok(None) => was_there = true,
             Err(AskError::NotRunning) => {}
             other => return other,
@@ -311,7 +351,7 @@ pub(crate) fn tell_of_pause(container: &ContainerHandle) {
 /// # Errors
 /// See [`AskError`].
 pub fn kill(container: &ContainerHandle, signal: i32) -> Result<(), AskError> {
-    done(ask(container, &Request::Kill { signal, handed_on: false }))
+    done(ask_within(container, &Request::Kill { signal, handed_on: false }, Some(SOON)))
 }
 
 /// Hands on a signal that came to somebody who looks on. Unlike [`kill`] it does not keep a container that ends by it from being
@@ -320,7 +360,7 @@ pub fn kill(container: &ContainerHandle, signal: i32) -> Result<(), AskError> {
 /// # Errors
 /// See [`AskError`].
 pub fn hand_on(container: &ContainerHandle, signal: i32) -> Result<(), AskError> {
-    done(ask(container, &Request::Kill { signal, handed_on: true }))
+    done(ask_within(container, &Request::Kill { signal, handed_on: true }, Some(SOON)))
 }
 
 /// Kills it, and waits until the run that was killed has ended. Another may follow at once, of somebody who starts it anew: that
@@ -341,6 +381,7 @@ pub fn kill_for_good(container: &ContainerHandle) -> Result<(), AskError> {
     }
     let mut is_killed = false;
     loop {
+        silent::wait_for_answer(container, &socket, SOON)?;
         match control::receive::<Reply>(&socket) {
             Ok(Some((Reply::Done, _))) => is_killed = true,
             Ok(Some((Reply::Failed(report), _))) => return Err(AskError::Refused(report.chain)),
