@@ -289,6 +289,26 @@ fn what_has_run_short_is_named() {
     assert!(!said.contains("hostile") && !said.contains("make install"), "{said}");
 }
 
+/// A file that may not become large enough is an error in words, and the payload has the signal's usual effect.
+#[test]
+fn a_limit_of_file_sizes_is_told_and_kills_nobody_of_ours() {
+    let _alone = alone();
+    let host = host_with_busybox();
+    let dave = |script: &str| host.entry("dave").env("B", B).sh(script).no_panic();
+    dave("pontoon pull -q $B").ok();
+    let said = dave("(ulimit -f 0; pontoon create --name small --network none $B true)").fails(125).stderr;
+    assert!(said.contains("File too large") && said.contains("`ulimit -f`"), "{said}");
+    dave("pontoon container exists small").fails(1);
+    dave("(ulimit -f 0; pontoon run --name small --network none $B true); [ $? = 125 ]").ok();
+    dave("pontoon rm -f -i small").ok();
+    let ignored = "grep SigIgn /proc/self/status";
+    let seen = dave(&format!("pontoon run --rm --network none $B {ignored}; pontoon unshare {ignored}")).ok();
+    let mask = |line: &str| u64::from_str_radix(line.split_whitespace().nth(1)?, 16).ok();
+    let masks: Vec<u64> = seen.stdout.lines().filter_map(mask).collect();
+    // SIGXFSZ is 25.
+    assert!(masks.len() == 2 && masks.iter().all(|it| it & (1 << 24) == 0), "{seen:?}");
+}
+
 /// 59: each helper of a running container is killed; the next command makes it whole again.
 #[test]
 fn whatever_helper_is_killed_the_next_command_recovers() {

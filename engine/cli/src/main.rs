@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         return version();
     }
     pontoon_rootless::sys::hear_of_children();
+    pontoon_rootless::sys::survive_file_limit(true);
     match args::as_user(&words) {
         Ok(None) => {}
         Ok(Some((user, rest))) => {

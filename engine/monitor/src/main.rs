@@ -90,6 +90,7 @@ fn main() -> ExitCode {
     // What is made in the container is everybody's there, whatever the caller's own files are to be.
     rustix::process::umask(rustix::fs::Mode::WGRP | rustix::fs::Mode::WOTH);
     sys::hear_of_children();
+    sys::survive_file_limit(true);
     let Some(file) = arguments.plan else {
         return failed_before("it is started by `pontoon`, with a plan (--plan FD)");
     };

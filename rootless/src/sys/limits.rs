@@ -57,6 +57,16 @@ pub fn hear_of_children() {
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
 }
 
+/// `int sigaction(SIGXFSZ, SIG_IGN, NULL)`, or back to `SIG_DFL`
+///
+/// Ignored, a write beyond the limit of a file's size fails with `EFBIG`, of which we can tell; else it would kill us without a
+/// word. What is started for others begins with the default, as everywhere ([`reset_signals`], [`begin_with_signals`]).
+pub fn survive_file_limit(survives: bool) {
+    let disposition = if survives { libc::SIG_IGN } else { libc::SIG_DFL };
+    // SAFETY: neither of the two installs a handler of ours.
+    unsafe { libc::signal(libc::SIGXFSZ, disposition) };
+}
+
 /// Lets a program begin as every program expects to, whatever signals we block: what is started inherits that (signal(7)).
 pub fn begin_with_signals(command: &mut std::process::Command) {
     use std::os::unix::process::CommandExt;

@@ -25,6 +25,7 @@ pub use fds::{
 pub use keyring::join_new_session_keyring;
 pub use limits::{
     begin_with_signals, hear_of_children, pidfd_send_any_signal, reset_signals, set_resource_limit,
+    survive_file_limit,
 };
 pub use loopback::bring_loopback_up;
 pub use mount_attr::{MountAttributes, map_mount_ids, set_mount_attributes};

@@ -55,6 +55,7 @@ pub fn unshare(context: &Context, args: &UnshareArgs) -> Result<ExitStatus, Fail
         Some((program, words)) => (program.clone(), words.to_vec()),
         None => (shell, Vec::new()),
     };
+    pontoon_rootless::sys::survive_file_limit(false);
     // What of ours runs in there must know whose store it is.
     let err = Command::new(&program).args(words).env(UNSHARED, "1").exec();
     let code = if err.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
