@@ -153,10 +153,11 @@ impl Found {
     /// The run that has begun since we looked, which may go by a record from before; `None` if there is none, or none any more.
     #[must_use]
     pub fn begun_meanwhile(&self, store: &Store) -> Option<RunState> {
-        if self.status.process().is_some() {
-            return None;
-        }
-        settled(store, &self.record.id).ok()?.status.process().cloned()
+        let now = settled(store, &self.record.id).ok()?.status.process().cloned()?;
+        // One that we found may have ended meanwhile, and another one begun.
+        let is_another =
+            self.status.process().is_none_or(|it| it.pid != now.pid || it.started_at != now.started_at);
+        is_another.then_some(now)
     }
 
     /// Reads its record anew.

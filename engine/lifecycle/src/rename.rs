@@ -39,6 +39,7 @@ pub fn rename(host: &Host, store: &Store, query: &str, name: &str) -> Result<(),
     // The store's own entry is what names are looked up by; the record repeats it for whoever reads the record alone.
     found.record.name = name.to_owned();
     found.container.replace_record(&lock, &found.record, Durability::Durable)?;
+    let _lock = found.status.can_be_asked().then_some(lock);
     if found.status.is_alive() {
         // One that does not hear it goes on under the old name in its events.
         let _ = stop::tell(&found.container, &Request::Renamed(name.to_owned()));

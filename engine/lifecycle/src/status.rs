@@ -82,6 +82,13 @@ impl Status {
         }
     }
 
+    /// Whether a supervisor is there that can be asked. As long as none is, who removes the container looks like one that is still to
+    /// come, and waits for the container's lock: so nobody may wait for an answer who holds that.
+    #[must_use]
+    pub fn can_be_asked(&self) -> bool {
+        self.is_alive() && *self != Self::Starting
+    }
+
     /// Whether a supervisor is at work.
     #[must_use]
     pub fn is_alive(&self) -> bool {

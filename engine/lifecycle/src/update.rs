@@ -133,6 +133,7 @@ pub fn update(host: &Host, store: &Store, query: &str, by: Changes) -> Result<()
     }
     // Who starts it from now on finds this; who has begun before that is told.
     found.container.replace_record(&lock, &record, Durability::Durable)?;
+    let lock = found.status.can_be_asked().then_some(lock);
     for request in news {
         match stop::tell(&found.container, &request) {
             Ok(()) | Err(AskError::NotRunning) => {}
