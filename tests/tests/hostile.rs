@@ -507,20 +507,20 @@ fn who_spoils_its_user_databases_keeps_nobody_out() {
         quick(
             host,
             &format!(
-                "pontoon run -d --name {name} --stop-timeout 0 {B} sh -c '{spoil}; echo data >/data; exec sleep 1000'
-                 until pontoon exec -u 0:0 {name} test -s /data; do sleep 0.1; done"
+                "pontoon run -d --name {name} --stop-timeout 0 {B} sh -c '{spoil}; echo data >/kept; exec sleep 1000'
+                 until pontoon exec -u 0:0 {name} test -s /kept; do sleep 0.1; done"
             ),
         )
         .ok();
-        quick(host, &format!("pontoon exec {name} cat /data")).ok().prints("data\n");
+        quick(host, &format!("pontoon exec {name} cat /kept")).ok().prints("data\n");
         quick(host, &format!("pontoon exec -u 1000 {name} id -u")).ok().prints("1000\n");
         // Who means a name hears why it is not there.
         quick(host, &format!("pontoon exec -u nobody {name} id -u"))
             .fails(125)
             .warns("cannot read `/etc/passwd` of the container");
-        quick(host, &format!("pontoon cp {name}:/data - | tar -xO")).ok().prints("data\n");
+        quick(host, &format!("pontoon cp {name}:/kept - | tar -xO")).ok().prints("data\n");
         quick(host, &format!("pontoon stop {name}")).ok();
-        quick(host, &format!("pontoon cp {name}:/data - | tar -xO")).ok().prints("data\n");
+        quick(host, &format!("pontoon cp {name}:/kept - | tar -xO")).ok().prints("data\n");
         quick(host, &format!("echo more >{name}-file; pontoon cp {name}-file {name}:/more; rm {name}-file"))
             .ok();
         quick(host, &format!("pontoon export {name} | tar -xO more")).ok().prints("more\n");

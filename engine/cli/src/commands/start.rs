@@ -303,9 +303,11 @@ fn startable(store: &Store, found: Found) -> Result<Option<Startable>, Failure> 
     else {
         return Ok(None);
     };
+    let noted = start::note_start(&found.container);
     // Before we had the lock, somebody may have removed it, or changed it.
     let Found { container, record, .. } = found.read_anew(store)?;
-    Ok(Some(Startable { container, record, config, lock, unsynced: Unsynced::default() }))
+    let has_run = noted?;
+    Ok(Some(Startable { container, record, config, lock, unsynced: Unsynced::default(), has_run }))
 }
 
 /// Starts the containers that are needed, as far as they do not run. Gives the place of a member in its pod, which keeps the

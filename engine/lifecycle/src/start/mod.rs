@@ -25,6 +25,7 @@ use rustix::io::{FdFlags, fcntl_setfd};
 pub use self::error::StartError;
 pub(crate) use self::place::connect_to_manager;
 pub use self::place::{group_of_containers, is_main_process, is_watched};
+pub use self::prepare::note_start;
 
 use self::place::Place;
 use self::supervisor::{Spawned, next_report};
@@ -92,12 +93,14 @@ pub struct Startable {
     pub lock: OwnedFd,
     /// What of it must be synced before it runs.
     pub unsynced: Unsynced,
+    /// Whether it has run before: what [`note_start`] gives.
+    pub has_run: bool,
 }
 
 impl From<Created> for Startable {
     fn from(created: Created) -> Self {
         let Created { container, record, image, lock, unsynced } = created;
-        Self { container, record, config: image, lock, unsynced }
+        Self { container, record, config: image, lock, unsynced, has_run: false }
     }
 }
 

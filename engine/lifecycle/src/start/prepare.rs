@@ -74,12 +74,17 @@ pub(super) fn plan_for(
     for warning in &decided.warnings {
         warn(warning);
     }
-    decided.plan.has_run = keep_exit(&startable.container)?;
+    decided.plan.has_run = startable.has_run;
     Ok((decided.plan, decided.filter))
 }
 
-/// How the container ended stays known while it is started, for that may fail, or be cut off. Gives whether it has ended before.
-fn keep_exit(container: &ContainerHandle) -> Result<bool, StartError> {
+/// Notes that a start has begun: called with the supervisor's lock, and before the record is read by which it is started, so that
+/// whoever changes that waits for the run to come. How the container ended stays known while it is started, for that may fail, or
+/// be cut off. Gives whether it has ended before.
+///
+/// # Errors
+/// If that cannot be written.
+pub fn note_start(container: &ContainerHandle) -> Result<bool, StartError> {
     let Ok(Some(exit)) = container.read_exit::<ExitRecord>() else {
         container.clear_exit()?;
         return Ok(false);
