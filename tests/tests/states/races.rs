@@ -209,7 +209,7 @@ fn a_failure_is_never_waited_for_as_a_success() {
     let host = host_with_busybox();
     let _alone = alone();
     let output = host.alice(&format!(
-        "for round in $(seq 60); do
+        "for round in $(seq 24); do
              id=$(pontoon run -d --rm {B} sh -c \"sleep 0.0$((round % 6)); exit 3\")
              for waiter in 1 2 3 4; do
                  (said=$(timeout 30 pontoon wait $id 2>/tmp/race-wait-$waiter); code=$?
@@ -235,7 +235,7 @@ fn no_change_is_lost_to_another_one() {
     let output = host.alice(&format!(
         "pontoon network create race-here >/dev/null; pontoon network create race-there >/dev/null
          id=$(pontoon create --name race-0 --network race-here {B} true)
-         for round in $(seq 40); do
+         for round in $(seq 15); do
              pontoon rename $id race-$round >/tmp/race1 2>&1 & rename=$!
              pontoon update --restart on-failure:$round $id >/tmp/race2 2>&1 & update=$!
              pontoon network connect race-there $id >/tmp/race3 2>&1 & connect=$!
@@ -257,23 +257,23 @@ fn who_is_being_started_has_what_it_is_given() {
     let _alone = alone();
     let output = host.alice(&format!(
         "pontoon network create race-here >/dev/null; pontoon network create race-there >/dev/null
-         for round in $(seq 25); do
+         for round in $(seq 10); do
              pontoon create --name race --stop-timeout 0 --network race-here {B} sleep 1000 >/dev/null
              pontoon start race >/tmp/race1 2>&1 & start=$!
-             sleep $(printf '0.%03d' $((round * 9)))
+             sleep $(printf '0.%03d' $((round * 22)))
              timeout 60 pontoon network connect race-there race >/tmp/race2 2>&1 || cat /tmp/race2
              wait $start || cat /tmp/race1
              seen=$(pontoon exec race ls /sys/class/net | tr '\\n' ' ')
              [ \"$seen\" = 'eth0 eth1 lo ' ] || echo $round: connected: $seen
              timeout 60 pontoon network disconnect race-there race >/dev/null
              pontoon restart race >/tmp/race1 2>&1 & start=$!
-             sleep $(printf '0.%03d' $((round * 9)))
+             sleep $(printf '0.%03d' $((round * 22)))
              timeout 60 pontoon network connect race-there race >/tmp/race2 2>&1 || cat /tmp/race2
              wait $start || cat /tmp/race1
              seen=$(pontoon exec race ls /sys/class/net | tr '\\n' ' ')
              [ \"$seen\" = 'eth0 eth1 lo ' ] || echo $round: connected beside restart: $seen
              pontoon stop race >/dev/null; pontoon start race >/tmp/race1 2>&1 & start=$!
-             sleep $(printf '0.%03d' $((round * 9)))
+             sleep $(printf '0.%03d' $((round * 22)))
              timeout 60 pontoon network disconnect race-there race >/tmp/race2 2>&1 || cat /tmp/race2
              wait $start || cat /tmp/race1
              seen=$(pontoon exec race ls /sys/class/net | tr '\\n' ' ')
@@ -294,10 +294,10 @@ fn who_is_being_started_has_the_limit_it_is_given() {
         "pontoon create --name race --stop-timeout 0 {B} sleep 1000 >/dev/null
          pontoon start race >/dev/null
          if pontoon update --pids-limit 77 race >/dev/null 2>&1; then
-             for round in $(seq 25); do
+             for round in $(seq 8); do
                  pontoon stop race >/dev/null; pontoon update --pids-limit 88 race >/dev/null
                  pontoon start race >/tmp/race1 2>&1 & start=$!
-                 sleep $(printf '0.%03d' $((round * 9)))
+                 sleep $(printf '0.%03d' $((round * 28)))
                  timeout 60 pontoon update --pids-limit 99 race >/tmp/race2 2>&1 || cat /tmp/race2
                  wait $start || cat /tmp/race1
                  seen=$(pontoon exec race cat /sys/fs/cgroup/pids.max)
@@ -324,7 +324,7 @@ fn no_container_is_on_a_network_that_is_gone() {
     ] {
         let output = host.alice(&format!(
             "pontoon network create race-stays >/dev/null
-             for round in $(seq 40); do
+             for round in $(seq 15); do
                  pontoon network create race-net >/dev/null; {make} >/dev/null
                  timeout 60 pontoon network rm race-net >/tmp/race1 2>&1 & remove=$!
                  timeout 60 pontoon {command} >/tmp/race2 2>&1; came=$?
