@@ -76,6 +76,9 @@ impl DetachKeys {
 
     /// What is to be handed on of a piece of input; true at the end of the sequence, which is not.
     pub fn pass(&mut self, bytes: &[u8]) -> (Vec<u8>, bool) {
+        if self.keys.is_empty() {
+            return (bytes.to_vec(), false);
+        }
         let mut passed = Vec::with_capacity(bytes.len() + self.typed);
         for byte in bytes {
             if self.keys.get(self.typed) == Some(byte) {
@@ -136,7 +139,7 @@ impl Typing {
 
     /// Reads what is there, and hands it on.
     pub fn read(&mut self, from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Typed {
-        let mut buffer = [0u8; 4096];
+        let mut buffer = [0u8; 64 << 10];
         let count = match rustix::io::read(from, &mut buffer) {
             Ok(0) => return Typed::End,
             Ok(count) => count,

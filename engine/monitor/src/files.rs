@@ -12,8 +12,8 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 
 use crate::course::Course;
 use crate::pause::{self, Outcome};
-use crate::relay::say;
 use crate::tell::Teller;
+use pontoon_monitor::outlet::say;
 
 /// The name under which we are run to wait in our place: a lock cannot be waited for together with anything else.
 pub const WAITER: &str = "pontoon-lock";

@@ -24,8 +24,8 @@ use rustix::fs::Mode;
 use rustix::process::{Signal, pidfd_send_signal};
 
 use crate::mapped;
-use crate::relay::say;
 use crate::tell::Teller;
+use pontoon_monitor::outlet::say;
 
 /// Tells what went wrong with something that the container does not depend on.
 pub fn warn(failure: &dyn std::error::Error) {

@@ -11,6 +11,7 @@ pub mod health;
 pub mod id_file;
 pub mod limits;
 pub mod notify;
+pub mod outlet;
 pub mod plan;
 pub mod restart;
 pub mod state;

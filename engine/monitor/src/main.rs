@@ -48,9 +48,9 @@ use crate::activation::Activation;
 use crate::course::Course;
 use crate::gate::Gate;
 use crate::launch::{Begun, LaunchError, launch};
-use crate::relay::say;
 use crate::supervise::{Halt, Supervisor};
 use crate::tell::Teller;
+use pontoon_monitor::outlet::say;
 
 /// What the words of our command line say.
 #[derive(Debug, Default)]

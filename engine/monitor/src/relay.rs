@@ -3,20 +3,16 @@
 //! The payload's output goes to the log at once and, in the foreground, to our own streams as fast as their reader takes it:
 //! a reader that has stopped, or a journal, stops the payload's output, never the supervisor.
 
-mod outlet;
-
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::sys::signalfd::SignalFd;
+use pontoon_monitor::outlet::{ATOMIC, Outlet, give};
 use rustix::event::epoll::EventFlags;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, read, write};
 
-use self::outlet::{ATOMIC, give};
 use crate::output::{Log, Stream};
-
-pub use self::outlet::{Outlet, say};
 
 /// How often the last of a stream is read: more than a pipe can hold, so that somebody who goes on writing into it from
 /// elsewhere does not keep us.
@@ -173,10 +169,8 @@ impl OutputPipe {
 
     /// `None` if there is nothing to read now.
     fn transfer(&mut self, log: &mut Log, taps: &mut Taps) -> Option<Relayed> {
-        let mut buffer = [0u8; 16 << 10];
-        let room = if self.copy.is_some() { ATOMIC } else { buffer.len() };
-        let buffer = buffer.get_mut(..room)?;
-        match read(&self.pipe, &mut *buffer) {
+        let mut buffer = [0u8; 32 << 10];
+        match read(&self.pipe, &mut buffer) {
             Ok(0) => Some(Relayed::End),
             Ok(count) => {
                 let bytes = buffer.get(..count).unwrap_or_default();

@@ -4,21 +4,25 @@
 //! only append to can be read, cut off and made executable, out of a directory one comes to all others, and of a terminal it could
 //! read what is typed long after we have gone.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use pontoon_lifecycle::exec::Executing;
+use pontoon_monitor::outlet::Outlet;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, read};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::foreground::is_ready;
-use super::shown::{Ours, Unshown, copy};
+use super::shown::{Ours, Unshown};
 use pontoon_cli::detach_keys::{Typed, Typing};
 
 /// How often the last of a stream is read: more than a pipe holds, so that somebody who goes on writing into it does not keep us.
 const MOST_READS: u32 = 1024;
+/// How much is carried at once: what a pipe holds.
+const PIECE: usize = 64 << 10;
 
 /// The process's ends of its streams, and ours.
 #[derive(Debug)]
@@ -31,17 +35,18 @@ pub struct Pipes {
 #[derive(Debug)]
 pub struct OurEnds {
     input: Option<OwnedFd>,
-    outlets: [Outlet; 2],
+    ways: [Way; 2],
 }
 
 /// What the process writes, on its way to one of our streams.
 #[derive(Debug)]
-struct Outlet {
+struct Way {
     /// `None` when there is no more to come, or nobody to take it.
     from: Option<OwnedFd>,
-    to: Ours,
-    /// Something has come, and our stream takes nothing just now.
-    is_held_up: bool,
+    ours: Ours,
+    to: Outlet,
+    /// Read, and not yet taken. One stream that is not read must not keep the other.
+    unshown: VecDeque<u8>,
 }
 
 /// Why nothing more is carried.
@@ -64,8 +69,8 @@ impl Pipes {
             false => (rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?, None),
         };
         let ((output, stdout), (errors, stderr)) = (pipe()?, pipe()?);
-        let outlets = [Outlet::new(output, Ours::Output), Outlet::new(errors, Ours::Errors)];
-        Ok(Self { theirs: [stdin, stdout, stderr], ours: OurEnds { input, outlets } })
+        let ways = [Way::new(output, Ours::Output)?, Way::new(errors, Ours::Errors)?];
+        Ok(Self { theirs: [stdin, stdout, stderr], ours: OurEnds { input, ways } })
     }
 
     /// Standard input, output and error of the process.
@@ -75,7 +80,7 @@ impl Pipes {
 
     /// What reads its output and its errors.
     pub fn reads(&self) -> Option<[BorrowedFd<'_>; 2]> {
-        let [Some(output), Some(errors)] = self.ours.outlets.each_ref().map(|it| it.from.as_ref()) else {
+        let [Some(output), Some(errors)] = self.ours.ways.each_ref().map(|it| it.from.as_ref()) else {
             return None;
         };
         Some([output.as_fd(), errors.as_fd()])
@@ -97,7 +102,7 @@ impl OurEnds {
         let mut typing = self.input.as_ref().and_then(|to| Typing::of_bytes(to.as_fd()).ok());
         loop {
             let [over, output, errors, input, reader, error_reader] = {
-                let [first, second] = &self.outlets;
+                let [first, second] = &self.ways;
                 let nothing = PollFlags::empty();
                 let input = match (&typing, &self.input) {
                     (Some(typing), Some(to)) if typing.is_pending() => (to.as_fd(), PollFlags::OUT),
@@ -120,14 +125,14 @@ impl OurEnds {
                     Err(err) => return Err(CarryError::Poll(err)),
                 }
             };
-            for (outlet, (ready, reader)) in
-                self.outlets.iter_mut().zip([(output, reader), (errors, error_reader)])
+            for (way, (ready, reader)) in self.ways.iter_mut().zip([(output, reader), (errors, error_reader)])
             {
                 let is_read = !reader.intersects(PollFlags::ERR | PollFlags::HUP);
-                match outlet.advance(ready.is_empty()) {
+                let carried = if ready.is_empty() { Ok(()) } else { way.advance() };
+                match carried {
                     Ok(()) if is_read => {}
-                    Ok(()) => outlet.close(process),
-                    Err(err) if err.is_reader_gone() => outlet.close(process),
+                    Ok(()) => way.close(process),
+                    Err(err) if err.is_reader_gone() => way.close(process),
                     Err(err) => return Err(err.into()),
                 }
             }
@@ -145,58 +150,72 @@ impl OurEnds {
                 (typing, self.input) = (None, None);
             }
             if !over.is_empty() {
-                return Ok(self.outlets.iter_mut().try_for_each(Outlet::finish)?);
+                for way in &mut self.ways {
+                    match way.finish() {
+                        Err(err) if !err.is_reader_gone() => return Err(err.into()),
+                        _ => {}
+                    }
+                }
+                return Ok(());
             }
         }
     }
 }
 
-impl Outlet {
-    fn new(from: OwnedFd, to: Ours) -> Self {
-        Self { from: Some(from), to, is_held_up: false }
+impl Way {
+    fn new(from: OwnedFd, ours: Ours) -> Result<Self, Errno> {
+        Ok(Self { from: Some(from), ours, to: Outlet::to(ours.fd())?, unshown: VecDeque::new() })
     }
 
     /// What is to happen next.
     fn awaited(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
         let from = self.from.as_ref()?;
-        Some(if self.is_held_up { (self.to.fd(), PollFlags::OUT) } else { (from.as_fd(), PollFlags::IN) })
+        Some(match self.unshown.is_empty() {
+            true => (from.as_fd(), PollFlags::IN),
+            false => (self.to.fd(), PollFlags::OUT),
+        })
     }
 
     /// Our stream, as long as it is needed.
-    fn reader(&self) -> Option<BorrowedFd<'static>> {
+    fn reader(&self) -> Option<BorrowedFd<'_>> {
         self.from.as_ref().map(|_| self.to.fd())
     }
 
-    /// Carries a piece, unless what was awaited has not come.
-    fn advance(&mut self, is_awaited: bool) -> Result<(), Unshown> {
-        let Some(from) = self.from.as_ref().filter(|_| !is_awaited) else { return Ok(()) };
-        // One stream must not keep the other.
-        self.is_held_up = !self.is_held_up && !is_ready(self.to.fd(), PollFlags::OUT);
-        if !self.is_held_up && !copy(from.as_fd(), self.to)? {
-            self.from = None;
+    /// Carries a piece. With an error nothing more is carried.
+    fn advance(&mut self) -> Result<(), Unshown> {
+        let Some(from) = &self.from else { return Ok(()) };
+        if self.unshown.is_empty() {
+            let mut buffer = [0u8; PIECE];
+            match read(from, &mut buffer) {
+                Ok(count @ 1..) => self.unshown.extend(buffer.get(..count).unwrap_or_default()),
+                Err(Errno::INTR | Errno::AGAIN) => {}
+                Ok(0) | Err(_) => self.from = None,
+            }
         }
-        Ok(())
+        self.to.give(&mut self.unshown).map_err(|cause| Unshown { on: self.ours, cause })
     }
 
     /// Nobody takes what comes: whoever writes is to see it.
     fn close(&mut self, process: &Executing) {
         if self.from.take().is_some() {
-            process.leave_unread(self.to == Ours::Errors);
+            process.leave_unread(self.ours == Ours::Errors);
         }
     }
 
-    /// Carries what has come by now.
+    /// Carries what has come by now, however long that takes.
     fn finish(&mut self) -> Result<(), Unshown> {
         for _ in 0..MOST_READS {
-            let Some(from) = self.from.as_ref().filter(|it| is_ready(it.as_fd(), PollFlags::IN)) else {
-                break;
-            };
-            match copy(from.as_fd(), self.to) {
-                Ok(true) => {}
-                Ok(false) => self.from = None,
-                Err(err) if err.is_reader_gone() => self.from = None,
-                Err(err) => return Err(err),
+            while !self.unshown.is_empty() {
+                // What is wrong with it is told by writing.
+                let _ = poll(&mut [PollFd::from_borrowed_fd(self.to.fd(), PollFlags::OUT)], None);
+                let given = self.to.give(&mut self.unshown);
+                given.map_err(|cause| Unshown { on: self.ours, cause })?;
             }
+            let is_more = |from: &OwnedFd| is_ready(from.as_fd(), PollFlags::IN);
+            if !self.from.as_ref().is_some_and(is_more) {
+                break;
+            }
+            self.advance()?;
         }
         Ok(())
     }

@@ -13,8 +13,8 @@ use super::Supervisor;
 use super::handlers::Moment;
 use crate::check::Job;
 use crate::finish;
-use crate::relay::say;
 use crate::timers::Alarm;
+use pontoon_monitor::outlet::say;
 
 /// When a check is tried again that could not be made, in nanoseconds.
 const SOON: u64 = 1_000_000_000;

@@ -12,8 +12,8 @@ use pontoon_monitor::plan::Handler;
 
 use super::Supervisor;
 use crate::check::Job;
-use crate::relay::say;
 use crate::timers::Alarm;
+use pontoon_monitor::outlet::say;
 
 /// What is left after what is done before the end, whatever that took.
 const LEAST_GRACE: Duration = Duration::from_secs(2);

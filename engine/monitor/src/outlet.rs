@@ -14,7 +14,9 @@ use rustix::net::{SendFlags, send};
 use rustix::termios::isatty;
 
 /// What a pipe that is ready for writing takes without blocking, at least (pipe(7)).
-pub(super) const ATOMIC: usize = 4096;
+pub const ATOMIC: usize = 4096;
+/// The major number of `/dev/null` and its like.
+const MEMORY: u32 = 1;
 /// The major number of `/dev/tty`, `/dev/console` and `/dev/ptmx`, which lead to another terminal when they are opened anew.
 const INDIRECT: u32 = 5;
 
@@ -28,12 +30,11 @@ pub struct Outlet {
 /// How it is written to without waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// It was opened anew, and does not block.
-    Anew,
+    /// It was opened anew, and does not block; or it is a file, which takes all at once.
+    Free,
     /// A socket is told so with every message.
     Socket,
-    /// It is asked beforehand, and given little. A file takes it; of others, which may not be opened anew, that is the best
-    /// that can be had.
+    /// It is asked beforehand, and given little: the best that can be had of one that may not be opened anew.
     Asked,
 }
 
@@ -45,14 +46,16 @@ impl Outlet {
     pub fn to(fd: BorrowedFd<'_>) -> Result<Self, Errno> {
         let stat = fstat(fd)?;
         let is_terminal = || major(stat.st_rdev) != INDIRECT && isatty(fd);
-        let anew = match FileType::from_raw_mode(stat.st_mode) {
+        let free = match FileType::from_raw_mode(stat.st_mode) {
             FileType::Socket => return Ok(Self { to: fcntl_dupfd_cloexec(fd, 0)?, way: Way::Socket }),
+            FileType::RegularFile => fcntl_dupfd_cloexec(fd, 0).ok(),
+            FileType::CharacterDevice if major(stat.st_rdev) == MEMORY => fcntl_dupfd_cloexec(fd, 0).ok(),
             FileType::Fifo => open_anew(fd).ok(),
             FileType::CharacterDevice if is_terminal() => open_anew(fd).ok(),
             _ => None,
         };
-        match anew {
-            Some(to) => Ok(Self { to, way: Way::Anew }),
+        match free {
+            Some(to) => Ok(Self { to, way: Way::Free }),
             None => Ok(Self { to: fcntl_dupfd_cloexec(fd, 0)?, way: Way::Asked }),
         }
     }
@@ -74,9 +77,10 @@ impl Outlet {
         // A socket of messages does not take one of any size, and a pipe that was asked promises no more.
         let piece = bytes.get(..ATOMIC).unwrap_or(bytes);
         match self.way {
+            Way::Free => write(&self.to, bytes),
             Way::Socket => send(&self.to, piece, SendFlags::DONTWAIT | SendFlags::NOSIGNAL),
             Way::Asked if !is_writable(self.fd()) => Err(Errno::AGAIN),
-            Way::Anew | Way::Asked => write(&self.to, piece),
+            Way::Asked => write(&self.to, piece),
         }
     }
 }
@@ -85,10 +89,7 @@ impl Outlet {
 ///
 /// # Errors
 /// No more will be taken.
-pub(super) fn give(
-    write: impl Fn(&[u8]) -> Result<usize, Errno>,
-    bytes: &mut VecDeque<u8>,
-) -> Result<(), Errno> {
+pub fn give(write: impl Fn(&[u8]) -> Result<usize, Errno>, bytes: &mut VecDeque<u8>) -> Result<(), Errno> {
     while !bytes.is_empty() {
         let (first, _) = bytes.as_slices();
         match write(first) {
