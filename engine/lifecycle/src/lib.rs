@@ -9,6 +9,7 @@ pub mod attach;
 pub mod base;
 pub mod cdi;
 pub mod check;
+pub mod clean;
 pub mod commit;
 pub mod common;
 pub mod create;

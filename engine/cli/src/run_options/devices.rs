@@ -1,5 +1,6 @@
 //! `--device`, `--device-cgroup-rule`.
 
+use pontoon_lifecycle::clean::clean;
 use pontoon_lifecycle::request::{DeviceRequest, DeviceRule};
 use pontoon_runtime::devices::{Access, DeviceKind};
 
@@ -30,7 +31,7 @@ pub(super) fn read(text: &str, host: &Host) -> Result<DeviceRequest, Fault> {
             "`{permissions}` is neither a path in the container nor made of r, w and m"
         )));
     }
-    let inside = if inside.starts_with('/') { mounts::clean(inside) } else { String::new() };
+    let inside = if inside.starts_with('/') { clean(inside) } else { String::new() };
     if inside.is_empty() || inside == "/" {
         return Err(Fault::invalid("the path in the container must be absolute"));
     }

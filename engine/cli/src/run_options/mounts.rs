@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use pontoon_lifecycle::clean::clean;
 use pontoon_lifecycle::request::{MountRequest, MountSource};
 
 use super::error::{Fault, each};
@@ -179,17 +180,4 @@ pub(super) fn host_path(text: &str, host: &Host) -> Result<PathBuf, Fault> {
         return Err(Fault::invalid("the path is relative and the working directory cannot be told"));
     };
     Ok(PathBuf::from(clean(&format!("{directory}/{text}"))))
-}
-
-/// An absolute path without `.`, `..` and empty parts, as Go's `filepath.Clean` leaves it: by its words alone.
-pub(super) fn clean(path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    format!("/{}", parts.join("/"))
 }

@@ -94,7 +94,7 @@ pub(super) fn workdir(text: &str) -> Result<String, Fault> {
     if !text.starts_with('/') {
         return Err(Fault::invalid("it must be an absolute path"));
     }
-    Ok(super::mounts::clean(text))
+    Ok(pontoon_lifecycle::clean::clean(text))
 }
 
 /// A time zone's name, or `local`.

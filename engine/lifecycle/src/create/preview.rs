@@ -4,7 +4,7 @@ use pontoon_image::ImageConfig;
 use pontoon_storage::{ImageRecord, Store};
 
 use super::name_as_asked;
-use super::volumes::clean;
+use crate::clean::clean;
 use crate::record::{ContainerRecord, VolumeUse};
 use crate::request::{CreateRequest, MountSource};
 

@@ -6,6 +6,7 @@ use pontoon_storage::{Durability, FindVolumeError, NewVolume, Store, VolumeError
 
 use super::CreateError;
 use super::claim::durability;
+use crate::clean::clean;
 use crate::host::Host;
 use crate::record::{ContainerRecord, VolumeRecord, VolumeUse};
 use crate::request::{CreateRequest, ImageVolumeMode, MountRequest, MountSource};
@@ -128,20 +129,6 @@ pub(super) fn use_volumes(
     Ok(held)
 }
 
-/// The path in the container that an image means: images may have it relative to the root, or go up from that. By its words
-/// alone, as in Podman.
-pub(super) fn clean(path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    format!("/{}", parts.join("/"))
-}
-
 /// What stands behind a volume: its own data, or what its driver options name.
 pub(crate) fn used(volume: &VolumeHandle, target: &str, options: &[String]) -> VolumeUse {
     let entry = volume.read_entry().ok();
@@ -209,24 +196,4 @@ fn make_anonymous(
     record.anonymous_volumes.push(volume.name().to_owned());
     let lock = volume.hold().map_err(VolumeError::from)?;
     Ok((volume, lock))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_image_s_path_is_below_the_root() {
-        for (path, is) in [
-            ("/data", "/data"),
-            ("/data/", "/data"),
-            ("rel/data", "/rel/data"),
-            ("/a/../../b", "/b"),
-            ("../../x", "/x"),
-            ("./a//b/.", "/a/b"),
-            ("/", "/"),
-        ] {
-            assert_eq!(clean(path), is, "{path}");
-        }
-    }
 }
