@@ -10,6 +10,7 @@ pub mod helper;
 pub mod idmap;
 pub mod names;
 pub mod packet;
+pub mod ready;
 pub mod route;
 pub mod shortage;
 pub mod subid;

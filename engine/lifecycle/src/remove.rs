@@ -315,7 +315,7 @@ fn has_lost_its_pod(store: &Store, record: &ContainerRecord) -> bool {
 pub fn sweep(host: &Host, store: &Store) {
     let swept = store.sweep().is_ok_and(|report| report.moved > 0 || report.trash);
     // One that cannot be taken away is nobody's name all the same.
-    let _ = store.forget_stale_names();
+    let _ = store.forget_surplus_names();
     pod::sweep(host, store);
     let mut removed = false;
     if let Ok(list) = store.list_containers() {

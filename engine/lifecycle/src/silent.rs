@@ -1,12 +1,12 @@
 //! A supervisor that answers nobody: one that was stopped, is frozen, or is stuck in the kernel.
 
 use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pontoon_monitor::control::{self, Request};
+use pontoon_rootless::ready::is_ready;
 use pontoon_storage::ContainerHandle;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
+use rustix::event::PollFlags;
 use rustix::net::sockopt::socket_peercred;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
@@ -24,7 +24,7 @@ pub(crate) fn wait_for_answer(
     limit: Duration,
 ) -> Result<(), AskError> {
     let mut limit = limit;
-    while !is_ready(&connection, limit) {
+    while !is_ready(&connection, PollFlags::IN, limit) {
         if let Some(pid) = silent(container) {
             return Err(AskError::Silent { pid });
         }
@@ -37,7 +37,7 @@ pub(crate) fn wait_for_answer(
 fn silent(container: &ContainerHandle) -> Option<i32> {
     let connection = stop::connect(container).ok()?;
     control::send(&connection, &Request::Sessions, &[]).ok()?;
-    if is_ready(&connection, SOON) {
+    if is_ready(&connection, PollFlags::IN, SOON) {
         return None;
     }
     socket_peercred(&connection).ok().map(|it| it.pid.as_raw_nonzero().get())
@@ -56,17 +56,5 @@ pub(crate) fn end(container: &ContainerHandle, pid: i32) -> bool {
     listens.is_some_and(|it| it.pid == pid)
         && is_noted(pid)
         && pidfd_send_signal(&process, Signal::KILL).is_ok()
-        && is_ready(&process, SOON)
-}
-
-fn is_ready(fd: impl AsFd, limit: Duration) -> bool {
-    let end = Instant::now() + limit;
-    loop {
-        let left = Timespec::try_from(end.saturating_duration_since(Instant::now())).ok();
-        match poll(&mut [PollFd::new(&fd, PollFlags::IN)], left.as_ref()) {
-            Err(Errno::INTR) => {}
-            Ok(0) => return false,
-            _ => return true,
-        }
-    }
+        && is_ready(&process, PollFlags::IN, SOON)
 }

@@ -1,5 +1,7 @@
 //! The border between the deeds and one container's supervisor: its plan, and the words spoken over its control socket.
 //!
+//! What both need for the streams of a container and for files of lines is here as well ([`outlet`], [`whole`]).
+//!
 //! The supervisor itself is the program `pontoon-monitor` beside this library. It knows no command line, no image and no
 //! registry.
 

@@ -6,8 +6,10 @@
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use pontoon_rootless::ready::is_ready;
+use rustix::event::PollFlags;
 use rustix::fs::{FileType, Mode, OFlags, fstat, major};
 use rustix::io::{Errno, fcntl_dupfd_cloexec, write};
 use rustix::net::{SendFlags, send};
@@ -79,7 +81,7 @@ impl Outlet {
         match self.way {
             Way::Free => write(&self.to, bytes),
             Way::Socket => send(&self.to, piece, SendFlags::DONTWAIT | SendFlags::NOSIGNAL),
-            Way::Asked if !is_writable(self.fd()) => Err(Errno::AGAIN),
+            Way::Asked if !is_ready(self.fd(), PollFlags::OUT, Duration::ZERO) => Err(Errno::AGAIN),
             Way::Asked => write(&self.to, piece),
         }
     }
@@ -114,10 +116,4 @@ fn open_anew(fd: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     rustix::fs::open(path, flags, Mode::empty())
-}
-
-fn is_writable(fd: BorrowedFd<'_>) -> bool {
-    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::OUT)];
-    let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
-    poll(&mut fds, Some(&now)).is_ok() && fds.iter().any(|it| !it.revents().is_empty())
 }

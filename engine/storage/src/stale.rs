@@ -6,8 +6,9 @@ use std::os::fd::AsFd;
 use rustix::fs::{AtFlags, FlockOperation};
 use rustix::io::Errno;
 
+use crate::ContainerId;
 use crate::containers::is_name;
-use crate::dir::Place;
+use crate::dir::{Entry, Place};
 use crate::error::{At, FileError};
 use crate::lock;
 use crate::store::Store;
@@ -19,7 +20,26 @@ impl Store {
     /// If a name cannot be looked at or deleted.
     pub fn forget_stale_names(&self) -> Result<usize, FileError> {
         let containers = self.container_names()?;
-        let mut count = forget(containers, containers, || self.stale_container_names())?;
+        let count = forget(containers, containers, || self.stale_container_names())?;
+        Ok(count + self.forget_other_names()?)
+    }
+
+    /// The same for a command that has something else to do: each container has one name, and only where there are more of these
+    /// it is read whose they are.
+    ///
+    /// # Errors
+    /// As for [`Store::forget_stale_names`].
+    pub fn forget_surplus_names(&self) -> Result<usize, FileError> {
+        let is_container = |it: &Entry| it.text().and_then(ContainerId::from_hex).is_some();
+        let containers = self.containers()?.list()?.iter().filter(|it| is_container(it)).count();
+        match self.container_names()?.list()?.len() > containers {
+            true => self.forget_stale_names(),
+            false => self.forget_other_names(),
+        }
+    }
+
+    fn forget_other_names(&self) -> Result<usize, FileError> {
+        let mut count = 0;
         if self.root().has("pods")? {
             let pods = self.pod_names()?;
             count += forget(pods, pods, || self.stale_pod_names())?;

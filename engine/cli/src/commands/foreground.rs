@@ -1,12 +1,14 @@
 //! Standing by while a container runs in the foreground: its end, our signals, our terminal.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use pontoon_lifecycle::record::ContainerRecord;
 use pontoon_lifecycle::start::{self, Started};
 use pontoon_lifecycle::stop;
+use pontoon_rootless::ready::is_ready;
 use pontoon_storage::{ContainerHandle, Store};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -248,7 +250,7 @@ pub fn stand_by(
         }
         if !over.is_empty() {
             // What it wrote last is still in the socket.
-            while output_open && is_ready(far, PollFlags::IN) {
+            while output_open && is_ready(far, PollFlags::IN, Duration::ZERO) {
                 match copy(far, shown) {
                     Ok(is_open) => output_open = is_open,
                     Err(err) if err.is_reader_gone() => output_open = false,
@@ -261,11 +263,4 @@ pub fn stand_by(
             return Ok(Outcome::ReaderGone);
         }
     }
-}
-
-/// Whether that can be done with it now without waiting.
-pub(super) fn is_ready(fd: BorrowedFd<'_>, what: PollFlags) -> bool {
-    let mut fds = [PollFd::from_borrowed_fd(fd, what)];
-    let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
-    poll(&mut fds, Some(&now)).is_ok() && fds.iter().any(|it| !it.revents().is_empty())
 }

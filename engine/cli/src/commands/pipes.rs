@@ -7,15 +7,16 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use pontoon_lifecycle::exec::Executing;
 use pontoon_monitor::outlet::Outlet;
+use pontoon_rootless::ready::is_ready;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::{Errno, read};
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use super::foreground::is_ready;
 use super::shown::{Ours, Unshown};
 use pontoon_cli::detach_keys::{Typed, Typing};
 
@@ -211,7 +212,7 @@ impl Way {
                 let given = self.to.give(&mut self.unshown);
                 given.map_err(|cause| Unshown { on: self.ours, cause })?;
             }
-            let is_more = |from: &OwnedFd| is_ready(from.as_fd(), PollFlags::IN);
+            let is_more = |from: &OwnedFd| is_ready(from, PollFlags::IN, Duration::ZERO);
             if !self.from.as_ref().is_some_and(is_more) {
                 break;
             }

@@ -193,7 +193,7 @@ fn names_that_nobody_has_are_swept_and_those_of_broken_containers_stay() {
     test.symlink("root/containers/names/second", web.id().hex());
     test.symlink("root/containers/names/nowhere", &"a".repeat(64));
     test.write("root/containers/names/file", b"not ours");
-    assert_eq!(store.forget_stale_names().unwrap(), 2);
+    assert_eq!(store.forget_surplus_names().unwrap(), 2);
     assert_eq!(store.forget_stale_names().unwrap(), 0);
     assert!(["web", "broken", "file"].iter().all(|it| has_link(&test, it)));
     assert_eq!(store.find_container("broken").unwrap().id(), broken.id());
